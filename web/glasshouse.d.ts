@@ -249,7 +249,9 @@ export interface Generated {
 /** What can be looked at, by its name: the same in commands, addresses and attributes. */
 export type View =
   | "walk" | "tokens" | "embeddings" | "positions" | "attention" | "head" | "residual" | "neurons" | "logit-lens" | "next-token"
-  | "weights" | "what-if" | "provenance" | "graph";
+  | "weights" | "what-if" | "provenance" | "graph"
+  /** What changed from `reference` to this model; not in `VIEWS`, as it needs both. */
+  | "diff";
 
 export const VIEWS: readonly View[];
 
@@ -282,9 +284,11 @@ export interface InspectOptions {
   /** With `what-if`: also each head and MLP switched off by itself. */
   everyPart?: boolean;
   otherPrompt?: string;
+  /** With `diff`: the beginning of the project's held-out text in place of the prompt. */
+  heldOut?: boolean;
   /** With `weights`: also the run's milestones. */
   alongRun?: boolean;
-  /** With `embeddings`: the checkpoint whose map this one is aligned with. */
+  /** With `embeddings`: the checkpoint whose map this one is aligned with. With `diff`: the earlier model. */
   reference?: { run: string; checkpoint?: string };
   /** With `next-token`: how it would be drawn. */
   temperature?: number;
@@ -322,6 +326,9 @@ export type Detail =
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
   /** The longest spans, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
   | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
+  /** With `diff`: its figures, and texts of the earlier model and of this one after the same prompt. */
+  | { kind: "tables"; tables: { title: string; about?: string; columns: string[]; rows: (number | string)[][] }[] }
+  | { kind: "samples"; prompt: string; texts: [model: string, text: string][] }
   /** Of the walk: each tensor's name, and how this model computes it. */
   | { kind: "formulas"; formulas: [tensor: string, formula: string][] }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };

@@ -17,9 +17,12 @@ export const VIEWS = [
   "weights", "what-if", "provenance", "graph",
 ];
 
+/** A view of two models, the other one given by `reference`. */
+const DIFF = "diff";
+
 /** What is looked at within the views, and how the next token is drawn: JavaScript's names and the protocol's. */
 const SETTINGS = { layer: "layer", head: "head", position: "position", token: "token", neuron: "neuron", count: "count",
-  edits: "edits", everyPart: "every_part", otherPrompt: "other_prompt", alongRun: "along_run" };
+  edits: "edits", everyPart: "every_part", otherPrompt: "other_prompt", heldOut: "held_out", alongRun: "along_run" };
 const SAMPLING = { temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p", repetitionPenalty: "repetition_penalty" };
 /** Settings that count or number something. */
 const WHOLE = ["layer", "head", "position", "token", "neuron", "count"];
@@ -33,7 +36,7 @@ export function renamed(options, names) {
 /** The names of views, as the protocol has them. */
 export function viewsOf(views) {
   return [views ?? []].flat().map((view) => {
-    if (VIEWS.includes(view)) return view.replaceAll("-", "_");
+    if (view === DIFF || VIEWS.includes(view)) return view.replaceAll("-", "_");
     throw new GlasshouseError("invalid", `no view is called ${JSON.stringify(view)}; there are ${VIEWS.join(", ")}`, "views");
   });
 }

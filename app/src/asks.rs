@@ -23,8 +23,8 @@ pub struct Asks {
     pub new_run: bool,
     /// Export a run's model; the Runs page asks for the format.
     pub export: Option<(String, ExportFormat)>,
-    /// Compress a run; the Runs page asks for the settings.
-    pub compress: Option<(String, Compression)>,
+    /// Compress a run, or measure its frontier (`None`); the Runs page asks for the settings.
+    pub compress: Option<(String, Option<Compression>)>,
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,

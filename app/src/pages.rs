@@ -5,6 +5,7 @@ pub mod data;
 pub mod evaluate;
 pub mod home;
 pub mod inspect;
+pub mod lab;
 pub mod learn;
 pub mod model;
 pub mod runs;
@@ -136,6 +137,7 @@ pages! {
     runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
     evaluate: Evaluate(evaluate::EvaluatePage), ICON_FACT_CHECK;
     learn: Learn(learn::LearnPage), ICON_MENU_BOOK;
+    lab: Lab(lab::LabPage), ICON_SCIENCE;
     settings: Settings(settings::SettingsPage), ICON_SETTINGS;
 }
 

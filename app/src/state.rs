@@ -8,6 +8,7 @@ mod evaluation;
 mod feedback;
 mod importing;
 mod inspection;
+mod lab;
 mod lessons;
 mod plan;
 mod projects;
@@ -24,6 +25,7 @@ pub use evaluation::{Evaluations, Work};
 pub use feedback::{MIN_ROWS, Said};
 pub use importing::Importing;
 pub use inspection::{InspectionAnswer, Inspections, Tensor, ViewData};
+pub use lab::Lab;
 pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
@@ -56,6 +58,7 @@ pub struct State {
     /// Memory and time forecasts for the current settings.
     pub planning: Planning,
     pub training: Training,
+    pub lab: Lab,
     pub writing: Writing,
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
@@ -147,6 +150,7 @@ impl State {
         self.evaluation.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
         self.lessons.apply(&event);
+        self.lab.apply(&event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
@@ -189,8 +193,11 @@ impl State {
             Event::Compressed { compressed } => {
                 let losses = compressed.losses().map_or_else(String::new, |losses| format!(": {losses}"));
                 let [whole, now] = compressed.bytes.map(glasshouse_protocol::quantity::bytes);
-                let text = format!("{} takes {now}, in 32 bits {whole}{losses}.", compressed.run);
-                self.say(None, ErrorKind::Notice, text);
+                // The Runs page shows points without a run.
+                if let Some(run) = &compressed.run {
+                    let text = format!("{run} takes {now}, the original in 32 bits {whole}{losses}.");
+                    self.say(None, ErrorKind::Notice, text);
+                }
             }
             Event::ExportVerified { verification } => {
                 self.say(None, ErrorKind::Notice, format!("The file was {verification}"));

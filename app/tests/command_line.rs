@@ -56,6 +56,33 @@ fn losses(told: &[Value]) -> Vec<(u64, f64, f64)> {
 }
 
 #[test]
+fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = ["--data", "stories.txt", "--project", "lab", "--device", "cpu", "--json", "--steps", "20"];
+    let run = |command: &[&'static str]| [command, &own[..], &small()[..]].concat();
+    let tested = lines(&succeed(folder, &run(&["find-rate", "--test-steps", "40"])));
+    let curve = of(&tested, "range_test");
+    assert!(curve[0]["suggestion"].as_f64().is_some_and(|rate| rate > 0.0), "{curve:?}");
+    assert!(!folder.join("lab/runs/1-nanogpt-cpu").exists());
+    let write = |name: &str, settings: &str| {
+        std::fs::write(folder.join(name), format!("[settings]\n{settings}")).unwrap();
+    };
+    write("sweep.toml", "train.learning_rate = [1e-5, 3e-3]");
+    let swept = lines(&succeed(folder, &run(&["sweep", "sweep.toml"])));
+    let last = of(&swept, "sweep").pop().unwrap().clone();
+    assert_eq!((&last["complete"], &last["best"]), (&Value::Bool(true), &Value::from(1)), "{last}");
+    assert_eq!(count_runs(folder, "lab"), 2);
+    let again = lines(&succeed(folder, &run(&["sweep", "sweep.toml"])));
+    assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 2));
+    let wide = "{ from = 1, to = 1000, count = 1000 }";
+    write("wide.toml", &format!("seed = {wide}\ntrain.batch_size = {wide}"));
+    fail(folder, &run(&["sweep", "wide.toml"]), 1, &["1,000,000 runs"]);
+    write("unknown.toml", "train.learning_rat = [1]");
+    fail(folder, &run(&["sweep", "unknown.toml"]), 1, &["learning_rate"]);
+}
+
+#[test]
 fn completions_are_written_for_a_shell() {
     let folder = tempfile::tempdir().unwrap();
     assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));

@@ -306,6 +306,24 @@ fn two_models_stand_beside_each_other() {
 }
 
 #[test]
+fn what_changed_is_asked_of_the_second_model_and_once() {
+    let mut scene = scene(Engine::full(), WIDE, &[]);
+    scene.harness.state_mut().preferences().folds.insert("inspect:diff".to_owned(), true);
+    let diffs = |scene: &mut Scene| -> Vec<_> {
+        asked(scene).into_iter().filter(|(_, _, views, _)| views == &[View::Diff]).collect()
+    };
+    assert!(diffs(&mut scene).is_empty(), "there is one model");
+    scene.click("Compare");
+    let found = diffs(&mut scene);
+    let [(source, _, _, settings)] = &found[..] else { panic!("{found:?}") };
+    assert!(matches!(source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"), "{source:?}");
+    assert_eq!(settings.reference, Some(WeightSource::Current));
+    assert!(scene.says("What changed"));
+    scene.click("One model");
+    assert!(!scene.says("What changed"));
+}
+
+#[test]
 fn changes_beside_another_model_are_made_in_the_first_column() {
     let mut scene = scene(Engine::full(), WIDE, &[View::WhatIf]);
     scene.click("Compare");

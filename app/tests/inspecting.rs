@@ -258,3 +258,42 @@ fn a_text_of_the_training_text_is_found_there() {
     assert!(said.contains(": a text of ") && !said.contains("are cut"), "{said}");
     assert!(!said.lines().any(|line| line.ends_with("longest")), "it counts from another token: {said}");
 }
+
+#[test]
+fn what_changed_between_two_models_is_told_as_text_and_json() {
+    let folder = trained();
+    let begin = ["diff", "--project", "p", "--device", "cpu"];
+    let json = |typed: &[&str]| -> Value {
+        let typed = [&begin[..], typed, &["--json"]].concat();
+        serde_json::from_str(&succeed(folder.path(), &typed)).unwrap()
+    };
+    let tensor = |said: &Value, name: &str| floats(&said["views"]["diff"]["tensors"][name]);
+    let changed = json(&["1:6", "1:12"]);
+    assert!(
+        tensor(&changed, "divergence").iter().any(|bits| *bits > 0.0) && changed["step"] == 12,
+        "{changed}"
+    );
+    let parts = &changed["views"]["diff"]["tensors"]["effect"];
+    assert_eq!(parts["labels"]["part"], serde_json::json!(["attention", "MLP", "head 0", "head 1"]));
+    let same = json(&["1:12", "1:12", "--prompt", "One day the fox"]);
+    for name in ["divergence", "change", "weights", "activations", "effect"] {
+        let found = tensor(&same, name);
+        assert!(!found.is_empty() && found.iter().all(|entry| *entry == 0.0), "{name}: {found:?}");
+    }
+    std::fs::write(folder.path().join("text.txt"), "The fox sat by the river").unwrap();
+    let said =
+        succeed(folder.path(), &[&begin[..], &["1:6", "latest:latest", "--text", "text.txt"]].concat());
+    for part in ["KL(before ‖ after)", "Largest divergence", "layer 1 head 0", "Samples"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert!(!said.contains('\x1b'), "colours without a terminal: {said}");
+    for (typed, words) in [
+        (["2", "1"], "1-"),
+        (["1", "1:7"], "nearest"),
+        (["1", "1:nothing"], "6, 12"),
+        (["1", "1:"], "RUN:CHECKPOINT"),
+    ] {
+        fail(folder.path(), &[&begin[..], &typed].concat(), 2, &[words]);
+    }
+    fail(folder.path(), &[&begin[..], &["1", "1", "--prompt", ""]].concat(), 2, &["empty"]);
+}

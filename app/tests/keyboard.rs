@@ -79,6 +79,7 @@ pages! {
     tab_reaches_every_control_of_inspect: Inspect,
     tab_reaches_every_control_of_runs: Runs,
     tab_reaches_every_control_of_evaluate: Evaluate,
+    tab_reaches_every_control_of_lab: Lab,
     tab_reaches_every_control_of_settings: Settings,
 }
 

@@ -55,6 +55,8 @@ mod judges;
 #[cfg(feature = "window")]
 mod keyboard;
 #[cfg(feature = "window")]
+mod lab;
+#[cfg(feature = "window")]
 mod learn;
 #[cfg(feature = "window")]
 mod meets;

@@ -1,6 +1,10 @@
 //! Pruning of the matrices of blocks: scores, masks, and the inputs that Wanda weighs them by. Embedding, head, norms and biases
 //! stay dense: they are small, or the loss depends on them most.
 
+mod parts;
+
+pub use parts::{check, remove};
+
 use crate::graph::ParameterId;
 use crate::inspection::Lens;
 use crate::model::{HookPoint, Purpose, build};
@@ -24,22 +28,47 @@ fn matrices(model: &ModelConfig) -> Vec<(String, HookPoint)> {
     (0..model.layers).flat_map(of_block).collect()
 }
 
-/// For each pruned matrix, the root of the mean square of each input over texts.
+/// What a model computes over texts.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// For each pruned matrix, the root of the mean square of each input.
+    norms: Vec<Vec<f32>>,
+    /// For each block, 1 − the mean cosine similarity of its input and output.
+    influence: Vec<f64>,
+}
+
+impl Inputs {
+    /// Norms of the inputs of a block's matrix with this many columns, by its place in [`matrices`].
+    fn norms_of(&self, block: usize, place: usize, columns: usize) -> Result<&[f32]> {
+        let norms = self.norms.get(4 * block + place).map(Vec::as_slice).filter(|own| own.len() == columns);
+        norms.ok_or_else(|| Error::Internal(format!("no inputs of block {block} were measured")))
+    }
+}
+
+/// Measures the inputs of the pruned matrices, and the influence of blocks.
 ///
 /// # Errors
 /// A text does not fit the model, or the machine lacks the memory.
-pub async fn input_norms(
+pub async fn measure_inputs(
     model: &ModelConfig,
     parameters: Vec<f32>,
     texts: &[Vec<u32>],
     threads: Option<usize>,
     yielder: &Yielder,
-) -> Result<Vec<Vec<f32>>> {
-    let sites: Vec<HookPoint> = matrices(model).into_iter().map(|(_, site)| site).collect();
-    let mut lens = Lens::on_cpu(model, parameters, threads)?;
+) -> Result<Inputs> {
+    let mut sites: Vec<HookPoint> = matrices(model).into_iter().map(|(_, site)| site).collect();
     let mut squares: Vec<Vec<f64>> = vec![Vec::new(); sites.len()];
+    sites.extend((0..=model.layers).map(HookPoint::Stream));
+    let mut similarities = vec![0.0; model.layers];
+    let mut lens = Lens::on_cpu(model, parameters, threads)?;
     for text in texts {
-        for (sums, inputs) in squares.iter_mut().zip(lens.probe(text, &sites).await?) {
+        let found = lens.probe(text, &sites).await?;
+        let (inputs, streams) = found.split_at(squares.len());
+        for (sum, stream) in similarities.iter_mut().zip(streams.windows(2)) {
+            let [before, after] = stream else { continue };
+            *sum += before.rows().zip(after.rows()).map(|(before, after)| cosine(before, after)).sum::<f64>();
+        }
+        for (sums, inputs) in squares.iter_mut().zip(inputs) {
             sums.resize(inputs.columns(), 0.0);
             for row in inputs.rows() {
                 sums.iter_mut().zip(row).for_each(|(sum, input)| *sum += f64::from(*input).powi(2));
@@ -49,10 +78,31 @@ pub async fn input_norms(
     }
     let count = texts.iter().map(Vec::len).sum::<usize>().max(1) as f64;
     let norms = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum / count).sqrt() as f32).collect();
-    Ok(squares.into_iter().map(norms).collect())
+    Ok(Inputs {
+        norms: squares.into_iter().map(norms).collect(),
+        influence: similarities.into_iter().map(|sum| 1.0 - sum / count).collect(),
+    })
 }
 
-/// Sets the weights of the lowest scores in each matrix to zero. `norms` are those of [`input_norms`], for Wanda.
+/// Cosine similarity; 0 if a vector is zero.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let product =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    let norms = (product(a, a) * product(b, b)).sqrt();
+    if norms > 0.0 { product(a, b) / norms } else { 0.0 }
+}
+
+/// Fails if a weight is NaN or infinite.
+fn finite(name: &str, weights: &[f32]) -> Result<()> {
+    match weights.iter().find(|weight| !weight.is_finite()) {
+        Some(odd) => {
+            Err(Error::Refused(format!("{name} holds {odd}: training diverged; prune an earlier checkpoint")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Sets the weights of the lowest scores in each matrix to zero. `inputs` are for Wanda.
 ///
 /// # Errors
 /// The settings are invalid, weights are NaN or infinite, or rows do not consist of groups of four in the pattern 2:4; nothing is
@@ -60,7 +110,7 @@ pub async fn input_norms(
 pub async fn prune(
     model: &ModelConfig,
     parameters: &mut [f32],
-    norms: &[Vec<f32>],
+    inputs: &Inputs,
     settings: &PruneSettings,
     yielder: &Yielder,
 ) -> Result<Vec<PrunedMatrix>> {
@@ -72,12 +122,7 @@ pub async fn prune(
         let at = graph.parameters.iter().position(|own| own.name == name);
         let at = at.ok_or_else(|| Error::Internal(format!("the model has no {name}")))?;
         let (range, columns) = (layout.range(ParameterId(at as u32)), graph.parameters[at].ty.columns());
-        let weights = parameters.get(range.clone()).unwrap_or_default();
-        if let Some(odd) = weights.iter().find(|weight| !weight.is_finite()) {
-            return Err(Error::Refused(format!(
-                "{name} holds {odd}: training diverged; prune an earlier checkpoint"
-            )));
-        }
+        finite(&name, parameters.get(range.clone()).unwrap_or_default())?;
         if settings.pattern == SparsityPattern::TwoOfFour && !columns.is_multiple_of(GROUP) {
             return Err(Error::Refused(format!(
                 "rows of {name} have {columns} weights, which are not groups of {GROUP}; prune without a pattern"
@@ -90,12 +135,9 @@ pub async fn prune(
         let weights = &mut parameters[range];
         let norms = match settings.score {
             PruneScore::Magnitude => None,
-            PruneScore::Wanda => {
-                let own = norms.get(number).filter(|own| own.len() == columns);
-                Some(own.ok_or_else(|| Error::Internal(format!("no inputs of {name} were measured")))?)
-            }
+            PruneScore::Wanda => Some(inputs.norms_of(number / 4, number % 4, columns)?),
         };
-        mask(weights, columns, norms.map(Vec::as_slice), settings);
+        mask(weights, columns, norms, settings);
         let zeros = weights.iter().filter(|weight| **weight == 0.0).count() as u64;
         pruned.push(PrunedMatrix { name, weights: weights.len() as u64, zeros });
         yielder.maybe_yield().await;
@@ -180,7 +222,8 @@ mod tests {
         }
         let texts: Vec<Vec<u32>> =
             (0..6).map(|text| (0..24).map(|at| (at * 7 + text * 13) % 60).collect()).collect();
-        let norms = block_on(input_norms(&config, weights.clone(), &texts, Some(1), &yielder)).unwrap();
+        let inputs = block_on(measure_inputs(&config, weights.clone(), &texts, Some(1), &yielder)).unwrap();
+        let norms = &inputs.norms;
         assert_eq!(norms.iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 32, 48, 32, 32, 32, 48]);
         assert!(norms[0][0] > 2.0 * norms[0][16], "{:?}", norms[0]);
         let logits = |weights: &[f32]| {
@@ -191,7 +234,7 @@ mod tests {
         let error = |score, pattern| {
             let mut pruned = weights.clone();
             let settings = settings(score, pattern, 0.5);
-            let matrices = block_on(prune(&config, &mut pruned, &norms, &settings, &yielder)).unwrap();
+            let matrices = block_on(prune(&config, &mut pruned, &inputs, &settings, &yielder)).unwrap();
             assert_eq!(matrices.len(), 8);
             assert!(matrices.iter().all(|matrix| (matrix.sparsity() - 0.5).abs() < 0.01), "{matrices:?}");
             whole.iter().zip(logits(&pruned)).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
@@ -207,14 +250,16 @@ mod tests {
         broken[layout.range(ParameterId(up as u32)).start] = f32::NAN;
         let (before, magnitude) =
             (broken.clone(), settings(PruneScore::Magnitude, SparsityPattern::Unstructured, 0.5));
-        let error = block_on(prune(&config, &mut broken, &[], &magnitude, &yielder)).unwrap_err().to_string();
+        let none = Inputs::default();
+        let error =
+            block_on(prune(&config, &mut broken, &none, &magnitude, &yielder)).unwrap_err().to_string();
         assert!(error.contains("blocks.1.mlp.up.weight holds NaN"), "{error}");
         assert!(broken.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits()));
         config.mlp.hidden = 50;
         let length = ArenaLayout::new(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
         let two = settings(PruneScore::Magnitude, SparsityPattern::TwoOfFour, 0.5);
         let error =
-            block_on(prune(&config, &mut vec![0.5; length], &[], &two, &yielder)).unwrap_err().to_string();
+            block_on(prune(&config, &mut vec![0.5; length], &none, &two, &yielder)).unwrap_err().to_string();
         assert!(error.contains("blocks.0.mlp.down.weight have 50 weights"), "{error}");
     }
 }

@@ -28,6 +28,7 @@ mod device;
 mod documents;
 mod evaluation;
 mod event_sink;
+mod experiments;
 mod feedback;
 mod generation;
 mod imports;

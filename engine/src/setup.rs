@@ -18,8 +18,10 @@ use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::project::{Beginning, Project, Run, RunRecord};
-use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
+use crate::project::{Beginning, Project, Run, RunRecord, StagedRun, SweepPlace};
+use crate::protocol::{
+    EarlyStopping, GuardMode, Milestones, OpenedRun, Precision, RangeTest, RunConfig, TextSummary,
+};
 use crate::training::reward::RewardModel;
 use crate::training::{Options, Trainer};
 use crate::{Error, Result};
@@ -63,6 +65,8 @@ pub struct PreparedRun {
     pub warnings: Vec<String>,
     /// Whether the run continues on its previous device.
     pub on_own_device: bool,
+    /// A new run's place in a sweep, and its title.
+    pub sweep: Option<Box<(SweepPlace, String)>>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -158,6 +162,7 @@ impl PreparedRun {
             tuned,
             warnings,
             on_own_device: false,
+            sweep: None,
             run: None,
             optimizer,
             threads,
@@ -255,12 +260,33 @@ impl PreparedRun {
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    run.save_record(&RunRecord { family, whole_context, plain_pairs, ..run.record()? })
+                    if let Some((place, title)) = self.sweep.as_deref() {
+                        run.set_title(title)?;
+                        run.set_tags(std::slice::from_ref(&place.name))?;
+                    }
+                    let sweep = self.sweep.as_deref().map(|(place, _)| place.clone());
+                    run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })
                 })?
             }
         };
         self.run = Some(run.clone());
         Ok(run)
+    }
+
+    /// Makes it a run of a range test, which is gone once the returned value is dropped.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn stage(&mut self, project: &Project, test: &RangeTest) -> Result<StagedRun> {
+        let train = &mut self.config.train;
+        (train.steps, train.epochs, train.decay_steps) = (test.steps, None, 0);
+        (train.eval_interval, train.sample_interval, train.early_stopping) = (0, 0, EarlyStopping::default());
+        (train.checkpoint_interval, train.checkpoint_seconds) = (0, 0);
+        (train.milestone_interval, train.milestones) = (0, Milestones::Off);
+        train.guard.mode = GuardMode::Off;
+        let staged = project.stage_run(&self.config, &self.prepared.folder)?;
+        self.run = Some(staged.run().clone());
+        Ok(staged)
     }
 
     /// The trainer, from the start or the latest checkpoint. Call [`PreparedRun::run_of`] first.

@@ -6033,6 +6033,8 @@ pub mod muon_update {
         pub weight_decay: f32,
         /// Factor on the learning rate.
         pub rate: f32,
+        /// Whether weights that are 0 stay 0: 1 or 0.
+        pub keeps_zeros: u32,
     }
 
     impl Arguments {
@@ -6044,7 +6046,7 @@ pub mod muon_update {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    const _: () = assert!(size_of::<Arguments>() == 24);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -6055,7 +6057,7 @@ pub mod muon_update {
         Kernel {
             name: "muon_update",
             entry_point: "muon_update",
-            pieces: &[WC80E08E4, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WA8015A35, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            pieces: &[W267DC56F, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE9440C90, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -6905,18 +6907,20 @@ pub mod optimizer {
         pub eps: f32,
         /// Decoupled weight decay.
         pub weight_decay: f32,
+        /// Whether weights that are 0 stay 0: 1 or 0.
+        pub keeps_zeros: u32,
     }
 
     impl Arguments {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
+            bytes.resize(48, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 32);
+    const _: () = assert!(size_of::<Arguments>() == 36);
 
     /// Which `rule` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6938,7 +6942,7 @@ pub mod optimizer {
         Kernel {
             name: "optimizer:adam",
             entry_point: "optimizer",
-            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W43693504, W8D82E1D2, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W43693504, WCB3E7242, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -6946,7 +6950,7 @@ pub mod optimizer {
         Kernel {
             name: "optimizer:sgd",
             entry_point: "optimizer",
-            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, WF6743294, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W49C9A9DB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -6954,14 +6958,14 @@ pub mod optimizer {
         Kernel {
             name: "optimizer:rmsprop",
             entry_point: "optimizer",
-            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, W43749BFB, W68AAB7DB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, W43749BFB, WB65AFF42, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
@@ -6970,7 +6974,7 @@ pub mod optimizer {
         KernelBinding { name: "second", binding: 6, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
@@ -6978,7 +6982,7 @@ pub mod optimizer {
         KernelBinding { name: "first", binding: 5, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
@@ -8360,7 +8364,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "8acbccb5e45f2db2";
+pub const VERSION: &str = "567f7cf214ccb51e";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

@@ -736,6 +736,15 @@ var<storage, read> control: Control;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
 "#;
+pub(crate) const W267DC56F: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    weight_decay: f32,
+    rate: f32,
+    keeps_zeros: u32
+}
+"#;
 pub(crate) const W26F0272E: &str = r#"
 alias Result = vec4<f16>;
 "#;
@@ -1689,6 +1698,25 @@ fn own_subgroup(index: u32) -> Own {
     return Own(subgroupMin(index) / width, count, index % width, max(PARTS / count, 1u));
 }
 "#;
+pub(crate) const W49C9A9DB: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let kept = (parameters[at] == vec4<f32>()) & vec4<bool>(arguments.keeps_zeros == 1u);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    {
+        let momentum = arguments.beta1 * first[at] + gradient;
+        parameters[at] = select(parameter - rate * momentum, vec4<f32>(), kept);
+        first[at] = momentum;
+    }
+}
+"#;
 pub(crate) const W4A3CF34E: &str = r#"
 fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
     let lowest = vec4<f32>(MIN_SCORE);
@@ -2524,24 +2552,6 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
 pub(crate) const W67B064A2: &str = r#"
 @group(0) @binding(2)
 var<storage, read> x: array<Right>;
-"#;
-pub(crate) const W68AAB7DB: &str = r#"
-@compute @workgroup_size(256)
-fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.count || control.skipped == 1u {
-        return;
-    }
-    let rate = schedule[control.row].learning_rate;
-    let gradient = gradients[at] * control.gradient_scale;
-    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
-    let parameter = parameters[at] - rate * decay * parameters[at];
-    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
-    {
-        parameters[at] = parameter - rate * (gradient / (sqrt(squares) + arguments.eps));
-        second[at] = squares;
-    }
-}
 "#;
 pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     rows: u32,
@@ -3434,28 +3444,6 @@ fn unpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     }
 }
 "#;
-pub(crate) const W8D82E1D2: &str = r#"
-@compute @workgroup_size(256)
-fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.count || control.skipped == 1u {
-        return;
-    }
-    let rate = schedule[control.row].learning_rate;
-    let gradient = gradients[at] * control.gradient_scale;
-    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
-    let parameter = parameters[at] - rate * decay * parameters[at];
-    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
-    {
-        let mean = arguments.beta1 * first[at] + arguments.rest1 * gradient;
-        let corrected = sqrt(squares / schedule[control.row].second_correction);
-        let step = (mean / schedule[control.row].first_correction) / (corrected + arguments.eps);
-        parameters[at] = parameter - rate * step;
-        first[at] = mean;
-        second[at] = squares;
-    }
-}
-"#;
 pub(crate) const W8DB3E444: &str = r#"
 @group(0) @binding(2)
 var<storage, read> dy: array<Entry>;
@@ -3826,17 +3814,6 @@ fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     partial_sums[number] = sum;
 }
 "#;
-pub(crate) const W9CD8733A: &str = r#"struct Arguments {
-    count: u32,
-    decayed_end: u32,
-    beta1: f32,
-    beta2: f32,
-    rest1: f32,
-    rest2: f32,
-    eps: f32,
-    weight_decay: f32
-}
-"#;
 pub(crate) const W9D540375: &str = r#"
 fn sum_of_column(value: Entry, local: u32) -> Entry {
     {
@@ -4064,19 +4041,6 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
             }
         }
     }
-}
-"#;
-pub(crate) const WA8015A35: &str = r#"
-@compute @workgroup_size(256)
-fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
-        return;
-    }
-    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
-    let learning_rate = schedule[control.row].learning_rate;
-    let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
-    parameters[at] = parameter - learning_rate * arguments.rate * x[stored];
 }
 "#;
 pub(crate) const WA838C1E7: &str = r#"
@@ -4616,6 +4580,18 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     store_lse(own + 3u, plane, sum.w);
 }
 "#;
+pub(crate) const WB587F82E: &str = r#"struct Arguments {
+    count: u32,
+    decayed_end: u32,
+    beta1: f32,
+    beta2: f32,
+    rest1: f32,
+    rest2: f32,
+    eps: f32,
+    weight_decay: f32,
+    keeps_zeros: u32
+}
+"#;
 pub(crate) const WB58B33FC: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> parameters: array<vec4<f32>>;
@@ -4626,6 +4602,25 @@ alias Staged = Four;
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
+"#;
+pub(crate) const WB65AFF42: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let kept = (parameters[at] == vec4<f32>()) & vec4<bool>(arguments.keeps_zeros == 1u);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
+    {
+        parameters[at] = select(parameter - rate * (gradient / (sqrt(squares) + arguments.eps)), vec4<f32>(), kept);
+        second[at] = squares;
+    }
+}
 "#;
 pub(crate) const WB6B2018C: &str = r#"
 @group(0) @binding(3)
@@ -4847,14 +4842,6 @@ fn left_across(row: u32, step: u32) -> LeftMatrices {
 "#;
 pub(crate) const WC80026D9: &str = r#"
 alias Staged = Number;
-"#;
-pub(crate) const WC80E08E4: &str = r#"struct Arguments {
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    weight_decay: f32,
-    rate: f32
-}
 "#;
 pub(crate) const WC86D529C: &str = r#"@group(0) @binding(1)
 var<storage, read> control: Control;
@@ -5095,6 +5082,29 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
 "#;
 pub(crate) const WCB2E52F5: &str = r#"
 alias Right = vec4<f32>;
+"#;
+pub(crate) const WCB3E7242: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let kept = (parameters[at] == vec4<f32>()) & vec4<bool>(arguments.keeps_zeros == 1u);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
+    {
+        let mean = arguments.beta1 * first[at] + arguments.rest1 * gradient;
+        let corrected = sqrt(squares / schedule[control.row].second_correction);
+        let step = (mean / schedule[control.row].first_correction) / (corrected + arguments.eps);
+        parameters[at] = select(parameter - rate * step, vec4<f32>(), kept);
+        first[at] = mean;
+        second[at] = squares;
+    }
+}
 "#;
 pub(crate) const WCB54ABCB: &str = r#"
 fn store(t: u32, at: u32, value: vec4<f32>) {
@@ -5761,6 +5771,20 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
 "#;
+pub(crate) const WE9440C90: &str = r#"
+@compute @workgroup_size(256)
+fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
+        return;
+    }
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let learning_rate = schedule[control.row].learning_rate;
+    let kept = arguments.keeps_zeros == 1u && parameters[at] == 0.0;
+    let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
+    parameters[at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
+}
+"#;
 pub(crate) const WE95CE5C1: &str = r#"
 struct Blocks {
     here: mat4x4<f32>,
@@ -6116,24 +6140,6 @@ const ACROSS: u32 = 72u;
 pub(crate) const WF64FD81E: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> keys: array<u32>;
-"#;
-pub(crate) const WF6743294: &str = r#"
-@compute @workgroup_size(256)
-fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.count || control.skipped == 1u {
-        return;
-    }
-    let rate = schedule[control.row].learning_rate;
-    let gradient = gradients[at] * control.gradient_scale;
-    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
-    let parameter = parameters[at] - rate * decay * parameters[at];
-    {
-        let momentum = arguments.beta1 * first[at] + gradient;
-        parameters[at] = parameter - rate * momentum;
-        first[at] = momentum;
-    }
-}
 "#;
 pub(crate) const WF858C72F: &str = r#"
 @compute @workgroup_size(64)

@@ -1,4 +1,5 @@
 // Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
+// With `keeps_zeros`, p = 0 stays 0.
 //
 // p [R, C] is a range of the weights. One invocation an entry of p. Does nothing where the step is skipped.
 
@@ -11,6 +12,7 @@ struct Arguments {
     transposed: u32, // Whether x is: 1 or 0.
     weight_decay: f32, // Decoupled weight decay.
     rate: f32, // Factor on the learning rate.
+    keeps_zeros: u32, // Whether weights that are 0 stay 0: 1 or 0.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -27,6 +29,7 @@ fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
     let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
     let learning_rate = schedule[control.row].learning_rate;
+    let kept = arguments.keeps_zeros == 1u && parameters[at] == 0.0;
     let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
-    parameters[at] = parameter - learning_rate * arguments.rate * x[stored];
+    parameters[at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
 }

@@ -5,6 +5,7 @@
 // adam (AdamW too): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
 // sgd: m ← β₁m + g, p ← p − lr·m
 // rmsprop: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
+// with `keeps_zeros`, p = 0 stays 0
 //
 // All arrays are the arenas, or one piece of them, in vectors of four: entries begin on multiples of 64 floats. Does nothing
 // where the gradient was not finite. lr, c₁ and c₂ come from the schedule's row.
@@ -21,6 +22,7 @@ struct Arguments {
     rest2: f32, // 1 − β₂.
     eps: f32, // Added to the root of the second moment.
     weight_decay: f32, // Decoupled weight decay.
+    keeps_zeros: u32, // Whether weights that are 0 stay 0: 1 or 0.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -41,23 +43,24 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     let rate = schedule[control.row].learning_rate;
     let gradient = gradients[at] * control.gradient_scale;
     let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let kept = (parameters[at] == vec4<f32>()) & vec4<bool>(arguments.keeps_zeros == 1u);
     let parameter = parameters[at] - rate * decay * parameters[at];
     @if(adam || rmsprop) let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
     @if(adam) {
         let mean = arguments.beta1 * first[at] + arguments.rest1 * gradient;
         let corrected = sqrt(squares / schedule[control.row].second_correction);
         let step = (mean / schedule[control.row].first_correction) / (corrected + arguments.eps);
-        parameters[at] = parameter - rate * step;
+        parameters[at] = select(parameter - rate * step, vec4<f32>(), kept);
         first[at] = mean;
         second[at] = squares;
     }
     @if(sgd) {
         let momentum = arguments.beta1 * first[at] + gradient;
-        parameters[at] = parameter - rate * momentum;
+        parameters[at] = select(parameter - rate * momentum, vec4<f32>(), kept);
         first[at] = momentum;
     }
     @if(rmsprop) {
-        parameters[at] = parameter - rate * (gradient / (sqrt(squares) + arguments.eps));
+        parameters[at] = select(parameter - rate * (gradient / (sqrt(squares) + arguments.eps)), vec4<f32>(), kept);
         second[at] = squares;
     }
 }

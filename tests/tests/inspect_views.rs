@@ -331,6 +331,7 @@ fn check(name: &str, place: Place) {
             settings,
             run: &run,
             reference: None,
+            base: None,
             indices: &mut Indices::default(),
         };
         block_on(inspect(view, &mut subject))

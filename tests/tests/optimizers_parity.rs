@@ -146,6 +146,42 @@ fn rules_agree(device: &str) {
     }
 }
 
+/// Zeros in the matrices of blocks stay, everything else moves as without them.
+fn zeros_stay(device: &str) {
+    for kind in KINDS {
+        let mut trial = Trial::new(kind);
+        trial.optimizer.keeps_zeros = true;
+        // Every other weight of a matrix is pruned, also of the embedding, which belongs to no block.
+        let matrices = &mut trial.start.parameters[..trial.layout.decayed_end];
+        matrices.iter_mut().step_by(2).for_each(|weight| *weight = 0.0);
+        let what = format!("{device}, {kind:?}, pruned");
+        let mut oracle = trial.oracle();
+        oracle.set_state(&trial.start).expect("a state");
+        oracle.train(&trial.steps).expect("steps");
+        let mut executor = trial.open(device);
+        block_on(executor.set_state(&trial.start)).expect("a state");
+        block_on(executor.train(&trial.steps)).expect("steps");
+        let state = block_on(executor.state()).expect("a state");
+        compare(&what, &state, &oracle.state().expect("a state"));
+        for (at, parameter) in trial.graphs.train.parameters.iter().enumerate() {
+            let start = trial.layout.offsets[at];
+            let range = start..start + trial.layout.counts[at];
+            let pairs = trial.start.parameters[range.clone()].iter().zip(&state.parameters[range]);
+            let [kept, moved] = [true, false].map(|is_zero| {
+                let pairs = pairs.clone().filter(|(before, _)| (**before == 0.0) == is_zero);
+                pairs.filter(|(before, after)| (before == after) == is_zero).count()
+            });
+            let all = pairs.filter(|(before, _)| **before == 0.0).count();
+            if trial.layout.hidden.iter().any(|matrix| matrix.start == start) {
+                assert_eq!(kept, all, "{what}: {}", parameter.name);
+            } else if all > 0 {
+                assert!(kept < all, "{what}: {}", parameter.name);
+            }
+            assert!(moved > 0, "{what}: {}", parameter.name);
+        }
+    }
+}
+
 /// A non-finite weight makes the loss and the gradient non-finite; the step must change nothing.
 fn skips(device: &str) {
     let trial = Trial::new(OptimizerKind::Adamw);
@@ -176,6 +212,16 @@ fn rules_agree_on_cpu() {
 #[test]
 fn rules_agree_on_gpu() {
     rules_agree(&common::adapter());
+}
+
+#[test]
+fn zeros_of_pruned_matrices_stay_on_cpu() {
+    zeros_stay("cpu");
+}
+
+#[test]
+fn zeros_of_pruned_matrices_stay_on_gpu() {
+    zeros_stay(&common::adapter());
 }
 
 #[test]

@@ -97,8 +97,7 @@ impl Address {
                 .push(format!("The address has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
         }
         let [layer, head] = [layer, head].map(|number| number.map(|number| number as usize));
-        self.inspect =
-            Wish { view, prompt: prompt.filter(fits), layer, head, position: None, step, source: None };
+        self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, step, ..Wish::default() };
         if view.is_some() {
             self.page = self.page.or(Some(PageName::Inspect));
         }
@@ -247,15 +246,7 @@ mod tests {
         ]);
         assert_eq!((address.page, &address.problems), (Some(PageName::Inspect), &Vec::new()));
         let (view, prompt) = (Some(View::LogitLens), Some("One day".to_owned()));
-        let wish = Wish {
-            view,
-            prompt,
-            layer: Some(2),
-            head: Some(1),
-            position: None,
-            step: Some(40),
-            source: None,
-        };
+        let wish = Wish { view, prompt, layer: Some(2), head: Some(1), step: Some(40), ..Wish::default() };
         assert_eq!(address.inspect, wish);
         assert_eq!(AppOptions::from(address).inspect, wish);
         let long = "x".repeat(MAX_PROMPT_CHARACTERS + 1);

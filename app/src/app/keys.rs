@@ -23,6 +23,7 @@ const NUMBERS: [Key; PageName::ALL.len() - 1] = [
     Key::Num0,
     Key::Minus,
     Key::Equals,
+    Key::Backtick,
 ];
 
 impl App {

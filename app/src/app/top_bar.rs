@@ -7,7 +7,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DeviceType, RunSummary, Steer, TrainingState};
+use glasshouse_protocol::{Command, DeviceType, Fit, RunSummary, Steer, TrainingState};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -120,8 +120,9 @@ impl App {
             Some(Command::Clean | Command::FetchCorpus { .. }) => self.page == PageName::Data,
             Some(Command::Evaluate { .. } | Command::Audit { .. }) => self.page == PageName::Evaluate,
             Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. }) => {
-                self.page == PageName::Train
+                matches!(self.page, PageName::Train | PageName::Lab)
             }
+            Some(Command::Fit(Fit::LearningRate { .. })) => self.page == PageName::Lab,
             _ => false,
         };
         let mut others = self.state.underway.iter().filter(|(request, _)| !shown_by_page(request));

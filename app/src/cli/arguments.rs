@@ -242,7 +242,7 @@ pub struct WindowArguments {
     /// Project folder to open [default: the last one]
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, evaluate, runs, learn, settings
+    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, evaluate, runs, learn, lab, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
     /// Lesson to open, from 1

@@ -1,94 +1,91 @@
-//! `glasshouse compress`: creates a run of smaller weights, and measures what that costs.
+//! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
 use super::arguments::ModelArguments;
 use super::driver::drive;
-use super::report::aligned;
+use super::report::{aligned, table};
 use super::settings::{session_options, usage};
 use super::trained;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::quantity::{bytes, percent, tokens_per_second};
+use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
 use glasshouse_engine::protocol::{
-    Bench, BenchReport, Command, Compressed, Compression, Event, PruneScore, PruneSettings, PrunedMatrix,
-    RunChange, SparsityPattern, WeightFormat,
+    Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
+    RunChange, SparsityPattern, WeightFormat, frontier,
 };
 use serde_json::json;
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
-    let method = arguments.method()?;
+    let method = if arguments.frontier { None } else { Some(arguments.method()?) };
     let options = session_options(&arguments.device, arguments.threads, false)?;
     drive(options, async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
-        let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
-        let (checkpoint, documents) = (Some(checkpoint.clone()), arguments.documents);
-        let command = RunChange::Compress { checkpoint, method: method.clone(), documents }.to(&run);
-        let pick = |event| match event {
-            Event::Compressed { compressed } => Some(compressed),
-            event => {
-                trained::note(&event);
-                None
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);
+        let command = RunChange::Compress { checkpoint, method, documents, keep }.to(&run);
+        let mut points = Vec::new();
+        let hear = |event| {
+            match event {
+                Event::Compressed { compressed } => points.push(*compressed),
+                event => trained::note(&event),
             }
+            Ok(())
         };
-        let compressed = engine.ask_for(command, pick).await?;
-        let mut speeds = Vec::new();
-        // A classifier decodes nothing.
-        if let Compression::Store { weights } = method
-            && config.model.labels.is_empty()
-        {
-            for weights in [WeightFormat::F32, weights] {
-                let (config, weights) = (Box::new(config.clone()), Some(weights));
-                let (prompt_tokens, tokens, batches) = (None, None, Vec::new());
-                let command = Command::Bench(Bench::Decode {
-                    config,
-                    repeats: 3,
-                    prompt_tokens,
-                    tokens,
-                    weights,
-                    batches,
-                });
-                let pick = |event| match event {
-                    Event::Bench { report: BenchReport::Decode(measured), .. } => {
-                        Some(measured.generated_tokens_per_s)
-                    }
-                    _ => None,
-                };
-                match engine.ask_for(command, pick).await {
-                    Ok(speed) => speeds.push(speed),
-                    // The run is there all the same.
-                    Err(error) => tell!("note: the speed of decoding is not known: {error:#}"),
-                }
+        let stopping = "stopping; the points measured so far are printed";
+        let asked = engine.ask_until_signal(command, stopping, hear).await;
+        if points.is_empty() {
+            return asked;
+        }
+        if arguments.frontier {
+            if arguments.json {
+                say!("{}", json!({ "from": run, "points": points }))?;
+            } else {
+                say!("{}", table(&frontier(&points)))?;
+            }
+            return asked;
+        }
+        for compressed in &points {
+            if arguments.json {
+                let mut found = json!(compressed);
+                found["from"] = json!(run);
+                say!("{found}")?;
+            } else {
+                print(&run, compressed)?;
             }
         }
-        if arguments.json {
-            let mut found = json!(*compressed);
-            found["from"] = json!(run);
-            found["tokens_per_s"] = json!(speeds);
-            say!("{found}")?;
-            return Ok(());
-        }
-        print(&run, &compressed, &speeds)
+        asked
     })
 }
 
-fn print(from: &str, compressed: &Compressed, speeds: &[f64]) -> Result<()> {
+fn print(from: &str, compressed: &Compressed) -> Result<()> {
     let [whole, now] = compressed.bytes;
-    if compressed.matrices.is_empty() {
-        let times = whole as f64 / now.max(1) as f64;
-        say!("{}: the weights of {from} in {}, {times:.1} times smaller", compressed.run, bytes(now))?;
-    } else {
-        say!("{}: the weights of {from}, pruned", compressed.run)?;
-        let head = ["matrix", "weights", "zeros"].map(str::to_owned).to_vec();
-        let row = |matrix: &PrunedMatrix| {
-            vec![matrix.name.clone(), matrix.weights.to_string(), percent(matrix.sparsity())]
-        };
-        let rows: Vec<_> = std::iter::once(head).chain(compressed.matrices.iter().map(row)).collect();
-        say!("{}", aligned(&rows, &[false, true, true]))?;
+    let run = compressed.run.as_deref().context("the engine named no run; report it if it happens again")?;
+    let times = whole as f64 / now.max(1) as f64;
+    match &compressed.method {
+        Compression::Store { .. } => {
+            say!("{run}: the weights of {from} in {}, {times:.1} times smaller", bytes(now))?;
+        }
+        Compression::Prune(_) => {
+            say!("{run}: the weights of {from}, pruned")?;
+            let head = ["matrix", "weights", "zeros"].map(str::to_owned).to_vec();
+            let row = |matrix: &PrunedMatrix| {
+                vec![matrix.name.clone(), matrix.weights.to_string(), percent(matrix.sparsity())]
+            };
+            let rows: Vec<_> = std::iter::once(head).chain(compressed.matrices.iter().map(row)).collect();
+            say!("{}", aligned(&rows, &[false, true, true]))?;
+        }
+        Compression::Remove(RemoveSettings { part, count, .. }) => {
+            let numbers: Vec<String> = compressed.removed.iter().map(ToString::to_string).collect();
+            let which = if numbers.is_empty() { String::new() } else { format!(" ({})", numbers.join(", ")) };
+            let place = if *part == ModelPart::Blocks { "" } else { " in each block" };
+            let removed = counted(*count as u64, part.title());
+            say!("{run}: {from} without {removed}{which}{place}, {}, {times:.1} times smaller", bytes(now))?;
+        }
     }
     if let Some(losses) = compressed.losses() {
         say!("{losses}")?;
     }
-    if let [before, after] = speeds {
-        say!("decoding {} before, {} after", tokens_per_second(*before), tokens_per_second(*after))?;
+    if let Some([before, after]) = compressed.tokens_per_s.filter(|[before, after]| before != after) {
+        say!("decoding {} before, {} after", tokens_per_second(before), tokens_per_second(after))?;
     }
     Ok(())
 }
@@ -100,13 +97,24 @@ pub struct CompressArguments {
     /// How the weights become smaller
     #[arg(long, value_name = "METHOD", default_value = "q8_0")]
     pub method: MethodName,
+    /// Measure size, speed and loss of many methods instead, without creating runs
+    ///
+    /// Every format, pruning at 50 %, and about a quarter and a half of the blocks, MLP channels and key-value heads removed.
+    #[arg(long, conflicts_with_all = ["method", "pattern", "sparsity", "remove", "windows"])]
+    pub frontier: bool,
+    /// With --frontier: keep each point as a run
+    #[arg(long, requires = "frontier")]
+    pub keep: bool,
     /// With magnitude and wanda: where zeros may be [default: unstructured]
     #[arg(long, value_name = "PATTERN")]
     pub pattern: Option<PatternName>,
     /// With magnitude and wanda: fraction of each block matrix's weights to set to zero [default: 0.5]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub sparsity: Option<f64>,
-    /// Windows of training text that wanda reads [default: 64]
+    /// With blocks, channels and heads: number to remove, of channels and heads in every block [default: 1]
+    #[arg(long, value_name = "N")]
+    pub remove: Option<usize>,
+    /// Windows of training text for the scores of all methods but magnitude [default: 64]
     #[arg(long, value_name = "N")]
     pub windows: Option<usize>,
     /// Validation documents for the losses [default: all]
@@ -125,30 +133,51 @@ pub struct CompressArguments {
 
 impl CompressArguments {
     fn method(&self) -> Result<Compression> {
-        let Self { pattern, sparsity, windows, .. } = *self;
-        let stored = match self.method {
-            MethodName::F16 => WeightFormat::F16,
-            MethodName::Q8_0 => WeightFormat::Q8_0,
-            MethodName::Q4_0 => WeightFormat::Q4_0,
-            MethodName::Magnitude => return self.pruning(PruneScore::Magnitude),
-            MethodName::Wanda => return self.pruning(PruneScore::Wanda),
+        let Self { method, pattern, sparsity, windows, remove, .. } = *self;
+        let for_others = |given: bool, options: &str, methods: &str| match given {
+            true => Err(usage(format!("{options} for --method {methods}"))),
+            false => Ok(()),
         };
-        if pattern.is_some() || sparsity.is_some() || windows.is_some() {
-            return Err(usage("--pattern, --sparsity and --windows are for --method magnitude or wanda"));
-        }
-        Ok(Compression::Store { weights: stored })
-    }
-
-    fn pruning(&self, score: PruneScore) -> Result<Compression> {
-        let default = PruneSettings::default();
-        let settings = PruneSettings {
-            score,
-            pattern: self.pattern.map_or(default.pattern, PatternName::into),
-            sparsity: self.sparsity.unwrap_or(default.sparsity),
-            windows: self.windows.unwrap_or(default.windows),
+        let zeros = matches!(method, MethodName::Magnitude | MethodName::Wanda);
+        let parts = matches!(method, MethodName::Blocks | MethodName::Channels | MethodName::Heads);
+        for_others(
+            !zeros && (pattern.is_some() || sparsity.is_some()),
+            "--pattern and --sparsity are",
+            "magnitude or wanda",
+        )?;
+        for_others(!parts && remove.is_some(), "--remove is", "blocks, channels or heads")?;
+        for_others(
+            !zeros && !parts && windows.is_some(),
+            "--windows is",
+            "wanda, blocks, channels or heads",
+        )?;
+        let windows = windows.unwrap_or(PruneSettings::default().windows);
+        let prune = |score| {
+            let default = PruneSettings::default();
+            let pattern = pattern.map_or(default.pattern, PatternName::into);
+            Compression::Prune(PruneSettings {
+                score,
+                pattern,
+                sparsity: sparsity.unwrap_or(default.sparsity),
+                windows,
+            })
         };
-        settings.validate().map_err(|error| usage(error.to_string()))?;
-        Ok(Compression::Prune(settings))
+        let remove = |part| {
+            let count = remove.unwrap_or(RemoveSettings::default().count);
+            Compression::Remove(RemoveSettings { part, count, windows })
+        };
+        let method = match method {
+            MethodName::F16 => Compression::Store { weights: WeightFormat::F16 },
+            MethodName::Q8_0 => Compression::Store { weights: WeightFormat::Q8_0 },
+            MethodName::Q4_0 => Compression::Store { weights: WeightFormat::Q4_0 },
+            MethodName::Magnitude => prune(PruneScore::Magnitude),
+            MethodName::Wanda => prune(PruneScore::Wanda),
+            MethodName::Blocks => remove(ModelPart::Blocks),
+            MethodName::Channels => remove(ModelPart::Channels),
+            MethodName::Heads => remove(ModelPart::Heads),
+        };
+        method.validate().map_err(|error| usage(error.to_string()))?;
+        Ok(method)
     }
 }
 
@@ -166,6 +195,12 @@ pub enum MethodName {
     Magnitude,
     /// Prune the smallest products of weight and input norm in each row
     Wanda,
+    /// Remove the blocks that change the residual stream least
+    Blocks,
+    /// Remove the MLP channels that add least to the residual stream
+    Channels,
+    /// Remove the key-value heads that add least to the residual stream, with their query heads
+    Heads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

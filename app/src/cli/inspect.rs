@@ -1,10 +1,14 @@
-//! `glasshouse inspect`: views inside a model processing a prompt, as text, JSON or files; and `glasshouse provenance`.
+//! `glasshouse inspect`: views inside a model processing a prompt, as text, JSON or files; `glasshouse diff` and `glasshouse provenance`.
 
+mod diff;
 mod files;
 mod heads;
 mod summary;
 
+pub(super) use diff::{DiffArguments, diff};
+
 use super::arguments::{DEFAULT_PROJECT, ModelArguments};
+use super::bar;
 use super::driver::drive;
 use super::settings::{checked_device, usage};
 use super::trained;
@@ -19,6 +23,9 @@ use glasshouse_engine::protocol::{CheckpointChoice, Command, Event, GenerateConf
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+
+/// Length of the progress bar's scale.
+const PERCENT: u64 = 100;
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
@@ -49,7 +56,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         prompts: &arguments.prompt,
         views,
         settings: settings.clone(),
-        reference: arguments.align_with.map(at_step).transpose()?,
+        reference: arguments.align_with.map(at_step).transpose()?.map(|checkpoint| (None, checkpoint)),
         device: checked_device(&arguments.device)?,
     };
     let views = asked.views.len();
@@ -158,6 +165,7 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
         every_part: arguments.every_part,
         other_prompt: arguments.other_prompt.clone(),
         reference: None,
+        held_out: false,
         along_run: arguments.along_run,
     })
 }
@@ -184,8 +192,8 @@ struct InspectionRequest<'a> {
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
-    /// The checkpoint whose maps others are aligned with.
-    reference: Option<CheckpointChoice>,
+    /// The weights to align maps or to compare with; of the same run if none is named.
+    reference: Option<(Option<String>, CheckpointChoice)>,
     device: &'a str,
 }
 
@@ -197,12 +205,11 @@ impl InspectionRequest<'_> {
         };
         drive(options, async |engine| {
             let (run, _) = trained::settings_of(engine, self.project, self.run.clone()).await?;
-            let of_run = |checkpoint: &CheckpointChoice| {
-                let (run, checkpoint) = (run.clone(), checkpoint.clone());
-                WeightSource::Checkpoint { run, checkpoint }
-            };
-            let source = of_run(&self.checkpoint);
-            let reference = self.reference.as_ref().map(of_run);
+            let source = WeightSource::Checkpoint { run: run.clone(), checkpoint: self.checkpoint.clone() };
+            let reference = self.reference.map(|(other, checkpoint)| WeightSource::Checkpoint {
+                run: other.unwrap_or(run),
+                checkpoint,
+            });
             let command = Command::Inspect {
                 source,
                 prompt: prompt.clone(),
@@ -211,17 +218,25 @@ impl InspectionRequest<'_> {
                 settings: Box::new(InspectSettings { reference, ..self.settings.clone() }),
             };
             let mut answers: Vec<ViewsAnswer> = Vec::new();
+            let mut bar: Option<indicatif::ProgressBar> = None;
             let hear = |event, bytes| {
                 match event {
                     Event::Inspected { inspection } => {
                         let number = (!further.is_empty()).then_some(answers.len());
                         answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
+                    Event::Underway { share: Some(share), .. } => {
+                        let bar = bar.get_or_insert_with(|| bar::bar(PERCENT, "{bar:30} {percent} %"));
+                        bar.set_position((share * PERCENT as f64) as u64);
+                    }
                     event => trained::note(&event),
                 }
                 Ok(())
             };
             engine.ask_for_bytes(command, hear).await?;
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })

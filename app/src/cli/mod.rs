@@ -29,6 +29,7 @@ mod data;
 mod devices;
 mod driver;
 mod evaluate;
+mod experiments;
 mod export;
 mod feedback;
 mod fetch;
@@ -136,8 +137,14 @@ commands! {
     Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
     /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
     Inspect(inspect::InspectArguments) = inspect::inspect;
+    /// Show what changed between two models: predictions, weights, outputs, and which parts matter
+    Diff(inspect::DiffArguments) = inspect::diff;
     /// Find the longest spans of a text that occur in the training text
     Provenance(inspect::ProvenanceArguments) = inspect::provenance;
+    /// Find a learning rate by a range test on your text
+    FindRate(experiments::FindRateArguments) = experiments::find_rate;
+    /// Train many runs over a grid or random values of any settings, and compare them
+    Sweep(experiments::SweepArguments) = experiments::sweep;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects

@@ -138,7 +138,7 @@ async fn resumed(
 }
 
 /// The command that starts a new run, and the run's total steps.
-async fn started(
+pub(super) async fn started(
     arguments: &TrainArguments,
     launch: RunLaunch,
     engine: &mut Engine,
@@ -146,7 +146,10 @@ async fn started(
     let mut config = match &arguments.from {
         Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
         Some(from) => going_on(from, arguments)?,
-        None if is_first(arguments) => sized_for(arguments.device.as_deref(), engine, arguments.json).await?,
+        // A sweep started again must find the same settings, which a speed measurement does not give.
+        None if is_first(arguments) && launch.sweep.is_none() => {
+            sized_for(arguments.device.as_deref(), engine, arguments.json).await?
+        }
         None => run_config(&arguments.config, FIRST)?,
     };
     let named = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
@@ -354,7 +357,7 @@ impl Follower {
 }
 
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
-fn left_out(problems: &[FileProblem]) -> serde_json::Value {
+pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
     with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
 

@@ -4,6 +4,7 @@
 mod asking;
 mod attention;
 mod chosen;
+mod diff;
 mod embeddings;
 mod graph;
 mod head;
@@ -93,8 +94,11 @@ impl Page for InspectPage {
             _ => quick,
         };
         // The prompt's tokens are always needed.
-        let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
-        self.asking.ask_each(context, &self.chosen, asked, moment);
+        let mut asked = open.clone();
+        if asked.iter().all(|view| *view == View::Diff) {
+            asked.push(View::Tokens);
+        }
+        self.asking.ask_each(context, &self.chosen, &asked, moment);
         let before = self.chosen.clone();
         self.top_ui(ui, context, &open);
         ui.add_space(space::SMALL);
@@ -138,7 +142,11 @@ impl InspectPage {
     }
 
     fn views(&self) -> Vec<View> {
-        self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
+        match (self.alone, &self.chosen.beside) {
+            (Some(view), _) => vec![view],
+            (None, Some(_)) => [&[View::Diff], &View::ALL[..]].concat(),
+            (None, None) => View::ALL.to_vec(),
+        }
     }
 
     /// The states of the weights in training for fast and slow views: the step of the last update, at most one per [`LOOKS`]
@@ -222,6 +230,7 @@ fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         View::WhatIf => what_if::ui(ui, shown, chosen),
         View::Provenance => provenance::ui(ui, shown, chosen),
         View::Graph => graph::ui(ui, shown, chosen),
+        View::Diff => diff::ui(ui, shown, chosen),
     });
 }
 

@@ -1,7 +1,8 @@
 //! The open project's runs.
 
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, Steer, TrainEvent,
+    CheckpointSummary, Command, Compressed, Event, RunChange, RunConfig, RunState, RunSummary, Steer,
+    TrainEvent,
 };
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ pub struct Runs {
     pub list: Vec<RunSummary>,
     /// Histories read so far, by run name.
     pub histories: BTreeMap<String, History>,
+    /// Points of measured frontiers, by run name.
+    pub frontiers: BTreeMap<String, Vec<Compressed>>,
     /// Number of times that histories became outdated, so that pages know when to request them again.
     pub revision: u64,
 }
@@ -47,6 +50,16 @@ impl Runs {
                     let train = &mut history.config.train;
                     train.learning_rate = learning_rate.unwrap_or(train.learning_rate);
                     train.steps = steps.unwrap_or(train.steps);
+                }
+            }
+            Event::Compressed { compressed } => {
+                if let Some(Command::ChangeRun { run, change: RunChange::Compress { method: None, .. } }) =
+                    asked
+                {
+                    let points = self.frontiers.entry(run.clone()).or_default();
+                    // Measured again, a point replaces the former one.
+                    points.retain(|point| point.method != compressed.method);
+                    points.push((**compressed).clone());
                 }
             }
             Event::ProjectOpened { runs, .. } => {

@@ -16,6 +16,8 @@ pub enum Axis {
     #[default]
     Steps,
     Time,
+    /// Base-10 logarithms of learning rates.
+    Rate,
 }
 
 impl Axis {
@@ -24,6 +26,7 @@ impl Axis {
         match self {
             Self::Steps => format!("step {}", step_label(at.round())),
             Self::Time => format::duration(at.max(0.0)),
+            Self::Rate => format!("learning rate {}", format::scientific(10_f64.powf(at))),
         }
     }
 
@@ -33,6 +36,7 @@ impl Axis {
             Self::Steps => step_label(at),
             Self::Time if at < 0.0 => String::new(),
             Self::Time => format::duration(at),
+            Self::Rate => format::scientific(10_f64.powf(at)),
         }
     }
 }
@@ -200,7 +204,7 @@ fn marks(input: &GridInput, apart: f64, axis: Axis) -> Vec<GridMark> {
     // egui_plot's base step is eight points wide.
     let least = input.base_step_size * apart / 8.0;
     let step = match axis {
-        Axis::Steps => round_step(least),
+        Axis::Steps | Axis::Rate => round_step(least),
         Axis::Time => round_time(least),
     };
     let (low, high) = input.bounds;

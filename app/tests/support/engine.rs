@@ -6,9 +6,9 @@ use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
     Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary,
-    PreparationStage, ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary,
-    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
-    presets,
+    PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState,
+    RunSummary, SweepRow, SweepState, SweepSummary, TokenSummary, TokenizerSummary, Uncertainty,
+    VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -211,6 +211,15 @@ impl Engine {
             Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
             }
+            Command::Fit(Fit::LearningRate { test, .. }) => {
+                let mut curve = RangeCurve { test: *test, suggestion: Some(2.5e-3), ..RangeCurve::default() };
+                let steps = test.steps;
+                for step in 0..steps {
+                    curve.push(test.rate_at(step), 6.0 - step as f64 / steps as f64);
+                }
+                vec![Event::RangeTested { curve: Box::new(curve) }]
+            }
+            Command::Train { launch: RunLaunch { sweep: Some(toml), .. }, .. } => vec![sweep(toml)],
             Command::Train { config, .. } => {
                 let Some(state) = self.trains else { return Vec::new() };
                 self.trained += 1;
@@ -534,4 +543,29 @@ fn distribution(chosen: u32) -> Event {
         left *= 0.55;
     }
     Event::Distribution { candidates, entropy_bits: 2.84, kept: 6 }
+}
+
+/// A sweep that was stopped after one of its two runs.
+fn sweep(toml: &str) -> Event {
+    let row = |rate: &str| SweepRow {
+        values: vec![rate.to_owned(), "2".to_owned()],
+        steps: 100,
+        ..SweepRow::default()
+    };
+    let done = SweepRow {
+        run: Some("2-first-stories".to_owned()),
+        state: SweepState::Finished,
+        step: 100,
+        loss: Some(1.5),
+        interval: Some([1.4, 1.6]),
+        ..row("0.001")
+    };
+    let sweep = SweepSummary {
+        name: "rates".to_owned(),
+        toml: toml.to_owned(),
+        settings: ["train.learning_rate", "model.layers"].map(str::to_owned).to_vec(),
+        rows: vec![done, row("0.01")],
+        ..SweepSummary::default()
+    };
+    Event::Sweep { sweep: Box::new(sweep.with_best()) }
 }

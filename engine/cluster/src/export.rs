@@ -150,6 +150,11 @@ fn look(run: &Run) -> Result<Exported> {
                       from its weights with unlikelihood 0";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
+    if config.train.keep_zeros == Some(true) {
+        let reason = "it is pruned and keeps its zeros, but a bundle's optimizer moves all weights; start a run from its weights with \
+                      train.keep_zeros = false";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), but a bundle trains the parameters of a transformers class; merge it into the weights \

@@ -21,6 +21,8 @@ pub struct Optimizer {
     pub gradient_clipping: f32,
     /// Mixed precision: gradients have a loss scale, and the weights a 16-bit copy.
     pub mixed: bool,
+    /// Zeros in the matrices of blocks stay zero, or, for [`entry`], any zero.
+    pub keeps_zeros: bool,
 }
 
 impl Optimizer {
@@ -33,6 +35,7 @@ impl Optimizer {
             weight_decay: config.weight_decay as f32,
             gradient_clipping: config.gradient_clipping as f32,
             mixed: config.precision == Precision::Mixed,
+            keeps_zeros: config.keep_zeros == Some(true),
         }
     }
 
@@ -49,16 +52,22 @@ impl Optimizer {
         if self.kind == OptimizerKind::Muon { &layout.hidden } else { &[] }
     }
 
-    /// The ranges of the arenas that [`entry`] updates.
-    pub fn entrywise(&self, layout: &ArenaLayout) -> Vec<Range<usize>> {
+    /// The ranges of the arenas that [`entry`] updates, each with the rule for its zeros.
+    pub fn entrywise(&self, layout: &ArenaLayout) -> Vec<(Range<usize>, Self)> {
+        let plain = Self { keeps_zeros: false, ..*self };
+        let is_muon = self.kind == OptimizerKind::Muon;
+        let apart = if is_muon || self.keeps_zeros { &layout.hidden[..] } else { &[] };
         let mut ranges = Vec::new();
         let mut start = 0;
-        for matrix in self.matrices(layout) {
-            ranges.push(start..matrix.range().start);
+        for matrix in apart {
+            ranges.push((start..matrix.range().start, plain));
+            if !is_muon {
+                ranges.push((matrix.range(), *self));
+            }
             start = matrix.range().end;
         }
-        ranges.push(start..layout.trained_end);
-        ranges.retain(|range| !range.is_empty());
+        ranges.push((start..layout.trained_end, plain));
+        ranges.retain(|(range, _)| !range.is_empty());
         ranges
     }
 
@@ -98,6 +107,7 @@ pub struct Rate {
 /// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
 /// * SGD: m ← β₁m + g, p ← p − lr·m
 /// * RMSProp: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
+/// * with [`keeps_zeros`](Optimizer::keeps_zeros): p = 0 stays 0
 #[inline(always)]
 pub fn entry(
     optimizer: &Optimizer,
@@ -108,9 +118,10 @@ pub fn entry(
     first: f32,
     second: f32,
 ) -> (f32, f32, f32) {
+    let is_kept = optimizer.keeps_zeros && parameter == 0.0;
     let parameter = parameter - rate.learning_rate * decay * parameter;
     let second_moment = optimizer.beta2 * second + (1.0 - optimizer.beta2) * gradient * gradient;
-    match optimizer.kind {
+    let (parameter, first, second) = match optimizer.kind {
         OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
             let first_moment = optimizer.beta1 * first + (1.0 - optimizer.beta1) * gradient;
             let step = (first_moment / rate.first_correction)
@@ -125,5 +136,6 @@ pub fn entry(
             let step = gradient / (second_moment.sqrt() + optimizer.eps);
             (parameter - rate.learning_rate * step, first, second_moment)
         }
-    }
+    };
+    (if is_kept { 0.0 } else { parameter }, first, second)
 }

@@ -336,6 +336,21 @@ async fn documents_of(
     Ok(spans)
 }
 
+/// The first `tokens` tokens of a run's held-out text, or of the text that [`HeldOut::open`] takes in its place; `special` tokens
+/// are left out or spelled.
+///
+/// # Errors
+/// There is no held-out text, or it cannot be read.
+pub async fn beginning(run: &Run, tokens: usize, special: bool) -> Result<String> {
+    let (text_of, _) = text_run(run)?;
+    let Prepared { store, tokenizer, .. } = prepare::open_aside(text_of.data_folder()?).await?;
+    let count = store.len(Split::Validation).min(tokens as u64) as usize;
+    let tokens = store.read(Split::Validation, 0, count)?;
+    let text = if special { tokenizer.decode(&tokens) } else { tokenizer.decode_plain(&tokens) };
+    // A character may be cut at the end.
+    Ok(text.trim_end_matches('\u{FFFD}').to_owned())
+}
+
 /// The run whose text a model is evaluated on, and its settings.
 fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
     let mut next = Some(run.clone());

@@ -20,8 +20,9 @@ use glasshouse_compiler::plan::lower::Choices;
 use glasshouse_executors::cpu::{Weights, Workers};
 use glasshouse_executors::device::DeviceDescription;
 use glasshouse_executors::gpu::Gpu;
+use glasshouse_generation::{Decoder, Opening};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::{ModelConfig, WeightFormat};
 use part::{Gradients, Key};
 use programs::{Given, Prepared};
 use std::sync::Arc;
@@ -129,6 +130,16 @@ impl Lens {
     pub fn heads(&self) -> Heads {
         let ModelConfig { heads, kv_heads, head_size, .. } = self.config;
         Heads { heads, kv_heads, head_size }
+    }
+
+    /// A decoder with the current weights, on the same device.
+    pub(super) async fn decoder(&self) -> Result<Decoder> {
+        let gpu = match &self.place {
+            LensDevice::Cpu(_) => None,
+            LensDevice::Gpu(gpu) => Some((**gpu).clone()),
+        };
+        let opening = Opening { weights: Some(WeightFormat::F32), ..Opening::default() };
+        Decoder::on(gpu, &self.config, &self.weights.parameters, &opening).await
     }
 
     pub fn device(&self) -> &str {

@@ -2,6 +2,7 @@
 //! tensors. A view that is not requested costs nothing; no other graph or plan depends on it.
 
 mod attention;
+mod diff;
 mod distribution;
 mod embeddings;
 mod final_norm;
@@ -28,6 +29,7 @@ mod walk;
 mod weights;
 mod what_if;
 
+pub use diff::Base;
 pub use lens::{Lens, Tensor};
 pub use provenance::Indices;
 
@@ -60,6 +62,8 @@ pub struct Subject<'a> {
     pub run: &'a Run,
     /// The embedding table [V, C] that maps are aligned with, and C.
     pub reference: Option<(&'a [f32], usize)>,
+    /// For [`View::Diff`], which takes it.
+    pub base: Option<Base<'a>>,
     /// Indices for looking up texts.
     pub indices: &'a mut Indices,
 }
@@ -188,6 +192,7 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
         View::Provenance => provenance::view(subject).await?,
         View::Walk => walk::view(subject).await?,
         View::Graph => graph::view(subject).await?,
+        View::Diff => diff::view(subject).await?,
     };
     Ok(found.finished(view, begun.elapsed().as_secs_f64() * 1e3))
 }

@@ -1,6 +1,7 @@
 //! Compares views of a model's parts with results obtained from the graph in other ways.
 
 pub(super) mod bench;
+mod diff;
 
 use super::outputs::likeliest;
 use super::what_if::Changed;

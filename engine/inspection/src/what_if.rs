@@ -253,17 +253,19 @@ impl<'lens> Changed<'lens> {
         self.scale(&format!("{part}.{name}.bias"), None, factor, 0.0);
     }
 
+    /// A parameter's entries to change, restored on drop; `None` if the model lacks it.
+    pub(super) fn entries(&mut self, name: &str) -> Option<&mut [f32]> {
+        let version = self.lens.version(name)?;
+        if self.before.iter().all(|(kept, ..)| kept != name) {
+            self.before.push((name.to_owned(), self.lens.weight(name)?.0.to_vec(), version));
+        }
+        self.lens.weights_mut(name)
+    }
+
     /// Scales `offset` plus some or all columns of a parameter; no-op if the model lacks it, such as biases.
     fn scale(&mut self, name: &str, columns: Option<Range<usize>>, factor: f32, offset: f32) {
         let width = self.lens.weight(name).and_then(|(_, shape)| shape.last().copied());
-        let version = self.lens.version(name);
-        let (Some(width), Some(version), Some(entries)) = (width, version, self.lens.weights_mut(name))
-        else {
-            return;
-        };
-        if self.before.iter().all(|(kept, ..)| kept != name) {
-            self.before.push((name.to_owned(), entries.to_vec(), version));
-        }
+        let (Some(width), Some(entries)) = (width, self.entries(name)) else { return };
         let columns = columns.unwrap_or(0..width);
         for row in entries.chunks_exact_mut(width) {
             row[columns.clone()].iter_mut().for_each(|entry| *entry = (*entry + offset) * factor - offset);

@@ -25,6 +25,9 @@ pub enum Error {
     /// A configuration or request that cannot be fulfilled; one sentence.
     #[error("{0}")]
     Refused(String),
+    /// Training cannot continue because its numbers are no longer finite.
+    #[error("{0}")]
+    Diverged(String),
     /// No run, kernel or the like has the given name.
     #[error("{0}")]
     Unknown(String),
@@ -191,7 +194,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::Io { .. } => ErrorKind::Io,
             Error::BadFile { .. } => ErrorKind::BadFile,
             Error::Invalid(_) => ErrorKind::Invalid,
-            Error::Refused(_) | Error::Graph(_) => ErrorKind::Refused,
+            Error::Refused(_) | Error::Diverged(_) | Error::Graph(_) => ErrorKind::Refused,
             Error::Unknown(_) => ErrorKind::Unknown,
             Error::Device(_) => ErrorKind::Device,
             Error::DeviceLost(_) => ErrorKind::DeviceLost,

@@ -30,37 +30,47 @@ pub trait Lanes: Copy {
     /// They must be writable, and the machine must have the instruction set.
     #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
     unsafe fn store(self, to: *mut f32);
-    /// Loads [`Self::COUNT`] signed bytes.
+    /// The products of 32 signed bytes and 32 integers of at most 8 bits, added up to one register of sums.
     ///
     /// # Safety
     /// As for [`Self::load`].
     #[inline(always)]
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-    unsafe fn load_i8(from: *const i8) -> Self {
-        let mut lanes = [0.0; BLOCK];
-        for (at, lane) in lanes[..Self::COUNT].iter_mut().enumerate() {
-            // SAFETY: the caller guarantees so many readable bytes; a register is no longer than a block.
-            *lane = f32::from(unsafe { from.add(at).read() });
-        }
-        // SAFETY: as above.
-        unsafe { Self::load(lanes.as_ptr()) }
+    unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
+        // SAFETY: the caller guarantees 32 readable entries each; the reads need no alignment.
+        let (bytes, x) =
+            unsafe { (bytes.cast::<[i8; 32]>().read_unaligned(), x.cast::<[i16; 32]>().read_unaligned()) };
+        Self::dot(bytes.map(i16::from), x)
     }
 
-    /// Loads the low and the high four bits of [`Self::COUNT`] bytes, less 8.
+    /// [`Self::dot_i8`] of the low four bits of 16 bytes and then their high ones, less 8.
     ///
     /// # Safety
     /// As for [`Self::load`].
     #[inline(always)]
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-    unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
-        let [mut low, mut high] = [[0.0; BLOCK]; 2];
-        for (at, (low, high)) in low.iter_mut().zip(&mut high).take(Self::COUNT).enumerate() {
-            // SAFETY: as for `load_i8`.
-            let byte = i32::from(unsafe { from.add(at).read() });
-            (*low, *high) = (((byte & 15) - 8) as f32, ((byte >> 4) - 8) as f32);
+    unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
+        // SAFETY: the caller guarantees 16 readable bytes and 32 integers; the reads need no alignment.
+        let (bytes, x) =
+            unsafe { (bytes.cast::<[u8; 16]>().read_unaligned(), x.cast::<[i16; 32]>().read_unaligned()) };
+        let mut weights = [0; 32];
+        for (at, byte) in bytes.into_iter().enumerate() {
+            weights[at] = i16::from(byte & 15) - 8;
+            weights[at + 16] = i16::from(byte >> 4) - 8;
         }
-        // SAFETY: as above.
-        [low, high].map(|lanes| unsafe { Self::load(lanes.as_ptr()) })
+        Self::dot(weights, x)
+    }
+
+    /// [`Self::dot_i8`] of integers of at most 8 bits.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    fn dot(weights: [i16; 32], x: [i16; 32]) -> Self {
+        let mut sums = [0; BLOCK];
+        for (at, (weight, x)) in weights.into_iter().zip(x).enumerate() {
+            sums[at % Self::COUNT] += i32::from(weight) * i32::from(x);
+        }
+        // SAFETY: a register is no longer than a block.
+        unsafe { Self::load(sums.map(|sum| sum as f32).as_ptr()) }
     }
 
     /// Loads [`Self::COUNT`] finite 16-bit floats, given by their bits.
@@ -190,7 +200,10 @@ impl Lanes for Portable {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm {
     use super::Lanes;
-    use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_store};
+    use std::arch::wasm32::{
+        f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i32x4_add, i32x4_dot_i16x8, i32x4_splat,
+        v128, v128_load, v128_store,
+    };
 
     #[derive(Clone, Copy)]
     pub struct Simd128(v128);
@@ -222,6 +235,19 @@ mod wasm {
         #[inline(always)]
         fn mul_add(self, factor: Self, term: Self) -> Self {
             Self(f32x4_add(f32x4_mul(self.0, factor.0), term.0))
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+        fn dot(weights: [i16; 32], x: [i16; 32]) -> Self {
+            let mut sums = i32x4_splat(0);
+            for (weights, x) in weights.as_chunks::<8>().0.iter().zip(x.as_chunks::<8>().0) {
+                // SAFETY: chunks of eight integers; the reads need no alignment.
+                let (weights, x) =
+                    unsafe { (v128_load(weights.as_ptr().cast()), v128_load(x.as_ptr().cast())) };
+                sums = i32x4_add(sums, i32x4_dot_i16x8(weights, x));
+            }
+            Self(f32x4_convert_i32x4(sums))
         }
 
         #[inline(always)]
@@ -299,18 +325,60 @@ pub fn level() -> Level {
 mod x86 {
     use super::Lanes;
     use std::arch::x86_64::{
-        __m256, __m512, _mm_loadl_epi64, _mm_loadu_si128, _mm256_add_ps, _mm256_and_si256,
-        _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
-        _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
-        _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm512_add_ps, _mm512_cvtepi8_epi32,
-        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps,
-        _mm512_srli_epi32, _mm512_storeu_ps,
+        __m256, __m256i, __m512, _mm_loadu_si128, _mm_srli_epi16, _mm256_add_epi32, _mm256_add_ps,
+        _mm256_and_si256, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
+        _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_mul_ps, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_epi8,
+        _mm512_add_ps, _mm512_cvtepi8_epi16, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_mul_ps, _mm512_set1_ps,
+        _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
     };
 
-    /// The values of four bits, less 8.
-    const NIBBLES: [f32; 16] =
-        [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    /// 32 integers from the low and then the high four bits of 16 bytes, less 8.
+    #[inline(always)]
+    #[allow(
+        unsafe_code,
+        reason = "vector instructions; the copies that use them run only where `level` found them"
+    )]
+    unsafe fn nibbles(bytes: *const u8) -> __m256i {
+        // SAFETY: the caller guarantees 16 readable bytes.
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.cast());
+            let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
+            _mm256_sub_epi8(_mm256_and_si256(both, _mm256_set1_epi8(15)), _mm256_set1_epi8(8))
+        }
+    }
+
+    /// [`Lanes::dot_i8`].
+    #[inline(always)]
+    #[allow(
+        unsafe_code,
+        reason = "vector instructions; the copies that use them run only where `level` found them"
+    )]
+    unsafe fn dot_512(weights: __m256i, x: *const i16) -> Avx512 {
+        // SAFETY: the caller guarantees 32 readable integers.
+        unsafe {
+            let products = _mm512_madd_epi16(_mm512_cvtepi8_epi16(weights), _mm512_loadu_si512(x.cast()));
+            Avx512(_mm512_cvtepi32_ps(products))
+        }
+    }
+
+    /// [`Lanes::dot_i8`].
+    #[inline(always)]
+    #[allow(
+        unsafe_code,
+        reason = "vector instructions; the copies that use them run only where `level` found them"
+    )]
+    unsafe fn dot_256(weights: __m256i, x: *const i16) -> Avx2 {
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(weights));
+            let high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(weights));
+            let low = _mm256_madd_epi16(low, _mm256_loadu_si256(x.cast()));
+            let high = _mm256_madd_epi16(high, _mm256_loadu_si256(x.add(16).cast()));
+            Avx2(_mm256_cvtepi32_ps(_mm256_add_epi32(low, high)))
+        }
+    }
 
     macro_rules! register {
         ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
@@ -380,20 +448,14 @@ mod x86 {
         _mm512_add_ps,
         _mm512_mul_ps,
         #[inline(always)]
-        unsafe fn load_i8(from: *const i8) -> Self {
-            // SAFETY: the caller guarantees readable bytes.
-            unsafe { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
+        unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
+            // SAFETY: the caller guarantees 32 readable entries each.
+            unsafe { dot_512(_mm256_loadu_si256(bytes.cast()), x) }
         },
         #[inline(always)]
-        unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
+        unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
             // SAFETY: as above.
-            unsafe {
-                // A permutation reads the low four bits of each index.
-                let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
-                let values = _mm512_loadu_ps(NIBBLES.as_ptr());
-                let high = _mm512_srli_epi32::<4>(bytes);
-                [Self(_mm512_permutexvar_ps(bytes, values)), Self(_mm512_permutexvar_ps(high, values))]
-            }
+            unsafe { dot_512(nibbles(bytes), x) }
         },
         #[inline(always)]
         unsafe fn load_f16(from: *const u16) -> Self {
@@ -438,23 +500,14 @@ mod x86 {
         _mm256_add_ps,
         _mm256_mul_ps,
         #[inline(always)]
-        unsafe fn load_i8(from: *const i8) -> Self {
-            // SAFETY: the caller guarantees readable bytes.
-            unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
+        unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
+            // SAFETY: the caller guarantees 32 readable entries each.
+            unsafe { dot_256(_mm256_loadu_si256(bytes.cast()), x) }
         },
         #[inline(always)]
-        unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
+        unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
             // SAFETY: as above.
-            unsafe {
-                let (bytes, eight) =
-                    (_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())), _mm256_set1_epi32(8));
-                let low = _mm256_and_si256(bytes, _mm256_set1_epi32(15));
-                let high = _mm256_srli_epi32::<4>(bytes);
-                [
-                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(low, eight))),
-                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(high, eight))),
-                ]
-            }
+            unsafe { dot_256(nibbles(bytes), x) }
         },
         #[inline(always)]
         unsafe fn load_f16(from: *const u16) -> Self {

@@ -103,6 +103,14 @@ impl Beginning {
         (config.tokenizer, config.model.vocabulary) = (tokenizer, rows);
         config.start = Some(self.start.clone());
         let mut notices = Vec::new();
+        let is_pruned = self.config.train.keep_zeros == Some(true);
+        if is_pruned && config.train.keep_zeros.is_none() && config.train.adapter.is_none() {
+            config.train.keep_zeros = Some(true);
+            notices.push(format!(
+                "{} is pruned: its zeros stay zero; set train.keep_zeros = false to train them too",
+                self.run.name()
+            ));
+        }
         config.weights = WeightFormat::F32;
         let (stored, train) = (self.config.weights, &mut config.train);
         let in_full = train.precision != Precision::Mixed && !train.objective.has_teacher();

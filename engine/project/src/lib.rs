@@ -6,6 +6,7 @@
 //! documents/                         the project's documents
 //! moderation.jsonl                   moderation rules; a classifier trained on rows is in moderation-classifier.json
 //! feedback.jsonl                     the user's feedback on replies, one row per line in TRL's format
+//! sweeps/<name>.json                 sweep files, each with the settings that do not vary
 //! lessons/                           the project's own lessons; progress is kept in lessons.json
 //! feedback/                          the feedback used by the last run that trained on it
 //! tasks/                             instruction tasks used by a run
@@ -40,6 +41,7 @@ mod next;
 mod run;
 pub mod shelf;
 mod staged;
+mod sweep;
 mod teacher;
 mod trained;
 
@@ -51,8 +53,9 @@ pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
 pub use moderation::ParsedJudges;
 pub use next::{Next, TrainedTokenizer};
-pub use run::{Run, RunLock, RunRecord, crc32c_of};
+pub use run::{Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;
+pub use sweep::KeptSweep;
 pub use teacher::{Teacher, run_named};
 pub use trained::{AsTrained, Trained, parameters_of};
 

@@ -95,19 +95,26 @@ impl Project {
 }
 
 impl Trained {
+    /// # Errors
+    /// The weights were already rounded to a format.
+    pub fn expect_full(&self) -> Result<()> {
+        if self.config.weights == WeightFormat::F32 {
+            return Ok(());
+        }
+        let (run, now) = (self.run.name(), self.config.weights.name());
+        let from = self.config.start.as_ref().map_or("its original", |start| &start.run);
+        Err(Error::Refused(format!(
+            "{run} is compressed to {now} already, and would be rounded twice; compress {from}"
+        )))
+    }
+
     /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them.
     ///
     /// # Errors
     /// The run is compressed already, its weights are outside the range of the format, or no row is whole blocks.
     pub async fn store_in(&mut self, format: WeightFormat, yielder: &Yielder) -> Result<()> {
+        self.expect_full()?;
         let (config, name) = (&mut self.config, format.name());
-        if config.weights != WeightFormat::F32 {
-            let (run, now) = (self.run.name(), config.weights.name());
-            let from = config.start.as_ref().map_or("its original", |start| &start.run);
-            return Err(Error::Refused(format!(
-                "{run} is compressed to {now} already, and would be rounded twice; compress {from}"
-            )));
-        }
         config.weights = format;
         let parameters = parameters_of(config)?;
         let is_stored = |own: &&Parameter| own.ty.element != Element::F32;

@@ -97,6 +97,23 @@ pub struct RunRecord {
     /// Estimated seconds of the whole run.
     #[serde(default)]
     pub estimated_seconds: Option<f64>,
+    /// 95 % interval of `best_val_loss` over the batches of its evaluation; `None` for losses of pairs and rewards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_val_interval: Option<[f32; 2]>,
+    /// The sweep that the run belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPlace>,
+}
+
+/// A run's place in a sweep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepPlace {
+    pub name: String,
+    /// Index among the sweep's runs.
+    pub point: usize,
+    /// It diverged; the sweep does not resume it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
 }
 
 /// Locks a run against being trained twice. The operating system releases the lock when the process ends.
@@ -160,6 +177,8 @@ impl Run {
             patience_from: None,
             interventions: Vec::new(),
             estimated_seconds: None,
+            best_val_interval: None,
+            sweep: None,
         })?;
         // Written last, because a folder with a configuration counts as a run.
         self.save_config(config)

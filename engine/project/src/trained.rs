@@ -12,7 +12,7 @@ use glasshouse_text::tokenizer::Tokenizer;
 use std::path::Path;
 
 /// A model for inference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trained {
     pub run: Run,
     pub config: RunConfig,

@@ -181,7 +181,7 @@ pub enum Command {
     Plan { config: Box<RunConfig> },
     /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
     Measure { config: Box<RunConfig> },
-    /// Finds settings for the device. Answered by `Fitted`.
+    /// Finds settings for the device or the text. Answered by `Fitted`.
     Fit(Fit),
 
     // ---- Training -----------------------------------------------------------------------------------------------------
@@ -368,6 +368,7 @@ impl Command {
             Self::OpenProject { .. } => "opening the project",
             Self::Plan { .. } => "planning the run",
             Self::Fit(Fit::ToDevice { .. }) => "fitting the run to the device",
+            Self::Fit(Fit::LearningRate { .. }) => "testing learning rates",
             Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
                 "reading documents"
             }
@@ -407,7 +408,7 @@ impl Command {
                 | Self::ChangeDocuments(DocumentsChange::Add { .. } | DocumentsChange::Replace { .. })
                 | Self::FetchCorpus { add: true, .. }
                 | Self::Measure { .. }
-                | Self::Fit(Fit::First { .. })
+                | Self::Fit(Fit::First { .. } | Fit::LearningRate { .. })
                 | Self::Bench(_)
                 | Self::Train { .. }
                 | Self::TrainFirst { .. }

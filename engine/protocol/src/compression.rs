@@ -1,6 +1,7 @@
 //! Smaller models: methods, and what they changed.
 
-use crate::evaluation::{Comparison, Metric};
+use crate::evaluation::{Cell, Comparison, Metric, Table};
+use crate::quantity::{counted, percent};
 use crate::{Invalid, WeightFormat, require};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,37 @@ pub enum Compression {
     Store { weights: WeightFormat },
     /// Matrices of blocks with some weights set to zero.
     Prune(PruneSettings),
+    /// Whole parts of the model removed, which leaves a smaller and faster model.
+    Remove(RemoveSettings),
+}
+
+impl Compression {
+    /// Checks all rules and names the first broken one.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        match self {
+            Self::Store { .. } => Ok(()),
+            Self::Prune(settings) => settings.validate(),
+            Self::Remove(settings) => settings.validate(),
+        }
+    }
+}
+
+/// Formats it as in `q8_0`, `wanda 50.0 %`, `magnitude 2:4` and `2 blocks removed`.
+impl std::fmt::Display for Compression {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store { weights } => formatter.write_str(weights.name()),
+            Self::Prune(PruneSettings { score, pattern: SparsityPattern::TwoOfFour, .. }) => {
+                write!(formatter, "{} 2:4", score.name())
+            }
+            Self::Prune(PruneSettings { score, sparsity, .. }) => {
+                write!(formatter, "{} {}", score.name(), percent(*sparsity))
+            }
+            Self::Remove(RemoveSettings { part, count, .. }) => {
+                write!(formatter, "{} removed", counted(*count as u64, part.title()))
+            }
+        }
+    }
 }
 
 /// What decides which weights become zero.
@@ -46,6 +78,66 @@ impl SparsityPattern {
     crate::names::named! { Unstructured = "unstructured", TwoOfFour = "2:4" }
 }
 
+/// Parts that can be removed from a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelPart {
+    /// Whole blocks, by block influence: 1 − the mean cosine similarity of a block's input and output (ShortGPT, Men et al. 2024).
+    #[default]
+    Blocks,
+    /// Hidden channels of every MLP, by the norm of what each adds to the output: its activation's norm times its column's norm in the
+    /// down projection, Wanda's score over a whole column (Wanda-sp, An et al. 2024).
+    Channels,
+    /// Key-value heads of every block with their query heads, by the same score over their columns of the output projection.
+    Heads,
+}
+
+impl ModelPart {
+    crate::names::named! { Blocks = "blocks", Channels = "channels", Heads = "heads" }
+
+    /// One of them in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Blocks => "block",
+            Self::Channels => "MLP channel",
+            Self::Heads => "key-value head",
+        }
+    }
+
+    /// Number of these parts in a model, or in each of its blocks.
+    pub fn count(self, model: &crate::ModelConfig) -> usize {
+        match self {
+            Self::Blocks => model.layers,
+            Self::Channels => model.mlp.hidden,
+            Self::Heads => model.kv_heads,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemoveSettings {
+    pub part: ModelPart,
+    /// Number to remove; of channels and heads, in every block.
+    pub count: usize,
+    /// Windows of training text that the scores are measured on.
+    pub windows: usize,
+}
+
+impl Default for RemoveSettings {
+    fn default() -> Self {
+        Self { part: ModelPart::default(), count: 1, windows: PruneSettings::default().windows }
+    }
+}
+
+impl RemoveSettings {
+    /// Checks all rules and names the first broken one.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        require(self.count >= 1, "count", self.count, "be at least 1")?;
+        check_windows(self.windows)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PruneSettings {
@@ -70,9 +162,13 @@ impl PruneSettings {
         require(sparsity > 0.0 && sparsity < 1.0, "sparsity", sparsity, "be above 0 and below 1")?;
         let fits = self.pattern != SparsityPattern::TwoOfFour || sparsity == 0.5;
         require(fits, "sparsity", sparsity, "be 0.5 with the pattern 2:4")?;
-        let rule = format!("be between 1 and {MAX_WINDOWS}");
-        require((1..=MAX_WINDOWS).contains(&windows), "windows", windows, rule)
+        check_windows(windows)
     }
+}
+
+fn check_windows(windows: usize) -> Result<(), Invalid> {
+    let rule = format!("be between 1 and {MAX_WINDOWS}");
+    require((1..=MAX_WINDOWS).contains(&windows), "windows", windows, rule)
 }
 
 /// A pruned matrix.
@@ -91,12 +187,21 @@ impl PrunedMatrix {
     }
 }
 
-/// A new run of smaller weights, compared with the run before.
+/// Smaller weights, compared with the original.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compressed {
-    pub run: String,
-    /// Bytes of the weights in 32 bits, and of the new run's file.
+    /// The new run; `None` for a point of a frontier that was only measured.
+    pub run: Option<String>,
+    pub method: Compression,
+    /// Bytes of the original's weights in 32 bits, and of the new file.
     pub bytes: [u64; 2],
+    /// Tokens per second of decoding before and after. Measured once for models of the same shape and format. `None` for classifiers,
+    /// and if the device cannot decode the model.
+    #[serde(default)]
+    pub tokens_per_s: Option<[f64; 2]>,
+    /// Numbers of the removed blocks, from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<usize>,
     /// What was pruned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matrices: Vec<PrunedMatrix>,
@@ -120,6 +225,35 @@ impl Compressed {
     }
 }
 
+/// The points of a frontier, after the original.
+pub fn frontier(points: &[Compressed]) -> Table {
+    let row = |method: String, bytes: u64, measured: [Option<Cell>; 3], run: Option<String>| {
+        let text = |text: Option<String>| Cell::Text(text.unwrap_or_default());
+        let [speed, loss, difference] = measured.map(|cell| cell.unwrap_or_else(|| text(None)));
+        vec![Cell::Text(method), Cell::Number(bytes as f64 / 1e6), speed, loss, difference, text(run)]
+    };
+    let metric = |metric: &Metric| Cell::Metric(Box::new(metric.clone()));
+    let original = points.first().map(|point| {
+        let speed = point.tokens_per_s.map(|[before, _]| Cell::Number(before));
+        let loss = point.loss.as_ref().map(|[before, _]| metric(before));
+        row("original".to_owned(), point.bytes[0], [speed, loss, None], None)
+    });
+    let rows = points.iter().map(|point| {
+        let speed = point.tokens_per_s.map(|[_, after]| Cell::Number(after));
+        let loss = point.loss.as_ref().map(|[_, after]| metric(after));
+        let difference = point.difference.as_ref().map(|found| metric(&found.difference));
+        row(point.method.to_string(), point.bytes[1], [speed, loss, difference], point.run.clone())
+    });
+    let columns = ["method", "MB", "tokens/s", "loss", "bits per byte above the original", "run"];
+    Table {
+        title: "Size, speed and loss".to_owned(),
+        about: "Losses on the validation text with 95 % intervals; differences are paired by document."
+            .to_owned(),
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: original.into_iter().chain(rows).collect(),
+    }
+}
+
 /// A value with its 95 % confidence interval.
 fn with_interval(metric: &Metric) -> String {
     match (metric.value, metric.interval) {
@@ -138,8 +272,11 @@ mod tests {
         let metric = |value, interval| Metric { value: Some(value), interval, ..Metric::default() };
         let loss = [metric(1.5, Some([1.4, 1.6])), metric(1.75, None)];
         let mut pruned = Compressed {
-            run: "2-pruned".to_owned(),
-            bytes: [0; 2],
+            run: Some("2-pruned".to_owned()),
+            method: Compression::Prune(PruneSettings::default()),
+            bytes: [4_000_000, 2_000_000],
+            tokens_per_s: Some([100.0, 150.0]),
+            removed: Vec::new(),
             matrices: Vec::new(),
             loss: Some(loss),
             difference: None,
@@ -148,6 +285,16 @@ mod tests {
         pruned.difference =
             Some(Comparison { difference: metric(0.25, Some([0.2, 0.3])), ..Comparison::default() });
         assert!(pruned.losses().unwrap().ends_with("; difference in bits per byte 0.2500 [0.2000, 0.3000]"));
+        let table = frontier(std::slice::from_ref(&pruned));
+        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+        assert_eq!(
+            table.rows[0][..3],
+            [Cell::Text("original".to_owned()), Cell::Number(4.0), Cell::Number(100.0)]
+        );
+        assert_eq!(
+            table.rows[1][..3],
+            [Cell::Text("wanda 50.0 %".to_owned()), Cell::Number(2.0), Cell::Number(150.0)]
+        );
         pruned.loss = None;
         assert_eq!(pruned.losses(), None);
     }
@@ -168,6 +315,8 @@ mod tests {
         let said = refusal(PruneSettings { pattern, sparsity: 0.7, ..PruneSettings::default() }).unwrap();
         assert!(said.ends_with("must be 0.5 with the pattern 2:4"), "{said}");
         assert!(refusal(PruneSettings { windows: 0, ..PruneSettings::default() }).is_some());
+        let none = RemoveSettings { count: 0, ..RemoveSettings::default() };
+        assert!(none.validate().is_err() && RemoveSettings::default().validate().is_ok());
     }
 
     #[test]

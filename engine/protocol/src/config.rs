@@ -119,6 +119,26 @@ impl RunConfig {
         })
     }
 
+    /// The settings of a run that distils the original into its pruned weights, from which these settings start: few steps, at a third of
+    /// the original's learning rate.
+    #[must_use]
+    pub fn recovering(mut self, original: &Start) -> Self {
+        const STEPS: u64 = 300;
+        let train = &mut self.train;
+        train.objective = Objective::Distil;
+        train.distil = DistilSettings {
+            teacher: format!("{}:{}", original.run, original.checkpoint),
+            ..DistilSettings::default()
+        };
+        (train.steps, train.epochs, train.label_smoothing) = (STEPS, None, 0.0);
+        train.unlikelihood = 0.0;
+        train.prompt_loss_weight = 0.0;
+        train.warmup_steps = train.warmup_steps.min(STEPS / 10);
+        train.decay_steps = train.decay_steps.min(STEPS);
+        train.learning_rate = (train.learning_rate / 3.0).max(train.min_learning_rate);
+        self
+    }
+
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }
@@ -245,7 +265,7 @@ impl RunConfig {
 }
 
 /// A TOML error without the source excerpt, with a suggestion for a misspelt name.
-fn one_line(error: &toml::de::Error) -> String {
+pub(crate) fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
     names::with_suggestion(&without_types(&message.join(", ")))
 }
@@ -263,7 +283,21 @@ pub fn without_types(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::presets;
+    use crate::{Objective, Start, presets};
+
+    #[test]
+    fn recovering_settings_distil_the_original_into_the_pruned_run() {
+        let mut config = presets::preset("first-stories-small").unwrap();
+        (config.model.vocabulary, config.start) = (300, Some(Start::best_of("2-owls-pruned")));
+        (config.train.label_smoothing, config.train.decay_steps) = (0.1, config.train.steps);
+        let rate = config.train.learning_rate;
+        let recovering = config.recovering(&Start::best_of("1-owls"));
+        recovering.validate().unwrap();
+        let train = &recovering.train;
+        assert_eq!((train.objective, train.distil.teacher.as_str()), (Objective::Distil, "1-owls:best"));
+        assert!(train.learning_rate < rate && train.decay_steps <= train.steps);
+        assert_eq!(recovering.start, Some(Start::best_of("2-owls-pruned")));
+    }
 
     #[test]
     fn a_run_that_tells_texts_apart_has_two_labels_and_one_that_scores_them_has_one() {

@@ -206,6 +206,10 @@ pub enum Event {
         /// What was changed, one line each; empty if the run fitted unchanged.
         changes: Vec<String>,
     },
+    /// The range test so far; the last one has the suggestion.
+    RangeTested {
+        curve: Box<crate::RangeCurve>,
+    },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
     /// Gaps in a run's text, after [`Command::UseProject`](crate::Command::UseProject). An open project gets a `Notice` instead.
@@ -248,6 +252,10 @@ pub enum Event {
     /// A run finished or was stopped.
     TrainingEnded {
         run: RunSummary,
+    },
+    /// The state of a sweep: before each of its runs, and at its end.
+    Sweep {
+        sweep: Box<crate::SweepSummary>,
     },
     /// Profile of a training step.
     Profile {

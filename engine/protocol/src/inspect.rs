@@ -40,6 +40,8 @@ pub enum View {
     Walk,
     /// The graph: each operation with formula, shapes, kernel and time.
     Graph,
+    /// What changed from the model [`InspectSettings::reference`] to the inspected one. It needs both, so [`Self::ALL`] omits it.
+    Diff,
 }
 
 impl View {
@@ -47,7 +49,7 @@ impl View {
         Walk = "walk", Tokens = "tokens", Embeddings = "embeddings", Positions = "positions",
         Attention = "attention", Head = "head", Residual = "residual", Neurons = "neurons",
         LogitLens = "logit-lens", NextToken = "next-token", Weights = "weights", WhatIf = "what-if",
-        Provenance = "provenance", Graph = "graph"
+        Provenance = "provenance", Graph = "graph"; Diff = "diff"
     }
 
     pub fn title(self) -> &'static str {
@@ -66,6 +68,7 @@ impl View {
             Self::Provenance => "Provenance",
             Self::Walk => "The walk",
             Self::Graph => "Graph",
+            Self::Diff => "What changed",
         }
     }
 
@@ -97,12 +100,21 @@ impl View {
             Self::Provenance => "longest n with x[i…i+n−1] in the training text",
             Self::Walk => "tokens → embedding → blocks of attention and MLP → norm → head → softmax",
             Self::Graph => "y = op(a, b, …); ∂loss/∂a = Σ ∂loss/∂y·∂y/∂a over the operations that read a",
+            Self::Diff => {
+                "KL(p_before ‖ p_after) per token; change = ‖after − before‖ / max(‖after‖, ‖before‖) of weights and of outputs; effect = \
+                 loss(before with one part of after) − loss(before)"
+            }
         }
     }
 
     /// The name of an index along one of the view's axes, if it has one: a score, a part or a stage.
     pub fn place_name(self, axis: &str, place: usize) -> Option<String> {
         match (axis, self) {
+            ("part", Self::Diff) => Some(match place {
+                0 => "attention".to_owned(),
+                1 => "MLP".to_owned(),
+                head => format!("head {}", head - 2),
+            }),
             ("score", _) => HEAD_SCORES.get(place).map(|name| (*name).to_owned()),
             // Index 0 is the embedding; then attention and MLP of each layer alternate.
             ("part", _) | ("stage", Self::Residual) => Some(match place.checked_sub(1) {
@@ -162,8 +174,11 @@ pub struct InspectSettings {
     pub every_part: bool,
     /// Prompt that supplies the residual stream for patches.
     pub other_prompt: String,
-    /// Weights to align the map of [`View::Embeddings`] with, so that it rotates little from milestone to milestone.
+    /// Weights to align the map of [`View::Embeddings`] with, so that it rotates little from milestone to milestone; in
+    /// [`View::Diff`] the earlier model.
     pub reference: Option<WeightSource>,
+    /// Let [`View::Diff`] read the beginning of the project's held-out text in place of the prompt.
+    pub held_out: bool,
     /// Let [`View::Weights`] also read the run's milestones.
     pub along_run: bool,
 }
@@ -182,6 +197,7 @@ impl Default for InspectSettings {
             every_part: false,
             other_prompt: String::new(),
             reference: None,
+            held_out: false,
             along_run: false,
         }
     }
@@ -351,6 +367,14 @@ pub enum Detail {
         /// Milliseconds to build the index; 0 if it existed.
         build_ms: f64,
     },
+    /// For [`View::Diff`]: texts of both models after the same prompt, with the same seed.
+    Samples {
+        prompt: String,
+        /// Model and text: the earlier model, then the inspected one.
+        texts: Vec<(String, String)>,
+    },
+    /// For [`View::Diff`].
+    Tables { tables: Vec<crate::evaluation::Table> },
     /// For [`View::Walk`]: how this model computes the view's tensors.
     Formulas {
         /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.

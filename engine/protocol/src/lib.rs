@@ -30,10 +30,12 @@ pub mod presets;
 mod proposal;
 pub mod quantity;
 pub mod random;
+mod range_test;
 pub mod recipes;
 pub mod setting;
 mod source;
 pub mod summary;
+mod sweep;
 pub mod train_event;
 mod typed;
 mod verification;
@@ -48,7 +50,10 @@ pub use command::{
     LearnsFrom, ProjectChange, RecipeChange, RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
-pub use compression::{Compressed, Compression, PruneScore, PruneSettings, PrunedMatrix, SparsityPattern};
+pub use compression::{
+    Compressed, Compression, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
+    SparsityPattern, frontier,
+};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
     END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
@@ -72,12 +77,17 @@ pub use model::{
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
+pub use range_test::{RangeCurve, RangePoint, RangeTest};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+};
+pub use sweep::{
+    MAX_SWEPT_RUNS, Scale, Search, Standing, Stop, StopRule, Sweep, SweepPoint, SweepRow, SweepState,
+    SweepSummary,
 };
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};

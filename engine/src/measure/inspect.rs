@@ -84,6 +84,7 @@ impl ViewBench<'_> {
                 settings: &question.settings,
                 run: self.run,
                 reference: None,
+                base: None,
                 indices: &mut self.indices,
             };
             inspect(question.view, &mut subject).await?;

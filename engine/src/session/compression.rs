@@ -5,150 +5,285 @@ use crate::checkpoint::Checkpoints;
 use crate::data::prepare;
 use crate::data::store::Split;
 use crate::evaluation::{Scorer, Subject, likelihood};
+use crate::measure::{DecodeWorkload, measure_decode};
 use crate::metrics::comparison::compare;
 use crate::metrics::statistics::Bootstrap;
 use crate::platform::Yielder;
-use crate::project::{Run, Trained, checkpoint_of};
+use crate::project::{Run, Trained, checkpoint_of, parameters_of};
 use crate::protocol::evaluation::Metric;
 use crate::protocol::{
     CheckpointChoice, Compressed, Compression, EvaluateSettings, Evaluation, Event, Hint, ModelConfig,
-    PruneScore, PruneSettings, PrunedMatrix, WeightFormat,
+    ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings, SparsityPattern, WeightFormat,
 };
-use crate::pruning::{input_norms, prune};
+use crate::pruning::{Inputs, check, measure_inputs, prune, remove};
 use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
 
 /// Tokens of a calibration window, or the context if that is shorter.
 const WINDOW: usize = 128;
 
+/// Measured repetitions of decoding.
+const REPEATS: usize = 3;
+
+/// Weights made smaller, and what was changed.
+struct Smaller {
+    trained: Trained,
+    matrices: Vec<PrunedMatrix>,
+    removed: Vec<usize>,
+}
+
+/// What several points of a frontier share.
+#[derive(Default)]
+struct Shared {
+    /// With the number of windows they were measured on.
+    inputs: Option<(usize, Inputs)>,
+    /// Tokens per second of decoding, by the model's shape and format.
+    speeds: Vec<(ModelConfig, WeightFormat, Option<f64>)>,
+}
+
 impl Session {
-    /// Makes a run's weights smaller as a new run without steps, and answers with the losses before and after.
+    /// Makes a run's weights smaller as a new run without steps, and answers with size, speed and losses before and after; without a
+    /// method, for each point of a frontier.
     pub(super) async fn compress(
         &mut self,
         id: u64,
         name: &str,
         checkpoint: &CheckpointChoice,
-        method: &Compression,
-        documents: Option<usize>,
+        method: Option<Compression>,
+        (documents, keep): (Option<usize>, bool),
     ) -> Result<()> {
-        if let Compression::Prune(settings) = method {
-            settings.validate()?;
+        if let Some(method) = &method {
+            method.validate()?;
         }
         if documents == Some(0) {
             return Err(Error::Refused("the number of documents must be at least 1".to_owned()));
         }
         let (project, run, yielder) = (self.opened()?.project.clone(), self.run_named(name)?, Yielder::new());
         let checkpoint = checkpoint_of(&run, checkpoint)?;
-        let mut trained = Trained::load(run.clone(), &checkpoint, &yielder).await?;
+        let trained = Trained::load(run.clone(), &checkpoint, &yielder).await?;
         trained.notices.iter().for_each(|notice| self.sink.notice(notice));
-        let (model, dense) = (trained.config.model.clone(), trained.parameters.clone());
-        let (done, matrices) = match method {
-            Compression::Store { weights } => {
-                trained.store_in(*weights, &yielder).await?;
-                (weights.name(), Vec::new())
+        let is_frontier = method.is_none();
+        let methods = match method {
+            Some(method) => vec![method],
+            None => {
+                trained.expect_full()?;
+                frontier_of(&trained.config.model)
             }
+        };
+        let files = TokenizerFiles::with(trained.tokenizer.clone(), &run.data_folder()?)?;
+        let whole: u64 =
+            4 * parameters_of(&trained.config)?.iter().map(|own| own.ty.count() as u64).sum::<u64>();
+        let (mut shared, mut before, mut points, mut refusal) = (Shared::default(), None, 0, None);
+        let of = methods.len() as u64 + 1;
+        for (at, method) in (1..).zip(methods) {
+            let smaller = match self.smaller(&trained, &method, &mut shared, &yielder).await {
+                Err(error) if is_frontier && is_refusal(&error) => {
+                    self.sink.notice(format!("{method} is left out: {error}"));
+                    refusal = Some(error);
+                    continue;
+                }
+                smaller => smaller?,
+            };
+            let Smaller { trained: now, matrices, removed } = smaller;
+            if before.is_none() {
+                before = Some(self.loss(&trained, &files, run.name(), documents, (0, of)).await?);
+            }
+            let label = format!("{}, {method}", run.name());
+            let after = match &before {
+                Some(Some(_)) => self.loss(&now, &files, label, documents, (at, of)).await?,
+                _ => None,
+            };
+            let (loss, mut difference) = match (before.iter().flatten().next(), &after) {
+                (Some(before), Some(after)) => {
+                    let settings = EvaluateSettings::default();
+                    let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
+                    let compared =
+                        compare(after, before, &bootstrap, &async || yielder.maybe_yield().await).await;
+                    let difference = compared.into_iter().find(|one| one.what == "bits_per_byte");
+                    (Some([loss_of(before), loss_of(after)]), difference)
+                }
+                _ => (None, None),
+            };
+            let speeds = [self.speed(&trained, &mut shared).await, self.speed(&now, &mut shared).await];
+            let tokens_per_s = match speeds {
+                [Some(before), Some(after)] => Some([before, after]),
+                _ => None,
+            };
+            let done = match &method {
+                Compression::Store { weights } => weights.name(),
+                Compression::Prune(_) | Compression::Remove(_) => "pruned",
+            };
+            let staged = project.keep_weights(now, checkpoint.clone(), done, &yielder).await?;
+            // A point that is not kept is written all the same, so that its size is that of a file.
+            let file =
+                Checkpoints::new(staged.run().checkpoints_folder()).list().first().map(|file| file.bytes);
+            let new = if keep || !is_frontier { Some(staged.put()?.name()) } else { None };
+            if let (Some(difference), Some(new)) = (&mut difference, &new) {
+                difference.first.clone_from(new);
+            }
+            let bytes = [whole, file.unwrap_or_default()];
+            let compressed =
+                Compressed { run: new, method, bytes, tokens_per_s, removed, matrices, loss, difference };
+            self.sink.answer(id, Event::Compressed { compressed: Box::new(compressed) });
+            points += 1;
+        }
+        refusal.filter(|_| points == 0).map_or(Ok(()), Err)
+    }
+
+    /// A model's weights made smaller.
+    async fn smaller(
+        &self,
+        trained: &Trained,
+        method: &Compression,
+        shared: &mut Shared,
+        yielder: &Yielder,
+    ) -> Result<Smaller> {
+        let model = &trained.config.model;
+        let windows = match method {
+            Compression::Prune(PruneSettings { score: PruneScore::Wanda, windows, .. }) => Some(*windows),
+            Compression::Remove(settings) => {
+                trained.expect_full()?;
+                check(model, settings)?;
+                Some(settings.windows)
+            }
+            Compression::Store { .. } | Compression::Prune(_) => None,
+        };
+        let known = shared.inputs.as_ref().map(|(windows, _)| *windows);
+        if let Some(windows) = windows.filter(|windows| known != Some(*windows)) {
+            let texts = calibration(&trained.run, model, windows).await?;
+            let (weights, threads) = (trained.parameters.clone(), self.options.threads);
+            shared.inputs = Some((windows, measure_inputs(model, weights, &texts, threads, yielder).await?));
+        }
+        let none = Inputs::default();
+        let inputs = shared.inputs.as_ref().map_or(&none, |(_, inputs)| inputs);
+        // The loss belonged to the original weights.
+        let mut smaller = Smaller { trained: trained.clone(), matrices: Vec::new(), removed: Vec::new() };
+        let Smaller { trained: now, matrices, removed } = &mut smaller;
+        now.info.val_loss = None;
+        match method {
+            Compression::Store { weights } => now.store_in(*weights, yielder).await?,
             Compression::Prune(settings) => {
                 // Blocks with other weights would be rounded again.
-                trained.config.weights = WeightFormat::F32;
-                ("pruned", self.prune(&mut trained, settings, &yielder).await?)
+                now.config.weights = WeightFormat::F32;
+                now.config.train.keep_zeros = Some(true);
+                *matrices = prune(model, &mut now.parameters, inputs, settings, yielder).await?;
             }
-        };
-        // A classifier has no loss on a text.
-        let measured = if model.labels.is_empty() {
-            let files = TokenizerFiles::with(trained.tokenizer.clone(), &run.data_folder()?)?;
-            let pair = [dense.as_slice(), trained.parameters.as_slice()];
-            match self.losses((&run, &model, &files), pair, done, documents).await {
-                Err(Error::Refused(reason)) => {
-                    self.sink.notice(format!("the losses are not known: {reason}"));
-                    None
-                }
-                measured => Some(measured?),
+            Compression::Remove(settings) => {
+                (now.config.model, now.parameters, *removed) =
+                    remove(model, &trained.parameters, inputs, settings, yielder).await?;
             }
-        } else {
-            None
-        };
-        drop(dense);
-        // The loss belonged to the dense weights.
-        trained.info.val_loss = None;
-        let staged = project.keep_weights(trained, checkpoint, done, &yielder).await?;
-        let new = staged.put()?;
-        let (run, file) =
-            (new.name(), Checkpoints::new(new.checkpoints_folder()).list().first().map(|file| file.bytes));
-        let bytes = [4 * new.record()?.parameters, file.unwrap_or_default()];
-        let (loss, difference) = measured.unzip();
-        let mut difference = difference.flatten();
-        if let Some(difference) = &mut difference {
-            difference.first.clone_from(&run);
         }
-        let compressed = Compressed { run, bytes, matrices, loss, difference };
-        self.sink.answer(id, Event::Compressed { compressed: Box::new(compressed) });
-        Ok(())
+        Ok(smaller)
     }
 
-    /// Sets weights of a model to zero.
-    async fn prune(
+    /// Evaluates weights on the validation split of their run. `None` for a classifier, which has no loss on a text, and without a text.
+    async fn loss(
         &self,
-        trained: &mut Trained,
-        settings: &PruneSettings,
-        yielder: &Yielder,
-    ) -> Result<Vec<PrunedMatrix>> {
-        let model = &trained.config.model;
-        let norms = match settings.score {
-            PruneScore::Magnitude => Vec::new(),
-            PruneScore::Wanda => {
-                let texts = calibration(&trained.run, model, settings.windows).await?;
-                input_norms(model, trained.parameters.clone(), &texts, self.options.threads, yielder).await?
-            }
-        };
-        prune(model, &mut trained.parameters, &norms, settings, yielder).await
-    }
-
-    /// Losses on the validation split of a run before and after, and the paired difference.
-    async fn losses(
-        &self,
-        (run, model, files): (&Run, &ModelConfig, &TokenizerFiles),
-        weights: [&[f32]; 2],
-        done: &str,
+        trained: &Trained,
+        files: &TokenizerFiles,
+        name: String,
         documents: Option<usize>,
-    ) -> Result<([Metric; 2], Option<crate::protocol::Comparison>)> {
-        let settings = EvaluateSettings { documents, ..EvaluateSettings::default() };
-        let mut found = Vec::new();
-        for (number, parameters) in (0..).zip(weights) {
-            let mut scorer =
-                Scorer::open(model, parameters, &self.device.request, self.options.threads).await?;
-            let mut subject = Subject { scorer: &mut scorer, tokenizer: files, run, parameters };
-            let mut tell = |_: &str, at: u64, of: u64| self.sink.progress(number * of + at, 2 * of);
-            let likelihood = Some(likelihood(&mut subject, &settings, &mut tell).await?);
-            // Two names, by which the verdict tells them apart.
-            let name = if number == 0 { run.name() } else { format!("{}, {done}", run.name()) };
-            found.push(Evaluation { run: name, likelihood, ..Evaluation::default() });
+        (at, of): (u64, u64),
+    ) -> Result<Option<Evaluation>> {
+        let Trained { run, config, parameters, .. } = trained;
+        if !config.model.labels.is_empty() {
+            return Ok(None);
         }
-        let loss = |of: &Evaluation| {
-            let metrics = of.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
-            metrics.into_iter().find(|metric| metric.name == "loss").cloned().unwrap_or_default()
-        };
-        let [before, after] = &found[..] else {
-            return Err(Error::Internal("two evaluations were made".to_owned()));
-        };
-        let (yielder, losses) = (Yielder::new(), [loss(before), loss(after)]);
-        let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
-        let compared = compare(after, before, &bootstrap, &async || yielder.maybe_yield().await).await;
-        Ok((losses, compared.into_iter().find(|one| one.what == "bits_per_byte")))
+        let settings = EvaluateSettings { documents, ..EvaluateSettings::default() };
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let mut scorer = Scorer::open(&config.model, parameters, device, threads).await?;
+        let mut subject = Subject { scorer: &mut scorer, tokenizer: files, run, parameters };
+        let mut tell = |_: &str, done: u64, total: u64| self.sink.progress(at * total + done, of * total);
+        match likelihood(&mut subject, &settings, &mut tell).await {
+            Err(Error::Refused(reason)) => {
+                self.sink.notice(format!("the losses are not known: {reason}"));
+                Ok(None)
+            }
+            found => Ok(Some(Evaluation { run: name, likelihood: Some(found?), ..Evaluation::default() })),
+        }
     }
+
+    /// Tokens per second of decoding, which depend on the model's shape and format only; `None` for a classifier, or if the device cannot
+    /// decode it.
+    async fn speed(&self, trained: &Trained, shared: &mut Shared) -> Option<f64> {
+        let (model, weights) = (&trained.config.model, trained.config.weights);
+        if !model.labels.is_empty() {
+            return None;
+        }
+        if let Some((.., speed)) =
+            shared.speeds.iter().find(|(known, format, _)| known == model && *format == weights)
+        {
+            return *speed;
+        }
+        let workload = DecodeWorkload::of(model, None, None, REPEATS);
+        let workload = DecodeWorkload { weights: Some(weights), ..workload };
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let speed = match measure_decode(&trained.config, device, threads, &self.tuning(), workload).await {
+            Ok((measured, _)) => Some(measured.generated_tokens_per_s),
+            Err(error) => {
+                self.sink.notice(format!("the speed of decoding is not known: {error}"));
+                None
+            }
+        };
+        shared.speeds.push((model.clone(), weights, speed));
+        speed
+    }
+}
+
+/// Whether an error concerns the method, not the machine.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Hinted { error, .. } => is_refusal(error),
+        error => matches!(error, Error::Refused(_) | Error::Invalid(_)),
+    }
+}
+
+fn loss_of(evaluation: &Evaluation) -> Metric {
+    let metrics = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
+    metrics.into_iter().find(|metric| metric.name == "loss").cloned().unwrap_or_default()
+}
+
+/// The points of a model's frontier: fewer bits, zeros, and about a quarter and a half of its parts removed.
+fn frontier_of(model: &ModelConfig) -> Vec<Compression> {
+    let stored = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0];
+    let mut methods = stored.map(|weights| Compression::Store { weights }).to_vec();
+    let pruned = [
+        (PruneScore::Magnitude, SparsityPattern::Unstructured),
+        (PruneScore::Wanda, SparsityPattern::Unstructured),
+        (PruneScore::Wanda, SparsityPattern::TwoOfFour),
+    ];
+    let prune =
+        |(score, pattern)| Compression::Prune(PruneSettings { score, pattern, ..PruneSettings::default() });
+    methods.extend(pruned.map(prune));
+    for part in ModelPart::ALL {
+        let there = part.count(model);
+        let mut counts: Vec<usize> = [4, 2].map(|share| there / share).to_vec();
+        if part == ModelPart::Channels {
+            // Rows of whole blocks can still be quantised.
+            counts.iter_mut().for_each(|count| *count -= *count % 32.min(there / 4).max(1));
+        }
+        counts.retain(|count| (1..there).contains(count));
+        counts.dedup();
+        let remove = |count| Compression::Remove(RemoveSettings { part, count, ..RemoveSettings::default() });
+        methods.extend(counts.into_iter().map(remove));
+    }
+    methods
 }
 
 /// Evenly spaced windows of a run's training text.
 async fn calibration(run: &Run, model: &ModelConfig, windows: usize) -> Result<Vec<Vec<u32>>> {
     let other = "or prune by magnitude, which needs no text";
     let prepared = prepare::open_aside(run.data_folder()?).await.map_err(|error| {
-        Error::Refused(format!("Wanda reads the run's training text: {error}; train a step on one, {other}"))
-            .hint(Hint::OneStep)
+        Error::Refused(format!(
+            "the scores read the run's training text: {error}; train a step on one, {other}"
+        ))
+        .hint(Hint::OneStep)
     })?;
     let (length, total) = (model.context_length.min(WINDOW), prepared.store.len(Split::Train));
     let windows = windows.min((total / length as u64) as usize);
     if windows == 0 {
         return Err(Error::Refused(format!(
-            "the training text has {total} tokens, but Wanda reads windows of {length}; use a longer text, {other}"
+            "the training text has {total} tokens, but the scores read windows of {length}; use a longer text, {other}"
         )));
     }
     let room = total - length as u64;

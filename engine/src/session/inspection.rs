@@ -3,13 +3,15 @@
 use super::Session;
 use super::models::{Generations, Model};
 use super::training::ActiveRun;
+use crate::evaluation::documents;
 use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
-use crate::inspection::{Subject, check, inspect};
+use crate::inspection::{Base, Subject, check, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::yield_now;
 use crate::protocol::inspect::{InspectSettings, Inspected, Inspection, TokenText};
+use crate::protocol::quantity::whole;
 use crate::protocol::{Event, ModelConfig, View, WeightSource};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -17,6 +19,8 @@ use web_time::Instant;
 
 /// Characters of a prompt quoted in an error.
 const BEGINNING: usize = 40;
+/// Tokens of held-out text on which two models are compared.
+const HELD_OUT: usize = 1024;
 
 /// Inspection of a prompt, with the bytes of its tensors.
 type Seen = (Box<Inspection>, Vec<Vec<u8>>);
@@ -38,6 +42,19 @@ impl Session {
             return Err(Error::Refused("choose at least one view".to_owned()));
         }
         let model = self.weights(source, live.as_mut()).await?;
+        let base = match settings.reference.as_ref().filter(|_| views.contains(&View::Diff)) {
+            Some(reference) => Some(self.weights(reference, live.as_mut()).await?),
+            None => None,
+        };
+        let text = match &base {
+            Some(base) if settings.held_out => {
+                let special = model.tokenizer.to_json()? == base.tokenizer.to_json()?;
+                Some(documents::beginning(&self.run_named(&model.key.0)?, HELD_OUT, special).await?)
+            }
+            _ => None,
+        };
+        let held_out = text.as_deref().map(|text| [text]);
+        let prompts = held_out.as_ref().map_or(prompts, |text| text.as_slice());
         self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
         let mut read = Vec::with_capacity(prompts.len());
         for prompt in prompts {
@@ -62,11 +79,21 @@ impl Session {
         let (request, threads) = (self.device.request.as_str(), self.options.threads);
         let recorded = run.record()?.device;
         let device = (request, recorded.as_ref());
+        let mut base_lens = None;
+        if let Some(base) = &base {
+            // The second lens shares the device of the first.
+            lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
+            lenses.of(&base.key, (&base.config, &base.parameters), device, threads).await?;
+            base_lens = lenses.take_last();
+        }
+        let sink = &self.sink;
+        let tell = |done, total| sink.progress(done, total);
         let lens = lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
         let device = lens.device().to_owned();
         let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
         for (prompt, all) in prompts.iter().zip(&read) {
-            let tokens = kept(&model.config, all);
+            // What changed is read in windows.
+            let tokens = if *views == [View::Diff] { all } else { kept(&model.config, all) };
             let position = settings.position.unwrap_or(tokens.len().saturating_sub(1));
             let mut subject = Subject {
                 lens,
@@ -77,6 +104,12 @@ impl Session {
                 settings,
                 run: &run,
                 reference,
+                base: base_lens.as_mut().zip(base.as_ref()).map(|(open, base)| Base {
+                    lens: &mut open.lens,
+                    tokenizer: &base.tokenizer,
+                    names: [base, &model].map(|of| format!("{} at step {}", of.key.0, whole(of.step))),
+                    tell: &tell,
+                }),
                 indices,
             };
             let seen = look(views, &mut subject).await;
@@ -105,6 +138,9 @@ impl Session {
                 held_training_ms: None,
             });
             answers.push((inspection, bytes));
+        }
+        if let Some(open) = base_lens {
+            self.generations.lenses.give_back(open);
         }
         let held = begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3);
         for (mut inspection, bytes) in answers {

@@ -199,6 +199,7 @@ impl Session {
                 self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
                 return Ok(());
             }
+            Fit::LearningRate { config, test } => return self.find_rate(id, *config, test).await,
         };
         let config = &self.with_teacher(&config)?;
         config.validate()?;

@@ -228,6 +228,8 @@ impl Session {
         let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
         let config = Box::new(draft.unwrap_or(&open.config).clone());
         self.sink.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
+        // A damaged sweep does not prevent opening its runs.
+        self.tell_last_sweep(id).unwrap_or_else(|error| self.sink.notice(error.to_string()));
         Ok(())
     }
 

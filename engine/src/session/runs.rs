@@ -72,8 +72,9 @@ impl Session {
             RunChange::MergeAdapter { checkpoint, adapter, undo } => {
                 self.merge_adapter(id, name, checkpoint.unwrap_or_default(), adapter, undo).await?;
             }
-            RunChange::Compress { checkpoint, method, documents } => {
-                self.compress(id, name, &checkpoint.unwrap_or_default(), &method, documents).await?;
+            RunChange::Compress { checkpoint, method, documents, keep } => {
+                let checkpoint = checkpoint.unwrap_or_default();
+                self.compress(id, name, &checkpoint, method, (documents, keep)).await?;
             }
         }
         self.list_runs(id)

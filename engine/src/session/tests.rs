@@ -13,6 +13,7 @@ macro_rules! told {
 mod audits;
 mod dropped;
 mod evaluation;
+mod experiments;
 mod feedback;
 mod generation;
 mod imports;

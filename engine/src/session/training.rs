@@ -11,7 +11,7 @@ use crate::executor::Executor;
 use crate::model::parameters;
 use crate::plan::disk;
 use crate::platform::{self, files};
-use crate::project::{Beginning, Run, Teacher};
+use crate::project::{Beginning, Run, SweepPlace, Teacher};
 use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, Steer,
     TrainEvent, TrainingState, quantity,
@@ -41,16 +41,22 @@ pub(super) struct RunRequest {
     config: Option<Box<RunConfig>>,
     /// The run to resume; `None` means the latest.
     run: Option<String>,
+    /// A new run's place in a sweep, and its title.
+    sweep: Option<Box<(SweepPlace, String)>>,
     launch: RunLaunch,
 }
 
 impl RunRequest {
     pub(super) fn start(id: u64, config: RunConfig, launch: RunLaunch) -> Self {
-        Self { id, config: Some(Box::new(config)), run: None, launch }
+        Self { id, config: Some(Box::new(config)), run: None, sweep: None, launch }
     }
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
-        Self { id, config: None, run, launch }
+        Self { id, config: None, run, sweep: None, launch }
+    }
+
+    pub(super) fn in_sweep(self, place: SweepPlace, title: String) -> Self {
+        Self { sweep: Some(Box::new((place, title))), ..self }
     }
 }
 
@@ -74,17 +80,16 @@ impl<'live> ActiveRun<'live, '_> {
 }
 
 impl Session {
-    /// Trains a run until it ends or is stopped.
-    pub(super) async fn train(&mut self, request: RunRequest) {
+    /// Trains a run, or the runs of a sweep, until they end or are stopped.
+    pub(super) async fn train(&mut self, mut request: RunRequest) {
         let id = request.id;
-        self.current = None;
-        let trained = self.prepare_and_follow(request).await;
+        let trained = match (request.launch.sweep.take(), request.config.take()) {
+            (Some(toml), Some(config)) => self.sweep(id, toml, *config, request.launch).await,
+            (_, config) => self.train_one(RunRequest { config, ..request }).await.map(drop),
+        };
         self.keep_files().await;
         match trained {
-            Ok(run) => {
-                self.sink.answer(id, Event::TrainingEnded { run });
-                self.sink.finished(id);
-            }
+            Ok(()) => self.sink.finished(id),
             Err(error) => {
                 self.settle_claim(false);
                 if let Err(error) = self.take_documents_back() {
@@ -104,10 +109,19 @@ impl Session {
         self.sink.say(Event::TrainingState { state, step, steps });
     }
 
-    async fn prepare_and_follow(&mut self, request: RunRequest) -> Result<RunSummary> {
+    /// Trains a run until it ends. Returns whether it was stopped.
+    pub(super) async fn train_one(&mut self, request: RunRequest) -> Result<bool> {
+        let id = request.id;
+        self.current = None;
+        let (run, stopped) = self.prepare_and_follow(request).await?;
+        self.sink.answer(id, Event::TrainingEnded { run });
+        Ok(stopped)
+    }
+
+    async fn prepare_and_follow(&mut self, mut request: RunRequest) -> Result<(RunSummary, bool)> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let id = request.id;
+        let (id, sweep) = (request.id, request.sweep.take());
         let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
@@ -117,6 +131,7 @@ impl Session {
         self.inbox = inbox;
         let (mut prepared_run, device, estimated) = prepared?;
         let begins = !prepared_run.resumes();
+        prepared_run.sweep = sweep;
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
         if self.opened()?.is_beside_others() {
@@ -136,7 +151,7 @@ impl Session {
             early_sample: true,
             stop: control.stop.clone(),
             save: control.save.clone(),
-            fault: None,
+            ..Options::default()
         };
         let prepared = prepared_run.prepared.clone();
         loop {
@@ -165,7 +180,7 @@ impl Session {
                 self.sink.answer(id, Event::Training { events: vec![event] });
             }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
-                return run.summary();
+                return Ok((run.summary()?, control.stopping()));
             };
             drop(trainer);
             self.sink.notice(prepared_run.reopen(error).await?);
@@ -174,7 +189,7 @@ impl Session {
 
     /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device and
     /// its estimated seconds.
-    async fn prepare_run(
+    pub(super) async fn prepare_run(
         &mut self,
         request: RunRequest,
     ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {

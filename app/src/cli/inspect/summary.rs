@@ -1,7 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
-use super::{ViewTensor, ViewsAnswer, heads};
-use crate::cli::report::{aligned, indented};
+use super::{ViewTensor, ViewsAnswer, diff, heads};
+use crate::cli::report::{self, aligned, indented};
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
@@ -41,6 +41,8 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     if views.iter().all(|inspected| inspected.view == View::Provenance) {
         // Provenance searches the whole text, including what the context cut, and reads no weights.
         say!("{run}: a text of {}", counted((tokens.len() + cut) as u64, "token"))?;
+    } else if let Some([(before, _), (after, _)]) = views.first().and_then(samples) {
+        say!("from {before} to {after}, on {device}: {}", counted(tokens.len() as u64, "token"))?;
     } else {
         let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
         let count = counted(tokens.len() as u64, "token");
@@ -59,6 +61,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
             View::Attention => heads::print(&tensors, &words, settings)?,
             // Spans count from the text's first token, this tensor from the first in the context.
             View::Provenance if *cut > 0 => {}
+            View::Diff => diff::print_text(&tensors, &words)?,
             _ => show(&tensors, &words)?,
         }
         for detail in &inspected.details {
@@ -71,12 +74,19 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     Ok(())
 }
 
+fn samples(inspected: &Inspected) -> Option<&[(String, String)]> {
+    inspected.details.iter().find_map(|detail| match detail {
+        Detail::Samples { texts, .. } => Some(texts.as_slice()),
+        _ => None,
+    })
+}
+
 /// Names for rows, columns and ids.
 pub(super) struct Words<'a> {
     view: View,
     pub(super) tokens: &'a [TokenText],
     pub(super) position: usize,
-    texts: HashMap<u32, &'a str>,
+    pub(super) texts: HashMap<u32, &'a str>,
     parameters: &'a [String],
     steps: &'a [u64],
 }
@@ -254,6 +264,17 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             say!("  of {} of validation text:", counted(*searched as u64, "token"))?;
             for passage in passages {
                 say!("  {}", of_passage(passage))?;
+            }
+        }
+        Detail::Tables { tables } => {
+            for table in tables.iter().filter(|table| !table.rows.is_empty()) {
+                say!("\n{}", report::table(table))?;
+            }
+        }
+        Detail::Samples { prompt, texts } => {
+            say!("\nSamples after {prompt:?}, with the same seed")?;
+            for (name, text) in texts {
+                say!("  {name}: {}", text.replace('\n', " "))?;
             }
         }
         Detail::Formulas { formulas } => {

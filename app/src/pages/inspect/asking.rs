@@ -87,12 +87,20 @@ impl Asking {
             let Some(source) = source else { continue };
             let key = |view: View| Key {
                 source: source.clone(),
-                moment: if *source == WeightSource::Current { moment(view) } else { 0 },
+                moment: match *source == WeightSource::Current
+                    || view == View::Diff && chosen.source == WeightSource::Current
+                {
+                    true => moment(view),
+                    false => 0,
+                },
                 prompt: chosen.prompt.clone(),
                 settings: chosen.settings(&[view]),
             };
-            let stale: Vec<View> =
-                open.iter().copied().filter(|view| self.columns[column].wants(*view, &key(*view))).collect();
+            // What changed to the second model is asked of it once.
+            let wants = |view: &View| {
+                (*view != View::Diff || column > 0) && self.columns[column].wants(*view, &key(*view))
+            };
+            let stale: Vec<View> = open.iter().copied().filter(wants).collect();
             let views = match stale.first() {
                 Some(first) if self.alone.contains(first) => vec![*first],
                 _ => chosen.together(&stale).into_iter().filter(|view| !self.alone.contains(view)).collect(),
@@ -180,7 +188,7 @@ impl Asking {
     pub(super) fn has_drawn(&self, column: usize, source: &WeightSource, open: &[View]) -> bool {
         let Some(column) = self.columns.get(column) else { return false };
         let of = |key: &Key| key.source == *source;
-        open.iter().all(|view| {
+        open.iter().filter(|view| **view != View::Diff).all(|view| {
             column.seen.get(view).is_some_and(|seen| of(&seen.key))
                 || column.failed.get(view).is_some_and(|(key, _)| of(key))
         })

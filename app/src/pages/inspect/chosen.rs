@@ -1,7 +1,7 @@
 //! Choices on the Inspect page.
 
 use glasshouse_protocol::inspect::{Edit, TokenText};
-use glasshouse_protocol::{InspectSettings, View, WeightSource};
+use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
 /// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests whatever changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +33,8 @@ pub(super) const OF_POSITION: [View; 8] = [
     View::NextToken,
     View::WhatIf,
 ];
+/// Maximum tokens of the samples in [`View::Diff`].
+const SAMPLE_TOKENS: usize = 60;
 const OF_TOKEN: [View; 4] = [View::Embeddings, View::Residual, View::NextToken, View::WhatIf];
 
 impl Chosen {
@@ -53,11 +55,21 @@ impl Chosen {
             token: set.token.filter(|_| reads(&OF_TOKEN)),
             neuron: set.neuron.filter(|_| reads(&[View::Neurons])),
             count: set.count,
-            sampling: if reads(&[View::NextToken]) { set.sampling } else { default.sampling },
+            sampling: match reads(&[View::NextToken]) {
+                true => set.sampling,
+                false if reads(&[View::Diff]) => {
+                    GenerateConfig { max_tokens: SAMPLE_TOKENS, ..default.sampling }
+                }
+                false => default.sampling,
+            },
             edits: if changes { edits } else { default.edits },
             every_part: changes && set.every_part,
             other_prompt: if changes { set.other_prompt } else { default.other_prompt },
-            reference: set.reference.filter(|_| reads(&[View::Embeddings])),
+            reference: match reads(&[View::Diff]) {
+                true => Some(self.source.clone()),
+                false => set.reference.filter(|_| reads(&[View::Embeddings])),
+            },
+            held_out: set.held_out && reads(&[View::Diff]),
             along_run: set.along_run && reads(&[View::Weights]),
         }
     }
@@ -96,7 +108,7 @@ fn is_patch(edit: &Edit) -> bool {
 
 /// Slow views, which are requested separately.
 pub(super) fn takes_long(view: View) -> bool {
-    matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph)
+    matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph | View::Diff)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl OneView {
         if let Some(view) = self.chosen.go.take() {
             let InspectSettings { layer, head, position, .. } = self.chosen.set;
             let (view, prompt) = (Some(view), Some(self.chosen.prompt.clone()));
-            *context.look = Some(Wish { view, prompt, layer, head, position, step: None, source: None });
+            *context.look = Some(Wish { view, prompt, layer, head, position, ..Wish::default() });
             *context.go = Some(PageName::Inspect);
         }
         if self.chosen != before {

@@ -59,7 +59,8 @@ impl InspectPage {
     }
 
     fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<SectionAction> {
-        let ms = self.asking.seen(0, view).map(|seen| format!("{:.1} ms", seen.data.ms));
+        let column = usize::from(view == View::Diff);
+        let ms = self.asking.seen(column, view).map(|seen| format!("{:.1} ms", seen.data.ms));
         let note = ms.unwrap_or_default();
         let open_at_first = AT_FIRST.contains(&view);
         let palette = context.palette;
@@ -68,8 +69,8 @@ impl InspectPage {
         widgets::fold(ui, preferences, &fold(view), head, open_at_first, |ui, _| {
             let wanted = self.tools_ui(ui, view);
             let beside = self.chosen.beside.is_some();
-            if !beside {
-                self.column_ui(ui, palette, 0, view);
+            if !beside || view == View::Diff {
+                self.column_ui(ui, palette, column, view);
             } else if Breakpoint::of(ui.available_width()) == Breakpoint::Phone {
                 for column in 0..2 {
                     ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));
@@ -209,12 +210,14 @@ impl InspectPage {
         wanted: Option<SectionAction>,
         rect: Rect,
     ) {
-        let Some(first) = self.asking.seen(0, view) else { return };
-        let title = format!("{} {}", first.answer.inspection.run, view.title());
+        let first = usize::from(view == View::Diff);
+        let Some(seen) = self.asking.seen(first, view) else { return };
+        let title = format!("{} {}", seen.answer.inspection.run, view.title());
         match wanted {
             Some(SectionAction::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
-                let seen = (0..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
+                let seen =
+                    (first..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
                 let shown = seen.map(|(column, seen)| Shown {
                     inspection: &seen.answer.inspection,
                     data: &seen.data,

@@ -17,6 +17,8 @@ pub struct Wish {
     pub step: Option<u64>,
     /// The weights; not available in addresses.
     pub source: Option<WeightSource>,
+    /// Weights to compare; not available in addresses.
+    pub beside: Option<WeightSource>,
 }
 
 impl InspectPage {
@@ -37,11 +39,11 @@ impl InspectPage {
     }
 
     pub(super) fn take_wish(&mut self, context: &Context<'_>) {
-        let Some(Wish { view, prompt, layer, head, position, step, source }) = self.wished.take() else {
-            return;
-        };
+        let Some(wish) = self.wished.take() else { return };
+        let Wish { view, prompt, layer, head, position, step, source, beside } = wish;
         let chosen = &mut self.chosen;
         chosen.source = source.unwrap_or(chosen.source.clone());
+        chosen.beside = beside.or(chosen.beside.take());
         if let Some(prompt) = prompt {
             chosen.another_prompt();
             chosen.prompt = prompt;

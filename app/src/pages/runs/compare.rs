@@ -1,7 +1,8 @@
 //! Two or more runs: their curves as an overlay, and the settings that differ.
 
-use super::Context;
+use super::{Context, PageName};
 use crate::format;
+use crate::pages::inspect::Wish;
 use crate::pages::parts::{called, run_colour};
 use crate::pages::train::guard;
 use crate::pages::train::plots::{history_clock, history_points};
@@ -9,7 +10,9 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Axis, Column, Curve, CurvePlot, Table};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{GuardReport, RunConfig, RunSummary, TrainEvent};
+use glasshouse_protocol::{
+    CheckpointChoice, GuardReport, RunConfig, RunSummary, TrainEvent, View, WeightSource,
+};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -21,6 +24,22 @@ pub(super) struct Compare {
 
 impl Compare {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+        if let [before, after] = runs {
+            let name = "What changed between the models";
+            let kept = runs.iter().all(|run| !run.checkpoints.is_empty());
+            ui.add_enabled_ui(kept, |ui| {
+                if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
+                    let best = |run: &RunSummary| WeightSource::Checkpoint {
+                        run: run.name.clone(),
+                        checkpoint: CheckpointChoice::Best,
+                    };
+                    let (source, beside) = (Some(best(before)), Some(best(after)));
+                    *context.look = Some(Wish { view: Some(View::Diff), source, beside, ..Wish::default() });
+                    *context.go = Some(PageName::Inspect);
+                }
+            });
+            ui.add_space(space::SMALL);
+        }
         self.curves_ui(ui, context, runs);
         ui.add_space(space::MEDIUM);
         differences_ui(ui, context, runs);

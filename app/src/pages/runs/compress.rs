@@ -1,11 +1,15 @@
-//! The settings of a smaller model.
+//! The settings of a smaller model, and measured frontiers.
 
 use crate::pages::Context;
-use crate::theme::space;
+use crate::theme::{Palette, space};
 use crate::widgets::{self, plain, primary};
-use egui::{Key, Ui};
+use egui::{DragValue, Key, Role, Ui, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Compression, PruneScore, PruneSettings, RunChange, SparsityPattern, WeightFormat};
+use egui_plot::{Line, Plot, PlotPoints, Points};
+use glasshouse_protocol::{
+    Compressed, Compression, ModelConfig, ModelPart, PruneScore, PruneSettings, RemoveSettings, RunChange,
+    SparsityPattern, WeightFormat, frontier,
+};
 
 /// The fractions on offer.
 const SPARSITIES: [(f64, &str); 4] = [(0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (0.9, "90 %")];
@@ -14,20 +18,24 @@ const SPARSITIES: [(f64, &str); 4] = [(0.25, "25 %"), (0.5, "50 %"), (0.75, "75 
 enum Method {
     Store,
     Prune,
+    Remove,
+    Frontier,
 }
 
 /// The dialog between "Compress" and the new run, while requested.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut method)) = context.asks.compress.take() else { return };
+    let model = context.state.runs.histories.get(&run).map(|history| &history.config.model);
     let (mut chosen, mut closed) = (false, false);
     let shown = widgets::dialog(ui.ctx(), "compress").show(ui.ctx(), |ui| {
         ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
         widgets::section(ui, &format!("Compress {run}"));
         ui.add_space(space::TIGHT);
-        method_ui(ui, &mut method);
+        method_ui(ui, &mut method, model);
         ui.add_space(space::SMALL);
         ui.horizontal_wrapped(|ui| {
-            let button = primary(ui, icons::ICON_COMPRESS, "Create a smaller run");
+            let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
+            let button = primary(ui, icons::ICON_COMPRESS, name);
             if ui.memory(|memory| memory.focused().is_none()) {
                 button.request_focus();
             }
@@ -36,23 +44,37 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         });
     });
     if chosen {
-        context.outbox.send(RunChange::Compress { checkpoint: None, method, documents: None }.to(run));
+        let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
+        context.outbox.send(change.to(run));
     } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
         context.asks.compress = Some((run, method));
     }
 }
 
-fn method_ui(ui: &mut Ui, method: &mut Compression) {
-    let mut kind = if matches!(method, Compression::Store { .. }) { Method::Store } else { Method::Prune };
-    if widgets::segmented(ui, &mut kind, &[(Method::Store, "Fewer bits"), (Method::Prune, "Prune")]) {
+fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&ModelConfig>) {
+    let mut kind = match method {
+        Some(Compression::Store { .. }) => Method::Store,
+        Some(Compression::Prune(_)) => Method::Prune,
+        Some(Compression::Remove(_)) => Method::Remove,
+        None => Method::Frontier,
+    };
+    let kinds = [
+        (Method::Store, "Fewer bits"),
+        (Method::Prune, "Prune"),
+        (Method::Remove, "Parts"),
+        (Method::Frontier, "Compare"),
+    ];
+    if widgets::segmented(ui, &mut kind, &kinds) {
         *method = match kind {
-            Method::Store => Compression::Store { weights: WeightFormat::Q8_0 },
-            Method::Prune => Compression::Prune(PruneSettings::default()),
+            Method::Store => Some(Compression::Store { weights: WeightFormat::Q8_0 }),
+            Method::Prune => Some(Compression::Prune(PruneSettings::default())),
+            Method::Remove => Some(Compression::Remove(RemoveSettings::default())),
+            Method::Frontier => None,
         };
     }
     ui.add_space(space::TIGHT);
     match method {
-        Compression::Store { weights } => {
+        Some(Compression::Store { weights }) => {
             let formats = [
                 (WeightFormat::Q8_0, "8 bits"),
                 (WeightFormat::Q4_0, "4 bits"),
@@ -63,10 +85,97 @@ fn method_ui(ui: &mut Ui, method: &mut Compression) {
                         smaller weights.";
             widgets::quiet_text(ui, text);
         }
-        Compression::Prune(settings) => pruning_ui(ui, settings),
+        Some(Compression::Prune(settings)) => pruning_ui(ui, settings),
+        Some(Compression::Remove(settings)) => removal_ui(ui, settings, model),
+        None => {
+            let text = "Measures size, speed and loss of every method, without creating runs: each format, pruning at 50 %, and about a \
+                        quarter and a half of the blocks, MLP channels and key-value heads removed.";
+            widgets::quiet_text(ui, text);
+        }
     }
     ui.add_space(space::TIGHT);
     widgets::quiet_text(ui, "The loss is measured on the validation text, before and after.");
+}
+
+fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelConfig>) {
+    let parts =
+        [(ModelPart::Blocks, "Blocks"), (ModelPart::Channels, "MLP channels"), (ModelPart::Heads, "Heads")];
+    if widgets::segmented(ui, &mut settings.part, &parts) {
+        let there = model.map_or(1, |model| settings.part.count(model));
+        settings.count = if settings.part == ModelPart::Blocks { 1 } else { (there / 4).max(1) };
+    }
+    let text = match settings.part {
+        ModelPart::Blocks => "Removes the blocks whose output is most like their input.",
+        ModelPart::Channels => "Removes, in every block, the channels that add least to the stream.",
+        ModelPart::Heads => {
+            "Removes, in every block, the key-value heads that add least to the stream, with their query heads."
+        }
+    };
+    widgets::quiet_text(ui, format!("{text} The model is smaller and faster; reads the training text."));
+    ui.add_space(space::TIGHT);
+    ui.horizontal(|ui| {
+        let there = model.map_or(usize::MAX, |model| settings.part.count(model));
+        let most = there.saturating_sub(1).max(1);
+        ui.add(DragValue::new(&mut settings.count).range(1..=most)).accessible_name("Number to remove");
+        if model.is_some() {
+            ui.label(format!("of {there}"));
+        }
+    });
+}
+
+/// The measured points of a run's frontier, if any.
+pub(super) fn frontier_ui(ui: &mut Ui, points: &[Compressed]) {
+    widgets::card(ui, |ui| {
+        widgets::section(ui, "Frontier");
+        plot_ui(ui, points);
+        ui.add_space(space::SMALL);
+        widgets::report_table(ui, &frontier(points));
+    });
+}
+
+/// Losses over sizes, with intervals.
+fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
+    let palette = Palette::of(ui);
+    let [first, second] = [palette.series[0], palette.series[1]];
+    let original = points.first().and_then(|point| {
+        let loss = point.loss.as_ref().map(|[before, _]| before)?;
+        Some(("original".to_owned(), point.bytes[0], loss, palette.text))
+    });
+    let measured = points.iter().filter_map(|point| {
+        let colour = match point.method {
+            Compression::Store { .. } => first,
+            Compression::Prune(_) => palette.quiet,
+            Compression::Remove(_) => second,
+        };
+        let loss = point.loss.as_ref().map(|[_, after]| after)?;
+        Some((point.method.to_string(), point.bytes[1], loss, colour))
+    });
+    let all: Vec<_> = original.into_iter().chain(measured).collect();
+    if all.is_empty() {
+        return;
+    }
+    let plot = Plot::new("frontier")
+        .height(220.0)
+        .x_axis_label("MB")
+        .y_axis_label("validation loss")
+        .show_background(false)
+        .show_crosshair(false)
+        .allow_scroll(false);
+    let drawn = plot.show(ui, |plot| {
+        for (name, bytes, loss, colour) in &all {
+            let (x, Some(y)) = (*bytes as f64 / 1e6, loss.value) else { continue };
+            if let Some([low, high]) = loss.interval {
+                let whisker = Line::new(String::new(), PlotPoints::new(vec![[x, low], [x, high]]));
+                plot.line(whisker.id(("interval", name)).color(*colour).allow_hover(false));
+            }
+            plot.points(Points::new(name.clone(), PlotPoints::new(vec![[x, y]])).color(*colour).radius(4.0));
+        }
+    });
+    drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Validation loss over size"));
+    widgets::quiet_text(
+        ui,
+        "Fewer bits, zeros and removed parts in different colours; lines are 95 % intervals.",
+    );
 }
 
 fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {

@@ -2,6 +2,7 @@
 
 use super::super::{Context, PageName};
 use super::compare::report;
+use super::compress;
 use crate::format;
 use crate::link::Wish;
 use crate::pages::parts::called;
@@ -67,6 +68,10 @@ impl Details {
             self.about_ui(ui, context, run);
             ui.add_space(space::SMALL);
             checkpoints_ui(ui, context, run);
+        }
+        if let Some(points) = context.state.runs.frontiers.get(&run.name) {
+            ui.add_space(space::SMALL);
+            compress::frontier_ui(ui, points);
         }
     }
 
@@ -138,6 +143,11 @@ impl Details {
     }
 }
 
+/// The run whose weights were pruned for a run with these settings.
+fn pruned_from(config: &RunConfig) -> Option<&Start> {
+    config.start.as_ref().filter(|_| config.preset.ends_with("-pruned") && config.model.labels.is_empty())
+}
+
 fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let idle = context.state.training.state == TrainingState::Idle;
     ui.horizontal_wrapped(|ui| {
@@ -177,7 +187,18 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             ui.add_enabled(idle && begun.is_some() && !run.checkpoints.is_empty(), go_on).on_hover_text(
                 "A new run starts from its weights and its tokenizer, on the text of this project",
             );
-        if let Some(config) = begun.filter(|_| go_on.clicked()) {
+        let original = history.and_then(|history| pruned_from(&history.config));
+        let recover = original.is_some().then(|| {
+            ui.add_enabled(idle && !run.checkpoints.is_empty(), button(icons::ICON_SCHOOL, "Recover"))
+                .on_hover_text(
+                    "A new run of 300 steps learns to predict like the original before it was pruned",
+                )
+        });
+        let recovered = recover
+            .filter(egui::Response::clicked)
+            .and(original)
+            .and_then(|original| begun.clone().map(|begun| begun.recovering(original)));
+        if let Some(config) = recovered.or(begun.filter(|_| go_on.clicked())) {
             *context.draft = RunConfig {
                 data: context.draft.data.clone(),
                 device: context.draft.device.clone(),
@@ -205,12 +226,12 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             matches!(command, Command::ChangeRun { change: RunChange::Compress { .. }, .. })
         });
         let asks = button(icons::ICON_COMPRESS, "Compress");
-        let compress = ui
-            .add_enabled(idle && !waits && !run.checkpoints.is_empty(), asks)
-            .on_hover_text("Creates a run with weights in fewer bits, or pruned");
+        let compress = ui.add_enabled(idle && !waits && !run.checkpoints.is_empty(), asks).on_hover_text(
+            "Creates a run with weights in fewer bits, pruned, or with parts removed; or measures them all",
+        );
         if compress.clicked() {
             let method = Compression::Store { weights: WeightFormat::Q8_0 };
-            context.asks.compress = Some((run.name.clone(), method));
+            context.asks.compress = Some((run.name.clone(), Some(method)));
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
         let bundle = ui

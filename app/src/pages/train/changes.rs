@@ -1,6 +1,7 @@
 //! Changes to a run while it trains, which are recorded in its file.
 
 use super::Context;
+use crate::format;
 use crate::pages::parts::drag;
 use crate::state::Training;
 use crate::widgets;
@@ -50,6 +51,18 @@ pub(super) fn fold_ui(
                 sent = true;
             }
         });
+        let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step));
+        if let Some(steps) = decays.filter(|steps| *steps < training.steps) {
+            let button = widgets::plain(ui, None, "Decay now");
+            let words = format!(
+                "Starts the schedule's last phase; the run then ends at step {}",
+                format::whole(steps)
+            );
+            if button.on_hover_text(words).clicked() {
+                outbox.send(Steer::Change { learning_rate: None, steps: Some(steps) });
+                sent = true;
+            }
+        }
         if sent {
             *change = None;
         }

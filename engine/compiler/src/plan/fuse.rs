@@ -19,11 +19,14 @@ pub struct Fusions {
     pub head: Option<HeadFusion>,
     /// Residual additions with the linear layer or dropout before them.
     pub residual: bool,
+    /// Linear layers with the conversion of their quantised weight, for an executor that multiplies it as it is stored.
+    pub quantised: bool,
 }
 
 impl Fusions {
-    pub const NONE: Self = Self { head: None, residual: false };
-    pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), residual: true };
+    pub const NONE: Self = Self { head: None, residual: false, quantised: false };
+    /// Those of every executor.
+    pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), residual: true, ..Self::NONE };
 }
 
 /// Fuses the head with the cross-entropy, a chunk of rows at a time. The backward pass recomputes the product, so that the
@@ -56,11 +59,12 @@ const MAX_CHUNKS: usize = 5;
 
 /// Returns the graph with the target's fusions, except those that would remove a value of `keep`.
 pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
-    let Fusions { head, residual } = target.fusions;
+    let Fusions { head, residual, quantised } = target.fusions;
     let mut pass = Pass::new(graph, keep);
     for at in 0..pass.nodes.len() {
         let Some(node) = pass.nodes[at].clone() else { continue };
         match node.op {
+            Op::Linear(op) if quantised => pass.quantised(at, op, node.named(&op)),
             Op::Add(op) if residual => pass.residual(at, node.named(&op)),
             Op::CrossEntropy(op) => head.and_then(|head| pass.head(at, op, node.named(&op), head)),
             _ => None,
@@ -131,6 +135,22 @@ impl<'plan> Pass<'plan> {
         outputs.extend(gradients.list());
         self.nodes[at] = Some(Node { op: op.into(), inputs: inputs.list(), outputs, scope });
         Some(())
+    }
+
+    /// Gives a linear layer its quantised weight.
+    fn quantised(&mut self, at: usize, op: Linear, node: Option<Named<Linear, ValueId>>) -> Option<()> {
+        let Named { inputs, outputs, gradients } = node?;
+        let (before, producer) = self.producer(inputs.weight)?;
+        let Op::Unpack(unpack) = producer.op else { return None };
+        let weight = producer.named(&unpack)?.inputs.x;
+        let is_quantised = matches!(self.element(weight), Element::Q8_0 | Element::Q4_0);
+        (is_quantised && self.has_one_user(inputs.weight)).then_some(())?;
+        self.replace(
+            at,
+            &[before],
+            op,
+            Named { inputs: LinearInputs { weight, ..inputs }, outputs, gradients },
+        )
     }
 
     /// Fuses a residual addition with the linear layer or dropout that computes its first operand.

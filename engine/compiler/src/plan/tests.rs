@@ -252,13 +252,25 @@ fn muon_updates_the_matrices_of_blocks() {
     let optimizer = |kind| Optimizer { kind, ..Optimizer::new(&run.train) };
     let own = optimizer(OptimizerKind::Muon);
     assert_eq!(own.matrices(&layout).len(), 4 * run.model.layers);
-    let mut ranges = own.entrywise(&layout);
+    let mut ranges: Vec<_> = own.entrywise(&layout).into_iter().map(|(range, _)| range).collect();
     ranges.extend(own.matrices(&layout).iter().map(muon::Matrix::range));
     ranges.sort_by_key(|range| range.start);
     assert!(ranges.windows(2).all(|two| two[0].end == two[1].start), "{ranges:?}");
     assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, layout.trained_end));
     let all = 0..layout.trained_end;
-    assert_eq!(optimizer(OptimizerKind::Adamw).entrywise(&layout), [all]);
+    let adamw = optimizer(OptimizerKind::Adamw);
+    assert_eq!(adamw.entrywise(&layout), [(all, adamw)]);
+    // Zeros are kept in the same matrices, and nowhere else.
+    let sparse = Optimizer { keeps_zeros: true, ..adamw };
+    let kept: Vec<_> = sparse
+        .entrywise(&layout)
+        .into_iter()
+        .filter(|(_, rule)| rule.keeps_zeros)
+        .map(|(range, _)| range)
+        .collect();
+    assert_eq!(kept, layout.hidden.iter().map(muon::Matrix::range).collect::<Vec<_>>());
+    let counted: usize = sparse.entrywise(&layout).iter().map(|(range, _)| range.len()).sum();
+    assert_eq!(counted, layout.trained_end);
     let adapted = TrainConfig { adapter: Some(Adapter::default()), ..run.train };
     assert!(ArenaLayout::new(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
     let refused = TrainConfig { optimizer: OptimizerKind::Muon, ..adapted }.validate();

@@ -81,8 +81,10 @@ pub fn update_dispatches(
     let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
     all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");
-    for chunk in optimizer.entrywise(arena).into_iter().flat_map(|range| chunks(arena, range)) {
-        all.push(update(arena, optimizer, &chunk, &scope)?);
+    for (range, rule) in optimizer.entrywise(arena) {
+        for chunk in chunks(arena, range) {
+            all.push(update(arena, &rule, &chunk, &scope)?);
+        }
     }
     let mut by_shape = BTreeMap::new();
     for matrix in optimizer.matrices(arena) {
@@ -188,7 +190,8 @@ fn muon_dispatches(
     dispatches.push(dispatch(muon_normalise::kernel(), arguments.bytes(), bindings, groups, &scope));
     dispatches.extend(orthogonalisation.dispatches.iter().cloned());
     let (weight_decay, rate) = (rule.weight_decay, matrix.rate());
-    let arguments = muon_update::Arguments { rows, columns, transposed, weight_decay, rate };
+    let keeps_zeros = u32::from(rule.keeps_zeros);
+    let arguments = muon_update::Arguments { rows, columns, transposed, weight_decay, rate, keeps_zeros };
     let bindings = vec![
         whole(Buffer::Control),
         whole(Buffer::Schedule),
@@ -231,6 +234,7 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
         rest2: 1.0 - rule.beta2,
         eps: rule.eps,
         weight_decay: rule.weight_decay,
+        keeps_zeros: u32::from(rule.keeps_zeros),
     };
     let mut bindings = vec![
         whole(Buffer::Control),

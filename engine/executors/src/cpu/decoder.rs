@@ -3,12 +3,14 @@
 //! and end independently, and a text's result does not depend on the others, to the bit.
 
 use super::memory_demand::MemoryDemand;
-use super::program::{Program, Weights, fused};
+use super::program::{Program, Weights};
 use super::workers::Workers;
 use glasshouse_compiler::graph::{Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode::kept;
+use glasshouse_compiler::plan::fuse::{self, Fusions};
+use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
@@ -129,8 +131,10 @@ impl Reader {
         };
         let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
         let ty = built.graph.ty(tokens);
+        let mut program = Program::new(&built.graph, &[built.logits]);
+        program.round_inputs();
         Ok(Self {
-            program: Program::new(&built.graph, &[built.logits]),
+            program,
             tokens,
             cursor,
             logits: built.logits,
@@ -214,9 +218,10 @@ impl CpuDecoder {
         if texts == 0 {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
+        let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
         let built = |purpose| {
             let built = build(model, purpose)?;
-            Ok::<_, Error>(Model { graph: fused(&built.graph, &[built.logits]), ..built })
+            Ok::<_, Error>(Model { graph: fuse::fused(built.graph, &[built.logits], &target), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
         let prompt = built(Purpose::Decode { batch: 1, chunk, texts, weights })?;

@@ -306,26 +306,16 @@ impl CpuExecutor {
         let (first_correction, second_correction) = self.optimizer.corrections(step.step);
         let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
         let (end, weight_decay) = (self.layout.decayed_end, self.optimizer.weight_decay);
-        let parts = self.optimizer.entrywise(&self.layout).into_iter().flat_map(|range| {
+        let parts = self.optimizer.entrywise(&self.layout).into_iter().flat_map(|(range, rule)| {
             let cut = end.clamp(range.start, range.end);
-            [(range.start..cut, weight_decay), (cut..range.end, 0.0)]
+            [(range.start..cut, rule, weight_decay), (cut..range.end, rule, 0.0)]
         });
-        for (range, decay) in parts {
+        for (range, rule, decay) in parts {
             let first = part_of(&mut self.first_moments, &range);
             let second = part_of(&mut self.second_moments, &range);
             let parameters = &mut self.weights.parameters[range.clone()];
             let gradients = &self.weights.gradients[range.clone()];
-            update::apply(
-                workers,
-                &self.optimizer,
-                &rate,
-                decay,
-                scale,
-                gradients,
-                parameters,
-                first,
-                second,
-            );
+            update::apply(workers, &rule, &rate, decay, scale, gradients, parameters, first, second);
         }
         for matrix in self.optimizer.matrices(&self.layout) {
             let range = matrix.range();

@@ -103,6 +103,7 @@ pub struct Program {
     values: Vec<Operand>,
     memory: Memory,
     shard: BatchShard,
+    rounds_inputs: bool,
     /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -150,7 +151,7 @@ impl Program {
             scope: node.scope.to_string(),
         });
         let (instructions, seconds) = (instructions.collect(), vec![0.0; graph.nodes.len()]);
-        Self { instructions, values, memory, shard: BatchShard::default(), seconds }
+        Self { instructions, values, memory, shard: BatchShard::default(), rounds_inputs: false, seconds }
     }
 
     /// What [`Self::bytes`] will return, without allocating.
@@ -172,6 +173,11 @@ impl Program {
         let Memory { slots, fixed, caches, words } = &self.memory;
         let floats: usize = slots.iter().chain(fixed).chain(caches).map(Vec::len).sum();
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
+    }
+
+    /// From now on, rounds the inputs of products with quantised weights to blocks of 8 bits.
+    pub fn round_inputs(&mut self) {
+        self.rounds_inputs = true;
     }
 
     /// Sets the batch's place in a divided one, for all following runs.
@@ -313,9 +319,10 @@ impl Program {
             for (cache, at) in caches.iter_mut().zip(instruction.caches()) {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
-            let (memory, shard) = (&self.memory, self.shard);
+            let (memory, shard, rounds_inputs) = (&self.memory, self.shard, self.rounds_inputs);
             let held = Held { parameters: &weights.parameters, stored: &weights.stored };
-            let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
+            let call =
+                Call { scope: &instruction.scope, caches: &mut caches, seed, shard, rounds_inputs, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {

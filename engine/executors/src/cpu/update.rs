@@ -133,6 +133,9 @@ impl Muon {
                 let stored = if matrix.is_tall() { (row, matrix.rows) } else { (row * matrix.columns, 1) };
                 let step = x[stored.0..].iter().step_by(stored.1);
                 for (parameter, step) in parameters.iter_mut().zip(step) {
+                    if optimizer.keeps_zeros && *parameter == 0.0 {
+                        continue;
+                    }
                     let decayed = *parameter - learning_rate * decay * *parameter;
                     *parameter = decayed - learning_rate * matrix.rate() * step;
                 }

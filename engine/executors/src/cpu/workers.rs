@@ -28,6 +28,16 @@ pub struct Scratch {
     pub panel: Vec<f32>,
     /// Other buffers of an op.
     pub floats: Vec<f32>,
+    /// An input of an op, for all threads.
+    pub rounded: Rounded,
+}
+
+/// Rows of an input in blocks of 8-bit integers.
+#[derive(Debug, Default)]
+pub struct Rounded {
+    pub quants: Vec<i16>,
+    /// Per block.
+    pub scales: Vec<f32>,
 }
 
 /// Results that can be split in two at a row.
@@ -38,19 +48,19 @@ pub trait Parts: Sized + Send {
 
 /// Rows of a fixed number of columns.
 #[derive(Debug)]
-pub struct Rows<'data> {
-    pub data: &'data mut [f32],
+pub struct Rows<'data, T = f32> {
+    pub data: &'data mut [T],
     columns: usize,
 }
 
-impl<'data> Rows<'data> {
+impl<'data, T> Rows<'data, T> {
     /// Views `data` as rows of `columns`; the last row may be shorter.
-    pub fn new(data: &'data mut [f32], columns: usize) -> Self {
+    pub fn new(data: &'data mut [T], columns: usize) -> Self {
         Self { data, columns }
     }
 }
 
-impl Parts for Rows<'_> {
+impl<T: Send> Parts for Rows<'_, T> {
     fn split(self, rows: usize) -> (Self, Self) {
         let at = (rows * self.columns).min(self.data.len());
         let (first, second) = self.data.split_at_mut(at);
@@ -151,8 +161,8 @@ impl Workers {
         );
     }
 
-    /// This thread's scratch memory. Threads of other pools share one by number.
-    fn scratch(&self) -> impl std::ops::DerefMut<Target = Scratch> + '_ {
+    /// This thread's scratch memory. Threads of other pools share one by number. It must not be held while pieces are run.
+    pub fn scratch(&self) -> impl std::ops::DerefMut<Target = Scratch> + '_ {
         let own = &self.scratch[thread_number() % self.scratch.len()];
         // Nobody relies on the contents of scratch memory, so a panic elsewhere does no harm.
         own.lock().unwrap_or_else(PoisonError::into_inner)

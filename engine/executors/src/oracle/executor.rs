@@ -271,12 +271,23 @@ impl OracleExecutor {
 
     /// [`glasshouse_compiler::optimizer::entry`] for a whole parameter, with the already scaled `gradient`.
     fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
-        let own = &self.graphs.train.parameters[number];
-        if self.optimizer.kind == OptimizerKind::Muon
-            && let Some(matrix) = Matrix::of(own, 0)
-        {
-            return self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
+        let matrix = Matrix::of(&self.graphs.train.parameters[number], 0);
+        let keeps = self.optimizer.keeps_zeros && matrix.is_some();
+        let kept = keeps.then(|| self.parameters[number].clone().equal_elem(0.0));
+        match matrix.filter(|_| self.optimizer.kind == OptimizerKind::Muon) {
+            Some(matrix) => {
+                self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
+            }
+            None => self.update_entries(number, gradient, rate, decay),
         }
+        if let Some(kept) = kept {
+            let parameter = &mut self.parameters[number];
+            *parameter = parameter.clone().mask_fill(kept, 0.0);
+        }
+    }
+
+    /// Every optimizer but Muon.
+    fn update_entries(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
         let learning_rate = f64::from(rate.learning_rate);

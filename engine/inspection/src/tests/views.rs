@@ -50,6 +50,7 @@ impl Bench {
             settings: &self.settings,
             run: &self.run,
             reference: self.reference.as_ref().map(|(table, width)| (&**table, *width)),
+            base: None,
             indices: &mut self.indices,
         }
     }

@@ -1,6 +1,6 @@
 //! Small models with random weights in a project, for testing views.
 
-use crate::{Indices, Lens, Subject, Tensor, inspect};
+use crate::{Base, Indices, Lens, Subject, Tensor, inspect};
 use glasshouse_compiler::model::{HookPoint, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::sampler;
@@ -123,15 +123,39 @@ impl Bench {
         tokens: &[u32],
         settings: &InspectSettings,
     ) -> Result<Seen> {
+        self.look_with(view, (prompt, tokens), settings, None)
+    }
+
+    /// Computes what changed from another model.
+    pub fn look_from(
+        &mut self,
+        lens: &mut Lens,
+        tokenizer: &Tokenizer,
+        prompt: &str,
+        settings: &InspectSettings,
+    ) -> Result<Seen> {
+        let names = ["before", "after"].map(str::to_owned);
+        let base = Base { lens, tokenizer, names, tell: &|done, total| assert!(done <= total) };
+        self.look_with(View::Diff, (prompt, &[]), settings, Some(base))
+    }
+
+    fn look_with(
+        &mut self,
+        view: View,
+        (prompt, tokens): (&str, &[u32]),
+        settings: &InspectSettings,
+        base: Option<Base<'_>>,
+    ) -> Result<Seen> {
         let mut subject = Subject {
             lens: &mut self.lens,
             tokenizer: &self.tokenizer,
             tokens,
             prompt,
-            position: settings.position.unwrap_or(tokens.len() - 1),
+            position: settings.position.unwrap_or(tokens.len().saturating_sub(1)),
             settings,
             run: &self.run,
             reference: None,
+            base,
             indices: &mut self.indices,
         };
         let (inspected, bytes) = block_on(inspect(view, &mut subject))?;

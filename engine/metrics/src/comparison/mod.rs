@@ -7,4 +7,4 @@ mod runs;
 mod tests;
 
 pub use compare::compare;
-pub use runs::{MAX_PAIRS, compare_runs};
+pub use runs::{MAX_PAIRS, compare_runs, mean_interval};

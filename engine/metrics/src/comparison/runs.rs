@@ -13,6 +13,9 @@ const STUDENT: [f64; 30] = [
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
+/// The same quantile of the normal distribution.
+const NORMAL: f64 = 1.96;
+
 /// Maximum pairs for which an interval is known.
 pub const MAX_PAIRS: usize = STUDENT.len() + 1;
 
@@ -24,8 +27,11 @@ pub fn compare_runs(
     better: Better,
     pairs: &[[f64; 2]],
 ) -> Option<Comparison> {
+    if pairs.len() > MAX_PAIRS {
+        return None;
+    }
     let differences: Vec<f64> = pairs.iter().map(|[first, second]| first - second).collect();
-    let interval = student(&differences)?;
+    let interval = mean_interval(&differences)?;
     let mean = |side: fn(&[f64; 2]) -> f64| pairs.iter().map(side).sum::<f64>() / pairs.len() as f64;
     let values = [mean(|pair| pair[0]), mean(|pair| pair[1])];
     let metric = Metric {
@@ -39,12 +45,12 @@ pub fn compare_runs(
     Some(pair.compared(figure, &metric, &Values { values, interval: Some(interval), count: pairs.len() }, ""))
 }
 
-/// The 95 % confidence interval of a mean.
-fn student(differences: &[f64]) -> Option<[f64; 2]> {
-    let quantile = STUDENT.get(differences.len().checked_sub(2)?)?;
-    let count = differences.len() as f64;
-    let mean = differences.iter().sum::<f64>() / count;
-    let squares: f64 = differences.iter().map(|difference| (difference - mean) * (difference - mean)).sum();
+/// The 95 % confidence interval of a mean by Student's t, or by the normal distribution for many values; `None` for fewer than two.
+pub fn mean_interval(values: &[f64]) -> Option<[f64; 2]> {
+    let quantile = STUDENT.get(values.len().checked_sub(2)?).unwrap_or(&NORMAL);
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
     let half = quantile * libm::sqrt(squares / (count - 1.0) / count);
     Some([mean - half, mean + half])
 }
@@ -56,10 +62,13 @@ mod tests {
     #[test]
     fn intervals_are_those_of_the_textbook() {
         // From R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
-        let [low, high] = student(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
+        let [low, high] = mean_interval(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
         assert!((low - 0.722_35).abs() < 1e-3 && (high - 1.277_65).abs() < 1e-3, "{low} {high}");
-        assert_eq!((student(&[1.0]), student(&[0.0; MAX_PAIRS + 1])), (None, None));
-        assert!(student(&[0.0; MAX_PAIRS]).is_some());
+        assert_eq!(mean_interval(&[1.0]), None);
+        // Of many values, it is that of the normal distribution: 1.96 standard errors.
+        let many: Vec<f64> = (0..100).map(|at| f64::from(at % 2)).collect();
+        let [low, high] = mean_interval(&many).unwrap();
+        assert!((high - low - 2.0 * 1.96 * (0.25_f64 / 99.0).sqrt()).abs() < 1e-9, "{low} {high}");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub enum Fit {
     ToDevice { config: Box<RunConfig> },
     /// Benchmarks the device briefly and sizes a first run on the embedded stories to last about `seconds`.
     First { seconds: f64 },
+    /// Finds a learning rate by a range test on the project's text. Leaves no run behind. Answered by `RangeTested`s instead of `Fitted`.
+    LearningRate { config: Box<RunConfig>, test: crate::RangeTest },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,16 +107,21 @@ pub enum RunChange {
         #[serde(default)]
         undo: bool,
     },
-    /// Creates a new run, without steps, from the weights made smaller, and measures the loss before and after. Answered by `Compressed`
-    /// first.
+    /// Creates a new run, without steps, from the weights made smaller, and measures size, speed and loss before and after. Answered by
+    /// `Compressed` first, for every point of a frontier.
     Compress {
         /// `None` means the best checkpoint.
         #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
-        method: Compression,
+        /// `None` measures a frontier: several methods, each compared with the original.
+        #[serde(default)]
+        method: Option<Compression>,
         /// Maximum number of validation documents for the losses; `None` takes all.
         #[serde(default)]
         documents: Option<usize>,
+        /// Keep a frontier's points as runs; a single method's run is always kept.
+        #[serde(default)]
+        keep: bool,
     },
 }
 

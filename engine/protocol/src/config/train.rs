@@ -114,6 +114,12 @@ settings! {
         pub prompt_loss_weight: f32 = 0.0, "Prompt loss weight", 0.0..=1.0;
         /// Target id that is excluded from the loss.
         pub ignore_index: Option<u32> = None;
+        /// Weights of block matrices that are zero stay zero, so that a pruned model stays sparse. Otherwise as the run that it starts from:
+        /// on if that is pruned.
+        ///
+        /// A pruned run's own record has it on. Gradient norm and Muon's orthogonalisation include the gradients of kept zeros.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub keep_zeros: Option<bool> = None;
         /// The trained parameters. The others are frozen: they keep their values and need no gradients or optimizer state.
         pub trainable: Trainable = Trainable::All;
         /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
@@ -192,6 +198,12 @@ impl TrainConfig {
             "train.optimizer",
             "muon",
             "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)",
+        )?;
+        require(
+            self.keep_zeros != Some(true) || self.adapter.is_none(),
+            "train.keep_zeros",
+            "true",
+            "be left out with train.adapter, which freezes the zeros with the other weights",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,
@@ -318,6 +330,13 @@ impl TrainConfig {
         self.document_mask || self.packs_examples(model)
     }
 
+    /// The number of steps with which a warm-up–stable–decay schedule decays from `step` on; `None` for other schedules.
+    pub fn steps_if_decaying_from(&self, step: u64) -> Option<u64> {
+        // By default, the decay is a tenth of the whole run.
+        let length = if self.decay_steps == 0 { step / 9 } else { self.decay_steps };
+        (self.decay == Decay::WarmupStableDecay && length > 0).then(|| step.saturating_add(length))
+    }
+
     /// Learning rate of step `step`, counted from 0, as in nanoGPT: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         let (peak, low) = (self.learning_rate, self.min_learning_rate);
@@ -342,5 +361,27 @@ impl TrainConfig {
                 if step < from { peak } else { peak + (low - peak) * share(from) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decay_started_by_hand_begins_at_its_step() {
+        for (decay_steps, step, steps) in [(0, 900, 1000), (50, 120, 170)] {
+            let mut train = TrainConfig {
+                steps: 4000,
+                decay: Decay::WarmupStableDecay,
+                decay_steps,
+                ..TrainConfig::default()
+            };
+            train.steps = train.steps_if_decaying_from(step).unwrap();
+            assert_eq!(train.steps, steps);
+            assert_eq!(train.learning_rate_at(step).to_bits(), train.learning_rate.to_bits());
+            assert!(train.learning_rate_at(step + 1) < train.learning_rate);
+        }
+        assert_eq!(TrainConfig::default().steps_if_decaying_from(900), None);
     }
 }

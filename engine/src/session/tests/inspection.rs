@@ -213,3 +213,37 @@ fn a_reference_that_is_gone_is_told_of_and_no_more() {
     assert!(notices(0, 1).contains("not aligned"), "{}", notices(0, 1));
     assert!(!notices(0, 0).contains("aligned") && !notices(1, 0).contains("aligned"));
 }
+
+/// On held-out text, between two checkpoints of a run; a lens for both is kept for the next request.
+#[test]
+fn what_changed_between_two_checkpoints_is_told_of_held_out_text() {
+    let of =
+        |checkpoint: &str| WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: checkpoint.into() };
+    let diff = |reference: Option<WeightSource>| {
+        let settings = InspectSettings { reference, held_out: true, ..InspectSettings::default() };
+        let mut command = look(&[View::Diff], settings);
+        if let Command::Inspect { source, prompt, .. } = &mut command {
+            (*source, *prompt) = (of("latest"), String::new());
+        }
+        command
+    };
+    let heard = play_trained(
+        tiny(12),
+        vec![after(diff(Some(of("best")))), after(diff(Some(of("latest")))), after(diff(None))],
+    );
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && !failed[0].is_empty(), "one model alone: {failed:?}");
+    let answers = answers(&heard);
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0].prompt, answers[1].prompt);
+    assert!(answers[0].prompt.len() > 100, "{:?}", answers[0].prompt);
+    for answer in answers {
+        let names: Vec<&str> = answer.views[0].tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        for name in ["divergence", "change", "weights", "activations", "effect"] {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+        let text = answer.views[0].tensors.iter().find(|tensor| tensor.name == "divergence").unwrap();
+        // The held-out text is longer than the context of 16.
+        assert!(text.count() > 16, "{text:?}");
+    }
+}

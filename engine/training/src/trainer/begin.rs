@@ -157,6 +157,7 @@ impl<'data> Trainer<'data> {
             evaluated,
             best,
             best_here: false,
+            interval: None,
             validations: resumed.validations,
             stopped_early: None,
             actions: VecDeque::new(),

@@ -29,8 +29,14 @@ impl Trainer<'_> {
             return Ok(());
         };
         self.evaluated = Some((self.step, train_loss, val_loss));
+        let interval = self.interval.take().map(|ends| ends.map(|end| end as f32));
+        // JSON has no infinity.
+        let interval = interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
         self.validations.push((self.step, val_loss));
         let best = self.take_if_best(val_loss);
+        if best {
+            self.record.best_val_interval = interval;
+        }
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
         self.stop_early()?;
         if self.config.train.objective.learns_labels() {
@@ -66,7 +72,11 @@ impl Trainer<'_> {
             LossForm::Preference(op) => {
                 Ok(self.preferences(op, batches).await?.map(|(loss, found)| (loss, Some(found))))
             }
-            _ => Ok(self.evaluator().mean_loss(batches).await?.map(|loss| (loss as f32, None))),
+            _ => {
+                let found = self.evaluator().mean_loss(batches).await?;
+                self.interval = found.and_then(|(_, interval)| interval);
+                Ok(found.map(|(loss, _)| (loss as f32, None)))
+            }
         }
     }
 

@@ -23,8 +23,11 @@ const DIVERGED_AFTER: u32 = 10;
 const YOUNG: u64 = 4;
 
 impl Trainer<'_> {
-    /// The learning rate of a step (from 0): the schedule's, as lowered by the guard.
+    /// The learning rate of a step (from 0): the range test's, or the schedule's, as lowered by the guard.
     pub(super) fn learning_rate_at(&self, step: u64) -> f64 {
+        if let Some(test) = &self.options.range_test {
+            return test.rate_at(step);
+        }
         self.config.train.learning_rate_at(step) * Intervention::factor(self.guard.interventions(), step)
     }
 
@@ -81,7 +84,7 @@ impl Trainer<'_> {
                 Some(step) => format!("the checkpoint of step {step} is safe"),
                 None => "there is no checkpoint yet".to_owned(),
             };
-            return Err(Error::Refused(format!(
+            return Err(Error::Diverged(format!(
                 "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
                  a lower train.learning_rate ({} now), a longer train.warmup_steps or train.gradient_clipping = 1",
                 self.step, self.config.train.learning_rate

@@ -5,6 +5,7 @@ use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_executors::executor::Executor;
+use glasshouse_metrics::comparison::mean_interval;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::Run;
 use glasshouse_project::checkpoint::{Checkpoints, Content};
@@ -29,17 +30,19 @@ pub(super) struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Mean loss over the counted targets; `None` if stopped.
+    /// Mean loss over the counted targets, and its 95 % interval over the batches; `None` if stopped.
     pub(super) async fn mean_loss(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
-    ) -> Result<Option<f64>> {
-        let (mut sum, mut count) = (0.0, 0.0);
+    ) -> Result<Option<(f64, Option<[f64; 2]>)>> {
+        let (mut sum, mut count, mut each) = (0.0, 0.0, Vec::new());
         let took = |(loss, rows): (f32, f32)| {
             sum += f64::from(loss) * f64::from(rows);
             count += f64::from(rows);
+            each.push(f64::from(loss));
         };
-        Ok(self.losses(batches, took).await?.map(|()| sum / count))
+        let done = self.losses(batches, took).await?;
+        Ok(done.map(|()| (sum / count, mean_interval(&each))))
     }
 
     /// Passes on the (mean loss, counted targets) of each batch; `None` if stopped.
@@ -125,5 +128,6 @@ pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
         pace: &mut None,
     };
     let loss = evaluator.mean_loss(batches.full(Split::Validation)).await?;
-    loss.ok_or_else(|| Error::Internal("an evaluation that nobody can stop was stopped".to_owned()))
+    loss.map(|(loss, _)| loss)
+        .ok_or_else(|| Error::Internal("an evaluation that nobody can stop was stopped".to_owned()))
 }

@@ -37,8 +37,8 @@ use glasshouse_project::{Run, RunLock, RunRecord};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
-    WeightFormat,
+    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RangeTest, RunConfig,
+    TrainConfig, WeightFormat,
 };
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -68,6 +68,8 @@ pub struct Options {
     pub early_sample: bool,
     /// Set to request a checkpoint at the next step; cleared once it is taken.
     pub save: Arc<AtomicBool>,
+    /// Rates that replace the schedule's.
+    pub range_test: Option<RangeTest>,
     /// Fault to inject in tests of the guard.
     #[doc(hidden)]
     pub fault: Option<Fault>,
@@ -104,6 +106,8 @@ pub struct Trainer<'data> {
     /// Step of the last evaluation with its training and validation loss.
     evaluated: Option<(u64, f32, f32)>,
     best: Option<f32>,
+    /// Interval of the last evaluated loss, over its batches.
+    interval: Option<[f64; 2]>,
     /// Step and validation loss of every evaluation.
     validations: Vec<(u64, f32)>,
     /// Set once early stopping has ended the run: the number of evaluations without improvement.

@@ -146,6 +146,11 @@ impl Trainer<'_> {
             let mut inputs = steps
                 .map(|step| step_input_after(done, &self.config, &self.batches, step))
                 .collect::<Result<Vec<_>>>()?;
+            if self.options.range_test.is_some() {
+                inputs
+                    .iter_mut()
+                    .for_each(|input| input.learning_rate = self.learning_rate_at(input.step) as f32);
+            }
             self.spoil(&mut inputs);
             return Ok(Some(inputs));
         };

@@ -11,6 +11,7 @@ pub(super) enum List<'a> {
     Matches(&'a [Match]),
     Passages(&'a [ActivatingPassage]),
     Formulas(&'a [(String, String)]),
+    Samples(&'a [(String, String)]),
     Operations(&'a [GraphNode]),
     Values(&'a [GraphValue]),
 }
@@ -23,6 +24,9 @@ impl<'a> List<'a> {
             Detail::Matches { matches, .. } => vec![Self::Matches(matches)],
             Detail::Passages { passages, .. } => vec![Self::Passages(passages)],
             Detail::Formulas { formulas } => vec![Self::Formulas(formulas)],
+            Detail::Samples { texts, .. } => vec![Self::Samples(texts)],
+            // Drawn as they are.
+            Detail::Tables { .. } => Vec::new(),
             Detail::Graph { nodes, values, .. } => vec![Self::Operations(nodes), Self::Values(values)],
         }
     }
@@ -36,6 +40,7 @@ impl<'a> List<'a> {
             Self::Matches(_) => "spans",
             Self::Passages(_) => "passages",
             Self::Formulas(_) => "formulas",
+            Self::Samples(_) => "samples",
             Self::Operations(_) => "operations",
             Self::Values(_) => "values",
         }
@@ -66,6 +71,7 @@ impl<'a> List<'a> {
                 ("activations", 320.0),
             ],
             Self::Formulas(_) => &[("number", 60.0), ("tensor", 160.0), ("formula", 340.0)],
+            Self::Samples(_) => &[("number", 60.0), ("model", 160.0), ("text", 340.0)],
             Self::Operations(_) => &[
                 ("number", 60.0),
                 ("scope", 170.0),
@@ -99,7 +105,7 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.len(),
             Self::Matches(matches) => matches.len(),
             Self::Passages(passages) => passages.len(),
-            Self::Formulas(formulas) => formulas.len(),
+            Self::Formulas(pairs) | Self::Samples(pairs) => pairs.len(),
             Self::Operations(nodes) => nodes.len(),
             Self::Values(values) => values.len(),
         }
@@ -115,8 +121,8 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.get(number).map(|step| vec![step.to_string()]),
             Self::Matches(matches) => matches.get(number).map(match_cells),
             Self::Passages(passages) => passages.get(number).map(passage_cells),
-            Self::Formulas(formulas) => {
-                formulas.get(number).map(|(name, formula)| vec![name.clone(), formula.clone()])
+            Self::Formulas(pairs) | Self::Samples(pairs) => {
+                pairs.get(number).map(|(name, text)| vec![name.clone(), text.clone()])
             }
             Self::Operations(nodes) => nodes.get(number).map(operation_cells),
             Self::Values(values) => values.get(number).map(value_cells),

@@ -189,7 +189,7 @@ pub fn forward(
     let y = Shared::new(y);
     workers.rows(batch * heads.heads, 1, Rows::new(lse, time), |range, lse, scratch| {
         let stride = sizes.score_stride();
-        let Scratch { panel, floats } = scratch;
+        let Scratch { panel, floats, .. } = scratch;
         let [turned, scores] = areas(floats, [size * stride, TILE * stride]);
         for (unit, lse) in range.zip(lse.data.chunks_exact_mut(time)) {
             let (b, h) = (unit / heads.heads, unit % heads.heads);
@@ -257,7 +257,7 @@ pub fn backward(
     let dx = Shared::new(dx);
     workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
         let stride = sizes.score_stride();
-        let Scratch { panel, floats } = scratch;
+        let Scratch { panel, floats, .. } = scratch;
         let [keys, values, scores, slopes, kept] =
             areas(floats, [size * stride, size * stride, TILE * stride, TILE * stride, TILE * stride]);
         for unit in range {

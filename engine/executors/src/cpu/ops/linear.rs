@@ -2,7 +2,7 @@
 
 use super::{Call, Given, Interpret};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
-use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::cpu::workers::{Rounded, Rows, Scratch, Workers};
 use glasshouse_compiler::blocks::{self, BLOCK};
 use glasshouse_compiler::graph::Element;
 use glasshouse_compiler::graph::ops::{
@@ -57,7 +57,13 @@ impl Interpret for Linear {
             Stored::F32(weight) if !matches!(x.ty.shape[..], [_, 1, _]) => {
                 forward(call.workers, x.floats, weight, bias, residual, outputs.y, sizes);
             }
-            _ => few(call.workers, x.floats, stored, bias, residual, outputs.y, sizes),
+            Stored::Quantised(..) if call.rounds_inputs => {
+                let mut rounded = std::mem::take(&mut call.workers.scratch().rounded);
+                round(call.workers, x.floats, x.columns(), &mut rounded);
+                few(call.workers, Input::Rounded(&rounded), stored, bias, residual, outputs.y, sizes);
+                call.workers.scratch().rounded = rounded;
+            }
+            _ => few(call.workers, Input::Floats(x.floats), stored, bias, residual, outputs.y, sizes),
         }
         Ok(())
     }
@@ -118,7 +124,7 @@ pub fn forward(
     [rows, inner, outer]: [usize; 3],
 ) {
     if rows <= FEW {
-        few(workers, x, Stored::F32(weight), bias, residual, y, [rows, inner, outer]);
+        few(workers, Input::Floats(x), Stored::F32(weight), bias, residual, y, [rows, inner, outer]);
         return;
     }
     let x = Matrix::new(x, rows, inner, inner);
@@ -146,7 +152,7 @@ pub fn forward(
 /// [`forward`] for too few rows to make packing the weights worthwhile. Each row's result is independent of the others.
 fn few(
     workers: &Workers,
-    x: &[f32],
+    x: Input<'_>,
     weight: Stored<'_>,
     bias: Option<&[f32]>,
     residual: Option<&[f32]>,
@@ -155,8 +161,16 @@ fn few(
 ) {
     let least = (WORK / (rows * inner)).max(1);
     let y = ByColumns(MatrixMut::new(y, rows, outer, outer), 1);
-    workers.rows(outer, least, y, |range, ByColumns(mut y, _), _| {
-        dots(x, weight.rows(range.clone(), inner), inner, &mut y);
+    workers.rows(outer, least, y, |range, ByColumns(mut y, _), scratch| {
+        let weight = match (weight.rows(range.clone(), inner), x) {
+            (Stored::Quantised(element, words), Input::Floats(_)) => {
+                scratch.floats.resize(range.len() * inner, 0.0);
+                blocks::unpack(element, inner, words, &mut scratch.floats);
+                Stored::F32(&scratch.floats)
+            }
+            (weight, _) => weight,
+        };
+        dots(x, weight, inner, &mut y);
         for row in 0..rows {
             if let Some(bias) = bias {
                 accumulate(&bias[range.clone()], y.row(row));
@@ -259,8 +273,7 @@ enum Stored<'run> {
     F32(&'run [f32]),
     F16(&'run [f16]),
     /// Words laid out as in [`blocks`].
-    Q8_0(&'run [u32]),
-    Q4_0(&'run [u32]),
+    Quantised(Element, &'run [u32]),
 }
 
 impl<'run> Stored<'run> {
@@ -268,8 +281,7 @@ impl<'run> Stored<'run> {
         match weight.ty.element {
             Element::F32 | Element::U32 => Self::F32(weight.floats),
             Element::F16 => Self::F16(bytemuck::cast_slice(weight.words)),
-            Element::Q8_0 => Self::Q8_0(weight.words),
-            Element::Q4_0 => Self::Q4_0(weight.words),
+            element @ (Element::Q8_0 | Element::Q4_0) => Self::Quantised(element, weight.words),
         }
     }
 
@@ -279,23 +291,51 @@ impl<'run> Stored<'run> {
         match self {
             Self::F32(weights) => Self::F32(&weights[of(inner)]),
             Self::F16(weights) => Self::F16(&weights[of(inner)]),
-            Self::Q8_0(words) => Self::Q8_0(&words[of(blocks::row_words(Element::Q8_0, inner))]),
-            Self::Q4_0(words) => Self::Q4_0(&words[of(blocks::row_words(Element::Q4_0, inner))]),
+            Self::Quantised(element, words) => {
+                Self::Quantised(element, &words[of(blocks::row_words(element, inner))])
+            }
         }
     }
 }
 
-/// Rows of weights that can be multiplied in registers.
-trait WeightRows: Copy {
-    /// x·w for `N` rows of x and `ROWS` rows of w from number `first` on. The order of sums does not depend on `N` and `ROWS`.
+/// Rows of x.
+#[derive(Clone, Copy)]
+enum Input<'run> {
+    Floats(&'run [f32]),
+    /// For quantised weights.
+    Rounded(&'run Rounded),
+}
+
+/// Rounds rows of `columns` floats to blocks of 8-bit integers.
+fn round(workers: &Workers, x: &[f32], columns: usize, rounded: &mut Rounded) {
+    let Rounded { quants, scales } = rounded;
+    quants.resize(x.len(), 0);
+    scales.resize(x.len() / BLOCK, 0.0);
+    let parts = (Rows::new(&mut quants[..], columns), Rows::new(&mut scales[..], columns / BLOCK));
+    workers.rows(x.len() / columns, (WORK / columns).max(1), parts, |range, (quants, scales), _| {
+        round_blocks(&x[range.start * columns..range.end * columns], quants.data, scales.data);
+    });
+}
+
+/// Rows of x and of weights that can be multiplied in registers.
+trait Factors: Copy {
+    /// x·w for `N` rows of x and `ROWS` rows of w, from the given numbers on. The order of sums does not depend on `N` and `ROWS`.
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
-        x: &[f32],
+        row: usize,
         first: usize,
     ) -> [[f32; ROWS]; N];
 
-    /// Prefetches the part from share `part[0]` to share `part[1]`, of `of`, of the [`TOGETHER`] rows from number `first` on.
-    fn prefetch(self, _first: usize, _part: [usize; 2], _of: usize) {}
+    /// Prefetches the part from share `part[0]` to share `part[1]`, of `of`, of the [`TOGETHER`] rows of w from number `first` on.
+    fn prefetch(self, first: usize, part: [usize; 2], of: usize);
+}
+
+/// Prefetches a part of [`TOGETHER`] rows of `length` entries, as [`Factors::prefetch`] does.
+#[inline(always)]
+fn prefetch_rows<T>(rows: &[T], length: usize, first: usize, part: [usize; 2], of: usize) {
+    let floats = TOGETHER * length * size_of::<T>() / size_of::<f32>();
+    let [from, to] = part.map(|part| part * floats / of);
+    prefetch(rows.as_ptr().wrapping_add(first * length).cast::<f32>().wrapping_add(from), to - from);
 }
 
 /// A weight in an array of weights.
@@ -338,97 +378,113 @@ impl Entry for f16 {
     }
 }
 
-/// Rows of `inner` weights each.
+/// Rows of `inner` entries each.
 #[derive(Clone, Copy)]
 struct Entries<'run, W> {
+    x: &'run [f32],
     weights: &'run [W],
     inner: usize,
 }
 
-impl<W: Entry> WeightRows for Entries<'_, W> {
+impl<W: Entry> Factors for Entries<'_, W> {
     #[inline(always)]
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
-        x: &[f32],
+        row: usize,
         first: usize,
     ) -> [[f32; ROWS]; N] {
-        products::<L, W, N, ROWS>(x, &self.weights[first * self.inner..(first + ROWS) * self.inner])
+        let Self { x, weights, inner } = self;
+        products::<L, W, N, ROWS>(
+            &x[row * inner..(row + N) * inner],
+            &weights[first * inner..(first + ROWS) * inner],
+        )
     }
 
     #[inline(always)]
     fn prefetch(self, first: usize, part: [usize; 2], of: usize) {
-        let floats = TOGETHER * self.inner * size_of::<W>() / size_of::<f32>();
-        let [from, to] = part.map(|part| part * floats / of);
-        let start = self.weights.as_ptr().wrapping_add(first * self.inner).cast::<f32>();
-        prefetch(start.wrapping_add(from), to - from);
+        prefetch_rows(self.weights, self.inner, first, part, of);
     }
 }
 
-/// Rows of blocks with `BITS` bits per weight.
+/// Rows of `blocks` blocks each, of weights with `BITS` bits.
 #[derive(Clone, Copy)]
 struct Blocks<'run, const BITS: usize> {
+    x: &'run Rounded,
     words: &'run [u32],
-    /// Words in a row.
-    row: usize,
+    blocks: usize,
 }
 
-impl<const BITS: usize> WeightRows for Blocks<'_, BITS> {
-    /// The products of a block are added before they are scaled.
+impl<const BITS: usize> Blocks<'_, BITS> {
+    /// Words in a row of w.
+    #[inline(always)]
+    fn row(self) -> usize {
+        self.blocks * BITS + self.blocks.div_ceil(2)
+    }
+}
+
+impl<const BITS: usize> Factors for Blocks<'_, BITS> {
     #[inline(always)]
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
-        x: &[f32],
+        row: usize,
         first: usize,
     ) -> [[f32; ROWS]; N] {
-        let (inner, words) = (x.len() / N, &self.words[first * self.row..(first + ROWS) * self.row]);
-        let (blocks, quants) = (inner / BLOCK, inner / BLOCK * BITS);
-        assert!(x.len() == N * inner && quants + blocks.div_ceil(2) <= self.row, "rows of another length");
+        let (blocks, length) = (self.blocks, self.row());
+        let words = &self.words[first * length..(first + ROWS) * length];
         let (bytes, halves): (&[u8], &[u16]) = (bytemuck::cast_slice(words), bytemuck::cast_slice(words));
+        let x = &self.x.quants[row * blocks * BLOCK..(row + N) * blocks * BLOCK];
+        let x_scales = &self.x.scales[row * blocks..(row + N) * blocks];
         let mut sums = [[L::splat(0.0); ROWS]; N];
         for start in (0..blocks).step_by(SCALES) {
             let count = SCALES.min(blocks - start);
-            let mut scales = [[0.0; ROWS]; SCALES];
+            let mut scales = [[[0.0; SCALES]; ROWS]; N];
             for row in 0..ROWS {
-                let from = 2 * (row * self.row + quants) + start;
+                let from = 2 * (row * length + blocks * BITS) + start;
                 let halves = &halves[from..from + count];
-                scales.iter_mut().zip(halves).for_each(|(scales, half)| scales[row] = finite_f16(*half));
-            }
-            for (block, scales) in (start..start + count).zip(&scales) {
-                for (row, scale) in scales.iter().enumerate() {
-                    let mut parts = [L::splat(0.0); N];
-                    let mut add = |at: usize, weights: L| {
-                        for (number, part) in parts.iter_mut().enumerate() {
-                            // SAFETY: the register lies within block number `block` of a row of x.
-                            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                            let x = unsafe { L::load(x.as_ptr().add(number * inner + block * BLOCK + at)) };
-                            *part = x.mul_add(weights, *part);
-                        }
-                    };
-                    // SAFETY: a row has 4 · `BITS` bytes for each of its blocks, as asserted.
-                    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                    unsafe {
-                        let from = bytes.as_ptr().add(4 * (row * self.row + block * BITS));
-                        if BITS == 8 {
-                            for at in (0..BLOCK).step_by(L::COUNT) {
-                                add(at, L::load_i8(from.add(at).cast()));
-                            }
-                        } else {
-                            for at in (0..BLOCK / 2).step_by(L::COUNT) {
-                                let [low, high] = L::load_nibbles(from.add(at));
-                                add(at, low);
-                                add(at + BLOCK / 2, high);
-                            }
-                        }
+                for (number, scales) in scales.iter_mut().enumerate() {
+                    let x_scales = &x_scales[number * blocks + start..][..count];
+                    for ((scale, half), x) in scales[row].iter_mut().zip(halves).zip(x_scales) {
+                        *scale = finite_f16(*half) * x;
                     }
-                    let scale = L::splat(*scale);
-                    for (part, sums) in parts.into_iter().zip(&mut sums) {
-                        sums[row] = part.mul_add(scale, sums[row]);
+                }
+            }
+            for block in 0..count {
+                for row in 0..ROWS {
+                    for (number, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: block number `start + block` lies within a row of x, and within a row of w, which has 4 · `BITS` bytes for
+                        // each.
+                        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                        let part = unsafe {
+                            let x = x.as_ptr().add((number * blocks + start + block) * BLOCK);
+                            let weights = bytes.as_ptr().add(4 * (row * length + (start + block) * BITS));
+                            if BITS == 8 { L::dot_i8(weights.cast(), x) } else { L::dot_nibbles(weights, x) }
+                        };
+                        sums[row] = part.mul_add(L::splat(scales[number][row][block]), sums[row]);
                     }
                 }
             }
         }
-        sums.map(|sums| sums.map(L::total))
+        totals(sums)
     }
+
+    #[inline(always)]
+    fn prefetch(self, first: usize, part: [usize; 2], of: usize) {
+        prefetch_rows(self.words, self.row(), first, part, of);
+    }
+}
+
+/// The sum of each register's entries.
+#[inline(always)]
+fn totals<L: Lanes, const N: usize, const ROWS: usize>(sums: [[L; ROWS]; N]) -> [[f32; ROWS]; N] {
+    let mut results = [[0.0; ROWS]; N];
+    if N * ROWS == EIGHT {
+        let mut eight = [L::splat(0.0); EIGHT];
+        eight.iter_mut().zip(sums.as_flattened()).for_each(|(one, sum)| *one = *sum);
+        results.as_flattened_mut().copy_from_slice(&L::totals(eight));
+    } else {
+        results = sums.map(|sums| sums.map(L::total));
+    }
+    results
 }
 
 /// x·w for `N` rows of x and `ROWS` rows of w, in named registers; otherwise the compiler would serialise the products. Each product
@@ -468,17 +524,7 @@ pub(super) fn products<L: Lanes, W: Entry, const N: usize, const ROWS: usize>(
     if pairs < whole {
         add(pairs, 0);
     }
-    let mut results = [[0.0; ROWS]; N];
-    let both = |[first, second]: [L; 2]| first.add(second);
-    if N * ROWS == EIGHT {
-        let mut eight = [L::splat(0.0); EIGHT];
-        eight.iter_mut().zip(sums.as_flattened()).for_each(|(one, sums)| *one = both(*sums));
-        results.as_flattened_mut().copy_from_slice(&L::totals(eight));
-    } else {
-        for (result, sums) in results.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-            *result = both(*sums).total();
-        }
-    }
+    let mut results = totals(sums.map(|sums| sums.map(|[first, second]| first.add(second))));
     for (number, results) in results.iter_mut().enumerate() {
         for (row, result) in results.iter_mut().enumerate() {
             for at in whole..inner {
@@ -492,12 +538,11 @@ pub(super) fn products<L: Lanes, W: Entry, const N: usize, const ROWS: usize>(
 /// y[n, o..] = x[n,:]·w[o..,:] for `N` rows starting at `row`; returns `N`.
 #[inline(always)]
 fn put<L: Lanes, const N: usize, const ROWS: usize>(
-    x: &[f32],
-    weight: impl WeightRows,
+    factors: impl Factors,
     y: &mut MatrixMut<'_>,
-    [row, column, inner]: [usize; 3],
+    [row, column]: [usize; 2],
 ) -> usize {
-    let results = weight.products::<L, N, ROWS>(&x[row * inner..(row + N) * inner], column);
+    let results = factors.products::<L, N, ROWS>(row, column);
     for (number, results) in results.iter().enumerate() {
         y.row(row + number)[column..column + ROWS].copy_from_slice(results);
     }
@@ -506,46 +551,60 @@ fn put<L: Lanes, const N: usize, const ROWS: usize>(
 
 /// [`dots`] for rows in any format. Weights are read once; a few stay in cache while all rows of x pass.
 #[inline(always)]
-fn tiles<L: Lanes>(x: &[f32], weight: impl WeightRows, [inner, outer]: [usize; 2], y: &mut MatrixMut<'_>) {
+fn tiles<L: Lanes>(factors: impl Factors, [rows, outer]: [usize; 2], y: &mut MatrixMut<'_>) {
     let whole = outer - outer % TOGETHER;
-    let rows = x.len() / inner;
     for column in (0..whole).step_by(TOGETHER) {
         let mut row = 0;
         while row < rows {
             let before = row;
             // Two rows at a time with many registers.
             row += if L::TILE_ROWS == 8 && rows - row >= 2 {
-                put::<L, 2, TOGETHER>(x, weight, y, [row, column, inner])
+                put::<L, 2, TOGETHER>(factors, y, [row, column])
             } else {
-                put::<L, 1, TOGETHER>(x, weight, y, [row, column, inner])
+                put::<L, 1, TOGETHER>(factors, y, [row, column])
             };
             if rows > 1 {
                 // Prefetch the weights after the next; the hardware prefetcher manages on its own only with few rows.
-                weight.prefetch(column + 2 * TOGETHER, [before, row], rows);
+                factors.prefetch(column + 2 * TOGETHER, [before, row], rows);
             }
         }
     }
     for column in whole..outer {
         for row in 0..rows {
-            put::<L, 1, 1>(x, weight, y, [row, column, inner]);
+            put::<L, 1, 1>(factors, y, [row, column]);
         }
     }
 }
 
 vectorised! {
     /// y[n,o] = Σ x[n,:]·w[o,:].
-    fn dots<L>(x: &[f32], weight: Stored<'_>, inner: usize, y: &mut MatrixMut<'_>) {
-        match weight {
-            Stored::F32(weights) => tiles::<L>(x, Entries { weights, inner }, [inner, weights.len() / inner], y),
-            Stored::F16(weights) => tiles::<L>(x, Entries { weights, inner }, [inner, weights.len() / inner], y),
-            Stored::Q8_0(words) => {
-                let row = blocks::row_words(Element::Q8_0, inner);
-                tiles::<L>(x, Blocks::<8> { words, row }, [inner, words.len() / row], y);
+    fn dots<L>(x: Input<'_>, weight: Stored<'_>, inner: usize, y: &mut MatrixMut<'_>) {
+        match (x, weight) {
+            (Input::Floats(x), Stored::F32(weights)) => {
+                tiles::<L>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
             }
-            Stored::Q4_0(words) => {
-                let row = blocks::row_words(Element::Q4_0, inner);
-                tiles::<L>(x, Blocks::<4> { words, row }, [inner, words.len() / row], y);
+            (Input::Floats(x), Stored::F16(weights)) => {
+                tiles::<L>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
             }
+            (Input::Rounded(x), Stored::Quantised(element, words)) => {
+                let blocks = inner / BLOCK;
+                let sizes = [x.scales.len() / blocks, words.len() / blocks::row_words(element, inner)];
+                if element == Element::Q8_0 {
+                    tiles::<L>(Blocks::<8> { x, words, blocks }, sizes, y);
+                } else {
+                    tiles::<L>(Blocks::<4> { x, words, blocks }, sizes, y);
+                }
+            }
+            (Input::Floats(_), Stored::Quantised(..)) | (Input::Rounded(_), _) => {}
+        }
+    }
+
+    /// Rounds blocks of x.
+    fn round_blocks<L>(x: &[f32], quants: &mut [i16], scales: &mut [f32]) {
+        for ((x, quants), scale) in x.as_chunks().0.iter().zip(quants.as_chunks_mut::<BLOCK>().0).zip(scales) {
+            let (d, bytes) = blocks::q8_0(x);
+            *scale = d.to_f32();
+            *quants = bytes.map(|byte| i16::from(byte as i8));
         }
     }
 
@@ -561,5 +620,55 @@ vectorised! {
         for (y, x) in y.iter_mut().zip(x) {
             *y += x;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::numbers;
+
+    /// The products of rounded inputs and stored weights, and by the way of floats.
+    #[test]
+    fn quantised_weights_are_multiplied_as_they_are_stored() {
+        let workers = Workers::new(Some(2)).unwrap();
+        for element in [Element::Q8_0, Element::Q4_0] {
+            for (rows, blocks, outer) in [(1, 1, 1), (1, 40, 7), (2, 3, 8), (5, 33, 13)] {
+                let inner = blocks * BLOCK;
+                let (x, weights) = (numbers(1, rows * inner), numbers(2, outer * inner));
+                let mut words = vec![0; outer * blocks::row_words(element, inner)];
+                blocks::pack(element, inner, &weights, &mut words);
+                let mut rounded = Rounded::default();
+                round(&workers, &x, inner, &mut rounded);
+                let back: Vec<f32> = (0..x.len())
+                    .map(|at| f32::from(rounded.quants[at]) * rounded.scales[at / BLOCK])
+                    .collect();
+                for (x, back) in x.chunks(BLOCK).zip(back.chunks(BLOCK)) {
+                    let largest = x.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+                    assert!(x.iter().zip(back).all(|(x, back)| (x - back).abs() < largest / 250.0));
+                }
+                let weight = Stored::Quantised(element, &words);
+                let [integers, expected] = [Input::Rounded(&rounded), Input::Floats(&back)].map(|x| {
+                    let mut y = vec![0.0; rows * outer];
+                    few(&workers, x, weight, None, None, &mut y, [rows, inner, outer]);
+                    y
+                });
+                for (y, expected) in integers.iter().zip(&expected) {
+                    assert!(
+                        (y - expected).abs() < 1e-4,
+                        "{element:?} {rows}x{inner}x{outer}: {y} for {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_that_is_no_number_stays_one() {
+        let mut rounded = Rounded::default();
+        let mut x = [1.0; 2 * BLOCK];
+        x[40] = f32::NAN;
+        round(&Workers::new(Some(1)).unwrap(), &x, 2 * BLOCK, &mut rounded);
+        assert!(rounded.scales[0].is_finite() && rounded.scales[1].is_nan());
     }
 }

@@ -305,7 +305,8 @@ fn a_graph_runs_by_itself() {
     assert!(run_graph(&graph, &[(sum, fill(0.0))], &[sum]).is_err(), "a computed value");
 }
 
-/// Prefill unpacks the stored matrices, and decoding reads them as they are, for one text and for several.
+/// f16 weights write what unpacked ones do. With fewer bits, inputs are rounded too: logits differ a little, and by the same for one
+/// text and for several.
 #[test]
 fn stored_weights_write_what_unpacked_ones_do() {
     let mut model = llama();
@@ -315,6 +316,7 @@ fn stored_weights_write_what_unpacked_ones_do() {
     let arena = crate::initial_parameters(&parameters, &layout, 11);
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     let full = CpuDecoder::new(&model, &arena, Some(2)).unwrap().bytes();
+    let prompt = |text: u32| (0..9 + text).map(|at| at * 7 % model.vocabulary as u32).collect::<Vec<_>>();
     for format in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0] {
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: format };
         let stored = ArenaLayout::new(&build(&model, purpose).unwrap().graph);
@@ -322,19 +324,30 @@ fn stored_weights_write_what_unpacked_ones_do() {
         stored.unpack(&stored.pack(&layout, &arena), &mut rounded);
         let rounded = stored.moved_to(&layout, rounded);
         assert_ne!(rounded, arena);
-        for texts in [1, 5] {
-            let written = [(format, &arena), (WeightFormat::F32, &rounded)].map(|(format, arena)| {
-                let mut decoder = CpuDecoder::with_texts(&model, arena, format, Some(2), texts).unwrap();
-                assert_eq!(decoder.weights(), format);
-                for text in 0..texts as u32 {
-                    let prompt: Vec<u32> = (0..9 + text).map(|at| at * 7 % model.vocabulary as u32).collect();
-                    decoder.admit(&prompt, &greedy).unwrap();
-                }
-                decoder.advance_all(20).unwrap()
-            });
-            assert_eq!(written[0], written[1], "{format:?}, {texts} texts");
+        let decoder = |format, arena: &[f32], texts| {
+            let decoder = CpuDecoder::with_texts(&model, arena, format, Some(2), texts).unwrap();
+            assert_eq!(decoder.weights(), format);
+            decoder
+        };
+        let written = |format, arena: &[f32], texts: u32| {
+            let mut decoder = decoder(format, arena, texts as usize);
+            (0..texts).for_each(|text| _ = decoder.admit(&prompt(text), &greedy).unwrap());
+            decoder.advance_all(20).unwrap()
+        };
+        let together = written(format, &arena, 5);
+        assert_eq!(together[..1], written(format, &arena, 1), "{format:?}: alone and with others");
+        let logits = [(format, &arena), (WeightFormat::F32, &rounded)]
+            .map(|(format, arena)| decoder(format, arena, 1).logits(&prompt(40)).unwrap());
+        let largest = logits[1].iter().fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
+        let error =
+            logits[0].iter().zip(&logits[1]).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+        if format == WeightFormat::F16 {
+            assert_eq!(together, written(WeightFormat::F32, &rounded, 5));
+            assert_eq!(error, 0.0);
+        } else {
+            assert!(error > 0.0 && error < 0.03 * largest, "{format:?}: {error} of {largest}");
         }
-        let mut decoder = CpuDecoder::with_texts(&model, &arena, format, Some(2), 1).unwrap();
+        let mut decoder = decoder(format, &arena, 1);
         assert!(decoder.bytes() < full, "{format:?}: {} of {full}", decoder.bytes());
         decoder.set_weights(&rounded).unwrap();
         assert!(decoder.set_weights(&arena[1..]).is_err());

@@ -1,0 +1,155 @@
+//! `glasshouse diff`: what changed between two models, as text or JSON.
+
+use super::summary::{self, Words};
+use super::{InspectionRequest, ViewTensor, ViewsAnswer, at_step};
+use crate::cli::arguments::DEFAULT_PROJECT;
+use crate::cli::settings::{checked_device, usage};
+use crate::cli::trained;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use glasshouse_engine::protocol::config::Start;
+use glasshouse_engine::protocol::inspect::InspectSettings;
+use glasshouse_engine::protocol::quantity::figures;
+use glasshouse_engine::protocol::{CheckpointChoice, GenerateConfig, View};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
+const SHADES: [u8; 5] = [17, 18, 19, 20, 27];
+
+pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
+    let (project, count) = (&arguments.project, arguments.count);
+    let (before, before_checkpoint) = model(project, &arguments.before)?;
+    let (after, checkpoint) = model(project, &arguments.after)?;
+    let given = match (&arguments.text, &arguments.prompt) {
+        (Some(file), _) => Some(std::fs::read_to_string(file).with_context(|| file.display().to_string())?),
+        (None, prompt) => prompt.clone(),
+    };
+    if given.as_ref().is_some_and(String::is_empty) {
+        return Err(usage("the text is empty; give another, or none for held-out text of the project"));
+    }
+    let sampling =
+        GenerateConfig { max_tokens: arguments.max_tokens, seed: arguments.seed, ..Default::default() };
+    let held_out = given.is_none();
+    let settings = InspectSettings { count, sampling, held_out, ..InspectSettings::default() };
+    let asked = InspectionRequest {
+        project,
+        run: Some(after),
+        checkpoint,
+        prompts: &[given.unwrap_or_default()],
+        views: vec![View::Diff],
+        settings: settings.clone(),
+        reference: Some((Some(before), before_checkpoint)),
+        device: checked_device(&arguments.device)?,
+    };
+    asked.answers()?.iter().try_for_each(|answer| match arguments.json {
+        true => Ok(say!("{}", answer.json(ViewsAnswer::entries))?),
+        false => summary::print(answer, &settings),
+    })
+}
+
+/// The run and checkpoint of `RUN[:CHECKPOINT]`.
+///
+/// # Errors
+/// There is no such run or checkpoint; the error names those that exist.
+fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
+    let Start { run: word, checkpoint, .. } = Start::parse(typed, None);
+    if word.is_empty() || checkpoint.as_str().is_empty() {
+        return Err(usage(format!("{typed:?} is no model; expected RUN or RUN:CHECKPOINT")));
+    }
+    let run = trained::find_run(project, Start::named_run(&word))?;
+    let name = run.name();
+    let Some(file) = checkpoint.file() else { return Ok((name, checkpoint)) };
+    if let Ok(step) = file.parse() {
+        let checkpoint = at_step(project, Some(&name), step)?;
+        return Ok((name, checkpoint));
+    }
+    let checkpoints = run.summary()?.checkpoints;
+    if Path::new(file).is_file() || checkpoints.iter().any(|own| own.file == file) {
+        return Ok((name, checkpoint));
+    }
+    let mut steps: Vec<String> = checkpoints.iter().map(|own| own.step.to_string()).collect();
+    steps.dedup();
+    Err(usage(format!(
+        "{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {}",
+        steps.join(", ")
+    )))
+}
+
+/// The text with the change of each token as its background, if the terminal has colours.
+pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let colours = std::io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_none_or(|terminal| terminal != "dumb");
+    if !colours {
+        return Ok(());
+    }
+    let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
+    let shown = named("divergence").map(|tensor| ("KL(before ‖ after)", tensor));
+    let (Some(ids), Some((name, values))) =
+        (named("ids"), shown.or_else(|| Some(("change", named("change")?))))
+    else {
+        return Ok(());
+    };
+    let values = values.floats();
+    let most = values.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
+    let mut text = String::new();
+    for (id, value) in ids.integers().into_iter().zip(values) {
+        // A text could contain sequences that control the terminal.
+        let plain = |character: char| match character.is_control() && character != '\n' {
+            true => '·',
+            false => character,
+        };
+        let token: String = words.texts.get(&id).copied().unwrap_or_default().chars().map(plain).collect();
+        let shade = (value.abs() / most * SHADES.len() as f32) as usize;
+        match shade.checked_sub(1).and_then(|shade| SHADES.get(shade.min(SHADES.len() - 1))) {
+            Some(shade) => {
+                let lines: Vec<String> = token
+                    .split('\n')
+                    .map(|line| match line {
+                        "" => String::new(),
+                        line => format!("\x1b[97;48;5;{shade}m{line}\x1b[0m"),
+                    })
+                    .collect();
+                text += &lines.join("\n");
+            }
+            None => text += &token,
+        }
+    }
+    Ok(say!("\nThe text, darker to brighter by {name}, up to {} bits:\n{text}", figures(most))?)
+}
+
+#[derive(Args, Debug)]
+pub struct DiffArguments {
+    /// Earlier model: a run by number, name or title, or `latest`, with :best (the default), :latest, :STEP or :FILE
+    #[arg(value_name = "RUN[:CHECKPOINT]")]
+    pub before: String,
+    /// Later model, of the same project
+    #[arg(value_name = "RUN[:CHECKPOINT]")]
+    pub after: String,
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Text file to compare on [default: the beginning of the project's held-out text]
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub text: Option<PathBuf>,
+    /// Text to compare on
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Number of tokens to list
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub count: usize,
+    /// Seed of the samples
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Maximum tokens of a sample
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub max_tokens: usize,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Print one JSON object with all entries
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,162 @@
+//! Lab: experiments that choose settings. A range test of learning rates, and sweeps with their table, curves and parallel coordinates.
+
+mod parallel;
+mod sweep;
+
+use super::parts::{caption, drag};
+use super::{Context, Dot, Models, Needs, Page};
+use crate::format;
+use crate::state::State;
+use crate::theme::space;
+use crate::widgets::{self, Axis, Curve, CurvePlot, Mark, Stat};
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::setting::{Number, Setting};
+use glasshouse_protocol::{Command, Fit, RangeCurve, RangeTest, TrainingState};
+
+pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
+    settings: train a run for each combination, stop the worst ones early, and compare all of them.";
+
+#[derive(Debug, Default)]
+pub struct LabPage {
+    test: RangeTest,
+    sweep: sweep::SweepForm,
+    opening: u64,
+}
+
+impl Page for LabPage {
+    fn needs(&self) -> Needs {
+        Needs::Project("Experiments train on the text of a project.")
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
+        if self.opening != opening {
+            *self = Self { opening, ..Self::default() };
+        }
+        widgets::card(ui, |ui| self.rate_ui(ui, context));
+        ui.add_space(space::LARGE);
+        self.sweep.ui(ui, context);
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models::Next
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        (testing(state).is_some() || sweeps(state)).then_some(Dot::Running)
+    }
+}
+
+/// The request of a range test in progress.
+fn testing(state: &State) -> Option<u64> {
+    let is_test = |command: &Command| matches!(command, Command::Fit(Fit::LearningRate { .. }));
+    state.waiting.iter().find(|(_, command)| is_test(command)).map(|(id, _)| *id)
+}
+
+/// Whether a sweep is in progress.
+fn sweeps(state: &State) -> bool {
+    state.is_waiting(|command| matches!(command, Command::Train { launch, .. } if launch.sweep.is_some()))
+}
+
+impl LabPage {
+    fn rate_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::section(ui, "Learning rate");
+        caption(
+            ui,
+            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. Good rates lie where the loss falls fastest.",
+        );
+        ui.add_space(space::SMALL);
+        let Self { test, .. } = self;
+        ui.horizontal_wrapped(|ui| {
+            let rates = Setting::at("train.learning_rate");
+            let numbers: [(&str, Option<&Setting>, &mut dyn Number); 3] = [
+                ("From", rates.as_ref(), &mut test.lowest),
+                ("To", rates.as_ref(), &mut test.highest),
+                ("Steps", None, &mut test.steps),
+            ];
+            for (name, setting, number) in numbers {
+                ui.label(name);
+                ui.add(drag(setting, number)).accessible_name(format!("{name} of the range test"));
+            }
+        });
+        let refused = test.check().err();
+        if let Some(reason) = &refused {
+            widgets::hint_line(ui, reason);
+        }
+        let curve = context.state.lab.curve.as_ref();
+        if let Some(request) = testing(context.state) {
+            let done = curve.map_or(0.0, |curve| curve.points.len() as f32 / curve.test.steps.max(1) as f32);
+            let share = Some(done).filter(|done| *done < 1.0);
+            if widgets::working(ui, "Testing learning rates", share, Some("Cancel")) {
+                context.outbox.send(Command::Cancel { request });
+            }
+        } else {
+            let idle = context.state.training.state == TrainingState::Idle;
+            let ready = idle && refused.is_none();
+            if enabled(ui, ready, "Test learning rates") {
+                let config = Box::new(context.draft.clone());
+                context.outbox.send(Fit::LearningRate { config, test: self.test });
+            }
+        }
+        if let Some(curve) = curve {
+            curve_ui(ui, context, curve);
+        }
+    }
+}
+
+/// A start button; returns whether it was pressed.
+fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
+    ui.add_enabled_ui(ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text).clicked()).inner
+}
+
+fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
+    let [training, smoothed, ..] = context.palette.series;
+    let points = |value: fn(&glasshouse_protocol::RangePoint) -> f64| {
+        curve.points.iter().map(|point| [point.rate.log10(), value(point)]).collect::<Vec<_>>()
+    };
+    let line = |name: &str, colour, points, width| Curve {
+        name: name.to_owned(),
+        colour,
+        points,
+        width,
+        dashed: false,
+        marks: false,
+    };
+    let curves = [
+        line("loss", training.gamma_multiply(0.5), points(|point| point.loss), 1.0),
+        line("smoothed loss", smoothed, points(|point| point.smoothed), 2.5),
+    ];
+    let suggested = curve.suggestion.map(|rate| Mark {
+        at: rate.log10(),
+        colour: context.palette.accent,
+        name: "suggestion",
+        text: format!("Suggested learning rate: {}", format::scientific(rate)),
+    });
+    let marks: Vec<Mark> = suggested.into_iter().collect();
+    ui.add_space(space::SMALL);
+    CurvePlot::marked_legend_ui(ui, &curves, &marks);
+    let write = |value| format::loss(value as f32);
+    let plot = CurvePlot { id: "range test", axis: Axis::Rate, height: 240.0, log: false, write };
+    plot.marked_ui(ui, &curves, &marks);
+    match curve.suggestion {
+        Some(rate) => {
+            ui.horizontal_wrapped(|ui| {
+                let value = format::scientific(rate);
+                let exact = "Half of the way through the longest fall of the smoothed loss (fastai's valley)";
+                widgets::stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
+                if widgets::primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
+                    context.draft.set_learning_rate(rate);
+                    context.asks.tell("The next run has this learning rate");
+                }
+            });
+        }
+        None if testing(context.state).is_none() => {
+            widgets::quiet_text(
+                ui,
+                "No suggestion: the loss has no long enough fall. Test other rates or more steps.",
+            );
+        }
+        None => {}
+    }
+}

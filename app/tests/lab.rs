@@ -1,0 +1,50 @@
+//! The page Lab with a scripted engine.
+
+use crate::support::engine::Engine;
+use crate::support::scene::Scene;
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{Command, Fit};
+
+const WIDE: [f32; 2] = [1280.0, 1600.0];
+
+#[test]
+fn a_suggested_rate_becomes_that_of_the_next_run() {
+    let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
+    scene.click("Test learning rates");
+    let asked = scene.sent_of(|command| matches!(command, Command::Fit(Fit::LearningRate { .. })));
+    assert_eq!(asked.len(), 1);
+    scene.picture("lab-rate");
+    scene.click("Use it for the next run");
+    let train = scene.planned().train;
+    assert!((train.learning_rate - 2.5e-3).abs() < 1e-12, "{}", train.learning_rate);
+    assert!(train.min_learning_rate < train.learning_rate);
+}
+
+#[test]
+fn a_sweep_is_started_from_its_file_and_shown() {
+    for size in [WIDE, [420.0, 1600.0]] {
+        let mut scene = Scene::new(Engine::full(), PageName::Lab, size, "light");
+        assert!(scene.says("8 runs"), "the example is counted");
+        scene.press("Start the sweep");
+        let (_, launch) = scene.started();
+        assert!(launch.sweep.unwrap().contains("train.learning_rate"));
+        assert!(scene.says("rates: 1 of 2 runs"), "its table is shown");
+        scene.press("Resume the sweep");
+        let started = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+        assert_eq!(started.len(), 2);
+        scene.check_edges();
+        scene.picture("lab-sweep");
+    }
+}
+
+#[test]
+fn a_sweep_file_that_cannot_be_used_says_why_and_does_not_start() {
+    let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
+    scene.harness.get_by_label("Sweep file").focus();
+    scene.frame();
+    scene.harness.get_by_label("Sweep file").type_text("\nserch = 1");
+    scene.settle();
+    assert!(scene.is_disabled("Start the sweep"));
+    assert!(scene.says("the sweep:"));
+}

@@ -1,0 +1,129 @@
+//! Range tests and sweeps.
+
+use super::*;
+use crate::protocol::{RangeTest, SweepState, SweepSummary};
+
+/// Rates of which the middle one trains best.
+const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 3e-3, 1e-4]\n";
+const HALVING: &str = "[stop]\nrule = \"halving\"\nrungs = [10]\n";
+
+fn make() -> (Option<Trigger>, Command) {
+    after(Command::CreateProject { name: "p".to_owned() })
+}
+
+fn sweep(text: &str, steps: u64) -> Command {
+    let launch = RunLaunch { sweep: Some(text.to_owned()), ..RunLaunch::default() };
+    Command::Train { config: Box::new(tiny(steps)), launch }
+}
+
+fn last(heard: &[Report]) -> SweepSummary {
+    told!(heard, Event::Sweep { sweep } => (**sweep).clone()).last().unwrap()
+}
+
+/// Index of the row, and steps, of each training that ended.
+fn ended(heard: &[Report]) -> Vec<(String, u64)> {
+    told!(heard, Event::TrainingEnded { run } => (run.title.clone(), run.step)).collect()
+}
+
+#[test]
+fn a_range_test_suggests_a_rate_and_leaves_no_run() {
+    let shelf = tempfile::tempdir().unwrap();
+    let fit = |steps| {
+        let test = RangeTest { lowest: 1e-5, highest: 10.0, steps };
+        after(Fit::LearningRate { config: Box::new(tiny(20)), test })
+    };
+    let heard = play(shelf.path(), vec![make(), fit(60), fit(1), after(Command::ListRuns)]);
+    let curve = told!(heard, Event::RangeTested { curve } => curve.clone()).last().unwrap();
+    assert!(curve.points.len() > 20, "{curve:?}");
+    assert!(
+        (curve.points[0].rate / 1e-5 - 1.0).abs() < 1e-6,
+        "the rates are those of the test, not of the schedule"
+    );
+    assert!(curve.points.windows(2).all(|pair| pair[0].rate < pair[1].rate));
+    let rate = curve.suggestion.unwrap();
+    assert!((1e-5..10.0).contains(&rate), "{rate}");
+    assert!(failures(&heard)[0].contains("20 to 2000 steps"), "{:?}", failures(&heard));
+    let runs = told!(heard, Event::Runs { runs } => runs.len()).last();
+    assert_eq!(runs, Some(0));
+    let project = std::fs::read_dir(shelf.path())
+        .unwrap()
+        .filter_map(Result::ok)
+        .find(|entry| entry.path().join("runs").is_dir());
+    let left = std::fs::read_dir(project.unwrap().path().join("runs")).unwrap().filter_map(Result::ok);
+    assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0);
+}
+
+#[test]
+fn halving_trains_the_best_run_to_the_end_and_a_finished_sweep_trains_nothing() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = [RATES, HALVING].concat();
+    let heard = play(
+        shelf.path(),
+        vec![make(), after(sweep(&text, 20)), after(sweep(&text, 20)), after(Command::ListRuns)],
+    );
+    let titles = ["0.00001", "0.003", "0.0001"].map(|rate| format!("train.learning_rate {rate}"));
+    let steps: Vec<u64> = ended(&heard).iter().map(|(_, step)| *step).collect();
+    assert_eq!(steps, [10, 10, 10, 20], "{titles:?}");
+    let summary = last(&heard);
+    assert!(summary.complete && summary.current.is_none());
+    let states: Vec<SweepState> = summary.rows.iter().map(|row| row.state).collect();
+    assert_eq!(states, [SweepState::Dropped, SweepState::Finished, SweepState::Dropped]);
+    assert_eq!(summary.best, Some(1));
+    let best = &summary.rows[1];
+    let ([low, high], loss) = (best.interval.unwrap(), best.loss.unwrap());
+    assert!(low < loss && loss < high, "{low} {loss} {high}");
+    let runs = told!(heard, Event::Runs { runs } => runs.clone()).last().unwrap();
+    assert!(runs.len() == 3 && runs.iter().all(|run| run.tags == ["rates"]), "{runs:?}");
+}
+
+#[test]
+fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
+    let whole = tempfile::tempdir().unwrap();
+    let undisturbed = last(&play(whole.path(), vec![make(), after(sweep(RATES, 20))]));
+    let shelf = tempfile::tempdir().unwrap();
+    let stopped =
+        vec![make(), after(sweep(RATES, 20)), (Some(TRAINS), Steer::Stop.into()), after(Command::ListRuns)];
+    let heard = play(shelf.path(), stopped);
+    let summary = last(&heard);
+    assert!(!summary.complete && summary.rows[2].run.is_none(), "{summary:?}");
+    let project = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).last().unwrap();
+    let heard =
+        play(shelf.path(), vec![after(Command::OpenProject { id: project }), after(sweep(RATES, 20))]);
+    let opened = told!(heard, Event::Sweep { sweep } => sweep.clone()).next().unwrap();
+    assert_eq!((opened.toml.as_str(), opened.complete), (RATES, false), "a project is opened with its sweep");
+    let summary = last(&heard);
+    assert!(summary.complete);
+    let losses = |summary: &SweepSummary| summary.rows.iter().map(|row| row.loss).collect::<Vec<_>>();
+    assert_eq!(losses(&summary), losses(&undisturbed));
+}
+
+#[test]
+fn runs_that_diverge_or_are_deleted_do_not_end_a_sweep() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = "[settings]\ntrain.learning_rate = [1e30, 1e-3]\n[stop]\nrule = \"halving\"\nrungs = [30]\nfactor = 2\n";
+    let mut config = tiny(40);
+    (config.train.gradient_clipping, config.train.warmup_steps) = (0.0, 0);
+    config.train.guard.mode = crate::protocol::GuardMode::Off;
+    let launch = RunLaunch { sweep: Some(text.to_owned()), ..RunLaunch::default() };
+    let command = Command::Train { config: Box::new(config), launch };
+    let heard = play(shelf.path(), vec![make(), after(command.clone()), after(command)]);
+    let summary = last(&heard);
+    assert!(summary.complete, "{summary:?}");
+    let states: Vec<SweepState> = summary.rows.iter().map(|row| row.state).collect();
+    assert_eq!((states, summary.best), (vec![SweepState::Failed, SweepState::Finished], Some(1)));
+    assert!(summary.rows[0].error.as_ref().unwrap().contains("diverged"));
+    assert_eq!(ended(&heard).len(), 3, "the second time, nothing is trained");
+    assert_eq!(failures(&heard), Vec::<String>::new());
+}
+
+#[test]
+fn a_sweep_that_cannot_work_is_refused_before_anything_is_trained() {
+    let shelf = tempfile::tempdir().unwrap();
+    let (unknown, other) = (RATES.replace("learning_rate", "learning_rat"), RATES.replace("1e-4", "2e-4"));
+    let steps = vec![make(), after(sweep(&unknown, 20)), after(sweep(RATES, 20)), after(sweep(&other, 20))];
+    let heard = play(shelf.path(), steps);
+    let [first, second] = &failures(&heard)[..] else { panic!("{:?}", failures(&heard)) };
+    assert!(first.contains("learning_rate"), "{first}");
+    assert!(second.contains("another sweep called rates"), "{second}");
+    assert_eq!(ended(&heard).len(), 3);
+}
