@@ -112,10 +112,11 @@ impl Prefixes {
         for found in self.automaton.find_iter(bytes) {
             let Some(format) = self.formats.get(found.pattern().as_usize()) else { continue };
             let (prefix, end) = (found.start(), found.end());
-            let Some(from) = end.checked_sub(format.back).filter(|_| prefix >= past && scanned.admits(end))
-            else {
+            let is_within = |start: usize| is_word(before(bytes, start)) && at(bytes, prefix) != b'-';
+            if prefix < past || format.back == 0 && is_within(prefix) || !scanned.admits(end) {
                 continue;
-            };
+            }
+            let from = end.saturating_sub(format.back);
             let run = between(bytes, end, (end + MAX_KEY_BYTES).min(bytes.len()));
             scanned.note(end, end + run.iter().take_while(|byte| is_header(**byte)).count());
             let text = between(bytes, from, (from + MAX_BLOCK_BYTES).min(bytes.len()));
@@ -128,7 +129,6 @@ impl Prefixes {
             while past_end > end && at(bytes, past_end) & 0xc0 == 0x80 {
                 past_end -= 1;
             }
-            let is_within = is_word(before(bytes, start.min(prefix))) && at(bytes, prefix) != b'-';
             let value = between(bytes, end.max(start), past_end);
             let is_named =
                 || memmem::find(between(bytes, prefix.saturating_sub(24), prefix), b"uthorization").is_some();
@@ -139,7 +139,7 @@ impl Prefixes {
                 Looks::Basic => is_named(),
                 Looks::Bearer => is_random(value) || is_named(),
             };
-            if fits && !is_within {
+            if fits && !is_within(start.min(prefix)) {
                 findings.push(Finding { class: Class::Secret, start, end: past_end });
                 past = past_end;
             }
