@@ -23,9 +23,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
-use crate::error::within;
 use crate::rules::threshold::{Thresholds as _, settings};
+use crate::{Error, Result};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +56,12 @@ settings! {
 impl Settings {
     pub fn validate(&self) -> Result<()> {
         self.check("contamination.")?;
-        within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)
+        let Self { words, smallest_item_words: least, .. } = self;
+        if least > words {
+            let reason =
+                format!("contamination.smallest_item_words is {least}, but must be from 3 to {words}");
+            return Err(Error::Invalid(reason));
+        }
+        Ok(())
     }
 }
