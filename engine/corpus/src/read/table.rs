@@ -245,11 +245,10 @@ impl TableReader {
             }
             Line::Whole => {
                 self.returns |= self.stream.number == 1 && line.contains(&b'\r');
-                match self.returns {
-                    true => {
-                        self.ahead.extend(line.split(|byte| *byte == b'\r').map(|line| Some(line.to_vec())))
-                    }
-                    false => self.ahead.push_back(Some(line)),
+                if self.returns {
+                    self.ahead.extend(line.split(|byte| *byte == b'\r').map(|line| Some(line.to_vec())));
+                } else {
+                    self.ahead.push_back(Some(line));
                 }
             }
         }

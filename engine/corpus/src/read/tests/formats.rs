@@ -440,3 +440,10 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     assert!(documents.len() > 3);
     assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
 }
+
+#[test]
+fn rows_may_end_with_carriage_returns_alone() {
+    let read = texts("a.csv", "id,text\r1,one\r2,\"two, and\rmore\"\r3,three\r");
+    let read: Vec<&str> = read.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(read, ["one", "two, and\nmore", "three"]);
+}
