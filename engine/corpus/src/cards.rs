@@ -3,72 +3,35 @@
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::stages::{At, about_rule};
-use crate::recipe::{MAX_VALIDATION, Recipe};
+use crate::recipe::Recipe;
 use crate::report::About;
-use crate::rules::{self, Rule, Unit, Value};
+use crate::rules::threshold::{Row, Thresholds as _, thresholds};
+use crate::rules::{self, Rule};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 
-struct Number {
-    name: &'static str,
-    meaning: &'static str,
-    bounds: (f64, f64),
-    unit: Unit,
-    get: fn(&Recipe) -> f64,
-    set: fn(&mut Recipe, f64),
-}
-
-impl Number {
-    fn threshold(&self, recipe: &Recipe) -> rules::Threshold {
-        let Self { name, meaning, bounds: (lowest, highest), unit, get, .. } = *self;
-        let default = get(&Recipe::default());
-        rules::Threshold { name, value: get(recipe), default, lowest, highest, unit, explanation: meaning }
-    }
-}
-
-/// The number in a field of a recipe; the brackets contain the path of its table.
-macro_rules! number {
-    ([$($table:ident)*] $name:ident: $type:ty, $lowest:literal to $highest:expr, $meaning:literal) => {
-        Number {
-            name: stringify!($name),
-            meaning: $meaning,
-            bounds: ($lowest, $highest),
-            unit: <$type as Value>::UNIT,
-            get: |recipe| recipe$(.$table)*.$name.number(),
-            set: |recipe, value| recipe$(.$table)*.$name = <$type as Value>::from_number(value),
-        }
-    };
-}
-
-const NEAR: [Number; 5] = [
-    number!([duplicates near] similarity: f64, 0.1 to 1.0, "Jaccard similarity from which two documents count as copies"),
-    number!([duplicates near] shingle_words: u32, 1.0 to 32.0, "words per compared run"),
-    number!([duplicates near] permutations: u32, 1.0 to 1024.0, "MinHash values per document"),
-    number!([duplicates near] bands: u32, 1.0 to 1024.0, "bands of values; documents that agree in one are compared"),
-    number!([duplicates near] rows: u32, 1.0 to 64.0, "values in a group"),
-];
-
-const PARAGRAPHS: [Number; 1] = [
-    number!([duplicates paragraphs] minimum_words: u32, 1.0 to 10_000.0, "fewest words of a removed paragraph"),
-];
-
-const RECIPE: [Number; 1] =
-    [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source to hold out")];
-
 struct Other {
     at: At,
-    numbers: &'static [Number],
+    rows: for<'a> fn(&'a mut Recipe) -> Vec<Row<'a>>,
     switch: fn(&mut Recipe) -> &mut bool,
 }
 
 const OTHERS: [Other; 5] = [
-    Other { at: At::Personal, numbers: &[], switch: |recipe| &mut recipe.personal.enabled },
-    Other { at: At::Exact, numbers: &[], switch: |recipe| &mut recipe.duplicates.exact.enabled },
-    Other { at: At::Near, numbers: &NEAR, switch: |recipe| &mut recipe.duplicates.near.enabled },
-    Other { at: At::HeldOut, numbers: &RECIPE, switch: |recipe| &mut recipe.contamination.held_out },
+    Other { at: At::Personal, rows: |_| Vec::new(), switch: |recipe| &mut recipe.personal.enabled },
+    Other { at: At::Exact, rows: |_| Vec::new(), switch: |recipe| &mut recipe.duplicates.exact.enabled },
+    Other {
+        at: At::Near,
+        rows: |recipe| recipe.duplicates.near.rows(),
+        switch: |recipe| &mut recipe.duplicates.near.enabled,
+    },
+    Other {
+        at: At::HeldOut,
+        rows: |recipe| vec![recipe.validation_row()],
+        switch: |recipe| &mut recipe.contamination.held_out,
+    },
     Other {
         at: At::Paragraphs,
-        numbers: &PARAGRAPHS,
+        rows: |recipe| recipe.duplicates.paragraphs.rows(),
         switch: |recipe| &mut recipe.duplicates.paragraphs.enabled,
     },
 ];
@@ -120,12 +83,16 @@ impl Recipe {
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
-            let number = other.numbers.iter().find(|number| number.name == threshold).ok_or_else(|| {
-                let known = other.numbers.iter().map(|number| number.name);
+            let thresholds = other.thresholds(self);
+            let known = thresholds.iter().find(|known| known.name == threshold).ok_or_else(|| {
+                let known = thresholds.iter().map(|known| known.name);
                 Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
             })?;
-            number.threshold(self).check(stage, value)?;
-            (number.set)(&mut changed, value);
+            known.check(&format!("{stage}: "), value)?;
+            (other.rows)(&mut changed)
+                .iter_mut()
+                .filter(|row| row.name == threshold)
+                .for_each(|row| row.set(value));
         } else {
             if !changed.rules.iter().any(|rule| rule.name() == stage) {
                 changed.switch(stage, true)?;
@@ -176,9 +143,12 @@ fn card(about: About, on: bool, thresholds: &[rules::Threshold]) -> StageCard {
 }
 
 impl Other {
+    fn thresholds(&self, recipe: &Recipe) -> Vec<rules::Threshold> {
+        thresholds((self.rows)(&mut recipe.clone()), (self.rows)(&mut Recipe::default()))
+    }
+
     fn card(&self, recipe: &Recipe) -> StageCard {
-        let numbers: Vec<_> = self.numbers.iter().map(|number| number.threshold(recipe)).collect();
-        card(self.at.about(recipe), *(self.switch)(&mut recipe.clone()), &numbers)
+        card(self.at.about(recipe), *(self.switch)(&mut recipe.clone()), &self.thresholds(recipe))
     }
 }
 

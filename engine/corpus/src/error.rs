@@ -44,16 +44,3 @@ impl Error {
         Self::Hinted { error: Box::new(self), hint }
     }
 }
-
-/// Checks that a setting is within its bounds, which are included.
-pub(crate) fn within<T: Copy + PartialOrd + std::fmt::Display>(
-    field: &str,
-    value: T,
-    least: T,
-    most: T,
-) -> Result<()> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
-}

@@ -5,10 +5,11 @@
 
 use crate::balance;
 use crate::duplicates::{self, contamination};
-use crate::error::{Error, Result, within};
+use crate::error::{Error, Result};
 use crate::extract;
 use crate::files::Files;
 use crate::output::RECIPE_FILE;
+use crate::rules::threshold::{Row, thresholds};
 use crate::rules::{self, Rule};
 use crate::{personal, read, repair};
 use glasshouse_protocol::config::without_types;
@@ -117,7 +118,8 @@ impl Recipe {
     }
 
     pub fn validate(&self) -> Result<()> {
-        within("validation", self.validation, 0.0, MAX_VALIDATION)?;
+        let own = thresholds(vec![self.clone().validation_row()], vec![Self::default().validation_row()]);
+        own.iter().try_for_each(|threshold| threshold.check("", threshold.value))?;
         self.reading.validate()?;
         self.extract.validate()?;
         let mut seen: Vec<&str> = Vec::new();
@@ -141,6 +143,15 @@ impl Recipe {
         self.personal.validate()?;
         self.balance.validate()?;
         self.mixture.validate()
+    }
+
+    pub(crate) fn validation_row(&mut self) -> Row<'_> {
+        Row {
+            name: "validation",
+            field: &mut self.validation,
+            bounds: [0.0, MAX_VALIDATION],
+            explanation: "Share of each source to hold out.",
+        }
     }
 
     /// The files and folders named in it: word lists, evaluation sets.

@@ -125,7 +125,7 @@ impl Lookup {
         let settings = Settings::default();
         Self {
             words: settings.words as usize,
-            set: Set::sampled(&settings),
+            set: Set::empty(&settings),
             known: HashMap::new(),
             things: Vec::new(),
             found: HashSet::new(),

@@ -1,29 +1,25 @@
 //! Settings of the composition report.
 
-use crate::error::{Error, Result, within};
+use crate::error::{Error, Result};
 use crate::personal::lists;
-use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
+use crate::rules::threshold::{Thresholds as _, settings};
 use std::path::PathBuf;
 
 /// Maximum number of pairs: each side has its own counts of neighbours.
 const MAX_PAIRS: usize = 32;
 pub(super) const MAX_WINDOW: usize = 50;
-const MAX_SHOWN: usize = 100;
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Pairs of terms to compare, for example `[["he/him/his", "she/her/hers"], ["doctor", "nurse"]]`; `/` separates synonyms.
-    pub pairs: Vec<[String; 2]>,
-    /// Words on each side of a term that count as neighbours.
-    #[default = 5]
-    pub window: usize,
-    #[default = 12]
-    pub shown: usize,
-    pub safety_words: Vec<String>,
-    /// File of such words, one per line; lines that start with `#` are comments.
-    pub safety_file: Option<PathBuf>,
+settings! {
+    Settings {
+        window: usize = 5, 1 to 50, "Words on each side of a term that count as neighbours.";
+        shown: usize = 12, 1 to 100, "Neighbours shown for each term.";
+    }
+    lists {
+        pairs: Vec<[String; 2]> = Vec::new(),
+            "Pairs of terms to compare, for example `[[\"he/him/his\", \"she/her/hers\"], [\"doctor\", \"nurse\"]]`; `/` separates synonyms.";
+        safety_words: Vec<String> = Vec::new(), "Words to count.";
+        safety_file: Option<PathBuf> = None, "File of such words, one per line; lines that start with `#` are comments.";
+    }
 }
 
 impl Settings {
@@ -40,8 +36,7 @@ impl Settings {
                 ));
             }
         }
-        within("balance.window", self.window, 1, MAX_WINDOW)?;
-        within("balance.shown", self.shown, 1, MAX_SHOWN)?;
+        self.check("balance.")?;
         lists::check(&self.safety_words).or_else(|reason| invalid(format!("safety_words: {reason}")))
     }
 }

@@ -6,12 +6,11 @@
 //! headings are not copies.
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
-use super::table::ShardedSet;
+use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
-use crate::error::within;
+use crate::rules::threshold::{Thresholds as _, settings};
 use crate::rules::{Outcome, Reason};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,27 +24,22 @@ pub enum Unit {
     Block,
 }
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.
-    pub enabled: bool,
-    /// Definition of a paragraph: `line` or `block`.
-    pub unit: Unit,
-    /// Minimum words of a paragraph that is removed. A hard-wrapped line of 72 characters has about twelve words; consent and
-    /// copyright notices have more than fifteen.
-    #[default = 15]
-    pub minimum_words: u32,
-    /// Maximum memory, at about 11 bytes per paragraph: 128 MB hold twelve million. Once full, known paragraphs are still
-    /// removed but no new ones are added; the report counts these.
-    #[default = 128]
-    pub memory_megabytes: u32,
+settings! {
+    Settings {
+        minimum_words: u32 = 15, 1 to 10_000,
+            "Fewest words of a removed paragraph. A hard-wrapped line of 72 characters has about twelve, consent and copyright notices more than fifteen.";
+        memory_megabytes: u32 = 128, 1 to 65_536,
+            "Most memory, at 10 to 21 bytes per paragraph: 128 MB hold six to twelve million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
+    }
+    lists {
+        enabled: bool = false, "Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.";
+        unit: Unit = Unit::Line, "Definition of a paragraph: `line` or `block`.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        within("duplicates.paragraphs.minimum_words", self.minimum_words, 1, 10_000)?;
-        within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
+        self.check("duplicates.paragraphs.")
     }
 
     /// The paragraphs of a text that are long enough. Pure, so it can run on any thread.
@@ -95,10 +89,10 @@ pub struct Paragraph {
     hash: u64,
 }
 
-/// The paragraphs seen so far: between 9.6 and 12.2 bytes each, up to the settings' limit.
+/// The paragraphs seen so far: between 10 and 21 bytes each, up to the settings' limit.
 #[derive(Clone, Debug)]
 pub struct Index {
-    seen: ShardedSet<u64>,
+    seen: ShardedMap<u64, ()>,
     most_bytes: usize,
     forgotten: u64,
     removed: u64,
@@ -108,7 +102,7 @@ impl Index {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);
-        Ok(Self { seen: ShardedSet::new(), most_bytes, forgotten: 0, removed: 0 })
+        Ok(Self { seen: ShardedMap::new(), most_bytes, forgotten: 0, removed: 0 })
     }
 
     /// Removes known paragraphs from the next document and remembers the others. `paragraphs` are those of the same text.
@@ -118,17 +112,17 @@ impl Index {
         let mut copied = 0;
         let mut repeated = 0_usize;
         for paragraph in paragraphs {
-            if self.seen.get(paragraph.hash as u8, &paragraph.hash).is_some() {
+            if self.seen.contains(paragraph.hash as u8, &paragraph.hash) {
                 kept.push_str(text.get(copied..paragraph.start).unwrap_or_default());
                 copied = paragraph.end;
                 repeated += 1;
             }
         }
         for paragraph in paragraphs {
-            // A growing shard adds a quarter of its size: at most a thousandth of the total.
-            if self.seen.bytes() < self.most_bytes - self.most_bytes / 512 {
-                self.seen.get_or_insert(paragraph.hash as u8, paragraph.hash);
-            } else if self.seen.get(paragraph.hash as u8, &paragraph.hash).is_none() {
+            // A growing shard doubles: it adds less than a hundredth of the total.
+            if self.seen.bytes() < self.most_bytes - self.most_bytes / 100 {
+                self.seen.get_or_insert(paragraph.hash as u8, paragraph.hash, ());
+            } else if !self.seen.contains(paragraph.hash as u8, &paragraph.hash) {
                 self.forgotten += 1;
             }
         }
@@ -217,7 +211,7 @@ mod tests {
             filter(&mut index, &settings, &format!("paragraph {number}"));
         }
         assert!(index.seen.bytes() <= 1 << 20, "{}", index.seen.bytes());
-        assert!(index.seen.length() as u64 > 80_000, "{}", index.seen.length() as u64);
+        assert!(index.seen.length() as u64 > 50_000, "{}", index.seen.length() as u64);
         assert_eq!(index.seen.length() as u64 + index.forgotten(), 200_000);
         assert!(
             matches!(filter(&mut index, &settings, "new\nParagraph 17!"), Outcome::Edited(text) if text == "new")

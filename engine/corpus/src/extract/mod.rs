@@ -1,6 +1,5 @@
 //! Extracts prose from web pages and wikitext, and prepares documents of any kind for the rules.
 
-pub mod conservation;
 pub mod html;
 pub mod wikitext;
 
@@ -14,7 +13,7 @@ use crate::error::Result;
 use crate::readers::Readers;
 use crate::repair;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub html: html::Settings,
@@ -38,8 +37,6 @@ pub struct Prepared {
     pub words: u64,
     /// Words that are not in the main content.
     pub words_left_out: u64,
-    /// Why parts of the selected text are missing: a trouble, although the text is usable.
-    pub trouble: Option<String>,
     pub repaired: repair::Counts,
 }
 
@@ -64,7 +61,6 @@ pub fn prose(
             prepared.fallbacks = u64::from(page.fallback);
             prepared.words = page.words as u64;
             prepared.words_left_out = page.words.saturating_sub(page.words_taken) as u64;
-            prepared.trouble = page.lost;
             document.text = page.text;
             document.title = document.title.take().or(page.title);
             document.language = document.language.take().or(page.language);

@@ -1,9 +1,8 @@
 //! Secrets: keys with an issuer's prefix or format, private keys in PEM and PuTTY's format, tokens in headers, values assigned
 //! to a name such as password, secret or token, and unlabelled cloud keys, recognised by length and randomness.
 //!
-//! Formats are those documented by issuers (AWS's IAM identifiers, GitHub's *token formats*, Slack's *token types*, Stripe's,
-//! OpenAI's and Hugging Face's *API keys*, Azure's storage connection strings and client secrets), which gitleaks' rules and
-//! the plugins of detect-secrets search too. These two were consulted for which formats exist; the code here is our own.
+//! Formats with a prefix are in `secrets.toml`; gitleaks' rules and the plugins of detect-secrets were consulted for which ones
+//! exist.
 //!
 //! Time is linear in the text: an endless run of bytes in which many secrets could begin is examined from a few positions only
 //! ([`Scanned`]).
@@ -13,68 +12,44 @@ use super::{Class, Finding};
 use crate::error::{Error, Result};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
+use regex::bytes::Regex;
+use serde::Deserialize;
 
-#[derive(Debug)]
-struct Key {
-    prefix: &'static str,
-    /// Bytes that may follow.
-    alphabet: Alphabet,
-    /// Minimum number of bytes after the prefix; more are included.
-    shortest: usize,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Formats {
+    format: Vec<Written>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Alphabet {
-    Capitals,
-    Plain,
-    /// Letters, digits, `_` and `-`.
-    Address,
-    /// Letters, digits, `_`, `-`, `.`, `/`, `+`, `=` and `~`: anything found in headers.
-    Header,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    prefixes: String,
+    shape: String,
+    #[serde(default)]
+    back: usize,
+    #[serde(default)]
+    looks: Looks,
 }
 
-impl Alphabet {
-    fn holds(self, byte: u8) -> bool {
-        match self {
-            Self::Capitals => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
-            Self::Plain => byte.is_ascii_alphanumeric(),
-            Self::Address => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
-            Self::Header => byte.is_ascii_alphanumeric() || b"_-./+=~".contains(&byte),
-        }
-    }
+/// What distinguishes a secret from ordinary text of the same shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Looks {
+    #[default]
+    Random,
+    Mixed,
+    Any,
+    Basic,
+    Bearer,
 }
 
-const SHAPES: &[(&str, Alphabet, usize)] = &[
-    ("-----BEGIN ", Alphabet::Plain, 0),
-    ("PuTTY-User-Key-File-", Alphabet::Plain, 0),
-    ("eyJ", Alphabet::Address, 10),
-    ("Q~", Alphabet::Header, 31),
-    ("Basic ", Alphabet::Header, 12),
-    ("Bearer ", Alphabet::Header, 20),
-];
-
-/// Issuers' prefixes, alphabets and minimum lengths.
-const KEYS: &[(&str, Alphabet, usize)] = &[
-    ("AKIA ASIA ABIA ACCA", Alphabet::Capitals, 16),
-    ("ghp_ gho_ ghu_ ghs_ ghr_ hf_ api_org_", Alphabet::Plain, 30),
-    ("github_pat_", Alphabet::Address, 22),
-    ("glpat- glrt- gldt- xapp- ya29. GOCSPX- sk-", Alphabet::Address, 20),
-    ("xoxb- xoxp- xoxa- xoxr- xoxs- xoxe- xoxe.", Alphabet::Address, 10),
-    ("hooks.slack.com/services/", Alphabet::Header, 20),
-    ("discord.com/api/webhooks/ SG.", Alphabet::Header, 60),
-    ("sk_live_ sk_test_ rk_live_ rk_test_", Alphabet::Plain, 16),
-    ("whsec_", Alphabet::Header, 24),
-    ("AIza", Alphabet::Address, 35),
-    ("1//0 figd_", Alphabet::Address, 40),
-    ("npm_", Alphabet::Plain, 36),
-    ("pypi-AgE", Alphabet::Address, 50),
-    ("dop_v1_ xai-", Alphabet::Plain, 60),
-    ("shpat_ shpss_ dapi", Alphabet::Plain, 32),
-    ("AGE-SECRET-KEY-1", Alphabet::Capitals, 50),
-    ("gsk_ lin_api_ ntn_ pplx-", Alphabet::Plain, 40),
-    ("r8_", Alphabet::Plain, 35),
-    ("hvs.", Alphabet::Address, 24),
-];
+#[derive(Clone, Debug)]
+struct Format {
+    shape: Regex,
+    back: usize,
+    looks: Looks,
+}
 
 /// Maximum bytes of a multi-line key without an end.
 const MAX_BLOCK_BYTES: usize = 16 << 10;
@@ -109,58 +84,72 @@ impl Scanned {
 
 #[derive(Debug)]
 pub(super) struct Prefixes {
-    keys: Vec<Key>,
+    /// The format of each prefix.
+    formats: Vec<Format>,
     automaton: AhoCorasick,
 }
 
 impl Prefixes {
     pub fn new() -> Result<Self> {
-        let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
-        let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();
-        keys.extend(KEYS.iter().flat_map(|own| own.0.split(' ').map(|prefix| key(prefix, own))));
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(keys.iter().map(|key| key.prefix))
-            .map_err(|cause| Error::Refused(format!("the prefixes of keys cannot be searched: {cause}")))?;
-        Ok(Self { keys, automaton })
+        let wrong = |cause: &dyn std::fmt::Display| Error::Refused(format!("secrets.toml: {cause}"));
+        let written: Formats = toml::from_str(include_str!("secrets.toml")).map_err(|error| wrong(&error))?;
+        let (mut formats, mut prefixes) = (Vec::new(), Vec::new());
+        for Written { prefixes: own, shape, back, looks } in &written.format {
+            let shape = Regex::new(&format!(r"\A(?-u:{shape})")).map_err(|error| wrong(&error))?;
+            let (back, looks) = (*back, *looks);
+            for prefix in own.split_inclusive(' ') {
+                // Only the last may end with a space.
+                prefixes.push(if own.ends_with(prefix) { prefix } else { prefix.trim_end() });
+                formats.push(Format { shape: shape.clone(), back, looks });
+            }
+        }
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(prefixes);
+        Ok(Self { formats, automaton: automaton.map_err(|error| wrong(&error))? })
     }
 
     pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
-            let Some(key) = self.keys.get(found.pattern().as_usize()) else { continue };
-            let (start, end) = (found.start(), found.end());
-            let within = is_word(before(bytes, start)) && !matches!(key.prefix, "-----BEGIN " | "Q~");
-            if start < past || within || !scanned.admits(end) {
+            let Some(format) = self.formats.get(found.pattern().as_usize()) else { continue };
+            let (prefix, end) = (found.start(), found.end());
+            let is_within = |start: usize| is_word(before(bytes, start)) && at(bytes, prefix) != b'-';
+            if prefix < past || format.back == 0 && is_within(prefix) || !scanned.admits(end) {
                 continue;
             }
-            scanned.note(end, run(bytes, Alphabet::Header, end));
-            let span = match key.prefix {
-                "-----BEGIN " => block(bytes, start).map(|end| (start, end)),
-                "PuTTY-User-Key-File-" => putty(bytes, start).map(|end| (start, end)),
-                "eyJ" => web_token(bytes, start).map(|end| (start, end)),
-                "Q~" => azure_client(bytes, key, start),
-                "Basic " | "Bearer " => header(bytes, key, start).map(|own| (end, own)),
-                _ => prefixed(bytes, key, end).map(|end| (start, end)),
+            let from = end.saturating_sub(format.back);
+            let run = between(bytes, end, (end + MAX_KEY_BYTES).min(bytes.len()));
+            scanned.note(end, end + run.iter().take_while(|byte| is_header(**byte)).count());
+            let text = between(bytes, from, (from + MAX_BLOCK_BYTES).min(bytes.len()));
+            let Some(captures) = format.shape.captures(text) else { continue };
+            let (start, mut past_end) = match (captures.get(1), captures.get(0)) {
+                (Some(group), _) => (from + group.start(), from + group.end()),
+                (None, whole) => (prefix, from + whole.map_or(0, |whole| whole.end())),
             };
-            if let Some((start, end)) = span {
-                findings.push(Finding { class: Class::Secret, start, end });
-                past = end;
+            // The limit may be inside a character.
+            while past_end > end && at(bytes, past_end) & 0xc0 == 0x80 {
+                past_end -= 1;
+            }
+            let value = between(bytes, end.max(start), past_end);
+            let is_named =
+                || memmem::find(between(bytes, prefix.saturating_sub(24), prefix), b"uthorization").is_some();
+            let fits = match format.looks {
+                Looks::Any => true,
+                Looks::Random => is_random(value),
+                Looks::Mixed => is_random(value) || is_mixed(value),
+                Looks::Basic => is_named(),
+                Looks::Bearer => is_random(value) || is_named(),
+            };
+            if fits && !is_within(start.min(prefix)) {
+                findings.push(Finding { class: Class::Secret, start, end: past_end });
+                past = past_end;
             }
         }
     }
 }
 
-/// The end of the run of an alphabet at `start`, without punctuation that ends a sentence.
-fn run(bytes: &[u8], alphabet: Alphabet, start: usize) -> usize {
-    let mut end = start;
-    while alphabet.holds(at(bytes, end)) && end - start < MAX_KEY_BYTES {
-        end += 1;
-    }
-    while end > start && matches!(before(bytes, end), b'.' | b'-') {
-        end -= 1;
-    }
-    end
+/// A byte found in values of headers.
+fn is_header(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-./+=~".contains(&byte)
 }
 
 /// Whether bytes look random: digits among letters, and high entropy.
@@ -186,32 +175,6 @@ fn entropy(value: &[u8]) -> f64 {
         counts[usize::from(*byte)] += 1;
     }
     crate::entropy::entropy_of(&counts)
-}
-
-/// The end of a key whose prefix ends at `start`.
-fn prefixed(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
-    let end = run(bytes, key.alphabet, start);
-    let body = between(bytes, start, end);
-    let fits = match key.alphabet {
-        // Amazon's have a fixed length; a longer run of capitals is something else.
-        Alphabet::Capitals if key.shortest == 16 => body.len() == 16 && !is_word(at(bytes, end)),
-        Alphabet::Plain => body.len() >= key.shortest && (is_random(body) || is_mixed(body)),
-        _ => body.len() >= key.shortest && is_random(body),
-    };
-    fits.then_some(end)
-}
-
-/// A client secret of Microsoft Entra around the `Q~` at `mark`: three characters and a digit before it, 31 to 34 characters
-/// after it.
-fn azure_client(bytes: &[u8], key: &Key, mark: usize) -> Option<(usize, usize)> {
-    let start = mark.checked_sub(4)?;
-    let end = run(bytes, key.alphabet, mark + 2);
-    let fits = at(bytes, mark - 1).is_ascii_digit()
-        && !is_word(before(bytes, start))
-        && between(bytes, start, mark).iter().all(|byte| Alphabet::Header.holds(*byte))
-        && (31..=34).contains(&(end - mark - 2))
-        && is_random(between(bytes, start, end));
-    fits.then_some((start, end))
 }
 
 /// A byte of base64, except padding.
@@ -264,71 +227,6 @@ fn is_drawn(value: &[u8]) -> bool {
         && count(3) <= value.len() / 8
         && changes * 5 >= value.len() * 2
         && entropy(value) >= 4.2
-}
-
-/// The end of a private key in PuTTY's format, up to the line with its checksum.
-fn putty(bytes: &[u8], start: usize) -> Option<usize> {
-    let text = between(bytes, start, (start + MAX_BLOCK_BYTES).min(bytes.len()));
-    let sum = memmem::find(text, b"Private-MAC:")?;
-    let line = between(text, sum, text.len());
-    Some(start + sum + memchr::memchr(b'\n', line).unwrap_or(line.len()))
-}
-
-/// The end of a JSON web token (RFC 7519): three parts joined by dots, the first two of JSON in base64, the third optional.
-fn web_token(bytes: &[u8], start: usize) -> Option<usize> {
-    let head = run(bytes, Alphabet::Address, start);
-    let claims = between(bytes, head, head + 4) == b".eyJ";
-    if head - start < 10 || !claims {
-        return None;
-    }
-    let body = run(bytes, Alphabet::Address, head + 1);
-    let signed = at(bytes, body) == b'.' && Alphabet::Address.holds(at(bytes, body + 1));
-    let end = if signed { run(bytes, Alphabet::Address, body + 1) } else { body };
-    (body - head > 10).then_some(end)
-}
-
-/// The end of the token after `Basic ` or `Bearer ` in an authorisation header.
-fn header(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
-    let named = memmem::find(between(bytes, start.saturating_sub(24), start), b"uthorization").is_some();
-    let first = start + key.prefix.len();
-    let end = run(bytes, key.alphabet, first);
-    let body = between(bytes, first, end);
-    let fits = body.len() >= key.shortest && (is_random(body) || named);
-    (fits && (named || key.prefix == "Bearer ")).then_some(end)
-}
-
-/// The end of a PEM private key (RFC 7468) at `start`; without an end marker, of the lines that can belong to it.
-fn block(bytes: &[u8], start: usize) -> Option<usize> {
-    const MARK: &[u8] = b"-----";
-    let label = start + b"-----BEGIN ".len();
-    let length = memmem::find(between(bytes, label, (label + 48).min(bytes.len())), MARK)?;
-    memmem::find(between(bytes, label, label + length), b"PRIVATE KEY")?;
-    let body = label + length + MARK.len();
-    let limit = (body + MAX_BLOCK_BYTES).min(bytes.len());
-    if let Some(offset) = memmem::find(between(bytes, body, limit), MARK) {
-        let closing = body + offset + MARK.len();
-        if between(bytes, closing, closing + 4) == b"END " {
-            let rest = between(bytes, closing, (closing + 64).min(bytes.len()));
-            return Some(memmem::find(rest, MARK).map_or(closing, |offset| closing + offset + MARK.len()));
-        }
-    }
-    let mut end = body;
-    while end < limit {
-        let line = between(bytes, end, limit);
-        let length = memchr::memchr(b'\n', line).map_or(line.len(), |at| at + 1);
-        let text = between(line, 0, length).trim_ascii();
-        let belongs = end == body
-            || (!text.is_empty() && (!text.contains(&b' ') || memmem::find(text, b": ").is_some()));
-        if !belongs || text.starts_with(MARK) {
-            break;
-        }
-        end += length;
-    }
-    // The limit may be inside a character.
-    while end > body && end < bytes.len() && at(bytes, end) & 0xc0 == 0x80 {
-        end -= 1;
-    }
-    Some(end)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -469,6 +367,6 @@ fn is_token(value: &[u8], quoted: bool) -> bool {
     let dotted = value.contains(&b'.') && !quoted;
     (16..=MAX_KEY_BYTES).contains(&value.len())
         && !dotted
-        && value.iter().all(|byte| Alphabet::Header.holds(*byte) || matches!(byte, b':' | b'%'))
+        && value.iter().all(|byte| is_header(*byte) || matches!(byte, b':' | b'%'))
         && is_random(value)
 }

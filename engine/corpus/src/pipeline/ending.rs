@@ -154,6 +154,9 @@ impl Ending {
             EndingStep::Divide => {
                 self.caps(bench)?;
                 let writing = self.divide(&bench.worker)?;
+                if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
+                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out());
+                }
                 let total = writing.order.len() as u64;
                 self.step = EndingStep::Write(Box::new(writing));
                 Ok((Phase::Writing, 0, total))
@@ -288,7 +291,7 @@ impl Ending {
         }
         let any = held_out.contains(&true);
         let overlap = if any && worker.recipe.contamination.held_out {
-            let mut set = contamination::Set::sampled(&worker.recipe.contamination);
+            let mut set = contamination::Set::empty(&worker.recipe.contamination);
             for number in order.iter().filter(|number| held_out.get(**number as usize) == Some(&true)) {
                 let document = self.staging.document(*number)?;
                 set.add(&document.id, &document.text);

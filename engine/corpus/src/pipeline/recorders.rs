@@ -103,15 +103,12 @@ impl Recorders {
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
     pub(super) fn told(&mut self, worker: &Worker, told: &mut Told) {
-        let Told { input, about, raw, trouble, counters, edits, found, samples } = told;
+        let Told { input, about, raw, counters, edits, found, samples } = told;
         if let Some(input) = self.inputs.get_mut(*input) {
             input.documents += 1;
         }
         self.raw.add(*raw);
         self.before.add(about, *raw);
-        if let Some(reason) = trouble {
-            self.troubles.add(&about.id, reason);
-        }
         for (at, name, count) in counters {
             self.count(*at, name, *count);
         }

@@ -1,8 +1,6 @@
 //! Complete cleanings of small folders.
 
 use super::*;
-use crate::document::Kind;
-use crate::extract;
 use crate::files::SystemFiles;
 use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use serde_json::Value;
@@ -859,45 +857,4 @@ fn the_language_of_what_is_dropped_is_told_too() {
         table.rows.iter().map(|row| (format!("{:?}", row[0]), format!("{:?}", row[1]))).collect();
     let told = |name: &str, documents| (format!("Text({name:?})"), format!("Whole({documents})"));
     assert_eq!(raw, BTreeMap::from([told("English (eng)", 2), told("German (deu)", 1)]));
-}
-
-#[test]
-fn what_extraction_loses_is_a_trouble_of_the_report_and_masked() {
-    fn page(_: &str, _: &str) -> std::result::Result<String, String> {
-        let visible = "Half of this line was kept.\nWrite to ann@example.com about all of the rest.";
-        let lost = extract::conservation::lost(visible, "Half of this line was kept.").unwrap();
-        let page = extract::html::Page {
-            text: "Half of this line was kept.".to_owned(),
-            words: 20,
-            words_taken: 16,
-            lost: Some(lost.to_string()),
-            ..extract::html::Page::default()
-        };
-        Ok(serde_json::to_string(&page).unwrap())
-    }
-    let recipe = Recipe::default();
-    let mut worker = Worker::new(recipe.clone(), &SystemFiles).unwrap();
-    worker.readers = Some(crate::read::Readers {
-        begin: |_, _, _| Err(String::new()),
-        next: |_| Ok(None),
-        end: |_| {},
-        page,
-    });
-    let document = Document { id: "a.html".to_owned(), kind: Kind::Html, ..Document::default() };
-    let mut told = worker.work(document).unwrap().told;
-    let mut recorders = Recorders::new(&recipe, &SystemFiles).unwrap();
-    recorders.told(&worker, &mut told);
-    let (report, _) = recorders.finish(&recipe).unwrap();
-    let [trouble] = report.troubles.listed.as_slice() else { panic!("{:?}", report.troubles) };
-    assert_eq!(trouble.place, "a.html");
-    assert!(
-        trouble.reason.starts_with("extraction lost 10 of 16 words in 1 paragraph"),
-        "{}",
-        trouble.reason
-    );
-    assert!(!trouble.reason.contains("ann@"), "{}", trouble.reason);
-    let counters = &report.stages.iter().find(|stage| !stage.counters.is_empty()).unwrap().counters;
-    let counts: Vec<(&str, u64)> =
-        counters.iter().map(|counter| (counter.name.as_str(), counter.count)).collect();
-    assert_eq!(counts, [("words_of_pages_left_out", 4), ("words_seen_on_pages", 20)]);
 }

@@ -43,8 +43,6 @@ pub(super) struct Told {
     pub about: Document,
     /// Size as read.
     pub raw: Amount,
-    /// Description of missing text in a usable document.
-    pub trouble: Option<String>,
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
     pub edits: Vec<Edit>,
@@ -106,10 +104,7 @@ impl Worker {
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
         let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
-            Ok(prepared) => {
-                told.counters = counters(&prepared);
-                told.trouble = prepared.trouble.map(|reason| self.detector.mask(&reason));
-            }
+            Ok(prepared) => told.counters = counters(&prepared),
             Err(reason) => return Ok(self.goes(told, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {

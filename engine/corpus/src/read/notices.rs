@@ -11,8 +11,6 @@ pub(super) enum Notice {
     Surrogate,
     /// `NaN`, `Infinity` or an overflowing number, which JSON does not have.
     NoNumber,
-    Deep,
-    Twice,
     /// A duplicate column name in a table.
     Column,
     OpenQuote,
@@ -49,8 +47,6 @@ impl Notice {
         match self {
             Self::Surrogate => ("escape", " of half a surrogate pair (as in \\ud83d) replaced by U+FFFD"),
             Self::NoNumber => ("number", " that JSON does not have (NaN, Infinity, 1e400) read as null"),
-            Self::Deep => ("value", " nested more than 100 deep left out"),
-            Self::Twice => ("field", " with two values in one record left out"),
             Self::Column => ("duplicate column name", "; renamed with a number"),
             Self::OpenQuote if count == 1 => {
                 ("row", " has an unclosed quote; it was read to the end of its line or of the file")

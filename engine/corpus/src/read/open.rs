@@ -64,24 +64,19 @@ pub fn prose(
     let extract = extract.clone();
     let readers = files.readers();
     let path = source.path.display().to_string();
-    Box::new(open(files, source, settings, progress).flat_map(move |item| {
-        let items = item.map_or_else(
-            |trouble| [Some(Err(trouble)), None],
-            |mut document| {
-                let made = extract::prose(&mut document, &extract, readers);
+    Box::new(open(files, source, settings, progress).filter_map(move |item| {
+        let mut document = match item {
+            Ok(document) => document,
+            trouble => return Some(trouble),
+        };
+        match extract::prose(&mut document, &extract, readers) {
+            Ok(_) => (!document.text.trim().is_empty()).then_some(Ok(document)),
+            Err(reason) => {
                 let number = document.id.split_once('#');
                 let place = number.map_or_else(|| path.clone(), |(_, number)| format!("{path}#{number}"));
-                let trouble = |reason| Some(Err(super::Trouble { place, reason }));
-                match made {
-                    Ok(made) => {
-                        let is_text = !document.text.trim().is_empty();
-                        [made.trouble.and_then(trouble), is_text.then_some(Ok(document))]
-                    }
-                    Err(reason) => [trouble(reason), None],
-                }
-            },
-        );
-        items.into_iter().flatten()
+                Some(Err(super::Trouble { place, reason }))
+            }
+        }
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Settings for reading files: text fields, missing values, and limits for untrusted files.
 
-use crate::error::{Error, Result, within};
+use crate::error::{Error, Result};
+use crate::rules::threshold::{Thresholds as _, settings};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
@@ -40,31 +41,23 @@ pub enum Missing {
     Fill(String),
 }
 
-/// Limits that bound memory whatever a file contains.
-#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Maximum bytes of a document. Longer text is cut at line ends, else at spaces.
-    #[default(16 << 20)]
-    pub document: usize,
-    /// Maximum bytes of a line or record in the file, before its text is extracted.
-    #[default(64 << 20)]
-    pub record: usize,
-    #[default(256 << 20)]
-    pub pdf: usize,
-    /// Maximum expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.
-    #[default = 200]
-    pub expansion: u64,
-    /// Bytes that a file may always unpack to, before `expansion` applies.
-    #[default(64 << 20)]
-    pub expansion_free: u64,
-    /// Maximum bytes that a packed file may unpack to.
-    #[default(1 << 40)]
-    pub unpacked: u64,
-    /// Maximum records read per file; 0 for all.
-    pub records: u64,
-    #[default = 64]
-    pub depth: usize,
+// Limits on data held in memory as a whole are at most 1 GiB.
+settings! {
+    /// Limits that bound memory whatever a file contains.
+    Limits {
+        document: usize = 16 << 20, 1_024 to 1_073_741_824,
+            "Most bytes of a document. Longer text is cut at line ends, else at spaces.";
+        record: usize = 64 << 20, 1_024 to 1_073_741_824,
+            "Most bytes of a line or record in the file, before its text is extracted.";
+        pdf: usize = 256 << 20, 1_024 to 1_073_741_824, "Most bytes of a PDF.";
+        expansion: u64 = 200, 1 to 1_048_576,
+            "Greatest expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.";
+        expansion_free: u64 = 64 << 20, 0 to 1.0e15,
+            "Bytes that a file may always unpack to, before `expansion` applies.";
+        unpacked: u64 = 1 << 40, 1_024 to 1.0e15, "Most bytes that a packed file may unpack to.";
+        records: u64 = 0, 0 to 1.0e15, "Most records read per file; 0 for all.";
+        depth: usize = 64, 1 to 1_024, "Most folders in each other.";
+    }
 }
 
 impl Settings {
@@ -82,17 +75,7 @@ impl Settings {
                 "reading.delimiter is {delimiter:?}; it must be one ASCII character, not a quote or a line end"
             )));
         }
-        // Limits on data held in memory as a whole are at most 1 GiB.
-        let Limits { document, record, pdf, expansion, expansion_free, unpacked, records, depth } =
-            self.limits;
-        within("reading.limits.document", document, 1 << 10, 1 << 30)?;
-        within("reading.limits.record", record, 1 << 10, 1 << 30)?;
-        within("reading.limits.pdf", pdf, 1 << 10, 1 << 30)?;
-        within("reading.limits.expansion", expansion, 1, 1 << 20)?;
-        within("reading.limits.expansion_free", expansion_free, 0, 1 << 50)?;
-        within("reading.limits.unpacked", unpacked, 1 << 10, 1 << 50)?;
-        within("reading.limits.records", records, 0, 1 << 50)?;
-        within("reading.limits.depth", depth, 1, 1 << 10)
+        self.limits.check("reading.limits.")
     }
 
     pub(super) fn reads_code(&self, language: &str) -> bool {

@@ -1,62 +1,190 @@
-//! CSV and TSV: one record per row, with the columns named in the header.
-//!
-//! An unclosed quote would turn all following rows into one. So a quoted value is doubted if it contains both a line end and a
-//! quote that is neither doubled nor closing: if its first line and the following lines are valid rows, the quote is taken
-//! literally.
-
-mod rows;
+//! Delimiter-separated tables: one record per row, with the columns named by the first one. A quote inside a quoted value is
+//! doubled, or escaped with a backslash (by MySQL, Spark and Python with `escapechar`); any other quote is literal.
 
 use super::decode;
 use super::format::Format;
-use super::lines::fill;
+use super::lines::{Line, Lines};
 use super::notices::Notice;
 use super::record::Context;
 use super::records::{RecordStep, Records};
 use super::unpack::Stream;
-use rows::{Cut, Dialect, Lines, Row};
 use serde_json::{Map, Value};
-use std::io::{self, BufRead};
+use std::collections::VecDeque;
+use std::io;
 
 const MAX_COLUMNS: usize = 4096;
 
 /// Delimiters to detect in a `.csv` file, in order of preference.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
+/// Bytes of lines from which the dialect is detected.
 const HEAD: usize = 64 << 10;
 
 /// Number of lines after a doubtful row that must be valid rows.
 const FOLLOWING: usize = 4;
 
-/// Bytes that may be rescanned because of doubtful quotes; beyond it, every row is taken to end with its line.
-const RESCANNED: u64 = 1 << 30;
+#[derive(Clone, Copy)]
+struct Dialect {
+    delimiter: u8,
+    /// Whether quotes enclose values; tab-separated tables are written with and without.
+    quotes: bool,
+    /// Whether quotes and backslashes inside quotes are escaped with a backslash.
+    escapes: bool,
+}
+
+#[derive(Default)]
+struct Row {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Number of values beyond the limit on columns.
+    more: usize,
+    /// Whether a quoted value contains undoubled quotes.
+    inner: bool,
+    /// Whether a quoted value continues on the next line.
+    open: bool,
+}
+
+impl Row {
+    fn len(&self) -> usize {
+        self.ends.len() + self.more
+    }
+
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    }
+
+    /// Splits a row that is one line; a quote that is not closed there is literal.
+    fn split(&mut self, line: &[u8], dialect: Dialect) {
+        *self = Self::default();
+        self.add(line, dialect, true);
+    }
+
+    /// Splits a line, which continues the value that is open. With `alone`, no value continues on the next line.
+    fn add(&mut self, mut rest: &[u8], dialect: Dialect, alone: bool) {
+        let mut quoted = std::mem::take(&mut self.open);
+        if quoted {
+            self.bytes.push(b'\n');
+        }
+        loop {
+            let before = (self.bytes.len(), self.inner, rest);
+            if !quoted && dialect.quotes && rest.first() == Some(&b'"') {
+                (quoted, rest) = (true, rest.get(1..).unwrap_or_default());
+            }
+            if quoted {
+                match self.close(rest, dialect) {
+                    Some(behind) => rest = behind,
+                    None if alone => {
+                        self.bytes.truncate(before.0);
+                        (self.inner, rest, quoted) = (before.1, before.2, false);
+                    }
+                    None => {
+                        self.open = true;
+                        return;
+                    }
+                }
+            }
+            let end = memchr::memchr(dialect.delimiter, rest);
+            if !quoted {
+                self.bytes.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
+            }
+            if self.ends.len() < MAX_COLUMNS {
+                self.ends.push(self.bytes.len());
+            } else {
+                self.more += 1;
+            }
+            let Some(end) = end else { return };
+            (quoted, rest) = (false, rest.get(end + 1..).unwrap_or_default());
+        }
+    }
+
+    /// Copies a value up to its closing quote, which only blanks separate from a delimiter or the line's end; returns the rest.
+    fn close<'line>(&mut self, mut rest: &'line [u8], dialect: Dialect) -> Option<&'line [u8]> {
+        let escape = if dialect.escapes { b'\\' } else { b'"' };
+        loop {
+            let found = memchr::memchr2(b'"', escape, rest).unwrap_or(rest.len());
+            self.bytes.extend_from_slice(rest.get(..found).unwrap_or_default());
+            let (mark, behind) = rest.get(found..)?.split_first()?;
+            let next = behind.first().copied();
+            let is_pair = match mark {
+                b'"' => next == Some(b'"'),
+                _ => matches!(next, Some(b'"' | b'\\')),
+            };
+            let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != dialect.delimiter;
+            if !is_pair && *mark == b'"' {
+                if behind.iter().find(|byte| !blank(byte)).is_none_or(|byte| *byte == dialect.delimiter) {
+                    return Some(behind);
+                }
+                self.inner = true;
+            }
+            self.bytes.push(if is_pair { next.unwrap_or_default() } else { *mark });
+            rest = behind.get(usize::from(is_pair)..).unwrap_or_default();
+        }
+    }
+}
+
+impl Dialect {
+    /// Detects the dialect from a file's first lines.
+    fn of(head: &[&[u8]], delimiter: u8) -> Self {
+        let plain = Self { delimiter, quotes: true, escapes: false };
+        let (escaped, bare) = (Self { escapes: true, ..plain }, Self { quotes: false, ..plain });
+        let (rows, faults) = plain.counts(head);
+        let has_escapes = head.iter().any(|line| memchr::memmem::find(line, b"\\\"").is_some());
+        if has_escapes && escaped.counts(head).1 < faults {
+            return escaped;
+        }
+        // Quotes are literal if rows become uneven with them, or if hardly any rows remain.
+        let without = bare.counts(head);
+        let is_meant = delimiter != b'\t'
+            || faults == 0 && rows > 1
+            || rows.saturating_sub(faults) >= without.0 - without.1;
+        if is_meant { plain } else { bare }
+    }
+
+    /// The number of rows, and of those with a different number of values than the first, with undoubled quotes, or with an
+    /// unclosed one.
+    fn counts(self, head: &[&[u8]]) -> (usize, usize) {
+        let (mut rows, mut faults, mut columns) = (0, 0, None);
+        let mut rest = head;
+        while let Some((first, mut behind)) = rest.split_first() {
+            let mut row = Row::default();
+            row.add(first, self, false);
+            while row.open
+                && !(row.inner && behind.len() + 1 < rest.len())
+                && let Some((next, more)) = behind.split_first()
+            {
+                row.add(next, self, false);
+                behind = more;
+            }
+            if row.open {
+                faults += 1;
+                row.split(first, self);
+                behind = rest.get(1..).unwrap_or_default();
+            }
+            rows += 1;
+            faults += usize::from(*columns.get_or_insert(row.len()) != row.len() || row.inner);
+            rest = behind;
+        }
+        (rows, faults)
+    }
+}
 
 pub(super) struct TableReader {
-    stream: Stream,
-    ended: bool,
-    /// Bytes read and not yet split, from `start` on.
-    pending: Vec<u8>,
-    start: usize,
-    /// Line ends before `pending[start]`.
-    lines: u64,
+    stream: Lines,
+    /// Lines read ahead; `None` for one that exceeds the limit.
+    ahead: VecDeque<Option<Vec<u8>>>,
+    /// Whether lines end with carriage returns, as of classic Mac OS.
+    returns: bool,
+    /// Number of lines taken, and of the row's first line.
+    taken: u64,
+    line: u64,
     dialect: Dialect,
     row: Row,
     /// Names of the columns; `None` before the first row.
     header: Option<Vec<String>>,
     number: u64,
-    passing: Passing,
-    rescanned: u64,
     /// The read error during dialect detection, if any.
     broken: Option<io::Error>,
-}
-
-/// The part of an oversized row that is still to be skipped.
-#[derive(Clone, Copy, PartialEq)]
-enum Passing {
-    Nothing,
-    /// Everything up to the end of the line.
-    Line,
-    /// Everything up to the closing quote of a value, and from there to the row's end.
-    Quoted,
 }
 
 enum NextRow {
@@ -71,188 +199,151 @@ enum NextRow {
 impl TableReader {
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let mut table = Self {
-            stream,
-            ended: false,
-            pending: Vec::new(),
-            start: 0,
-            lines: 0,
+            stream: Lines::new(stream, context.settings.limits.record),
+            ahead: VecDeque::new(),
+            returns: false,
+            taken: 0,
+            line: 0,
             dialect: Dialect { delimiter: b',', quotes: true, escapes: false },
             row: Row::default(),
             header: None,
             number: 0,
-            passing: Passing::Nothing,
-            rescanned: 0,
             broken: None,
         };
-        while table.pending.len() < HEAD && !table.ended && table.broken.is_none() {
-            table.broken = table.gather(HEAD).err();
+        let mut length = 0;
+        while length < HEAD && table.broken.is_none() {
+            match table.gather() {
+                Ok(Some(read)) => length += read,
+                Ok(None) => break,
+                Err(error) => table.broken = Some(error),
+            }
         }
         let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
         // Excel writes the delimiter in a first line.
-        let said = said(&table.pending);
-        if let Some((_, length)) = said {
-            table.consume(length);
+        let said = table.ahead.front().and_then(|line| said(line.as_deref()?));
+        if said.is_some() {
+            table.next();
         }
-        let head = table.pending.get(table.start..).unwrap_or_default();
-        let told = || if context.source.format == Format::Tsv { b'\t' } else { likeliest(head) };
-        let delimiter = named.or(said.map(|(delimiter, _)| delimiter)).unwrap_or_else(told);
-        table.dialect = Dialect::of(head, table.ended, delimiter);
+        let head: Vec<&[u8]> =
+            table.ahead.iter().map_while(Option::as_deref).filter(|line| !line.is_empty()).collect();
+        let told =
+            || if context.source.format == Format::Tsv { b'\t' } else { likeliest(&head.join(&b'\n')) };
+        table.dialect = Dialect::of(&head, named.or(said).unwrap_or_else(told));
         table
     }
 
-    /// Reads more, up to little more than `most` bytes; sets `ended` at the end.
-    fn gather(&mut self, most: usize) -> io::Result<()> {
-        self.pending.drain(..self.start);
-        self.start = 0;
-        // Doubles each time, since a row is scanned again from its start.
-        let wanted = (self.pending.len() * 2).min(most).max(self.pending.len() + 1);
-        while self.pending.len() < wanted && !self.ended {
-            let chunk = fill(&mut self.stream)?;
-            self.ended = chunk.is_empty();
-            self.pending.extend_from_slice(chunk);
-            let used = chunk.len();
-            self.stream.consume(used);
-        }
-        Ok(())
-    }
-
-    fn consume(&mut self, count: usize) {
-        let end = (self.start + count).min(self.pending.len());
-        let used = self.pending.get(self.start..end).unwrap_or_default();
-        self.lines += memchr::memchr_iter(b'\n', used).count() as u64;
-        self.start = end;
-    }
-
-    /// Splits off the next row, reading more if it is incomplete. Returns the number of bytes scanned if it exceeds the limit.
-    fn cut(&mut self, lines: Lines, limit: usize) -> io::Result<Result<Cut, usize>> {
-        loop {
-            let bytes = self.pending.get(self.start..).unwrap_or_default();
-            let cut = self.row.cut(bytes, self.ended, self.dialect, lines);
-            match cut {
-                Cut::More if self.ended => return Ok(Ok(Cut::End)),
-                Cut::More if bytes.len() > limit => return Ok(Err(bytes.len())),
-                Cut::More => self.gather(limit)?,
-                cut => return Ok(Ok(cut)),
+    /// Reads a line ahead; returns its length, `None` at the end.
+    fn gather(&mut self) -> io::Result<Option<usize>> {
+        let mut line = Vec::new();
+        let read = self.stream.next(&mut line)?;
+        let length = line.len() + 1;
+        match read {
+            Line::End => return Ok(None),
+            Line::TooLong => {
+                self.ahead.push_back(None);
+                return Ok(Some(HEAD));
+            }
+            Line::Whole => {
+                self.returns |= self.stream.number == 1 && line.contains(&b'\r');
+                if self.returns {
+                    self.ahead.extend(line.split(|byte| *byte == b'\r').map(|line| Some(line.to_vec())));
+                } else {
+                    self.ahead.push_back(Some(line));
+                }
             }
         }
+        Ok(Some(length))
+    }
+
+    fn next(&mut self) -> Option<Option<Vec<u8>>> {
+        self.taken += u64::from(!self.ahead.is_empty());
+        self.ahead.pop_front()
+    }
+
+    /// The line this many lines ahead.
+    fn peek(&mut self, ahead: usize) -> io::Result<Option<&Option<Vec<u8>>>> {
+        while self.ahead.len() <= ahead && self.gather()?.is_some() {}
+        Ok(self.ahead.get(ahead))
     }
 
     fn read(&mut self, context: &Context) -> io::Result<NextRow> {
-        let limit = context.settings.limits.record;
-        self.pass()?;
-        let lines = if self.rescanned > RESCANNED { Lines::One } else { Lines::Doubted };
-        let (seen, quoted) = match self.cut(lines, limit)? {
-            Ok(Cut::Row(used)) if used <= limit && self.row.len() <= MAX_COLUMNS => {
-                self.consume(used);
-                return Ok(NextRow::Whole);
+        let (limit, dialect) = (context.settings.limits.record, self.dialect);
+        let first = loop {
+            self.peek(0)?;
+            match self.next() {
+                None => return Ok(NextRow::End),
+                Some(None) => return Ok(NextRow::TooLong),
+                Some(Some(line)) if line.is_empty() => {}
+                Some(Some(line)) => break line,
             }
-            Ok(Cut::Row(used)) => {
-                self.consume(used);
-                return Ok(if used <= limit { NextRow::TooWide } else { NextRow::TooLong });
-            }
-            Ok(Cut::End | Cut::More) => return Ok(NextRow::End),
-            Ok(Cut::Doubted(seen)) => (seen, true),
-            Err(seen) => (seen, self.row.within_quotes),
         };
-        self.rescanned += seen as u64;
-        let Some(length) = self.first_line(limit) else {
-            self.passing = Passing::Line;
-            return Ok(NextRow::TooLong);
-        };
+        self.line = self.taken;
         let columns = self.header.as_ref().map(Vec::len);
-        let follow = columns.is_none_or(|columns| self.follow(length, columns));
-        // The quote is literal.
-        if let Cut::Row(used) = self.cut_here(0, Lines::One)
-            && follow
-            && columns.is_none_or(|columns| columns == self.row.len())
-        {
+        let fits = |row: &Row| columns.is_none_or(|columns| columns == row.len());
+        let mut row = Row::default();
+        row.add(&first, dialect, false);
+        let (mut size, mut lines) = (first.len(), 0);
+        let (mut is_sure, mut is_unclosed) = (false, false);
+        while row.open || row.inner && lines > 0 && !is_sure {
+            let next = self.peek(lines)?.map(|next| next.as_ref().map_or(limit, Vec::len));
+            let is_over = next.is_some_and(|next| size + next >= limit);
+            // No quote closes the value, or one inside it closes nothing.
+            if !is_sure && (next.is_none() || is_over || row.inner && lines > 0) {
+                is_sure = true;
+                if columns.is_none() || self.follow(columns.unwrap_or_default())? {
+                    row.split(&first, dialect);
+                    (lines, is_unclosed) = (0, true);
+                    break;
+                }
+            } else if is_over {
+                self.ahead.drain(..lines);
+                while row.open && self.peek(0)?.is_some() {
+                    (row.bytes, row.ends) = (Vec::new(), Vec::new());
+                    row.add(&self.next().flatten().unwrap_or_default(), dialect, false);
+                }
+                return Ok(NextRow::TooLong);
+            } else if let Some(Some(next)) = self.ahead.get(lines) {
+                row.add(next, dialect, false);
+                (size, lines) = (size + next.len() + 1, lines + 1);
+            } else {
+                // The file ends within the value.
+                row.open = false;
+                row.ends.push(row.bytes.len());
+                is_unclosed = true;
+            }
+        }
+        if is_sure && !fits(&row) {
+            return Ok(NextRow::Open);
+        }
+        if is_unclosed {
             context.notice(Notice::OpenQuote, Some(self.number + u64::from(columns.is_some())));
-            self.consume(used);
-            return Ok(NextRow::Whole);
         }
-        if !follow {
-            match self.cut(Lines::Any, limit)? {
-                Ok(Cut::Row(used)) if columns.is_none_or(|columns| columns == self.row.len()) => {
-                    if self.row.open {
-                        context.notice(Notice::OpenQuote, Some(self.number + 1));
+        self.taken += lines as u64;
+        self.ahead.drain(..lines);
+        self.row = row;
+        Ok(if self.row.len() <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
+    }
+
+    /// Whether the next lines are rows.
+    fn follow(&mut self, columns: usize) -> io::Result<bool> {
+        for ahead in 0..FOLLOWING {
+            let dialect = self.dialect;
+            let mut row = Row::default();
+            match self.peek(ahead)? {
+                None => break,
+                Some(Some(line)) if !line.is_empty() => {
+                    row.add(line, dialect, false);
+                    if row.open {
+                        break;
                     }
-                    self.consume(used);
-                    return Ok(NextRow::Whole);
                 }
-                Err(seen) if quoted => {
-                    // The last byte may be part of the value's end.
-                    self.consume(seen.saturating_sub(1));
-                    self.passing = Passing::Quoted;
-                    return Ok(NextRow::TooLong);
-                }
-                _ => {}
+                Some(_) => return Ok(false),
+            }
+            if row.len() != columns {
+                return Ok(false);
             }
         }
-        self.consume(length);
-        Ok(NextRow::Open)
-    }
-
-    /// Bytes of the current line including its end; `None` if it exceeds the limit.
-    fn first_line(&self, limit: usize) -> Option<usize> {
-        let bytes = self.pending.get(self.start..).unwrap_or_default();
-        let length = memchr::memchr(b'\n', bytes).map(|end| end + 1);
-        length.or(Some(bytes.len()).filter(|_| self.ended)).filter(|length| *length <= limit)
-    }
-
-    /// Splits off a row from the available bytes, `ahead` bytes after the current position.
-    fn cut_here(&mut self, ahead: usize, lines: Lines) -> Cut {
-        let bytes = self.pending.get(self.start + ahead..).unwrap_or_default();
-        self.row.cut(bytes, self.ended, self.dialect, lines)
-    }
-
-    /// Whether the available lines from `ahead` on are valid rows.
-    fn follow(&mut self, mut ahead: usize, columns: usize) -> bool {
-        for _ in 0..FOLLOWING {
-            let rest = self.pending.get(self.start + ahead..).unwrap_or_default();
-            if rest.is_empty() {
-                break;
-            }
-            if matches!(rest.first(), Some(b'\n' | b'\r')) {
-                return false;
-            }
-            let is_row = |row: &Row| row.len() == columns;
-            let used = match self.cut_here(ahead, Lines::Doubted) {
-                Cut::Row(used) if is_row(&self.row) => used,
-                _ => match self.cut_here(ahead, Lines::One) {
-                    Cut::Row(used) if is_row(&self.row) => used,
-                    // The line continues beyond the available bytes.
-                    Cut::More => break,
-                    _ => return false,
-                },
-            };
-            ahead += used;
-        }
-        true
-    }
-
-    fn pass(&mut self) -> io::Result<()> {
-        while self.passing == Passing::Quoted {
-            let bytes = self.pending.get(self.start..).unwrap_or_default();
-            let (used, closed) = self.dialect.close(bytes, self.ended);
-            self.consume(used);
-            if closed || self.ended {
-                // More values may follow.
-                self.passing = Passing::Line;
-            } else {
-                self.gather(HEAD)?;
-            }
-        }
-        while self.passing == Passing::Line {
-            let bytes = self.pending.get(self.start..).unwrap_or_default();
-            let end = memchr::memchr(b'\n', bytes).map(|end| end + 1);
-            self.consume(end.unwrap_or(bytes.len()));
-            if end.is_some() || self.ended {
-                self.passing = Passing::Nothing;
-            } else {
-                self.gather(HEAD)?;
-            }
-        }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes the column names and finds those with the text.
@@ -294,8 +385,8 @@ impl Records for TableReader {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        let line = self.lines + 1;
         let row = self.read(context)?;
+        let line = self.line;
         let columns = self.header.as_ref().map(Vec::len);
         self.number += u64::from(columns.is_some());
         let number = self.number;
@@ -350,20 +441,12 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
     names
 }
 
-/// The delimiter stated in a first line such as `sep=;`, and the length of the line.
-fn said(head: &[u8]) -> Option<(u8, usize)> {
-    let end = memchr::memchr(b'\n', head)? + 1;
-    let line = head.get(..end)?.trim_ascii_end();
+/// The delimiter stated in a first line such as `sep=;`.
+fn said(line: &[u8]) -> Option<u8> {
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (mark, delimiter) = line.split_at_checked(4)?;
-    // Trimming the line's end removes a tab too.
-    let delimiter =
-        if delimiter.is_empty() { head.get(4).filter(|byte| **byte == b'\t')? } else { delimiter.first()? };
-    (mark.eq_ignore_ascii_case(b"sep=")
-        && line.len() <= 5
-        && delimiter.is_ascii()
-        && !matches!(delimiter, b'"' | b'\n' | b'\r'))
-    .then_some((*delimiter, end))
+    let [delimiter] = *delimiter else { return None };
+    (mark.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii() && delimiter != b'"').then_some(delimiter)
 }
 
 fn likeliest(head: &[u8]) -> u8 {

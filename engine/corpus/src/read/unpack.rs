@@ -6,8 +6,8 @@ use super::format::Packing;
 use super::lines::fill;
 use super::settings::{Limits, bytes};
 use crate::files::Input;
-use bzip2::bufread::BzDecoder;
-use flate2::bufread::GzDecoder;
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
@@ -100,66 +100,15 @@ pub(super) fn stream(
 pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
     match packing {
         Packing::Plain => stream,
-        Packing::Gzip => {
-            bounded(Members::new(stream, GzDecoder::new, GzDecoder::into_inner), counter, limits)
-        }
+        Packing::Gzip => bounded(MultiGzDecoder::new(stream), counter, limits),
         Packing::Zstandard => bounded(Zstandard::new(stream), counter, limits),
-        Packing::Bzip2 => {
-            bounded(Members::new(stream, BzDecoder::new, BzDecoder::into_inner), counter, limits)
-        }
+        Packing::Bzip2 => bounded(MultiBzDecoder::new(stream), counter, limits),
     }
 }
 
 fn bounded(stream: impl Read + Send + 'static, counter: &Arc<Counter>, limits: &Limits) -> Stream {
     let bounded = Bounded { stream, unpacked: 0, counter: counter.clone(), limits: limits.clone() };
     Box::new(BufReader::with_capacity(CHUNK, bounded))
-}
-
-/// The concatenated members of a packed file. Trailing zero bytes, as from tape or disk blocks, are ignored.
-struct Members<R, D> {
-    /// `None` at the end.
-    at_hand: Option<D>,
-    open: fn(R) -> D,
-    close: fn(D) -> R,
-}
-
-impl<R, D> Members<R, D> {
-    fn new(stream: R, open: fn(R) -> D, close: fn(D) -> R) -> Self {
-        Self { at_hand: Some(open(stream)), open, close }
-    }
-}
-
-impl<R: BufRead, D: Read> Read for Members<R, D> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.at_hand
-            && !buffer.is_empty()
-        {
-            let count = member.read(buffer)?;
-            if count > 0 {
-                return Ok(count);
-            }
-            if let Some(member) = self.at_hand.take() {
-                let mut rest = (self.close)(member);
-                if !skip_zeros(&mut rest)? {
-                    self.at_hand = Some((self.open)(rest));
-                }
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// Skips zero bytes; returns whether the stream ends after them.
-fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
-    loop {
-        let chunk = fill(stream)?;
-        let zeros = chunk.iter().take_while(|byte| **byte == 0).count();
-        let (ended, more) = (chunk.is_empty(), zeros < chunk.len());
-        stream.consume(zeros);
-        if ended || more {
-            return Ok(ended);
-        }
-    }
 }
 
 struct Bounded<R> {
@@ -208,7 +157,7 @@ impl<R: BufRead> Zstandard<R> {
 
     fn frame(&mut self) -> io::Result<bool> {
         loop {
-            if skip_zeros(&mut self.file)? {
+            if fill(&mut self.file)?.is_empty() {
                 return Ok(false);
             }
             let mut head = Vec::new();

@@ -26,7 +26,7 @@ mod punctuation;
 mod rule;
 #[cfg(test)]
 mod tests;
-mod threshold;
+pub(crate) mod threshold;
 mod trigrams;
 pub mod words;
 
@@ -47,6 +47,5 @@ pub use outcome::{Outcome, Reason};
 pub use placeholder::Placeholder;
 pub use punctuation::Punctuation;
 pub use rule::Rule;
-pub(crate) use threshold::Value;
 pub use threshold::{Threshold, Unit};
 pub use trigrams::{TrigramModel, Trigrams};

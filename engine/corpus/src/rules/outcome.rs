@@ -50,7 +50,7 @@ impl Reason {
 /// Compares a value with the rule's threshold of this name, a maximum.
 macro_rules! at_most {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
-        let most = $crate::rules::threshold::Value::number($rule.$threshold);
+        let most = glasshouse_protocol::setting::Number::get(&$rule.$threshold);
         $crate::rules::outcome::Reason::above(stringify!($threshold), $what, $value, most)
     }};
 }
@@ -58,7 +58,7 @@ pub(super) use at_most;
 
 macro_rules! at_least {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
-        let least = $crate::rules::threshold::Value::number($rule.$threshold);
+        let least = glasshouse_protocol::setting::Number::get(&$rule.$threshold);
         $crate::rules::outcome::Reason::below(stringify!($threshold), $what, $value, least)
     }};
 }

@@ -56,7 +56,7 @@ macro_rules! rules {
                 match self { $( Self::$variant(settings) => settings.thresholds(), )* }
             }
 
-            fn set(&mut self, name: &str, value: f64) -> bool {
+            fn set(&mut self, name: &str, value: f64) {
                 match self { $( Self::$variant(settings) => settings.set(name, value), )* }
             }
         }
@@ -105,16 +105,16 @@ impl Rule {
                 if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
             return Err(Error::Invalid(format!("{}: there is no threshold {name}; {known}", self.name())));
         };
-        threshold.check(self.name(), value)?;
+        threshold.check(&format!("{}: ", self.name()), value)?;
         self.set(name, value);
         Ok(())
     }
 
     pub fn validate(&self) -> Result<()> {
-        for threshold in self.thresholds() {
-            threshold.check(self.name(), threshold.value)?;
-        }
         let name = self.name();
+        for threshold in self.thresholds() {
+            threshold.check(&format!("{name}: "), threshold.value)?;
+        }
         match self {
             Self::Language(language) => match language.unknown_code() {
                 Some(code) => Err(Error::Invalid(format!(

@@ -1,7 +1,10 @@
-//! Settings of rules, defined once: a table of fields generates the recipe's struct, its defaults, the cards of the app, and
-//! the checks.
+//! Numeric settings, defined once: a table of fields generates the recipe's struct, its defaults, the cards of the app, and the
+//! checks.
 
 use crate::error::{Error, Result};
+use glasshouse_protocol::setting::{Field, Value};
+
+pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
@@ -17,57 +20,9 @@ pub struct Threshold {
     pub explanation: &'static str,
 }
 
-pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
-
-pub(crate) trait Value: Copy {
-    const UNIT: Unit;
-    fn number(self) -> f64;
-    /// Converts a number that is within the threshold's bounds and suits its unit.
-    fn from_number(number: f64) -> Self;
-}
-
-impl Value for f64 {
-    const UNIT: Unit = Unit::Measure;
-    fn number(self) -> f64 {
-        self
-    }
-    fn from_number(number: f64) -> Self {
-        number
-    }
-}
-
-impl Value for usize {
-    const UNIT: Unit = Unit::Count;
-    fn number(self) -> f64 {
-        self as f64
-    }
-    fn from_number(number: f64) -> Self {
-        number as Self
-    }
-}
-
-impl Value for u32 {
-    const UNIT: Unit = Unit::Count;
-    fn number(self) -> f64 {
-        f64::from(self)
-    }
-    fn from_number(number: f64) -> Self {
-        number as Self
-    }
-}
-
-impl Value for bool {
-    const UNIT: Unit = Unit::Switch;
-    fn number(self) -> f64 {
-        f64::from(u8::from(self))
-    }
-    fn from_number(number: f64) -> Self {
-        number != 0.0
-    }
-}
-
 impl Threshold {
-    pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
+    /// Checks a value; `path` precedes the name in the error.
+    pub(crate) fn check(&self, path: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let (kind, fits) = match unit {
             Unit::Count if value.fract() != 0.0 => ("a whole number", false),
@@ -77,19 +32,68 @@ impl Threshold {
         if fits && (*lowest..=*highest).contains(&value) {
             return Ok(());
         }
-        let message = format!("{rule}: {name} is {value}, but must be {kind} from {lowest} to {highest}");
+        let message = format!("{path}{name} is {value}, but must be {kind} from {lowest} to {highest}");
         Err(Error::Invalid(message))
     }
 }
 
-/// Generated for each rule by the macro below.
-pub(super) trait Thresholds {
-    fn thresholds(&self) -> Vec<Threshold>;
-    /// Sets a threshold to a checked value; returns false if there is none with this name.
-    fn set(&mut self, name: &str, value: f64) -> bool;
+/// A threshold's field in a struct of settings.
+pub(crate) struct Row<'a> {
+    pub name: &'static str,
+    pub field: &'a mut dyn Field,
+    pub bounds: [f64; 2],
+    pub explanation: &'static str,
 }
 
-/// Generates a rule's settings: thresholds with default, bounds and explanation, then lists.
+impl Row<'_> {
+    fn number(&mut self) -> (f64, Unit) {
+        match self.field.value() {
+            Some(Value::Switch(on)) => (f64::from(u8::from(*on)), Unit::Switch),
+            Some(Value::Number(number)) if number.is_whole() => (number.get(), Unit::Count),
+            Some(Value::Number(number)) => (number.get(), Unit::Measure),
+            _ => (0.0, Unit::Measure),
+        }
+    }
+
+    pub(crate) fn set(&mut self, value: f64) {
+        match self.field.value() {
+            Some(Value::Switch(on)) => *on = value != 0.0,
+            Some(Value::Number(number)) => number.set(value),
+            _ => {}
+        }
+    }
+}
+
+/// The thresholds of settings, given their rows and those of the defaults.
+pub(crate) fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Threshold> {
+    let threshold = |(mut row, mut default): (Row<'_>, Row<'_>)| {
+        let ((value, unit), (default, _)) = (row.number(), default.number());
+        let [lowest, highest] = row.bounds;
+        Threshold { name: row.name, value, default, lowest, highest, unit, explanation: row.explanation }
+    };
+    rows.into_iter().zip(defaults).map(threshold).collect()
+}
+
+/// Implemented for each struct of settings by the macro below.
+pub(crate) trait Thresholds: Clone + Default {
+    fn rows(&mut self) -> Vec<Row<'_>>;
+
+    fn thresholds(&self) -> Vec<Threshold> {
+        thresholds(self.clone().rows(), Self::default().rows())
+    }
+
+    /// Sets a threshold to a checked value.
+    fn set(&mut self, name: &str, value: f64) {
+        self.rows().iter_mut().filter(|row| row.name == name).for_each(|row| row.set(value));
+    }
+
+    /// Checks all bounds; `path` precedes the name in the error.
+    fn check(&self, path: &str) -> Result<()> {
+        self.thresholds().iter().try_for_each(|threshold| threshold.check(path, threshold.value))
+    }
+}
+
+/// Generates settings: thresholds with default, bounds and explanation, then other fields.
 macro_rules! settings {
     (
         $(#[$about:meta])*
@@ -113,31 +117,15 @@ macro_rules! settings {
         }
 
         impl $crate::rules::threshold::Thresholds for $name {
-            fn thresholds(&self) -> Vec<$crate::rules::threshold::Threshold> {
-                #[allow(unused_imports, reason = "a rule may have only lists")]
-                use $crate::rules::threshold::{Threshold, Value};
-                vec![ $( Threshold {
+            fn rows(&mut self) -> Vec<$crate::rules::threshold::Row<'_>> {
+                vec![ $( $crate::rules::threshold::Row {
                     name: stringify!($field),
-                    value: self.$field.number(),
-                    default: <$type as Value>::number($default),
-                    lowest: $lowest as f64,
-                    highest: $highest as f64,
-                    unit: <$type as Value>::UNIT,
+                    field: &mut self.$field,
+                    bounds: [$lowest as f64, $highest as f64],
                     explanation: $explanation,
                 }, )* ]
-            }
-
-            #[allow(unused_variables, reason = "a rule may have only lists")]
-            fn set(&mut self, name: &str, value: f64) -> bool {
-                match name {
-                    $( stringify!($field) => {
-                        self.$field = $crate::rules::threshold::Value::from_number(value);
-                        true
-                    } )*
-                    _ => false,
-                }
             }
         }
     };
 }
-pub(super) use settings;
+pub(crate) use settings;

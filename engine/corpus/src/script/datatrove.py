@@ -15,8 +15,6 @@ of it that `glasshouse train --data DIR` takes.
 """
 # What the recipe asks and datatrove has no counterpart for:
 @MISSING@
-# Where numbers come from:
-@NUMBERS@#   all others: the papers that the filters are named after, as datatrove has them
 # Its words are spaCy's and its language filter is fastText's, so a few decisions near a threshold differ from Glasshouse's.
 # It decides near duplicates by clusters of documents that agree in a band, without comparing them, and keeps any one of a
 # cluster. Exact copies fall with the near ones; texts of fewer words than a shingle has are never copies to it.

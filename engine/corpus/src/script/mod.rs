@@ -24,7 +24,6 @@ pub fn datatrove(recipe: &Recipe) -> Result<String> {
     let script = TEMPLATE
         .replace("@NAME@", &name)
         .replace("@MISSING@", &missing)
-        .replace("@NUMBERS@", &numbers(recipe))
         .replace("@FILTERS@", &filters)
         .replace("@NEAR@", python(near.enabled))
         .replace("@WORDS@", &near.shingle_words.to_string())
@@ -69,22 +68,6 @@ fn missing(recipe: &Recipe) -> Vec<String> {
     }
     missing.extend(missing_classes(&recipe.personal));
     missing
-}
-
-/// Differences between the recipe's numbers and datatrove's defaults, and their reason.
-fn numbers(recipe: &Recipe) -> String {
-    let on = recipe.rules.iter().filter(|rule| recipe.is_on(rule));
-    let sentences = on.filter_map(|rule| match rule {
-        Rule::C4Quality(rule) if (rule.minimum_words_per_line, rule.minimum_sentences) != (3, 5) => Some(format!(
-            "#   C4: {} words per line and {} sentences; the paper and TensorFlow Datasets use 5 and 3, datatrove 3 and 5 by default\n",
-            rule.minimum_words_per_line, rule.minimum_sentences
-        )),
-        Rule::FinewebQuality(rule) if rule.maximum_character_duplicate_fraction == 0.01 => {
-            Some("#   FineWeb: 0.01 of the characters in repeated lines, as in datatrove; the paper prints 0.1\n".to_owned())
-        }
-        _ => None,
-    });
-    sentences.collect()
 }
 
 fn missing_classes(settings: &personal::Settings) -> Vec<String> {
@@ -212,14 +195,8 @@ mod tests {
         assert!(
             script.contains("#   length\n#   validation: ") && script.contains("#   personal-data: phone\n")
         );
-        assert!(
-            script
-                .contains("0.01 of the characters in repeated lines, as in datatrove; the paper prints 0.1")
-        );
         let c4 = datatrove(&Recipe::published("c4").unwrap()).unwrap();
-        assert!(
-            c4.contains("#   C4: 5 words per line and 3 sentences;") && c4.contains("min_num_sentences=3")
-        );
+        assert!(c4.contains("min_num_sentences=3"));
         assert!(script.contains("email_replacement=\"<EMAIL>\""));
         assert!(!script.contains('@'), "a place was left open");
         recipe.off = vec!["c4-quality".to_owned()];

@@ -9,8 +9,8 @@
 //! more than ten training documents, or in more than a twentieth of a small corpus, do not count either: what many documents
 //! contain is not a leak.
 //!
-//! Each distinct n-gram of the items takes between 22 and 43 bytes; the corpus takes none. For held-out documents at most a
-//! million n-grams are kept, sampled if there are more, so that memory does not grow with the corpus.
+//! Each distinct n-gram of the items takes between 22 and 43 bytes; the corpus takes none. At most sixteen million n-grams are
+//! kept; held-out documents beyond that are not compared, which the report says.
 
 mod read;
 mod set;
@@ -22,10 +22,9 @@ pub use set::{Overlap, Set};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
-use crate::Result;
-use crate::error::within;
+use crate::rules::threshold::{Thresholds as _, settings};
+use crate::{Error, Result};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,39 +35,33 @@ pub enum Action {
     Report,
 }
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by
-    /// empty lines.
-    pub against: Vec<PathBuf>,
-    #[default = true]
-    pub held_out: bool,
-    /// Words in an n-gram: 13, as for GPT-3.
-    #[default = 13]
-    pub words: u32,
-    /// Minimum words of an item: 8, as for GPT-3.
-    #[default = 8]
-    pub smallest_item_words: u32,
-    /// Minimum number of distinct n-grams shared with a document.
-    #[default = 1]
-    pub runs: u32,
-    /// Minimum fraction of the item's n-grams found in the document, or of the document's found in the item.
-    #[default = 0.2]
-    pub share: f64,
-    /// Maximum number of items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same
-    /// limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).
-    #[default = 10]
-    pub common_items: u32,
-    pub action: Action,
+settings! {
+    Settings {
+        words: u32 = 13, 3 to 32, "Words in an n-gram: 13, as for GPT-3.";
+        smallest_item_words: u32 = 8, 3 to 32, "Fewest words of an item: 8, as for GPT-3.";
+        runs: u32 = 1, 1 to 1_000_000, "Fewest distinct n-grams shared with a document.";
+        share: f64 = 0.2, 0 to 1,
+            "Least fraction of the item's n-grams found in the document, or of the document's found in the item.";
+        common_items: u32 = 10, 1 to 1000,
+            "Most items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).";
+    }
+    lists {
+        against: Vec<PathBuf> = Vec::new(),
+            "Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by empty lines.";
+        held_out: bool = true, "Whether to search the training documents for held-out text.";
+        action: Action = Action::Drop, "What to do with a contaminated document.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        within("contamination.words", self.words, 3, 32)?;
-        within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)?;
-        within("contamination.runs", self.runs, 1, 1_000_000)?;
-        within("contamination.common_items", self.common_items, 1, 1000)?;
-        within("contamination.share", self.share, 0.0, 1.0)
+        self.check("contamination.")?;
+        let Self { words, smallest_item_words: least, .. } = self;
+        if least > words {
+            let reason =
+                format!("contamination.smallest_item_words is {least}, but must be from 3 to {words}");
+            return Err(Error::Invalid(reason));
+        }
+        Ok(())
     }
 }

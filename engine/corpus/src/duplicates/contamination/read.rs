@@ -1,6 +1,6 @@
 //! Reads evaluation sets from files.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,8 +9,7 @@ use super::{Set, Settings};
 use crate::files::{FileType, Files};
 use crate::{Error, Result};
 
-/// Maximum bytes of an item, and of a file that is read whole.
-const MAX_ITEM_BYTES: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 impl Set {
     /// Reads the items of all files in the settings; `None` if there are no files.
@@ -47,95 +46,48 @@ impl Set {
             return Err(Error::bad_file(path, "is not a file: name each evaluation set by its file"));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let ending =
-            path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let mut input = BufReader::with_capacity(1 << 16, files.open(path).map_err(Error::io(path))?);
-        match ending.as_str() {
-            "json" => {
-                let text = whole(&mut input, path)?;
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let mut bytes = Vec::new();
+        let input = files.open(path).map_err(Error::io(path))?;
+        input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(Error::bad_file(path, "is longer than 1 GiB: name fewer evaluation items"));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let line = memchr::memchr_iter(b'\n', before).count() + 1;
+            let reason = format!(
+                "is not UTF-8 text (line {line}): unpack it if it is packed, and name a file of text, JSON or JSONL"
+            );
+            Error::bad_file(path, reason)
+        })?;
+        let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
+        let is_blank = |(_, line): &(usize, &str)| line.trim().is_empty();
+        match ending.as_deref() {
+            Some("json") => {
                 let value = json(&text, path, "it")?;
                 let items = if let Value::Array(items) = value { items } else { vec![value] };
-                for (number, item) in items.into_iter().enumerate() {
-                    self.add(&format!("{name}#{}", number + 1), &strings(item));
+                for (number, item) in (1..).zip(items) {
+                    self.add(&format!("{name}#{number}"), &strings(item));
                 }
             }
-            "jsonl" | "ndjson" => self.lines(&mut input, path, |set, number, line| {
-                if !line.trim().is_empty() {
+            Some("jsonl" | "ndjson") => {
+                for (number, line) in lines.iter().filter(|line| !is_blank(line)) {
                     let value = json(line, path, &format!("line {number}"))?;
-                    set.add(&format!("{name}#{number}"), &strings(value));
+                    self.add(&format!("{name}#{number}"), &strings(value));
                 }
-                Ok(())
-            })?,
+            }
             _ => {
-                let (mut block, mut first) = (String::new(), 1);
-                self.lines(&mut input, path, |set, number, line| {
-                    if line.trim().is_empty() {
-                        set.block(&name, first, &mut block);
-                        first = number + 1;
-                        return Ok(());
+                for block in lines.split(is_blank) {
+                    if let Some((first, _)) = block.first() {
+                        let text: Vec<&str> = block.iter().map(|(_, line)| *line).collect();
+                        self.add(&format!("{name}, line {first}"), &text.join("\n"));
                     }
-                    if block.len() + line.len() > MAX_ITEM_BYTES as usize {
-                        return Err(too_long(path, first));
-                    }
-                    block.push_str(line);
-                    block.push('\n');
-                    Ok(())
-                })?;
-                self.block(&name, first, &mut block);
+                }
             }
         }
         Ok(())
     }
-
-    fn block(&mut self, name: &str, line: u64, block: &mut String) {
-        if !block.is_empty() {
-            self.add(&format!("{name}, line {line}"), block);
-            block.clear();
-        }
-    }
-
-    fn lines(
-        &mut self,
-        input: &mut impl BufRead,
-        path: &Path,
-        mut take: impl FnMut(&mut Self, u64, &str) -> Result<()>,
-    ) -> Result<()> {
-        let mut bytes = Vec::new();
-        for number in 1.. {
-            bytes.clear();
-            let read =
-                input.by_ref().take(MAX_ITEM_BYTES).read_until(b'\n', &mut bytes).map_err(Error::io(path))?;
-            if read == 0 || self.is_full() {
-                break;
-            }
-            if read as u64 == MAX_ITEM_BYTES {
-                return Err(too_long(path, number));
-            }
-            let line = std::str::from_utf8(&bytes).map_err(|_| not_text(path, number))?;
-            take(self, number, line)?;
-        }
-        Ok(())
-    }
-}
-
-fn whole(input: &mut impl Read, path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    input.by_ref().take(MAX_ITEM_BYTES).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 == MAX_ITEM_BYTES {
-        return Err(Error::bad_file(path, "is longer than 64 MiB: write it as JSONL, one record per line"));
-    }
-    String::from_utf8(bytes).map_err(|_| not_text(path, 1))
-}
-
-fn too_long(path: &Path, line: u64) -> Error {
-    Error::bad_file(path, format!("line {line} begins an item of more than 64 MiB: write one item per line"))
-}
-
-fn not_text(path: &Path, line: u64) -> Error {
-    let reason = format!(
-        "is not UTF-8 text (line {line}): unpack it if it is packed, and name a file of text, JSON or JSONL"
-    );
-    Error::bad_file(path, reason)
 }
 
 fn json(text: &str, path: &Path, what: &str) -> Result<Value> {

@@ -6,10 +6,8 @@ use super::super::shingles::Shingles;
 use super::super::words;
 use super::Settings;
 
-/// Maximum number of distinct n-grams of evaluation items, about half a gigabyte; evaluation sets have a hundredth of it.
+/// Maximum number of distinct n-grams, about half a gigabyte; evaluation sets have a hundredth of it.
 pub(super) const MAX_RUNS: usize = 1 << 24;
-/// Maximum number of n-grams of held-out documents, whose number grows with the corpus: 45 megabytes.
-const MAX_SAMPLED_RUNS: usize = 1 << 20;
 /// Number of finds in a document after which duplicates are merged.
 const FINDS: usize = 1 << 16;
 /// Sampled documents that must share an n-gram before it is extrapolated to the documents between them.
@@ -28,10 +26,6 @@ pub struct Set {
     /// Number of items by n-gram length: short items have n-grams of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
-    /// Whether a set that would exceed `most_runs` continues with a sample of the n-grams.
-    samples: bool,
-    /// Only n-grams whose hash ends in this many zero bits are considered, in items and documents alike.
-    zeros: u32,
     left_out: u64,
 }
 
@@ -57,9 +51,9 @@ pub struct Overlap {
     /// The item's id, for example `questions.jsonl#17`.
     pub item: String,
     pub runs: u32,
-    /// Number of its n-grams; in a sampled set, of those considered.
+    /// Number of its n-grams.
     pub item_runs: u32,
-    /// Number of n-grams of the document, or of those considered.
+    /// Number of n-grams of the document.
     pub document_runs: u64,
 }
 
@@ -94,27 +88,13 @@ impl Set {
             more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
             most_runs: MAX_RUNS,
-            samples: false,
-            zeros: 0,
             left_out: 0,
         }
     }
 
-    /// Creates an empty set with bounded memory: beyond a million distinct n-grams it keeps every second of them, then every
-    /// fourth, and so on, by a hash (Broder 1997, section 4: "modulo" sketches). Fractions are estimates then, and an item of a
-    /// few dozen words may be missed.
-    pub fn sampled(settings: &Settings) -> Self {
-        Self { most_runs: MAX_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
-    }
-
     #[cfg(test)]
-    pub(super) fn with_room_for(settings: &Settings, most_runs: usize, samples: bool) -> Self {
-        Self { most_runs, samples, ..Self::empty(settings) }
-    }
-
-    #[cfg(test)]
-    pub(super) fn zeros(&self) -> u32 {
-        self.zeros
+    pub(super) fn with_room_for(settings: &Settings, most_runs: usize) -> Self {
+        Self { most_runs, ..Self::empty(settings) }
     }
 
     pub fn items(&self) -> usize {
@@ -128,11 +108,7 @@ impl Set {
 
     /// Whether the set is full, so that further items are left out.
     pub fn is_full(&self) -> bool {
-        !self.samples && self.runs.len() >= self.most_runs
-    }
-
-    fn takes(&self, hash: u64) -> bool {
-        hash.trailing_zeros() >= self.zeros
+        self.runs.len() >= self.most_runs
     }
 
     pub fn runs(&self) -> usize {
@@ -152,20 +128,12 @@ impl Set {
         let mut shingles = Shingles::new(length);
         let mut hashes = Vec::new();
         words::scan(text, &mut |word: u64| {
-            hashes.extend(shingles.take(word).filter(|hash| self.takes(*hash)));
+            hashes.extend(shingles.take(word));
         });
         hashes.sort_unstable();
         hashes.dedup();
         self.items.push(Item { id: id.to_owned(), runs: 0 });
-        for hash in hashes {
-            // The sample may change during the loop.
-            if self.takes(hash) {
-                self.add_run(hash, number);
-            }
-            while self.samples && self.runs.len() > self.most_runs {
-                self.thin();
-            }
-        }
+        hashes.into_iter().for_each(|hash| self.add_run(hash, number));
         if let Some(items) = self.lengths.get_mut(length) {
             *items += 1;
         }
@@ -204,68 +172,29 @@ impl Set {
         }
     }
 
-    /// Removes all n-grams that are not in the next smaller sample.
-    fn thin(&mut self) {
-        self.zeros += 1;
-        let dropped: Vec<(u64, Link)> = self
-            .runs
-            .iter()
-            .filter(|(hash, _)| !self.takes(**hash))
-            .map(|(hash, holder)| (*hash, *holder))
-            .collect();
-        for (hash, holder) in dropped {
-            self.runs.remove(&hash);
-            if holder.more != COMMON {
-                let others: Vec<u32> = chain(&self.more, holder.more).collect();
-                std::iter::once(holder.item).chain(others).for_each(|item| self.count(item, -1));
-            }
-        }
-        // Rebuilds the links to drop those of removed n-grams.
-        let links = std::mem::take(&mut self.more);
-        for holder in self.runs.values_mut().filter(|holder| holder.more < COMMON) {
-            let others: Vec<u32> = chain(&links, holder.more).collect();
-            holder.more = NONE;
-            for item in others {
-                let at = self.more.len() as u32;
-                self.more.push(Link { item, more: holder.more });
-                holder.more = at;
-            }
-        }
-        self.sieve.fill(0);
-        for &hash in self.runs.keys() {
-            pass(&mut self.sieve, hash);
-        }
-    }
-
     fn count(&mut self, item: u32, change: i32) {
         if let Some(item) = self.items.get_mut(item as usize) {
             item.runs = item.runs.saturating_add_signed(change);
         }
     }
 
-    /// Number of distinct n-grams of an item that are considered and count. Items are numbered in order of addition, without
+    /// Number of distinct n-grams of an item that count. Items are numbered in order of addition, without
     /// those left out.
     pub fn item_runs(&self, item: u32) -> u32 {
         self.items.get(item as usize).map_or(0, |item| item.runs)
     }
 
     /// Calls `found` for every n-gram of a text that is in items, with each item and the n-gram's hash, once per occurrence.
-    /// Returns the number of n-grams of the text that are considered.
+    /// Returns the number of n-grams of the text.
     pub fn visit(&self, text: &str, mut found: impl FnMut(u32, u64)) -> u64 {
         let in_use = self.lengths.iter().enumerate().filter(|(_, items)| **items > 0);
         let mut shingles: Vec<Shingles> = in_use.map(|(length, _)| Shingles::new(length)).collect();
-        let (mut count, mut looked_at) = (0_u64, 0_u64);
+        let mut count = 0_u64;
         words::scan(text, &mut |word: u64| {
             count += 1;
-            let longest = shingles.len().saturating_sub(1);
-            for (number, shingles) in shingles.iter_mut().enumerate() {
+            for shingles in &mut shingles {
                 if let Some(hash) = shingles.take(word)
-                    && self.takes(hash)
-                    && {
-                        // Of a document's n-grams, those of the longest length are counted.
-                        looked_at += u64::from(number == longest);
-                        passes(&self.sieve, hash)
-                    }
+                    && passes(&self.sieve, hash)
                     && let Some(holder) = self.runs.get(&hash)
                     && holder.more != COMMON
                 {
@@ -274,10 +203,7 @@ impl Set {
                 }
             }
         });
-        match self.zeros {
-            0 => (count + 1).saturating_sub(u64::from(self.settings.words)).max(1),
-            _ => looked_at.max(1),
-        }
+        (count + 1).saturating_sub(u64::from(self.settings.words)).max(1)
     }
 
     /// The distinct n-grams of a text that are in items; empty if they are nearly all of it, since it is a copy then.
@@ -346,9 +272,8 @@ impl Set {
 
     /// Whether an overlap reaches the thresholds of the settings.
     pub fn is_contaminated(&self, overlap: &Overlap) -> bool {
-        // One n-gram of a sample may be the only one shared.
-        let fewest = if self.zeros == 0 { self.settings.runs } else { self.settings.runs.max(2) };
-        overlap.runs >= fewest && overlap.item_share().max(overlap.document_share()) >= self.settings.share
+        overlap.runs >= self.settings.runs
+            && overlap.item_share().max(overlap.document_share()) >= self.settings.share
     }
 
     /// The largest overlap, if it reaches the thresholds, whatever the action.

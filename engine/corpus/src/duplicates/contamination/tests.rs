@@ -108,48 +108,12 @@ fn planted_overlaps_are_found_with_precision_and_recall_of_one() {
 
 #[test]
 fn a_full_set_leaves_out_and_says_so() {
-    let mut set = Set::with_room_for(&Settings::default(), 50, false);
+    let mut set = Set::with_room_for(&Settings::default(), 50);
     for number in 0..5 {
         set.add("item", &words(number * 100, 60));
     }
     assert!(set.is_full());
     assert_eq!((set.items(), set.left_out(), set.runs()), (2, 3, 96));
-}
-
-#[test]
-fn a_sample_of_the_runs_finds_the_same_overlaps() {
-    let settings = Settings::default();
-    let texts: Vec<String> = (0..60).map(|number| words(number * 1001, 500)).collect();
-    let mut set = Set::with_room_for(&settings, 2_000, true);
-    texts.iter().enumerate().for_each(|(number, text)| set.add(&number.to_string(), text));
-    // 29,280 n-grams are halved four times.
-    assert_eq!((set.items(), set.left_out(), set.zeros()), (60, 0, 4));
-    assert!(!set.is_full() && (1_600..=2_000).contains(&set.runs()), "{} runs", set.runs());
-    for (number, text) in texts.iter().enumerate() {
-        let own = words(number as u64 * 1500, 1000).replace('w', "v");
-        assert_eq!(set.contaminating(&own), None);
-        let overlap = set.contaminating(&format!("{own} {text}")).unwrap();
-        assert_eq!(overlap.item, number.to_string());
-        assert_eq!(overlap.runs, overlap.item_runs);
-        assert!((15..=55).contains(&overlap.item_runs), "{overlap}");
-        // A third of the document.
-        assert!((0.2..0.5).contains(&overlap.document_share()), "{overlap}");
-    }
-}
-
-#[test]
-fn shared_runs_are_counted_in_a_sample_too() {
-    let settings = Settings::default();
-    let mut set = Set::with_room_for(&settings, 400, true);
-    let passage = words(0, 600);
-    for number in 1..=3 {
-        set.add(&number.to_string(), &format!("{passage} {}", words(number * 10_000, 400)));
-    }
-    assert!(set.zeros() > 0 && set.runs() <= 400);
-    let overlap = set.find(&passage).unwrap();
-    // The three share the passage; n-grams in one of them are neither lost nor counted twice.
-    assert!((0.5..0.7).contains(&overlap.item_share()), "{overlap}");
-    assert_eq!(overlap.document_runs, u64::from(overlap.runs));
 }
 
 #[test]

@@ -13,9 +13,6 @@ use super::cluster::Families;
 use super::index::BATCH;
 use crate::{Error, Result};
 
-/// Maximum number of shingles per document, 8 MB. Beyond it, every second one is dropped by its hash, and so on, the same ones
-/// in every document, so that the similarity of the rest is within 0.002 of the exact one.
-const MAX_SHINGLES: usize = 1 << 20;
 /// Bytes of cached sets.
 const HELD_BYTES: usize = 64 << 20;
 /// Words of the documents read together, about 12 MB of text, unless one has more.
@@ -23,76 +20,32 @@ const WORDS_AHEAD: u64 = 2_000_000;
 /// Number of remembered comparisons, so that a pair that meets in several bands is compared once: about 25 MB.
 const REMEMBERED: usize = 1 << 20;
 
+/// A document's shingles, sorted and without duplicates.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Set {
-    hashes: Vec<u64>,
-    /// Only hashes with this many trailing zero bits are kept.
-    thinned: u32,
-}
+pub(super) struct Set(Vec<u64>);
 
 impl Set {
     pub(super) fn of(text: &str, shingle_words: usize) -> Self {
-        Self::at_most(text, shingle_words, MAX_SHINGLES)
-    }
-
-    pub(super) fn at_most(text: &str, shingle_words: usize, largest: usize) -> Self {
-        let mut set = Self { hashes: Vec::new(), thinned: 0 };
         let mut shingles = Shingles::new(shingle_words);
-        words::scan(text, &mut |word| {
-            if let Some(hash) = shingles.take(word)
-                && has_zeros(hash, set.thinned)
-            {
-                set.hashes.push(hash);
-                if set.hashes.len() >= 2 * largest {
-                    set.thin(largest);
-                }
-            }
-        });
-        set.hashes.extend(shingles.short());
-        set.thin(largest);
-        set
+        let mut hashes = Vec::new();
+        words::scan(text, &mut |word| hashes.extend(shingles.take(word)));
+        hashes.extend(shingles.short());
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self(hashes)
     }
 
-    /// Sorts the set and thins it to at most `largest` shingles.
-    fn thin(&mut self, largest: usize) {
-        self.hashes.sort_unstable();
-        self.hashes.dedup();
-        while self.hashes.len() > largest {
-            self.thinned += 1;
-            self.hashes.retain(|&hash| has_zeros(hash, self.thinned));
-        }
-    }
-
-    /// Jaccard similarity; exact unless a set was thinned.
+    /// Jaccard similarity.
     pub(super) fn similarity(&self, other: &Self) -> f64 {
-        let thinned = self.thinned.max(other.thinned);
-        let mut one = self.hashes.iter().filter(|&&hash| has_zeros(hash, thinned)).peekable();
-        let mut two = other.hashes.iter().filter(|&&hash| has_zeros(hash, thinned)).peekable();
-        let (mut both, mut either) = (0_u64, 0_u64);
-        loop {
-            match (one.peek(), two.peek()) {
-                (Some(first), Some(second)) => {
-                    let order = first.cmp(second);
-                    both += u64::from(order.is_eq());
-                    if order.is_le() {
-                        one.next();
-                    }
-                    if order.is_ge() {
-                        two.next();
-                    }
-                }
-                (Some(_), None) => drop(one.next()),
-                (None, Some(_)) => drop(two.next()),
-                (None, None) => break,
-            }
-            either += 1;
-        }
+        let mut others = other.0.iter().peekable();
+        let is_shared = |hash: &&u64| {
+            while others.next_if(|other| other < hash).is_some() {}
+            others.peek() == Some(hash)
+        };
+        let both = self.0.iter().filter(is_shared).count();
+        let either = self.0.len() + other.0.len() - both;
         if either == 0 { 0.0 } else { both as f64 / either as f64 }
     }
-}
-
-fn has_zeros(hash: u64, count: u32) -> bool {
-    hash.trailing_zeros() >= count
 }
 
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
@@ -161,14 +114,14 @@ impl<'a> Comparer<'a> {
     }
 
     fn hold(&mut self, document: u32, set: Arc<Set>) {
-        self.held_bytes += set.hashes.len() * 8;
+        self.held_bytes += set.0.len() * 8;
         self.held.insert(document, set);
         self.held_order.push_back(document);
         while self.held_bytes > HELD_BYTES
             && self.held_order.len() > 2
             && let Some(oldest) = self.held_order.pop_front()
         {
-            self.held_bytes -= self.held.remove(&oldest).map_or(0, |set| set.hashes.len() * 8);
+            self.held_bytes -= self.held.remove(&oldest).map_or(0, |set| set.0.len() * 8);
         }
     }
 

@@ -38,9 +38,8 @@ pub use sign::Keys;
 pub(super) use sign::{Signature, Signer};
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
-use crate::error::within;
+use crate::rules::threshold::{Thresholds as _, settings};
 use crate::{Error, Result};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,41 +52,29 @@ pub enum Keep {
     Longest,
 }
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    #[default = true]
-    pub enabled: bool,
-    /// Number of MinHash values, at least `bands` × `rows`. Signing time is proportional to it.
-    #[default = 128]
-    pub permutations: u32,
-    /// Number of bands: more bands find more copies and take four bytes per document each. 16 × 8 uses all 128 values, and
-    /// finds 6 % of pairs at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.
-    #[default = 16]
-    pub bands: u32,
-    /// Values per band: with more rows, fewer dissimilar documents meet.
-    #[default = 8]
-    pub rows: u32,
-    /// Words in a shingle: 5, as in FineWeb (Penedo et al. 2024) and *Deduplicating Training Data Makes Language Models Better*
-    /// (Lee et al. 2022).
-    #[default = 5]
-    pub shingle_words: u32,
-    /// Minimum true Jaccard similarity of a copy: the fraction of the shingles of either document that are in both. Each
-    /// changed word changes five shingles on both sides, so that one changed word in 33 gives 0.74 and one in 25 gives 0.67:
-    /// clearly copies, which the 0.8 of Lee et al. (2022) and Gopher (Rae et al. 2021) keeps. FineWeb drops whatever meets in a
-    /// band, unverified; with a threshold of 0.5 such pairs are found as often as by its 14 × 8, even for randomly scattered
-    /// changes, and nothing below is dropped.
-    #[default = 0.5]
-    pub similarity: f64,
-    pub keep: Keep,
+settings! {
+    Settings {
+        permutations: u32 = 128, 1 to 1024,
+            "MinHash values per document, at least bands × rows. Signing time is proportional to it.";
+        bands: u32 = 16, 1 to 1024,
+            "Bands of values; documents that agree in one are compared. More find more copies, at four bytes per document each: 16 × 8 finds 6 % of pairs at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.";
+        rows: u32 = 8, 1 to 64, "Values per band: with more rows, fewer dissimilar documents meet.";
+        shingle_words: u32 = 5, 1 to 32,
+            "Words per compared run: 5, as in FineWeb (Penedo et al. 2024) and Lee et al. 2022.";
+        // One changed word in 33 gives 0.74 and one in 25 gives 0.67: clearly copies, which the 0.8 of Lee et al. (2022) and
+        // Gopher (Rae et al. 2021) keeps. FineWeb drops whatever meets in a band, unverified; with 0.5 such pairs are found as
+        // often as by its 14 × 8, even for randomly scattered changes, and nothing below is dropped.
+        similarity: f64 = 0.5, 0.1 to 1.0, "Least true Jaccard similarity of runs from which two documents count as copies.";
+    }
+    lists {
+        enabled: bool = true, "Whether to search near copies.";
+        keep: Keep = Keep::First, "The document that is kept of several copies.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        within("duplicates.near.permutations", self.permutations, 1, 1024)?;
-        within("duplicates.near.bands", self.bands, 1, 1024)?;
-        within("duplicates.near.rows", self.rows, 1, 64)?;
-        within("duplicates.near.shingle_words", self.shingle_words, 1, 32)?;
+        self.check("duplicates.near.")?;
         if self.bands * self.rows > self.permutations {
             return Err(Error::Invalid(format!(
                 "duplicates.near.bands × rows is {} × {} = {}: at most permutations, {}",
@@ -97,7 +84,7 @@ impl Settings {
                 self.permutations
             )));
         }
-        within("duplicates.near.similarity", self.similarity, 0.1, 1.0)
+        Ok(())
     }
 
     /// Bytes per document while the corpus is read: a key per band, and the number of words.

@@ -36,10 +36,10 @@ mod hostile;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
-use crate::error::{Result, within};
+use crate::error::Result;
 use crate::readers::Readers;
+use crate::rules::threshold::{Thresholds as _, settings};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,27 +49,24 @@ pub enum Mode {
     AllText,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    pub mode: Mode,
-    /// Main content below this many bytes is considered a mistake, and all visible text is used instead if there is more.
-    #[default = 100]
-    pub shortest_main_content: usize,
-    /// Maximum bytes of a page. Common Crawl truncates pages at 1 MiB (5 MiB since 2025).
-    #[default(16 << 20)]
-    pub largest_page: usize,
-    /// Maximum elements of a page for main-content extraction; larger pages yield all visible text.
-    #[default = 50_000]
-    pub most_elements: usize,
+// Positions in the tree's text have 32 bits.
+settings! {
+    Settings {
+        shortest_main_content: usize = 100, 0 to 1_073_741_824,
+            "Main content below this many bytes is considered a mistake, and all visible text is used instead if there is more.";
+        largest_page: usize = 16 << 20, 1 to 1_073_741_824,
+            "Most bytes of a page. Common Crawl truncates pages at 1 MiB (5 MiB since 2025).";
+        most_elements: usize = 50_000, 1 to 1_073_741_824,
+            "Most elements of a page for main-content extraction; larger pages yield all visible text.";
+    }
+    lists {
+        mode: Mode = Mode::MainContent, "The part of a page that is used.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        // Positions in the tree's text have 32 bits.
-        const MAX_LIMIT: usize = 1 << 30;
-        within("extract.html.largest_page", self.largest_page, 1, MAX_LIMIT)?;
-        within("extract.html.most_elements", self.most_elements, 1, MAX_LIMIT)
+        self.check("extract.html.")
     }
 }
 
@@ -88,8 +85,6 @@ pub struct Page {
     pub words: usize,
     /// Number of words in the selected paragraphs.
     pub words_taken: usize,
-    /// Description of text of the selected paragraphs that is missing from the result, if it is too much.
-    pub lost: Option<String>,
 }
 
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {

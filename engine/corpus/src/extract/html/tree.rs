@@ -8,7 +8,6 @@ use super::metadata::Metadata;
 use super::tags::name;
 use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift, streamed};
-use crate::extract::conservation;
 
 pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     let (mut html, elements) = sift::parse(page);
@@ -41,24 +40,19 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
             (text, taken, is_elsewhere) = (all, everything, false);
         }
     }
-    let (mut visible, mut words, mut words_taken) = (String::new(), 0, 0);
+    let (mut words, mut words_taken) = (0, 0);
     for (paragraph, taken) in content.paragraphs.iter().zip(taken) {
-        let count = conservation::words(&paragraph.text).count();
+        let count = self::words(&paragraph.text).count();
         words += count;
-        if taken {
-            words_taken += count;
-            visible.push_str(&paragraph.text);
-            visible.push('\n');
-        }
+        words_taken += if taken { count } else { 0 };
     }
     // It is in none of the paragraphs.
     if is_elsewhere {
-        words_taken = conservation::words(&text).count().min(words);
+        words_taken = self::words(&text).count().min(words);
     }
-    let lost = conservation::lost(&visible, &text).map(|lost| lost.to_string());
     let Metadata { title, language, date, licence, .. } = metadata;
     let [title, language, date, licence] = [title, language, date, licence].map(|found| Some(found?.1));
-    Ok(Page { title, text, language, date, licence, fallback, words, words_taken, lost })
+    Ok(Page { title, text, language, date, licence, fallback, words, words_taken })
 }
 
 pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
@@ -85,4 +79,22 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
         }
     }
     writer.finish()
+}
+
+/// The words of a text: runs of letters and digits. Chinese and Japanese characters are one word each, since there are no
+/// spaces. Backticks do not separate words.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let alone = |letter: char| ('\u{3040}'..='\u{9fff}').contains(&letter);
+    let in_word = |letter: char| letter.is_alphanumeric() || letter == '`';
+    let words = text.split(move |letter: char| !in_word(letter)).flat_map(move |word| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let first = rest.chars().next()?;
+            let end = if alone(first) { first.len_utf8() } else { rest.find(alone).unwrap_or(rest.len()) };
+            let (word, tail) = rest.split_at_checked(end)?;
+            rest = tail;
+            Some(word)
+        })
+    });
+    words.filter(|word| word.contains(char::is_alphanumeric))
 }

@@ -1,30 +1,17 @@
-//! Repairs common invalid JSON: unpaired surrogates, `NaN`, numbers beyond doubles, control characters in strings, and values
-//! nested too deep. Python's `json` writes the first three.
+//! Repairs common invalid JSON: unpaired surrogates, `NaN`, numbers beyond doubles, as Python's `json` writes them, and control
+//! characters in strings.
 
 use crate::read::notices::Notice;
-
-/// Maximum nesting; the parser's own limit is 128.
-const MAX_DEPTH: usize = 100;
 
 /// The repaired text; `None` if nothing had to be repaired.
 pub(super) fn mend(text: &str) -> Option<(String, Vec<Notice>)> {
     let mut mended = Mended { text: String::with_capacity(text.len()), notices: Vec::new(), controls: false };
-    let mut depth = 0;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         rest = match first {
             '"' => mended.string(rest),
-            '{' | '[' if depth == MAX_DEPTH => {
-                mended.null(Notice::Deep);
-                behind(rest)
-            }
             '-' | '+' | '.' | '0'..='9' | 'a'..='z' | 'A'..='Z' => mended.word(rest),
             _ => {
-                match first {
-                    '{' | '[' => depth += 1,
-                    '}' | ']' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
                 mended.text.push(first);
                 rest.get(first.len_utf8()..).unwrap_or_default()
             }
@@ -41,11 +28,6 @@ struct Mended {
 }
 
 impl Mended {
-    fn null(&mut self, notice: Notice) {
-        self.text.push_str("null");
-        self.notices.push(notice);
-    }
-
     /// Copies a number or word; returns the rest.
     fn word<'text>(&mut self, rest: &'text str) -> &'text str {
         let of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.');
@@ -57,7 +39,8 @@ impl Mended {
         if matches!(word, "NaN" | "-NaN" | "Infinity" | "-Infinity")
             || number(word).is_some_and(f64::is_infinite)
         {
-            self.null(Notice::NoNumber);
+            self.text.push_str("null");
+            self.notices.push(Notice::NoNumber);
         } else {
             self.text.push_str(word);
         }
@@ -113,25 +96,4 @@ impl Mended {
 /// The code unit of an escape like `\ud83d` at the start of a text.
 fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4).filter(|hex| !hex.starts_with('+'))?, 16).ok()
-}
-
-/// The text after the array or object at its start.
-fn behind(text: &str) -> &str {
-    let (mut depth, mut string, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if string => escaped = true,
-            b'"' => string = !string,
-            b'{' | b'[' if !string => depth += 1,
-            b'}' | b']' if !string => {
-                depth -= 1;
-                if depth == 0 {
-                    return text.get(at + 1..).unwrap_or_default();
-                }
-            }
-            _ => {}
-        }
-    }
-    ""
 }

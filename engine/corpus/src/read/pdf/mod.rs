@@ -150,7 +150,8 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     let data = decoded.as_deref().unwrap_or(data);
     if let Some(filter) = filters.iter().find(|filter| matches!(filter, Packed::Lzw | Packed::RunLength)) {
         let data = data.get(..length(data)).unwrap_or_default();
-        let unpacked = if *filter == Packed::Lzw { lzw_length(data, early) } else { run_length(data) };
+        // Two bytes become at most 128.
+        let unpacked = if *filter == Packed::Lzw { lzw_length(data, early) } else { 64 * data.len() as u64 };
         return sum.saturating_add(data.len() as u64).saturating_add(unpacked);
     }
     // Data packed several times is unpacked several times; without a zlib header the library treats it as raw DEFLATE.
@@ -291,17 +292,6 @@ impl Packed {
         }
         made
     }
-}
-
-fn run_length(data: &[u8]) -> u64 {
-    let (mut at, mut sum) = (0, 0);
-    while let Some(length) = data.get(at).filter(|length| **length != 128) {
-        let length = usize::from(*length);
-        let (taken, made) = if length < 128 { (length + 1, length + 1) } else { (1, 257 - length) };
-        at += 1 + taken;
-        sum += made as u64;
-    }
-    sum
 }
 
 fn lzw_length(data: &[u8], early: bool) -> u64 {

@@ -203,7 +203,6 @@ fn bytes_that_are_no_text_cost_themselves() {
 #[test]
 fn broken_records_are_numbered() {
     let cases = [
-        ("{\"text\": \"x\", \"text\": \"y\"}", "has the key `text` twice, so its value is ambiguous"),
         ("{\"text\": ", "is not JSON: EOF while parsing a value (column 9)"),
         (
             "{\"body\": \"x\", \"n\": 1}",
@@ -231,7 +230,7 @@ fn broken_records_are_numbered() {
     assert_eq!(says("a.jsonl", wide, &Settings::default(), "#1: has more than 1048576 values"), ["b"]);
     for name in ["a.json", "a.jsonl"] {
         let (troubles, _) = wrong(name, &deep, &Settings::default());
-        assert!(troubles[0].contains("the field `text` is not a string"), "{troubles:?}");
+        assert!(troubles[0].contains("is not JSON: recursion limit exceeded"), "{troubles:?}");
     }
 }
 
