@@ -199,7 +199,9 @@ impl Session {
                 self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
                 return Ok(());
             }
-            Fit::LearningRate { config, test } => return self.find_rate(id, *config, test).await,
+            Fit::LearningRate { config, test, launch } => {
+                return self.find_rate(id, *config, launch, test).await;
+            }
         };
         let config = &self.with_teacher(&config)?;
         config.validate()?;
