@@ -31,7 +31,7 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
-        let Command::Train { config, launch } = command else { return Ok(None) };
+        let Command::Train { config, .. } = command else { return Ok(None) };
         let bar = bar::bar(test.steps, "{bar:30} step {pos}/{len}  {wide_msg}");
         let mut last = None;
         let hear = |event| {
@@ -47,7 +47,7 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
             }
             Ok(())
         };
-        let command = Command::Fit(Fit::LearningRate { config, test, launch });
+        let command = Command::Fit(Fit::LearningRate { config, test });
         engine.ask_until_signal(command, "cancelling the test", hear).await?;
         bar.finish_and_clear();
         Ok(last)

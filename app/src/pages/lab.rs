@@ -12,7 +12,7 @@ use crate::widgets::{self, Axis, Curve, CurvePlot, Mark, Stat};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Command, Fit, RangeCurve, RangePoint, RangeTest, RunLaunch, TrainingState};
+use glasshouse_protocol::{Command, Fit, RangeCurve, RangePoint, RangeTest, TrainingState};
 
 pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";
@@ -96,11 +96,7 @@ impl LabPage {
             let ready = idle && refused.is_none();
             if enabled(ui, ready, "Test learning rates") {
                 let config = Box::new(context.draft.clone());
-                context.outbox.send(Fit::LearningRate {
-                    config,
-                    test: self.test,
-                    launch: RunLaunch::default(),
-                });
+                context.outbox.send(Fit::LearningRate { config, test: self.test });
             }
         }
         if let Some(curve) = curve {

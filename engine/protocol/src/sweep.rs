@@ -65,6 +65,9 @@ impl Default for Stop {
     }
 }
 
+/// Fields of a [`Range`]; one of them makes a table a range.
+const RANGE: [&str; 3] = ["from", "to", "count"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Range {
@@ -214,9 +217,7 @@ impl Sweep {
                 config.set_learning_rate(rate);
                 continue;
             }
-            config
-                .set(&format!("{path}={value}"))
-                .map_err(|reason| format!("the sweep: {path} = {value}: {reason}"))?;
+            config.set(&format!("{path}={value}")).map_err(|reason| format!("the sweep: {reason}"))?;
         }
         config.validate().map_err(|invalid| format!("the sweep's run with {}: {invalid}", titled(values)))?;
         let (train, rungs) = (&config.train, &self.stop.rungs);
@@ -289,7 +290,9 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, toml::Val
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            toml::Value::Table(inner) if !inner.contains_key("from") => flatten(&path, inner, found),
+            toml::Value::Table(inner) if RANGE.iter().all(|key| !inner.contains_key(*key)) => {
+                flatten(&path, inner, found);
+            }
             value => found.push((path, value.clone())),
         }
     }
@@ -513,6 +516,7 @@ mod tests {
                 .contains("range is empty")
         );
         assert!(error("[settings]\ntrain.learning_rate = []").contains("no values"));
+        assert!(error("settings.model.layers = { form = 1, to = 2, count = 2 }").contains("`from`"));
         assert!(
             error("[settings]\ntrain.optimizer = { from = 0, to = 1, count = 2 }").contains("not a number")
         );

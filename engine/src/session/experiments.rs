@@ -13,20 +13,15 @@ use crate::{Error, Result};
 
 impl Session {
     /// Trains with a rising rate in a run that is gone afterwards.
-    pub(super) async fn find_rate(
-        &mut self,
-        id: u64,
-        config: RunConfig,
-        launch: RunLaunch,
-        test: RangeTest,
-    ) -> Result<()> {
+    pub(super) async fn find_rate(&mut self, id: u64, config: RunConfig, test: RangeTest) -> Result<()> {
         test.check().map_err(Error::Refused)?;
         if config.train.objective.answers_prompts() {
             let reason =
                 "rewards have no loss that shows a good learning rate; sweep train.learning_rate instead";
             return Err(Error::Refused(reason.to_owned()));
         }
-        let (mut prepared_run, ..) = self.prepare_run(RunRequest::start(id, config, launch)).await?;
+        let request = RunRequest::start(id, config, RunLaunch::default());
+        let (mut prepared_run, ..) = self.prepare_run(request).await?;
         self.settle_claim(true);
         let staged = prepared_run.stage(&self.opened()?.project, &test)?;
         let options = Options { range_test: Some(test), ..Options::default() };
@@ -226,7 +221,8 @@ impl OpenSweep {
         (row.seconds, row.error) = (record.seconds, record.error);
         if record.sweep.is_some_and(|place| place.given_up) {
             row.fail(row.error.take().unwrap_or_default());
-        } else if matches!(summary.state, RunState::Finished | RunState::StoppedEarly) {
+        } else if summary.state == RunState::StoppedEarly || summary.step >= summary.steps {
+            // A run stopped in its last step has done all of them.
             row.state = SweepState::Finished;
         }
         Ok(())

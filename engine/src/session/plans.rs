@@ -199,9 +199,7 @@ impl Session {
                 self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
                 return Ok(());
             }
-            Fit::LearningRate { config, test, launch } => {
-                return self.find_rate(id, *config, launch, test).await;
-            }
+            Fit::LearningRate { config, test } => return self.find_rate(id, *config, test).await,
         };
         let config = &self.with_teacher(&config)?;
         config.validate()?;

@@ -50,12 +50,7 @@ pub enum Fit {
     /// Benchmarks the device briefly and sizes a first run on the embedded stories to last about `seconds`.
     First { seconds: f64 },
     /// Finds a learning rate by a range test on the project's text. Leaves no run behind. Answered by `RangeTested`s instead of `Fitted`.
-    LearningRate {
-        config: Box<RunConfig>,
-        test: crate::RangeTest,
-        #[serde(default)]
-        launch: crate::RunLaunch,
-    },
+    LearningRate { config: Box<RunConfig>, test: crate::RangeTest },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ fn a_range_test_suggests_a_rate_and_leaves_no_run() {
     let shelf = tempfile::tempdir().unwrap();
     let fit = |steps| {
         let test = RangeTest { lowest: 1e-5, highest: 10.0, steps };
-        after(Fit::LearningRate { config: Box::new(tiny(20)), test, launch: RunLaunch::default() })
+        after(Fit::LearningRate { config: Box::new(tiny(20)), test })
     };
     let heard = play(shelf.path(), vec![make(), fit(60), fit(1), after(Command::ListRuns)]);
     let curve = told!(heard, Event::RangeTested { curve } => curve.clone()).last().unwrap();
