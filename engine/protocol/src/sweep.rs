@@ -108,6 +108,7 @@ impl Sweep {
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
+        leaves.sort_by(|(one, _), (other, _)| one.cmp(other));
         if leaves.is_empty() {
             let example = "settings.train.learning_rate = [1e-3, 3e-3]";
             return Err(format!("the sweep varies no setting; add one, as in {example}"));
@@ -155,7 +156,7 @@ impl Sweep {
         value: toml::Value,
         base: &RunConfig,
     ) -> Result<Vec<String>, String> {
-        let share = |number| (nth(self.seed, at, number as u64) >> 11) as f64 / (1_u64 << 53) as f64;
+        let share = |number: usize| (nth(self.seed, at, number as u64) >> 11) as f64 / (1_u64 << 53) as f64;
         let range: Range = match value {
             toml::Value::Array(list) if list.is_empty() => {
                 return Err("its list has no values; add one".to_owned());
@@ -189,7 +190,7 @@ impl Sweep {
         };
         let value = |share: f64| {
             let number = match log {
-                true => libm::exp(libm::log(from) + libm::log(to / from) * share),
+                true => libm::exp(libm::log(from) + (libm::log(to) - libm::log(from)) * share),
                 false => from + (to - from) * share,
             };
             // Four digits, written as a number of its type.
