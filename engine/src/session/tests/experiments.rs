@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{RangeTest, SweepState, SweepSummary};
+use std::cell::Cell;
 
 /// Rates of which the middle one trains best.
 const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 3e-3, 1e-4]\n";
@@ -93,6 +94,35 @@ fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     assert!(summary.complete);
     let losses = |summary: &SweepSummary| summary.rows.iter().map(|row| row.loss).collect::<Vec<_>>();
     assert_eq!(losses(&summary), losses(&undisturbed));
+}
+
+#[test]
+fn settings_are_kept_with_the_first_run_until_all_runs_are_deleted() {
+    let shelf = tempfile::tempdir().unwrap();
+    let one = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-3]\n";
+    let other = one.replace("1e-3", "2e-3");
+    let folder = shelf.path().to_owned();
+    let is_kept = Rc::new(Cell::new(false));
+    let seen = is_kept.clone();
+    let hear = move |report: &Envelope<Report>| {
+        if let Event::TrainingStarted { .. } = report.body.event {
+            let mut projects = std::fs::read_dir(&folder).unwrap().filter_map(Result::ok);
+            seen.set(projects.any(|project| project.path().join("sweeps/rates.json").is_file()));
+        }
+    };
+    let steps = vec![
+        make(),
+        after(sweep(one, 20)),
+        after(sweep(&other, 20)),
+        after(RunChange::Delete.to("1")),
+        after(sweep(&other, 20)),
+    ];
+    let heard = play_hearing(shelf.path(), steps, hear);
+    assert!(is_kept.get(), "a killed first run is that of the kept settings");
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("another sweep called rates"), "{failed:?}");
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows[0].values[0].1 == "0.002", "{summary:?}");
 }
 
 #[test]
