@@ -55,7 +55,9 @@ impl Session {
         };
         let held_out = text.as_deref().map(|text| [text]);
         let prompts = held_out.as_ref().map_or(prompts, |text| text.as_slice());
-        self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
+        if held_out.is_none() {
+            self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
+        }
         let mut read = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let tokens = prompt_tokens(&model.tokenizer, prompt)
