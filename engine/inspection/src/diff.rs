@@ -130,7 +130,7 @@ async fn by_token(
         done += 1;
         (base.tell)(done, total);
     }
-    seen.show(subject, tokens, found);
+    seen.show(subject, &base.names, tokens, found);
     if !alike {
         found.notice("The models have different shapes: changes of weights and of outputs, and effects of parts, are left out.");
         return Ok(());
@@ -142,9 +142,11 @@ async fn by_token(
         let (layer, part) = (at / columns, at % columns);
         let mut norms = Norms::default();
         let mut changed = Changed::new(base.lens, &[]);
-        for (name, ranges) in entries_of(subject.lens, layer, part) {
-            let Some((new, _)) = subject.lens.weight(&name) else { continue };
-            let Some(own) = changed.entries(&name) else { continue };
+        let scope = format!("blocks.{layer}.{}.", if part == MLP { "mlp" } else { "attention" });
+        for (name, ty) in subject.lens.parameters().iter().filter(|(name, _)| name.starts_with(&scope)) {
+            let ranges = ranges_of(heads, name, &ty.shape, part);
+            let Some((new, _)) = subject.lens.weight(name).filter(|_| !ranges.is_empty()) else { continue };
+            let Some(own) = changed.entries(name) else { continue };
             for range in ranges {
                 norms.add(&own[range.clone()], &new[range.clone()]);
                 own[range.clone()].copy_from_slice(&new[range]);
@@ -257,30 +259,23 @@ async fn add_outputs(
     }
 }
 
-/// The parameters of a part with the ranges that belong to it. Keys and values shared by several heads belong to none of them.
-fn entries_of(lens: &Lens, layer: usize, part: usize) -> Vec<(String, Vec<Range<usize>>)> {
-    let scope = format!("blocks.{layer}.{}.", if part == MLP { "mlp" } else { "attention" });
-    let own = lens.parameters().iter().filter(|(name, _)| name.starts_with(&scope));
+/// The ranges of a parameter that belong to a part; none of keys and values that several heads share.
+fn ranges_of(heads: Heads, name: &str, shape: &[usize], part: usize) -> Vec<Range<usize>> {
+    let columns = shape.get(1).copied().unwrap_or(1);
     let Some(head) = part.checked_sub(FIRST_HEAD) else {
-        return own.map(|(name, ty)| (name.clone(), std::iter::once(0..ty.count()).collect())).collect();
+        return std::iter::once(0..shape[0] * columns).collect();
     };
-    let Heads { heads, kv_heads, head_size: size } = lens.heads();
-    let rows = if kv_heads == heads { vec![head, heads + head, 2 * heads + head] } else { vec![head] };
-    let ranges = |name: &str, shape: &[usize]| -> Vec<Range<usize>> {
-        let columns = if shape.len() > 1 { shape[1] } else { 1 };
-        match name.strip_prefix(&scope) {
-            Some("qkv.weight" | "qkv.bias") => {
-                rows.iter().map(|row| row * size * columns..(row + 1) * size * columns).collect()
-            }
-            Some("output.weight") => {
-                let start = |row: usize| row * columns + head * size;
-                (0..shape[0]).map(|row| start(row)..start(row) + size).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    let own = own.map(|(name, ty)| (name.clone(), ranges(name, &ty.shape)));
-    own.filter(|(_, ranges)| !ranges.is_empty()).collect()
+    let Heads { heads, kv_heads, head_size: size } = heads;
+    if name.ends_with("attention.output.weight") {
+        let start = |row: usize| row * columns + head * size;
+        (0..shape[0]).map(|row| start(row)..start(row) + size).collect()
+    } else if name.contains("attention.qkv.") {
+        let matrices = if kv_heads == heads { 3 } else { 1 };
+        let rows = (0..matrices).map(|matrix| matrix * heads + head);
+        rows.map(|row| row * size * columns..(row + 1) * size * columns).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// σ₁² / ‖new − old‖² of a matrix's difference; 0 without a difference, 1 for a vector.
@@ -347,9 +342,9 @@ impl Predictions {
         }));
     }
 
-    fn show(&self, subject: &Subject<'_>, tokens: &[u32], found: &mut Found) {
+    fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) {
         let values = [("KL(before ‖ after)", &self.divergence), ("KL(after ‖ before)", &self.back)];
-        figures(found, "bits per token", BLOCK, &values, &self.losses);
+        figures(found, names, ("bits per token", BLOCK), &values, &self.losses);
         let change = difference(&self.losses[0], &self.losses[1]);
         let divergence: Vec<f32> = self.divergence.iter().map(|bits| *bits as f32).collect();
         let row = |at: u32| {
@@ -442,7 +437,7 @@ async fn by_byte(
     // No first token has a prediction, so the longer of them is left out for both.
     let unknown = old_sizes.first().max(new_sizes.first()).copied().unwrap_or_default();
     let losses = [before, after].map(|mut bits| bits.split_off(unknown.min(bits.len())));
-    figures(found, "bits per byte", BLOCK_BYTES, &[], &losses);
+    figures(found, &base.names, ("bits per byte", BLOCK_BYTES), &[], &losses);
     let mut bits = std::iter::repeat_n(0.0, unknown).chain(difference(&losses[0], &losses[1]));
     let changes: Vec<f64> = new_sizes.iter().map(|size| bits.by_ref().take(*size).sum()).collect();
     text_of(subject, new, changes.get(1..).unwrap_or_default(), found);
@@ -478,8 +473,8 @@ fn mean(values: &[f64]) -> f64 {
 /// Shows means of values, of the losses before and after, and of their difference.
 fn figures(
     found: &mut Found,
-    unit: &str,
-    block: usize,
+    [before, after]: &[String; 2],
+    (unit, block): (&str, usize),
     values: &[(&str, &Vec<f64>)],
     losses: &[Vec<f64>; 2],
 ) {
@@ -492,7 +487,8 @@ fn figures(
         let value = Some(mean(values)).filter(|value| value.is_finite());
         [Cell::from(*name), (&Metric { value, interval, ..Metric::default() }).into()]
     });
-    show(found, "Means with 95 % intervals.", Table::new("The whole text", ["", unit], rows));
+    let about = format!("From {before} to {after}. Means with 95 % intervals.");
+    show(found, &about, Table::new("The whole text", ["", unit], rows));
 }
 
 /// The first words of a text, for both models to continue.

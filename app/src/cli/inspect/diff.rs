@@ -82,11 +82,8 @@ pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Resul
     }
     let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
     let shown = named("divergence").map(|tensor| ("KL(before ‖ after)", tensor));
-    let (Some(ids), Some((name, values))) =
-        (named("ids"), shown.or_else(|| Some(("change", named("change")?))))
-    else {
-        return Ok(());
-    };
+    let shown = shown.or_else(|| Some(("change", named("change")?)));
+    let (Some(ids), Some((name, values))) = (named("ids"), shown) else { return Ok(()) };
     let values = values.floats();
     let most = values.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
     let mut text = String::new();

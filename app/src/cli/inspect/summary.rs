@@ -38,11 +38,9 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     if let Some(number) = answer.number {
         say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
     }
-    if views.iter().all(|inspected| inspected.view == View::Provenance) {
-        // Provenance searches the whole text, including what the context cut, and reads no weights.
+    if views.iter().all(|inspected| matches!(inspected.view, View::Provenance | View::Diff)) {
+        // They read the whole text, including what the context cut, and name the models themselves.
         say!("{run}: a text of {}", counted((tokens.len() + cut) as u64, "token"))?;
-    } else if let Some([(before, _), (after, _)]) = views.first().and_then(samples) {
-        say!("from {before} to {after}, on {device}: {}", counted(tokens.len() as u64, "token"))?;
     } else {
         let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
         let count = counted(tokens.len() as u64, "token");
@@ -72,13 +70,6 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         }
     }
     Ok(())
-}
-
-fn samples(inspected: &Inspected) -> Option<&[(String, String)]> {
-    inspected.details.iter().find_map(|detail| match detail {
-        Detail::Samples { texts, .. } => Some(texts.as_slice()),
-        _ => None,
-    })
 }
 
 /// Names for rows, columns and ids.

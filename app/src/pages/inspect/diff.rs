@@ -19,13 +19,6 @@ enum Shade {
 }
 
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let samples = shown.data.details.iter().find_map(|detail| match detail {
-        Detail::Samples { prompt, texts } => Some((prompt, texts.as_slice())),
-        _ => None,
-    });
-    if let Some((_, [(before, _), (after, _)])) = samples {
-        caption(ui, format!("From {before} to {after}"));
-    }
     ui.horizontal_wrapped(|ui| {
         let name = "Held-out text in place of the prompt";
         if switch(ui, chosen.set.held_out, name).clicked() {
@@ -34,26 +27,27 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui.label(name);
     });
     anchored(ui, "text", |ui| text_ui(ui, shown));
-    for table in shown
-        .data
-        .details
-        .iter()
-        .filter(|detail| matches!(detail, Detail::Tables { .. }))
-        .flat_map(Detail::tables)
-    {
-        head(ui, &table.title);
-        caption(ui, &table.about);
-        report_table(ui, &table);
-    }
-    if let Some((prompt, texts)) = samples {
-        head(ui, "Samples");
-        caption(ui, format!("The same prompt and seed: “{}”", prompt.trim()));
-        halves(ui, space::LARGE, |ui, column| {
-            if let Some((name, text)) = texts.get(column) {
-                caption(ui, name.as_str());
-                ui.label(text);
+    for detail in &shown.data.details {
+        match detail {
+            Detail::Tables { .. } => {
+                for table in detail.tables() {
+                    head(ui, &table.title);
+                    caption(ui, &table.about);
+                    report_table(ui, &table);
+                }
             }
-        });
+            Detail::Samples { prompt, texts } => {
+                head(ui, "Samples");
+                caption(ui, format!("The same prompt and seed: “{}”", prompt.trim()));
+                halves(ui, space::LARGE, |ui, column| {
+                    if let Some((name, text)) = texts.get(column) {
+                        caption(ui, name.as_str());
+                        ui.label(text);
+                    }
+                });
+            }
+            _ => {}
+        }
     }
 }
 
