@@ -109,8 +109,11 @@ async fn by_token(
     let alike = before.parameters() == after.parameters() && before.heads() == heads;
     let context = before.config().context_length.min(after.config().context_length);
     let columns = FIRST_HEAD + heads.heads;
-    let parts = if alike { layers * columns } else { 0 };
-    let sites = sites(if alike { layers } else { 0 });
+    let compared = if alike { layers } else { 0 };
+    let parts = compared * columns;
+    let outputs =
+        |layer| [HookPoint::AttentionOutput, HookPoint::MlpOutput, HookPoint::Attended].map(|of| of(layer));
+    let sites: Vec<_> = std::iter::once(HookPoint::Logits).chain((0..compared).flat_map(outputs)).collect();
     let (mut moved, yielder) = (vec![Norms::default(); parts], Yielder::new());
     let mut seen = Predictions::default();
     let windows = windows(tokens, context);
@@ -197,13 +200,6 @@ fn number(value: f32) -> Cell {
     if value.is_finite() { Cell::Number(value.into()) } else { NOTHING.into() }
 }
 
-fn sites(layers: usize) -> Vec<HookPoint> {
-    let outputs = (0..layers).flat_map(|layer| {
-        [HookPoint::AttentionOutput(layer), HookPoint::MlpOutput(layer), HookPoint::Attended(layer)]
-    });
-    std::iter::once(HookPoint::Logits).chain(outputs).collect()
-}
-
 /// Squared norms of earlier and later values, and of their difference.
 #[derive(Clone, Copy, Debug, Default)]
 struct Norms {
@@ -226,7 +222,7 @@ impl Norms {
     }
 }
 
-/// Adds the outputs of all parts [L, part]; `outputs` are in the order of [`sites`], without the logits. A head's output is its
+/// Adds the outputs of all parts [L, part]; `old` and `new` have attention, MLP and the attended values of each layer. A head's output is its
 /// contribution to the residual stream, before an output norm.
 async fn add_outputs(
     (before, after): (&Lens, &Lens),
