@@ -222,8 +222,8 @@ impl Norms {
     }
 }
 
-/// Adds the outputs of all parts [L, part]; `old` and `new` have attention, MLP and the attended values of each layer. A head's output is its
-/// contribution to the residual stream, before an output norm.
+/// Adds the outputs of all parts [L, part]; `old` and `new` have attention, MLP and attended values of each layer. A head's output is
+/// its contribution to the residual stream, before an output norm.
 async fn add_outputs(
     (before, after): (&Lens, &Lens),
     (old, new): (&[Tensor], &[Tensor]),
@@ -479,7 +479,9 @@ fn figures(
     let rows = values.iter().chain(&losses).map(|(name, values)| {
         let blocks = values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64));
         let (sums, counts): (Vec<f64>, Vec<f64>) = blocks.unzip();
-        let interval = Bootstrap::default().ratio(&sums, &counts).filter(|_| sums.len() >= MIN_BLOCKS);
+        let interval = Bootstrap::default()
+            .ratio(&sums, &counts)
+            .filter(|ends| sums.len() >= MIN_BLOCKS && ends.iter().all(|end| end.is_finite()));
         let value = Some(mean(values)).filter(|value| value.is_finite());
         [Cell::from(*name), (&Metric { value, interval, ..Metric::default() }).into()]
     });
