@@ -75,7 +75,7 @@ fn section(own: &Section, depth: usize) -> Markup {
     let heading = html! { (shown(title)) @if !note.is_empty() { " " span.note { (shown(note)) } } };
     html! {
         @match depth {
-            _ if *is_closed => details { summary { (heading) } (contents) },
+            _ if *is_closed => details id=[(depth == 2).then_some(key)] { summary { (heading) } (contents) },
             2 => section id=(key) { h2 { (heading) } div.card { (contents) } },
             3 => { h3 { (heading) } (contents) }
             _ => { h4 { (heading) } (contents) }

@@ -11,7 +11,6 @@ use glasshouse_engine::protocol::config::Start;
 use glasshouse_engine::protocol::inspect::InspectSettings;
 use glasshouse_engine::protocol::quantity::figures;
 use glasshouse_engine::protocol::{CheckpointChoice, GenerateConfig, View};
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
@@ -78,11 +77,7 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
 
 /// The text with the change of each token as its background, if the terminal has colours.
 pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let colours = std::io::stdout().is_terminal()
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_none_or(|terminal| terminal != "dumb");
-    if !colours {
+    if !console::colors_enabled() {
         return Ok(());
     }
     let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);

@@ -1,7 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{aligned, print as print_blocks};
+use crate::cli::report::{aligned, print as print_blocks, printable};
 use anyhow::Result;
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
@@ -267,7 +267,7 @@ fn tell_detail(detail: &Detail) -> Result<()> {
         Detail::Samples { prompt, texts } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
             for (name, text) in texts {
-                say!("  {name}: {}", text.replace('\n', " "))?;
+                say!("  {name}: {}", printable(text))?;
             }
             return Ok(());
         }

@@ -41,9 +41,8 @@ pub fn blocks(
         let one = likelihood.map_or("document", Likelihood::unit);
         Section::new("Contamination", contamination(one, own))
     });
-    let compared = beside.iter().map(|(other, comparisons)| {
-        Section::new(format!("Comparison with {}", name(other)), self::comparisons(comparisons))
-    });
+    let compared =
+        beside.iter().map(|(other, pairs)| compared(format!("Comparison with {}", name(other)), pairs));
     let errors = likelihood.into_iter().flat_map(errors);
     let sections = sections.into_iter().flatten().chain(errors).chain(tasks).chain(compared).chain(seen);
     let sections = sections.chain(audit.into_iter().flat_map(|audit| audits(evaluation, audit)));
@@ -373,7 +372,15 @@ fn answers(task: &TaskReport) -> Section {
     Section::new("Answers", answers).closed()
 }
 
-/// Paired comparisons.
+/// Paired comparisons of models.
+pub fn compared(title: impl Into<String>, pairs: &[Comparison]) -> Section {
+    let about = "The first model minus the second, on the documents or rows that both were evaluated on. If the interval includes 0, the \
+                 difference may be chance.";
+    let about = (!pairs.is_empty()).then(|| Block::Note(about.to_owned()));
+    let section = Section::new(title, about.into_iter().chain(comparisons(pairs)));
+    section.note(counted(pairs.len() as u64, "comparison"))
+}
+
 pub fn comparisons(comparisons: &[Comparison]) -> Vec<Block> {
     if comparisons.is_empty() {
         return vec![Block::Note(
@@ -467,7 +474,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
     let energy = "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of your own meter.";
     let sentence = (!model.about.is_empty()).then(|| Block::Text(model.about.clone()));
     let blocks = sentence.into_iter().chain([Block::Facts(facts), Block::Note(energy.to_owned())]);
-    let blocks = blocks.chain(lists).chain(limitations(&evaluation.limits));
+    let unknown = model.data.is_empty().then(|| Block::Note("The training data is not recorded.".to_owned()));
+    let blocks = blocks.chain(unknown).chain(lists).chain(limitations(&evaluation.limits));
     Section::new("Model and limitations", blocks).note(counted(model.parameters, "parameter"))
 }
 
