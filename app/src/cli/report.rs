@@ -3,10 +3,11 @@
 //! Control characters are removed from texts: a document must not move the cursor or colour the screen.
 
 use glasshouse_engine::protocol::blocks::{Bar, Block, Excerpt, Fact, Section};
+use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
     self, AuditSection, CalibrationBin, Cell, Metric, Passage, Table, metric_title,
 };
-use glasshouse_engine::protocol::quantity::{percent, whole};
+use glasshouse_engine::protocol::quantity::whole;
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Result};
 
@@ -108,9 +109,9 @@ impl Screen {
                 self.table(&Table::new(&series.title, ["group", "value"], series.groups.iter().map(row)));
             }
             Block::Reliability(bins) => {
-                let row = |bin: &CalibrationBin| {
-                    [percent(bin.confidence).into(), percent(bin.accuracy).into(), bin.count.into()]
-                };
+                let share = |share: f64| Cell::Corpus(share.into(), Unit::Share);
+                let row =
+                    |bin: &CalibrationBin| [share(bin.confidence), share(bin.accuracy), bin.count.into()];
                 let rows = bins.iter().filter(|bin| bin.is_drawn()).map(row);
                 self.table(&Table::new("", ["confidence", "accuracy", "tokens"], rows));
             }

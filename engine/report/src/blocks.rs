@@ -54,7 +54,7 @@ fn block(block: &Block, depth: usize) -> Markup {
             Block::Section(own) => (section(own, depth)),
             Block::Text(text) => p { (shown(text)) },
             Block::Note(text) => p.note { (shown(text)) },
-            Block::Warning(text) => p.alarm role="note" { (shown(text)) },
+            Block::Warning(text) => p.alarm role="note" { b { "Warning: " } (shown(text)) },
             Block::List(items) => { ul { @for item in items.iter().take(ROWS) { li { bdi { (shown(item)) } } } } (more(items.len())) }
             Block::Figures(facts) => div.figures { @for own in facts { (figure(own)) } },
             Block::Facts(facts) => (self::facts(facts)),

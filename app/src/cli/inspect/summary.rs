@@ -296,7 +296,15 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             return Ok(());
         }
     }
-    Ok(print_blocks(&detail.tables().into_iter().map(Block::Table).collect::<Vec<_>>())?)
+    let mut tables = detail.tables();
+    if let Detail::Passages { .. } = detail {
+        // The last column has the activations of all tokens, which --json has too.
+        for table in &mut tables {
+            table.columns.pop();
+            table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
+        }
+    }
+    Ok(print_blocks(&tables.into_iter().map(Block::Table).collect::<Vec<_>>())?)
 }
 
 /// A token in quotes, so that its spaces are visible; long ones are truncated.

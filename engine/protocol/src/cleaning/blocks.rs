@@ -5,7 +5,7 @@ use super::report::{CleaningReport, Cluster, Duplicates, Stage};
 use super::table::{CorpusCell, Unit};
 use crate::blocks::{Bar, Block, Excerpt, Fact, Section};
 use crate::evaluation::{Cell, Table};
-use crate::quantity::{bytes, count, counted, percent, whole};
+use crate::quantity::{bytes, count, counted, percent, things, whole};
 
 /// Computes the changes from one text to another.
 pub type Diff<'a> = &'a dyn Fn(&str, &str) -> Vec<TextChange>;
@@ -178,7 +178,8 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
     let mut facts = Vec::new();
     if removed.documents > 0 {
         let share = percent(ratio(removed.documents, stage.before.documents));
-        let sizes = format!("{} words · {}", count(removed.words), bytes(removed.bytes));
+        let words = things(removed.words, "word");
+        let sizes = format!("{} {words} · {}", count(removed.words), bytes(removed.bytes));
         let documents = counted(removed.documents, "document");
         facts.push(Fact::new("Removed", format!("{documents} · {share} of its input · {sizes}")));
     }
@@ -199,7 +200,9 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
         let excerpt = Excerpt::new(&victim.id, note, &victim.excerpt);
         Block::Excerpt(Excerpt { reason: victim.reason.clone(), ..excerpt })
     });
-    let changes = stage.changes.iter().map(|change| {
+    // Some stages record no texts.
+    let changes: Vec<_> = stage.changes.iter().filter(|change| change.before != change.after).collect();
+    let changed = changes.iter().map(|change| {
         let excerpt = Excerpt::new(&change.id, &change.source, "");
         Block::Excerpt(Excerpt { text: diff(&change.before, &change.after), ..excerpt })
     });
@@ -209,7 +212,7 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
         shown => format!("{shown} of {} documents that it {done}", whole(all)),
     };
     let removed = Section::new(of(stage.victims.len(), removed.documents, "removed"), victims);
-    let changed = Section::new(of(stage.changes.len(), edited.before.documents, "changed"), changes);
+    let changed = Section::new(of(changes.len(), edited.before.documents, "changed"), changed);
     blocks.extend([removed, changed].into_iter().filter_map(|section| section.closed().block()));
     Section::new(&about.title, blocks).note(&about.name)
 }

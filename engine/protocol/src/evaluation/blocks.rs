@@ -5,6 +5,7 @@ use super::{
     LossGrouping, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
 };
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
+use crate::cleaning::table::Unit;
 use crate::quantity::{
     NOTHING, bytes, counted, duration, figures, percent, scientific, tokens_per_second, whole,
 };
@@ -249,7 +250,8 @@ pub fn contamination(one: &str, own: &Contamination) -> Vec<Block> {
     };
     let text = if own.is_high() { Block::Warning(text) } else { Block::Note(text) };
     let about = (*found > 0 && !about.is_empty()).then(|| Block::Note(about.clone()));
-    let rows = worst.iter().map(|(text, share)| [text.as_str().into(), percent(*share).into()]);
+    let rows =
+        worst.iter().map(|(text, share)| [text.as_str().into(), Cell::Corpus((*share).into(), Unit::Share)]);
     let worst = Block::Table(Table::new("", ["Most of it seen", "Share of its passages"], rows));
     [text].into_iter().chain(about).chain([worst]).collect()
 }
