@@ -166,7 +166,7 @@ impl Screen {
         }
     }
 
-    /// A table; if it is too wide, each row as a list of its cells.
+    /// A table; if it is too wide, its rows as sentences.
     fn table(&mut self, table: &Table) {
         let Table { title, about, columns, rows } = table;
         if rows.is_empty() {
@@ -195,15 +195,28 @@ impl Screen {
             let lines = [head, &rule].into_iter().chain(rest.lines());
             lines.for_each(|line| self.line(&format!("  {line}")));
         } else {
-            for row in rows.iter().take(ROWS) {
-                self.text.push('\n');
-                let cells = columns.iter().zip(row).map(|(name, cell)| (name, listed(cell)));
-                cells.filter(|(_, text)| !text.is_empty()).for_each(|(name, text)| {
-                    self.prose("  ", &if name.is_empty() { text } else { format!("{name}: {text}") });
-                });
-            }
+            self.rows(table);
         }
         self.more(rows.len().saturating_sub(ROWS), " rows");
+    }
+
+    /// A sentence per row; with long cells a line for each.
+    fn rows(&mut self, Table { columns, rows, .. }: &Table) {
+        for row in rows.iter().take(ROWS) {
+            let cells: Vec<(&String, String)> = columns.iter().zip(row.iter().map(listed)).collect();
+            let cells = || cells.iter().filter(|(_, text)| !text.is_empty());
+            if cells().any(|(_, text)| text.chars().count() > CELL) {
+                self.text.push('\n');
+                for (name, text) in cells() {
+                    let colon = if name.is_empty() { "" } else { ": " };
+                    self.prose("  ", &format!("{name}{colon}{text}"));
+                }
+            } else {
+                let first = cells().take(1).map(|(_, text)| text.clone());
+                let others = cells().skip(1).map(|(name, text)| format!("{name} {text}"));
+                self.prose("* ", &first.chain(others).collect::<Vec<_>>().join(" · "));
+            }
+        }
     }
 
     fn bars(&mut self, bars: &[Bar]) {
@@ -332,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_aligned_and_becomes_lists_where_it_does_not_fit() {
+    fn a_table_is_aligned_and_becomes_sentences_where_it_does_not_fit() {
         let text = drawn(PIPE, &[Block::Table(table())]);
         let lines: Vec<&str> = text.trim().lines().collect();
         assert_eq!(lines[0], "Words");
@@ -345,7 +358,9 @@ mod tests {
         );
         assert!(lines[4].contains(&"é".repeat(60)) && lines[4].ends_with("−1.0e−4"), "{text}");
         let text = drawn(40, &[Block::Table(table())]);
-        assert!(text.contains("\n  times: 12,345\n  share: 0.5000 (0.2500 to 0.7500)\n"), "{text}");
+        let rows = ["* a b · times 12,345 · share 0.5000", "  (0.2500 to 0.7500)", ""];
+        assert_eq!(text.trim().lines().skip(1).take(3).collect::<Vec<_>>(), rows, "{text}");
+        assert!(text.contains("\n  times: 7\n  share: −1.0e−4\n"), "{text}");
     }
 
     #[test]
