@@ -367,8 +367,9 @@ fn answers(task: &TaskReport) -> Section {
     let answers = wrong.into_iter().chain(right).take(ANSWERS).map(|answer| {
         let group = answer.group.iter().map(|group| format!(", {group}")).collect::<String>();
         let expected = answer.expected.join(" | ");
-        let reason = format!("answer: {}; expected: {expected}", answer.answer);
-        let excerpt = Excerpt::new(format!("Line {}{group}", whole(answer.line)), "", &answer.prompt);
+        let told = format!("answer: {}; expected: {expected}", answer.answer);
+        let (note, reason) = if is_right(answer) { (told, String::new()) } else { (String::new(), told) };
+        let excerpt = Excerpt::new(format!("Line {}{group}", whole(answer.line)), note, &answer.prompt);
         Block::Excerpt(Excerpt { reason, ..excerpt })
     });
     Section::new("Answers", answers).closed()
