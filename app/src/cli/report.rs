@@ -182,7 +182,7 @@ impl Screen {
         let right: Vec<bool> = (0..columns.len()).map(|column| !table.is_words(column)).collect();
         let drawn = |cell: fn(&Cell) -> String| {
             let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
-            let head = columns.iter().map(|name| printable(name)).collect();
+            let head: Vec<String> = columns.iter().map(|name| printable(name)).collect();
             let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
             Some((text, widest)).filter(|(_, widest)| widest + 2 <= self.width)
