@@ -205,7 +205,7 @@ impl Screen {
         for row in rows.iter().take(ROWS) {
             let cells: Vec<(&String, String)> = columns.iter().zip(row.iter().map(listed)).collect();
             let cells = || cells.iter().filter(|(_, text)| !text.is_empty());
-            if cells().any(|(_, text)| text.chars().count() > CELL) {
+            if cells().any(|(_, text)| text.chars().count() > 2 * CELL) {
                 self.text.push('\n');
                 for (name, text) in cells() {
                     let colon = if name.is_empty() { "" } else { ": " };
@@ -330,7 +330,7 @@ mod tests {
         let share = Metric { value: Some(0.5), interval: Some([0.25, 0.75]), ..Metric::default() };
         let rows = [
             ["a\nb".into(), 12_345.into(), (&share).into()],
-            ["é".repeat(60).into(), 7.into(), Cell::Number(-0.0001)],
+            ["é".repeat(90).into(), 7.into(), Cell::Number(-0.0001)],
         ];
         Table::new("Words", ["word", "times", "share"], rows)
     }
@@ -356,7 +356,7 @@ mod tests {
             lines[3].starts_with("  a b ") && lines[3].contains("12,345  0.5000 (0.2500 to 0.7500)"),
             "{text}"
         );
-        assert!(lines[4].contains(&"é".repeat(60)) && lines[4].ends_with("−1.0e−4"), "{text}");
+        assert!(lines[4].contains(&"é".repeat(90)) && lines[4].ends_with("−1.0e−4"), "{text}");
         let text = drawn(40, &[Block::Table(table())]);
         let rows = ["* a b · times 12,345 · share 0.5000", "  (0.2500 to 0.7500)", ""];
         assert_eq!(text.trim().lines().skip(1).take(3).collect::<Vec<_>>(), rows, "{text}");
