@@ -104,7 +104,7 @@ impl Beginning {
         config.start = Some(self.start.clone());
         let mut notices = Vec::new();
         let is_pruned = self.config.train.keep_zeros == Some(true);
-        if is_pruned && config.train.keep_zeros.is_none() && config.train.adapter.is_none() {
+        if is_pruned && config.train.keep_zeros != Some(false) && config.train.adapter.is_none() {
             config.train.keep_zeros = Some(true);
             notices.push(format!(
                 "{} is pruned: its zeros stay zero; set train.keep_zeros = false to train them too",

@@ -451,7 +451,7 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
                 let from = 2 * ((first + row) * length + blocks * BITS) + start;
                 for at in (0..count).step_by(L::COUNT) {
                     let halves = &halves[from + at..];
-                    let mut end = [0; lanes::BLOCK];
+                    let end;
                     // SAFETY: a register's halves are in the weights, or in a block of their own after the last of them; the scales of x are
                     // followed by a block.
                     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
@@ -459,7 +459,7 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
                         let own = if halves.len() >= L::COUNT {
                             L::load_f16(halves.as_ptr())
                         } else {
-                            end.iter_mut().zip(halves).for_each(|(end, half)| *end = *half);
+                            end = padded(halves);
                             L::load_f16(end.as_ptr())
                         };
                         for (number, scales) in scales.iter_mut().enumerate() {
@@ -492,6 +492,15 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
     fn prefetch(self, first: usize, part: [usize; 2], of: usize) {
         prefetch_rows(self.words, self.row(), first, part, of);
     }
+}
+
+/// The last halves of a matrix. Out of line, so that the sums stay in registers.
+#[cold]
+#[inline(never)]
+fn padded(halves: &[u16]) -> [u16; lanes::BLOCK] {
+    let mut end = [0; lanes::BLOCK];
+    end.iter_mut().zip(halves).for_each(|(end, half)| *end = *half);
+    end
 }
 
 /// The sum of each register's entries. Loops, since the calls of `map` would not be compiled for the instruction set.
