@@ -1,7 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{aligned, print as print_blocks};
+use crate::cli::report::{aligned, print as print_blocks, printable};
 use anyhow::Result;
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
@@ -258,7 +258,7 @@ fn tell_detail(detail: &Detail) -> Result<()> {
         Detail::Samples { prompt, texts } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
             for (name, text) in texts {
-                say!("  {name}: {}", text.replace('\n', " "))?;
+                say!("  {name}: {}", printable(text))?;
             }
             return Ok(());
         }
@@ -287,7 +287,15 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             return Ok(());
         }
     }
-    Ok(print_blocks(&detail.tables().into_iter().map(Block::Table).collect::<Vec<_>>())?)
+    let mut tables = detail.tables();
+    if let Detail::Passages { .. } = detail {
+        // The last column has the activations of all tokens, which --json has too.
+        for table in &mut tables {
+            table.columns.pop();
+            table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
+        }
+    }
+    Ok(print_blocks(&tables.into_iter().map(Block::Table).collect::<Vec<_>>())?)
 }
 
 /// A token in quotes, so that its spaces are visible; long ones are truncated.
