@@ -121,7 +121,7 @@ fn long_tables_are_cut_and_say_so() {
 #[test]
 fn labels_of_a_chart_are_whole_and_bars_have_data() {
     let of = |labels: Vec<String>| {
-        let groups = labels.into_iter().map(|label| (label, metric(text, 2.0, [1.0, 3.0]))).collect();
+        let groups = labels.into_iter().map(|label| (label, metric("plain", 2.0, [1.0, 3.0]))).collect();
         let series = Series { axis: Some("times seen".to_owned()), groups, ..Series::default() };
         page(&[Block::Series(series)], "plain")
     };
