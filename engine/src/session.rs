@@ -50,7 +50,7 @@ mod verification;
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Envelope, Event, Export, Report, Request, RunLaunch, Steer, message};
+use crate::protocol::{Command, Envelope, Event, Export, Fit, Report, Request, RunLaunch, Steer, message};
 use crate::{Error, Result, storage};
 use device::ChosenDevice;
 use evaluation::Evaluations;
@@ -201,7 +201,7 @@ impl Session {
     /// Serves a request. `live` is the run in training, if any.
     async fn serve(&mut self, envelope: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
         let Envelope { body: Request { id, command }, bytes } = envelope;
-        let imports = matches!(command, Command::ImportModel { .. });
+        let claims = matches!(command, Command::ImportModel { .. } | Command::Fit(Fit::LearningRate { .. }));
         let run_control = live.as_ref().map(ActiveRun::run_control);
         let again = (run_control.is_some() && training::is_put_off(&command)).then(|| command.clone());
         let answered = match command.label() {
@@ -234,7 +234,7 @@ impl Session {
             Ok(RequestOutcome::Later) => {}
             Ok(RequestOutcome::Train(run)) => return After::Train(run),
             Err(error) => {
-                if imports {
+                if claims {
                     self.settle_claim(false);
                 }
                 self.sink.failed(Some(id), &error);

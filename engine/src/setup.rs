@@ -18,7 +18,7 @@ use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::project::{Beginning, Project, Run, RunRecord, StagedRun, SweepPlace};
+use crate::project::{Beginning, Project, Run, RunRecord, StagedRun, SweptRun};
 use crate::protocol::{
     EarlyStopping, GuardMode, Milestones, OpenedRun, Precision, RangeTest, RunConfig, TextSummary,
 };
@@ -65,8 +65,8 @@ pub struct PreparedRun {
     pub warnings: Vec<String>,
     /// Whether the run continues on its previous device.
     pub on_own_device: bool,
-    /// A new run's place in a sweep, and its title.
-    pub sweep: Option<Box<(SweepPlace, String)>>,
+    /// If the new run belongs to a sweep.
+    pub sweep: Option<Box<SweptRun>>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -260,11 +260,13 @@ impl PreparedRun {
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    if let Some((place, title)) = self.sweep.as_deref() {
+                    if let Some(SweptRun { place, title, kept }) = self.sweep.as_deref() {
+                        // Before the run is there: a killed sweep continues with the same settings.
+                        project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
                     }
-                    let sweep = self.sweep.as_deref().map(|(place, _)| place.clone());
+                    let sweep = self.sweep.as_deref().map(|swept| swept.place.clone());
                     run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })
                 })?
             }

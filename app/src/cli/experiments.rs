@@ -2,15 +2,17 @@
 
 use super::arguments::TrainArguments;
 use super::driver::{Engine, drive};
-use super::report::{aligned, with_event};
+use super::report::{self, with_event};
 use super::settings::usage;
 use super::train::{left_out, started, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, RangeCurve, RangeTest, RunLaunch, Sweep, SweepSummary, TrainEvent,
+    Command, Event, Fit, RangeCurve, RangePoint, RangeTest, RunLaunch, Sweep, SweepRow, SweepSummary,
+    TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -18,34 +20,26 @@ use std::path::PathBuf;
 
 /// Lines of a printed curve.
 const LINES: usize = 24;
-const BAR: f64 = 40.0;
 
 pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
-    let json = arguments.run.json;
-    told(json, run_test(arguments, json))
+    told(arguments.run.json, run_test(arguments))
 }
 
-fn run_test(arguments: &FindRateArguments, json: bool) -> Result<()> {
+fn run_test(arguments: &FindRateArguments) -> Result<()> {
     let test =
         RangeTest { lowest: arguments.from_rate, highest: arguments.to_rate, steps: arguments.test_steps };
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
-        let Command::Train { config, .. } = command else {
-            return Err(usage("find-rate tests a new run; leave out --resume"));
-        };
+        let Command::Train { config, .. } = command else { return Ok(None) };
         let bar = bar::bar(test.steps, "{bar:30} step {pos}/{len}  {wide_msg}");
         let mut last = None;
         let hear = |event| {
             match event {
                 Event::RangeTested { curve } => {
                     bar.set_position(curve.points.len() as u64);
-                    if let Some(point) = curve.points.last() {
-                        bar.set_message(format!(
-                            "rate {}, loss {:.3}",
-                            scientific(point.rate),
-                            point.smoothed
-                        ));
+                    if let Some(RangePoint { rate, smoothed, .. }) = curve.points.last() {
+                        bar.set_message(format!("rate {}, loss {smoothed:.3}", scientific(*rate)));
                     }
                     last = Some(curve);
                 }
@@ -59,7 +53,9 @@ fn run_test(arguments: &FindRateArguments, json: bool) -> Result<()> {
         Ok(last)
     })?;
     match curve {
-        Some(curve) if json => Ok(say!("{}", with_event("range_test", &serde_json::to_value(&curve)?))?),
+        Some(curve) if arguments.run.json => {
+            Ok(say!("{}", with_event("range_test", &serde_json::to_value(&curve)?))?)
+        }
         Some(curve) => print_curve(&curve),
         None => Ok(()),
     }
@@ -77,27 +73,29 @@ fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) ->
 fn print_curve(curve: &RangeCurve) -> Result<()> {
     let every = curve.points.len().div_ceil(LINES).max(1);
     let lowest = curve.points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
-    let highest = curve.points.iter().map(|point| point.smoothed).fold(lowest, f64::max);
-    say!("learning rate  smoothed loss")?;
-    for point in curve.points.iter().step_by(every) {
-        let length = BAR * (point.smoothed - lowest) / (highest - lowest).max(f64::MIN_POSITIVE);
-        say!("{:>13}  {:>13.4}  {}", scientific(point.rate), point.smoothed, "▇".repeat(length as usize))?;
-    }
-    if curve.diverged {
-        let last = curve.points.last().map_or(curve.test.lowest, |point| point.rate);
-        say!("the loss grew without bound above a learning rate of {}", scientific(last))?;
+    let bar = |point: &RangePoint| Bar {
+        name: scientific(point.rate),
+        length: point.smoothed - lowest,
+        text: format!("{:.4}", point.smoothed),
+    };
+    let bars = curve.points.iter().step_by(every).map(bar).collect();
+    report::print(&[Block::Note("Smoothed loss by learning rate:".to_owned()), Block::Bars(bars)])?;
+    if let (true, Some(last)) = (curve.diverged, curve.points.last()) {
+        say!("the loss grew without bound from a learning rate of {}", scientific(last.rate))?;
     }
     match curve.suggestion {
         Some(rate) => {
             Ok(say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?)
         }
-        None => Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?),
+        None if curve.ended => {
+            Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?)
+        }
+        None => Ok(()),
     }
 }
 
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
-    let json = arguments.run.json;
-    told(json, run_sweep(arguments, json))
+    told(arguments.run.json, run_sweep(arguments, arguments.run.json))
 }
 
 fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
@@ -108,82 +106,49 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
         let whole = arguments.run.eval == super::arguments::EvaluationArgument::Full;
         let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
         let (command, _) = started(&arguments.run, launch, engine).await?;
-        let mut follower = SweepFollower { json, bar: ProgressBar::hidden(), last: None };
-        let hear = |event| follower.hear(event);
-        engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
-        follower.bar.finish_and_clear();
-        Ok(follower.last)
-    })?;
-    match last {
-        Some(last) if !json => print_table(&last),
-        _ => Ok(()),
-    }
-}
-
-struct SweepFollower {
-    json: bool,
-    /// Of the run in training.
-    bar: ProgressBar,
-    last: Option<Box<SweepSummary>>,
-}
-
-impl SweepFollower {
-    fn hear(&mut self, event: Event) -> Result<()> {
-        match event {
-            Event::Sweep { sweep } => {
-                if self.json {
-                    say!("{}", with_event("sweep", &serde_json::to_value(&sweep)?))?;
-                } else if let Some((at, until)) = sweep.current {
-                    let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
-                    let varied = row.map(|row| titled(&sweep.settings, &row.values)).unwrap_or_default();
-                    bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
-                    self.bar = bar::bar(until, "{bar:30} step {pos}/{len}  {wide_msg}");
+        let (mut last, mut bar) = (None, ProgressBar::hidden());
+        let hear = |event| {
+            match event {
+                Event::Sweep { sweep } => {
+                    if json {
+                        say!("{}", with_event("sweep", &serde_json::to_value(&sweep)?))?;
+                    } else if let Some((at, until)) = sweep.current {
+                        let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
+                        let varied = row.map(SweepRow::title).unwrap_or_default();
+                        bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
+                        bar = bar::bar(until, "{bar:30} step {pos}/{len}  {wide_msg}");
+                    }
+                    last = Some(sweep);
                 }
-                self.last = Some(sweep);
-            }
-            Event::Training { events } => {
-                for event in events {
-                    if let TrainEvent::Step { step, loss, .. } = event {
-                        self.bar.set_position(step);
-                        self.bar.set_message(format!("loss {loss:.3}"));
+                Event::Training { events } => {
+                    for event in events {
+                        if let TrainEvent::Step { step, loss, .. } = event {
+                            bar.set_position(step);
+                            bar.set_message(format!("loss {loss:.3}"));
+                        }
                     }
                 }
+                Event::TrainingEnded { .. } => bar.finish_and_clear(),
+                Event::LeftOut { problems } if problems.is_empty() => {}
+                Event::LeftOut { problems } if json => say!("{}", left_out(&problems))?,
+                Event::LeftOut { problems } => super::data::tell(&problems),
+                event => bar::above(|| trained::note(&event)),
             }
-            Event::TrainingEnded { .. } => self.bar.finish_and_clear(),
-            Event::LeftOut { problems } if problems.is_empty() => {}
-            Event::LeftOut { problems } if self.json => say!("{}", left_out(&problems))?,
-            Event::LeftOut { problems } => super::data::tell(&problems),
-            event @ Event::Notice { .. } => bar::above(|| trained::note(&event)),
-            _ => {}
+            Ok(())
+        };
+        engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
+        Ok(last)
+    })?;
+    match last {
+        Some(last) if !json => {
+            report::print(&last.blocks())?;
+            if !last.complete {
+                say!("stopped; the same command continues")?;
+            }
+            Ok(())
         }
-        Ok(())
+        _ => Ok(()),
     }
-}
-
-fn titled(settings: &[String], values: &[String]) -> String {
-    let parts: Vec<String> =
-        settings.iter().zip(values).map(|(path, value)| format!("{path} {value}")).collect();
-    parts.join(", ")
-}
-
-fn print_table(sweep: &SweepSummary) -> Result<()> {
-    let head = sweep.settings.iter().cloned().chain(SweepSummary::FIGURES.map(str::to_owned)).collect();
-    let rows = sweep.by_loss();
-    let cells: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(|row| row.cells())).collect();
-    say!("{}", aligned(&cells, &[]))?;
-    for row in rows {
-        if let (Some(run), Some(error)) = (&row.run, &row.error) {
-            say!("{run}: {error}")?;
-        }
-    }
-    if let Some(best) = sweep.best_row() {
-        let run = best.run.as_deref().unwrap_or_default();
-        say!("best: {run} ({})", titled(&sweep.settings, &best.values))?;
-    }
-    if !sweep.complete {
-        say!("stopped; the same command continues")?;
-    }
-    Ok(())
 }
 
 #[derive(Args, Debug)]
@@ -203,9 +168,9 @@ pub struct FindRateArguments {
 
 #[derive(Args, Debug)]
 pub struct SweepArguments {
-    /// Sweep file (TOML): the settings that vary, grid or random, and a rule that stops runs early
+    /// Sweep file (TOML): the settings that vary, and a rule that stops runs early
     ///
-    /// [settings] lists values or ranges by the paths of --set: train.learning_rate = { from = 1e-4, to = 1e-2, scale = "log", count = 5 },
+    /// [settings] lists values or ranges by the paths of --set: train.learning_rate = { from = 1e-4, to = 1e-2, log = true, count = 5 },
     /// model.layers = [2, 4]. All other options are those of `train` and apply to every run. Started again, a stopped sweep continues.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

@@ -12,7 +12,7 @@ use crate::widgets::{self, Axis, Curve, CurvePlot, Mark, Stat};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Command, Fit, RangeCurve, RangeTest, TrainingState};
+use glasshouse_protocol::{Command, Fit, RangeCurve, RangePoint, RangeTest, TrainingState};
 
 pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";
@@ -112,28 +112,25 @@ fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     let [training, smoothed, ..] = context.palette.series;
-    let points = |value: fn(&glasshouse_protocol::RangePoint) -> f64| {
-        curve.points.iter().map(|point| [point.rate.log10(), value(point)]).collect::<Vec<_>>()
-    };
-    let line = |name: &str, colour, points, width| Curve {
+    let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| Curve {
         name: name.to_owned(),
         colour,
-        points,
+        points: curve.points.iter().map(|point| [point.rate.log10(), value(point)]).collect(),
         width,
         dashed: false,
         marks: false,
     };
     let curves = [
-        line("loss", training.gamma_multiply(0.5), points(|point| point.loss), 1.0),
-        line("smoothed loss", smoothed, points(|point| point.smoothed), 2.5),
+        line("loss", training.gamma_multiply(0.5), 1.0, |point| point.loss),
+        line("smoothed loss", smoothed, 2.5, |point| point.smoothed),
     ];
-    let suggested = curve.suggestion.map(|rate| Mark {
+    let mark = |rate: f64| Mark {
         at: rate.log10(),
         colour: context.palette.accent,
         name: "suggestion",
         text: format!("Suggested learning rate: {}", format::scientific(rate)),
-    });
-    let marks: Vec<Mark> = suggested.into_iter().collect();
+    };
+    let marks: Vec<Mark> = curve.suggestion.map(mark).into_iter().collect();
     ui.add_space(space::SMALL);
     CurvePlot::marked_legend_ui(ui, &curves, &marks);
     let write = |value| format::loss(value as f32);
@@ -151,7 +148,7 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
                 }
             });
         }
-        None if testing(context.state).is_none() => {
+        None if curve.ended => {
             widgets::quiet_text(
                 ui,
                 "No suggestion: the loss has no long enough fall. Test other rates or more steps.",

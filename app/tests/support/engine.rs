@@ -212,7 +212,8 @@ impl Engine {
                 vec![super::inspect::answer(source, prompt, views, settings)]
             }
             Command::Fit(Fit::LearningRate { test, .. }) => {
-                let mut curve = RangeCurve { test: *test, suggestion: Some(2.5e-3), ..RangeCurve::default() };
+                let suggestion = Some(2.5e-3);
+                let mut curve = RangeCurve { test: *test, suggestion, ended: true, ..RangeCurve::default() };
                 let steps = test.steps;
                 for step in 0..steps {
                     curve.push(test.rate_at(step), 6.0 - step as f64 / steps as f64);
@@ -548,7 +549,9 @@ fn distribution(chosen: u32) -> Event {
 /// A sweep that was stopped after one of its two runs.
 fn sweep(toml: &str) -> Event {
     let row = |rate: &str| SweepRow {
-        values: vec![rate.to_owned(), "2".to_owned()],
+        values: [("train.learning_rate", rate), ("model.layers", "2")]
+            .map(|(path, value)| (path.to_owned(), value.to_owned()))
+            .to_vec(),
         steps: 100,
         ..SweepRow::default()
     };
@@ -556,6 +559,7 @@ fn sweep(toml: &str) -> Event {
         run: Some("2-first-stories".to_owned()),
         state: SweepState::Finished,
         step: 100,
+        losses: vec![(50, 1.8), (100, 1.5)],
         loss: Some(1.5),
         interval: Some([1.4, 1.6]),
         ..row("0.001")
@@ -563,9 +567,9 @@ fn sweep(toml: &str) -> Event {
     let sweep = SweepSummary {
         name: "rates".to_owned(),
         toml: toml.to_owned(),
-        settings: ["train.learning_rate", "model.layers"].map(str::to_owned).to_vec(),
         rows: vec![done, row("0.01")],
+        best: Some(0),
         ..SweepSummary::default()
     };
-    Event::Sweep { sweep: Box::new(sweep.with_best()) }
+    Event::Sweep { sweep: Box::new(sweep) }
 }

@@ -1,6 +1,6 @@
 //! A project's sweeps.
 
-use super::{MAX_RECORD_BYTES, Project};
+use super::{MAX_RECORD_BYTES, Project, SweepPlace};
 use glasshouse_platform::{Error, Result, files, storage};
 use glasshouse_protocol::RunConfig;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,14 @@ pub struct KeptSweep {
     pub config: RunConfig,
 }
 
+/// What a run of a sweep is created with.
+#[derive(Clone, Debug)]
+pub struct SweptRun {
+    pub place: SweepPlace,
+    pub title: String,
+    pub kept: KeptSweep,
+}
+
 impl Project {
     /// The sweep of this name ([`glasshouse_protocol::Sweep`] restricts it to letters, digits, `-` and `_`).
     pub fn sweep(&self, name: &str) -> Result<Option<KeptSweep>> {
@@ -27,7 +35,7 @@ impl Project {
         storage::write_json(&self.sweep_path(name), sweep)
     }
 
-    pub fn sweep_path(&self, name: &str) -> PathBuf {
+    fn sweep_path(&self, name: &str) -> PathBuf {
         self.folder().join(FOLDER).join(format!("{name}.json"))
     }
 }

@@ -34,12 +34,14 @@ impl RangeTest {
         if !(*lowest > 0.0 && lowest < highest && highest.is_finite()) {
             return Err(format!("the range test needs rates above 0 that rise (got {lowest} to {highest})"));
         }
-        match STEPS.contains(steps) {
-            true => Ok(()),
-            false => {
-                Err(format!("the range test takes {} to {} steps (got {steps})", STEPS.start(), STEPS.end()))
-            }
+        if !STEPS.contains(steps) {
+            return Err(format!(
+                "the range test takes {} to {} steps (got {steps})",
+                STEPS.start(),
+                STEPS.end()
+            ));
         }
+        Ok(())
     }
 
     /// The rate of a step, counted from 0.
@@ -62,7 +64,9 @@ pub struct RangeCurve {
     pub points: Vec<RangePoint>,
     /// Whether the loss grew until the test was ended.
     pub diverged: bool,
-    /// The suggested learning rate, once the test has ended; `None` also if there is no valley.
+    /// Whether the test is over; a cancelled one is not.
+    pub ended: bool,
+    /// The suggested learning rate of a test that is over; `None` if there is no valley.
     pub suggestion: Option<f64>,
 }
 
@@ -84,23 +88,21 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// fastai's `valley`: half of the way through the longest falling subsequence of the smoothed loss, without the first tenth of the steps
+    /// Ends the test with fastai's `valley`: half of the way through the longest falling subsequence of the smoothed loss, without the first tenth of the steps
     /// and the last five.
     pub fn suggest(&mut self) {
+        self.ended = true;
         let from = (self.test.steps / 10) as usize;
         let to = self.points.len().saturating_sub(IGNORED_END);
         let Some(points) = self.points.get(from..to).filter(|points| points.len() >= MIN_POINTS) else {
             return;
         };
         // Length of the longest falling subsequence that ends at each point.
-        let mut lengths = vec![1_usize; points.len()];
-        for at in 1..points.len() {
-            let smoothed = |at: usize| points.get(at).map_or(f64::NAN, |point| point.smoothed);
-            let longest = (0..at).filter(|earlier| smoothed(at) < smoothed(*earlier));
-            let longest = longest.filter_map(|earlier| lengths.get(earlier).copied()).max();
-            if let (Some(length), Some(longest)) = (lengths.get_mut(at), longest) {
-                *length = longest + 1;
-            }
+        let mut lengths: Vec<usize> = Vec::with_capacity(points.len());
+        for point in points {
+            let earlier = lengths.iter().zip(points).filter(|(_, earlier)| point.smoothed < earlier.smoothed);
+            let longest = earlier.map(|(length, _)| *length).max();
+            lengths.push(longest.unwrap_or(0) + 1);
         }
         let Some(longest) = lengths.iter().copied().max().filter(|longest| *longest >= MIN_POINTS) else {
             return;

@@ -2,7 +2,9 @@
 //! the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
+use crate::blocks::Block;
 use crate::config::one_line;
+use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, duration, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
@@ -12,15 +14,6 @@ pub const MAX_SWEPT_RUNS: usize = 1000;
 /// Evaluated runs before the median rule stops one.
 const MEDIAN_AFTER: usize = 3;
 const MAX_NAME: usize = 40;
-
-choices! {
-    pub enum Search = Grid {
-        /// Every combination of the values.
-        Grid = "grid", "Grid";
-        /// Each run draws a value of each setting.
-        Random = "random", "Random";
-    }
-}
 
 choices! {
     pub enum StopRule = Never {
@@ -34,13 +27,6 @@ choices! {
     }
 }
 
-choices! {
-    pub enum Scale = Linear {
-        Linear = "linear", "Linear";
-        Log = "log", "Logarithmic";
-    }
-}
-
 /// A sweep file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,11 +34,8 @@ pub struct Sweep {
     /// Tag of its runs.
     #[serde(default = "default_name")]
     pub name: String,
-    #[serde(default)]
-    pub search: Search,
-    /// Number of runs of a random search.
-    #[serde(default)]
-    pub runs: usize,
+    /// Number of runs of a random search, in which each run draws a value of each setting; `None` trains every combination.
+    pub runs: Option<usize>,
     /// Seed of a random search.
     #[serde(default)]
     pub seed: u64,
@@ -82,36 +65,17 @@ impl Default for Stop {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Fields of a [`Range`]; one of them makes a table a range.
+const RANGE: [&str; 3] = ["from", "to", "count"];
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Range {
     from: f64,
     to: f64,
     #[serde(default)]
-    scale: Scale,
+    log: bool,
     count: Option<usize>,
-}
-
-enum Values {
-    List(Vec<toml::Value>),
-    /// With the number of values of a grid, and whether they are whole.
-    Range(Range, usize, bool),
-}
-
-/// The settings of one run of a sweep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SweepPoint {
-    /// The varied settings, by path.
-    pub values: Vec<(String, String)>,
-    pub config: RunConfig,
-}
-
-impl SweepPoint {
-    /// `train.learning_rate 0.001, model.layers 2`
-    pub fn title(&self) -> String {
-        let parts: Vec<String> = self.values.iter().map(|(path, value)| format!("{path} {value}")).collect();
-        parts.join(", ")
-    }
 }
 
 impl Sweep {
@@ -119,257 +83,206 @@ impl Sweep {
     /// One line: it is not TOML, has an unknown key, or its name or rule cannot be used.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         let sweep: Self = toml::from_str(text).map_err(|error| format!("the sweep: {}", one_line(&error)))?;
+        let Self { name, runs, stop: Stop { rule, rungs, factor }, .. } = &sweep;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-        if sweep.name.is_empty() || sweep.name.len() > MAX_NAME || !sweep.name.chars().all(fits) {
-            return Err(format!(
-                "the sweep: name must be at most {MAX_NAME} letters, digits, - and _ (got {:?})",
-                sweep.name
-            ));
-        }
-        let Stop { rule, rungs, factor } = &sweep.stop;
-        if *rule != StopRule::Never && rungs.is_empty() {
-            return Err("the sweep: stop.rungs must list the steps at which runs are compared, as in rungs = [100, 300]".to_owned());
-        }
-        if rungs.first() == Some(&0) || rungs.windows(2).any(|pair| pair.first() >= pair.get(1)) {
-            return Err("the sweep: stop.rungs must rise, from 1 on".to_owned());
-        }
-        if *factor < 2 {
-            return Err(format!("the sweep: stop.factor must be at least 2 (got {factor})"));
-        }
-        Ok(sweep)
+        let wrong = if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
+            format!("name must be at most {MAX_NAME} letters, digits, - and _ (got {name:?})")
+        } else if runs.is_some_and(|runs| !(1..=MAX_SWEPT_RUNS).contains(&runs)) {
+            format!("runs must be 1 to {MAX_SWEPT_RUNS}")
+        } else if *rule != StopRule::Never && rungs.is_empty() {
+            "stop.rungs must list the steps at which runs are compared, as in rungs = [100, 300]".to_owned()
+        } else if !std::iter::once(&0).chain(rungs).is_sorted_by(|one, next| one < next) {
+            "stop.rungs must rise, from 1 on".to_owned()
+        } else if *factor < 2 {
+            format!("stop.factor must be at least 2 (got {factor})")
+        } else {
+            return Ok(sweep);
+        };
+        Err(format!("the sweep: {wrong}"))
     }
 
     /// All its runs, with `base` for everything that does not vary.
     ///
     /// # Errors
     /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
-    pub fn points(&self, base: &RunConfig) -> Result<Vec<SweepPoint>, String> {
+    pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
+        leaves.sort_by(|(one, _), (other, _)| one.cmp(other));
         if leaves.is_empty() {
-            return Err(
-                "the sweep varies no setting; add one, as in settings.train.learning_rate = [1e-3, 3e-3]"
-                    .to_owned(),
-            );
+            let example = "settings.train.learning_rate = [1e-3, 3e-3]";
+            return Err(format!("the sweep varies no setting; add one, as in {example}"));
         }
         let mut settings = Vec::new();
-        for (path, value) in &leaves {
-            settings.push((
-                path.as_str(),
-                self.values(path, value, base).map_err(|reason| format!("the sweep: {path}: {reason}"))?,
-            ));
+        for (at, (path, value)) in leaves.into_iter().enumerate() {
+            let values = self.values(at as u64, &path, value, base);
+            settings.push((values.map_err(|reason| format!("the sweep: {path}: {reason}"))?, path));
         }
-        let counts = settings.iter().map(|(_, values)| match values {
-            Values::List(list) => list.len(),
-            Values::Range(_, count, _) => *count,
-        });
-        let counts: Vec<usize> = counts.collect();
-        let count = match self.search {
-            Search::Grid => counts.iter().fold(1, |product: usize, count| product.saturating_mul(*count)),
-            Search::Random if self.runs == 0 => {
-                return Err(
-                    "the sweep: a random search needs the number of its runs, as in runs = 20".to_owned()
-                );
-            }
-            Search::Random => self.runs,
-        };
+        let sizes = settings.iter().map(|(values, _)| values.len());
+        let count = self.runs.unwrap_or_else(|| sizes.fold(1, usize::saturating_mul));
         if count > MAX_SWEPT_RUNS {
             return Err(format!(
-                "the sweep has {} runs, and the limit is {}; use fewer values, or search = \"random\" with runs = 20",
+                "the sweep has {} runs, and the limit is {}; use fewer values, or a random search, as in runs = 20",
                 whole(count as u64),
                 whole(MAX_SWEPT_RUNS as u64)
             ));
         }
-        let mut points: Vec<SweepPoint> = Vec::new();
+        let mut points: Vec<(SweepRow, RunConfig)> = Vec::new();
         for number in 0..count {
             let mut rest = number;
             let mut values = Vec::new();
             // The last setting varies fastest.
-            for (at, ((path, of), count)) in settings.iter().zip(&counts).enumerate().rev() {
-                let value = match self.search {
-                    Search::Grid => of.nth(rest % count, *count),
-                    Search::Random => of.drawn(nth(self.seed, at as u64, number as u64)),
-                };
-                rest /= count;
-                values.push(((*path).to_owned(), value));
+            for (list, path) in settings.iter().rev() {
+                let place = if self.runs.is_some() { number } else { rest % list.len() };
+                rest /= list.len();
+                values.push((path.clone(), list[place].clone()));
             }
             values.reverse();
-            let point = SweepPoint { config: configured(base, &values)?, values };
-            self.check_steps(&point)?;
-            // Rounding to whole numbers may repeat a run.
-            if points.iter().all(|known| known.values != point.values) {
-                points.push(point);
+            // Rounding to whole numbers, or chance, may repeat a run.
+            if points.iter().all(|(known, _)| known.values != values) {
+                let config = self.configured(base, &values)?;
+                let steps = config.train.steps;
+                points.push((SweepRow { values, steps, ..SweepRow::default() }, config));
             }
         }
         Ok(points)
     }
 
-    fn values(&self, path: &str, value: &toml::Value, base: &RunConfig) -> Result<Values, String> {
-        match value {
-            toml::Value::Array(list) if list.is_empty() => Err("its list has no values; add one".to_owned()),
-            toml::Value::Array(list) => Ok(Values::List(list.clone())),
+    /// The values of a setting: one for each run of a random search, or those of a grid.
+    fn values(
+        &self,
+        at: u64,
+        path: &str,
+        value: toml::Value,
+        base: &RunConfig,
+    ) -> Result<Vec<String>, String> {
+        let share = |number: usize| (nth(self.seed, at, number as u64) >> 11) as f64 / (1_u64 << 53) as f64;
+        let range: Range = match value {
+            toml::Value::Array(list) if list.is_empty() => {
+                return Err("its list has no values; add one".to_owned());
+            }
+            toml::Value::Array(list) => {
+                let text =
+                    |value: toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let list: Vec<String> = list.into_iter().map(text).collect();
+                let drawn = |number| list[(share(number) * list.len() as f64) as usize].clone();
+                return Ok(self.runs.map(|runs| (0..runs).map(drawn).collect()).unwrap_or(list));
+            }
             toml::Value::Table(table) => {
-                let range: Range =
-                    table.clone().try_into().map_err(|error: toml::de::Error| one_line(&error))?;
-                let Range { from, to, scale, count } = range;
-                if !(from.is_finite() && to.is_finite() && from < to) {
-                    return Err(format!("its range is empty: from ({from}) must be below to ({to})"));
-                }
-                if scale == Scale::Log && from <= 0.0 {
-                    return Err(format!("a logarithmic range must start above 0 (got {from})"));
-                }
-                let count = match (self.search, count) {
-                    (Search::Grid, None) => {
-                        return Err("a grid needs the number of values, as in count = 5".to_owned());
-                    }
-                    (Search::Grid, Some(count)) if count < 2 => {
-                        return Err(format!("count must be at least 2 (got {count})"));
-                    }
-                    (_, count) => count.unwrap_or(2),
-                };
-                let is_whole = match base.clone().value(path) {
-                    Some(Value::Number(number)) => number.is_whole(),
-                    Some(_) => return Err("it is not a number, so it has no range; give a list".to_owned()),
-                    None => [from, to].iter().all(|end| end.fract() == 0.0),
-                };
-                Ok(Values::Range(range, count, is_whole))
+                table.try_into().map_err(|error: toml::de::Error| one_line(&error))?
             }
             _ => {
-                Err("must be a list, or a range as in { from = 1e-4, to = 1e-2, scale = \"log\", count = 5 }"
-                    .to_owned())
+                let example = "{ from = 1e-4, to = 1e-2, log = true, count = 5 }";
+                return Err(format!("must be a list, or a range as in {example}"));
             }
+        };
+        let Range { from, to, log, count } = range;
+        if !(from.is_finite() && to.is_finite() && from < to) {
+            return Err(format!("its range is empty: from ({from}) must be below to ({to})"));
+        }
+        if log && from <= 0.0 {
+            return Err(format!("a logarithmic range must start above 0 (got {from})"));
+        }
+        let is_whole = match base.clone().value(path) {
+            Some(Value::Number(number)) => number.is_whole(),
+            Some(_) => return Err("it is not a number, so it has no range; give a list".to_owned()),
+            None => [from, to].iter().all(|end| end.fract() == 0.0),
+        };
+        let value = |share: f64| {
+            let number = match log {
+                true => libm::exp(libm::log(from) + (libm::log(to) - libm::log(from)) * share),
+                false => from + (to - from) * share,
+            };
+            // Four digits, written as a number of its type.
+            match format!("{number:.3e}").parse::<f64>() {
+                _ if is_whole => format!("{:.0}", number.round()),
+                Ok(rounded) => format!("{rounded:?}"),
+                Err(_) => number.to_string(),
+            }
+        };
+        match (self.runs, count) {
+            (Some(runs), _) => Ok((0..runs).map(|number| value(share(number))).collect()),
+            (None, None) => Err("a grid needs the number of values, as in count = 5".to_owned()),
+            (None, Some(count @ 2..=MAX_SWEPT_RUNS)) => {
+                Ok((0..count).map(|number| value(number as f64 / (count - 1) as f64)).collect())
+            }
+            (None, Some(count)) => Err(format!("count must be 2 to {MAX_SWEPT_RUNS} (got {count})")),
         }
     }
 
-    fn check_steps(&self, point: &SweepPoint) -> Result<(), String> {
-        let train = &point.config.train;
-        if train.eval_interval == 0 {
+    fn configured(&self, base: &RunConfig, values: &[(String, String)]) -> Result<RunConfig, String> {
+        let mut config = base.clone();
+        for (path, value) in values {
+            if let ("train.learning_rate", Ok(rate)) = (path.as_str(), value.parse()) {
+                // As with --lr, the minimum rate keeps its ratio; its own values come later in the alphabet.
+                config.set_learning_rate(rate);
+                continue;
+            }
+            config.set(&format!("{path}={value}")).map_err(|reason| format!("the sweep: {reason}"))?;
+        }
+        config.validate().map_err(|invalid| format!("the sweep's run with {}: {invalid}", titled(values)))?;
+        let (train, rungs) = (&config.train, &self.stop.rungs);
+        let interval = train.eval_interval;
+        if interval == 0 {
             return Err("a sweep compares validation losses: train.eval_interval must not be 0".to_owned());
         }
-        let first = self.stop.rungs.first().filter(|rung| **rung < train.eval_interval);
-        if let Some(rung) = first {
+        if let Some(rung) = rungs.first().filter(|rung| **rung < interval) {
             return Err(format!(
-                "the sweep: the rung {rung} is before the first evaluation; raise it, or set train.eval_interval ({}) lower",
-                train.eval_interval
+                "the sweep: the rung {rung} is before the first evaluation; raise it, or set train.eval_interval ({interval}) lower"
             ));
         }
-        match self.stop.rungs.last().filter(|rung| **rung >= train.steps && train.epochs.is_none()) {
+        match rungs.last().filter(|rung| **rung >= train.steps && train.epochs.is_none()) {
             Some(rung) => {
                 Err(format!("the sweep: the rung {rung} must be below train.steps ({})", train.steps))
             }
-            None => Ok(()),
+            None => Ok(config),
         }
     }
 
-    /// What to train next: a run and the step to reach; and the runs that the rule has stopped.
-    pub fn next(&self, runs: &[Standing]) -> (Option<(usize, u64)>, Vec<usize>) {
-        let rungs =
-            self.stop.rungs.iter().copied().filter(|_| self.stop.rule != StopRule::Never).chain([u64::MAX]);
-        let mut stopped = Vec::new();
+    /// What to train next: a row and the step to reach. Marks the rows that the rule has stopped.
+    pub fn next(&self, rows: &mut [SweepRow]) -> Option<(usize, u64)> {
+        for row in rows.iter_mut().filter(|row| !row.is_over()) {
+            row.state = if row.run.is_some() { SweepState::Begun } else { SweepState::Waiting };
+        }
+        let rungs = self.stop.rungs.iter().copied().filter(|_| self.stop.rule != StopRule::Never);
+        let rungs = rungs.chain([u64::MAX]);
         if self.stop.rule == StopRule::Halving {
-            let mut alive: Vec<usize> = (0..runs.len()).collect();
+            let mut alive: Vec<usize> = (0..rows.len()).collect();
             for rung in rungs {
-                let due = alive.iter().filter_map(|at| Some((*at, runs.get(*at)?.due(rung)?)));
+                let due = alive.iter().filter_map(|at| Some((*at, rows.get(*at)?.due(rung)?)));
                 if let Some(next) = due.min() {
-                    return (Some(next), stopped);
+                    return Some(next);
                 }
                 if rung < u64::MAX {
-                    let loss = |at: &usize| runs.get(*at).map_or(f64::INFINITY, |run| run.lowest(rung));
+                    let loss = |at: &usize| rows.get(*at).map_or(f32::INFINITY, |row| row.lowest(rung));
                     alive.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
-                    let kept = (alive.len() / self.stop.factor).max(1);
-                    stopped.extend(alive.split_off(kept.min(alive.len())));
+                    let kept = (alive.len() / self.stop.factor).max(1).min(alive.len());
+                    for at in alive.split_off(kept) {
+                        rows.get_mut(at).map(SweepRow::drop_out);
+                    }
                 }
             }
-            return (None, stopped);
+            return None;
         }
-        for (at, run) in runs.iter().enumerate() {
+        for at in 0..rows.len() {
             for rung in rungs.clone() {
-                if let Some(until) = run.due(rung) {
-                    return (Some((at, until)), stopped);
+                let (earlier, later) = rows.split_at_mut(at);
+                let row = later.first_mut()?;
+                if let Some(until) = row.due(rung) {
+                    return Some((at, until));
                 }
-                let earlier = runs.iter().take(at).filter(|other| other.step >= rung);
-                let mut means: Vec<f64> = earlier.filter_map(|other| other.mean(rung)).collect();
-                means.sort_by(f64::total_cmp);
+                let reached = earlier.iter().filter(|other| other.step >= rung);
+                let mut means: Vec<f32> = reached.filter_map(|other| other.mean(rung)).collect();
+                means.sort_by(f32::total_cmp);
                 let median =
                     means.get(means.len().saturating_sub(1) / 2).filter(|_| means.len() >= MEDIAN_AFTER);
-                if median.is_some_and(|median| run.lowest(rung) > *median) && !run.ended {
-                    stopped.push(at);
+                if median.is_some_and(|median| row.lowest(rung) > *median) {
+                    row.drop_out();
                     break;
                 }
             }
         }
-        (None, stopped)
-    }
-}
-
-/// What is known of a run of a sweep.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
-    pub step: u64,
-    pub steps: u64,
-    /// Step and validation loss of its evaluations. Empty if it diverged.
-    pub losses: Vec<(u64, f32)>,
-    /// Whether it is not to be trained further: finished, stopped early, diverged or deleted.
-    pub ended: bool,
-}
-
-impl Standing {
-    /// The step to train to, if it is not at the rung yet.
-    fn due(&self, rung: u64) -> Option<u64> {
-        let until = rung.min(self.steps);
-        (!self.ended && self.step < until).then_some(until)
-    }
-
-    fn until(&self, step: u64) -> impl Iterator<Item = f64> {
-        let counts = move |(at, loss): &&(u64, f32)| (1..=step).contains(at) && loss.is_finite();
-        self.losses.iter().filter(counts).map(|(_, loss)| f64::from(*loss))
-    }
-
-    fn lowest(&self, step: u64) -> f64 {
-        self.until(step).fold(f64::INFINITY, f64::min)
-    }
-
-    fn mean(&self, step: u64) -> Option<f64> {
-        let count = self.until(step).count();
-        (count > 0).then(|| self.until(step).sum::<f64>() / count as f64)
-    }
-}
-
-impl Values {
-    fn nth(&self, at: usize, count: usize) -> String {
-        match self {
-            Self::List(list) => match list.get(at) {
-                Some(toml::Value::String(text)) => text.clone(),
-                value => value.map(ToString::to_string).unwrap_or_default(),
-            },
-            Self::Range(range, _, is_whole) => {
-                range.at(at as f64 / count.saturating_sub(1).max(1) as f64, *is_whole)
-            }
-        }
-    }
-
-    fn drawn(&self, bits: u64) -> String {
-        let share = (bits >> 11) as f64 / (1_u64 << 53) as f64;
-        match self {
-            Self::List(list) => self.nth((share * list.len() as f64) as usize, list.len()),
-            Self::Range(range, _, is_whole) => range.at(share, *is_whole),
-        }
-    }
-}
-
-impl Range {
-    /// The number at a share of the range, rounded to four digits.
-    fn at(&self, share: f64, is_whole: bool) -> String {
-        let Self { from, to, scale, .. } = *self;
-        let number = match scale {
-            Scale::Linear => from + (to - from) * share,
-            Scale::Log => libm::exp(libm::log(from) + (libm::log(to) - libm::log(from)) * share),
-        };
-        if is_whole {
-            return format!("{:.0}", number.round());
-        }
-        let rounded = format!("{number:.3e}").parse().unwrap_or(number);
-        toml::Value::Float(rounded).to_string()
+        None
     }
 }
 
@@ -378,31 +291,18 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, toml::Val
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            toml::Value::Table(inner) if !inner.contains_key("from") => flatten(&path, inner, found),
+            toml::Value::Table(inner) if RANGE.iter().all(|key| !inner.contains_key(*key)) => {
+                flatten(&path, inner, found);
+            }
             value => found.push((path, value.clone())),
         }
     }
 }
 
-fn configured(base: &RunConfig, values: &[(String, String)]) -> Result<RunConfig, String> {
-    let mut config = base.clone();
-    for (path, value) in values {
-        let before = config.train.learning_rate;
-        let lowest = config.train.min_learning_rate;
-        config
-            .set(&format!("{path}={value}"))
-            .map_err(|reason| format!("the sweep: {path} = {value}: {reason}"))?;
-        let is_rate =
-            path == "train.learning_rate" && values.iter().all(|(path, _)| path != "train.min_learning_rate");
-        if is_rate && before > 0.0 {
-            // As with --lr, the minimum rate keeps its ratio.
-            config.train.min_learning_rate = lowest * (config.train.learning_rate / before);
-        }
-    }
-    let what =
-        || values.iter().map(|(path, value)| format!("{path} = {value}")).collect::<Vec<_>>().join(", ");
-    config.validate().map_err(|invalid| format!("the sweep's run with {}: {invalid}", what()))?;
-    Ok(config)
+/// `train.learning_rate 0.001, model.layers 2`
+fn titled(values: &[(String, String)]) -> String {
+    let parts: Vec<String> = values.iter().map(|(path, value)| format!("{path} {value}")).collect();
+    parts.join(", ")
 }
 
 choices! {
@@ -413,28 +313,70 @@ choices! {
         Begun = "begun", "to be continued";
         Dropped = "dropped", "stopped by the rule";
         Finished = "finished", "finished";
-        /// It diverged or was deleted.
+        /// It diverged, was deleted or could not start.
         Failed = "failed", "failed";
     }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SweepRow {
-    /// In the order of [`SweepSummary::settings`].
-    pub values: Vec<String>,
+    /// The varied settings: path and value.
+    pub values: Vec<(String, String)>,
     pub run: Option<String>,
     pub state: SweepState,
     pub step: u64,
     pub steps: u64,
-    /// Lowest validation loss so far.
+    /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
+    pub losses: Vec<(u64, f32)>,
+    /// The lowest of them.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f32; 2]>,
     /// Training time.
     pub seconds: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl SweepRow {
+    pub fn title(&self) -> String {
+        titled(&self.values)
+    }
+
+    pub fn fail(&mut self, error: String) {
+        (self.state, self.error) = (SweepState::Failed, Some(error));
+        (self.losses, self.loss, self.interval) = (Vec::new(), None, None);
+    }
+
+    /// Whether it is not to be trained further, whatever the rule says.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, SweepState::Finished | SweepState::Failed)
+    }
+
+    fn drop_out(&mut self) {
+        if !self.is_over() {
+            self.state = SweepState::Dropped;
+        }
+    }
+
+    /// The step to train to, if it is not at the rung yet.
+    fn due(&self, rung: u64) -> Option<u64> {
+        let until = rung.min(self.steps);
+        (!self.is_over() && self.step < until).then_some(until)
+    }
+
+    fn until(&self, step: u64) -> impl Iterator<Item = f32> {
+        self.losses.iter().filter(move |(at, _)| *at <= step).map(|(_, loss)| *loss)
+    }
+
+    fn lowest(&self, step: u64) -> f32 {
+        self.until(step).fold(f32::INFINITY, f32::min)
+    }
+
+    fn mean(&self, step: u64) -> Option<f32> {
+        let count = self.until(step).count();
+        (count > 0).then(|| self.until(step).sum::<f32>() / count as f32)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -442,8 +384,6 @@ pub struct SweepSummary {
     pub name: String,
     /// The sweep file.
     pub toml: String,
-    /// Paths of the settings that vary.
-    pub settings: Vec<String>,
     pub rows: Vec<SweepRow>,
     /// Index of the row in training and the step it is trained to.
     pub current: Option<(usize, u64)>,
@@ -453,25 +393,11 @@ pub struct SweepSummary {
     pub complete: bool,
 }
 
-impl SweepRow {
-    /// The row of a table: values, then [`SweepSummary::FIGURES`].
-    pub fn cells(&self) -> Vec<String> {
-        let none = || NOTHING.to_owned();
-        let figures = [
-            self.loss.map_or_else(none, |loss| format!("{loss:.4}")),
-            self.interval.map_or_else(none, |[low, high]| format!("{low:.4} to {high:.4}")),
-            format!("{}/{}", whole(self.step), whole(self.steps)),
-            duration(self.seconds),
-            self.state.title().to_owned(),
-            self.run.clone().unwrap_or_else(none),
-        ];
-        self.values.iter().cloned().chain(figures).collect()
-    }
-}
-
 impl SweepSummary {
-    /// Columns of a table after those of the settings.
-    pub const FIGURES: [&str; 6] = ["validation loss", "95 %", "steps", "time", "state", "run"];
+    /// Paths of the settings that vary.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().take(1).flat_map(|row| &row.values).map(|(path, _)| path.as_str())
+    }
 
     /// The lowest loss first.
     pub fn by_loss(&self) -> Vec<&SweepRow> {
@@ -485,14 +411,48 @@ impl SweepSummary {
         self.rows.get(self.best?)
     }
 
-    /// Finds the best row: the lowest loss of a run that did not fail.
-    #[must_use]
-    pub fn with_best(mut self) -> Self {
-        let usable =
-            |row: &SweepRow| row.loss.filter(|loss| loss.is_finite() && row.state != SweepState::Failed);
-        let losses = self.rows.iter().enumerate().filter_map(|(at, row)| Some((at, usable(row)?)));
+    /// Finds what to train next, unless the sweep is stopped, which rows the rule has stopped, and the best row.
+    pub fn settle(&mut self, sweep: &Sweep, goes_on: bool) {
+        let next = sweep.next(&mut self.rows);
+        (self.complete, self.current) = (next.is_none(), next.filter(|_| goes_on));
+        if let Some(row) = self.current.and_then(|(at, _)| self.rows.get_mut(at)) {
+            row.state = SweepState::Training;
+        }
+        let losses = self.rows.iter().enumerate().filter_map(|(at, row)| Some((at, row.loss?)));
         self.best = losses.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(at, _)| at);
-        self
+    }
+
+    /// Its table with the lowest loss first, what failed, and the best run.
+    pub fn blocks(&self) -> Vec<Block> {
+        let columns = self.settings().chain(["validation loss", "steps", "time", "state", "run"]);
+        let cells = |row: &&SweepRow| -> Vec<Cell> {
+            let loss = Metric {
+                value: row.loss.map(f64::from),
+                interval: row.interval.map(|ends| ends.map(f64::from)),
+                better: Better::Lower,
+                ..Metric::default()
+            };
+            let figures = [
+                (&loss).into(),
+                format!("{}/{}", whole(row.step), whole(row.steps)).into(),
+                duration(row.seconds).into(),
+                row.state.title().into(),
+                row.run.as_deref().unwrap_or(NOTHING).into(),
+            ];
+            row.values.iter().map(|(_, value)| value.as_str().into()).chain(figures).collect()
+        };
+        let rows = self.by_loss();
+        let table = Table {
+            columns: columns.map(str::to_owned).collect(),
+            rows: rows.iter().map(cells).collect(),
+            ..Table::default()
+        };
+        let error = |row: &&SweepRow| Some(format!("{}: {}", row.title(), row.error.as_ref()?));
+        let best = self.best_row().map(|row| {
+            Block::Text(format!("Best: {} ({})", row.run.as_deref().unwrap_or_default(), row.title()))
+        });
+        let errors = Block::List(rows.iter().filter_map(error).collect());
+        [Block::Table(table), errors].into_iter().chain(best).collect()
     }
 }
 
@@ -508,23 +468,22 @@ mod tests {
         base
     }
 
-    fn points(text: &str) -> Result<Vec<SweepPoint>, String> {
+    fn points(text: &str) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         Sweep::from_toml(text)?.points(&base())
     }
 
     fn values(text: &str) -> Vec<String> {
-        points(text).unwrap().iter().map(SweepPoint::title).collect()
+        points(text).unwrap().iter().map(|(row, _)| row.title()).collect()
     }
 
     #[test]
     fn a_grid_has_every_combination_and_the_minimum_rate_follows() {
-        let text = "[settings]\nmodel.layers = [1, 2]\ntrain.learning_rate = { from = 1e-4, to = 1e-2, scale = \"log\", count = 3 }";
+        let text = "[settings]\nmodel.layers = [1, 2]\ntrain.learning_rate = { from = 1e-4, to = 1e-2, log = true, count = 3 }";
         let all = points(text).unwrap();
         let seen: Vec<(usize, f64)> =
-            all.iter().map(|point| (point.config.model.layers, point.config.train.learning_rate)).collect();
+            all.iter().map(|(_, config)| (config.model.layers, config.train.learning_rate)).collect();
         assert_eq!(seen, [(1, 1e-4), (1, 1e-3), (1, 1e-2), (2, 1e-4), (2, 1e-3), (2, 1e-2)]);
-        let (one, ratio) =
-            (&all[2].config.train, base().train.min_learning_rate / base().train.learning_rate);
+        let (one, ratio) = (&all[2].1.train, base().train.min_learning_rate / base().train.learning_rate);
         assert!((one.min_learning_rate / one.learning_rate - ratio).abs() < 1e-9);
         // Whole numbers are rounded, and each run is trained once.
         assert_eq!(values("settings.model.layers = { from = 1, to = 3, count = 7 }").len(), 3);
@@ -538,13 +497,13 @@ mod tests {
     fn a_random_search_is_a_function_of_its_seed() {
         let text = |seed: u64| {
             format!(
-                "search = \"random\"\nruns = 12\nseed = {seed}\n[settings]\ntrain.learning_rate = {{ from = 1e-4, to = 1e-2, scale = \"log\" }}\nmodel.layers = [1, 2]"
+                "runs = 12\nseed = {seed}\n[settings]\ntrain.learning_rate = {{ from = 1e-4, to = 1e-2, log = true }}\nmodel.layers = [1, 2]"
             )
         };
         assert_eq!(values(&text(1)), values(&text(1)));
         assert_ne!(values(&text(1)), values(&text(2)));
         let rates: Vec<f64> =
-            points(&text(1)).unwrap().iter().map(|point| point.config.train.learning_rate).collect();
+            points(&text(1)).unwrap().iter().map(|(_, config)| config.train.learning_rate).collect();
         assert!(rates.iter().all(|rate| (1e-4..=1e-2).contains(rate)), "{rates:?}");
         assert!(rates.iter().any(|rate| *rate < 1e-3) && rates.iter().any(|rate| *rate > 1e-3));
     }
@@ -558,19 +517,20 @@ mod tests {
                 .contains("range is empty")
         );
         assert!(error("[settings]\ntrain.learning_rate = []").contains("no values"));
+        assert!(error("settings.model.layers = { form = 1, to = 2, count = 2 }").contains("`from`"));
         assert!(
             error("[settings]\ntrain.optimizer = { from = 0, to = 1, count = 2 }").contains("not a number")
         );
         assert!(
-            error("[settings]\ntrain.learning_rate = { from = 0, to = 1, scale = \"log\", count = 2 }")
+            error("[settings]\ntrain.learning_rate = { from = 0, to = 1, log = true, count = 2 }")
                 .contains("above 0")
         );
         let long = "[settings]\nseed = { from = 1, to = 1000, count = 1000 }\ntrain.batch_size = { from = 1, to = 1000, count = 1000 }";
         let told = error(long);
         assert!(told.contains("1,000,000") && told.contains("1,000;"), "{told}");
         assert!(error("[settings]\nmodel.heads = [5]").contains("the sweep's run with model.heads = 5"));
-        assert!(error("serch = \"grid\"\n[settings]").contains("did you mean `search`?"));
-        assert!(error("search = \"random\"\n[settings]\nmodel.layers = [1]").contains("runs = 20"));
+        assert!(error("seeds = 1\n[settings]").contains("did you mean `seed`?"));
+        assert!(error("runs = 0\n[settings]\nmodel.layers = [1]").contains("runs must"));
         assert!(
             error("stop = { rule = \"halving\", rungs = [900] }\n[settings]\nmodel.layers = [1]")
                 .contains("below train.steps")
@@ -589,54 +549,63 @@ mod tests {
         .unwrap()
     }
 
-    /// Trains runs whose loss is always `losses`, and returns what was asked for.
+    /// Trains runs whose loss is always `losses`, and returns what was asked for and what the rule stopped.
     fn play(sweep: &Sweep, losses: &[f32]) -> (Vec<(usize, u64)>, Vec<usize>) {
-        let mut runs: Vec<Standing> =
-            losses.iter().map(|_| Standing { steps: 900, ..Standing::default() }).collect();
+        let row = SweepRow { steps: 900, ..SweepRow::default() };
+        let mut rows = vec![row; losses.len()];
         let mut asked = Vec::new();
-        loop {
-            let (next, stopped) = sweep.next(&runs);
-            let Some((at, until)) = next else { return (asked, stopped) };
+        while let Some((at, until)) = sweep.next(&mut rows) {
             asked.push((at, until));
-            runs[at].step = until;
-            match losses[at].is_finite() {
-                true => runs[at].losses.push((until, losses[at])),
-                false => (runs[at].ended, runs[at].losses) = (true, Vec::new()),
+            rows[at].step = until;
+            rows[at].losses.push((until, losses[at]));
+            if losses[at].is_nan() {
+                rows[at].fail("it diverged".to_owned());
+            } else if until == 900 {
+                rows[at].state = SweepState::Finished;
             }
-            runs[at].ended |= until == 900;
         }
+        let dropped = |at: &usize| rows[*at].state == SweepState::Dropped;
+        (asked, (0..rows.len()).filter(dropped).collect())
     }
 
     #[test]
     fn halving_trains_the_best_of_each_rung_further() {
-        let (asked, mut stopped) =
-            play(&sweep("halving"), &[5.0, 1.0, 4.0, 3.0, f32::NAN, 2.0, 7.0, 8.0, 9.0]);
+        let (asked, stopped) = play(&sweep("halving"), &[5.0, 1.0, 4.0, 3.0, f32::NAN, 2.0, 7.0, 8.0, 9.0]);
         assert_eq!(asked[..9], (0..9).map(|at| (at, 100)).collect::<Vec<_>>());
         assert_eq!(asked[9..], [(1, 300), (3, 300), (5, 300), (1, 900)]);
-        stopped.sort_unstable();
-        assert_eq!(stopped, [0, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(stopped, [0, 2, 3, 5, 6, 7, 8]);
     }
 
     #[test]
     fn a_table_has_the_lowest_loss_first_and_a_cell_for_every_column() {
-        let row = |loss: Option<f32>, state| SweepRow {
-            values: vec!["2".to_owned()],
-            loss,
-            state,
+        let row = |loss: f32| SweepRow {
+            values: vec![("model.layers".to_owned(), "2".to_owned())],
+            losses: vec![(100, loss)],
+            loss: Some(loss),
+            interval: Some([loss - 0.5, loss + 0.5]),
+            steps: 900,
             ..SweepRow::default()
         };
-        let rows = vec![
-            row(None, SweepState::Waiting),
-            row(Some(1.0), SweepState::Failed),
-            row(Some(2.5), SweepState::Begun),
-        ];
-        let summary = SweepSummary { rows, ..SweepSummary::default() }.with_best();
-        assert_eq!(summary.best, Some(2), "a run that failed is not the best");
-        let losses: Vec<Option<f32>> = summary.by_loss().iter().map(|row| row.loss).collect();
-        assert_eq!(losses, [Some(1.0), Some(2.5), None]);
-        let best = SweepRow { interval: Some([2.0, 3.0]), ..summary.best_row().unwrap().clone() };
-        assert_eq!(best.cells()[..3], ["2", "2.5000", "2.0000 to 3.0000"]);
-        assert_eq!(best.cells().len(), 1 + SweepSummary::FIGURES.len());
+        let mut rows = vec![SweepRow { loss: None, ..row(0.0) }, row(1.0), row(3.0), row(2.5)];
+        rows[1].fail("it was deleted".to_owned());
+        let mut summary = SweepSummary { rows, ..SweepSummary::default() };
+        summary.settle(&sweep("never"), true);
+        assert_eq!((summary.best, summary.current), (Some(3), Some((0, 900))));
+        let states: Vec<SweepState> = summary.rows.iter().map(|row| row.state).collect();
+        let (waiting, training) = (SweepState::Waiting, SweepState::Training);
+        assert_eq!(states, [training, SweepState::Failed, waiting, waiting]);
+        let [Block::Table(table), Block::List(errors), Block::Text(_)] = &summary.blocks()[..] else {
+            panic!("{:?}", summary.blocks())
+        };
+        let losses: Vec<String> = table.rows.iter().map(|row| row[1].text()).collect();
+        assert_eq!(losses[..2], ["2.5000 (2.0000 to 3.0000)", "3.0000 (2.5000 to 3.5000)"]);
+        assert!(
+            table.columns[0] == "model.layers"
+                && table.rows.iter().all(|row| row.len() == table.columns.len())
+        );
+        assert_eq!(errors.len(), 1);
+        summary.settle(&sweep("never"), false);
+        assert!(summary.current.is_none() && !summary.complete && summary.rows[0].state == waiting);
     }
 
     #[test]

@@ -1,28 +1,19 @@
 //! Experiments that choose settings: the range test of learning rates, and sweeps.
 
-use super::Session;
 use super::training::{RunRequest, set_visible};
+use super::{EventSink, Session};
 use crate::platform;
-use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, metrics};
+use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
 use crate::protocol::{
-    Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Standing, Sweep, SweepPoint, SweepRow,
-    SweepState, SweepSummary, TrainEvent,
+    Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Sweep, SweepRow, SweepState, SweepSummary,
+    TrainEvent,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
 
-/// A run of a sweep, and what is known of it.
-struct Swept {
-    point: SweepPoint,
-    run: Option<Run>,
-    standing: Standing,
-    row: SweepRow,
-}
-
 impl Session {
     /// Trains with a rising rate in a run that is gone afterwards.
     pub(super) async fn find_rate(&mut self, id: u64, config: RunConfig, test: RangeTest) -> Result<()> {
-        self.opened()?;
         test.check().map_err(Error::Refused)?;
         if config.train.objective.answers_prompts() {
             let reason =
@@ -71,15 +62,9 @@ impl Session {
     pub(super) fn tell_last_sweep(&mut self, id: u64) -> Result<()> {
         let project = &self.opened()?.project;
         let place = project.runs()?.iter().rev().find_map(|run| run.record().ok()?.sweep);
-        let Some(kept) = place.map(|place| project.sweep(&place.name)).transpose()?.flatten() else {
-            return Ok(());
-        };
-        let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
-        let points = sweep.points(&kept.config).map_err(Error::Refused)?;
-        let all = swept(project, &sweep, points)?;
-        let (next, dropped) = next_of(&sweep, &all);
-        let sweep = Box::new(summary(&sweep, &kept.toml, &all, &dropped, (None, next.is_none())));
-        self.sink.answer(id, Event::Sweep { sweep });
+        if let Some(kept) = place.map(|place| project.sweep(&place.name)).transpose()?.flatten() {
+            OpenSweep::new(project, kept)?.tell(&self.sink, id, false);
+        }
         Ok(())
     }
 
@@ -93,7 +78,8 @@ impl Session {
     ) -> Result<()> {
         let sweep = Sweep::from_toml(&toml).map_err(Error::Refused)?;
         let project = self.opened()?.project.clone();
-        let kept = match project.sweep(&sweep.name)? {
+        let has_runs = project.runs()?.iter().any(|run| place_in(run, &sweep.name).is_some());
+        let kept = match project.sweep(&sweep.name)?.filter(|_| has_runs) {
             Some(kept) if Sweep::from_toml(&kept.toml).as_ref() == Ok(&sweep) => {
                 if kept.config != config {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
@@ -103,167 +89,142 @@ impl Session {
             }
             Some(_) => {
                 return Err(Error::Refused(format!(
-                    "the project has another sweep called {}; change `name` in the file, or delete {} to start over",
-                    sweep.name,
-                    project.sweep_path(&sweep.name).display()
+                    "the project has runs of another sweep called {}; change `name` in the file, or delete those runs",
+                    sweep.name
                 )));
             }
             None => KeptSweep { toml, config },
         };
-        let points = sweep.points(&kept.config).map_err(Error::Refused)?;
-        let mut all = swept(&project, &sweep, points)?;
-        let mut is_kept = false;
+        let mut open = OpenSweep::new(&project, kept)?;
         loop {
-            for swept in &mut all {
-                swept.notice_deletion();
-            }
-            let (next, dropped) = next_of(&sweep, &all);
-            let sink = self.sink.clone();
-            let say = |all: &[Swept], current| {
-                let sweep = Box::new(summary(&sweep, &kept.toml, all, &dropped, (current, next.is_none())));
-                sink.answer(id, Event::Sweep { sweep });
-            };
-            say(&all, next);
-            let Some((at, until)) = next else { return Ok(()) };
-            let Some(swept) = all.get_mut(at) else { return Ok(()) };
+            open.tell(&self.sink, id, true);
+            let Some((at, until)) = open.summary.current else { return Ok(()) };
             // Epochs may become more steps than the settings say.
             let stop_after = Some(until).filter(|until| sweep.stop.rungs.contains(until));
             let launch = RunLaunch { stop_after, ..launch.clone() };
-            let request = match &swept.run {
+            let request = match &open.runs[at] {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
                     let place = SweepPlace { name: sweep.name.clone(), point: at, given_up: false };
-                    RunRequest::start(id, swept.point.config.clone(), launch)
-                        .in_sweep(place, swept.point.title())
+                    let swept =
+                        SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
+                    RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept)
                 }
             };
             let trained = self.train_one(request).await;
-            let run = self.current.take();
-            if run.is_some() && !std::mem::replace(&mut is_kept, true) {
-                project.keep_sweep(&sweep.name, &kept)?;
+            if let Some(run) = self.current.take() {
+                open.runs[at] = Some(run);
             }
-            swept.run = run.or(swept.run.take());
-            let stopped = match trained {
-                Ok(stopped) => stopped,
-                Err(error @ Error::Diverged(_)) => {
-                    self.sink.notice(format!("{}: {error}. The sweep goes on", swept.point.title()));
-                    if let Some(run) = &swept.run {
-                        let record = run.record()?;
-                        let sweep = record.sweep.clone().map(|place| SweepPlace { given_up: true, ..place });
-                        run.save_record(&RunRecord { sweep, ..record })?;
-                        self.sink.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
+            let ended = match trained {
+                Ok(stopped) => stopped.then_some(Ok(())),
+                Err(error) if open.survives(at, &error) => {
+                    self.sink
+                        .notice(format!("{}: {error}. The sweep goes on", open.summary.rows[at].title()));
+                    match &open.runs[at] {
+                        Some(run) => {
+                            let record = run.record()?;
+                            let place = record.sweep.clone();
+                            let sweep = place.map(|place| SweepPlace { given_up: true, ..place });
+                            run.save_record(&RunRecord { sweep, ..record })?;
+                            self.sink.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
+                        }
+                        // It is tried again when the sweep is next started.
+                        None => open.summary.rows[at].fail(error.to_string()),
                     }
-                    false
+                    None
                 }
                 Err(error) => {
-                    self.current = swept.run.clone();
-                    say(&all, None);
-                    return Err(error);
+                    self.current = open.runs[at].clone();
+                    Some(Err(error))
                 }
             };
-            swept.read()?;
-            if stopped {
-                say(&all, None);
-                return Ok(());
+            let read = open.read(at);
+            if let Some(ended) = ended {
+                open.tell(&self.sink, id, false);
+                return ended.and(read);
+            }
+            read?;
+        }
+    }
+}
+
+fn place_in(run: &Run, sweep: &str) -> Option<SweepPlace> {
+    run.record().ok()?.sweep.filter(|place| place.name == sweep)
+}
+
+/// A sweep with the runs that the project has of it; runs, settings and rows have the same indices.
+struct OpenSweep {
+    sweep: Sweep,
+    kept: KeptSweep,
+    configs: Vec<RunConfig>,
+    runs: Vec<Option<Run>>,
+    summary: SweepSummary,
+}
+
+impl OpenSweep {
+    fn new(project: &Project, kept: KeptSweep) -> Result<Self> {
+        let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
+        let points = sweep.points(&kept.config).map_err(Error::Refused)?;
+        let (rows, configs): (Vec<SweepRow>, _) = points.into_iter().unzip();
+        let (name, toml) = (sweep.name.clone(), kept.toml.clone());
+        let runs = vec![None; rows.len()];
+        let summary = SweepSummary { name, toml, rows, ..SweepSummary::default() };
+        let mut open = Self { sweep, kept, configs, runs, summary };
+        for run in project.runs()? {
+            if let Some(at) = place_in(&run, &open.sweep.name).map(|place| place.point)
+                && let Some(own) = open.runs.get_mut(at)
+            {
+                *own = Some(run);
+                open.read(at)?;
             }
         }
+        Ok(open)
     }
-}
 
-fn next_of(sweep: &Sweep, all: &[Swept]) -> (Option<(usize, u64)>, Vec<usize>) {
-    let standings: Vec<Standing> = all.iter().map(|swept| swept.standing.clone()).collect();
-    sweep.next(&standings)
-}
-
-/// The points of a sweep with the runs that the project has of them.
-fn swept(project: &Project, sweep: &Sweep, points: Vec<SweepPoint>) -> Result<Vec<Swept>> {
-    let all = points.into_iter().map(|point| {
-        let steps = point.config.train.steps;
-        let values = point.values.iter().map(|(_, value)| value.clone()).collect();
-        let row = SweepRow { values, steps, ..SweepRow::default() };
-        Swept { point, run: None, standing: Standing { steps, ..Standing::default() }, row }
-    });
-    let mut all: Vec<Swept> = all.collect();
-    for run in project.runs()? {
-        let place = run.record().ok().and_then(|record| record.sweep);
-        let place = place.filter(|place| place.name == sweep.name);
-        if let Some(swept) = place.and_then(|place| all.get_mut(place.point)) {
-            swept.run = Some(run);
-            swept.read()?;
+    /// Reports its state.
+    fn tell(&mut self, sink: &EventSink, id: u64, goes_on: bool) {
+        for (run, row) in self.runs.iter().zip(&mut self.summary.rows) {
+            // A run deleted while the sweep works on others is not trained again.
+            if run.as_ref().is_some_and(Run::is_deleted) {
+                row.fail("it was deleted".to_owned());
+            }
         }
+        self.summary.settle(&self.sweep, goes_on);
+        sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
     }
-    Ok(all)
-}
 
-impl Swept {
-    /// Reads what its run has done.
-    fn read(&mut self) -> Result<()> {
-        let Some(run) = self.run.as_ref().filter(|run| !run.is_deleted()) else { return Ok(()) };
-        let (record, summary) = (run.record()?, run.summary()?);
-        let diverged = record.sweep.is_some_and(|place| place.given_up);
+    /// Whether an error ends only a run: it diverged, or its settings cannot be trained where those of others can.
+    fn survives(&self, at: usize, error: &Error) -> bool {
+        let is_of_settings = matches!(
+            error,
+            Error::Refused(_) | Error::Invalid(_) | Error::Graph(_) | Error::OutOfMemory { .. }
+        );
+        let has_others = || self.runs[at].is_none() && self.runs.iter().any(Option::is_some);
+        matches!(error, Error::Diverged(_)) || is_of_settings && has_others()
+    }
+
+    /// Reads what a run has done.
+    fn read(&mut self, at: usize) -> Result<()> {
+        let Some(run) = self.runs[at].as_ref().filter(|run| !run.is_deleted()) else { return Ok(()) };
+        let (record, summary, row) = (run.record()?, run.summary()?, &mut self.summary.rows[at]);
         let evaluated = |event: TrainEvent| match event {
-            TrainEvent::Eval { step, val_loss, .. } => Some((step, val_loss)),
+            TrainEvent::Eval { step: step @ 1.., val_loss, .. } if val_loss.is_finite() => {
+                Some((step, val_loss))
+            }
             _ => None,
         };
-        let losses = match diverged {
-            true => Vec::new(),
-            false => metrics::read(&run.metrics_path())?.into_iter().filter_map(evaluated).collect(),
-        };
-        let is_done = matches!(summary.state, RunState::Finished | RunState::StoppedEarly);
-        self.standing =
-            Standing { step: summary.step, steps: summary.steps, losses, ended: is_done || diverged };
-        self.row = SweepRow {
-            values: std::mem::take(&mut self.row.values),
-            run: Some(run.name()),
-            state: match (diverged, is_done) {
-                (true, _) => SweepState::Failed,
-                (_, true) => SweepState::Finished,
-                _ => SweepState::Begun,
-            },
-            step: summary.step,
-            steps: summary.steps,
-            loss: record.best_val_loss,
-            interval: record.best_val_interval,
-            seconds: record.seconds,
-            error: record.error,
-        };
+        let history = metrics::thinned(&run.metrics_path(), 0)?;
+        row.losses = history.into_iter().filter_map(evaluated).collect();
+        row.loss = row.losses.iter().map(|(_, loss)| *loss).min_by(f32::total_cmp);
+        row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
+        (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
+        (row.seconds, row.error) = (record.seconds, record.error);
+        if record.sweep.is_some_and(|place| place.given_up) {
+            row.fail(row.error.take().unwrap_or_default());
+        } else if summary.state == RunState::StoppedEarly || summary.step >= summary.steps {
+            // A run stopped in its last step has done all of them.
+            row.state = SweepState::Finished;
+        }
         Ok(())
     }
-
-    /// A run deleted while the sweep works on others is not trained again.
-    fn notice_deletion(&mut self) {
-        if self.run.as_ref().is_some_and(Run::is_deleted) {
-            (self.standing.ended, self.standing.losses) = (true, Vec::new());
-            (self.row.state, self.row.error) = (SweepState::Failed, Some("it was deleted".to_owned()));
-        }
-    }
-}
-
-fn summary(
-    sweep: &Sweep,
-    toml: &str,
-    all: &[Swept],
-    dropped: &[usize],
-    (current, complete): (Option<(usize, u64)>, bool),
-) -> SweepSummary {
-    let rows = all.iter().enumerate().map(|(at, swept)| {
-        let state = match swept.row.state {
-            SweepState::Begun if current.is_some_and(|(trains, _)| trains == at) => SweepState::Training,
-            SweepState::Waiting if current.is_some_and(|(trains, _)| trains == at) => SweepState::Training,
-            SweepState::Begun if dropped.contains(&at) => SweepState::Dropped,
-            state => state,
-        };
-        SweepRow { state, ..swept.row.clone() }
-    });
-    let settings = all.first().map(|swept| swept.point.values.iter().map(|(path, _)| path.clone()).collect());
-    SweepSummary {
-        name: sweep.name.clone(),
-        toml: toml.to_owned(),
-        settings: settings.unwrap_or_default(),
-        rows: rows.collect(),
-        current,
-        best: None,
-        complete,
-    }
-    .with_best()
 }

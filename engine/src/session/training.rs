@@ -11,7 +11,7 @@ use crate::executor::Executor;
 use crate::model::parameters;
 use crate::plan::disk;
 use crate::platform::{self, files};
-use crate::project::{Beginning, Run, SweepPlace, Teacher};
+use crate::project::{Beginning, Run, SweptRun, Teacher};
 use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, Steer,
     TrainEvent, TrainingState, quantity,
@@ -41,8 +41,8 @@ pub(super) struct RunRequest {
     config: Option<Box<RunConfig>>,
     /// The run to resume; `None` means the latest.
     run: Option<String>,
-    /// A new run's place in a sweep, and its title.
-    sweep: Option<Box<(SweepPlace, String)>>,
+    /// If a new run belongs to a sweep.
+    sweep: Option<Box<SweptRun>>,
     launch: RunLaunch,
 }
 
@@ -55,8 +55,8 @@ impl RunRequest {
         Self { id, config: None, run, sweep: None, launch }
     }
 
-    pub(super) fn in_sweep(self, place: SweepPlace, title: String) -> Self {
-        Self { sweep: Some(Box::new((place, title))), ..self }
+    pub(super) fn in_sweep(self, swept: SweptRun) -> Self {
+        Self { sweep: Some(Box::new(swept)), ..self }
     }
 }
 

@@ -12,16 +12,16 @@ const EDGE: f32 = 24.0;
 const LOG_RATIO: f64 = 20.0;
 
 pub(super) fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
-    let rows: Vec<(usize, &SweepRow, f64)> = sweep.rows.iter().enumerate().filter_map(measured).collect();
+    // The lowest loss is drawn last.
+    let rows: Vec<(&SweepRow, f32)> =
+        sweep.by_loss().into_iter().rev().filter_map(|row| Some((row, row.loss?))).collect();
     let mut axes: Vec<(String, Scaled)> = Vec::new();
-    for (at, path) in sweep.settings.iter().enumerate() {
-        let values = rows.iter().map(|(_, row, _)| row.values.get(at).cloned().unwrap_or_default());
-        axes.push((
-            path.rsplit('.').next().unwrap_or(path).to_owned(),
-            Scaled::new(&values.collect::<Vec<_>>()),
-        ));
+    for (at, path) in sweep.settings().enumerate() {
+        let values = rows.iter().filter_map(|(row, _)| row.values.get(at));
+        let values: Vec<String> = values.map(|(_, value)| value.clone()).collect();
+        axes.push((path.rsplit('.').next().unwrap_or(path).to_owned(), Scaled::new(&values)));
     }
-    let losses = rows.iter().map(|(.., loss)| format::loss_exact(*loss as f32));
+    let losses = rows.iter().map(|(_, loss)| format::loss_exact(*loss));
     axes.push(("validation loss".to_owned(), Scaled::new(&losses.collect::<Vec<_>>())));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::hover());
@@ -43,22 +43,15 @@ pub(super) fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
             write(top + Vec2::new(6.0, 0.0), Align2::LEFT_TOP, high);
         }
     }
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    // The lowest loss is drawn last.
-    order.sort_by(|one, other| rows[*other].2.total_cmp(&rows[*one].2));
-    for (drawn, at) in order.iter().enumerate() {
-        let share = (drawn + 1) as f32 / rows.len() as f32;
+    for (at, (row, _)) in rows.iter().enumerate() {
+        let share = (at + 1) as f32 / rows.len() as f32;
         let line: Vec<Pos2> =
-            axes.iter().enumerate().map(|(axis, (_, scaled))| place(axis, scaled.shares[*at])).collect();
-        let is_best = sweep.best == Some(rows[*at].0);
+            axes.iter().enumerate().map(|(axis, (_, scaled))| place(axis, scaled.shares[at])).collect();
+        let is_best = sweep.best_row() == Some(*row);
         let colour =
             if is_best { palette.accent } else { theme::mix(palette.hairline, palette.series[0], share) };
         ui.painter().add(Shape::line(line, Stroke::new(if is_best { 3.0 } else { 1.5 }, colour)));
     }
-}
-
-fn measured((at, row): (usize, &SweepRow)) -> Option<(usize, &SweepRow, f64)> {
-    row.loss.filter(|loss| loss.is_finite()).map(|loss| (at, row, f64::from(loss)))
 }
 
 /// Values as places on an axis from 0 to 1.

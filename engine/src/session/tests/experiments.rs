@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{RangeTest, SweepState, SweepSummary};
+use std::cell::Cell;
 
 /// Rates of which the middle one trains best.
 const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 3e-3, 1e-4]\n";
@@ -20,9 +21,9 @@ fn last(heard: &[Report]) -> SweepSummary {
     told!(heard, Event::Sweep { sweep } => (**sweep).clone()).last().unwrap()
 }
 
-/// Index of the row, and steps, of each training that ended.
-fn ended(heard: &[Report]) -> Vec<(String, u64)> {
-    told!(heard, Event::TrainingEnded { run } => (run.title.clone(), run.step)).collect()
+/// Steps of each training that ended.
+fn ended(heard: &[Report]) -> Vec<u64> {
+    told!(heard, Event::TrainingEnded { run } => run.step).collect()
 }
 
 #[test]
@@ -61,9 +62,7 @@ fn halving_trains_the_best_run_to_the_end_and_a_finished_sweep_trains_nothing() 
         shelf.path(),
         vec![make(), after(sweep(&text, 20)), after(sweep(&text, 20)), after(Command::ListRuns)],
     );
-    let titles = ["0.00001", "0.003", "0.0001"].map(|rate| format!("train.learning_rate {rate}"));
-    let steps: Vec<u64> = ended(&heard).iter().map(|(_, step)| *step).collect();
-    assert_eq!(steps, [10, 10, 10, 20], "{titles:?}");
+    assert_eq!(ended(&heard), [10, 10, 10, 20]);
     let summary = last(&heard);
     assert!(summary.complete && summary.current.is_none());
     let states: Vec<SweepState> = summary.rows.iter().map(|row| row.state).collect();
@@ -71,7 +70,7 @@ fn halving_trains_the_best_run_to_the_end_and_a_finished_sweep_trains_nothing() 
     assert_eq!(summary.best, Some(1));
     let best = &summary.rows[1];
     let ([low, high], loss) = (best.interval.unwrap(), best.loss.unwrap());
-    assert!(low < loss && loss < high, "{low} {loss} {high}");
+    assert!(low < loss && loss < high && best.losses.iter().any(|(_, other)| *other == loss), "{best:?}");
     let runs = told!(heard, Event::Runs { runs } => runs.clone()).last().unwrap();
     assert!(runs.len() == 3 && runs.iter().all(|run| run.tags == ["rates"]), "{runs:?}");
 }
@@ -95,6 +94,35 @@ fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     assert!(summary.complete);
     let losses = |summary: &SweepSummary| summary.rows.iter().map(|row| row.loss).collect::<Vec<_>>();
     assert_eq!(losses(&summary), losses(&undisturbed));
+}
+
+#[test]
+fn settings_are_kept_with_the_first_run_until_all_runs_are_deleted() {
+    let shelf = tempfile::tempdir().unwrap();
+    let one = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-3]\n";
+    let other = one.replace("1e-3", "2e-3");
+    let folder = shelf.path().to_owned();
+    let is_kept = Rc::new(Cell::new(false));
+    let seen = is_kept.clone();
+    let hear = move |report: &Envelope<Report>| {
+        if let Event::TrainingStarted { .. } = report.body.event {
+            let mut projects = std::fs::read_dir(&folder).unwrap().filter_map(Result::ok);
+            seen.set(projects.any(|project| project.path().join("sweeps/rates.json").is_file()));
+        }
+    };
+    let steps = vec![
+        make(),
+        after(sweep(one, 20)),
+        after(sweep(&other, 20)),
+        after(RunChange::Delete.to("1")),
+        after(sweep(&other, 20)),
+    ];
+    let heard = play_hearing(shelf.path(), steps, hear);
+    assert!(is_kept.get(), "a killed first run is that of the kept settings");
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("another sweep called rates"), "{failed:?}");
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows[0].values[0].1 == "0.002", "{summary:?}");
 }
 
 #[test]

@@ -37,12 +37,16 @@ impl Evaluator<'_> {
     ) -> Result<Option<(f64, Option<[f64; 2]>)>> {
         let (mut sum, mut count, mut each) = (0.0, 0.0, Vec::new());
         let took = |(loss, rows): (f32, f32)| {
-            sum += f64::from(loss) * f64::from(rows);
-            count += f64::from(rows);
-            each.push(f64::from(loss));
+            let (loss, rows) = (f64::from(loss), f64::from(rows));
+            sum += loss * rows;
+            count += rows;
+            each.push((loss, rows));
         };
         let done = self.losses(batches, took).await?;
-        Ok(done.map(|()| (sum / count, mean_interval(&each))))
+        // Batches count by their targets: the interval is a ratio estimator's, with the mean in its middle.
+        let (mean, share) = (sum / count, each.len() as f64 / count);
+        let values: Vec<f64> = each.iter().map(|(loss, rows)| mean + share * rows * (loss - mean)).collect();
+        Ok(done.map(|()| (mean, mean_interval(&values))))
     }
 
     /// Passes on the (mean loss, counted targets) of each batch; `None` if stopped.

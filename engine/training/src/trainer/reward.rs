@@ -143,14 +143,11 @@ impl Trainer<'_> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;
             let done = self.guard.interventions();
-            let mut inputs = steps
-                .map(|step| step_input_after(done, &self.config, &self.batches, step))
-                .collect::<Result<Vec<_>>>()?;
-            if self.options.range_test.is_some() {
-                inputs
-                    .iter_mut()
-                    .for_each(|input| input.learning_rate = self.learning_rate_at(input.step) as f32);
-            }
+            let input = |step| {
+                let input = step_input_after(done, &self.config, &self.batches, step)?;
+                Ok(StepInput { learning_rate: self.learning_rate_at(step) as f32, ..input })
+            };
+            let mut inputs = steps.map(input).collect::<Result<Vec<_>>>()?;
             self.spoil(&mut inputs);
             return Ok(Some(inputs));
         };
