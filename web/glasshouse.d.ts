@@ -327,7 +327,7 @@ export type Detail =
   /** The longest spans, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
   | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
   /** With `diff`: its figures, and texts of the earlier model and of this one after the same prompt. */
-  | { kind: "tables"; tables: { title: string; about?: string; columns: string[]; rows: (number | string)[][] }[] }
+  | { kind: "tables"; tables: ReportTable[] }
   | { kind: "samples"; prompt: string; texts: [model: string, text: string][] }
   /** Of the walk: each tensor's name, and how this model computes it. */
   | { kind: "formulas"; formulas: [tensor: string, formula: string][] }

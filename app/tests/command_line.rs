@@ -76,7 +76,8 @@ fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
     let again = lines(&succeed(folder, &run(&["sweep", "sweep.toml"])));
     assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 2));
     let wide = "{ from = 1, to = 1000, count = 1000 }";
-    write("wide.toml", &format!("seed = {wide}\ntrain.batch_size = {wide}"));
+    let wide = format!("name = \"wide\"\n[settings]\nseed = {wide}\ntrain.batch_size = {wide}");
+    std::fs::write(folder.join("wide.toml"), wide).unwrap();
     fail(folder, &run(&["sweep", "wide.toml"]), 1, &["1,000,000 runs"]);
     write("unknown.toml", "train.learning_rat = [1]");
     fail(folder, &run(&["sweep", "unknown.toml"]), 1, &["learning_rate"]);

@@ -168,7 +168,7 @@ fn what_cannot_be_pruned_is_refused_and_no_run_is_made() {
         (&["--method", "wanda", "--windows", "0"], "windows = 0 must be between 1"),
         (&["--sparsity", "0.5"], "for --method magnitude or wanda"),
         (&["--documents", "0"], "must be at least 1"),
-        (&["--method", "blocks", "--remove", "0"], "count = 0 must be at least 1"),
+        (&["--method", "blocks", "--remove", "0"], "remove = 0 must be at least 1"),
         (&["--method", "blocks", "--remove", "7"], "which cannot be removed"),
         (&["--method", "channels", "--remove", "100000"], "remove at most"),
         (&["--method", "wanda", "--remove", "1"], "--remove is for --method blocks, channels or heads"),

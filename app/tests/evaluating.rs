@@ -297,7 +297,7 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
         folder,
         &[&EVALUATE[..], &["--runs", "1,2", "--no-likelihood", "--suite", "tasks", "--rows", "2"]].concat(),
     );
-    for part in ["Task story", "Task conversation", "Compared, paired"] {
+    for part in ["Task story", "Task conversation", "Paired differences"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -357,7 +357,7 @@ fn a_model_is_not_compared_with_itself_and_that_is_said() {
         ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "2", "--run", "2", "--against", "2"];
     let (said, told) = both(folder, &[&EVALUATE[..], &asked].concat());
     assert!(told.contains("note: 2-nanogpt-cpu"), "{told}");
-    assert!(!said.contains("Compared, paired"));
+    assert!(!said.contains("Paired differences"));
 }
 
 /// lm-eval on the exported folder, with its own tokenisation, sums and three accuracies.

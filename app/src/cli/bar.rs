@@ -1,7 +1,10 @@
 //! The progress bar at the bottom of the terminal: one at a time, with other output above it.
 
+use glasshouse_engine::protocol::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use std::sync::{Mutex, PoisonError};
+
+const PERCENT: u64 = 100;
 
 /// The visible bar, while it is alive.
 static SHOWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
@@ -14,6 +17,27 @@ pub(super) fn bar(length: u64, template: &str) -> ProgressBar {
     }
     *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
     bar
+}
+
+/// A bar for a request that reports its share of work, until it is dropped.
+#[derive(Default)]
+pub(super) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    pub(super) fn show(&mut self, event: &Event) {
+        if let Event::Underway { share: Some(share), .. } = event {
+            let bar = self.0.get_or_insert_with(|| bar(PERCENT, "{bar:30} {percent} %"));
+            bar.set_position((share * PERCENT as f64) as u64);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// Prints while the bar, if any, is hidden. Output that bypasses this is erased with the bar once a line is too long for the

@@ -1,6 +1,7 @@
 //! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
 use super::arguments::ModelArguments;
+use super::bar;
 use super::driver::drive;
 use super::report::{self, aligned};
 use super::settings::{session_options, usage};
@@ -23,16 +24,20 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);
         let command = RunChange::Compress { checkpoint, method, documents, keep }.to(&run);
-        let mut points = Vec::new();
+        let (mut points, mut progress) = (Vec::new(), bar::Progress::default());
         let hear = |event| {
             match event {
                 Event::Compressed { compressed } => points.push(*compressed),
-                event => trained::note(&event),
+                event => {
+                    progress.show(&event);
+                    trained::note(&event);
+                }
             }
             Ok(())
         };
         let stopping = "stopping; the points measured so far are printed";
         let asked = engine.ask_until_signal(command, stopping, hear).await;
+        drop(progress);
         if points.is_empty() {
             return asked;
         }
@@ -76,7 +81,8 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
         }
         Compression::Remove(RemoveSettings { part, count, .. }) => {
             let numbers: Vec<String> = compressed.removed.iter().map(ToString::to_string).collect();
-            let which = if numbers.is_empty() { String::new() } else { format!(" ({})", numbers.join(", ")) };
+            let which =
+                if numbers.is_empty() { String::new() } else { format!(" ({}, from 0)", numbers.join(", ")) };
             let place = if *part == ModelPart::Blocks { "" } else { " in each block" };
             let removed = counted(*count as u64, part.title());
             say!("{run}: {from} without {removed}{which}{place}, {}, {times:.1} times smaller", bytes(now))?;

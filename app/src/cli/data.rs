@@ -4,7 +4,7 @@ use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::driver::drive;
 use super::fetch::DataFetchArguments;
-use super::report::print;
+use super::report::{print, printable};
 use super::settings::usage;
 use super::train::{quoted, try_next};
 use super::twins::DataCompareArguments;
@@ -248,17 +248,18 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
         say!("{}", serde_json::to_string(&compared)?)?;
         return Ok(());
     }
-    say!("{}\n", compared.id)?;
+    say!("{}\n", printable(&compared.id))?;
     for verdict in &compared.verdicts {
         let off = if verdict.on { "" } else { " (off)" };
         let reason = if verdict.reason.is_empty() { String::new() } else { format!(": {}", verdict.reason) };
-        say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict.name())?;
+        say!("  {:<24} {}{off}{}", verdict.stage, verdict.verdict.name(), printable(&reason))?;
     }
-    say!("\n{}", Excerpt { text: compared.changes, ..Excerpt::default() }.plain())?;
+    say!("")?;
+    let text = Excerpt { text: compared.changes, ..Excerpt::default() }.plain();
+    text.lines().try_for_each(|line| say!("{}", printable(line)))?;
     Ok(())
 }
 
-/// A text with `[-removed-]` and `{+inserted+}` passages.
 fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
     say!("{}", named(&arguments.recipe)?.to_toml()?.trim_end())?;
     Ok(())

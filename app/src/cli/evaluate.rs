@@ -13,7 +13,7 @@ use super::trained;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::blocks::{Block, Section};
+use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::evaluation::{
     AuditTopic, TaskRequest, TaskResults, blocks, is_description, metric_names,
 };
@@ -94,8 +94,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
                     say!("{}", with_event("comparison", &serde_json::to_value(comparison)?))?;
                 }
             } else {
-                let compared = Section::new("Compared, paired", blocks::comparisons(&comparisons));
-                report::print(&[Block::Section(compared)])?;
+                report::print(&[Block::Section(blocks::compared("Paired differences", &comparisons))])?;
             }
         }
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {

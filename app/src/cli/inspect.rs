@@ -24,9 +24,6 @@ use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// Length of the progress bar's scale.
-const PERCENT: u64 = 100;
-
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
         [] if arguments.to.is_none() => {
@@ -218,25 +215,21 @@ impl InspectionRequest<'_> {
                 settings: Box::new(InspectSettings { reference, ..self.settings.clone() }),
             };
             let mut answers: Vec<ViewsAnswer> = Vec::new();
-            let mut bar: Option<indicatif::ProgressBar> = None;
+            let mut progress = bar::Progress::default();
             let hear = |event, bytes| {
                 match event {
                     Event::Inspected { inspection } => {
                         let number = (!further.is_empty()).then_some(answers.len());
                         answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
-                    Event::Underway { share: Some(share), .. } => {
-                        let bar = bar.get_or_insert_with(|| bar::bar(PERCENT, "{bar:30} {percent} %"));
-                        bar.set_position((share * PERCENT as f64) as u64);
+                    event => {
+                        progress.show(&event);
+                        trained::note(&event);
                     }
-                    event => trained::note(&event),
                 }
                 Ok(())
             };
             engine.ask_for_bytes(command, hear).await?;
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })

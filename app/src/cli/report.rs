@@ -1,12 +1,13 @@
-//! Reports as text for a terminal: tables by its width, headings in bold where it has colours (see `NO_COLOR`).
+//! Reports as text for a terminal: tables by its width, headings in bold if it has colours.
 //!
 //! Control characters are removed from texts: a document must not move the cursor or colour the screen.
 
 use glasshouse_engine::protocol::blocks::{Bar, Block, Excerpt, Fact, Section};
+use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
-    self, AuditSection, CalibrationBin, Cell, Metric, Table, metric_title,
+    self, AuditSection, CalibrationBin, Cell, Metric, Passage, Table, metric_title,
 };
-use glasshouse_engine::protocol::quantity::{counted, percent, whole};
+use glasshouse_engine::protocol::quantity::whole;
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Result};
 
@@ -27,9 +28,8 @@ const EXCERPT: usize = 300;
 /// Prints a report.
 pub(super) fn print(blocks: &[Block]) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let width = if is_terminal { usize::from(console::Term::stdout().size().1) } else { PIPE };
-    let mut screen = Screen { width, is_bold: is_terminal && !no_colour, ..Screen::default() };
+    let mut screen = Screen { width, is_bold: console::colors_enabled(), ..Screen::default() };
     screen.blocks(blocks, 0);
     say!("{}", screen.text.trim_end())
 }
@@ -74,7 +74,7 @@ impl Screen {
     fn prose(&mut self, mark: &str, text: &str) {
         let indent = mark.chars().count();
         let (mut line, mut length) = (mark.to_owned(), indent);
-        for word in clean(text).split_whitespace() {
+        for word in printable(text).split_whitespace() {
             let own = word.chars().count();
             if length > indent && length + 1 + own > self.width.min(PROSE) {
                 self.line(&std::mem::replace(&mut line, " ".repeat(indent)));
@@ -101,7 +101,7 @@ impl Screen {
             Block::Warning(text) => self.prose("", &format!("warning: {text}")),
             Block::List(items) => items.iter().for_each(|item| self.prose("* ", item)),
             Block::Figures(facts) | Block::Facts(facts) => facts.iter().for_each(|fact| self.fact(fact)),
-            Block::Metrics(metrics) => self.columns(&metrics.iter().map(metric).collect::<Vec<_>>(), &[]),
+            Block::Metrics(metrics) => self.metrics(metrics),
             Block::Table(table) => self.table(table),
             Block::Bars(bars) => self.bars(bars),
             Block::Series(series) => {
@@ -109,13 +109,13 @@ impl Screen {
                 self.table(&Table::new(&series.title, ["group", "value"], series.groups.iter().map(row)));
             }
             Block::Reliability(bins) => {
-                let row = |bin: &CalibrationBin| {
-                    [percent(bin.confidence).into(), percent(bin.accuracy).into(), bin.count.into()]
-                };
+                let share = |share: f64| Cell::Corpus(share.into(), Unit::Share);
+                let row =
+                    |bin: &CalibrationBin| [share(bin.confidence), share(bin.accuracy), bin.count.into()];
                 let rows = bins.iter().filter(|bin| bin.is_drawn()).map(row);
                 self.table(&Table::new("", ["confidence", "accuracy", "tokens"], rows));
             }
-            Block::Code(text) => text.lines().for_each(|line| self.line(&format!("  {}", clean(line)))),
+            Block::Code(text) => text.lines().for_each(|line| self.line(&format!("  {}", printable(line)))),
             Block::Excerpt(excerpt) => self.excerpt(excerpt),
         }
     }
@@ -123,17 +123,25 @@ impl Screen {
     fn section(&mut self, section: &Section, depth: usize) {
         let Section { title, note, is_closed, blocks, .. } = section;
         let note = if note.is_empty() { String::new() } else { format!(" · {note}") };
-        let heading = clean(&format!("{title}{note}"));
+        let heading = printable(&format!("{title}{note}"));
         self.text.push('\n');
         self.heading(&heading);
         if depth == 0 {
-            self.line(&"=".repeat(heading.chars().count()));
+            self.line(&"=".repeat(heading.chars().count().min(self.width)));
         }
-        self.blocks(if *is_closed { blocks.get(..1).unwrap_or_default() } else { blocks }, depth + 1);
+        let (shown, rest) = blocks.split_at(if *is_closed { blocks.len().min(1) } else { blocks.len() });
+        self.blocks(shown, depth + 1);
+        self.more(rest.len(), "");
+    }
+
+    fn more(&mut self, rest: usize, what: &str) {
+        if rest > 0 {
+            self.line(&format!("  … and {} more{what}, which --json has", whole(rest as u64)));
+        }
     }
 
     fn heading(&mut self, text: &str) {
-        let text = clean(text);
+        let text = printable(text);
         self.line(&if self.is_bold { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text });
     }
 
@@ -145,11 +153,20 @@ impl Screen {
         }
     }
 
-    fn columns(&mut self, rows: &[Vec<String>], right: &[bool]) {
-        aligned(rows, right).lines().for_each(|line| self.line(&format!("  {line}")));
+    /// Metrics in columns; if those are too wide, each as a sentence.
+    fn metrics(&mut self, metrics: &[Metric]) {
+        let rows: Vec<_> = metrics.iter().map(metric).collect();
+        let text = aligned(&rows, &[]);
+        if text.lines().all(|line| line.chars().count() + 2 <= self.width) {
+            text.lines().for_each(|line| self.line(&format!("  {line}")));
+            return;
+        }
+        for [title, value, of, signature] in rows {
+            self.fact(&Fact::new(title, format!("{value}, {of}")).note(signature));
+        }
     }
 
-    /// A table; if it is too wide, each row as a list of its cells.
+    /// A table; if it is too wide, its rows as sentences.
     fn table(&mut self, table: &Table) {
         let Table { title, about, columns, rows } = table;
         if rows.is_empty() {
@@ -165,7 +182,7 @@ impl Screen {
         let right: Vec<bool> = (0..columns.len()).map(|column| !table.is_words(column)).collect();
         let drawn = |cell: fn(&Cell) -> String| {
             let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
-            let head = columns.iter().map(|name| clean(name)).collect();
+            let head: Vec<String> = columns.iter().map(|name| printable(name)).collect();
             let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
             Some((text, widest)).filter(|(_, widest)| widest + 2 <= self.width)
@@ -178,26 +195,40 @@ impl Screen {
             let lines = [head, &rule].into_iter().chain(rest.lines());
             lines.for_each(|line| self.line(&format!("  {line}")));
         } else {
-            for row in rows.iter().take(ROWS) {
-                self.text.push('\n');
-                let cells = columns.iter().zip(row).map(|(name, cell)| (name, cell.text()));
-                cells.filter(|(_, text)| !text.is_empty()).for_each(|(name, text)| {
-                    self.prose("  ", &if name.is_empty() { text } else { format!("{name}: {text}") });
-                });
-            }
+            self.rows(table);
         }
-        if let more @ 1.. = rows.len().saturating_sub(ROWS) {
-            self.line(&format!("  … and {}, which --json has", counted(more as u64, "more row")));
+        self.more(rows.len().saturating_sub(ROWS), " rows");
+    }
+
+    /// A sentence per row; with long cells a line for each.
+    fn rows(&mut self, Table { columns, rows, .. }: &Table) {
+        for row in rows.iter().take(ROWS) {
+            let cells: Vec<(&String, String)> = columns.iter().zip(row.iter().map(listed)).collect();
+            let cells = || cells.iter().filter(|(_, text)| !text.is_empty());
+            if cells().any(|(_, text)| text.chars().count() > 2 * CELL) {
+                self.text.push('\n');
+                for (name, text) in cells() {
+                    let colon = if name.is_empty() { "" } else { ": " };
+                    self.prose("  ", &format!("{name}{colon}{text}"));
+                }
+            } else {
+                let first = cells().take(1).map(|(_, text)| text.clone());
+                let others = cells().skip(1).map(|(name, text)| format!("{name} {text}"));
+                self.prose("* ", &first.chain(others).collect::<Vec<_>>().join(" · "));
+            }
         }
     }
 
     fn bars(&mut self, bars: &[Bar]) {
         let most = bars.iter().map(|bar| bar.length).fold(f64::MIN_POSITIVE, f64::max);
-        let row = |bar: &Bar| {
-            let length = (bar.length / most * BAR as f64).round().clamp(0.0, BAR as f64) as usize;
-            vec![cut(&bar.name), cut(&bar.text), "#".repeat(length)]
-        };
-        self.columns(&bars.iter().map(row).collect::<Vec<_>>(), &[true, false, false]);
+        let texts: Vec<_> = bars.iter().map(|bar| vec![cut(&bar.name), cut(&bar.text)]).collect();
+        let texts = aligned(&texts, &[true]);
+        let widest = texts.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        let room = BAR.min(self.width.saturating_sub(widest + 4)) as f64;
+        for (bar, text) in bars.iter().zip(texts.lines()) {
+            let length = (bar.length / most * room).round().clamp(0.0, room) as usize;
+            self.line(&format!("  {text:<widest$}  {}", "#".repeat(length)));
+        }
     }
 
     fn excerpt(&mut self, excerpt: &Excerpt) {
@@ -210,20 +241,26 @@ impl Screen {
     }
 }
 
-/// A metric's title, value, interval, count, and how it was counted.
-fn metric(metric: &Metric) -> Vec<String> {
+/// A metric's title, value with interval, count, and how it was counted.
+fn metric(metric: &Metric) -> [String; 4] {
     let of = format!("of {} {}", whole(metric.count), metric.of);
-    let signature = metric.signature.clone().unwrap_or_default();
-    vec![metric_title(&metric.name), metric.with_interval(), of, signature]
+    let signature = metric.signature.as_deref().unwrap_or_default();
+    [printable(&metric_title(&metric.name)), metric.with_interval(), printable(&of), printable(signature)]
 }
 
 /// A cell on one line; of a passage, its end.
 fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Passage(passage) => {
-            end_of(&format!("{}{}", passage.prompt, if passage.token.is_empty() { "" } else { " …" }))
-        }
-        cell => crate::format::in_one_line(&clean(&cell.text())),
+        Cell::Passage(passage) => end_of(passage, CELL),
+        cell => crate::format::in_one_line(&printable(&cell.text())),
+    }
+}
+
+/// A cell in a list.
+fn listed(cell: &Cell) -> String {
+    match cell {
+        Cell::Passage(passage) => end_of(passage, EXCERPT),
+        cell => crate::format::shortened(&cell.text(), EXCERPT),
     }
 }
 
@@ -232,7 +269,7 @@ fn cut_cell(own: &Cell) -> String {
 }
 
 /// A text on one line, without control characters of the terminal and of text direction.
-fn clean(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let steers = |letter: char| {
         letter.is_control() && !letter.is_whitespace()
             || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
@@ -245,27 +282,30 @@ fn clean(text: &str) -> String {
 
 /// A text on one line, truncated to `CELL`.
 fn cut(text: &str) -> String {
-    crate::format::shortened(&crate::format::in_one_line(&clean(text)), CELL - 1)
+    crate::format::shortened(&crate::format::in_one_line(&printable(text)), CELL - 1)
 }
 
-/// Like `cut`, but keeps the end of the text.
-fn end_of(text: &str) -> String {
-    let line = crate::format::in_one_line(&clean(text));
+/// The end of a passage, with at most `most` characters.
+fn end_of(passage: &Passage, most: usize) -> String {
+    let more = if passage.token.is_empty() { "" } else { " …" };
+    let line = crate::format::in_one_line(&printable(&format!("{}{more}", passage.prompt)));
     let count = line.chars().count();
-    if count <= CELL {
+    if count <= most {
         return line;
     }
-    std::iter::once('…').chain(line.chars().skip(count - CELL + 1)).collect()
+    std::iter::once('…').chain(line.chars().skip(count - most + 1)).collect()
 }
 
 /// Aligned rows with two spaces between columns; columns marked in `right` are right-aligned.
-pub(super) fn aligned(rows: &[Vec<String>], right: &[bool]) -> String {
+pub(super) fn aligned<R: AsRef<[String]>>(rows: &[R], right: &[bool]) -> String {
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.as_ref().get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
+    let line = |row: &R| {
+        let row = row.as_ref();
         let cells =
             row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match right.get(column) {
                 Some(true) => format!("{cell:>width$}"),
@@ -290,7 +330,7 @@ mod tests {
         let share = Metric { value: Some(0.5), interval: Some([0.25, 0.75]), ..Metric::default() };
         let rows = [
             ["a\nb".into(), 12_345.into(), (&share).into()],
-            ["é".repeat(60).into(), 7.into(), Cell::Number(-0.0001)],
+            ["é".repeat(90).into(), 7.into(), Cell::Number(-0.0001)],
         ];
         Table::new("Words", ["word", "times", "share"], rows)
     }
@@ -305,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_aligned_and_becomes_lists_where_it_does_not_fit() {
+    fn a_table_is_aligned_and_becomes_sentences_where_it_does_not_fit() {
         let text = drawn(PIPE, &[Block::Table(table())]);
         let lines: Vec<&str> = text.trim().lines().collect();
         assert_eq!(lines[0], "Words");
@@ -316,9 +356,11 @@ mod tests {
             lines[3].starts_with("  a b ") && lines[3].contains("12,345  0.5000 (0.2500 to 0.7500)"),
             "{text}"
         );
-        assert!(lines[4].contains(&"é".repeat(60)) && lines[4].ends_with("−1.0e−4"), "{text}");
+        assert!(lines[4].contains(&"é".repeat(90)) && lines[4].ends_with("−1.0e−4"), "{text}");
         let text = drawn(40, &[Block::Table(table())]);
-        assert!(text.contains("\n  times: 12,345\n  share: 0.5000 (0.2500 to 0.7500)\n"), "{text}");
+        let rows = ["* a b · times 12,345 · share 0.5000", "  (0.2500 to 0.7500)", ""];
+        assert_eq!(text.trim().lines().skip(1).take(3).collect::<Vec<_>>(), rows, "{text}");
+        assert!(text.contains("\n  times: 7\n  share: −1.0e−4\n"), "{text}");
     }
 
     #[test]
@@ -326,7 +368,7 @@ mod tests {
         let note = |text: &str| Block::Note(text.to_owned());
         let inner = Section::new("Inner", [note("first"), note("second")]).closed();
         let text = drawn(PIPE, &[Block::Section(Section::new("Outer", inner.block()).note("two"))]);
-        assert_eq!(text, "\nOuter · two\n===========\n\nInner\nfirst\n");
+        assert_eq!(text, "\nOuter · two\n===========\n\nInner\nfirst\n  … and 1 more, which --json has\n");
     }
 
     #[test]
@@ -334,7 +376,10 @@ mod tests {
         let hostile = "\u{1b}[31m\u{202e}red\r\n\tvery ".repeat(80);
         let excerpt = Excerpt { reason: hostile.clone(), ..Excerpt::new(&hostile, &hostile, &hostile) };
         let rows = [[hostile.as_str().into(), 1.into()]];
+        let (name, of, signature) = (hostile.clone(), hostile.clone(), Some(hostile.clone()));
         let blocks = [
+            Block::Metrics(vec![Metric { name, of, signature, ..Metric::default() }]),
+            Block::Bars(vec![Bar { name: hostile.clone(), length: 1.0, text: hostile.clone() }]),
             Block::Code(hostile.clone()),
             Block::Excerpt(excerpt),
             Block::Table(Table::new(&hostile, ["one", "two"], rows)),
@@ -344,10 +389,29 @@ mod tests {
     }
 
     #[test]
+    fn metrics_bars_and_long_cells_keep_to_the_width() {
+        let metric = Metric {
+            name: "bleu".to_owned(),
+            value: Some(27.3),
+            count: 9,
+            of: "rows".to_owned(),
+            signature: Some("nrefs:1|case:mixed|eff:no|tok:13a".to_owned()),
+            ..Metric::default()
+        };
+        let bars =
+            ["kept", "removed"].map(|name| Bar { name: name.to_owned(), length: 2.0, text: "2".to_owned() });
+        let passage = Cell::Passage(Passage { prompt: "word ".repeat(900), token: " end".to_owned() });
+        let table = Table::new("", ["passage", "document"], [[passage, "long ".repeat(900).into()]]);
+        let text = drawn(40, &[Block::Metrics(vec![metric]), Block::Bars(bars.into()), Block::Table(table)]);
+        assert!(text.starts_with("  BLEU: 27.3, of 9 rows\n    nrefs:1|"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 40) && text.lines().count() < 30, "{text}");
+    }
+
+    #[test]
     fn a_passage_keeps_its_end() {
-        let long = "word ".repeat(40);
-        let shown = end_of(&long);
+        let passage = |prompt: &str| Passage { prompt: prompt.to_owned(), token: String::new() };
+        let shown = end_of(&passage(&"word ".repeat(40)), CELL);
         assert!(shown.chars().count() == CELL && shown.starts_with('…') && shown.ends_with("word"));
-        assert_eq!((end_of(" a\nb "), cut(" a\nb ")), ("a b".to_owned(), "a b".to_owned()));
+        assert_eq!((end_of(&passage(" a\nb "), CELL), cut(" a\nb ")), ("a b".to_owned(), "a b".to_owned()));
     }
 }

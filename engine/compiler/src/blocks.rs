@@ -32,10 +32,10 @@ pub fn row_words(element: Element, columns: usize) -> usize {
     }
 }
 
-/// The scale, maximum magnitude / 127 rounded to f16, and the quants rounded to nearest with the unrounded scale, ties away from zero
-/// (`quantize_row_q8_0_ref` of ggml).
+/// The scale, maximum magnitude / 127, and the quants rounded to nearest, ties away from zero (`quantize_row_q8_0_ref` of ggml, which
+/// stores the scale in f16).
 #[inline(always)]
-pub fn q8_0(weights: &[f32; BLOCK]) -> (f16, [u8; 32]) {
+pub fn q8_0(weights: &[f32; BLOCK]) -> (f32, [u8; 32]) {
     let d = largest(weights) / 127.0;
     let inverse = inverse(d);
     let quant = |weight: f32| {
@@ -43,19 +43,19 @@ pub fn q8_0(weights: &[f32; BLOCK]) -> (f16, [u8; 32]) {
         // Adding the largest float below 1/2, with the sign, and truncating equals `round` for this range, and vectorises everywhere.
         (scaled + 0.499_999_97_f32.copysign(scaled)) as i32 as u8
     };
-    (f16::from_f32(d), std::array::from_fn(|at| quant(weights[at])))
+    (d, std::array::from_fn(|at| quant(weights[at])))
 }
 
-/// The scale, −1/8 of the weight of maximum magnitude rounded to f16, and the quants (`quantize_row_q4_0_ref` of ggml).
+/// The scale, −1/8 of the weight of maximum magnitude, and the quants (`quantize_row_q4_0_ref` of ggml).
 #[inline(always)]
-pub fn q4_0(weights: &[f32; BLOCK]) -> (f16, [u8; 16]) {
+pub fn q4_0(weights: &[f32; BLOCK]) -> (f32, [u8; 16]) {
     let largest = largest(weights);
     let extreme =
         weights.iter().copied().find(|weight| *weight != 0.0 && weight.abs() == largest).unwrap_or(0.0);
     let d = extreme / -8.0;
     let inverse = inverse(d);
     let quant = |weight: f32| ((weight * inverse + 8.5) as i32).min(15) as u8;
-    (f16::from_f32(d), std::array::from_fn(|at| quant(weights[at]) | quant(weights[at + 16]) << 4))
+    (d, std::array::from_fn(|at| quant(weights[at]) | quant(weights[at + 16]) << 4))
 }
 
 /// 1/d, or 0 for 0.
@@ -92,14 +92,15 @@ pub fn pack(element: Element, columns: usize, weights: &[f32], words: &mut [u32]
 fn pack_row<const BYTES: usize>(
     weights: &[f32],
     words: &mut [u32],
-    quantise: impl Fn(&[f32; BLOCK]) -> (f16, [u8; BYTES]),
+    quantise: impl Fn(&[f32; BLOCK]) -> (f32, [u8; BYTES]),
 ) {
     let blocks = weights.as_chunks().0;
     let (quants, scales) = words.split_at_mut(blocks.len() * BYTES / 4);
     let (quants, scales): (&mut [u8], &mut [f16]) =
         (bytemuck::cast_slice_mut(quants), bytemuck::cast_slice_mut(scales));
     for ((weights, quants), scale) in blocks.iter().zip(quants.as_chunks_mut().0).zip(scales) {
-        (*scale, *quants) = quantise(weights);
+        let (d, own) = quantise(weights);
+        (*scale, *quants) = (f16::from_f32(d), own);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What changed from one model to another: predictions on a text, weights, outputs of parts, and the effect of each part.
 //!
 //! * Divergence per token: KL(p ‖ q) = Σ p·log₂(p / q) (Kullback and Leibler 1951), in both directions. Means have 95 % bootstrap
-//!   intervals over blocks of neighbouring tokens, which are not independent (Künsch 1989).
+//!   intervals over blocks of neighbouring tokens, which are not independent (Carlstein 1986).
 //! * Change of weights and of outputs on the text: ‖b − a‖ / max(‖a‖, ‖b‖), Frobenius norms; 1 if one of them is 0. The share of
 //!   the largest singular direction is σ₁² / ‖b − a‖² of the difference, by power iteration (Golub and Van Loan, 8.2).
 //! * Effect: loss(a with one part of b) − loss(a): patching (Meng et al. 2022) of weights in place of activations.
@@ -15,8 +15,9 @@ use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::{Batch, prompt_tokens, request};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::evaluation::{Cell, Table};
+use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
+use glasshouse_protocol::quantity::NOTHING;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
@@ -25,14 +26,15 @@ use std::ops::Range;
 /// Tokens per resampled block, and bytes if the tokenizers differ.
 const BLOCK: usize = 16;
 const BLOCK_BYTES: usize = 64;
+/// Fewer blocks give no interval.
+const MIN_BLOCKS: usize = 5;
 /// Listed predictions of each model.
 const TOP: usize = 3;
 const MIN_WINDOW: usize = 16;
 /// Iterations for the largest singular value: within a few percent unless the spectrum is flat, where the share says so anyway.
 const ITERATIONS: usize = 16;
-/// Words and characters of the text that both models continue.
-const WORDS: usize = 8;
-const CHARACTERS: usize = 80;
+/// Maximum characters of the text that both models continue.
+const CHARACTERS: usize = 40;
 /// Places of attention and MLP on the axis `part`; heads follow.
 const ATTENTION: usize = 0;
 const MLP: usize = 1;
@@ -74,19 +76,17 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             return Err(Error::Refused("the text has a single token; at least two are needed".to_owned()));
         }
     }
-    let (mut found, mut tables) = (Found::default(), Vec::new());
+    let mut found = Found::default();
     let outputs = [&*base.lens, &*subject.lens].map(|lens| lens.config().outputs());
     if outputs[0] == outputs[1] && base.tokenizer.to_json()? == subject.tokenizer.to_json()? {
-        by_token(subject, &mut base, &new, (&mut found, &mut tables)).await?;
+        by_token(subject, &mut base, &new, &mut found).await?;
     } else {
-        by_byte(subject, &mut base, [&old, &new], (&mut found, &mut tables)).await?;
+        by_byte(subject, &mut base, [&old, &new], &mut found).await?;
     }
-    found.detail(Detail::Tables { tables });
     let prompt = beginning(subject.prompt);
     let mut texts = Vec::with_capacity(2);
-    for ((lens, tokenizer), name) in
-        [(&*base.lens, base.tokenizer), (&*subject.lens, subject.tokenizer)].into_iter().zip(base.names)
-    {
+    let models = [(&*base.lens, base.tokenizer), (&*subject.lens, subject.tokenizer)];
+    for ((lens, tokenizer), name) in models.into_iter().zip(base.names) {
         texts.push((name, sample(lens, tokenizer, prompt, subject.settings).await?));
     }
     found.detail(Detail::Samples { prompt: prompt.to_owned(), texts });
@@ -102,25 +102,29 @@ async fn by_token(
     subject: &mut Subject<'_>,
     base: &mut Base<'_>,
     tokens: &[u32],
-    (found, tables): (&mut Found, &mut Vec<Table>),
+    found: &mut Found,
 ) -> Result<()> {
     let (before, after) = (&*base.lens, &*subject.lens);
-    let heads = after.heads();
-    let layers = after.config().layers;
+    let (heads, layers) = (after.heads(), after.config().layers);
     let alike = before.parameters() == after.parameters() && before.heads() == heads;
     let context = before.config().context_length.min(after.config().context_length);
-    let parts = if alike { layers * (FIRST_HEAD + heads.heads) } else { 0 };
-    let sites = sites(if alike { layers } else { 0 });
+    let columns = FIRST_HEAD + heads.heads;
+    let compared = if alike { layers } else { 0 };
+    let parts = compared * columns;
+    let outputs =
+        |layer| [HookPoint::AttentionOutput, HookPoint::MlpOutput, HookPoint::Attended].map(|of| of(layer));
+    let sites: Vec<_> = std::iter::once(HookPoint::Logits).chain((0..compared).flat_map(outputs)).collect();
     let (mut moved, yielder) = (vec![Norms::default(); parts], Yielder::new());
     let mut seen = Predictions::default();
     let windows = windows(tokens, context);
-    let (mut done, total) = (0, (windows.len() + parts) as u64);
+    let total = (windows.len() + parts) as u64;
+    let mut done = 0;
     for (inputs, targets) in windows {
         let old = base.lens.probe(inputs, &sites).await?;
         let new = subject.lens.probe(inputs, &sites).await?;
         if let ([old, ..], [new, ..]) = (&old[..], &new[..]) {
             for ((old, new), target) in old.rows().zip(new.rows()).zip(targets) {
-                seen.add(old, new, *target);
+                seen.add(subject, [old, new], *target);
                 yielder.maybe_yield().await;
             }
         }
@@ -129,84 +133,71 @@ async fn by_token(
         done += 1;
         (base.tell)(done, total);
     }
-    seen.show(subject, tokens, (&mut *found, &mut *tables));
+    seen.show(subject, &base.names, tokens, found);
     if !alike {
         found.notice("The models have different shapes: changes of weights and of outputs, and effects of parts, are left out.");
         return Ok(());
     }
-    let axes = [("L", layers), ("part", FIRST_HEAD + heads.heads)];
-    let mut weights = Vec::with_capacity(parts);
-    let mut effects = Vec::with_capacity(parts);
     let loss = mean(&losses(base.lens, tokens, context).await?);
-    for layer in 0..layers {
-        for part in 0..FIRST_HEAD + heads.heads {
-            let entries = entries_of(subject.lens, layer, part);
-            let mut norms = Norms::default();
-            let mut changed = Changed::new(base.lens, &[]);
-            for (name, ranges) in &entries {
-                let Some((new, _)) = subject.lens.weight(name) else { continue };
-                let Some(own) = changed.entries(name) else { continue };
-                for range in ranges {
-                    norms.add(&own[range.clone()], &new[range.clone()]);
-                    own[range.clone()].copy_from_slice(&new[range.clone()]);
-                }
+    let [mut weights, mut effects] = [const { Vec::new() }; 2];
+    let mut rows = Vec::with_capacity(parts);
+    for (at, outputs) in moved.iter().map(Norms::change).enumerate() {
+        let (layer, part) = (at / columns, at % columns);
+        let mut norms = Norms::default();
+        let mut changed = Changed::new(base.lens, &[]);
+        let scope = format!("blocks.{layer}.{}.", if part == MLP { "mlp" } else { "attention" });
+        for (name, ty) in subject.lens.parameters().iter().filter(|(name, _)| name.starts_with(&scope)) {
+            let ranges = ranges_of(heads, name, &ty.shape, part);
+            let Some((new, _)) = subject.lens.weight(name).filter(|_| !ranges.is_empty()) else { continue };
+            let Some(own) = changed.entries(name) else { continue };
+            for range in ranges {
+                norms.add(&own[range.clone()], &new[range.clone()]);
+                own[range.clone()].copy_from_slice(&new[range]);
             }
-            weights.push(norms.change());
-            effects.push((mean(&losses(changed.lens, tokens, context).await?) - loss) as f32);
-            done += 1;
-            (base.tell)(done, total);
         }
-    }
-    let activations = moved.iter().map(Norms::change).collect::<Vec<f32>>();
-    let mut rows: Vec<(f32, Vec<Cell>)> = Vec::with_capacity(parts);
-    for (at, effect) in effects.iter().enumerate() {
-        let part = View::Diff.place_name("part", at % axes[1].1).unwrap_or_default();
-        let name = format!("layer {} {part}", at / axes[1].1);
-        let numbers = [*effect, weights[at], activations[at]].map(number);
-        rows.push((effect.abs(), std::iter::once(Cell::Text(name)).chain(numbers).collect()));
+        let effect = (mean(&losses(changed.lens, tokens, context).await?) - loss) as f32;
+        let part = View::Diff.place_name("part", part).unwrap_or_default();
+        let [one, two, three] = [effect, norms.change(), outputs].map(number);
+        rows.push((effect.abs(), [format!("layer {layer} {part}").into(), one, two, three]));
+        weights.push(norms.change());
+        effects.push(effect);
+        done += 1;
+        (base.tell)(done, total);
     }
     let about = "Effect: change of the earlier model's loss with this part of the later one. Weights and outputs: relative change.";
-    tables.push(ranked("Parts", about, &["part", "effect (bits per token)", "weights", "outputs"], rows));
-    found.floats("weights", "", &axes, weights);
-    found.floats("activations", "", &axes, activations);
-    found.floats("effect", "", &axes, effects);
+    show(found, about, ranked("Parts", ["part", "effect (bits per token)", "weights", "outputs"], rows));
+    let axes = [("L", layers), ("part", columns)];
+    let activations = moved.iter().map(Norms::change).collect();
+    for (name, values) in [("weights", weights), ("activations", activations), ("effect", effects)] {
+        found.floats(name, "", &axes, values);
+    }
     let mut rows = Vec::new();
     for (name, _) in subject.lens.parameters() {
         if let (Some((old, shape)), Some((new, _))) = (base.lens.weight(name), subject.lens.weight(name)) {
             let mut norms = Norms::default();
             norms.add(old, new);
             let direction = first_direction(old, new, shape, &yielder).await;
-            let cells = vec![Cell::Text(name.clone()), number(norms.change()), number(direction)];
-            rows.push((norms.change(), cells));
+            rows.push((norms.change(), [name.clone().into(), number(norms.change()), number(direction)]));
         }
     }
     let about = "Relative change of each parameter, and the share of the largest singular direction of a matrix's change.";
-    tables.push(ranked("Parameters", about, &["parameter", "change", "largest direction"], rows));
+    show(found, about, ranked("Parameters", ["parameter", "change", "largest direction"], rows));
     Ok(())
 }
 
 /// A table in descending order of the rows' ranks.
-fn ranked(title: &str, about: &str, columns: &[&str], mut rows: Vec<(f32, Vec<Cell>)>) -> Table {
+fn ranked<const N: usize>(title: &str, columns: [&str; N], mut rows: Vec<(f32, [Cell; N])>) -> Table {
     rows.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    Table {
-        title: title.to_owned(),
-        about: about.to_owned(),
-        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
-        rows: rows.into_iter().map(|(_, cells)| cells).collect(),
-    }
+    Table::new(title, columns, rows.into_iter().map(|(_, cells)| cells))
+}
+
+fn show(found: &mut Found, about: &str, table: Table) {
+    found.detail(Detail::Tables { tables: vec![Table { about: about.to_owned(), ..table }] });
 }
 
 /// JSON has only finite numbers.
-fn number(value: impl Into<f64>) -> Cell {
-    let value = value.into();
-    if value.is_finite() { Cell::Number(value) } else { Cell::Text("–".to_owned()) }
-}
-
-fn sites(layers: usize) -> Vec<HookPoint> {
-    let outputs = (0..layers).flat_map(|layer| {
-        [HookPoint::AttentionOutput(layer), HookPoint::MlpOutput(layer), HookPoint::Attended(layer)]
-    });
-    std::iter::once(HookPoint::Logits).chain(outputs).collect()
+fn number(value: f32) -> Cell {
+    if value.is_finite() { Cell::Number(value.into()) } else { NOTHING.into() }
 }
 
 /// Squared norms of earlier and later values, and of their difference.
@@ -231,8 +222,8 @@ impl Norms {
     }
 }
 
-/// Adds the outputs of all parts [L, part]; `outputs` are in the order of [`sites`], without the logits. A head's output is its
-/// contribution to the residual stream, before an output norm.
+/// Adds the outputs of all parts [L, part]; `old` and `new` have attention, MLP and attended values of each layer. A head's output is
+/// its contribution to the residual stream, before an output norm.
 async fn add_outputs(
     (before, after): (&Lens, &Lens),
     (old, new): (&[Tensor], &[Tensor]),
@@ -264,30 +255,23 @@ async fn add_outputs(
     }
 }
 
-/// The parameters of a part with the ranges that belong to it. Keys and values shared by several heads belong to none of them.
-fn entries_of(lens: &Lens, layer: usize, part: usize) -> Vec<(String, Vec<Range<usize>>)> {
-    let scope = format!("blocks.{layer}.{}.", if part == MLP { "mlp" } else { "attention" });
-    let own = lens.parameters().iter().filter(|(name, _)| name.starts_with(&scope));
+/// The ranges of a parameter that belong to a part; none of keys and values that several heads share.
+fn ranges_of(heads: Heads, name: &str, shape: &[usize], part: usize) -> Vec<Range<usize>> {
+    let columns = shape.get(1).copied().unwrap_or(1);
     let Some(head) = part.checked_sub(FIRST_HEAD) else {
-        return own.map(|(name, ty)| (name.clone(), std::iter::once(0..ty.count()).collect())).collect();
+        return std::iter::once(0..shape[0] * columns).collect();
     };
-    let Heads { heads, kv_heads, head_size: size } = lens.heads();
-    let rows = if kv_heads == heads { vec![head, heads + head, 2 * heads + head] } else { vec![head] };
-    let ranges = |name: &str, shape: &[usize]| -> Vec<Range<usize>> {
-        let columns = if shape.len() > 1 { shape[1] } else { 1 };
-        match name.strip_prefix(&scope) {
-            Some("qkv.weight" | "qkv.bias") => {
-                rows.iter().map(|row| row * size * columns..(row + 1) * size * columns).collect()
-            }
-            Some("output.weight") => {
-                let start = |row: usize| row * columns + head * size;
-                (0..shape[0]).map(|row| start(row)..start(row) + size).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    let own = own.map(|(name, ty)| (name.clone(), ranges(name, &ty.shape)));
-    own.filter(|(_, ranges)| !ranges.is_empty()).collect()
+    let Heads { heads, kv_heads, head_size: size } = heads;
+    if name.ends_with("attention.output.weight") {
+        let start = |row: usize| row * columns + head * size;
+        (0..shape[0]).map(|row| start(row)..start(row) + size).collect()
+    } else if name.contains("attention.qkv.") {
+        let matrices = if kv_heads == heads { 3 } else { 1 };
+        let rows = (0..matrices).map(|matrix| matrix * heads + head);
+        rows.map(|row| row * size * columns..(row + 1) * size * columns).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// σ₁² / ‖new − old‖² of a matrix's difference; 0 without a difference, 1 for a vector.
@@ -315,7 +299,7 @@ async fn first_direction(old: &[f32], new: &[f32], shape: &[usize], yielder: &Yi
         // In units of the whole difference, so that nothing leaves the range of f32.
         direction = next.into_iter().map(|entry| (entry / (total * total)) as f32).collect();
     }
-    (value / (total * total)).min(1.0) as f32
+    (value / (total * total)).clamp(0.0, 1.0) as f32
 }
 
 /// The loss in bits of each token but the first.
@@ -336,68 +320,55 @@ struct Predictions {
     back: Vec<f64>,
     /// Loss in bits of the earlier and the later model.
     losses: [Vec<f64>; 2],
-    /// Ids and probabilities of both models' likeliest tokens.
-    tops: [Vec<(Vec<u32>, Vec<f32>)>; 2],
+    /// The likeliest tokens of both models with their probabilities.
+    likeliest: Vec<[String; 2]>,
 }
 
 impl Predictions {
-    fn add(&mut self, old: &[f32], new: &[f32], target: u32) {
-        let both = [old, new].map(log_probabilities);
-        self.divergence.push(divergence_bits(&both[0], &both[1]));
-        self.back.push(divergence_bits(&both[1], &both[0]));
-        for (((logits, logarithms), losses), tops) in
-            [old, new].into_iter().zip(&both).zip(&mut self.losses).zip(&mut self.tops)
-        {
-            let of = |id: u32| logarithms.get(id as usize).copied().unwrap_or(f64::NAN);
-            losses.push(-of(target) / LN_2);
-            let ids = largest(logits, TOP);
-            let probabilities = ids.iter().map(|id| libm::exp(of(*id)) as f32).collect();
-            tops.push((ids, probabilities));
-        }
+    fn add(&mut self, subject: &Subject<'_>, logits: [&[f32]; 2], target: u32) {
+        let logarithms = logits.map(log_probabilities);
+        let [old, new] = &logarithms;
+        self.divergence.push(divergence_bits(old, new));
+        self.back.push(divergence_bits(new, old));
+        self.likeliest.push(std::array::from_fn(|at| {
+            let of = |id: u32| logarithms[at].get(id as usize).copied().unwrap_or(f64::NAN);
+            self.losses[at].push(-of(target) / LN_2);
+            let said = |id| format!("{} {:.2}", quoted(subject, id), libm::exp(of(id)));
+            largest(logits[at], TOP).into_iter().map(said).collect::<Vec<_>>().join(" ")
+        }));
     }
 
-    fn show(&self, subject: &Subject<'_>, tokens: &[u32], (found, tables): (&mut Found, &mut Vec<Table>)) {
-        let [before, after] = &self.losses;
-        tables.push(figures(
-            "bits per token",
-            BLOCK,
-            &[
-                ("KL(before ‖ after)", &self.divergence),
-                ("KL(after ‖ before)", &self.back),
-                ("loss before", before),
-                ("loss after", after),
-            ],
-        ));
-        let change: Vec<f64> = before.iter().zip(after).map(|(before, after)| before - after).collect();
+    fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) {
+        let values = [("KL(before ‖ after)", &self.divergence), ("KL(after ‖ before)", &self.back)];
+        figures(found, names, ("bits per token", BLOCK), &values, &self.losses);
+        let change = difference(&self.losses[0], &self.losses[1]);
         let divergence: Vec<f32> = self.divergence.iter().map(|bits| *bits as f32).collect();
-        let likeliest = |(ids, shares): &(Vec<u32>, Vec<f32>)| {
-            let said =
-                ids.iter().zip(shares).map(|(id, share)| format!("{} {share:.2}", quoted(subject, *id)));
-            Cell::Text(said.collect::<Vec<_>>().join(" "))
-        };
         let row = |at: u32| {
             let at = at as usize;
-            let [before, after] = self.tops.each_ref().map(|tops| likeliest(&tops[at]));
-            let place = Cell::Count(at as u64 + 1);
-            let token = Cell::Text(quoted(subject, tokens[at + 1]));
-            let cells = vec![place, token, number(divergence[at]), number(change[at]), before, after];
-            (divergence[at], cells)
+            let [before, after] = self.likeliest[at].clone().map(Cell::Text);
+            let (place, token) = (Cell::Count(at as u64 + 1), quoted(subject, tokens[at + 1]));
+            let (kl, change) = (number(divergence[at]), number(change[at] as f32));
+            (divergence[at], [place, token.into(), kl, change, before, after])
         };
         let rows = largest(&divergence, subject.settings.count).into_iter().map(row).collect();
         let about =
             "KL(before ‖ after) in bits; change: log₂ of the factor by which the token became likelier.";
         let columns = ["place", "token", "KL", "change", "likeliest before", "likeliest after"];
-        tables.push(ranked("Largest divergence", about, &columns, rows));
-        text_of(subject, tokens, &change, (&mut *found, &mut *tables));
+        show(found, about, ranked("Largest divergence", columns, rows));
+        text_of(subject, tokens, &change, found);
         let axes = [("text", tokens.len())];
-        found.floats("divergence", "", &axes, after_first(divergence));
-        found.floats("divergence_back", "", &axes, after_first(self.back.iter().map(|bits| *bits as f32)));
+        found.floats("divergence", "", &axes, after_first(&self.divergence));
+        found.floats("divergence_back", "", &axes, after_first(&self.back));
     }
 }
 
+fn difference(of: &[f64], and: &[f64]) -> Vec<f64> {
+    of.iter().zip(and).map(|(of, and)| of - and).collect()
+}
+
 /// The first token has no prediction.
-fn after_first(values: impl IntoIterator<Item = f32>) -> Vec<f32> {
-    std::iter::once(0.0).chain(values).collect()
+fn after_first(values: &[f64]) -> Vec<f32> {
+    std::iter::once(0.0).chain(values.iter().map(|value| *value as f32)).collect()
 }
 
 /// A token in quotes, so that its spaces are visible.
@@ -407,15 +378,10 @@ fn quoted(subject: &Subject<'_>, token: u32) -> String {
 }
 
 /// The text's tokens with the change of each, and the tokens gained and forgotten.
-fn text_of(
-    subject: &Subject<'_>,
-    tokens: &[u32],
-    change: &[f64],
-    (found, tables): (&mut Found, &mut Vec<Table>),
-) {
+fn text_of(subject: &Subject<'_>, tokens: &[u32], change: &[f64], found: &mut Found) {
     let axes = [("text", tokens.len())];
     found.integers("ids", "", &axes, tokens.to_vec());
-    found.floats("change", "", &axes, after_first(change.iter().map(|bits| *bits as f32)));
+    found.floats("change", "", &axes, after_first(change));
     found.detail(subject.tokens_of(tokens.iter().copied()));
     let mut tally: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
     for (token, bits) in tokens.iter().skip(1).zip(change) {
@@ -425,13 +391,13 @@ fn text_of(
     let about = "Sum over the text of log₂ of the factor by which the token became likelier.";
     for (title, sign) in [("Tokens gained", 1.0), ("Tokens forgotten", -1.0)] {
         let row = |(token, (bits, count)): (&u32, &(f64, u64))| {
-            let cells = vec![Cell::Text(quoted(subject, *token)), number(*bits), Cell::Count(*count)];
-            (sign * *bits as f32, cells)
+            let bits = *bits as f32;
+            (sign * bits, [quoted(subject, *token).into(), number(bits), (*count).into()])
         };
         let rows = tally.iter().map(row).filter(|(bits, _)| *bits > 0.0).collect();
-        let mut table = ranked(title, about, &["token", "bits", "occurrences"], rows);
+        let mut table = ranked(title, ["token", "bits", "occurrences"], rows);
         table.rows.truncate(subject.settings.count);
-        tables.push(table);
+        show(found, about, table);
     }
 }
 
@@ -440,56 +406,37 @@ async fn by_byte(
     subject: &mut Subject<'_>,
     base: &mut Base<'_>,
     [old, new]: [&[u32]; 2],
-    (found, tables): (&mut Found, &mut Vec<Table>),
+    found: &mut Found,
 ) -> Result<()> {
     let text = subject.prompt;
-    let mut sizes = Vec::with_capacity(2);
-    for (tokenizer, tokens) in [(base.tokenizer, old), (subject.tokenizer, new)] {
+    let (Some(old_sizes), Some(new_sizes)) =
+        (byte_counts(base.tokenizer, old, text), byte_counts(subject.tokenizer, new, text))
+    else {
         let [before, after] = &base.names;
-        let refused = || {
-            Error::Refused(format!(
-                "{before} and {after} have different tokenizers, and not both spell this text byte for byte; choose a text without \
-                 characters that a vocabulary lacks"
-            ))
-        };
-        sizes.push(byte_counts(tokenizer, tokens, text).ok_or_else(refused)?);
-    }
+        return Err(Error::Refused(format!(
+            "{before} and {after} have different tokenizers, and not both spell this text byte for byte; choose a text without \
+             characters that a vocabulary lacks"
+        )));
+    };
+    let spread = |losses: Vec<f64>, sizes: &[usize]| -> Vec<f64> {
+        let bits = std::iter::once(0.0).chain(losses).zip(sizes);
+        bits.flat_map(|(bits, size)| std::iter::repeat_n(bits / *size as f64, *size)).collect()
+    };
+    let context = [&*base.lens, &*subject.lens].map(|lens| lens.config().context_length);
     (base.tell)(0, 2);
-    let context = base.lens.config().context_length;
-    let before = losses(base.lens, old, context).await?;
+    let before = spread(losses(base.lens, old, context[0]).await?, &old_sizes);
     (base.tell)(1, 2);
-    let context = subject.lens.config().context_length;
-    let after = losses(subject.lens, new, context).await?;
-    let spread = |losses: &[f64], sizes: &[usize]| -> Vec<f64> {
-        let first = std::iter::once(&0.0).chain(losses);
-        let bytes = first
-            .zip(sizes)
-            .flat_map(|(bits, size)| std::iter::repeat_n(bits / (*size).max(1) as f64, *size));
-        bytes.collect()
-    };
-    let (before, after) = (spread(&before, &sizes[0]), spread(&after, &sizes[1]));
-    // No first token has a prediction, so the longer of them is left out for both.
-    let unknown = sizes.iter().filter_map(|sizes| sizes.first()).copied().max().unwrap_or_default();
-    let compared = |bits: &[f64]| bits.get(unknown..).unwrap_or_default().to_vec();
-    let losses = [("loss before", &compared(&before)), ("loss after", &compared(&after))];
-    tables.push(figures("bits per byte", BLOCK_BYTES, &losses));
-    let change = |range: Range<usize>| -> f64 {
-        let known = range.start.max(unknown)..range.end.max(unknown);
-        before[known.clone()].iter().sum::<f64>() - after[known].iter().sum::<f64>()
-    };
-    let mut at = 0;
-    let changes: Vec<f64> = sizes[1]
-        .iter()
-        .map(|size| {
-            at += size;
-            change(at - size..at)
-        })
-        .collect();
-    text_of(subject, new, changes.get(1..).unwrap_or_default(), (&mut *found, tables));
-    for (name, bits) in [("bits_before", before), ("bits_after", after)] {
-        let axes = [("byte", bits.len())];
-        found.floats(name, "", &axes, bits.into_iter().map(|bits| bits as f32).collect());
+    let after = spread(losses(subject.lens, new, context[1]).await?, &new_sizes);
+    for (name, bits) in [("bits_before", &before), ("bits_after", &after)] {
+        found.floats(name, "", &[("byte", bits.len())], bits.iter().map(|bits| *bits as f32).collect());
     }
+    // No first token has a prediction, so the longer of them is left out for both.
+    let unknown = old_sizes.first().max(new_sizes.first()).copied().unwrap_or_default();
+    let losses = [before, after].map(|mut bits| bits.split_off(unknown.min(bits.len())));
+    figures(found, &base.names, ("bits per byte", BLOCK_BYTES), &[], &losses);
+    let mut bits = std::iter::repeat_n(0.0, unknown).chain(difference(&losses[0], &losses[1]));
+    let changes: Vec<f64> = new_sizes.iter().map(|size| bits.by_ref().take(*size).sum()).collect();
+    text_of(subject, new, changes.get(1..).unwrap_or_default(), found);
     found.notice(
         "The models have different tokenizers: compared by bytes of the text; losses are in bits per byte. Divergence, weights, outputs and \
          effects of parts are left out.",
@@ -519,35 +466,35 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Means with their intervals, if there are enough blocks for one.
-fn figures(unit: &str, block: usize, values: &[(&str, &Vec<f64>)]) -> Table {
-    let row = |(name, values): &(&str, &Vec<f64>)| {
-        let mean = mean(values);
-        let (sums, counts): (Vec<f64>, Vec<f64>) =
-            values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64)).unzip();
-        let none = [if values.iter().all(|value| *value == mean) { mean } else { f64::NAN }; 2];
-        let [low, high] = Bootstrap::default().ratio(&sums, &counts).unwrap_or(none);
-        vec![Cell::Text((*name).to_owned()), number(mean), number(low), number(high)]
-    };
-    Table {
-        title: "The whole text".to_owned(),
-        about: "Means with 95 % intervals.".to_owned(),
-        columns: ["", unit, "from", "to"].map(str::to_owned).to_vec(),
-        rows: values.iter().map(row).collect(),
-    }
+/// Shows means of values, of the losses before and after, and of their difference.
+fn figures(
+    found: &mut Found,
+    [before, after]: &[String; 2],
+    (unit, block): (&str, usize),
+    values: &[(&str, &Vec<f64>)],
+    losses: &[Vec<f64>; 2],
+) {
+    let more = difference(&losses[1], &losses[0]);
+    let losses = [("loss before", &losses[0]), ("loss after", &losses[1]), ("loss after − before", &more)];
+    let rows = values.iter().chain(&losses).map(|(name, values)| {
+        let blocks = values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64));
+        let (sums, counts): (Vec<f64>, Vec<f64>) = blocks.unzip();
+        let interval = Bootstrap::default()
+            .ratio(&sums, &counts)
+            .filter(|ends| sums.len() >= MIN_BLOCKS && ends.iter().all(|end| end.is_finite()));
+        let value = Some(mean(values)).filter(|value| value.is_finite());
+        [Cell::from(*name), (&Metric { value, interval, ..Metric::default() }).into()]
+    });
+    let about = format!("From {before} to {after}. Means with 95 % intervals.");
+    show(found, &about, Table::new("The whole text", ["", unit], rows));
 }
 
 /// The first words of a text, for both models to continue.
 fn beginning(text: &str) -> &str {
-    let words = text.split_inclusive(char::is_whitespace).scan((0, 0), |(bytes, words), piece| {
-        *bytes += piece.len();
-        *words += usize::from(!piece.trim().is_empty());
-        Some((*bytes, *words))
-    });
-    let end = words.take_while(|(_, words)| *words <= WORDS).last().map_or(0, |(bytes, _)| bytes);
-    let most = text.char_indices().nth(CHARACTERS).map_or(text.len(), |(at, _)| at);
-    let cut = text.get(..end.min(most)).unwrap_or(text).trim_end();
-    if cut.is_empty() { text } else { cut }
+    let Some((end, _)) = text.char_indices().nth(CHARACTERS) else { return text };
+    let cut = text.get(..end).unwrap_or(text);
+    let words = cut.rsplit_once(char::is_whitespace).map(|(words, _)| words);
+    words.filter(|words| !words.trim().is_empty()).unwrap_or(cut)
 }
 
 async fn sample(
@@ -594,7 +541,10 @@ mod tests {
     #[test]
     fn samples_continue_the_first_words() {
         assert_eq!(beginning("One day, the"), "One day, the");
-        assert_eq!(beginning("a b c d e f g h\ni j"), "a b c d e f g h");
+        assert_eq!(
+            beginning("One day a boy walked by the river and saw it"),
+            "One day a boy walked by the river and"
+        );
         assert_eq!(beginning(&"é".repeat(300)), "é".repeat(CHARACTERS));
         assert_eq!(beginning(" "), " ");
     }

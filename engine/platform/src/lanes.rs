@@ -82,7 +82,7 @@ pub trait Lanes: Copy {
     unsafe fn load_f16(from: *const u16) -> Self {
         let mut lanes = [0.0; BLOCK];
         for (at, lane) in lanes[..Self::COUNT].iter_mut().enumerate() {
-            // SAFETY: as for `load_i8`.
+            // SAFETY: guaranteed by the caller.
             *lane = finite_f16(unsafe { from.add(at).read() });
         }
         // SAFETY: as above.

@@ -65,15 +65,12 @@ impl Project {
         let count = parameters.iter().map(|own| own.ty.count() as u64).sum();
         let staged = self.stage_run(&config, &run.data_folder()?)?;
         let merged = staged.run();
-        let (step, val_loss) = (0, info.val_loss);
+        let val_loss = info.val_loss;
         let config_crc32c = merged.config_crc32c()?;
         let info = CheckpointInfo {
-            step,
-            tokens_seen: 0,
-            config_crc32c,
+            val_loss,
             best_val_loss: val_loss,
-            guard: None,
-            ..info
+            ..CheckpointInfo::new(&config, config_crc32c, 0)
         };
         let state = ArenaState { parameters: weights, ..ArenaState::default() };
         let mut checkpoints = Checkpoints::new(merged.checkpoints_folder());
@@ -104,7 +101,7 @@ impl Trained {
         let (run, now) = (self.run.name(), self.config.weights.name());
         let from = self.config.start.as_ref().map_or("its original", |start| &start.run);
         Err(Error::Refused(format!(
-            "{run} is compressed to {now} already, and would be rounded twice; compress {from}"
+            "{run} is compressed to {now} already; compress {from}, which has the original weights"
         )))
     }
 

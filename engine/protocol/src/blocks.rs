@@ -117,7 +117,7 @@ pub struct Series {
 pub struct Excerpt {
     pub title: String,
     pub note: String,
-    /// Why it was removed; may be empty.
+    /// Why it was removed, or is wrong; may be empty.
     pub reason: String,
     pub text: Vec<TextChange>,
 }

@@ -133,7 +133,7 @@ impl Default for RemoveSettings {
 impl RemoveSettings {
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
-        require(self.count >= 1, "count", self.count, "be at least 1")?;
+        require(self.count >= 1, "remove", self.count, "be at least 1")?;
         check_windows(self.windows)
     }
 }

@@ -54,7 +54,7 @@ fn block(block: &Block, depth: usize) -> Markup {
             Block::Section(own) => (section(own, depth)),
             Block::Text(text) => p { (shown(text)) },
             Block::Note(text) => p.note { (shown(text)) },
-            Block::Warning(text) => p.alarm role="note" { (shown(text)) },
+            Block::Warning(text) => p.alarm role="note" { b { "Warning: " } (shown(text)) },
             Block::List(items) => { ul { @for item in items.iter().take(ROWS) { li { bdi { (shown(item)) } } } } (more(items.len())) }
             Block::Figures(facts) => div.figures { @for own in facts { (figure(own)) } },
             Block::Facts(facts) => (self::facts(facts)),
@@ -75,7 +75,7 @@ fn section(own: &Section, depth: usize) -> Markup {
     let heading = html! { (shown(title)) @if !note.is_empty() { " " span.note { (shown(note)) } } };
     html! {
         @match depth {
-            _ if *is_closed => details { summary { (heading) } (contents) },
+            _ if *is_closed => details id=[(depth == 2).then_some(key)] { summary { (heading) } (contents) },
             2 => section id=(key) { h2 { (heading) } div.card { (contents) } },
             3 => { h3 { (heading) } (contents) }
             _ => { h4 { (heading) } (contents) }

@@ -81,6 +81,7 @@ pub(crate) fn line(by: &Series, axis: &str) -> Markup {
             }
             @if let Some(mean) = mean {
                 line.mean x1=(left) x2=(WIDTH - right) y1=(at(up(mean))) y2=(at(up(mean))) {}
+                text x=(left + 4.0) y=(at(up(mean) - 4.0)) { "mean" }
             }
             polygon.band points=(band.join(" ")) {}
             polyline.line points=(path.join(" ")) {}

@@ -7,8 +7,8 @@ use glasshouse_protocol::evaluation::{CalibrationBin, Cell, Metric, Passage, Tab
 /// Markup, quotes, control characters and a right-to-left override.
 const HOSTILE: &str = "</style></pre><script>alert(1)</script><img src=x onerror=\"alert('2')\">&amp;\u{0}\u{1b}[31m\u{202e}gnp.exe";
 
-fn metric(value: f64, interval: [f64; 2]) -> Metric {
-    let name = HOSTILE.to_owned();
+fn metric(name: &str, value: f64, interval: [f64; 2]) -> Metric {
+    let name = name.to_owned();
     Metric { name, value: Some(value), interval: Some(interval), count: 12, ..Metric::default() }
 }
 
@@ -21,11 +21,11 @@ fn every(text: &str) -> Vec<Block> {
         [[
             text.into(),
             Cell::Corpus(0.5.into(), Unit::Share),
-            (&metric(0.5, [0.25, 0.75])).into(),
+            (&metric(text, 0.5, [0.25, 0.75])).into(),
             Cell::Passage(Passage { prompt: format!("{text} end"), token: " end".to_owned() }),
         ]],
     );
-    let groups = vec![(own(), metric(2.0, [1.0, 3.0])), (own(), metric(1.0, [f64::NAN, 2.0]))];
+    let groups = vec![(own(), metric(text, 2.0, [1.0, 3.0])), (own(), metric(text, 1.0, [f64::NAN, 2.0]))];
     let series = |axis| Series { title: own(), axis, groups: groups.clone(), mean: Some(1.5) };
     let changes =
         [TextFate::Same, TextFate::Removed, TextFate::Added].map(|fate| TextChange { fate, text: own() });
@@ -36,7 +36,7 @@ fn every(text: &str) -> Vec<Block> {
         Block::List(vec![own()]),
         Block::Figures(vec![Fact::new(text, text).exact(text).note(text)]),
         Block::Facts(vec![Fact::new(text, text).exact(text).note(text)]),
-        Block::Metrics(vec![metric(f64::INFINITY, [0.0, 1.0])]),
+        Block::Metrics(vec![metric(text, f64::INFINITY, [0.0, 1.0])]),
         Block::Table(table),
         Block::Bars(vec![Bar { name: own(), length: 1.0, text: own() }]),
         Block::Series(series(Some(own()))),
@@ -68,7 +68,8 @@ fn hostile_texts_stay_texts_in_every_block() {
     assert_eq!((page.matches("<script").count(), page.matches("</style>").count()), (1, 1));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     for tag in tags(&page) {
-        assert!(!tag.starts_with("img") && !tag.contains("onerror"), "{tag}");
+        let outside_quotes: String = tag.split('"').step_by(2).collect();
+        assert!(!tag.starts_with("img") && !outside_quotes.contains("onerror"), "{tag}");
     }
     assert!(!page.chars().any(|letter| matches!(letter, '\0' | '\u{1b}' | '\u{202e}')));
     assert!(!page.contains("NaN") && !page.contains(">inf"));
@@ -120,7 +121,7 @@ fn long_tables_are_cut_and_say_so() {
 #[test]
 fn labels_of_a_chart_are_whole_and_bars_have_data() {
     let of = |labels: Vec<String>| {
-        let groups = labels.into_iter().map(|label| (label, metric(2.0, [1.0, 3.0]))).collect();
+        let groups = labels.into_iter().map(|label| (label, metric("plain", 2.0, [1.0, 3.0]))).collect();
         let series = Series { axis: Some("times seen".to_owned()), groups, ..Series::default() };
         page(&[Block::Series(series)], "plain")
     };

@@ -324,7 +324,7 @@ mod tests {
         let mut trial = Trial::new(|_| ());
         let said = refused(trial.remove(ModelPart::Blocks, 3));
         assert!(said.contains("has 3 blocks; remove at most 2 (got 3)"), "{said}");
-        assert!(refused(trial.remove(ModelPart::Heads, 0)).contains("count = 0"));
+        assert!(refused(trial.remove(ModelPart::Heads, 0)).contains("remove = 0"));
         trial.weights[0] = f32::INFINITY;
         let settings = RemoveSettings { part: ModelPart::Channels, ..RemoveSettings::default() };
         let inputs = Inputs::default();

@@ -55,7 +55,9 @@ impl Session {
         };
         let held_out = text.as_deref().map(|text| [text]);
         let prompts = held_out.as_ref().map_or(prompts, |text| text.as_slice());
-        self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
+        if held_out.is_none() {
+            self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
+        }
         let mut read = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let tokens = prompt_tokens(&model.tokenizer, prompt)
@@ -79,17 +81,12 @@ impl Session {
         let (request, threads) = (self.device.request.as_str(), self.options.threads);
         let recorded = run.record()?.device;
         let device = (request, recorded.as_ref());
-        let mut base_lens = None;
-        if let Some(base) = &base {
-            // The second lens shares the device of the first.
-            lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
-            lenses.of(&base.key, (&base.config, &base.parameters), device, threads).await?;
-            base_lens = lenses.take_last();
-        }
         let sink = &self.sink;
         let tell = |done, total| sink.progress(done, total);
         let lens = lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
         let device = lens.device().to_owned();
+        let earlier = base.as_ref().map(|base| lens.beside(&base.config, base.parameters.to_vec()));
+        let mut earlier = earlier.transpose()?;
         let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
         for (prompt, all) in prompts.iter().zip(&read) {
             // What changed is read in windows.
@@ -104,8 +101,8 @@ impl Session {
                 settings,
                 run: &run,
                 reference,
-                base: base_lens.as_mut().zip(base.as_ref()).map(|(open, base)| Base {
-                    lens: &mut open.lens,
+                base: earlier.as_mut().zip(base.as_ref()).map(|(lens, base)| Base {
+                    lens,
                     tokenizer: &base.tokenizer,
                     names: [base, &model].map(|of| format!("{} at step {}", of.key.0, whole(of.step))),
                     tell: &tell,
@@ -138,9 +135,6 @@ impl Session {
                 held_training_ms: None,
             });
             answers.push((inspection, bytes));
-        }
-        if let Some(open) = base_lens {
-            self.generations.lenses.give_back(open);
         }
         let held = begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3);
         for (mut inspection, bytes) in answers {

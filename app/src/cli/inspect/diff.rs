@@ -11,7 +11,6 @@ use glasshouse_engine::protocol::config::Start;
 use glasshouse_engine::protocol::inspect::InspectSettings;
 use glasshouse_engine::protocol::quantity::figures;
 use glasshouse_engine::protocol::{CheckpointChoice, GenerateConfig, View};
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
@@ -78,43 +77,29 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
 
 /// The text with the change of each token as its background, if the terminal has colours.
 pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let colours = std::io::stdout().is_terminal()
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_none_or(|terminal| terminal != "dumb");
-    if !colours {
+    if !console::colors_enabled() {
         return Ok(());
     }
     let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
     let shown = named("divergence").map(|tensor| ("KL(before ‖ after)", tensor));
-    let (Some(ids), Some((name, values))) =
-        (named("ids"), shown.or_else(|| Some(("change", named("change")?))))
-    else {
-        return Ok(());
-    };
+    let shown = shown.or_else(|| Some(("change", named("change")?)));
+    let (Some(ids), Some((name, values))) = (named("ids"), shown) else { return Ok(()) };
     let values = values.floats();
     let most = values.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
     let mut text = String::new();
     for (id, value) in ids.integers().into_iter().zip(values) {
         // A text could contain sequences that control the terminal.
-        let plain = |character: char| match character.is_control() && character != '\n' {
-            true => '·',
-            false => character,
-        };
+        let plain = |letter: char| if letter.is_control() && letter != '\n' { '·' } else { letter };
         let token: String = words.texts.get(&id).copied().unwrap_or_default().chars().map(plain).collect();
         let shade = (value.abs() / most * SHADES.len() as f32) as usize;
-        match shade.checked_sub(1).and_then(|shade| SHADES.get(shade.min(SHADES.len() - 1))) {
-            Some(shade) => {
-                let lines: Vec<String> = token
-                    .split('\n')
-                    .map(|line| match line {
-                        "" => String::new(),
-                        line => format!("\x1b[97;48;5;{shade}m{line}\x1b[0m"),
-                    })
-                    .collect();
-                text += &lines.join("\n");
+        let shade = shade.checked_sub(1).map(|shade| SHADES[shade.min(SHADES.len() - 1)]);
+        for piece in token.split_inclusive('\n') {
+            let line = piece.trim_end_matches('\n');
+            match shade.filter(|_| !line.is_empty()) {
+                Some(shade) => text += &console::style(line).white().on_color256(shade).to_string(),
+                None => text += line,
             }
-            None => text += &token,
+            text.extend(piece.ends_with('\n').then_some('\n'));
         }
     }
     Ok(say!("\nThe text, darker to brighter by {name}, up to {} bits:\n{text}", figures(most))?)

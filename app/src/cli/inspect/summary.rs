@@ -1,7 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{aligned, print as print_blocks};
+use crate::cli::report::{aligned, print as print_blocks, printable};
 use anyhow::Result;
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
@@ -38,11 +38,9 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     if let Some(number) = answer.number {
         say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
     }
-    if views.iter().all(|inspected| inspected.view == View::Provenance) {
-        // Provenance searches the whole text, including what the context cut, and reads no weights.
+    if views.iter().all(|inspected| matches!(inspected.view, View::Provenance | View::Diff)) {
+        // They read the whole text, including what the context cut, and name the models themselves.
         say!("{run}: a text of {}", counted((tokens.len() + cut) as u64, "token"))?;
-    } else if let Some([(before, _), (after, _)]) = views.first().and_then(samples) {
-        say!("from {before} to {after}, on {device}: {}", counted(tokens.len() as u64, "token"))?;
     } else {
         let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
         let count = counted(tokens.len() as u64, "token");
@@ -72,13 +70,6 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         }
     }
     Ok(())
-}
-
-fn samples(inspected: &Inspected) -> Option<&[(String, String)]> {
-    inspected.details.iter().find_map(|detail| match detail {
-        Detail::Samples { texts, .. } => Some(texts.as_slice()),
-        _ => None,
-    })
 }
 
 /// Names for rows, columns and ids.
@@ -267,7 +258,7 @@ fn tell_detail(detail: &Detail) -> Result<()> {
         Detail::Samples { prompt, texts } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
             for (name, text) in texts {
-                say!("  {name}: {}", text.replace('\n', " "))?;
+                say!("  {name}: {}", printable(text))?;
             }
             return Ok(());
         }
@@ -296,7 +287,15 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             return Ok(());
         }
     }
-    Ok(print_blocks(&detail.tables().into_iter().map(Block::Table).collect::<Vec<_>>())?)
+    let mut tables = detail.tables();
+    if let Detail::Passages { .. } = detail {
+        // The last column has the activations of all tokens, which --json has too.
+        for table in &mut tables {
+            table.columns.pop();
+            table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
+        }
+    }
+    Ok(print_blocks(&tables.into_iter().map(Block::Table).collect::<Vec<_>>())?)
 }
 
 /// A token in quotes, so that its spaces are visible; long ones are truncated.

@@ -40,9 +40,7 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
     let pairs: Vec<Comparison> = pairs
         .map(|pair| Comparison { first: called(&pair.first), second: called(&pair.second), ..pair.clone() })
         .collect();
-    let notes = [Block::Note(text::PAIRED.to_owned())].into_iter();
-    let section = Section::new("Paired differences", notes.chain(blocks::comparisons(&pairs)));
-    let section = section.note(format::counted(pairs.len() as u64, "comparison"));
+    let section = blocks::compared("Paired differences", &pairs);
     section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ());
 }
 

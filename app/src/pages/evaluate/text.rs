@@ -28,6 +28,3 @@ pub(super) const OTHER_TOKENIZER: &str = "These runs use different tokenizers. T
 
 pub(super) const OTHER_TEXT: &str =
     "These runs were evaluated on different texts: only the paired differences compare the same text.";
-
-pub(super) const PAIRED: &str = "The first run minus the second, on the items that both were evaluated on. If the interval includes 0, the \
-    difference may be chance.";

@@ -173,11 +173,13 @@ fn fact_ui(ui: &mut Ui, fact: &Fact) {
             difference_ui(ui, metric);
             ui.label(value).on_hover_text(exact);
         });
-    } else if value.chars().count() <= SHORT {
+    } else if value.chars().count() <= SHORT && name.chars().count() <= 2 * SHORT && !value.is_empty() {
         stat_row(ui, Stat { name, value, exact });
     } else {
         caption(ui, name);
-        ui.add(Label::new(value).wrap());
+        if !value.is_empty() {
+            ui.add(Label::new(value).wrap());
+        }
     }
     if !note.is_empty() {
         caption(ui, note);

@@ -36,7 +36,7 @@ pub struct Scratch {
 #[derive(Debug, Default)]
 pub struct Rounded {
     pub quants: Vec<i16>,
-    /// Per block, and a register's zeros after the last.
+    /// Per block, and a register of any entries after the last.
     pub scales: Vec<f32>,
 }
 

@@ -90,14 +90,14 @@ fn extreme<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
 fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
     let scale;
     (scale, *quants) = stored::q8_0(entries);
-    [*s0, *s1] = scale.to_le_bytes();
+    [*s0, *s1] = half(scale);
 }
 
 #[inline(always)]
 fn q4_0(entries: &[f32; 32], [s0, s1, nibbles @ ..]: &mut [u8; 18]) {
     let scale;
     (scale, *nibbles) = stored::q4_0(entries);
-    [*s0, *s1] = scale.to_le_bytes();
+    [*s0, *s1] = half(scale);
 }
 
 /// d = (maximum − minimum) / 15, then the minimum; nibbles like Q4_0.

@@ -49,12 +49,18 @@ fn rows<'a>(seen: &'a Seen, title: &str) -> &'a [Vec<Cell>] {
 
 /// The numbers in a row of a table.
 fn numbers(row: &[Cell]) -> Vec<f32> {
-    let number = |cell: &Cell| match cell {
-        Cell::Number(value) => Some(*value as f32),
-        Cell::Count(count) => Some(*count as f32),
-        _ => None,
+    let numbers = |cell: &Cell| match cell {
+        Cell::Number(value) => vec![*value as f32],
+        Cell::Count(count) => vec![*count as f32],
+        Cell::Metric(metric) => metric
+            .value
+            .into_iter()
+            .chain(metric.interval.into_iter().flatten())
+            .map(|value| value as f32)
+            .collect(),
+        _ => Vec::new(),
     };
-    row.iter().filter_map(number).collect()
+    row.iter().flat_map(numbers).collect()
 }
 
 fn is_named(row: &[Cell], name: &str) -> bool {
@@ -86,7 +92,7 @@ fn the_same_model_did_not_change_at_all() {
             assert!(!found.is_empty() && found.iter().all(|entry| *entry == 0.0), "{name}: {found:?}");
         }
         assert_eq!(figure(&seen, "loss before"), figure(&seen, "loss after"));
-        for name in ["KL(before ‖ after)", "KL(after ‖ before)"] {
+        for name in ["KL(before ‖ after)", "KL(after ‖ before)", "loss after − before"] {
             assert_eq!(figure(&seen, name), [0.0; 3]);
         }
         for title in ["Tokens gained", "Tokens forgotten"] {

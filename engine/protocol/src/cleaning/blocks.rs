@@ -5,7 +5,7 @@ use super::report::{CleaningReport, Cluster, Duplicates, Stage};
 use super::table::{CorpusCell, Unit};
 use crate::blocks::{Bar, Block, Excerpt, Fact, Section};
 use crate::evaluation::{Cell, Table};
-use crate::quantity::{bytes, count, counted, percent, whole};
+use crate::quantity::{bytes, count, counted, percent, things, whole};
 
 /// Computes the changes from one text to another.
 pub type Diff<'a> = &'a dyn Fn(&str, &str) -> Vec<TextChange>;
@@ -41,27 +41,31 @@ pub fn blocks(report: &CleaningReport, diff: Diff<'_>) -> Vec<Block> {
 
 /// What a terminal shows at the end of a cleaning.
 pub fn summary(report: &CleaningReport) -> Vec<Block> {
+    let steps = steps(report);
     let idle = report.stages.iter().filter(|stage| !stage.acted() && !stage.about.is_off).count();
-    let idle =
-        (idle > 0).then(|| Block::Note(format!("{} found nothing", counted(idle as u64, "further step"))));
+    let idle = (idle > 0 && !steps.rows.is_empty())
+        .then(|| Block::Note(format!("{} found nothing", counted(idle as u64, "further step"))));
     let copies = report.duplicates.iter().map(|found| Fact::new(&found.title, groups(found))).collect();
-    let tables = [Some(Block::Table(steps(report))), idle, Some(Block::Facts(copies))];
+    let tables = [Some(Block::Table(steps)), idle, Some(Block::Facts(copies))];
     let personal = Block::Table(personal_table(report));
     let all = head(report).into_iter().chain(tables.into_iter().flatten()).chain([personal]);
-    all.chain(troubles(report).block()).collect()
+    let mut troubles = troubles(report);
+    // Their kinds are enough.
+    troubles.blocks.retain(|block| !matches!(block, Block::Section(_)));
+    all.chain(troubles.block()).collect()
 }
 
 /// Warnings and totals.
 pub fn head(report: &CleaningReport) -> Vec<Block> {
     let (kept, raw) = (&report.kept, &report.raw);
     let figures = [
-        ("Documents", whole as fn(u64) -> String, kept.documents, raw.documents),
-        ("Words", count, kept.words, raw.words),
-        ("Text", bytes, kept.bytes, raw.bytes),
+        ("Documents", "document", whole as fn(u64) -> String, kept.documents, raw.documents),
+        ("Words", "word", count, kept.words, raw.words),
+        ("Text", "byte", bytes, kept.bytes, raw.bytes),
     ];
-    let figures = figures.map(|(name, write, kept, raw)| {
+    let figures = figures.map(|(name, thing, write, kept, raw)| {
         Fact::new(name, format!("{} of {}", write(kept), write(raw)))
-            .exact(format!("{} of {}", whole(kept), whole(raw)))
+            .exact(format!("{} of {}", whole(kept), counted(raw, thing)))
             .note(format!("{} kept", percent(ratio(kept, raw))))
     });
     let size = report.inputs.iter().map(|input| input.bytes).sum();
@@ -97,9 +101,7 @@ pub fn tables(report: &CleaningReport) -> Vec<Section> {
     let section = |table: &super::table::CorpusTable| {
         let lengths = if table.key == "length" { lengths(table) } else { Vec::new() };
         let bars = (!lengths.is_empty()).then_some(Block::Bars(lengths));
-        let note = (!table.note.is_empty()).then(|| Block::Note(table.note.clone()));
-        let table = Block::Table(Table { title: String::new(), ..Table::from(table) });
-        note.into_iter().chain([table]).chain(bars)
+        [Block::Table(Table { title: String::new(), ..Table::from(table) })].into_iter().chain(bars)
     };
     report.tables.iter().map(|table| Section::new(&table.title, section(table))).collect()
 }
@@ -176,7 +178,8 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
     let mut facts = Vec::new();
     if removed.documents > 0 {
         let share = percent(ratio(removed.documents, stage.before.documents));
-        let sizes = format!("{} words · {}", count(removed.words), bytes(removed.bytes));
+        let words = things(removed.words, "word");
+        let sizes = format!("{} {words} · {}", count(removed.words), bytes(removed.bytes));
         let documents = counted(removed.documents, "document");
         facts.push(Fact::new("Removed", format!("{documents} · {share} of its input · {sizes}")));
     }
@@ -197,7 +200,9 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
         let excerpt = Excerpt::new(&victim.id, note, &victim.excerpt);
         Block::Excerpt(Excerpt { reason: victim.reason.clone(), ..excerpt })
     });
-    let changes = stage.changes.iter().map(|change| {
+    // Some stages record no texts.
+    let changes: Vec<_> = stage.changes.iter().filter(|change| change.before != change.after).collect();
+    let changed = changes.iter().map(|change| {
         let excerpt = Excerpt::new(&change.id, &change.source, "");
         Block::Excerpt(Excerpt { text: diff(&change.before, &change.after), ..excerpt })
     });
@@ -207,7 +212,7 @@ fn stage(stage: &Stage, diff: Diff<'_>) -> Section {
         shown => format!("{shown} of {} documents that it {done}", whole(all)),
     };
     let removed = Section::new(of(stage.victims.len(), removed.documents, "removed"), victims);
-    let changed = Section::new(of(stage.changes.len(), edited.before.documents, "changed"), changes);
+    let changed = Section::new(of(changes.len(), edited.before.documents, "changed"), changed);
     blocks.extend([removed, changed].into_iter().filter_map(|section| section.closed().block()));
     Section::new(&about.title, blocks).note(&about.name)
 }
@@ -245,7 +250,9 @@ pub fn copies(found: &Duplicates, diff: Diff<'_>) -> Section {
     let facts = [Fact::new("Copies", groups(found))].into_iter().chain(memory).collect();
     let sizes = found.sizes.iter().map(|size| [size.size.into(), size.clusters.into()]);
     let sizes = Block::Table(Table::new("", ["Documents in a group", "Groups"], sizes));
-    let largest = found.largest.iter().filter_map(|cluster| members(cluster, diff).closed().block());
+    // Groups of the same size have the same title.
+    let group = |(place, cluster)| Section { key: format!("group-{place}"), ..members(cluster, diff) };
+    let largest = found.largest.iter().enumerate().filter_map(|own| group(own).closed().block());
     let first = [Block::Note(found.method.clone()), Block::Facts(facts), sizes];
     Section::new(&found.title, first.into_iter().chain(largest)).note("one document of each group was kept")
 }

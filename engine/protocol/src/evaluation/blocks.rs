@@ -5,6 +5,7 @@ use super::{
     LossGrouping, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
 };
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
+use crate::cleaning::table::Unit;
 use crate::quantity::{
     NOTHING, bytes, counted, duration, figures, percent, scientific, tokens_per_second, whole,
 };
@@ -41,9 +42,8 @@ pub fn blocks(
         let one = likelihood.map_or("document", Likelihood::unit);
         Section::new("Contamination", contamination(one, own))
     });
-    let compared = beside.iter().map(|(other, comparisons)| {
-        Section::new(format!("Comparison with {}", name(other)), self::comparisons(comparisons))
-    });
+    let compared =
+        beside.iter().map(|(other, pairs)| compared(format!("Comparison with {}", name(other)), pairs));
     let errors = likelihood.into_iter().flat_map(errors);
     let sections = sections.into_iter().flatten().chain(errors).chain(tasks).chain(compared).chain(seen);
     let sections = sections.chain(audit.into_iter().flat_map(|audit| audits(evaluation, audit)));
@@ -250,7 +250,8 @@ pub fn contamination(one: &str, own: &Contamination) -> Vec<Block> {
     };
     let text = if own.is_high() { Block::Warning(text) } else { Block::Note(text) };
     let about = (*found > 0 && !about.is_empty()).then(|| Block::Note(about.clone()));
-    let rows = worst.iter().map(|(text, share)| [text.as_str().into(), percent(*share).into()]);
+    let rows =
+        worst.iter().map(|(text, share)| [text.as_str().into(), Cell::Corpus((*share).into(), Unit::Share)]);
     let worst = Block::Table(Table::new("", ["Most of it seen", "Share of its passages"], rows));
     [text].into_iter().chain(about).chain([worst]).collect()
 }
@@ -366,14 +367,23 @@ fn answers(task: &TaskReport) -> Section {
     let answers = wrong.into_iter().chain(right).take(ANSWERS).map(|answer| {
         let group = answer.group.iter().map(|group| format!(", {group}")).collect::<String>();
         let expected = answer.expected.join(" | ");
-        let reason = format!("answer: {}; expected: {expected}", answer.answer);
-        let excerpt = Excerpt::new(format!("Line {}{group}", whole(answer.line)), "", &answer.prompt);
+        let told = format!("answer: {}; expected: {expected}", answer.answer);
+        let (note, reason) = if is_right(answer) { (told, String::new()) } else { (String::new(), told) };
+        let excerpt = Excerpt::new(format!("Line {}{group}", whole(answer.line)), note, &answer.prompt);
         Block::Excerpt(Excerpt { reason, ..excerpt })
     });
     Section::new("Answers", answers).closed()
 }
 
-/// Paired comparisons.
+/// Paired comparisons of models.
+pub fn compared(title: impl Into<String>, pairs: &[Comparison]) -> Section {
+    let about = "The first model minus the second, on the documents or rows that both were evaluated on. If the interval includes 0, the \
+                 difference may be chance.";
+    let about = (!pairs.is_empty()).then(|| Block::Note(about.to_owned()));
+    let section = Section::new(title, about.into_iter().chain(comparisons(pairs)));
+    section.note(counted(pairs.len() as u64, "comparison"))
+}
+
 pub fn comparisons(comparisons: &[Comparison]) -> Vec<Block> {
     if comparisons.is_empty() {
         return vec![Block::Note(
@@ -467,7 +477,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
     let energy = "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of your own meter.";
     let sentence = (!model.about.is_empty()).then(|| Block::Text(model.about.clone()));
     let blocks = sentence.into_iter().chain([Block::Facts(facts), Block::Note(energy.to_owned())]);
-    let blocks = blocks.chain(lists).chain(limitations(&evaluation.limits));
+    let unknown = model.data.is_empty().then(|| Block::Note("The training data is not recorded.".to_owned()));
+    let blocks = blocks.chain(unknown).chain(lists).chain(limitations(&evaluation.limits));
     Section::new("Model and limitations", blocks).note(counted(model.parameters, "parameter"))
 }
 

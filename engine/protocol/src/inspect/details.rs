@@ -92,18 +92,18 @@ fn spans(matches: &[Match]) -> Table {
         };
         let further = span.further.iter().map(place).collect::<Vec<_>>().join(", ");
         let [start, length, occurrences] =
-            [span.start, span.length, span.occurrences].map(|own| own.to_string());
+            [span.start, span.length, span.occurrences].map(|own| Cell::Count(own as u64));
         [
             start,
             length,
             occurrences,
-            before,
-            text,
-            after,
-            document,
-            beginning,
-            span.place.to_string(),
-            further,
+            before.into(),
+            text.into(),
+            after.into(),
+            document.into(),
+            beginning.into(),
+            span.place.into(),
+            further.into(),
         ]
     });
     let columns = [
@@ -121,13 +121,13 @@ fn spans(matches: &[Match]) -> Table {
     numbered("spans", columns, rows)
 }
 
-fn numbered<const N: usize>(
+fn numbered<C: Into<Cell>, const N: usize>(
     title: &str,
     columns: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
+    rows: impl Iterator<Item = [C; N]>,
 ) -> Table {
-    let row = |(number, cells): (u64, [String; N])| {
-        std::iter::once(Cell::Count(number)).chain(cells.map(Cell::Text)).collect()
+    let row = |(number, cells): (u64, [C; N])| {
+        std::iter::once(Cell::Count(number)).chain(cells.map(Into::into)).collect()
     };
     let columns = ["number"].into_iter().chain(columns).map(str::to_owned).collect();
     Table { title: title.to_owned(), columns, rows: (0..).zip(rows).map(row).collect(), ..Table::default() }

@@ -11,11 +11,11 @@ use crate::{Error, Result};
 /// Maximum lenses: two models can be shown side by side.
 const KEPT: usize = 2;
 
-pub(in super::super) struct OpenLens {
+struct OpenLens {
     /// The weights it holds; `None` if they must be set again.
     key: Option<Key>,
     device: String,
-    pub(in super::super) lens: Lens,
+    lens: Lens,
 }
 
 /// Recently used lenses, most recent last. Two models shown side by side both keep their weights and programs between prompts.
@@ -48,7 +48,9 @@ impl Lenses {
                     },
                 };
                 let lens = lens.pinned(recorded);
-                self.make_room(&lens);
+                while !self.has_room(lens.arena().len()) {
+                    self.0.remove(0);
+                }
                 OpenLens { key: Some(key.clone()), device: device.to_owned(), lens }
             }
         };
@@ -61,22 +63,6 @@ impl Lenses {
         self.0.iter_mut().for_each(|open| open.lens.keep_programs_within(share));
         let missing = || Error::Internal("a lens that was just opened".to_owned());
         self.0.last_mut().map(|open| &mut open.lens).ok_or_else(missing)
-    }
-
-    /// Takes out the lens that was used last, for work with another one at the same time.
-    pub(in super::super) fn take_last(&mut self) -> Option<OpenLens> {
-        self.0.pop()
-    }
-
-    pub(in super::super) fn give_back(&mut self, open: OpenLens) {
-        self.make_room(&open.lens);
-        self.0.push(open);
-    }
-
-    fn make_room(&mut self, lens: &Lens) {
-        while !self.has_room(lens.arena().len()) {
-            self.0.remove(0);
-        }
     }
 
     /// Index of the lens that holds a key's weights or should receive them; `None` to open a new one.

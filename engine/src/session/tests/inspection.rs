@@ -214,7 +214,6 @@ fn a_reference_that_is_gone_is_told_of_and_no_more() {
     assert!(!notices(0, 0).contains("aligned") && !notices(1, 0).contains("aligned"));
 }
 
-/// On held-out text, between two checkpoints of a run; a lens for both is kept for the next request.
 #[test]
 fn what_changed_between_two_checkpoints_is_told_of_held_out_text() {
     let of =

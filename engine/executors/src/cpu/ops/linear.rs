@@ -638,8 +638,8 @@ vectorised! {
     /// Rounds blocks of x.
     fn round_blocks<L>(x: &[f32], quants: &mut [i16], scales: &mut [f32]) {
         for ((x, quants), scale) in x.as_chunks().0.iter().zip(quants.as_chunks_mut::<BLOCK>().0).zip(scales) {
-            let (d, bytes) = blocks::q8_0(x);
-            *scale = d.to_f32();
+            let bytes;
+            (*scale, bytes) = blocks::q8_0(x);
             *quants = bytes.map(|byte| i16::from(byte as i8));
         }
     }

@@ -76,7 +76,7 @@ pub struct Call<'run> {
     pub caches: &'run mut [Vec<f32>; 2],
     pub seed: [u32; 2],
     pub shard: BatchShard,
-    /// Whether products with quantised weights round their input to blocks of 8 bits, as llama.cpp does.
+    /// Whether products with quantised weights round their input to blocks of 8 bits, as llama.cpp does, but with scales in f32.
     pub rounds_inputs: bool,
     pub workers: &'run Workers,
 }
