@@ -88,6 +88,8 @@ impl Session {
                 kept
             }
             Some(_) => {
+                // What is wrong with the file itself is said first.
+                sweep.points(&config).map_err(Error::Refused)?;
                 return Err(Error::Refused(format!(
                     "the project has runs of another sweep called {}; change `name` in the file, or delete those runs",
                     sweep.name
