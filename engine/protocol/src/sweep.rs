@@ -10,7 +10,7 @@ use crate::random::nth;
 use crate::setting::{Value, choices};
 use serde::{Deserialize, Serialize};
 
-pub const MAX_SWEPT_RUNS: usize = 1000;
+const MAX_SWEPT_RUNS: usize = 1000;
 /// Evaluated runs before the median rule stops one.
 const MEDIAN_AFTER: usize = 3;
 const MAX_NAME: usize = 40;

@@ -220,7 +220,8 @@ impl OpenSweep {
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);
         if record.sweep.is_some_and(|place| place.given_up) {
-            row.fail(row.error.take().unwrap_or_default());
+            let error = row.error.take().unwrap_or_default();
+            row.fail(error);
         } else if summary.state == RunState::StoppedEarly || summary.step >= summary.steps {
             // A run stopped in its last step has done all of them.
             row.state = SweepState::Finished;
