@@ -11,8 +11,7 @@ use clap::Args;
 use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, RangeCurve, RangePoint, RangeTest, RunLaunch, Sweep, SweepRow, SweepSummary,
-    TrainEvent,
+    Command, Event, Fit, RangeCurve, RangePoint, RangeTest, RunLaunch, Sweep, SweepRow, TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
