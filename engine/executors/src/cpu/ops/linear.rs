@@ -469,6 +469,7 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
                     }
                 }
             }
+            #[allow(clippy::needless_range_loop, reason = "a block is a place in several arrays")]
             for block in 0..count {
                 for row in 0..ROWS {
                     for (number, sums) in sums.iter_mut().enumerate() {
