@@ -74,7 +74,7 @@ pub(crate) fn line(by: &Series, axis: &str) -> Markup {
     let most = 1 + ((WIDTH - left - right) / widest) as usize;
     let every = by.groups.len().div_ceil(most.min(LABELS));
     html! {
-        svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ (shown(&by.title)) ", by " (axis) } {
+        svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ (shown(&by.title)) ", by " (shown(axis)) } {
             @for tick in &ticks {
                 line.rule x1=(left) x2=(WIDTH - right) y1=(at(up(*tick))) y2=(at(up(*tick))) {}
                 text x=(left - 6.0) y=(at(up(*tick) + 4.0)) text-anchor="end" { (figures(*tick)) }
@@ -93,7 +93,7 @@ pub(crate) fn line(by: &Series, axis: &str) -> Markup {
             @for (nth, label) in labels.iter().enumerate().filter(|(nth, _)| nth % every == 0) {
                 text x=(at(across(nth as f64))) y=(HEIGHT - bottom + 16.0) text-anchor="middle" { (label) }
             }
-            text.axis x=(at(f64::midpoint(left, WIDTH - right))) y=(HEIGHT - 8.0) text-anchor="middle" { (axis) }
+            text.axis x=(at(f64::midpoint(left, WIDTH - right))) y=(HEIGHT - 8.0) text-anchor="middle" { (shown(axis)) }
         }
     }
 }

@@ -93,7 +93,7 @@ fn the_same_model_did_not_change_at_all() {
         }
         assert_eq!(figure(&seen, "loss before"), figure(&seen, "loss after"));
         for name in ["KL(before ‖ after)", "KL(after ‖ before)", "loss after − before"] {
-            assert_eq!(figure(&seen, name), [0.0; 3]);
+            assert!(figure(&seen, name).iter().all(|value| *value == 0.0), "{name}");
         }
         for title in ["Tokens gained", "Tokens forgotten"] {
             assert!(rows(&seen, title).is_empty());
