@@ -6,6 +6,7 @@
 
 pub mod rows;
 pub mod stories;
+pub mod synthetic;
 pub mod tasks;
 
 pub use rows::rows;

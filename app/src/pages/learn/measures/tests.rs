@@ -185,7 +185,7 @@ fn the_model_that_was_trained_for_most_steps_is_looked_at() {
     let state = opened(runs);
     let checkpoint = "step-400.safetensors".into();
     let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint };
-    assert_eq!(source(&state), Some(expected.clone()));
+    assert_eq!(source(&state, None), Some(expected.clone()));
     let lacks = take(&state, "attention_peak", &of(View::Head));
     assert_eq!(lacks, Err(Missing::View(View::Head, expected)));
 }
