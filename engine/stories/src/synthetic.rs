@@ -116,7 +116,8 @@ fn induction(draws: &mut Draws) -> String {
 fn addition(draws: &mut Draws) -> String {
     let limit = 10_u64.pow(DIGITS as u32);
     let (left, right) = (draws.next() % limit, draws.next() % limit);
-    let reversed = |number: u64, digits: usize| format!("{number:0digits$}").chars().rev().collect::<String>();
+    let reversed =
+        |number: u64, digits: usize| format!("{number:0digits$}").chars().rev().collect::<String>();
     format!("{}+{}={}", reversed(left, DIGITS), reversed(right, DIGITS), reversed(left + right, DIGITS + 1))
 }
 
@@ -246,7 +247,8 @@ mod tests {
         let mut counts = [0; 3];
         for row in &rows {
             // Referee: removing pairs until none is left.
-            let (mut rest, answer) = row.text.split_once('=').map(|(rest, answer)| (rest.to_owned(), answer)).unwrap();
+            let (mut rest, answer) =
+                row.text.split_once('=').map(|(rest, answer)| (rest.to_owned(), answer)).unwrap();
             let opening = rest.matches('(').count();
             while rest.contains("()") {
                 rest = rest.replace("()", "");

@@ -69,7 +69,9 @@ impl Prepared {
     /// end-of-text token.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
-            Objective::Text if !config.data.synthetic.is_none() => self.examples(config).map(Batches::Examples),
+            Objective::Text if !config.data.synthetic.is_none() => {
+                self.examples(config).map(Batches::Examples)
+            }
             Objective::Text | Objective::Distil => self.windows(config).map(Batches::Windows),
             Objective::Chat | Objective::Classify => self.examples(config).map(Batches::Examples),
             Objective::Preference => self.pairs(config).map(Batches::Pairs),
@@ -83,7 +85,8 @@ impl Prepared {
         let batches = match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) if config.train.objective.is_text() => {
-                let [train, held_out] = [Split::Train, Split::Validation].map(|split| examples.about(split).rows as u64);
+                let [train, held_out] =
+                    [Split::Train, Split::Validation].map(|split| examples.about(split).rows as u64);
                 vec![format!(
                     "generated rows ({}) take the place of the text: {} to learn, {} held out",
                     config.data.synthetic.name(),
@@ -761,11 +764,9 @@ impl Queue<'_> {
 
     /// Writes generated rows as examples, whose answers are learned.
     fn write_rows(&mut self, rows: &[SplitPiece]) -> Result<()> {
-        let halves = |row: &'_ SplitPiece| {
-            let text = &row.piece.text;
-            text.split_at(synthetic::answer_start(self.synthetic, text))
-        };
-        let texts: Vec<&str> = rows.iter().map(halves).flat_map(|(prompt, answer)| [prompt, answer]).collect();
+        let texts = rows.iter().map(|row| row.piece.text.as_str());
+        let halves = texts.map(|text| text.split_at(synthetic::answer_start(self.synthetic, text)));
+        let texts: Vec<&str> = halves.flat_map(|(prompt, answer)| [prompt, answer]).collect();
         let encoded = self.tokenizer.encode_many(&texts)?;
         for (row, halves) in rows.iter().zip(encoded.as_chunks::<2>().0) {
             let [prompt, answer] = halves;
