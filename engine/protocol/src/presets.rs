@@ -364,13 +364,13 @@ fn grokking() -> RunConfig {
         4,
         (1, 64),
         TrainConfig {
-            steps: 1500,
+            steps: 2000,
             batch_size: 512,
-            learning_rate: 5e-3,
+            learning_rate: 2e-3,
             warmup_steps: 10,
             weight_decay: 1.0,
-            eval_interval: 25,
-            eval_batches: 4,
+            eval_interval: 50,
+            eval_batches: 2,
             ..TrainConfig::default()
         },
     );

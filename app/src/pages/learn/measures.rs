@@ -239,8 +239,8 @@ fn trains(state: &State) -> Option<&str> {
 /// Whether a run counts for a lesson with this [`Instrument::preset`].
 pub(super) fn is_of(run: &RunSummary, preset: Option<&str>) -> bool {
     match preset {
-        Some(preset) => run.shape == preset,
-        None => !presets::preset(&run.shape).is_ok_and(|config| !config.data.synthetic.is_none()),
+        Some(preset) => run.preset == preset,
+        None => !presets::preset(&run.preset).is_ok_and(|config| !config.data.synthetic.is_none()),
     }
 }
 

@@ -401,7 +401,7 @@ fn accuracies_tell_when_and_how_suddenly_held_out_rows_are_right() {
         (400, 1.0, 0.95),
     ];
     let mut run = run("1-grokking", 800, 0.1);
-    run.shape = "grokking".to_owned();
+    run.preset = "grokking".to_owned();
     let mut state = opened(vec![run]);
     let instrument = Instrument { preset: Some("grokking".to_owned()), ..Instrument::default() };
     let Event::History { run, config, mut events, checkpoints } = history("1-grokking", config, &[2.0], 0.0)
