@@ -43,11 +43,20 @@ pub const PRESETS: &[(&str, &str)] = &[
     ),
     (
         "grokking",
-        "a phase change, on generated rows: addition modulo 59, memorised first and understood later",
+        "a phase change: sums modulo 59, memorised first and understood later: 0.06 M parameters, half a minute on two cores",
     ),
-    ("induction", "a phase change, on generated rows: induction heads, which continue what is repeated"),
-    ("addition", "a phase change, on generated rows: addition of ten-digit numbers"),
-    ("parentheses", "a phase change, on generated rows: whether parentheses are balanced"),
+    (
+        "induction",
+        "a phase change: heads that continue repeated letters: 0.10 M parameters, ten seconds on two cores",
+    ),
+    (
+        "addition",
+        "a phase change: sums of ten-digit numbers, digit by digit: 0.20 M parameters, a minute on two cores",
+    ),
+    (
+        "parentheses",
+        "a phase change: balanced parentheses, by counting and then by depth: 0.10 M parameters, ten seconds on two cores",
+    ),
 ];
 
 /// Looks a preset up by name; the error suggests the nearest one.
@@ -427,7 +436,7 @@ fn parentheses() -> RunConfig {
         TrainConfig {
             steps: 300,
             batch_size: 64,
-            learning_rate: 3e-4,
+            learning_rate: 1.5e-4,
             warmup_steps: 20,
             eval_interval: 10,
             eval_batches: 2,
