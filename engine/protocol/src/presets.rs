@@ -414,11 +414,11 @@ fn addition() -> RunConfig {
         32,
         (1, 128),
         TrainConfig {
-            steps: 1500,
+            steps: 3000,
             batch_size: 64,
             learning_rate: 2e-3,
             warmup_steps: 50,
-            eval_interval: 50,
+            eval_interval: 100,
             eval_batches: 2,
             ..TrainConfig::default()
         },
