@@ -172,8 +172,11 @@ impl RunConfig {
             "be 0, unless train.objective is text or distil: they are planted into a text",
         )?;
         let (synthetic, field) = (self.data.synthetic, "data.synthetic");
-        let rule = "be none with the objective, data.paths or data.canaries that are set: the rows take the place of a text";
-        let fits = self.train.objective.is_text() && self.data.paths.is_empty() && canaries == 0;
+        let rule = "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its \
+                    rows take the place of the text";
+        let files = [&self.data.paths, &self.data.validation_files];
+        let fits =
+            self.train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());
         require(synthetic.is_none() || fits, field, synthetic.name(), rule)?;
         let (ignored, field) = (self.train.ignore_index, "train.ignore_index");
         let rule = "be 4294967295 with data.synthetic: only answers count in the loss";

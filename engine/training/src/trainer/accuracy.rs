@@ -53,10 +53,10 @@ fn answered(batch: &Batch, time: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
     let mut last = None;
     for (at, target) in batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED) {
         let row = at / time * time;
-        match texts.last_mut().filter(|_| at > row && last == at.checked_sub(1)) {
+        let start = row + batch.document_starts.as_ref().map_or(0, |starts| starts[at] as usize);
+        match texts.last_mut().filter(|_| at > start && last == at.checked_sub(1)) {
             Some((_, answer)) => answer.push(*target),
             None => {
-                let start = row + batch.document_starts.as_ref().map_or(0, |starts| starts[at] as usize);
                 texts.push((batch.tokens[start..=at].to_vec(), vec![*target]));
             }
         }
@@ -74,11 +74,17 @@ mod tests {
         let (no, starts) = (IGNORED, vec![0, 0, 2, 2, 4, 0, 0, 0, 3, 3]);
         let packed = Batch {
             tokens: (10..20).collect(),
-            targets: vec![no, 1, no, 0, no, no, no, 2, no, no],
+            targets: vec![no, 1, no, 0, 1, no, no, 2, no, no],
             document_starts: Some(starts),
             scores: None,
         };
-        let found = [(vec![10, 11], vec![1]), (vec![12, 13], vec![0]), (vec![15, 16, 17], vec![2])];
+        // The third text is a single token, next to the label before it.
+        let found = [
+            (vec![10, 11], vec![1]),
+            (vec![12, 13], vec![0]),
+            (vec![14], vec![1]),
+            (vec![15, 16, 17], vec![2]),
+        ];
         assert_eq!(answered(&packed, 5), found);
         let padded =
             Batch { document_starts: None, targets: vec![no, 1, no, no, no, no, no, 2, no, no], ..packed };

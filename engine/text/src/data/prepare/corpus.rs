@@ -26,10 +26,12 @@ enum Origin {
 
 impl Corpus {
     pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
+        if !config.synthetic.is_none() {
+            let text = Origin::Rows(config.synthetic, synthetic::rows(config.synthetic));
+            return Ok(Self { text, held_out: Vec::new() });
+        }
         let held_out = read::find_sources(&config.validation_files, problems)?;
-        let text = if !config.synthetic.is_none() {
-            Origin::Rows(config.synthetic, synthetic::rows(config.synthetic))
-        } else if config.paths.is_empty() {
+        let text = if config.paths.is_empty() {
             Origin::Stories(config.corpus_bytes)
         } else {
             let mut sources = read::find_sources(&config.paths, problems)?;
