@@ -64,6 +64,8 @@ pub struct Training {
     /// The last step, kept in the curves or not.
     pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
+    /// Fractions right of the training and the held-out rows by step, for runs with labels or answers.
+    pub accuracies: Vec<(u64, [f32; 2])>,
     /// Oldest first.
     pub samples: Vec<Sample>,
     /// Reports of the training guard, oldest first.
@@ -160,6 +162,7 @@ impl Training {
         history.events.iter().filter(before).for_each(|event| past.take(event));
         self.points.splice(0..0, past.points);
         self.evaluations.splice(0..0, past.evaluations);
+        self.accuracies.splice(0..0, past.accuracies);
         self.rewards.splice(0..0, past.rewards);
         self.pairs.splice(0..0, past.pairs);
         self.samples.splice(0..0, past.samples);
@@ -197,10 +200,11 @@ impl Training {
                 });
             }
             TrainEvent::Accuracy { step, train, validation } => {
+                self.accuracies.push((*step, [*train, *validation]));
                 // This run generates no samples; its scores are shown instead.
                 let [train, validation] = [*train, *validation].map(crate::format::percent);
                 let text =
-                    format!("right on {train} of the training texts, {validation} of the validation texts");
+                    format!("right on {train} of the training rows, {validation} of the held-out rows");
                 self.samples.push(Sample { step: *step, text });
             }
             TrainEvent::Reward { step, metrics } => {
@@ -247,6 +251,7 @@ impl Training {
         self.step = step;
         self.points.retain(|point| point.step <= step);
         self.evaluations.retain(|point| point.step <= step);
+        self.accuracies.retain(|(at, _)| *at <= step);
         self.rewards.retain(|(at, _)| *at <= step);
         self.pairs.retain(|(at, _)| *at <= step);
         self.samples.retain(|sample| sample.step <= step);

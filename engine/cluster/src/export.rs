@@ -162,6 +162,11 @@ fn look(run: &Run) -> Result<Exported> {
         ))
         .hint(Hint::ExportAdapter));
     }
+    if !config.data.synthetic.is_none() {
+        let reason = "it learns generated rows (data.synthetic), but a bundle's batches are windows of a text; start a run from its \
+                      weights on a text";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if config.train.document_mask {
         let reason = "train.document_mask is on, but a bundle's attention sees whole windows: its numbers would differ; start a run \
                       from its weights with document_mask false";

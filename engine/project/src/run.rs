@@ -405,6 +405,7 @@ impl Run {
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
+            preset: config.preset,
             shape: config.model.shape(),
             labels: config.model.labels,
             checkpoints,

@@ -59,7 +59,7 @@ pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
     END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
     Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
-    Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};

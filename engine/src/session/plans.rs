@@ -108,6 +108,10 @@ impl Session {
 
     /// Bytes of the open project's text, from its survey, or of the embedded stories.
     fn text_bytes(&mut self, config: &RunConfig) -> Option<u64> {
+        if !config.data.synthetic.is_none() {
+            // Generated rows are meant to be repeated.
+            return Some(0);
+        }
         let data = self.data_config().ok()?;
         if data.paths.is_empty() {
             return Some(config.data.corpus_bytes);

@@ -210,11 +210,17 @@ impl Session {
                         validation: config.data.validation,
                         validation_seed: config.data.validation_seed,
                         validation_files: self.held_out(held_out)?,
+                        synthetic: config.data.synthetic,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,
                         ..self.data_config()?
                     };
+                    if !config.data.synthetic.is_none() {
+                        // Generated rows take the place of the project's text.
+                        config.data.paths.clear();
+                        config.data.validation_files.clear();
+                    }
                 }
                 let is_own = learns_from != LearnsFrom::Documents;
                 let learns_from = (learns_from, recipe);

@@ -12,7 +12,7 @@ use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, Wi
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
+use glasshouse_protocol::{DataConfig, ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
@@ -170,7 +170,8 @@ fn group_of_field(path: &str) -> Option<&'static str> {
 
 /// New settings with the draft's text and device.
 fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
-    RunConfig { data: draft.data.clone(), device: draft.device.clone(), ..config }
+    let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
+    RunConfig { data, device: draft.device.clone(), ..config }
 }
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {

@@ -105,6 +105,9 @@ impl RunConfig {
         if !objective.learns_text() {
             self.data.canaries = 0;
         }
+        if !objective.is_text() && !std::mem::take(&mut self.data.synthetic).is_none() {
+            self.train.ignore_index = None;
+        }
         let was_careful = self.train.objective.compares_answers()
             && self.train.learning_rate.to_bits() == self.tuning_rate().to_bits();
         let compared = std::mem::replace(&mut self.train.objective, objective).compares_answers();

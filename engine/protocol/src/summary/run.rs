@@ -75,7 +75,10 @@ pub struct RunSummary {
     /// The error that ended it, if any.
     pub error: Option<String>,
     pub notes: String,
-    /// Preset, or shape in a few words: `4 layers · width 128 · context length 64`.
+    /// Name of the preset that it started from, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preset: String,
+    /// Shape in a few words: `4 layers · width 128 · context length 64`.
     pub shape: String,
     /// Labels of a classifier, or a single one for a reward model; empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -82,6 +82,7 @@ fn about(config: &RunConfig, record: &RunRecord) -> String {
 fn data(config: &RunConfig) -> Vec<String> {
     let data = &config.data;
     let mut lines = match data.paths.as_slice() {
+        [] if !data.synthetic.is_none() => vec![format!("generated rows: {}", data.synthetic.title())],
         [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
         paths => paths.to_vec(),
     };

@@ -39,7 +39,7 @@ impl Trainer<'_> {
         }
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
         self.stop_early()?;
-        if self.config.train.objective.learns_labels() {
+        if self.config.train.objective.learns_labels() || !self.config.data.synthetic.is_none() {
             let [train, validation] =
                 [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
             self.measure_accuracy(train, validation).await?;
