@@ -78,7 +78,7 @@ pub use model::{
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
-pub use range_test::{RangeCurve, RangePoint, RangeTest};
+pub use range_test::{NoiseScale, RangeCurve, RangePoint, RangeTest};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,

@@ -32,6 +32,7 @@ impl Session {
         let options = Options { range_test: Some(test), ..Options::default() };
         let mut trainer = prepared_run.trainer(options).await?;
         set_visible(&mut trainer, self.visible);
+        let start = if test.noise { Some(trainer.executor().state().await?) } else { None };
         let mut curve = RangeCurve { test, ..RangeCurve::default() };
         loop {
             let goes_on = match trainer.next().await {
@@ -55,10 +56,13 @@ impl Session {
                 platform::yield_now().await;
             }
         }
+        curve.suggest();
+        if let (Some(start), Some(rate)) = (start, curve.suggestion) {
+            curve.noise = trainer.noise_scale(&start, rate).await?;
+        }
         // Its folder is removed after the trainer has closed its files.
         drop(trainer);
         drop(staged);
-        curve.suggest();
         self.sink.answer(id, Event::RangeTested { curve: Box::new(curve) });
         Ok(())
     }

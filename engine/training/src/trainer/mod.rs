@@ -10,6 +10,7 @@ mod evaluate;
 mod fault;
 mod guard;
 mod loss;
+mod noise;
 mod preference;
 mod reference;
 mod reward;
