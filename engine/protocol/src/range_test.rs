@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_suggestion_is_within_the_valley_and_the_test_ends_when_it_is_over() {
+    fn the_suggestion_is_at_the_end_of_the_fall_and_the_test_ends_when_it_is_over() {
         let mut curve = RangeCurve::default();
         let mut steps = 0;
         for step in 0..curve.test.steps {

@@ -77,6 +77,20 @@ fn halving_trains_the_best_run_to_the_end_and_a_finished_sweep_trains_nothing() 
 }
 
 #[test]
+fn the_importance_of_settings_is_told_once_enough_runs_are_finished() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = "[settings]\nseed = [1, 2]\ntrain.learning_rate = [1e-6, 1e-4, 1e-3, 3e-3]\n";
+    let heard = play(shelf.path(), vec![make(), after(sweep(text, 20))]);
+    let before = told!(heard, Event::Sweep { sweep } => sweep.clone()).filter(|sweep| !sweep.complete);
+    assert!(before.into_iter().all(|sweep| sweep.importance.is_empty()));
+    let importance = last(&heard).importance;
+    let names: Vec<&str> = importance.iter().map(|share| share.name.as_str()).collect();
+    assert_eq!(names, ["seed", "train.learning_rate"]);
+    assert!(importance[1].value > Some(0.8) && importance[0].value < Some(0.2), "{importance:?}");
+    assert!(importance.iter().all(|share| share.count == 8), "{importance:?}");
+}
+
+#[test]
 fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     let whole = tempfile::tempdir().unwrap();
     let undisturbed = last(&play(whole.path(), vec![make(), after(sweep(RATES, 20))]));
