@@ -159,7 +159,7 @@ fn interruptions_leave_no_trace_with_averaged_weights() {
 #[test]
 fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
     let (_folder, project) = project();
-    let (store, ema) = (store(), 0.99);
+    let (store, ema) = (store(), 0.99_f64);
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
     let trained = |ema: f64, steps: u64| {
         let run = create(&project, &RunConfig { train: TrainConfig { ema, ..config().train }, ..config() });

@@ -25,13 +25,12 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 }
 
 fn run_test(arguments: &FindRateArguments) -> Result<()> {
-    let test =
-        RangeTest {
-            lowest: arguments.from_rate,
-            highest: arguments.to_rate,
-            steps: arguments.test_steps,
-            noise: arguments.noise,
-        };
+    let test = RangeTest {
+        lowest: arguments.from_rate,
+        highest: arguments.to_rate,
+        steps: arguments.test_steps,
+        noise: arguments.noise,
+    };
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
@@ -88,9 +87,13 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
         say!("the loss grew without bound from a learning rate of {}", scientific(last.rate))?;
     }
     match curve.suggestion {
-        Some(rate) => say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?,
+        Some(rate) => {
+            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
+        }
         None if curve.ended => {
-            say!("no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps")?;
+            say!(
+                "no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps"
+            )?;
         }
         None => {}
     }

@@ -141,7 +141,8 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
         Some(rate) => {
             ui.horizontal_wrapped(|ui| {
                 let value = format::scientific(rate);
-                let exact = "The rate with the lowest loss, as the mean over rates up to twice as high or low";
+                let exact =
+                    "The rate with the lowest loss, as the mean over rates up to twice as high or low";
                 widgets::stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
                 if widgets::primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                     context.draft.set_learning_rate(rate);

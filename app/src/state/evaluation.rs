@@ -114,11 +114,7 @@ impl Evaluations {
                 self.under_way.remove(&id);
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => {
-                *self = Self {
-                    revision: self.revision + 1,
-                    changes: self.changes + 1,
-                    ..Self::default()
-                };
+                *self = Self { revision: self.revision + 1, changes: self.changes + 1, ..Self::default() };
             }
             _ => {}
         }

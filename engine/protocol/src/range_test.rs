@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn the_noise_scale_is_that_of_the_gradients() {
         // A mean of length 1 and a variance of 0.02 for each of 400 entries of gradients of 4 windows: tr(Σ) = 4 · 8.
-        let dot = |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>();
+        let dot =
+            |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>();
         let measured = |seed: u64| {
             let draw = |at: u64| (crate::random::nth(seed, 6, at) >> 11) as f64 / (1_u64 << 53) as f64;
             let entry = |at: u64| 0.05 + (12.0_f64 * 0.02).sqrt() * (draw(at) - 0.5);

@@ -11,8 +11,8 @@ use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::blocks::Section;
-use std::collections::BTreeMap;
 use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};
+use std::collections::BTreeMap;
 
 /// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;
@@ -52,7 +52,8 @@ fn has_failed(answer: &TaskAnswer) -> bool {
 
 /// A section for each task. The tasks of a suite are in its table, and start folded.
 pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
-    let section = |task: &TaskReport| Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
+    let section =
+        |task: &TaskReport| Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
     evaluation.tasks.iter().map(section).collect()
 }
 

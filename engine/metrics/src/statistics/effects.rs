@@ -32,7 +32,8 @@ pub fn main_effects(
     let all: Vec<u32> = (0..results.len() as u32).collect();
     let shares = shares(&levels, results, &all).filter(|_| results.len() >= needed)?;
     let interval = |at: usize| {
-        let share = |drawn: &[u32]| self::shares(&levels, results, drawn).map_or(f64::NAN, |shares| shares[at]);
+        let share =
+            |drawn: &[u32]| self::shares(&levels, results, drawn).map_or(f64::NAN, |shares| shares[at]);
         bootstrap.statistic(results.len(), share)
     };
     Some(shares.iter().enumerate().map(|(at, share)| (*share, interval(at))).collect())
@@ -48,7 +49,9 @@ fn levels(values: &[&str]) -> Vec<usize> {
             let below = |number: f64| numbers.iter().filter(|other| **other < number).count();
             numbers.iter().map(|number| below(*number) * bins / values.len()).collect()
         }
-        None => values.iter().map(|value| distinct.iter().take_while(|other| *other < value).count()).collect(),
+        None => {
+            values.iter().map(|value| distinct.iter().take_while(|other| *other < value).count()).collect()
+        }
     }
 }
 
@@ -77,7 +80,8 @@ fn shares(levels: &[Vec<usize>], results: &[f64], drawn: &[u32]) -> Option<Vec<f
             }
         }
     }
-    let freedoms = effects.iter().map(|own| own.iter().filter(|(_, count)| *count > 0.0).count() as f64 - 1.0);
+    let freedoms =
+        effects.iter().map(|own| own.iter().filter(|(_, count)| *count > 0.0).count() as f64 - 1.0);
     let freedoms: Vec<f64> = freedoms.collect();
     let freedom = drawn.len() as f64 - 1.0 - freedoms.iter().sum::<f64>();
     let noise = squares(&residuals) / freedom;
@@ -109,7 +113,10 @@ mod tests {
         // Variances 5/4 of the rates and 6 of the kinds.
         let results: Vec<f64> = runs.map(|(rate, kind)| rate as f64 + 3.0 * kind as f64).collect();
         let found = effects(&settings, &results).unwrap();
-        assert!((found[0].0 - 1.25 / 7.25).abs() < 1e-9 && (found[1].0 - 6.0 / 7.25).abs() < 1e-9, "{found:?}");
+        assert!(
+            (found[0].0 - 1.25 / 7.25).abs() < 1e-9 && (found[1].0 - 6.0 / 7.25).abs() < 1e-9,
+            "{found:?}"
+        );
         for (share, interval) in found {
             let [low, high] = interval.unwrap();
             assert!(low <= share && share <= high && low < high, "{share} {low} {high}");

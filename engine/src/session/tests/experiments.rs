@@ -43,7 +43,10 @@ fn a_range_test_suggests_a_rate_and_leaves_no_run() {
     assert!(curve.points.windows(2).all(|pair| pair[0].rate < pair[1].rate));
     let rate = curve.suggestion.unwrap();
     assert!((1e-5..10.0).contains(&rate), "{rate}");
-    assert!(curve.noise.is_none_or(|noise| noise.windows > 0.0 && noise.batch == tiny(20).train.batch_size), "{curve:?}");
+    assert!(
+        curve.noise.is_none_or(|noise| noise.windows > 0.0 && noise.batch == tiny(20).train.batch_size),
+        "{curve:?}"
+    );
     assert!(failures(&heard)[0].contains("20 to 2000 steps"), "{:?}", failures(&heard));
     let runs = told!(heard, Event::Runs { runs } => runs.len()).last();
     assert_eq!(runs, Some(0));

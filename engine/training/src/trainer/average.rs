@@ -42,7 +42,10 @@ impl Trainer<'_> {
         }
         let weights = self.executor.weights().await?;
         let rest = (1.0 - kept(self.config.train.ema, self.step)) as f32;
-        self.average.iter_mut().zip(weights).for_each(|(average, weight)| *average += rest * (weight - *average));
+        self.average
+            .iter_mut()
+            .zip(weights)
+            .for_each(|(average, weight)| *average += rest * (weight - *average));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Starts a session of a run, from initial weights or from a checkpoint.
 
 use super::reference::{self, TEACHER_FILE};
-use super::{average, GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer};
+use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer, average};
 use crate::TrainEvent;
 use crate::guard::Guard;
 use crate::tensorboard::TensorboardWriter;
