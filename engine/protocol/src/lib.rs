@@ -86,7 +86,7 @@ pub use summary::{
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
-pub use sweep::{Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

@@ -14,6 +14,8 @@ const MAX_SWEPT_RUNS: usize = 1000;
 /// Evaluated runs before the median rule stops one.
 const MEDIAN_AFTER: usize = 3;
 const MAX_NAME: usize = 40;
+/// Minimum finished runs for [`SweepSummary::importance`].
+pub const MIN_IMPORTANCE_RUNS: usize = 8;
 
 choices! {
     pub enum StopRule = Never {
@@ -459,7 +461,15 @@ impl SweepSummary {
     }
 
     fn importance_blocks(&self) -> Vec<Block> {
-        let Some(count) = self.importance.first().map(|first| first.count) else { return Vec::new() };
+        let Some(count) = self.importance.first().map(|first| first.count) else {
+            let text = format!(
+                "The importance of the settings needs at least {MIN_IMPORTANCE_RUNS} finished runs, and more than all settings have values together."
+            );
+            return Some(Block::Note(text))
+                .filter(|_| self.complete && self.rows.len() > 1)
+                .into_iter()
+                .collect();
+        };
         let bar = |share: &Metric| {
             let length = share.value.unwrap_or_default();
             let ends = share.interval.map(|ends| ends.map(percent));

@@ -1,10 +1,9 @@
 //! Main effects: how much of the variance of a result over many runs each of their settings explains.
 
 use super::Bootstrap;
+use glasshouse_protocol::MIN_IMPORTANCE_RUNS as MIN_RUNS;
 use std::collections::BTreeSet;
 
-/// Minimum number of runs.
-pub const MIN_RUNS: usize = 8;
 /// Minimum number of runs beyond one, plus one for each value of a setting but its first.
 const MIN_FREEDOM: usize = 3;
 /// A numeric setting that seldom has a value twice is cut into bins of about this many runs.
@@ -14,7 +13,7 @@ const ROUNDS: usize = 10;
 const BINS: std::ops::RangeInclusive<usize> = 3..=5;
 
 /// The share of the variance of `results` that each setting explains by itself, with its 95 % bootstrap interval over runs. `settings` has
-/// a list for each setting with its value in each run. `None` for fewer than [`MIN_RUNS`] runs, for too few to tell effects from noise,
+/// a list for each setting with its value in each run. `None` for fewer than [`MIN_RUNS`](glasshouse_protocol::MIN_IMPORTANCE_RUNS) runs, for too few to tell effects from noise,
 /// or if all results are equal.
 ///
 /// The effects are those of an additive model with a number for each value, or bin of values, of each setting, fitted by backfitting (Hastie

@@ -8,7 +8,7 @@ mod effects;
 #[cfg(test)]
 mod tests;
 
-pub use effects::{MIN_RUNS, main_effects};
+pub use effects::main_effects;
 
 #[cfg(test)]
 pub(crate) use tests::{BOOTSTRAP, uniform};
