@@ -395,7 +395,7 @@ fn a_change_of_a_run_begins_with_the_runs_own_rate() {
     assert_eq!(rate(&window), None, "the draft's rate says nothing of the run");
     tell(window.state_mut(), [support::history("3-llama-tiny", 7e-4)]);
     window.run_steps(3);
-    assert_eq!(rate(&window).flatten().as_deref(), Some("7.0e-4"));
+    assert_eq!(rate(&window).flatten().as_deref(), Some("7e-4"));
 }
 
 #[test]

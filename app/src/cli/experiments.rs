@@ -25,8 +25,12 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 }
 
 fn run_test(arguments: &FindRateArguments) -> Result<()> {
-    let test =
-        RangeTest { lowest: arguments.from_rate, highest: arguments.to_rate, steps: arguments.test_steps };
+    let test = RangeTest {
+        lowest: arguments.from_rate,
+        highest: arguments.to_rate,
+        steps: arguments.test_steps,
+        noise: arguments.noise,
+    };
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
@@ -84,10 +88,19 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     }
     match curve.suggestion {
         Some(rate) => {
-            Ok(say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?)
+            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
         }
         None if curve.ended => {
-            Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?)
+            say!(
+                "no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps"
+            )?;
+        }
+        None => {}
+    }
+    match &curve.noise {
+        Some(noise) => Ok(say!("{}", noise.text())?),
+        None if curve.test.noise && curve.suggestion.is_some() => {
+            Ok(say!("no gradient noise scale: the gradients have too little in common; use a larger batch")?)
         }
         None => Ok(()),
     }
@@ -161,6 +174,9 @@ pub struct FindRateArguments {
     /// Steps of the test, in which the rate rises exponentially
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().steps)]
     pub test_steps: u64,
+    /// Also measure the gradient noise scale, from which a batch size follows
+    #[arg(long)]
+    pub noise: bool,
     #[command(flatten)]
     pub run: TrainArguments,
 }

@@ -19,6 +19,8 @@ pub struct Evaluations {
     pub failures: BTreeMap<u64, (Command, ErrorReport)>,
     /// Number of results so far, so that pages know when to read again.
     pub revision: u64,
+    /// Number of changes of the results, to detect a new one.
+    pub changes: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +73,9 @@ impl Evaluations {
 
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let id = request.unwrap_or_default();
+        if matches!(event, Event::Evaluated { .. } | Event::Audited { .. } | Event::Evaluations { .. }) {
+            self.changes += 1;
+        }
         match event {
             Event::Progress { what, done, total } => {
                 if let Some(work) = self.under_way.get_mut(&id) {
@@ -109,7 +114,7 @@ impl Evaluations {
                 self.under_way.remove(&id);
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => {
-                *self = Self { revision: self.revision + 1, ..Self::default() };
+                *self = Self { revision: self.revision + 1, changes: self.changes + 1, ..Self::default() };
             }
             _ => {}
         }

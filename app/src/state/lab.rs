@@ -8,6 +8,8 @@ pub struct Lab {
     pub curve: Option<RangeCurve>,
     /// The last sweep.
     pub sweep: Option<SweepSummary>,
+    /// Number of reports of sweeps so far, to detect a new one.
+    pub reports: u64,
 }
 
 impl Lab {
@@ -15,7 +17,10 @@ impl Lab {
         match event {
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
             Event::RangeTested { curve } => self.curve = Some((**curve).clone()),
-            Event::Sweep { sweep } => self.sweep = Some((**sweep).clone()),
+            Event::Sweep { sweep } => {
+                self.sweep = Some((**sweep).clone());
+                self.reports += 1;
+            }
             _ => {}
         }
     }

@@ -155,6 +155,10 @@ fn look(run: &Run) -> Result<Exported> {
                       train.keep_zeros = false";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
+    if config.train.ema > 0.0 {
+        let reason = "train.ema is on, but a bundle keeps no average of the weights; start a run from its weights with train.ema = 0";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), but a bundle trains the parameters of a transformers class; merge it into the weights \

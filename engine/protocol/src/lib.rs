@@ -78,7 +78,7 @@ pub use model::{
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
-pub use range_test::{RangeCurve, RangePoint, RangeTest};
+pub use range_test::{NoiseScale, RangeCurve, RangePoint, RangeTest};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
@@ -86,7 +86,7 @@ pub use summary::{
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
-pub use sweep::{Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

@@ -129,7 +129,7 @@ impl OracleExecutor {
             } else {
                 Vec::new()
             },
-            loss_scale: None,
+            ..ArenaState::default()
         })
     }
 

@@ -1,5 +1,8 @@
 //! Weights and moments as a safetensors file. Parameters go by their names, moments have the prefixes `first_moment.`
 //! and `second_moment.`, and one JSON object in the metadata describes the run, with its loss scale if any.
+//!
+//! With `train.ema`, the parameters are the averages, which all readers but a resumed run use, and the weights in training have the
+//! prefix `raw_weight.`.
 
 use super::GuardState;
 use glasshouse_compiler::blocks;
@@ -23,6 +26,7 @@ pub const ARENA_VERSION: u32 = 1;
 const METADATA: &str = "glasshouse";
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
+const RAW: &str = "raw_weight.";
 
 /// Progress of a run when its state was saved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -181,13 +185,20 @@ fn tensors<'a>(
     let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
-    [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
+    let (weights, raw) = match state.average.as_slice() {
+        [] => (state.parameters.as_slice(), [].as_slice()),
+        average => (average, state.parameters.as_slice()),
+    };
+    [("", weights), (RAW, raw), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
         .into_iter()
         .flat_map(move |(prefix, arena)| {
             let kept = parameters.iter().zip(ranges.clone());
             // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
             kept.filter_map(move |(parameter, range)| {
-                let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
+                let values = match parameter.trainable {
+                    true => arena.get(range)?,
+                    false => state.parameters.get(range).filter(|_| prefix.is_empty())?,
+                };
                 let ty =
                     if prefix.is_empty() { parameter.ty.clone() } else { Type::f32(&parameter.ty.shape) };
                 Some((format!("{prefix}{}", parameter.name), ty, values))
@@ -501,6 +512,9 @@ async fn parse(
     if has(SECOND) {
         state.second_moments = vec![0.0; layout.trained_end];
     }
+    if has(RAW) {
+        state.average = vec![0.0; layout.trained_end];
+    }
     for (number, parameter) in parameters.iter().enumerate() {
         let start = layout.offsets[number];
         let range = start..start + layout.counts[number];
@@ -508,6 +522,7 @@ async fn parse(
             ("", &mut state.parameters),
             (FIRST, &mut state.first_moments),
             (SECOND, &mut state.second_moments),
+            (RAW, &mut state.average),
         ];
         for (prefix, arena) in arenas {
             let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
@@ -517,6 +532,7 @@ async fn parse(
             }
         }
     }
+    state.exchange_average();
     Ok((info, state))
 }
 

@@ -1,7 +1,7 @@
 //! Starts a session of a run, from initial weights or from a checkpoint.
 
 use super::reference::{self, TEACHER_FILE};
-use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer};
+use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer, average};
 use crate::TrainEvent;
 use crate::guard::Guard;
 use crate::tensorboard::TensorboardWriter;
@@ -109,6 +109,7 @@ impl<'data> Trainer<'data> {
         };
         notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
+        let average = average::first(&config.train, &parameters, &mut state);
         state.parameters.extend(taught);
         executor.set_state(&state).await?;
         let device = executor.describe();
@@ -167,6 +168,7 @@ impl<'data> Trainer<'data> {
             pace,
             group: StepGroup { seconds: GROUP_SECONDS, steps: MAX_GROUP_STEPS },
             guard,
+            average,
             rewards: super::reward::Rewards::default(),
             reference: Reference::default(),
             reference_told: None,

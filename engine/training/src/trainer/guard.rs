@@ -3,7 +3,7 @@
 //! Actions depend only on steps: on the checkpoints due by `train.checkpoint_interval`, never on those added by the clock or the
 //! user, nor on the size of step groups. So a repeated or interrupted run acts the same.
 
-use super::{MAX_GROUP_STEPS, Trainer, step_input_after, unless_stopped};
+use super::{MAX_GROUP_STEPS, Trainer, average, step_input_after, unless_stopped};
 use crate::TrainEvent;
 use crate::guard::{Finding, activations, look_at_layers};
 use crate::tensorboard::TensorboardWriter;
@@ -317,6 +317,7 @@ impl Trainer<'_> {
     async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
         let Loaded { info, mut state, .. } = good;
         // A teacher's weights come last and stay.
+        self.average = average::first(&self.config.train, &self.parameters, &mut state);
         let now = self.executor.weights().await?;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;

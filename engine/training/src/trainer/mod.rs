@@ -3,12 +3,14 @@
 //! does the same as an uninterrupted one. The clock can only add checkpoints, which change no number.
 
 mod accuracy;
+mod average;
 mod begin;
 mod change;
 mod evaluate;
 mod fault;
 mod guard;
 mod loss;
+mod noise;
 mod preference;
 mod reference;
 mod reward;
@@ -121,6 +123,8 @@ pub struct Trainer<'data> {
     pace: Timing,
     group: StepGroup,
     guard: Guard,
+    /// Average of the trained weights; empty without `train.ema`, and during an evaluation, when the executor has it.
+    average: Vec<f32>,
     /// State of reward training.
     rewards: reward::Rewards,
     /// Reference log-probabilities of the run's pairs under the initial weights, as far as computed.
@@ -238,23 +242,27 @@ impl Trainer<'_> {
         ArenaLayout::from_parameters(&self.parameters).length
     }
 
-    /// The current weights in an inference model's layout, with the run's adapter merged in.
+    /// The current weights, or their average, in an inference model's layout, with the run's adapter merged in.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
         weights.truncate(self.parameter_count());
+        if let Some(trained) = weights.get_mut(..self.average.len()) {
+            trained.copy_from_slice(&self.average);
+        }
         let yielder = Yielder::new();
         let give = async || yielder.maybe_yield().await;
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
     }
 
-    /// A decoder of the current weights for a batch of `texts`. It shares the executor's buffers if possible and copies the
-    /// weights otherwise. Training must wait until decoding is done.
+    /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's buffers if possible and copies the weights
+    /// otherwise. Training must wait until decoding is done.
     ///
     /// # Errors
     /// The device failed, or has no room for a decoder next to the run.
     pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
         let model = self.config.model.clone();
         if self.config.train.adapter.is_none()
+            && self.average.is_empty()
             && let Some(decoder) = Decoder::sharing(&self.executor, &model, texts).await?
         {
             return Ok(decoder);
@@ -267,6 +275,7 @@ impl Trainer<'_> {
     async fn state(&mut self) -> Result<ArenaState> {
         let mut state = self.executor.state().await?;
         state.parameters.truncate(self.parameter_count());
+        state.average.clone_from(&self.average);
         Ok(state)
     }
 
@@ -453,6 +462,7 @@ impl Trainer<'_> {
             train.milestone_interval,
             train.sample_interval,
             looks,
+            self.average_interval(),
         ];
         let boundaries = intervals
             .into_iter()
@@ -527,6 +537,7 @@ impl Trainer<'_> {
             }
             self.watch_divergence()?;
         }
+        self.update_average().await?;
         self.metrics.flush()?;
         Ok(true)
     }

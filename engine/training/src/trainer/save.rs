@@ -46,7 +46,8 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
-        let state = self.state().await?;
+        let mut state = self.state().await?;
+        state.exchange_average();
         let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
         let path =
             self.store(move |checkpoints| checkpoints.save_milestone(&info, &parameters, &state)).await?;
