@@ -121,6 +121,24 @@ fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
 }
 
 #[test]
+fn a_session_out_of_time_ends_with_an_evaluation_and_can_go_on() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let (before, none) = (Options { stop_after: Some(33), ..Options::default() }, Options::default());
+    session(&run, &store(), "cpu", before).unwrap();
+    let out = session(&run, &store(), "cpu", Options { seconds: Some(0), ..Options::default() }).unwrap();
+    assert_eq!(steps_of(&out, |event| matches!(event, TrainEvent::Eval { .. })), [33]);
+    assert!(
+        matches!(out.last(), Some(TrainEvent::Done { step: 33, finished: false, val_loss: Some(_), .. })),
+        "{out:?}"
+    );
+    assert_eq!(run.record().unwrap().state, RunState::Stopped);
+    let rest = session(&run, &store(), "cpu", none).unwrap();
+    let straight = session(&create(&project, &config()), &store(), "cpu", Options::default()).unwrap();
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
+}
+
+#[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
 }
