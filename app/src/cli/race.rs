@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -61,8 +62,8 @@ struct Race {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct RaceEvaluation {
     step: u64,
-    train_loss: f32,
-    val_loss: f32,
+    train_loss: f64,
+    val_loss: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,9 +144,7 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
             return Ok(None);
         }
         if run.step == 0 {
-            bail!(
-                "the time was up before the first step; choose more minutes or a smaller train.eval_batches"
-            );
+            bail!("no step was trained in that time; choose more minutes or a smaller train.eval_batches");
         }
         let saved = find_run(&arguments.project, Some(&run.name))?;
         let (record, config) = (saved.record()?, saved.config()?);
@@ -207,6 +206,7 @@ fn evaluations(config: &RunConfig, events: &[TrainEvent]) -> Vec<RaceEvaluation>
     let regular = |step: u64| step == train.steps || step.is_multiple_of(train.eval_interval);
     let evaluation = |event: &TrainEvent| match *event {
         TrainEvent::Eval { step, train_loss, val_loss, .. } => {
+            let [train_loss, val_loss] = [train_loss, val_loss].map(digits);
             regular(step).then_some(RaceEvaluation { step, train_loss, val_loss })
         }
         _ => None,
@@ -219,6 +219,11 @@ fn settings(mut config: RunConfig) -> Result<String> {
     config.data.validation_files.clear();
     "auto".clone_into(&mut config.device);
     config.to_toml().map_err(anyhow::Error::msg)
+}
+
+/// A number with the same few digits in double precision.
+fn digits(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::NAN)
 }
 
 fn rounded(value: f64, scale: f64) -> f64 {
@@ -306,8 +311,8 @@ impl Race {
                 compare(&format!("evaluations[{at}].{what}"), file.map(value), other.map(value), tolerance);
             };
             of("step", |own| own.step as f64, 0.0);
-            of("train_loss", |own| f64::from(own.train_loss), tolerance);
-            of("val_loss", |own| f64::from(own.val_loss), tolerance);
+            of("train_loss", |own| own.train_loss, tolerance);
+            of("val_loss", |own| own.val_loss, tolerance);
         }
         if exact {
             let of = |race: &Self| count(u64::from(race.weights_crc32c));
@@ -330,10 +335,24 @@ fn hexadecimal(hasher: Sha256) -> String {
 fn hashed(paths: &[PathBuf]) -> Result<Option<TextHash>> {
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     for file in paths.iter().map(|path| files_in(path)).collect::<Result<Vec<_>>>()?.concat() {
-        let copied = File::open(&file).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-        bytes += copied.with_context(|| format!("cannot read {}", file.display()))?;
+        bytes += feed(&mut hasher, &file).with_context(|| format!("cannot read {}", file.display()))?;
     }
     Ok((!paths.is_empty()).then(|| TextHash { sha256: hexadecimal(hasher), bytes }))
+}
+
+/// Hashes a file, and returns its length.
+fn feed(hasher: &mut Sha256, file: &Path) -> std::io::Result<u64> {
+    let (mut reader, mut bytes) = (BufReader::with_capacity(1 << 20, File::open(file)?), 0);
+    loop {
+        let block = reader.fill_buf()?;
+        let length = block.len();
+        if length == 0 {
+            return Ok(bytes);
+        }
+        hasher.update(block);
+        reader.consume(length);
+        bytes += length as u64;
+    }
 }
 
 /// A file, or the files of a folder and its folders, in order.
@@ -494,8 +513,10 @@ mod tests {
     use glasshouse_engine::protocol::DeviceKind;
 
     fn race() -> Race {
-        let evaluation =
-            |step: u64, loss: f32| RaceEvaluation { step, train_loss: loss, val_loss: loss + 0.1 };
+        let evaluation = |step: u64, loss: f32| {
+            let [train_loss, val_loss] = [loss, loss + 0.1].map(digits);
+            RaceEvaluation { step, train_loss, val_loss }
+        };
         Race {
             race: VERSION,
             bits_per_byte: 2.123_456_789_012,
