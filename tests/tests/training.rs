@@ -121,6 +121,31 @@ fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
 }
 
 #[test]
+fn a_session_out_of_time_ends_with_an_evaluation_and_can_go_on() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let (before, none) = (Options { stop_after: Some(33), ..Options::default() }, Options::default());
+    session(&run, &store(), "cpu", before).unwrap();
+    let out = session(&run, &store(), "cpu", Options { seconds: Some(0), ..Options::default() }).unwrap();
+    assert_eq!(steps_of(&out, |event| matches!(event, TrainEvent::Eval { .. })), [33]);
+    assert!(
+        matches!(out.last(), Some(TrainEvent::Done { step: 33, finished: false, val_loss: Some(_), .. })),
+        "{out:?}"
+    );
+    assert_eq!(run.record().unwrap().state, RunState::Stopped);
+    let rest = session(&run, &store(), "cpu", none).unwrap();
+    let straight = session(&create(&project, &config()), &store(), "cpu", Options::default()).unwrap();
+    // The guard remembers the additional evaluation, so the checkpoints are not the same files.
+    let steps = |events: &[TrainEvent]| -> Vec<TrainEvent> {
+        let after = |event: &TrainEvent| {
+            matches!(event, TrainEvent::Step { .. }) && event.step().is_some_and(|step| step > 33)
+        };
+        numbers(events).into_iter().filter(after).collect()
+    };
+    assert_eq!((steps(&rest).len(), steps(&rest)), (27, steps(&straight)));
+}
+
+#[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
 }

@@ -66,8 +66,10 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
 
 /// Opens a session for options that `train` has too.
 fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
-    if arguments.resume || arguments.stop_after.is_some() {
-        return Err(usage("leave out --resume and --stop-after: an experiment trains its own runs"));
+    if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
+        return Err(usage(
+            "leave out --resume, --stop-after and --minutes: an experiment trains its own runs",
+        ));
     }
     let (threads, autotune) = (arguments.threads, !arguments.no_autotune);
     drive(session::Options { threads, autotune, ..session::Options::default() }, front)

@@ -43,6 +43,7 @@ mod moderate;
 mod output;
 mod plan;
 mod propose;
+mod race;
 mod recipe;
 mod report;
 mod reproduce;
@@ -145,6 +146,8 @@ commands! {
     FindRate(experiments::FindRateArguments) = experiments::find_rate;
     /// Train many runs over a grid or random values of any settings, and compare them
     Sweep(experiments::SweepArguments) = experiments::sweep;
+    /// Train for some minutes and record the result in a file that others can verify; compare such files
+    Race(race::RaceArguments) = race::race;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects

@@ -15,6 +15,7 @@ pub mod completion;
 mod compression;
 pub mod config;
 pub mod device;
+pub mod energy;
 pub mod evaluation;
 pub mod event;
 mod feedback;
@@ -62,6 +63,7 @@ pub use config::{
     Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
+pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};

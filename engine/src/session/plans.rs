@@ -12,7 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{DeviceType, EnergyUse, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -36,7 +36,7 @@ pub(super) struct MeasuredSpeed {
 
 impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let config = &self.settled(config)?;
+        let (config, rates) = (&self.settled(config)?, platform::energy::settings()?);
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // Planning a large model takes seconds.
@@ -47,6 +47,8 @@ impl Session {
         };
         let mut plan = platform::spawn_blocking(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
+        let seconds = plan.run_seconds;
+        plan.energy = seconds.and_then(|seconds| EnergyUse::of_run(seconds, None, &rates));
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
         Ok(())
@@ -60,7 +62,9 @@ impl Session {
     ) -> Result<()> {
         let config = &self.with_teacher(config)?;
         config.validate()?;
-        let plan = Box::new(cluster_plan(config, request)?);
+        let mut plan = Box::new(cluster_plan(config, request)?);
+        plan.energy = plan.energy.with(&platform::energy::settings()?);
+        plan.assumptions.extend(plan.energy.rows().into_iter().map(|(.., basis)| basis));
         self.sink.answer(id, Event::ClusterPlanned { plan });
         Ok(())
     }
@@ -269,6 +273,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         fits: limits.holds(&needs),
         flops_by_scope: needs.flops_by_scope,
         run_seconds: None,
+        energy: None,
         proportions: Vec::new(),
     })
 }

@@ -122,7 +122,8 @@ impl Session {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let (id, sweep) = (request.id, request.sweep.take());
-        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = request.launch;
+        let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
+            request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Steer::Stop.into());
@@ -147,6 +148,7 @@ impl Session {
         let control = Control { request: id, ..Control::default() };
         let options = Options {
             stop_after,
+            seconds,
             evaluate_whole_split,
             early_sample: true,
             stop: control.stop.clone(),

@@ -10,6 +10,7 @@ use super::lower::Target;
 use crate::model::parameters;
 use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
+use glasshouse_protocol::energy::{EnergySettings, EnergyUse};
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, RunConfig, TrainConfig};
 
 /// Upper bound of the search for the fewest GPUs.
@@ -102,8 +103,15 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
         flops,
         seconds,
         dollars: seconds / 3600.0 * gpus as f64 * price,
+        energy: energy(&gpu, gpus, seconds),
         assumptions: assumptions(config, request, &gpu, (price, busy), (at_once, each)),
     })
+}
+
+/// An upper bound, without the machines around the GPUs.
+fn energy(gpu: &GpuModel, gpus: usize, seconds: f64) -> EnergyUse {
+    let basis = format!("{} W per GPU, the published maximum, without the rest of the machines", gpu.watts);
+    EnergyUse::bounded(gpus as f64 * gpu.watts, seconds, &basis, &EnergySettings::default())
 }
 
 /// Forward, backward, and one more forward pass with activation checkpointing. Recomputation by our fusions is not counted,

@@ -1,7 +1,7 @@
 //! Runs, their checkpoints, and models to import as runs.
 
 use super::TextSummary;
-use crate::CheckpointChoice;
+use crate::{CheckpointChoice, EnergyUse};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct RunSummary {
     pub checkpoints: Vec<CheckpointSummary>,
     /// Estimated training time in seconds.
     pub estimated_seconds: Option<f64>,
+    /// Energy of the training, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyUse>,
 }
 
 impl RunSummary {

@@ -54,6 +54,7 @@ pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> 
         train_seconds: trained.then_some(record.seconds),
         train_device: record.device.as_ref().filter(|_| trained).map(ToString::to_string),
         train_flops: flops.filter(|_| trained),
+        energy: record.energy_use()?,
     })
 }
 

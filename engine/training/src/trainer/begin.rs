@@ -10,6 +10,7 @@ use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
+use glasshouse_platform::energy::Meter;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_project::initial;
@@ -139,6 +140,8 @@ impl<'data> Trainer<'data> {
             earlier_seconds: record.seconds,
             saved: Instant::now(),
             saving_seconds: 0.0,
+            meter: Meter::system(),
+            metered: Instant::now(),
         };
         let guard = Guard::new(&config, remembered);
         let mut trainer = Self {

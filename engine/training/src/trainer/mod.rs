@@ -32,6 +32,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use glasshouse_executors::gpu::EncodeStatistics;
 use glasshouse_generation::Decoder;
+use glasshouse_platform::energy::Meter;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::metrics::MetricsWriter;
@@ -39,8 +40,8 @@ use glasshouse_project::{Run, RunLock, RunRecord};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RangeTest, RunConfig,
-    TrainConfig, WeightFormat,
+    Event, Intervention, MAX_MILESTONES, MeteredEnergy, Milestones, ProfileEntry, ProfileMethod, RangeTest,
+    RunConfig, TrainConfig, WeightFormat,
 };
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -62,6 +63,8 @@ const FIRST_SAMPLE_SECONDS: f64 = 2.0;
 pub struct Options {
     /// Stop, resumably, at this step; the learning-rate schedule still covers all steps.
     pub stop_after: Option<u64>,
+    /// End the session, resumably, with an evaluation, at the first end of a step group after so many seconds.
+    pub seconds: Option<u64>,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Stored with the run.
     pub evaluate_whole_split: bool,
     /// Set to stop: short steps in flight complete, a long CPU step is abandoned, and the run is saved.
@@ -160,6 +163,9 @@ struct Timing {
     /// Time of the last checkpoint in this session (or of its start), and the seconds that save took.
     saved: Instant,
     saving_seconds: f64,
+    meter: Option<Meter>,
+    /// Time of the meter's last reading.
+    metered: Instant,
 }
 
 impl Trainer<'_> {
@@ -347,6 +353,19 @@ impl Trainer<'_> {
                 self.finish_next();
                 Ok(())
             }
+            None if self.is_out_of_time() => {
+                let is_evaluated = self.evaluated.is_some_and(|(step, ..)| step == self.step);
+                if is_evaluated || self.config.train.eval_interval == 0 {
+                    self.notice(format!(
+                        "the time is up at step {} of {}",
+                        self.step, self.config.train.steps
+                    ));
+                    self.finish_next();
+                } else {
+                    self.actions.push_back(Action::Evaluate);
+                }
+                Ok(())
+            }
             None => {
                 if self.train_group().await? {
                     self.plan_actions(false, false);
@@ -360,6 +379,10 @@ impl Trainer<'_> {
 
     fn stop_requested(&self) -> bool {
         self.options.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.options.seconds.is_some_and(|seconds| self.pace.began.elapsed().as_secs() >= seconds)
     }
 
     fn last_step(&self) -> u64 {
@@ -453,6 +476,23 @@ impl Trainer<'_> {
         Some((so_far, left as f64 * a_step + evaluations * an_evaluation))
     }
 
+    /// Adds the energy since the last reading to the run's.
+    fn read_meter(&mut self) {
+        let Some(meter) = &mut self.pace.meter else { return };
+        let Some(joules) = meter.read() else {
+            self.pace.meter = None;
+            return;
+        };
+        let seconds = std::mem::replace(&mut self.pace.metered, Instant::now()).elapsed().as_secs_f64();
+        let energy = self.record.energy.get_or_insert_default();
+        if energy.meter != meter.name {
+            // Another machine's energy; what was metered is then a part of the training.
+            *energy = MeteredEnergy { meter: meter.name.to_owned(), ..MeteredEnergy::default() };
+        }
+        energy.joules += joules;
+        energy.seconds += seconds;
+    }
+
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
         let looks = if self.guard.looks_at_activations() { train.guard.activation_interval } else { 0 };
@@ -500,6 +540,7 @@ impl Trainer<'_> {
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
         }
+        self.read_meter();
         let tokens = count * self.config.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;

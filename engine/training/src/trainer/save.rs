@@ -90,6 +90,7 @@ impl Trainer<'_> {
             (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
             self.record.estimated_seconds = kept.estimated_seconds;
         }
+        self.read_meter();
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;
         self.record.step = self.step;
