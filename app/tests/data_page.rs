@@ -8,7 +8,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::CleaningReport;
-use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
+use glasshouse_protocol::cleaning::{CleaningStart, CleaningStep, PersonalAction};
 use glasshouse_protocol::{Command, DocumentsChange, ErrorKind, ErrorReport, Event, RecipeChange};
 
 type Window = Harness<'static, App>;
@@ -163,7 +163,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::Cancel { request }));
     let failed =
         |kind| Event::Failed { error: ErrorReport::new(kind, "the cleaning was stopped".to_owned()) };
-    let stopped = Event::CleaningStopped { documents: Some(6_120) };
+    let stopped = Event::Cleaning(CleaningStep::Stopped { documents: Some(6_120) });
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
     assert!(
@@ -173,7 +173,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
 
     press(&mut window, Role::Button, "Clean");
     let start = CleaningStart::Resumed { documents: 6_120 };
-    answer(window.state_mut(), is_clean, [Event::CleaningStarted { start }]);
+    answer(window.state_mut(), is_clean, [Event::Cleaning(CleaningStep::Started { start })]);
     window.run_steps(3);
     assert!(contains(&window, "Resuming after the 6,120 documents"));
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);

@@ -4,7 +4,7 @@ use super::arguments::TrainArguments;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
 use super::settings::usage;
-use super::train::{left_out, started, told};
+use super::train::{started, tell_left_out, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -119,7 +119,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                     last = Some(sweep);
                 }
-                Event::Training { events } => {
+                Event::Training { events, .. } => {
                     for event in events {
                         if let TrainEvent::Step { step, loss, .. } = event {
                             bar.set_position(step);
@@ -128,9 +128,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::LeftOut { problems } if problems.is_empty() => {}
-                Event::LeftOut { problems } if json => say!("{}", left_out(&problems))?,
-                Event::LeftOut { problems } => super::data::tell(&problems),
+                Event::Notice { problems, .. } if !problems.is_empty() => tell_left_out(&problems, json)?,
                 event => bar::above(|| trained::note(&event)),
             }
             Ok(())

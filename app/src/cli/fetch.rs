@@ -53,8 +53,8 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
     drive(session::Options::default(), async |engine| {
         let hear = |event| {
             match event {
+                Event::Fetching { progress: FetchProgress::Done { path } } => place = Some(path),
                 Event::Fetching { progress } => shown.show(progress),
-                Event::Fetched { path } => place = Some(path),
                 _ => {}
             }
             Ok(())

@@ -79,7 +79,7 @@ pub(super) async fn import_from(
                     fetching.show(FetchProgress::Receiving { done, total });
                 }
             }
-            Event::RunAdded { run, about } => imported = Some(Imported { run: run.name, about }),
+            Event::RunAdded { run, about, .. } => imported = Some(Imported { run: run.name, about }),
             event => trained::note(&event),
         }
         Ok(())

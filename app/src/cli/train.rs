@@ -103,13 +103,15 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
-            Event::Audited { audit } if json => {
-                say!("{}", with_event("audit", &serde_json::to_value(audit)?))?;
+            Event::Evaluations { audits, .. } => audits.iter().try_for_each(|audit| match json {
+                true => Ok(say!("{}", with_event("audit", &serde_json::to_value(audit)?))?),
+                false => audited(&audit.sections),
+            }),
+            event => {
+                note(&event);
+                Ok(())
             }
-            Event::Audited { audit } => audited(&audit.sections)?,
-            event => note(&event),
         }
-        Ok(())
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
     engine.ask_until_signal(command, "cancelling; `glasshouse audit` tests them later", hear).await
@@ -287,10 +289,8 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::LeftOut { problems } if self.json && problems.is_empty() => {}
-            Event::LeftOut { problems } if self.json => self.output.put(&left_out(&problems).to_string()),
-            Event::LeftOut { problems } => super::data::tell(&problems),
-            Event::Notice { text, hints } => self.output.notice(&text, &hints),
+            Event::Notice { problems, .. } if !problems.is_empty() => tell_left_out(&problems, self.json)?,
+            Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 if !self.resumes {
@@ -306,8 +306,10 @@ impl Follower {
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
-            Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
-            Event::TrainingStarted { run, device, step, estimated_seconds } => {
+            Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
+                if let Some(folder) = folder {
+                    self.output.say(&format!("run {} in {folder}\n", run.name));
+                }
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
                     self.output.say(&format!(
@@ -335,7 +337,7 @@ impl Follower {
                 self.trains.store(true, Ordering::SeqCst);
                 heed(signals()?, &self.trains, &self.engine);
             }
-            Event::Training { events } => {
+            Event::Training { events, .. } => {
                 for event in events {
                     if let TrainEvent::Done { finished, stopped_early, .. } = event {
                         self.finished = finished || stopped_early.is_some();
@@ -356,8 +358,17 @@ impl Follower {
     }
 }
 
+/// Prints the files that gave a run no text or only part of it.
+pub(super) fn tell_left_out(problems: &[FileProblem], json: bool) -> Result<()> {
+    match json {
+        true => say!("{}", left_out(problems))?,
+        false => super::data::tell(problems),
+    }
+    Ok(())
+}
+
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
-pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
+fn left_out(problems: &[FileProblem]) -> serde_json::Value {
     with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
 

@@ -2,7 +2,7 @@
 
 use glasshouse_protocol::cleaning::report::{CleaningReport, Stage};
 use glasshouse_protocol::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
+    CleaningProgress, CleaningStart, CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
     SampleStage, StageCard,
 };
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
@@ -67,10 +67,10 @@ impl Cleaning {
                 self.compared = Some(document.clone());
                 self.comparisons += 1;
             }
-            Event::CleaningStarted { start: CleaningStart::Resumed { documents } } => {
+            Event::Cleaning(CleaningStep::Started { start: CleaningStart::Resumed { documents } }) => {
                 self.resumed = Some(*documents);
             }
-            Event::Cleaning { progress } => self.progress = Some(*progress),
+            Event::Cleaning(CleaningStep::Progress(progress)) => self.progress = Some(*progress),
             Event::Cleaned { report } => {
                 // This also ends a cleaning requested by a script.
                 self.end();
@@ -97,7 +97,7 @@ impl Cleaning {
                 self.failed = (error.kind != ErrorKind::Cancelled).then(|| error.clone());
                 self.end();
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }
@@ -183,7 +183,7 @@ mod tests {
             cleaning.apply(None, &recipe(&number.to_string()));
         }
         assert_eq!(cleaning.before.len(), KEPT);
-        cleaning.apply(None, &Event::ProjectClosed);
+        cleaning.apply(None, &Event::Project { opened: None });
         assert!(cleaning.recipe.is_none() && cleaning.before.is_empty());
     }
 
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), None);
         let phase = Phase::Reading;
         let progress = CleaningProgress { phase, done: 30, total: 120, documents: 12, kept: 9 };
-        let event = Event::Cleaning { progress };
+        let event = Event::Cleaning(CleaningStep::Progress(progress));
         cleaning.apply(Some(&Command::Clean), &event);
         assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), Some(0.25));
         cleaning.apply(Some(&Command::ShowRecipe), &Event::Finished);
@@ -224,7 +224,7 @@ mod tests {
         assert!(cleaning.progress.is_none() && cleaning.failed.is_none());
         cleaning.sent(5, &Command::Clean);
         let start = CleaningStart::Resumed { documents: 7 };
-        cleaning.apply(Some(&Command::Clean), &Event::CleaningStarted { start });
+        cleaning.apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Started { start }));
         assert_eq!(cleaning.resumed, Some(7));
         cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Refused) });
         assert_eq!((cleaning.failed.take(), cleaning.resumed), (Some(failed(ErrorKind::Refused)), None));

@@ -42,7 +42,7 @@ impl Planning {
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let newest = request.is_some() && request == self.asked;
         match (event, asked) {
-            (Event::ProjectOpened { .. } | Event::ProjectClosed, _) => *self = Self::default(),
+            (Event::Project { .. }, _) => *self = Self::default(),
             (Event::Planned { plan }, Some(Command::Plan { config })) if newest => {
                 self.plan = Some(((**config).clone(), (**plan).clone()));
                 self.refused = None;
@@ -133,7 +133,7 @@ mod tests {
         planning.sent(1, &asked);
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
         planning.sent(2, &asked);
-        planning.apply(None, None, &Event::ProjectClosed);
+        planning.apply(None, None, &Event::Project { opened: None });
         assert!(planning.refused.is_none() && planning.asked.is_none());
         planning.apply(Some(2), Some(&asked), &Event::Failed { error: refuse() });
         assert!(planning.refused.is_none(), "it was the last project's question");

@@ -6,7 +6,7 @@ use glasshouse_protocol::cleaning::report::{
 };
 use glasshouse_protocol::cleaning::table::{Column, CorpusTable, Unit};
 use glasshouse_protocol::cleaning::{
-    CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction, PersonalCard, Phase,
+    CleaningProgress, CleaningStep, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction, PersonalCard, Phase,
     RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind,
     Verdict, VerdictKind,
 };
@@ -616,5 +616,5 @@ pub fn documents(cleaned: bool) -> Event {
 
 pub fn cleaning(done: u64, total: u64) -> Event {
     let progress = CleaningProgress { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 };
-    Event::Cleaning { progress }
+    Event::Cleaning(CleaningStep::Progress(progress))
 }

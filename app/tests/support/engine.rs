@@ -5,7 +5,7 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
-    Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary,
+    Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary,
     PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState,
     RunSummary, SweepRow, SweepState, SweepSummary, TokenSummary, TokenizerSummary, Uncertainty,
     VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
@@ -105,12 +105,11 @@ impl Engine {
                 let projects = if self.project { vec![project()] } else { Vec::new() };
                 vec![Event::Projects { projects, storage: storage() }]
             }
-            Command::OpenProject { .. } => vec![Event::ProjectOpened {
-                project: project(),
-                config: Box::new(config()),
-                tokenizer: self.tokenizer.then(tokenizer),
-                runs: self.listed_runs(),
-            }],
+            Command::OpenProject { .. } => {
+                let (project, tokenizer) = (project(), self.tokenizer.then(tokenizer));
+                let opened = OpenedProject { project, config: config(), tokenizer, runs: self.listed_runs() };
+                vec![Event::Project { opened: Some(Box::new(opened)) }]
+            }
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
             Command::ChangeDocuments(DocumentsChange::Add { .. }) => {
                 self.documents = true;
@@ -198,13 +197,18 @@ impl Engine {
             Command::Evaluate { source, .. } => {
                 self.evaluated = true;
                 let run = evaluated(source);
-                let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
+                let evaluations = vec![super::evaluation::evaluation(&run, 0.84)];
                 let at = |done| Event::Progress { what: "reading the text".to_owned(), done, total: 64_000 };
-                vec![at(0), at(64_000), Event::Evaluated { evaluation }]
+                let (audits, comparisons) = (Vec::new(), Vec::new());
+                vec![at(0), at(64_000), Event::Evaluations { evaluations, audits, comparisons }]
             }
             Command::Audit { source, .. } => {
                 self.audited = true;
-                vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
+                vec![Event::Evaluations {
+                    evaluations: Vec::new(),
+                    audits: vec![super::evaluation::audit(&evaluated(source))],
+                    comparisons: Vec::new(),
+                }]
             }
             Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
@@ -486,7 +490,7 @@ fn replied(config: &GenerateConfig) -> Vec<Event> {
     let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
     let tokens = tokens(&said).into_iter().map(token).collect();
     vec![
-        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned(), hints: Vec::new() },
+        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned(), hints: Vec::new(), problems: Vec::new() },
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: said.clone() },
         completed(said, Ending::EndOfText, moderated),

@@ -46,12 +46,12 @@ pub enum Command {
     // ---- Projects -----------------------------------------------------------------------------------------------------
     /// Lists projects and their disk usage. Answered by `Projects`.
     ListProjects,
-    /// Creates a project and opens it. Answered by `ProjectOpened`.
+    /// Creates a project and opens it. Answered by `Project`.
     CreateProject {
         /// Display name; if another project has it, a number is appended.
         name: String,
     },
-    /// Opens a project. Answered by `ProjectOpened`; natively `id` may be the path of any project folder.
+    /// Opens a project. Answered by `Project`; natively `id` may be the path of any project folder.
     OpenProject { id: String },
     /// Opens a project folder for a command-line program: other programs may have it open too, and its documents and runs are not
     /// loaded. A run reads its text from the source in its settings. Native only. Answered by `Finished` alone.
@@ -66,7 +66,7 @@ pub enum Command {
     /// Answered by `Projects`.
     ChangeProject { id: String, change: ProjectChange },
     /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
-    /// `ProjectOpened`.
+    /// `Project`.
     ImportProject {
         /// Display name; `None` takes the name in the file.
         name: Option<String>,
@@ -194,7 +194,7 @@ pub enum Command {
         launch: RunLaunch,
     },
     /// Creates and opens a project, and starts a run on the embedded stories that lasts about `seconds` on the chosen device. Model
-    /// size and steps follow from a short benchmark of the device. Answered by `ProjectOpened` and as `Train` is.
+    /// size and steps follow from a short benchmark of the device. Answered by `Project` and as `Train` is.
     TrainFirst {
         /// Display name of the project.
         project: String,

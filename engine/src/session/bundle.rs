@@ -75,7 +75,7 @@ impl Session {
         let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
         let run = run.summary()?;
         let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
-        self.sink.answer(id, Event::RunAdded { run, about });
+        self.sink.answer(id, Event::RunAdded { run, about, difference: None });
         self.list_runs(id)
     }
 }

@@ -8,8 +8,8 @@ use super::evaluation::refuse_what_is_there;
 use super::event_sink::EventSink;
 use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
-use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::CleaningReport;
+use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
 use crate::protocol::{Event, RecipeChange};
 use crate::{Error, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
@@ -51,7 +51,7 @@ impl Drop for Cleaning {
     fn drop(&mut self) {
         if let Some(cleaner) = self.cleaner.take() {
             let documents = cleaner.stop().ok().flatten();
-            self.sink.answer(self.id, Event::CleaningStopped { documents });
+            self.sink.answer(self.id, Event::Cleaning(CleaningStep::Stopped { documents }));
         }
     }
 }
@@ -175,12 +175,13 @@ impl Session {
         start: StartOptions,
     ) -> Result<()> {
         let cleaner = Cleaner::new(&CorpusFiles, recipe, inputs, out, start)?;
-        self.sink.answer(id, Event::CleaningStarted { start: cleaner.start().clone() });
+        let start = cleaner.start().clone();
+        self.sink.answer(id, Event::Cleaning(CleaningStep::Started { start }));
         let mut cleaning = Cleaning { id, sink: self.sink.clone(), cleaner: Some(cleaner) };
         loop {
             let progress = cleaning.advance()?;
             self.sink.progress(progress.done, progress.total);
-            self.sink.answer(id, Event::Cleaning { progress });
+            self.sink.answer(id, Event::Cleaning(CleaningStep::Progress(progress)));
             if progress.phase == Phase::Done {
                 break;
             }

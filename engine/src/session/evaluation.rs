@@ -175,7 +175,8 @@ impl Session {
         } else {
             evaluation.limits = about::limits(run, &evaluation)?;
         }
-        self.sink.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
+        let (evaluations, audits, comparisons) = (vec![evaluation], Vec::new(), Vec::new());
+        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
         Ok(())
     }
 

@@ -254,7 +254,7 @@ fn imported_before(project: &Project, found: &Found, source: Option<&String>) ->
 fn imported(run: &Run, found: &Found) -> Result<Event> {
     let parameters = whole(found.parameter_count() as u64);
     let about = format!("{}, {parameters} parameters, {}", found.family.class, found.model.shape());
-    Ok(Event::RunAdded { run: run.summary()?, about })
+    Ok(Event::RunAdded { run: run.summary()?, about, difference: None })
 }
 
 #[cfg(test)]

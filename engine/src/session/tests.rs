@@ -21,6 +21,7 @@ mod inspection;
 mod made;
 
 use super::{Options, run};
+use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
     GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch,
@@ -207,7 +208,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
 }
 
 fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
-    let events = told!(heard, Event::Training { events } => events);
+    let events = told!(heard, Event::Training { events, .. } => events);
     let step = |event: &TrainEvent| match event {
         TrainEvent::Step { step, loss, .. } => Some((*step, *loss)),
         _ => None,
@@ -321,7 +322,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(|event| matches!(event, Event::ProjectOpened { tokenizer: Some(_), runs, .. } if runs.len() == 1));
+    has(|event| matches!(event, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1));
     has(|event| matches!(event, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10));
     has(
         |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
@@ -401,7 +402,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found = told!(heard, Event::ProjectOpened { config, tokenizer, .. } => (config, tokenizer));
+        let mut found = told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
         let (config, tokenizer) = found.next_back().unwrap();
         (config.clone(), tokenizer.clone())
     };
@@ -487,13 +488,13 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(train(config, None)),
             (
-                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "writing a sample")),
                 Command::Steer(Steer::Pause),
             ),
             after(generate("A")),
             (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::StepOnce)),
             (
-                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "writing a sample")),
                 Command::Steer(Steer::Stop),
             ),
         ],
@@ -646,14 +647,14 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
-            (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
+            (Some(|event| matches!(event, Event::Cleaning(CleaningStep::Progress(_)))), Command::Cancel { request: 5 }),
             after(Command::Clean),
         ],
     );
     let documents = |request| {
         heard.iter().filter(move |report| report.request == Some(request)).find_map(|report| {
             match report.event {
-                Event::Cleaning { progress } => Some(progress.documents),
+                Event::Cleaning(CleaningStep::Progress(progress)) => Some(progress.documents),
                 _ => None,
             }
         })
@@ -715,14 +716,14 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     let mut config = tiny(1_000_000);
     (config.train.sample_interval, config.train.eval_interval) = (1_000_000, 0);
     let written: Trigger = |event| match event {
-        Event::Training { events } => {
+        Event::Training { events, .. } => {
             events.iter().any(|event| matches!(event, TrainEvent::Sample { step, .. } if *step > 0))
         }
         _ => false,
     };
     let heard = play_trained(config, vec![(Some(written), Command::Steer(Steer::Stop))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
+    let samples: Vec<u64> = told!(heard, Event::Training { events, .. } => events)
         .flatten()
         .filter_map(|event| match event {
             TrainEvent::Sample { step, .. } => Some(*step),
@@ -732,7 +733,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     assert_eq!(samples.len(), 2, "before the first step, and once by the clock: {samples:?}");
     assert!(samples[0] == 0 && (1..1_000_000).contains(&samples[1]), "{samples:?}");
     let told = heard.iter().any(|report| {
-        matches!(report.event, Event::TrainingTime { seconds, seconds_left } if seconds > 0.0 && seconds_left > 0.0)
+        matches!(report.event, Event::Training { seconds: Some((seconds, seconds_left)), .. } if seconds > 0.0 && seconds_left > 0.0)
     });
     assert!(told, "nobody is told how long it takes");
 }
