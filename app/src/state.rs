@@ -161,7 +161,8 @@ impl State {
             }
         }
         if let Event::Project { opened: Some(opened) } = &event {
-            let stays = |about: &Option<String>| about.as_ref().is_none_or(|about| *about == opened.project.id);
+            let stays =
+                |about: &Option<String>| about.as_ref().is_none_or(|about| *about == opened.project.id);
             self.messages.retain(|message| stays(&message.project));
         }
         match event {

@@ -11,8 +11,8 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary, Severity, Uncertainty,
-    WeightSource,
+    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary, Severity,
+    Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];

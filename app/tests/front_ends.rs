@@ -5,9 +5,9 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::{CleaningStart, CleaningStep};
 use glasshouse_protocol::{
-    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, GenerateConfig,
-    LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View,
-    WeightSource,
+    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, Forecast,
+    GenerateConfig, LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig,
+    RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -238,7 +238,7 @@ fn the_same_run_is_planned_alike() {
     let said = succeed(folder, &["plan", "--config", file.to_str().unwrap(), "--json"]);
     let said: Value = serde_json::from_str(&said).unwrap();
     let heard = play(folder, vec![Command::Plan { config: Box::new(config) }]).unwrap();
-    let Some(Event::Planned { plan }) = heard.first() else { panic!("{heard:?}") };
+    let Some(Event::Planned(Forecast::Run { plan })) = heard.first() else { panic!("{heard:?}") };
     assert_eq!(said["parameters"], plan.parameters);
     assert_eq!(said["dispatches_per_step"], plan.dispatches_per_step);
     assert_eq!(said["bytes"]["total"], plan.bytes);
@@ -414,13 +414,14 @@ fn the_same_documents_are_cleaned_alike() {
     let kept = files(&folder.join("typed"));
     assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
     let mut phases: Vec<_> =
-        found!(heard.iter(), Event::Cleaning(CleaningStep::Progress(progress)) => progress.phase.name()).collect();
+        found!(heard.iter(), Event::Cleaning(CleaningStep::Progress(progress)) => progress.phase.name())
+            .collect();
     phases.dedup();
     let told = lines(&said);
     assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());
-    assert!(
-        heard.iter().any(|event| matches!(event, Event::Cleaned { report } if report.raw.documents == 40))
-    );
+    assert!(heard.iter().any(
+        |event| matches!(event, Event::Cleaning(CleaningStep::Done { report }) if report.raw.documents == 40)
+    ));
 
     // The same errors: a missing input, and an output folder with other contents.
     let missing = folder.join("missing");
@@ -471,8 +472,9 @@ fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
     let told = interrupted(child);
     assert!(told.lines().last().unwrap().contains(" documents"), "{told}");
     let again = play(folder, vec![clean_files(&mine, folder.join("out"))]).unwrap();
-    let resumed =
-        |event: &Event| matches!(event, Event::Cleaning(CleaningStep::Started { start: CleaningStart::Resumed { .. } }));
+    let resumed = |event: &Event| {
+        matches!(event, Event::Cleaning(CleaningStep::Started { start: CleaningStart::Resumed { .. } }))
+    };
     assert!(again.iter().any(resumed), "{:?}", again.first());
 }
 

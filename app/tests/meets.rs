@@ -14,8 +14,8 @@ use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, Completion, CorpusSummary, DocumentsChange, ErrorKind, ErrorReport, Event, FetchProgress,
-    Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource,
-    WrittenToken,
+    Forecast, Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState,
+    WeightSource, WrittenToken,
 };
 
 fn failed(message: &str) -> Event {
@@ -532,7 +532,7 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
     let planned = |window: &mut Harness<'_, App>| {
         let mut plan = support::plan();
         plan.proportions = vec![sentence.to_owned()];
-        let planned = Event::Planned { plan: Box::new(plan) };
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
         answer(
             window.state_mut(),
             |command| matches!(command, Command::Plan { .. }),

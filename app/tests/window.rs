@@ -689,7 +689,13 @@ fn a_recorded_session_gives_the_same_state_again() {
     let mut app = support::app_with("dark", AppOptions { record, ..AppOptions::default() });
     full(&mut app);
     tell(&mut app, in_training(TrainingState::Paused));
-    tell(&mut app, [support::profile(), Event::Notice { text: "a notice".to_owned(), hints: Vec::new(), problems: Vec::new() }]);
+    tell(
+        &mut app,
+        [
+            support::profile(),
+            Event::Notice { text: "a notice".to_owned(), hints: Vec::new(), problems: Vec::new() },
+        ],
+    );
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<LogLine> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.len() > 10, "{} lines", lines.len());

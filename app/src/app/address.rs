@@ -143,7 +143,9 @@ mod tests {
     use super::*;
     use crate::link::Link;
     use crate::preferences::Preferences;
-    use glasshouse_protocol::{Command, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary};
+    use glasshouse_protocol::{
+        Command, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary,
+    };
 
     fn read(pairs: &[(&str, &str)]) -> Address {
         Address::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))

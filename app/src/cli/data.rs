@@ -138,7 +138,7 @@ impl CleaningBar {
                 self.bar = progress_bar(self.json);
             }
             Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
-            Event::Cleaned { report } => self.report = Some(report),
+            Event::Cleaning(CleaningStep::Done { report }) => self.report = Some(report),
             Event::Cleaning(CleaningStep::Stopped { documents }) => {
                 self.clear();
                 match documents {

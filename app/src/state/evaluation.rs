@@ -160,7 +160,8 @@ mod tests {
         state.apply(Some(3), Some(&evaluate("1-a")), &progress);
         assert_eq!(state.under_way[&3].share(), Some(0.25));
         assert_eq!(state.under_way[&4].what, "", "it waits for its turn");
-        let results = |evaluations, audits| Event::Evaluations { evaluations, audits, comparisons: Vec::new() };
+        let results =
+            |evaluations, audits| Event::Evaluations { evaluations, audits, comparisons: Vec::new() };
         let before = state.revision;
         state.apply(Some(3), Some(&evaluate("1-a")), &results(vec![found("1-a", 7)], Vec::new()));
         state.apply(Some(3), Some(&evaluate("1-a")), &Event::Finished);

@@ -54,11 +54,7 @@ impl Projects {
     }
 
     pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
-        if let (
-            Some(id),
-            Event::Project { .. } | Event::Failed { .. } | Event::Finished,
-        ) = (request, event)
-        {
+        if let (Some(id), Event::Project { .. } | Event::Failed { .. } | Event::Finished) = (request, event) {
             self.leaving.remove(&id);
         }
         match event {

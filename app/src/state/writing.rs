@@ -222,7 +222,8 @@ mod tests {
         let prompt = Prompt::Messages { messages: Vec::new(), rendering: None };
         let command = Command::Generate { source: source.clone(), prompt, config, output: Output::Tokens };
         writing.sent(4, &command, (None, None));
-        let notice = |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new(), problems: Vec::new() };
+        let notice =
+            |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new(), problems: Vec::new() };
         writing.apply(Some(4), None, &notice("two were left out"));
         writing.apply(Some(5), None, &notice("of another request"));
         for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {

@@ -10,8 +10,8 @@ use glasshouse::preferences::{Preferences, ThemeChoice};
 use glasshouse::theme;
 use glasshouse_protocol::{
     CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Envelope,
-    Event, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
-    RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
+    Event, Forecast, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary,
+    Report, RunState, RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::path::PathBuf;
 
@@ -496,7 +496,7 @@ pub fn full(app: &mut App) {
     stopped.notes = "Learning rate halved.".to_owned();
     let runs = vec![run("1-first-stories", RunState::Finished, 2000, 2000), stopped];
     tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
-    let planned = Event::Planned { plan: Box::new(plan()) };
+    let planned = Event::Planned(Forecast::Run { plan: Box::new(plan()) });
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
 }
 

@@ -1,10 +1,7 @@
 //! The events the engine sends to a front end. A front end's state is a fold over these: the same events give the same state.
 
 use crate::bench::BenchReport;
-use crate::cleaning::report::CleaningReport;
-use crate::cleaning::{
-    CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
-};
+use crate::cleaning::{CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
     ErrorReport, FetchProgress, FileProblem, FoundModel, MergeStep, OpenedRun, PlanSummary, ProfileEntry,
@@ -105,19 +102,8 @@ pub enum Event {
     Recipe {
         recipe: RecipeSummary,
     },
-    /// Results of the recipe on a sample.
-    SampleJudged {
-        judgement: SampleJudgement,
-    },
-    /// A raw document compared with its cleaned version.
-    DocumentCompared {
-        document: ComparedDocument,
-    },
+    Previewed(Preview),
     Cleaning(CleaningStep),
-    /// A cleaning of the project's documents, or of a folder's, has finished.
-    Cleaned {
-        report: Box<CleaningReport>,
-    },
     /// Documents that the last cleaning dropped.
     Dropped {
         stage: Option<String>,
@@ -162,20 +148,7 @@ pub enum Event {
     },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
-    /// The estimated resources of a run.
-    Planned {
-        plan: Box<PlanSummary>,
-    },
-    /// Measured training speed on this device.
-    Measured {
-        /// Milliseconds per step, median.
-        ms_per_step: f64,
-        tokens_per_s: f64,
-        flops_per_s: f64,
-        device: String,
-        /// Estimated seconds for the whole run.
-        run_seconds: f64,
-    },
+    Planned(Forecast),
     Fitted {
         config: Box<RunConfig>,
         /// What was changed, one line each; empty if the run fitted unchanged.
@@ -337,18 +310,7 @@ pub enum Event {
         /// Its checkpoints, oldest first.
         checkpoints: Vec<CheckpointSummary>,
     },
-    /// The files of a pretrained model on the network.
-    ModelListed {
-        /// The host they are downloaded from.
-        host: String,
-        files: Vec<String>,
-        /// Total bytes, if the server reports them.
-        bytes: Option<u64>,
-    },
-    /// A pretrained model that can be imported.
-    ModelFound {
-        model: Box<FoundModel>,
-    },
+    Importing(ImportStep),
     /// A run of smaller weights was created from another.
     Compressed {
         compressed: Box<Compressed>,
@@ -362,10 +324,6 @@ pub enum Event {
         /// weights before. `None` if it could not be computed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         difference: Option<LogitDifference>,
-    },
-    /// The estimated resources of a run on many GPUs.
-    ClusterPlanned {
-        plan: Box<crate::cluster::ClusterPlan>,
     },
     /// An export was written to `path`; in the browser, its file is attached to this event.
     Exported {
@@ -392,6 +350,52 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tuning: Option<String>,
     },
+}
+
+/// What a recipe would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "preview", rename_all = "snake_case")]
+pub enum Preview {
+    /// Results of the recipe on a sample.
+    Sample { judgement: SampleJudgement },
+    /// A raw document compared with its cleaned version.
+    Document { document: ComparedDocument },
+}
+
+/// What a run would take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "forecast", rename_all = "snake_case")]
+pub enum Forecast {
+    /// The estimated resources of a run.
+    Run { plan: Box<PlanSummary> },
+    /// The estimated resources of a run on many GPUs.
+    Cluster { plan: Box<crate::cluster::ClusterPlan> },
+    /// Measured training speed on this device.
+    Speed {
+        /// Milliseconds per step, median.
+        ms_per_step: f64,
+        tokens_per_s: f64,
+        flops_per_s: f64,
+        device: String,
+        /// Estimated seconds for the whole run.
+        run_seconds: f64,
+    },
+}
+
+/// What is known of a pretrained model before its import.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum ImportStep {
+    /// Its files on the network.
+    Listed {
+        /// The host they are downloaded from.
+        host: String,
+        files: Vec<String>,
+        /// Total bytes, if the server reports them.
+        bytes: Option<u64>,
+    },
+    /// It can be imported.
+    Found { model: Box<FoundModel> },
 }
 
 /// An opened project.

@@ -30,7 +30,7 @@ impl Session {
         match to {
             Some(to) => {
                 let files = export_bundle(&request, &to, !keep, &yielder, &mut progress).await?;
-                self.sink.exported(id, name, &to, &files);
+                self.sink.exported(id, name, &to, &files, None);
             }
             None => {
                 let staging = Staging::inside(run.folder())?;

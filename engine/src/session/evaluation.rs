@@ -254,7 +254,7 @@ impl Session {
         match to {
             Some(to) => {
                 storage::write_atomically(&to, page.as_bytes())?;
-                self.sink.exported(id, name, &to, std::slice::from_ref(&to));
+                self.sink.exported(id, name, &to, std::slice::from_ref(&to), None);
             }
             None => self.sink.attached(id, name, page.into_bytes()),
         }

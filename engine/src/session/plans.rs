@@ -12,7 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{DeviceType, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -48,7 +48,7 @@ impl Session {
         let mut plan = platform::spawn_blocking(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
-        self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
+        self.sink.answer(id, Event::Planned(Forecast::Run { plan: Box::new(plan) }));
         Ok(())
     }
 
@@ -61,7 +61,7 @@ impl Session {
         let config = &self.with_teacher(config)?;
         config.validate()?;
         let plan = Box::new(cluster_plan(config, request)?);
-        self.sink.answer(id, Event::ClusterPlanned { plan });
+        self.sink.answer(id, Event::Planned(Forecast::Cluster { plan }));
         Ok(())
     }
 
@@ -145,13 +145,13 @@ impl Session {
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.sink.answer(
             id,
-            Event::Measured {
+            Event::Planned(Forecast::Speed {
                 ms_per_step: measured.ms_per_step,
                 tokens_per_s: measured.tokens_per_s,
                 flops_per_s: measured.flops_per_s,
                 device: self.device.summary.name.clone(),
                 run_seconds,
-            },
+            }),
         );
         Ok(())
     }

@@ -298,7 +298,8 @@ impl Session {
             self.sink.notice(note);
         }
         let path = to.map(|path| path.display().to_string());
-        let exported = Event::Exported { name, path, files: Vec::new(), bytes, packed: files, verification: None };
+        let exported =
+            Event::Exported { name, path, files: Vec::new(), bytes, packed: files, verification: None };
         self.sink.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }

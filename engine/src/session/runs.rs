@@ -213,7 +213,9 @@ impl Session {
                 (place, storage::read(&path)?)
             }
         };
-        self.sink.attached(id, name, bytes);
+        let (path, files) = (None, Vec::new());
+        let event = Event::Exported { name, path, files, bytes: 0, packed: 0, verification };
+        self.sink.answer_with(id, event, vec![bytes]);
         Ok(())
     }
 

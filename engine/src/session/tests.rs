@@ -24,8 +24,8 @@ use super::{Options, run};
 use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
-    GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch,
-    RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
+    Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig,
+    RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -283,11 +283,13 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     has(
         |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
     );
-    has(|event| matches!(event, Event::Planned { plan } if plan.parameters > 10_000 && plan.bytes > 100_000));
-    // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
-    has(|event| matches!(event, Event::Planned { plan } if plan.proportions.is_empty()));
     has(
-        |event| matches!(event, Event::Planned { plan } if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
+        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.parameters > 10_000 && plan.bytes > 100_000),
+    );
+    // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
+    has(|event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.is_empty()));
+    has(
+        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
     );
     has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
@@ -322,7 +324,9 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(|event| matches!(event, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1));
+    has(
+        |event| matches!(event, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1),
+    );
     has(|event| matches!(event, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10));
     has(
         |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
@@ -402,7 +406,8 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found = told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
+        let mut found =
+            told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
         let (config, tokenizer) = found.next_back().unwrap();
         (config.clone(), tokenizer.clone())
     };
@@ -624,7 +629,12 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     for request in [5, 7, 9, 11, 13, 15, 16] {
         assert_eq!(ended(&heard, request), None, "request {request}");
     }
-    assert!(heard.iter().all(|report| !matches!(report.event, Event::Measured { .. } | Event::Bench { .. })));
+    assert!(
+        heard.iter().all(|report| !matches!(
+            report.event,
+            Event::Planned(Forecast::Speed { .. }) | Event::Bench { .. }
+        ))
+    );
     // Nothing remains of the cancelled work.
     assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
     let data = shelf.path().join("shelf/p/data");
@@ -647,7 +657,10 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
-            (Some(|event| matches!(event, Event::Cleaning(CleaningStep::Progress(_)))), Command::Cancel { request: 5 }),
+            (
+                Some(|event| matches!(event, Event::Cleaning(CleaningStep::Progress(_)))),
+                Command::Cancel { request: 5 },
+            ),
             after(Command::Clean),
         ],
     );

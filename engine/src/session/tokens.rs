@@ -90,7 +90,8 @@ impl Session {
                 (0, more) => format!(", and {}", counted(more as u64, "more fault")),
                 (files, _) => format!(", and {}", counted(files as u64, "more file")),
             };
-            let text = format!("{name} {reason}{more}: the Data page lists what was left out, and removes it");
+            let text =
+                format!("{name} {reason}{more}: the Data page lists what was left out, and removes it");
             let (hints, problems) = (Vec::new(), prepared.problems.clone());
             self.sink.answer(id, Event::Notice { text, hints, problems });
         }

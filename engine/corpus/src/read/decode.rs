@@ -375,11 +375,7 @@ fn is_binary(bytes: &[u8]) -> bool {
 ///
 /// Browsers do not prefer UTF-8 to a declaration. We do, since non-ASCII bytes that are valid UTF-8 are so by design, and many
 /// servers declare every page as ISO 8859-1. The exception is ISO-2022-JP, which consists of ASCII bytes.
-pub(super) fn page(
-    bytes: Vec<u8>,
-    server: Option<&str>,
-    readers: Option<Readers>,
-) -> Result<String, String> {
+pub(super) fn page(bytes: Vec<u8>, server: Option<&str>, readers: Option<Readers>) -> Result<String, String> {
     let decode = |encoding, bytes: &[u8]| encoding::decode(encoding, bytes, readers).map(|(text, _)| text);
     let text = match Encoding::for_bom(&bytes) {
         Some((encoding, mark)) => decode(encoding, bytes.get(mark..).unwrap_or_default())?,

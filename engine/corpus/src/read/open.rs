@@ -133,7 +133,9 @@ fn documents(
     }
     let context = context.clone();
     Ok(match source.format.clone() {
-        Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes, readers))),
+        Format::Html => {
+            one(document(&context, stream).and_then(|bytes| html::page(&context, bytes, readers)))
+        }
         Format::Warc => records::items(context, |_| warc::Warc::new(stream, readers)),
         format => {
             let stream = decode::Utf8::of(stream, readers);

@@ -5,7 +5,6 @@
 //! after ftfy's observation (Speer 2019) that mojibake mixes accented capitals with symbols. Plausible sequences (`É”` ends a
 //! quotation) are decoded only in texts with several implausible ones.
 
-
 /// Number of implausible sequences from which plausible ones are decoded too.
 const EVIDENCE: usize = 2;
 

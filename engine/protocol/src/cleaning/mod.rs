@@ -190,7 +190,7 @@ impl CleaningProgress {
     }
 }
 
-/// What happens to a cleaning before its report.
+/// What happens to a cleaning of the project's documents, or of a folder's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum CleaningStep {
@@ -204,6 +204,10 @@ pub enum CleaningStep {
         /// Number of documents already cleaned, from which the next cleaning of the same files with the same recipe resumes; `None` if
         /// it starts over.
         documents: Option<u64>,
+    },
+    /// It has finished, now or earlier.
+    Done {
+        report: Box<report::CleaningReport>,
     },
 }
 

@@ -22,9 +22,7 @@ pub enum FetchProgress {
     /// The download is complete and its checksum is being verified.
     Verifying,
     /// The file is verified.
-    Done {
-        path: PathBuf,
-    },
+    Done { path: PathBuf },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report, RunConfig, Start,
-    TokenizerSummary, TrainEvent, presets,
+    CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
+    RunConfig, Start, TokenizerSummary, TrainEvent, presets,
 };
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {

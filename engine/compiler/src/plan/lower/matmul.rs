@@ -54,7 +54,8 @@ pub(super) fn linear_launches(
 ) -> Result<Vec<Launch>> {
     let read = if half[0] { weight.half_weight() } else { weight.place() };
     let launch = |part: RowRange| {
-        let added = [bias, residual].map(|place| place.map_or(BindingSource::UNREAD, |place| part.columns_of(place)));
+        let added =
+            [bias, residual].map(|place| place.map_or(BindingSource::UNREAD, |place| part.columns_of(place)));
         let bindings = [vec![x, part.rows_of(read), part.columns_of(y)], added.to_vec()].concat();
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
         linear_launch(site.target, weight.ty.element, sizes, columns, bindings, half, added)

@@ -7,6 +7,9 @@ use glasshouse_shaders::Kernel;
 /// A tier, and the matrix side for cooperative matrices.
 pub(super) type Strategy = (Tier, Side);
 
+/// No browser has cooperative matrices, so its build leaves out their kernels.
+const BROWSER: bool = cfg!(target_arch = "wasm32");
+
 /// Translates a choice to another kernel module's type.
 macro_rules! same {
     ($value:ident: $own:ident, $module:ident :: $name:ident, $($choice:ident)|+) => {
@@ -29,7 +32,7 @@ macro_rules! side {
 }
 
 pub(super) mod linear {
-    use super::{Kernel, Side, Strategy, Tier};
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Operands};
     use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled};
 
@@ -45,6 +48,7 @@ pub(super) mod linear {
             ),
             // Products do not use subgroup additions.
             Tier::Tiled | Tier::Subgroup => linear_tiled::kernel(operands, half_out),
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_cooperative::kernel(
                 side!(side, linear_cooperative),
                 same!(operands: Operands, linear_cooperative::Operands, Vec4 | Half),
@@ -55,7 +59,7 @@ pub(super) mod linear {
 }
 
 pub(super) mod linear_input_backward {
-    use super::{Kernel, Side, Strategy, Tier};
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
@@ -74,6 +78,7 @@ pub(super) mod linear_input_backward {
             )
             .filter(|_| !partial),
             Tier::Tiled | Tier::Subgroup => linear_input_backward_tiled::kernel(left, right, partial),
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
                 same!(right: Right, linear_input_backward_cooperative::Operands, Vec4 | Half),
@@ -84,7 +89,7 @@ pub(super) mod linear_input_backward {
 }
 
 pub(super) mod linear_weight_backward {
-    use super::{Kernel, Side, Strategy, Tier};
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
@@ -102,6 +107,7 @@ pub(super) mod linear_weight_backward {
             ),
             Tier::Tiled | Tier::Subgroup => linear_weight_backward_tiled::kernel(left, right),
             // Both operands have the same element type.
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => Some(linear_weight_backward_cooperative::kernel(
                 side!(side, linear_weight_backward_cooperative),
                 same!(right: Right, linear_weight_backward_cooperative::Operands, Vec4 | Half),
