@@ -4,7 +4,7 @@ use super::arguments::TrainArguments;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
 use super::settings::usage;
-use super::train::{started, tell_left_out, told};
+use super::train::{left_out, started, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -128,7 +128,9 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::Notice { problems, .. } if !problems.is_empty() => tell_left_out(&problems, json)?,
+                Event::Notice { problems, .. } if json && !problems.is_empty() => {
+                    say!("{}", left_out(&problems))?
+                }
                 event => bar::above(|| trained::note(&event)),
             }
             Ok(())

@@ -287,7 +287,10 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::Notice { problems, .. } if !problems.is_empty() => tell_left_out(&problems, self.json)?,
+            Event::Notice { problems, .. } if self.json && !problems.is_empty() => {
+                self.output.put(&left_out(&problems).to_string());
+            }
+            Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
             Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
@@ -356,17 +359,8 @@ impl Follower {
     }
 }
 
-/// Prints the files that gave a run no text or only part of it.
-pub(super) fn tell_left_out(problems: &[FileProblem], json: bool) -> Result<()> {
-    match json {
-        true => say!("{}", left_out(problems))?,
-        false => super::data::tell(problems),
-    }
-    Ok(())
-}
-
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
-fn left_out(problems: &[FileProblem]) -> serde_json::Value {
+pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
     with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
 

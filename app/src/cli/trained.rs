@@ -71,6 +71,7 @@ pub(super) async fn open(
 
 pub(super) fn note(event: &Event) {
     match event {
+        Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(problems),
         Event::Notice { text, hints, .. } => tell!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {

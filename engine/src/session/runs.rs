@@ -115,7 +115,8 @@ impl Session {
         let uncompared = uncompared.map(|error| format!("the merged weights were not compared: {error}"));
         notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
         let difference = difference.ok();
-        let about = "the weights with the adapter added to them".to_owned();
+        let added = if undo { "without the adapter" } else { "with the adapter added to them" };
+        let about = format!("the weights {added}");
         self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about, difference });
         Ok(())
     }

@@ -63,7 +63,7 @@ pub(super) fn utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<String>
 }
 
 fn units(encoding: &'static Encoding, bytes: &[u8]) -> Option<impl Iterator<Item = u16>> {
-    let unit = match encoding {
+    let unit: fn([u8; 2]) -> u16 = match encoding {
         _ if encoding == UTF_16LE => u16::from_le_bytes,
         _ if encoding == UTF_16BE => u16::from_be_bytes,
         _ => return None,
