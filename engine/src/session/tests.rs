@@ -424,7 +424,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     let heard = play(shelf.path(), vec![open(), after(Command::Tokenize { text: "owl".to_owned() })]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let (config, summary) = opened(&heard);
-    assert_eq!(*config, draft);
+    assert_eq!(config, draft);
     assert_eq!(summary.unwrap().config, tokenizer);
 
     // A copy has them too, and a damaged record affects only itself.
