@@ -129,7 +129,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
                 Event::Notice { problems, .. } if json && !problems.is_empty() => {
-                    say!("{}", left_out(&problems))?
+                    say!("{}", left_out(&problems))?;
                 }
                 event => bar::above(|| trained::note(&event)),
             }
