@@ -109,6 +109,7 @@ impl DownloadProgress {
             }
             (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
             (Self::Lines { .. }, FetchProgress::Verifying) => tell!("verifying the checksum"),
+            (_, FetchProgress::Done { .. }) => {}
         }
     }
 

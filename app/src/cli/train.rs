@@ -101,15 +101,19 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::best_of(run);
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
-    let hear = |event| match event {
-        Event::Evaluations { audits, .. } => audits.iter().try_for_each(|audit| match json {
-            true => Ok(say!("{}", with_event("audit", &serde_json::to_value(audit)?))?),
-            false => audited(&audit.sections),
-        }),
-        event => {
-            note(&event);
-            Ok(())
+    let hear = |event| {
+        match event {
+            Event::Evaluations { audits, .. } => {
+                for audit in audits {
+                    match json {
+                        true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+                        false => audited(&audit.sections)?,
+                    }
+                }
+            }
+            event => note(&event),
         }
+        Ok(())
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
     engine.ask_until_signal(command, "cancelling; `glasshouse audit` tests them later", hear).await
