@@ -134,7 +134,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                     last = Some(sweep);
                 }
-                Event::Training { events } => {
+                Event::Training { events, .. } => {
                     for event in events {
                         if let TrainEvent::Step { step, loss, .. } = event {
                             bar.set_position(step);
@@ -143,9 +143,9 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::LeftOut { problems } if problems.is_empty() => {}
-                Event::LeftOut { problems } if json => say!("{}", left_out(&problems))?,
-                Event::LeftOut { problems } => super::data::tell(&problems),
+                Event::Notice { problems, .. } if json && !problems.is_empty() => {
+                    say!("{}", left_out(&problems))?;
+                }
                 event => bar::above(|| trained::note(&event)),
             }
             Ok(())

@@ -8,7 +8,7 @@ use clap::Args;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
-    Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
+    Command, Event, Forecast, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
 };
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
@@ -31,7 +31,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
     let command = Command::Plan { config: Box::new(config.clone()) };
-    let pick = |event| if let Event::Planned { plan } = event { Some(plan) } else { None };
+    let pick = |event| if let Event::Planned(Forecast::Run { plan }) = event { Some(plan) } else { None };
     engine.ask_for(command, pick).await
 }
 
@@ -49,7 +49,7 @@ async fn beyond(
         price: arguments.price,
     };
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let pick = |event| if let Event::ClusterPlanned { plan } = event { Some(plan) } else { None };
+    let pick = |event| if let Event::Planned(Forecast::Cluster { plan }) = event { Some(plan) } else { None };
     let plan = engine.ask_for(command, pick).await?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);

@@ -119,10 +119,14 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
-            Event::Audited { audit } if json => {
-                say!("{}", with_event("audit", &serde_json::to_value(audit)?))?;
+            Event::Evaluations { audits, .. } => {
+                for audit in audits {
+                    match json {
+                        true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+                        false => audited(&audit.sections)?,
+                    }
+                }
             }
-            Event::Audited { audit } => audited(&audit.sections)?,
             event => note(&event),
         }
         Ok(())
@@ -341,10 +345,11 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::LeftOut { problems } if self.json && problems.is_empty() => {}
-            Event::LeftOut { problems } if self.json => self.output.put(&left_out(&problems).to_string()),
-            Event::LeftOut { problems } => super::data::tell(&problems),
-            Event::Notice { text, hints } => self.output.notice(&text, &hints),
+            Event::Notice { problems, .. } if self.json && !problems.is_empty() => {
+                self.output.put(&left_out(&problems).to_string());
+            }
+            Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
+            Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 if !self.resumes {
@@ -360,8 +365,10 @@ impl Follower {
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
-            Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
-            Event::TrainingStarted { run, device, step, estimated_seconds } => {
+            Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
+                if let Some(folder) = folder {
+                    self.output.say(&format!("run {} in {folder}\n", run.name));
+                }
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
                     self.output.say(&format!(
@@ -389,7 +396,7 @@ impl Follower {
                 self.trains.store(true, Ordering::SeqCst);
                 heed(signals()?, &self.trains, &self.engine);
             }
-            Event::Training { events } => {
+            Event::Training { events, .. } => {
                 for event in events {
                     if let TrainEvent::Done { finished, stopped_early, .. } = event {
                         self.finished = finished || stopped_early.is_some();

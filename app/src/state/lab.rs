@@ -15,7 +15,7 @@ pub struct Lab {
 impl Lab {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             Event::RangeTested { curve } => self.curve = Some((**curve).clone()),
             Event::Sweep { sweep } => {
                 self.sweep = Some((**sweep).clone());

@@ -82,7 +82,7 @@ pub struct Training {
 impl Training {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
-            Event::TrainingStarted { run, device, step, estimated_seconds } => {
+            Event::TrainingStarted { run, device, step, estimated_seconds, .. } => {
                 let goes_on =
                     self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
                 if !goes_on {
@@ -96,8 +96,10 @@ impl Training {
                 self.device = Some((**device).clone());
                 self.run = Some(run.clone());
             }
-            Event::Training { events } => events.iter().for_each(|event| self.take(event)),
-            Event::TrainingTime { seconds, seconds_left } => self.seconds = Some((*seconds, *seconds_left)),
+            Event::Training { events, seconds } => {
+                events.iter().for_each(|event| self.take(event));
+                self.seconds = seconds.or(self.seconds);
+            }
             Event::TrainingState {
                 state: state @ (TrainingState::Idle | TrainingState::Preparing), ..
             } => {
@@ -136,7 +138,7 @@ impl Training {
                     _ => {}
                 }
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }

@@ -65,7 +65,9 @@ pub use config::{
 pub use device::{DeviceDescription, DeviceKind};
 pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
-pub use event::{Event, PreparationStage, ProfileMethod, TrainingState};
+pub use event::{
+    Event, Forecast, ImportStep, OpenedProject, PreparationStage, Preview, ProfileMethod, TrainingState,
+};
 pub use feedback::{Feedback, FeedbackKind};
 pub use guard::{GuardDocument, GuardReport, GuardSeverity, Intervention};
 pub use guard_kind::GuardKind;

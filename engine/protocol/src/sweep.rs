@@ -171,7 +171,7 @@ impl Sweep {
                 return Ok(self.runs.map(|runs| (0..runs).map(drawn).collect()).unwrap_or(list));
             }
             toml::Value::Table(table) => {
-                table.try_into().map_err(|error: toml::de::Error| one_line(&error))?
+                toml::from_str(&table.to_string()).map_err(|error| one_line(&error))?
             }
             _ => {
                 let example = "{ from = 1e-4, to = 1e-2, log = true, count = 5 }";

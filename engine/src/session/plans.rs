@@ -12,7 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, EnergyUse, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{DeviceType, EnergyUse, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -50,7 +50,7 @@ impl Session {
         let seconds = plan.run_seconds;
         plan.energy = seconds.and_then(|seconds| EnergyUse::of_run(seconds, None, &rates));
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
-        self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
+        self.sink.answer(id, Event::Planned(Forecast::Run { plan: Box::new(plan) }));
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl Session {
         let mut plan = Box::new(cluster_plan(config, request)?);
         plan.energy = plan.energy.with(&platform::energy::settings()?);
         plan.assumptions.extend(plan.energy.rows().into_iter().map(|(.., basis)| basis));
-        self.sink.answer(id, Event::ClusterPlanned { plan });
+        self.sink.answer(id, Event::Planned(Forecast::Cluster { plan }));
         Ok(())
     }
 
@@ -153,13 +153,13 @@ impl Session {
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.sink.answer(
             id,
-            Event::Measured {
+            Event::Planned(Forecast::Speed {
                 ms_per_step: measured.ms_per_step,
                 tokens_per_s: measured.tokens_per_s,
                 flops_per_s: measured.flops_per_s,
                 device: self.device.summary.name.clone(),
                 run_seconds,
-            },
+            }),
         );
         Ok(())
     }

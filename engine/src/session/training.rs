@@ -135,10 +135,7 @@ impl Session {
         prepared_run.sweep = sweep;
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
-        if self.opened()?.is_beside_others() {
-            let folder = run.folder().display().to_string();
-            self.sink.answer(id, Event::RunFolder { run: run.name(), folder });
-        }
+        let folder = self.opened()?.is_beside_others().then(|| run.folder().display().to_string());
         if let (true, Some(seconds)) = (begins, estimated) {
             run.set_estimated_seconds(seconds)?;
         }
@@ -174,12 +171,13 @@ impl Session {
                 run: run.summary()?,
                 device: Box::new(device.clone()),
                 step: trainer.step(),
+                folder: folder.clone(),
                 estimated_seconds: estimated,
             };
             self.sink.answer(id, began);
             if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
                 let event = trainer.change(None, Some(steps)).await?;
-                self.sink.answer(id, Event::Training { events: vec![event] });
+                self.sink.answer(id, Event::Training { events: vec![event], seconds: None });
             }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return Ok((run.summary()?, control.stopping()));
@@ -507,7 +505,7 @@ impl Session {
         match steer {
             Steer::Change { learning_rate, steps } => {
                 let event = trainer.change(*learning_rate, *steps).await?;
-                self.sink.answer(id, Event::Training { events: vec![event] });
+                self.sink.answer(id, Event::Training { events: vec![event], seconds: None });
             }
             Steer::Profile => {
                 let profile = trainer.profile().await?;
@@ -534,7 +532,7 @@ struct PendingEvents {
 impl PendingEvents {
     fn tell(&mut self, id: u64, sink: &super::EventSink) {
         if !self.events.is_empty() {
-            sink.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
+            sink.answer(id, Event::Training { events: std::mem::take(&mut self.events), seconds: None });
         }
         self.last = Instant::now();
     }
@@ -542,9 +540,9 @@ impl PendingEvents {
     /// Reports the time left once per interval.
     fn tell_time(&mut self, sink: &super::EventSink, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
-        if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {
+        if let (true, seconds @ Some(_)) = (due, trainer.seconds()) {
             self.timed = Some(Instant::now());
-            sink.say(Event::TrainingTime { seconds, seconds_left });
+            sink.say(Event::Training { events: Vec::new(), seconds });
         }
     }
 }

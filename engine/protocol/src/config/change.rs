@@ -72,8 +72,9 @@ impl RunConfig {
             (_, parsed) => parsed,
         };
         table.insert(last.to_owned(), value);
-        *self = root
-            .try_into()
+        // Through text, like a run's file: deserializers of values would be compiled in addition.
+        let text = toml::to_string(&root).map_err(|error| error.to_string())?;
+        *self = toml::from_str(&text)
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
         if path == "train.steps" {
             self.train.epochs = None;

@@ -103,7 +103,8 @@ fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     let heard = play(shelf.path(), stopped);
     let summary = last(&heard);
     assert!(!summary.complete && summary.rows[2].run.is_none(), "{summary:?}");
-    let project = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).last().unwrap();
+    let project =
+        told!(heard, Event::Project { opened: Some(opened) } => opened.project.id.clone()).last().unwrap();
     let heard =
         play(shelf.path(), vec![after(Command::OpenProject { id: project }), after(sweep(RATES, 20))]);
     let opened = told!(heard, Event::Sweep { sweep } => sweep.clone()).next().unwrap();

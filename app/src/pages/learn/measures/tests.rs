@@ -3,8 +3,8 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Envelope, Event, Inspection, ProjectSummary, Report, RunConfig, Start,
-    TokenizerSummary, TrainEvent, presets,
+    CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
+    RunConfig, Start, TokenizerSummary, TrainEvent, presets,
 };
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
@@ -39,9 +39,10 @@ fn opened(runs: Vec<RunSummary>) -> State {
         unused: 0,
         merges: true,
     };
-    let config = Box::new(presets::preset("first-stories-small").unwrap());
+    let config = presets::preset("first-stories-small").unwrap();
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
-    tell(&mut state, Event::ProjectOpened { project, config, tokenizer: Some(tokenizer), runs });
+    let opened = OpenedProject { project, config, tokenizer: Some(tokenizer), runs };
+    tell(&mut state, Event::Project { opened: Some(Box::new(opened)) });
     state
 }
 

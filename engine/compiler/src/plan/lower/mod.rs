@@ -122,6 +122,11 @@ pub enum BindingSource {
     Buffer(Buffer),
 }
 
+impl BindingSource {
+    /// For a binding that a kernel does not read with its arguments: WebGPU has no empty bindings. Of all buffers, every plan has this.
+    pub const UNREAD: Self = Self::Buffer(Buffer::Control);
+}
+
 /// A dispatch before memory is laid out.
 #[derive(Clone, Debug)]
 pub struct Launch {
