@@ -98,7 +98,9 @@ fn a_ladder_predicts_its_largest_model_and_then_trains_it() {
     assert!(prediction(before)["loss"].as_f64().is_some_and(|loss| loss > 0.0), "{before}");
     assert_eq!(prediction(before)["measured"], Value::Null);
     assert_eq!(prediction(before)["loss"], prediction(after)["loss"]);
-    assert!(prediction(after)["measured"].as_f64().is_some() && prediction(after)["error"].as_f64().is_some());
+    assert!(
+        prediction(after)["measured"].as_f64().is_some() && prediction(after)["error"].as_f64().is_some()
+    );
     assert_eq!(after["scaling"]["laws"].as_array().unwrap().len(), 3);
     let rows = after["rows"].as_array().unwrap();
     let size = |row: &Value, of: &str| row["size"][of].as_f64().unwrap();
@@ -110,18 +112,35 @@ fn a_ladder_predicts_its_largest_model_and_then_trains_it() {
     // The sizes are kept: nothing is trained again.
     let again = lines(&succeed(folder, &run("150000")));
     assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 4));
-    fail(folder, &[&run("150000")[..], &["--name", "other", "--smallest", "100000"]].concat(), 1, &["at least 4"]);
+    fail(
+        folder,
+        &[&run("150000")[..], &["--name", "other", "--smallest", "100000"]].concat(),
+        1,
+        &["at least 4"],
+    );
 }
 
 #[test]
 fn activations_grow_with_the_width_only_without_mup() {
     let folder = stories(60);
     let folder = folder.path();
-    let own = ["scale", "--coordinate-check", "--data", "stories.txt", "--project", "lab", "--device", "cpu", "--json"];
+    let own = [
+        "scale",
+        "--coordinate-check",
+        "--data",
+        "stories.txt",
+        "--project",
+        "lab",
+        "--device",
+        "cpu",
+        "--json",
+    ];
     let told = lines(&succeed(folder, &[&own[..], &small()[..], &["--lr", "1e-2"]].concat()));
     let rows = of(&told, "coordinate_check")[0]["rows"].as_array().unwrap();
     let slope = |parametrisation: &str, part: &str| {
-        let is = |row: &&Value| row["parametrisation"] == parametrisation && row["part"] == part && row["step"] == 4;
+        let is = |row: &&Value| {
+            row["parametrisation"] == parametrisation && row["part"] == part && row["step"] == 4
+        };
         rows.iter().find(is).and_then(|row| row["slope"].as_f64()).unwrap()
     };
     for part in ["attention", "MLP"] {

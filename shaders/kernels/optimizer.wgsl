@@ -18,7 +18,7 @@ struct Arguments {
     decayed_end: u32, // How many of them are decayed: the first ones.
     beta1: f32, // Smoothing of the first moment, or momentum.
     beta2: f32, // Smoothing of the second moment.
-    rest1: f32, // 1 − β₁, computed once so that every executor has the same; with muP times the scale of the step.
+    rest1: f32, // 1 − β₁, computed once so that every executor has the same.
     rest2: f32, // 1 − β₂.
     eps: f32, // Added to the root of the second moment.
     weight_decay: f32, // Decoupled weight decay.

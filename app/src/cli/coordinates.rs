@@ -137,9 +137,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 
 fn tell(sizes: &Sizes, json: bool) -> Result<()> {
     if json {
-        let row = |((parametrisation, part, step), points): (&(&str, &str, u64), &Vec<(f64, f64)>)| {
-            json!({ "parametrisation": parametrisation, "part": part, "step": step, "sizes": points, "slope": slope(points) })
-        };
+        let row = |((parametrisation, part, step), points): (&(&str, &str, u64), &Vec<(f64, f64)>)| json!({ "parametrisation": parametrisation, "part": part, "step": step, "sizes": points, "slope": slope(points) });
         let rows: Vec<_> = sizes.iter().map(row).collect();
         return Ok(say!("{}", with_event("coordinate_check", &json!({ "rows": rows })))?);
     }
@@ -157,7 +155,7 @@ fn tell(sizes: &Sizes, json: bool) -> Result<()> {
         ..Table::default()
     };
     let note = "Root mean square of activations, and the slope of its logarithm over that of the width: 0 if the width does not matter.";
-    report::print(&[Block::Note(note.to_owned()), Block::Table(table)])
+    Ok(report::print(&[Block::Note(note.to_owned()), Block::Table(table)])?)
 }
 
 #[cfg(test)]
@@ -166,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_power_of_the_width_has_its_exponent_as_slope() {
-        let points: Vec<(f64, f64)> = [32.0, 64.0, 128.0].map(|width: f64| (width, 3.0 * width.powf(0.5))).to_vec();
+        let points: Vec<(f64, f64)> =
+            [32.0, 64.0, 128.0].map(|width: f64| (width, 3.0 * width.powf(0.5))).to_vec();
         assert!((slope(&points) - 0.5).abs() < 1e-12);
     }
 }

@@ -11,7 +11,8 @@ use clap::Args;
 use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling, Sweep, SweepRow, TrainEvent,
+    Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling, Sweep, SweepRow,
+    TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -105,7 +106,8 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
         let check = driven(run, async |engine| super::coordinates::check(run, engine).await);
         return told(run.json, check);
     }
-    let (sizes, tokens_per_parameter, smallest, largest) = (*sizes, *tokens_per_parameter, *smallest, *largest);
+    let (sizes, tokens_per_parameter, smallest, largest) =
+        (*sizes, *tokens_per_parameter, *smallest, *largest);
     let ladder =
         Ladder { sizes, tokens_per_parameter, minutes: *budget, smallest, largest, points: Vec::new() };
     let toml = ladder.to_toml(name).map_err(usage);
@@ -114,7 +116,8 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
 
 /// Minutes from `90s`, `10m`, `2h` or a number of minutes.
 fn minutes(text: &str) -> Result<f64, String> {
-    let (number, unit) = text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
+    let (number, unit) =
+        text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
     let factor = match unit {
         "s" => 1.0 / 60.0,
         "m" | "min" | "" => 1.0,
@@ -142,7 +145,9 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
                         bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
-                        if let Some(prediction) = sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref()) {
+                        if let Some(prediction) =
+                            sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref())
+                        {
                             let loss = prediction.metric().with_interval();
                             bar::above(|| tell!("predicted final validation loss: {loss}"));
                         }

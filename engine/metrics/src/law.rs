@@ -129,7 +129,9 @@ impl Fit {
         sizes.dedup();
         let count = sizes.len();
         if count < MIN_POINTS {
-            return Err(format!("a law needs the final losses of at least {MIN_POINTS} sizes ({count} so far)"));
+            return Err(format!(
+                "a law needs the final losses of at least {MIN_POINTS} sizes ({count} so far)"
+            ));
         }
         let has_irreducible = count >= MIN_POINTS_IRREDUCIBLE;
         let logs = points.iter().map(|point| libm::log(point.x));

@@ -33,10 +33,10 @@ pub mod quantity;
 pub mod random;
 mod range_test;
 pub mod recipes;
+mod scaling;
 pub mod setting;
 mod source;
 pub mod summary;
-mod scaling;
 mod sweep;
 pub mod train_event;
 mod typed;
@@ -80,9 +80,7 @@ pub use model::{
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
 pub use range_test::{RangeCurve, RangePoint, RangeTest};
-pub use scaling::{
-    Ladder, LadderPoint, LadderSize, Law, LawOf, MIN_SIZES, Prediction, Scaling,
-};
+pub use scaling::{Ladder, LadderPoint, LadderSize, Law, LawOf, MIN_SIZES, Prediction, Scaling};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,

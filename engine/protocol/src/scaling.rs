@@ -3,7 +3,7 @@
 use crate::blocks::{Block, Fact, Section};
 use crate::config::EarlyStopping;
 use crate::evaluation::{Better, Cell, Metric, Table};
-use crate::quantity::{percent, scientific, whole};
+use crate::quantity::{percent, scientific};
 use crate::setting::choices;
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
@@ -169,9 +169,11 @@ impl Ladder {
     pub(crate) fn rows(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         let row = |LadderPoint { heads, steps, size }: &LadderPoint| {
             let config = Self::configured(base, *heads, *steps);
-            config.validate().map_err(|invalid| format!("the ladder's model with {heads} heads: {invalid}"))?;
+            config
+                .validate()
+                .map_err(|invalid| format!("the ladder's model with {heads} heads: {invalid}"))?;
             let model = &config.model;
-            let values = [("parameters", whole(size.parameters)), ("width", model.width.to_string())];
+            let values = [("parameters", size.parameters.to_string()), ("width", model.width.to_string())];
             let values = values.into_iter().chain([("layers", model.layers.to_string())]);
             let values = values.map(|(name, value)| (name.to_owned(), value)).collect();
             Ok((SweepRow { values, steps: *steps, size: Some(*size), ..SweepRow::default() }, config))
@@ -249,7 +251,8 @@ impl Scaling {
                 facts.push(Fact::new("Measured", format!("{measured:.4}")));
                 facts.push(Fact::new("Error", error).note(format!("{inside} the 95 % interval")));
             }
-            blocks.extend(Section::new("Validation loss of the largest model", [Block::Facts(facts)]).block());
+            blocks
+                .extend(Section::new("Validation loss of the largest model", [Block::Facts(facts)]).block());
         }
         if !self.laws.is_empty() {
             let row = |law: &Law| -> [Cell; 5] {

@@ -61,7 +61,9 @@ impl SweepForm {
         if let Some(scaling) = &sweep.scaling {
             ui.add_space(space::LARGE);
             let laws = Section::new("Scaling", scaling.blocks());
-            section_ui(ui, context, "lab", &laws, None, |ui, context| scaling_ui(ui, context, sweep, scaling));
+            section_ui(ui, context, "lab", &laws, None, |ui, context| {
+                scaling_ui(ui, context, sweep, scaling)
+            });
         }
         ui.add_space(space::LARGE);
         let about = "One line per run, from its settings to its lowest validation loss. The best run is drawn last and thick.";
@@ -130,8 +132,13 @@ impl SweepForm {
 fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling: &Scaling) {
     let sizes = || sweep.rows.iter().filter_map(|row| Some((row.size?.of(LawOf::Parameters), row)));
     let [runs, law, predicted, ..] = context.palette.series;
-    let curve = |name: &str, colour, points: Vec<[f64; 2]>, marks: bool| {
-        Curve { name: name.to_owned(), colour, points, width: 1.5, dashed: !marks, marks }
+    let curve = |name: &str, colour, points: Vec<[f64; 2]>, marks: bool| Curve {
+        name: name.to_owned(),
+        colour,
+        points,
+        width: 1.5,
+        dashed: !marks,
+        marks,
     };
     let measured = sizes().filter(|(_, row)| row.state == SweepState::Finished);
     let measured = measured.filter_map(|(size, row)| Some([size.log10(), f64::from(row.loss?)]));

@@ -286,8 +286,7 @@ fn mup_scales_hidden_matrices() {
     wide.model.base_width = Some(wide.model.width / 4);
     wide.model.settle_parametrisation();
     wide.validate().unwrap();
-    let [standard, graph] =
-        [&plain, &wide].map(|run| training_graphs(&run.model, &run.train).unwrap().train);
+    let [standard, graph] = [&plain, &wide].map(|run| training_graphs(&run.model, &run.train).unwrap().train);
     for (one, other) in standard.parameters.iter().zip(&graph.parameters) {
         let is_hidden = muon::Matrix::of(one, 0).is_some();
         let (Init::Normal(std), Init::Normal(other_std)) = (one.init, other.init) else {

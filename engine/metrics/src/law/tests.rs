@@ -50,7 +50,8 @@ fn more_noise_and_fewer_points_widen_the_interval() {
         high - low
     };
     assert!(width(4, 0.02) > 2.0 * width(4, 0.002));
-    let noisy = planted(0.0, 0.3, 4, 0.0, 0).into_iter().map(|point| Point { error: 0.02 * point.loss, ..point });
+    let noisy =
+        planted(0.0, 0.3, 4, 0.0, 0).into_iter().map(|point| Point { error: 0.02 * point.loss, ..point });
     let [low, high] = Fit::new(&noisy.collect::<Vec<_>>()).unwrap().predict(1e6).1;
     assert!(high / low > 1.04, "evaluation noise counts where the residuals are 0: {low} to {high}");
 }
@@ -61,14 +62,19 @@ fn too_few_points_are_refused_with_the_number_needed() {
     assert!(error.contains("at least 3") && error.contains("2 so far"), "{error}");
     let same = vec![Point { x: 1.0, loss: 2.0, error: 0.0 }; 9];
     assert!(Fit::new(&same).unwrap_err().contains("1 so far"));
-    let broken = [f64::NAN, f64::INFINITY, 0.0, -1.0].map(|loss| Point { x: 1.0 + loss.abs(), loss, error: 0.0 });
+    let broken =
+        [f64::NAN, f64::INFINITY, 0.0, -1.0].map(|loss| Point { x: 1.0 + loss.abs(), loss, error: 0.0 });
     assert!(Fit::new(&broken).is_err());
 }
 
 #[test]
 fn the_largest_run_is_predicted_before_it_is_trained_and_compared_afterwards() {
     let row = |(at, point): (usize, Point)| SweepRow {
-        size: Some(LadderSize { parameters: point.x as u64, tokens: 20 * point.x as u64, flops: 120.0 * point.x.powi(2) }),
+        size: Some(LadderSize {
+            parameters: point.x as u64,
+            tokens: 20 * point.x as u64,
+            flops: 120.0 * point.x.powi(2),
+        }),
         state: if at < 4 { SweepState::Finished } else { SweepState::Waiting },
         loss: (at < 4).then_some(point.loss as f32),
         ..SweepRow::default()
@@ -80,7 +86,11 @@ fn the_largest_run_is_predicted_before_it_is_trained_and_compared_afterwards() {
     (rows[4].state, rows[4].loss) = (SweepState::Finished, Some(points[4].loss as f32));
     let after = scaling(&rows);
     let prediction = after.prediction.unwrap();
-    assert_eq!((prediction.loss, prediction.interval), (before.loss, before.interval), "the last run changes nothing");
+    assert_eq!(
+        (prediction.loss, prediction.interval),
+        (before.loss, before.interval),
+        "the last run changes nothing"
+    );
     assert!(prediction.error.unwrap().abs() < 0.05, "{prediction:?}");
     let [parameters, tokens, flops] = &after.laws[..] else { panic!("{:?}", after.laws) };
     assert!((parameters.exponent - tokens.exponent).abs() < 1e-3);
