@@ -128,6 +128,73 @@ fn a_race_is_replayed_to_the_bit_and_edits_and_other_texts_are_found() {
 }
 
 #[test]
+fn a_ladder_predicts_its_largest_model_and_then_trains_it() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = ["--data", "stories.txt", "--project", "lab", "--device", "cpu", "--json"];
+    let ladder = ["scale", "--sizes", "4", "--tokens-per-parameter", "0.5", "--largest"];
+    let run = |largest: &'static str| [&ladder[..], &[largest], &own[..], &small()[..]].concat();
+    let heard = lines(&succeed(folder, &run("150000")));
+    let swept = of(&heard, "sweep");
+    let prediction = |of: &Value| of["scaling"]["prediction"].clone();
+    let before = swept.iter().find(|sweep| sweep["current"][0] == 3).unwrap();
+    let after = swept[swept.len() - 1];
+    assert!(prediction(before)["loss"].as_f64().is_some_and(|loss| loss > 0.0), "{before}");
+    assert_eq!(prediction(before)["measured"], Value::Null);
+    assert_eq!(prediction(before)["loss"], prediction(after)["loss"]);
+    assert!(
+        prediction(after)["measured"].as_f64().is_some() && prediction(after)["error"].as_f64().is_some()
+    );
+    assert_eq!(after["scaling"]["laws"].as_array().unwrap().len(), 3);
+    let rows = after["rows"].as_array().unwrap();
+    let size = |row: &Value, of: &str| row["size"][of].as_f64().unwrap();
+    assert!(rows.windows(2).all(|two| size(&two[0], "parameters") < size(&two[1], "parameters")));
+    for row in rows {
+        let ratio = size(row, "tokens") / size(row, "parameters");
+        assert!((ratio / 0.5 - 1.0).abs() < 0.05, "{row}");
+    }
+    // The sizes are kept: nothing is trained again.
+    let again = lines(&succeed(folder, &run("150000")));
+    assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 4));
+    fail(
+        folder,
+        &[&run("150000")[..], &["--name", "other", "--smallest", "100000"]].concat(),
+        1,
+        &["at least 4"],
+    );
+}
+
+#[test]
+fn activations_grow_with_the_width_only_without_mup() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = [
+        "scale",
+        "--coordinate-check",
+        "--data",
+        "stories.txt",
+        "--project",
+        "lab",
+        "--device",
+        "cpu",
+        "--json",
+    ];
+    let told = lines(&succeed(folder, &[&own[..], &small()[..], &["--lr", "1e-2"]].concat()));
+    let rows = of(&told, "coordinate_check")[0]["rows"].as_array().unwrap();
+    let slope = |parametrisation: &str, part: &str| {
+        let is = |row: &&Value| {
+            row["parametrisation"] == parametrisation && row["part"] == part && row["step"] == 4
+        };
+        rows.iter().find(is).and_then(|row| row["slope"].as_f64()).unwrap()
+    };
+    for part in ["attention", "MLP"] {
+        let (standard, mup) = (slope("standard", part), slope("mup", part));
+        assert!(standard > 0.5 && mup.abs() < 0.4, "{part}: {standard} and {mup}");
+    }
+    assert_eq!(count_runs(folder, "lab"), 0, "its runs are deleted");
+}
+
+#[test]
 fn completions_are_written_for_a_shell() {
     let folder = tempfile::tempdir().unwrap();
     assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));

@@ -34,6 +34,7 @@ mod generation;
 mod imports;
 mod inbox;
 mod inspection;
+mod ladder;
 mod lessons;
 mod models;
 mod plans;

@@ -150,7 +150,7 @@ impl PreparedRun {
             warnings.push(IN_FULL.to_owned());
         }
         let graphs = training_graphs(&config.model, &config.train)?;
-        let optimizer = Optimizer::new(&config.train);
+        let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         let opened = Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await;
         let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &config))?;
         warnings.extend(warning);

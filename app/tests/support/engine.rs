@@ -5,11 +5,11 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
-    Fit, Forecast, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode,
-    OpenedProject, PlanSummary, PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role,
-    RunConfig, RunLaunch, RunState, RunSummary, SweepRow, SweepState, SweepSummary, TokenSummary,
-    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
-    presets,
+    Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep, Moderated,
+    ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary, Prompt,
+    Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState,
+    SweepSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource,
+    WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -555,6 +555,42 @@ fn distribution(chosen: u32) -> Event {
     Event::Distribution { candidates, entropy_bits: 2.84, kept: 6 }
 }
 
+/// A ladder whose largest model is predicted and not yet trained.
+fn ladder(toml: &str) -> Event {
+    let law = Law {
+        exponent: 0.2,
+        exponent_interval: [0.1, 0.3],
+        coefficient: 20.0,
+        irreducible: None,
+        irreducible_interval: None,
+        runs: 3,
+        ..Law::default()
+    };
+    let row = |(at, parameters): (usize, u64)| {
+        let is_done = at < 3;
+        let loss = law.loss(parameters as f64) as f32;
+        SweepRow {
+            values: vec![("parameters".to_owned(), parameters.to_string())],
+            size: Some(LadderSize { parameters, tokens: 20 * parameters, flops: 1e9 }),
+            state: if is_done { SweepState::Finished } else { SweepState::Waiting },
+            losses: if is_done { vec![(50, loss + 0.3), (100, loss)] } else { Vec::new() },
+            loss: is_done.then_some(loss),
+            steps: 100,
+            ..SweepRow::default()
+        }
+    };
+    let prediction = Prediction { loss: 1.05, interval: [0.98, 1.13], runs: 3, measured: None, error: None };
+    let sweep = SweepSummary {
+        name: "scale".to_owned(),
+        toml: toml.to_owned(),
+        rows: [20_000, 80_000, 320_000, 1_280_000].into_iter().enumerate().map(row).collect(),
+        best: Some(2),
+        scaling: Some(Scaling { laws: vec![law], prediction: Some(prediction), missing: None }),
+        ..SweepSummary::default()
+    };
+    Event::Sweep { sweep: Box::new(sweep) }
+}
+
 /// A sweep that was stopped after one of its two runs.
 fn sweep(toml: &str) -> Event {
     let row = |rate: &str| SweepRow {
@@ -573,6 +609,9 @@ fn sweep(toml: &str) -> Event {
         interval: Some([1.4, 1.6]),
         ..row("0.001")
     };
+    if toml.contains("[ladder]") {
+        return ladder(toml);
+    }
     let sweep = SweepSummary {
         name: "rates".to_owned(),
         toml: toml.to_owned(),

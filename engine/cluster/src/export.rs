@@ -150,6 +150,11 @@ fn look(run: &Run) -> Result<Exported> {
                       from its weights with unlikelihood 0";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
+    if config.model.base_width.is_some() {
+        let reason = "model.base_width is set (muP), but a bundle's optimizer has one learning rate for all matrices; export a run of the \
+                      standard parametrisation";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if config.train.keep_zeros == Some(true) {
         let reason = "it is pruned and keeps its zeros, but a bundle's optimizer moves all weights; start a run from its weights with \
                       train.keep_zeros = false";

@@ -187,6 +187,13 @@ impl RunConfig {
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
+        let is_adam = matches!(self.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam);
+        require(
+            self.model.base_width.is_none() || is_adam,
+            "train.optimizer",
+            self.train.optimizer.title(),
+            "be adamw or adam with model.base_width: muP scales the learning rates of others differently",
+        )?;
         if let Trainable::Last(blocks) = self.train.trainable {
             let (layers, field) = (self.model.layers, "train.trainable");
             let rule = format!("name at least 1 block and at most model.layers ({layers})");

@@ -34,6 +34,7 @@ pub mod quantity;
 pub mod random;
 mod range_test;
 pub mod recipes;
+mod scaling;
 pub mod setting;
 mod source;
 pub mod summary;
@@ -83,6 +84,7 @@ pub use model::{
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
 pub use range_test::{NoiseScale, RangeCurve, RangePoint, RangeTest};
+pub use scaling::{Ladder, LadderPoint, LadderSize, Law, LawOf, MIN_SIZES, Prediction, Scaling};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,

@@ -40,6 +40,13 @@ settings! {
         /// Divides the logits, so that they start closer together (Granite).
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub logit_divisor: f32, "Logit divisor", above_to(0.0, 1000.0);
+        /// Maximal update parametrisation (muP): the width at which the learning rate was chosen, so that it also suits this width. Otherwise
+        /// the standard parametrisation, whose best rate falls as the width grows.
+        ///
+        /// With m = width / base width, matrices of blocks start with standard deviations divided by √m and learn at rate / m, and the logits
+        /// are divided by m (Yang et al. 2022, arXiv 2203.03466, table 8). At a constant head size, attention stays as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub base_width: Option<usize>, "Base width", 1..=1 << 16;
         /// Keeps logits between −c and c, smoothly: c·tanh(x/c), after the division (Gemma 2).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub logit_softcap: Option<f32>, "Logit cap", above_to(0.0, 1000.0);
@@ -518,6 +525,18 @@ settings! {
 }
 
 impl ModelConfig {
+    /// Width relative to [`Self::base_width`]; 1 in the standard parametrisation.
+    pub fn width_multiplier(&self) -> f32 {
+        self.base_width.map_or(1.0, |base| self.width as f32 / base.max(1) as f32)
+    }
+
+    /// Sets the logit divisor that muP prescribes, after a change of the width.
+    pub fn settle_parametrisation(&mut self) {
+        if self.base_width.is_some() {
+            self.logit_divisor = self.width_multiplier();
+        }
+    }
+
     /// Output size of the head: the number of labels, if any, else V.
     pub fn outputs(&self) -> usize {
         if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
@@ -571,6 +590,13 @@ impl ModelConfig {
             "model.logit_divisor",
             self.logit_divisor,
             "be 1 with model.bias.head",
+        )?;
+        let divisor = self.width_multiplier();
+        require(
+            self.base_width.is_none() || self.logit_divisor == divisor,
+            "model.logit_divisor",
+            self.logit_divisor,
+            format!("be {divisor} (width / base width) with model.base_width"),
         )?;
         require(
             self.qk_norm || !self.qk_norm_whole,

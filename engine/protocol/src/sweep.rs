@@ -1,4 +1,4 @@
-//! Sweeps: runs over values of some settings, some of them stopped early by a rule. What to train next is a pure function of the file and
+//! Sweeps: runs over values of some settings, some of them stopped early by a rule, or over the sizes of a [`Ladder`]. What to train next is a pure function of the file and
 //! the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
@@ -8,6 +8,7 @@ use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
+use crate::{Ladder, LadderSize, Scaling};
 use serde::{Deserialize, Serialize};
 
 const MAX_SWEPT_RUNS: usize = 1000;
@@ -43,7 +44,10 @@ pub struct Sweep {
     pub seed: u64,
     #[serde(default)]
     pub stop: Stop,
+    /// The runs are models of growing size.
+    pub ladder: Option<Ladder>,
     /// Lists and ranges by the settings' paths.
+    #[serde(default)]
     settings: toml::Table,
 }
 
@@ -87,7 +91,13 @@ impl Sweep {
         let sweep: Self = toml::from_str(text).map_err(|error| format!("the sweep: {}", one_line(&error)))?;
         let Self { name, runs, stop: Stop { rule, rungs, factor }, .. } = &sweep;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-        let wrong = if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
+        let ladder = sweep.ladder.as_ref();
+        let is_mixed = !sweep.settings.is_empty() || runs.is_some() || *rule != StopRule::Never;
+        let wrong = if let Some(reason) = ladder.and_then(|ladder| ladder.check().err()) {
+            reason
+        } else if ladder.is_some() && is_mixed {
+            "a [ladder] trains each of its sizes to the end; leave out [settings], runs and [stop]".to_owned()
+        } else if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
             format!("name must be at most {MAX_NAME} letters, digits, - and _ (got {name:?})")
         } else if runs.is_some_and(|runs| !(1..=MAX_SWEPT_RUNS).contains(&runs)) {
             format!("runs must be 1 to {MAX_SWEPT_RUNS}")
@@ -103,11 +113,22 @@ impl Sweep {
         Err(format!("the sweep: {wrong}"))
     }
 
-    /// All its runs, with `base` for everything that does not vary.
+    /// The number of its runs; that of a ladder may become smaller once it is started.
+    ///
+    /// # Errors
+    /// As [`Self::points`].
+    pub fn count(&self, base: &RunConfig) -> Result<usize, String> {
+        self.ladder.as_ref().map_or_else(|| Ok(self.points(base)?.len()), |ladder| Ok(ladder.sizes))
+    }
+
+    /// All its runs, with `base` for everything that does not vary; of a ladder, those of its chosen sizes.
     ///
     /// # Errors
     /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
+        if let Some(ladder) = &self.ladder {
+            return ladder.rows(base);
+        }
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
         leaves.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -325,13 +346,16 @@ choices! {
 pub struct SweepRow {
     /// The varied settings: path and value.
     pub values: Vec<(String, String)>,
+    /// In a ladder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<LadderSize>,
     pub run: Option<String>,
     pub state: SweepState,
     pub step: u64,
     pub steps: u64,
     /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
     pub losses: Vec<(u64, f32)>,
-    /// The lowest of them.
+    /// The lowest of them; in a ladder, the last.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,
@@ -396,6 +420,9 @@ pub struct SweepSummary {
     /// The share of the variance of the finished runs' losses that each setting explains by itself; empty for too few runs.
     #[serde(default)]
     pub importance: Vec<Metric>,
+    /// Laws and prediction of a ladder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
 }
 
 impl SweepSummary {

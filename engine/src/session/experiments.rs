@@ -2,6 +2,7 @@
 
 use super::training::{RunRequest, set_visible};
 use super::{EventSink, Session};
+use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
 use crate::platform;
 use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
@@ -101,11 +102,17 @@ impl Session {
                 // What is wrong with the file itself is said first.
                 sweep.points(&config).map_err(Error::Refused)?;
                 return Err(Error::Refused(format!(
-                    "the project has runs of another sweep called {}; change `name` in the file, or delete those runs",
+                    "the project has runs of another sweep called {}; change its name (`name` in the file), or delete those runs",
                     sweep.name
                 )));
             }
-            None => KeptSweep { toml, config },
+            None => {
+                let points = match &sweep.ladder {
+                    Some(ladder) => self.choose_sizes(id, ladder, &config, &launch).await?,
+                    None => Vec::new(),
+                };
+                KeptSweep { toml, config, points }
+            }
         };
         let mut open = OpenSweep::new(&project, sweep, kept)?;
         loop {
@@ -199,8 +206,11 @@ struct OpenSweep {
 }
 
 impl OpenSweep {
-    /// `sweep` is the file of `kept`.
-    fn new(project: &Project, sweep: Sweep, kept: KeptSweep) -> Result<Self> {
+    /// `sweep` is the file of `kept`, whose sizes of a ladder are used.
+    fn new(project: &Project, mut sweep: Sweep, kept: KeptSweep) -> Result<Self> {
+        if let Some(ladder) = &mut sweep.ladder {
+            ladder.points.clone_from(&kept.points);
+        }
         let points = sweep.points(&kept.config).map_err(Error::Refused)?;
         let (rows, configs): (Vec<SweepRow>, _) = points.into_iter().unzip();
         let (name, toml) = (sweep.name.clone(), kept.toml.clone());
@@ -228,6 +238,7 @@ impl OpenSweep {
         }
         self.summary.settle(&self.sweep, goes_on);
         self.summary.importance = importance(&self.summary);
+        self.summary.scaling = self.sweep.ladder.as_ref().map(|_| scaling(&self.summary.rows));
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
     }
 
@@ -253,7 +264,8 @@ impl OpenSweep {
         };
         let history = metrics::thinned(&run.metrics_path(), 0)?;
         row.losses = history.into_iter().filter_map(evaluated).collect();
-        row.loss = row.losses.iter().map(|(_, loss)| *loss).min_by(f32::total_cmp);
+        let losses = row.losses.iter().map(|(_, loss)| *loss);
+        row.loss = if row.size.is_some() { losses.last() } else { losses.min_by(f32::total_cmp) };
         row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);

@@ -12,7 +12,9 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, EnergyUse, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{
+    DeviceType, EnergyUse, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets,
+};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 

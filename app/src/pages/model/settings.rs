@@ -322,6 +322,12 @@ fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     ];
     form_ui(ui, config, refused, &paths);
     optional_ui(ui, refused, "model.logit_softcap", &mut config.model.logit_softcap, 30.0);
+    let before = config.model.base_width;
+    optional_ui(ui, refused, "model.base_width", &mut config.model.base_width, 64);
+    if before.is_some() && config.model.base_width.is_none() {
+        config.model.logit_divisor = 1.0;
+    }
+    config.model.settle_parametrisation();
     let paths =
         ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
     form_ui(ui, config, refused, &paths);

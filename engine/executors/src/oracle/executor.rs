@@ -278,7 +278,10 @@ impl OracleExecutor {
             Some(matrix) => {
                 self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
             }
-            None => self.update_entries(number, gradient, rate, decay),
+            None => {
+                let scale = if matrix.is_some() { self.optimizer.step_scale } else { 1.0 };
+                self.update_entries(number, gradient, rate, decay, f64::from(scale));
+            }
         }
         if let Some(kept) = kept {
             let parameter = &mut self.parameters[number];
@@ -287,7 +290,7 @@ impl OracleExecutor {
     }
 
     /// Every optimizer but Muon.
-    fn update_entries(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
+    fn update_entries(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64, scale: f64) {
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
         let learning_rate = f64::from(rate.learning_rate);
@@ -300,7 +303,7 @@ impl OracleExecutor {
         }
         let step = match kind {
             OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
-                *first = first.clone() * beta1 + gradient * (1.0 - beta1);
+                *first = first.clone() * beta1 + gradient * ((1.0 - beta1) * scale);
                 (first.clone() / first_correction) / ((second.clone() / second_correction).sqrt() + eps)
             }
             OptimizerKind::Sgd => {

@@ -292,7 +292,7 @@ fn are_right_or_wrong(values: &[f64]) -> bool {
 }
 
 /// The 2.5th and 97.5th percentiles with linear interpolation, like NumPy's; non-finite values are dropped.
-fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;

@@ -100,8 +100,9 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
     }
-    // Dropout and initialisation matter only for training.
-    settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
+    // These matter only for training.
+    let of_training = ["model.dropout", "model.init", "model.base_width"];
+    settings.retain(|name, _| !of_training.iter().any(|own| name.starts_with(own)));
     settings
 }
 

@@ -79,6 +79,9 @@ impl RunConfig {
         if path == "train.steps" {
             self.train.epochs = None;
         }
+        if ["model.width", "model.base_width"].contains(&path.as_str()) {
+            self.model.settle_parametrisation();
+        }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
         // Losses with their own head, and adapters, have another default learning rate.

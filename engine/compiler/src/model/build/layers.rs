@@ -94,6 +94,9 @@ impl Builder<'_> {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;
         let std = if narrow { init.std / (2.0 * self.config.layers as f32).sqrt() } else { init.std };
+        // muP: embedding and head keep theirs.
+        let is_hidden = name.starts_with("blocks.");
+        let std = if is_hidden { std / self.config.width_multiplier().sqrt() } else { std };
         self.add(name, shape, true, Init::Normal(std))
     }
 
