@@ -99,7 +99,7 @@ fn selectors_find_their_variant() {
 /// The README states the number of variants per kernel and in total, and the total stays maintainable.
 #[test]
 fn the_readme_counts_the_variants() {
-    const MAX_VARIANTS: usize = 404;
+    const MAX_VARIANTS: usize = 412;
     let readme = include_str!("../README.md");
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for kernel in KERNELS {

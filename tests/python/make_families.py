@@ -47,6 +47,7 @@ LONGROPE = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.3], long_factor=
 GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=3.0, residual_multiplier=0.5, logits_scaling=4.0)
 PHI3 = {**LLAMA, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 GEMMA3 = {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2, "query_pre_attn_scalar": 12}
+QWEN3_MOE = {**LLAMA, "head_dim": 16, "moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2}
 NEOX = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
 FAMILIES = {
     "gpt2": ("GPT2", dict(vocab_size=320, n_embd=32, n_layer=3, n_head=4, n_positions=64, initializer_range=0.3)),
@@ -78,6 +79,9 @@ FAMILIES = {
             },
         },
     ),
+    "mixtral": ("Mixtral", {**LLAMA, "num_local_experts": 5, "num_experts_per_tok": 2}),
+    "qwen3_moe": ("Qwen3Moe", {**QWEN3_MOE, "norm_topk_prob": True}),
+    "qwen3_moe-shares": ("Qwen3Moe", {**QWEN3_MOE, "norm_topk_prob": False, "use_sliding_window": True, "sliding_window": 7}),
     "gpt_neo": (
         "GPTNeo",
         dict(

@@ -65,6 +65,8 @@ settings! {
         pub position: Position;
         /// The feed-forward part of a block.
         pub mlp: Mlp;
+        #[serde(default, skip_serializing_if = "is_default")]
+        pub experts: Experts;
         /// Sequential: the MLP reads the stream after attention. Parallel: both read the same input and are computed together.
         #[serde(default)]
         pub residual: Residual, "Residual";
@@ -456,6 +458,30 @@ settings! {
     }
 }
 
+settings! {
+    /// Mixture of experts: each block has several MLPs of the same size, and a router chooses few of them for each token.
+    #[derive(Copy)]
+    pub struct Experts: "model.experts." {
+        /// MLPs of each block (E), of which a router chooses few for each token: more weights at the same work per token. 0 means one MLP for
+        /// all tokens. A GPU computes all of them and discards the others' results, so it gains capacity, but no time.
+        pub count: usize = 0, "Experts", 0..=1024;
+        /// Experts that work on a token (k); their results are added, weighted by the router. No token is dropped.
+        pub per_token: usize = 2, "Experts per token", 1..=1024;
+        /// The weights of a token's experts add up to 1 (Mixtral); otherwise they are their shares of a softmax over all experts (Qwen-MoE).
+        pub renormalise: bool = true, "Renormalised expert weights";
+        /// Pulls the router towards choosing all experts equally often. Too little, and few experts get all tokens; too much, and the choice
+        /// depends less on the token.
+        ///
+        /// Coefficient of E·Σ fₑ·Pₑ, with fₑ the share of the tokens of a micro-batch that choose an expert and Pₑ the mean of its softmax (Fedus
+        /// et al. 2021), as in transformers, but a mean over the blocks.
+        pub balance: f32 = 0.01, "Load balancing", 0.0..=10.0;
+        /// Keeps the router's logits small, which keeps training stable.
+        ///
+        /// Coefficient of the mean of (log Σ exp logits)² (Zoph et al. 2022).
+        pub z_loss: f32 = 0.001, "Router z-loss", 0.0..=10.0;
+    }
+}
+
 choices! {
     /// Non-linearity of an MLP without a gate.
     pub enum Activation = GeluExact {
@@ -541,6 +567,35 @@ impl ModelConfig {
         rope.turns(block).then_some(own)
     }
 
+    /// Hidden channels of a block's MLP, of all experts together.
+    pub fn hidden_channels(&self) -> usize {
+        self.mlp.hidden * self.experts.count.max(1)
+    }
+
+    /// Weights that a token does not use: those of the experts that are not chosen for it.
+    pub fn inactive_parameters(&self) -> usize {
+        let Experts { count, per_token, .. } = self.experts;
+        let matrices = if self.mlp.gate == Gate::None { 2 } else { 3 };
+        self.layers * matrices * self.width * self.mlp.hidden * count.saturating_sub(per_token)
+    }
+
+    fn validate_experts(&self) -> Result<(), Invalid> {
+        let Experts { count, per_token, .. } = self.experts;
+        if count == 0 {
+            return Ok(());
+        }
+        self.experts.check()?;
+        require(count >= 2, "model.experts.count", count, "be 0 (no experts) or at least 2")?;
+        let rule = format!("be at most model.experts.count ({count})");
+        require(per_token <= count, "model.experts.per_token", per_token, rule)?;
+        require(
+            !self.bias.mlp,
+            "model.bias.mlp",
+            true,
+            "be false with model.experts.count above 0: experts have no biases",
+        )
+    }
+
     /// Whether the model is a reward model: its head has one output, the score of a text.
     pub fn scores(&self) -> bool {
         self.labels.len() == 1
@@ -558,6 +613,7 @@ impl ModelConfig {
         self.check()?;
         self.norm.check()?;
         self.mlp.check()?;
+        self.validate_experts()?;
         self.dropout.check()?;
         self.init.check()?;
         require(

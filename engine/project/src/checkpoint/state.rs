@@ -48,7 +48,7 @@ pub struct CheckpointInfo {
 }
 
 /// Settings that are not written at their default, which is this.
-const UNWRITTEN: [(&str, &str); 10] = [
+const UNWRITTEN: [(&str, &str); 11] = [
     ("model.attention_scale", "none"),
     ("model.residual_scale", "1"),
     ("model.logit_divisor", "1"),
@@ -56,6 +56,7 @@ const UNWRITTEN: [(&str, &str); 10] = [
     ("model.qk_norm_whole", "false"),
     ("model.sliding_window", "none"),
     ("model.full_attention", "none"),
+    ("model.experts.count", "0"),
     ("model.position.channels", "none"),
     ("model.position.local_base", "none"),
     ("model.position.scaling", "none"),
@@ -96,8 +97,12 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
     }
-    // Dropout and initialisation matter only for training.
-    settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
+    // Dropout, initialisation and a router's losses matter only for training.
+    let mut training = vec!["model.dropout", "model.init", "model.experts.balance", "model.experts.z_loss"];
+    if model.experts.count == 0 {
+        training.extend(["model.experts.per_token", "model.experts.renormalise"]);
+    }
+    settings.retain(|name, _| !training.iter().any(|only| name.starts_with(only)));
     settings
 }
 
