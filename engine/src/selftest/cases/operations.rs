@@ -508,7 +508,13 @@ fn scale() -> Vec<Case> {
 }
 
 fn route() -> Vec<Case> {
-    let sizes = [(vec![1, 1, 2], 1), (vec![2, 13, 5], 2), (vec![3, 7, 8], 8), (vec![1, 70, 61], 6), (vec![MANY, 3], 2)];
+    let sizes = [
+        (vec![1, 1, 2], 1),
+        (vec![2, 13, 5], 2),
+        (vec![3, 7, 8], 8),
+        (vec![1, 70, 61], 6),
+        (vec![MANY, 3], 2),
+    ];
     let case = |(shape, per_token): (Vec<usize>, usize), renormalise| Case {
         op: Op::Route(ops::Route { per_token, renormalise }),
         feeds: vec![Feed::Floats(shape, 4.0)],
@@ -517,12 +523,17 @@ fn route() -> Vec<Case> {
 }
 
 fn router_loss() -> Vec<Case> {
-    [(vec![1, 1, 2], 1, 1.0, 0.0), (vec![2, 13, 5], 2, 0.0, 1.0), (vec![1, 70, 61], 6, 0.5, 0.1), (vec![MANY, 3], 2, 1.0, 1.0)]
-        .map(|(shape, per_token, balance, z)| Case {
-            op: Op::RouterLoss(ops::RouterLoss { balance, z }),
-            feeds: vec![Feed::Floats(shape.clone(), 4.0), Feed::Gates(shape, per_token, false)],
-        })
-        .to_vec()
+    [
+        (vec![1, 1, 2], 1, 1.0, 0.0),
+        (vec![2, 13, 5], 2, 0.0, 1.0),
+        (vec![1, 70, 61], 6, 0.5, 0.1),
+        (vec![MANY, 3], 2, 1.0, 1.0),
+    ]
+    .map(|(shape, per_token, balance, z)| Case {
+        op: Op::RouterLoss(ops::RouterLoss { balance, z }),
+        feeds: vec![Feed::Floats(shape.clone(), 4.0), Feed::Gates(shape, per_token, false)],
+    })
+    .to_vec()
 }
 
 fn weigh_experts() -> Vec<Case> {
@@ -553,7 +564,10 @@ fn expert_linear() -> Vec<Case> {
         (1, 9, [3, 1, 36, 20]),
         (2, 70, [8, 2, 48, 36]),
     ];
-    sizes.into_iter().flat_map(|(batch, time, size)| [false, true].map(|down| case(batch, time, size, down))).collect()
+    sizes
+        .into_iter()
+        .flat_map(|(batch, time, size)| [false, true].map(|down| case(batch, time, size, down)))
+        .collect()
 }
 
 fn softcap() -> Vec<Case> {

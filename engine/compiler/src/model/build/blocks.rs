@@ -109,6 +109,7 @@ impl Builder<'_> {
         let Experts { count, per_token, renormalise, balance, z_loss } = self.config.experts;
         let logits = self.linear(&format!("{path}.router"), x, count, false)?;
         let gates = self.graph.add(Route { per_token, renormalise }, X { x: logits })?.y;
+        self.sites.note(HookPoint::Gates(block), gates);
         if matches!(self.purpose, Purpose::Loss { .. }) && self.prefix.is_empty() {
             let share = 1.0 / self.config.layers as f32;
             let op = RouterLoss { balance: share * balance, z: share * z_loss };

@@ -237,8 +237,14 @@ mod tests {
                 "model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 24, "num_layers": 4, "num_heads": 3,
                 "max_position_embeddings": 64, "window_size": 16, "attention_types": [[["global", "local"], 2]],
             }),
-            like("mixtral", json!({ "num_local_experts": 3, "num_experts_per_tok": 2, "sliding_window": null })),
-            like("qwen3_moe", json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 })),
+            like(
+                "mixtral",
+                json!({ "num_local_experts": 3, "num_experts_per_tok": 2, "sliding_window": null }),
+            ),
+            like(
+                "qwen3_moe",
+                json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 }),
+            ),
         ]
     }
 

@@ -26,7 +26,10 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     fields.must_be("decoder_sparse_step", &json!(1))?;
     fields.must_be("mlp_only_layers", &json!([]))?;
     let count = if fields.has("num_local_experts") { "num_local_experts" } else { "num_experts" };
-    let experts = Experts { renormalise: fields.flag_or("norm_topk_prob", false)?, ..experts(fields, count, [128, 8])? };
+    let experts = Experts {
+        renormalise: fields.flag_or("norm_topk_prob", false)?,
+        ..experts(fields, count, [128, 8])?
+    };
     let mlp = Mlp { hidden: fields.whole_or_none("moe_intermediate_size")?.unwrap_or(768), ..model.mlp };
     // All blocks have the window.
     fields.whole_or_none("max_window_layers")?;
