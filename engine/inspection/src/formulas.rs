@@ -99,7 +99,8 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         ("normed", last),
         ("logits", logits),
     ];
-    formulas.map(|(name, formula)| (name.to_owned(), formula)).to_vec()
+    let is_own = |(name, _): &(&str, String)| *name != "gates" || experts.count > 0;
+    formulas.into_iter().filter(is_own).map(|(name, formula)| (name.to_owned(), formula)).collect()
 }
 
 #[cfg(test)]

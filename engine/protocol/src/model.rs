@@ -755,6 +755,32 @@ mod tests {
     }
 
     #[test]
+    fn experts_that_cannot_be_chosen_are_refused_by_name() {
+        let few = |count, per_token| {
+            move |model: &mut ModelConfig| (model.experts.count, model.experts.per_token) = (count, per_token)
+        };
+        assert_eq!(refused(few(1, 1)), "model.experts.count");
+        for per_token in [0, 5] {
+            assert_eq!(refused(few(4, per_token)), "model.experts.per_token");
+        }
+        assert_eq!(refused(|model| (model.experts.count, model.bias.mlp) = (4, true)), "model.bias.mlp");
+        let balance = |model: &mut ModelConfig| (model.experts.count, model.experts.balance) = (4, f32::NAN);
+        assert_eq!(refused(balance), "model.experts.balance");
+        let mut run = run();
+        assert!(!run.to_toml().unwrap().contains("experts"));
+        let whole = run.model.inactive_parameters();
+        for assignment in ["model.experts.count=4", "model.experts.per_token=1"] {
+            run.set(assignment).unwrap();
+        }
+        run.validate().unwrap();
+        let channels = 3 * run.model.width * run.model.mlp.hidden * run.model.layers;
+        assert_eq!((whole, run.model.inactive_parameters()), (0, 3 * channels));
+        assert_eq!(RunConfig::from_toml(&run.to_toml().unwrap()).unwrap(), run);
+        run.set("train.adapter.targets=qkv,up").unwrap();
+        assert_eq!(run.validate().unwrap_err().field, "train.adapter.targets");
+    }
+
+    #[test]
     fn settings_of_few_models_are_written_only_if_set() {
         let plain = run();
         let text = plain.to_toml().unwrap();
