@@ -42,7 +42,7 @@ impl Interpret for RouteBackward {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let RouteBackwardInputs { x, y, dy } = inputs;
-        route_backward(self.renormalise, x.columns(), [x.floats, y.floats, dy.floats], outputs.dx);
+        route_backward(self.renormalise, x.columns(), x.floats, y.floats, dy.floats, outputs.dx);
         Ok(())
     }
 }
@@ -86,13 +86,8 @@ vectorised! {
             y.fill(0.0);
             let most = maximum(x);
             for _ in 0..op.per_token {
-                let mut best = None;
-                for at in 0..experts {
-                    if y[at] == 0.0 && best.is_none_or(|best: usize| x[at] > x[best]) {
-                        best = Some(at);
-                    }
-                }
-                if let Some(best) = best {
+                let others = (0..experts).filter(|at| y[*at] == 0.0);
+                if let Some(best) = others.reduce(|best, at| if x[at] > x[best] { at } else { best }) {
                     y[best] = exp::<L>(x[best] - most);
                 }
             }
@@ -101,7 +96,7 @@ vectorised! {
         }
     }
 
-    fn route_backward<L>(renormalise: bool, experts: usize, [x, y, dy]: [&[f32]; 3], dx: &mut [f32]) {
+    fn route_backward<L>(renormalise: bool, experts: usize, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
         let rows = x.chunks_exact(experts).zip(y.chunks_exact(experts)).zip(dy.chunks_exact(experts));
         for (((x, y), dy), dx) in rows.zip(dx.chunks_exact_mut(experts)) {
             let chosen = |at: usize| if y[at] == 0.0 { 0.0 } else { dy[at] };
@@ -208,7 +203,7 @@ impl Interpret for ExpertLinear {
         outputs.y.fill(0.0);
         for (expert, [outer, inner], rows) in places.chosen() {
             let block = places.block(weight.floats, expert).transposed();
-            places.multiply(call.workers, &rows, (x.floats, inner), block, (outputs.y, outer));
+            places.multiply(call.workers, &rows, (x.floats, inner), block, (&mut *outputs.y, outer));
         }
         Ok(())
     }
@@ -227,7 +222,7 @@ impl Interpret for ExpertLinearInputBackward {
         outputs.dx.fill(0.0);
         for (expert, [outer, inner], rows) in places.chosen() {
             let block = places.block(weight.floats, expert);
-            places.multiply(call.workers, &rows, (dy.floats, outer), block, (outputs.dx, inner));
+            places.multiply(call.workers, &rows, (dy.floats, outer), block, (&mut *outputs.dx, inner));
         }
         Ok(())
     }
