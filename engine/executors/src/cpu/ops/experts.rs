@@ -14,7 +14,7 @@ use glasshouse_compiler::graph::ops::{
     WeighExpertsBackwardOutputs, WeighExpertsInputs,
 };
 use glasshouse_platform::Result;
-use glasshouse_platform::lanes::{Lanes, vectorised};
+use glasshouse_platform::lanes::vectorised;
 use std::ops::Range;
 
 /// Minimum entries per thread.
