@@ -264,6 +264,28 @@ mod tests {
     }
 
     #[test]
+    fn experts_report_their_load_and_add_their_losses_to_the_gradient_alone() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        (run.model.vocabulary, run.model.layers, run.train.accumulate) = (300, 2, 4);
+        run.model.experts.count = 8;
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let loads: Vec<&Probe> =
+            graphs.evaluate_probes.iter().filter(|probe| probe.part.ends_with(LOAD)).collect();
+        let parts: Vec<&str> = loads.iter().map(|probe| probe.part.as_str()).collect();
+        assert_eq!(parts, ["blocks.0.mlp.load", "blocks.1.mlp.load"]);
+        assert!(loads.iter().all(|probe| graphs.evaluate.ty(probe.statistics).shape == [8]));
+        let losses = |graph: &Graph| -> Vec<(f32, f32)> {
+            let backward = graph.nodes.iter().filter_map(|node| match node.op {
+                Op::RouterLossBackward(op) => Some((op.scale, op.forward.balance)),
+                _ => None,
+            });
+            backward.collect()
+        };
+        assert_eq!(losses(&graphs.train), [(0.25, run.model.experts.balance / 2.0); 2]);
+        assert!(losses(&graphs.evaluate).is_empty());
+    }
+
+    #[test]
     fn a_reward_model_scores_texts_without_a_softmax() {
         let mut run = presets::preset("llama-tiny").unwrap();
         (run.model.vocabulary, run.model.labels) = (300, vec!["reward".to_owned()]);
