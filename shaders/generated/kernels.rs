@@ -2346,6 +2346,53 @@ pub mod embedding_backward {
     ];
 }
 
+/// Share of the rows that chose each expert: those whose gate is not 0.
+pub mod expert_load {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "expert_load",
+            entry_point: "expert_load",
+            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, W8BD1A2B6, WABF71350, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "gates", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
 pub mod gate {
     use crate::pieces::*;
@@ -5449,6 +5496,170 @@ pub mod rope {
     ];
 }
 
+/// A router's gates: y = exp(x − largest) / sum for the k largest logits, of equal ones the first, 0 for the others. The sum is over these k
+pub mod route {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// k.
+        pub per_token: u32,
+        /// 1 where the gates of a row add up to 1.
+        pub renormalise: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "route",
+            entry_point: "route",
+            pieces: &[WF09CD31D, WE32FAE4C, W92E6200A, W260710EA, W19EA706F, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of a router's gates: dx = p·([y ≠ 0]·dy − Σ y·dy), p = y where the gates of a row add up to 1, else softmax(x).
+pub mod route_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// 1 where the gates of a row add up to 1.
+        pub renormalise: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "route_backward",
+            entry_point: "route_backward",
+            pieces: &[W000E537A, WE32FAE4C, W92E6200A, WA331CD61, WB6B2018C, W746FE9EB, WB37A9CBF, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row, or their gradient.
+pub mod router_loss {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// b.
+        pub balance: f32,
+        /// `z` of the kernel.
+        pub z: f32,
+        /// On the gradient.
+        pub factor: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel(backward: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(backward)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "router_loss",
+            entry_point: "router_loss",
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W92A3A606, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "router_loss:backward",
+            entry_point: "router_loss",
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W7031BE22, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// The next token of each row's text from its logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
 pub mod sample {
     use crate::pieces::*;
@@ -6001,6 +6212,121 @@ pub mod unpack {
     ];
 }
 
+/// The hidden channels of experts times their gates: y = g·h, and 0 where the gate is 0, whatever h is.
+pub mod weigh_experts {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of y.
+        pub count: u32,
+        /// F.
+        pub hidden: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "weigh_experts",
+            entry_point: "weigh_experts",
+            pieces: &[W95DC85D8, WE32FAE4C, W50A33EFC, W6F33E034, WA8D23C4E, WE68E5F94, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "h", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "gates", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradients of weigh_experts.wgsl: dh = g·dy and dg = Σ h·dy, both 0 where the gate is 0.
+pub mod weigh_experts_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N·E.
+        pub rows: u32,
+        /// F.
+        pub hidden: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier) -> &'static Kernel {
+        &VARIANTS[tier as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "weigh_experts_backward:direct",
+            entry_point: "weigh_experts_backward",
+            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "weigh_experts_backward:tiled",
+            entry_point: "weigh_experts_backward",
+            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "h", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "gates", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dh", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dgates", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// Arguments that several kernels take.
 pub mod attention {
     /// The kernel's uniform structure, `Arguments` in its source.
@@ -6253,6 +6579,7 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding_backward::VARIANTS[1],
     &embedding_backward::VARIANTS[2],
     &embedding_backward::VARIANTS[3],
+    &expert_load::VARIANTS[0],
     &gate::VARIANTS[0],
     &gate::VARIANTS[1],
     &gate::VARIANTS[2],
@@ -6392,6 +6719,10 @@ pub static KERNELS: &[&Kernel] = &[
     &rope::VARIANTS[0],
     &rope::VARIANTS[1],
     &rope::VARIANTS[2],
+    &route::VARIANTS[0],
+    &route_backward::VARIANTS[0],
+    &router_loss::VARIANTS[0],
+    &router_loss::VARIANTS[1],
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
@@ -6409,6 +6740,9 @@ pub static KERNELS: &[&Kernel] = &[
     &unpack::VARIANTS[0],
     &unpack::VARIANTS[1],
     &unpack::VARIANTS[2],
+    &weigh_experts::VARIANTS[0],
+    &weigh_experts_backward::VARIANTS[0],
+    &weigh_experts_backward::VARIANTS[1],
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.

@@ -25,6 +25,12 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     }
 }
 "#;
+pub(crate) const W000E537A: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    renormalise: u32
+}
+"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -496,6 +502,40 @@ fn distil(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
         softened[row] = vec2<f32>(most * share + log_soft, most_taught * share + log_taught);
+    }
+}
+"#;
+pub(crate) const W19EA706F: &str = r#"
+@compute @workgroup_size(256)
+fn route(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var all = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        all += exp(x[start + e] - largest);
+    }
+    var chosen = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let own = x[start + e];
+        var before = 0u;
+        for (var other = 0u; other < arguments.experts; other += 1u) {
+            let logit = x[start + other];
+            before += select(0u, 1u, logit > own || (logit == own && other < e));
+        }
+        let gate = select(0.0, exp(own - largest), before < arguments.per_token);
+        y[start + e] = gate;
+        chosen += gate;
+    }
+    let whole = select(all, chosen, arguments.renormalise == 1u);
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        y[start + e] /= whole;
     }
 }
 "#;
@@ -1236,6 +1276,11 @@ fn left_across(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step), left_across_matrix(row + 2u * EDGE, step), left_across_matrix(row + 3u * EDGE, step));
 }
 "#;
+pub(crate) const W40A29FCF: &str = r#"struct Arguments {
+    rows: u32,
+    hidden: u32
+}
+"#;
 pub(crate) const W40CDB5C3: &str = r#"
 alias Left = vec4<f16>;
 "#;
@@ -1470,6 +1515,28 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     return select(Four(), numbers, step < end);
 }
 "#;
+pub(crate) const W4BF81860: &str = r#"
+@compute @workgroup_size(64)
+fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.hidden;
+    let lane = lane_of(local);
+    let gate = gates[row];
+    var sum = 0.0;
+    for (var j = lane; j < arguments.hidden; j += LANES) {
+        let slope = dy[start + j];
+        dh[start + j] = select(gate * slope, 0.0, gate == 0.0);
+        sum += select(h[start + j] * slope, 0.0, gate == 0.0);
+    }
+    let total = sum_of_row(sum, local);
+    if lane == 0u {
+        dgates[row] = total;
+    }
+}
+"#;
 pub(crate) const W4D05D513: &str = r#"
 const STEP: u32 = 64u;
 "#;
@@ -1492,6 +1559,10 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 "#;
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
+"#;
+pub(crate) const W50A33EFC: &str = r#"
+@group(0) @binding(1)
+var<storage, read> h: array<f32>;
 "#;
 pub(crate) const W5165C143: &str = r#"
 struct DecodeState {
@@ -2012,6 +2083,10 @@ pub(crate) const W6F28A13E: &str = r#"
 fn quant_words(quads: u32) -> u32 {
     return quads / 2u;
 }
+"#;
+pub(crate) const W6F33E034: &str = r#"
+@group(0) @binding(2)
+var<storage, read> gates: array<f32>;
 "#;
 pub(crate) const W6FF4D5B5: &str = r#"
 @compute @workgroup_size(64)
@@ -2896,6 +2971,10 @@ pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
     columns: u32
 }
 "#;
+pub(crate) const W8BD1A2B6: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> load: array<f32>;
+"#;
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
@@ -2997,6 +3076,31 @@ pub(crate) const W928779A0: &str = r#"
 @group(0) @binding(3)
 var<storage, read> dy: array<Stored>;
 "#;
+pub(crate) const W92A3A606: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    result[row] = arguments.factor * (balance * loaded + arguments.z * lse * lse);
+}
+"#;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<f32>;
@@ -3045,6 +3149,11 @@ var<storage, read> tokens: array<u32>;
 pub(crate) const W959F3FFB: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
+}
+"#;
+pub(crate) const W95DC85D8: &str = r#"struct Arguments {
+    count: u32,
+    hidden: u32
 }
 "#;
 pub(crate) const W95FDEC54: &str = r#"
@@ -3451,6 +3560,23 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     stage_right(across_at(right), right_four(tile.y, first, right, end));
 }
 "#;
+pub(crate) const WABF71350: &str = r#"
+@compute @workgroup_size(256)
+fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let expert = group_number(group);
+    if expert >= arguments.experts {
+        return;
+    }
+    var count = 0.0;
+    for (var n = local; n < arguments.rows; n += 256u) {
+        count += select(0.0, 1.0, gates[n * arguments.experts + expert] != 0.0);
+    }
+    let total = sum_of_group(count, local, 256u);
+    if local == 0u {
+        load[expert] = total / f32(arguments.rows);
+    }
+}
+"#;
 pub(crate) const WABF77109: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> rows: array<vec2<f32>>;
@@ -3777,6 +3903,14 @@ fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @
     }
 }
 "#;
+pub(crate) const WB0404B39: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    balance: f32,
+    z: f32,
+    factor: f32
+}
+"#;
 pub(crate) const WB0E49979: &str = r#"
 var<workgroup> scores: array<f32, LANES>;
 "#;
@@ -4063,6 +4197,11 @@ fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         rows[row] = vec2<f32>(logits[row] + arguments.beyond, select(-logits[row], 0.0, ignored));
     }
+}
+"#;
+pub(crate) const WBA95A359: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32
 }
 "#;
 pub(crate) const WBAC96C38: &str = r#"
@@ -4848,6 +4987,10 @@ fn store_lse(t: u32, plane: u32, value: f32) {
     }
 }
 "#;
+pub(crate) const WD7986C7C: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> dh: array<f32>;
+"#;
 pub(crate) const WD815FFC7: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> loss: array<f32>;
@@ -4858,6 +5001,10 @@ var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
+"#;
+pub(crate) const WD891E618: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> result: array<f32>;
 "#;
 pub(crate) const WD8B06FEF: &str = r#"
 fn answer(row: u32, local: u32) -> vec2<f32> {
@@ -5189,6 +5336,16 @@ pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
 "#;
+pub(crate) const WE68E5F94: &str = r#"
+@compute @workgroup_size(256)
+fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let gate = gates[at / arguments.hidden];
+        y[at] = select(gate * h[at], 0.0, gate == 0.0);
+    }
+}
+"#;
 pub(crate) const WE694CEC2: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> first: array<vec4<f32>>;
@@ -5470,6 +5627,13 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return columns;
 }
 "#;
+pub(crate) const WF09CD31D: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    per_token: u32,
+    renormalise: u32
+}
+"#;
 pub(crate) const WF12B81C8: &str = r#"@compute @workgroup_size(8, 8)
 fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     let tile = tile_corner(group_number(group), arguments.column_tiles);
@@ -5524,6 +5688,10 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
 "#;
+pub(crate) const WF2349D97: &str = r#"
+@group(0) @binding(2)
+var<storage, read> load: array<f32>;
+"#;
 pub(crate) const WF2765A02: &str = r#"
 fn w_steps(column: u32, step: u32) -> vec4<f32> {
     let at = min(column, arguments.columns - 1u) * arguments.inner + step;
@@ -5573,6 +5741,10 @@ const ACROSS: u32 = 72u;
 pub(crate) const WF64FD81E: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> keys: array<u32>;
+"#;
+pub(crate) const WF679EE3A: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> dgates: array<f32>;
 "#;
 pub(crate) const WF858C72F: &str = r#"
 @compute @workgroup_size(64)

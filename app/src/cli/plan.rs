@@ -21,7 +21,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
         }
         let plan = planned(engine, &config).await?;
         if arguments.json {
-            return Ok(say!("{}", report(&plan))?);
+            return Ok(say!("{}", report(&config, &plan))?);
         }
         print(&config, &plan)?;
         trade(engine, &config, &plan).await?;
@@ -66,7 +66,7 @@ async fn beyond(
     Ok(())
 }
 
-fn report(plan: &PlanSummary) -> Value {
+fn report(config: &RunConfig, plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(
         plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
@@ -77,6 +77,7 @@ fn report(plan: &PlanSummary) -> Value {
     json!({
         "parameters": plan.parameters,
         "trained_parameters": plan.trained_parameters,
+        "active_parameters": plan.parameters.saturating_sub(config.model.inactive_parameters() as u64),
         "parameters_by_part": plan.parameters_by_part,
         "bytes": bytes,
         "disk": {"total": plan.disk_bytes, "milestones": plan.milestone_bytes},
@@ -98,6 +99,11 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         train.batch_size,
         train.accumulate
     )?;
+    if let Some(window) = model.sliding_window {
+        let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();
+        let layers = counted(model.layers as u64, "layer");
+        say!("attention to the last {} positions in {slides} of {layers}", whole(window as u64))?;
+    }
     if train.precision == Precision::Auto {
         say!(
             "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
@@ -109,6 +115,11 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     }
     if plan.trained_parameters < plan.parameters {
         say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trains())?;
+    }
+    let (inactive, experts) = (model.inactive_parameters() as u64, model.experts);
+    if experts.count > 0 {
+        let active = whole(plan.parameters.saturating_sub(inactive));
+        say!("  active per token     {active:>12} ({} of {} experts)", experts.per_token, experts.count)?;
     }
     say!("\nmemory     {:>24}", bytes(plan.bytes))?;
     for (kind, number) in &plan.bytes_by_kind {

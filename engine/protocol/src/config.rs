@@ -265,7 +265,7 @@ impl RunConfig {
     fn validate_sizes(&self) -> Result<(), Invalid> {
         let widest = |model: &ModelConfig| {
             let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
-            let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
+            let hidden = model.hidden_channels() * if model.mlp.gate == Gate::None { 1 } else { 2 };
             packed.max(hidden).max(model.width).max(model.vocabulary)
         };
         let model = &self.model;

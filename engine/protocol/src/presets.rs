@@ -1,8 +1,8 @@
 //! Presets, which fix model, training and tokenizer together, and [`from_layers`], which derives all settings from a number of layers.
 
 use crate::model::{
-    Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    Position, Residual, Rope,
+    Activation, Bias, Dropout, Experts, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind,
+    NormPlacement, Position, Residual, Rope,
 };
 use crate::{
     DataConfig, Decay, Milestones, RunConfig, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig,
@@ -142,6 +142,7 @@ pub fn gpt(
         },
         position: Position::Learned,
         mlp: Mlp { hidden: 4 * width, activation: Activation::GeluExact, gate: Gate::None },
+        experts: Experts::default(),
         residual: Residual::Sequential,
         bias: Bias::default(),
         tied_head: true,

@@ -156,7 +156,7 @@ fn group_of_field(path: &str) -> Option<&'static str> {
         ("model attention", &["heads", "kv_heads", "head_size", "position", "sliding_window"]),
         ("model attention", &["attention_scale", "qk_norm"]),
         ("model norm", &["logit", "residual", "bias", "norm"]),
-        ("model mlp", &["mlp"]),
+        ("model mlp", &["mlp", "experts"]),
         ("model beginning", &["dropout", "init"]),
         ("model size", &[""]),
     ];
@@ -307,6 +307,12 @@ fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     ui.add_enabled_ui(config.model.mlp.gate == Gate::None, |ui| {
         form_ui(ui, config, refused, &["model.mlp.activation"]);
     });
+    form_ui(ui, config, refused, &["model.experts.count"]);
+    if config.model.experts.count > 0 {
+        let paths =
+            ["per_token", "renormalise", "balance", "z_loss"].map(|name| format!("model.experts.{name}"));
+        form_ui(ui, config, refused, &paths.each_ref().map(String::as_str));
+    }
 }
 
 fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {

@@ -161,6 +161,7 @@ fn kept_of_block(model: &ModelConfig) -> u64 {
     let packed = queries + 2 * model.kv_heads * model.head_size;
     // Gate, up, activated gate and their product; or the activation's input and output.
     let mlp = if model.mlp.gate == Gate::None { 2 * hidden } else { 4 * hidden };
+    let mlp = mlp * if model.experts.count > 0 { model.experts.per_token } else { 1 };
     let norms = if model.norm.placement == NormPlacement::Sandwich { 4 } else { 2 };
     // Input and output of the norms; queries, keys and values; attention output.
     (2 * norms * width + packed + queries + mlp) as u64

@@ -52,7 +52,7 @@ pub struct CheckpointInfo {
 }
 
 /// Settings that are not written at their default, which is this.
-const UNWRITTEN: [(&str, &str); 10] = [
+const UNWRITTEN: [(&str, &str); 11] = [
     ("model.attention_scale", "none"),
     ("model.residual_scale", "1"),
     ("model.logit_divisor", "1"),
@@ -60,6 +60,7 @@ const UNWRITTEN: [(&str, &str); 10] = [
     ("model.qk_norm_whole", "false"),
     ("model.sliding_window", "none"),
     ("model.full_attention", "none"),
+    ("model.experts.count", "0"),
     ("model.position.channels", "none"),
     ("model.position.local_base", "none"),
     ("model.position.scaling", "none"),
@@ -100,9 +101,18 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
     }
-    // These matter only for training.
-    let of_training = ["model.dropout", "model.init", "model.base_width"];
-    settings.retain(|name, _| !of_training.iter().any(|own| name.starts_with(own)));
+    // Dropout, initialisation, the width of muP and a router's losses matter only for training.
+    let mut training = vec![
+        "model.dropout",
+        "model.init",
+        "model.base_width",
+        "model.experts.balance",
+        "model.experts.z_loss",
+    ];
+    if model.experts.count == 0 {
+        training.extend(["model.experts.per_token", "model.experts.renormalise"]);
+    }
+    settings.retain(|name, _| !training.iter().any(|only| name.starts_with(only)));
     settings
 }
 

@@ -7,6 +7,7 @@ mod cached;
 mod distil;
 mod elementwise;
 mod embedding;
+mod experts;
 mod fused;
 mod head_norm;
 mod linear;
