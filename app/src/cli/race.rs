@@ -190,7 +190,7 @@ async fn evaluated(engine: &mut Engine, run: &str, device: &DeviceDescription) -
     let mut found = None;
     let hear = |event| {
         match event {
-            Event::Evaluated { evaluation } => found = Some(*evaluation),
+            Event::Evaluations { mut evaluations, .. } => found = evaluations.pop(),
             event => note(&event),
         }
         Ok(())

@@ -13,7 +13,7 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, EnergyUse, Event, FileProblem, Fit, LearnsFrom, OpenedRun,
+    AuditSettings, Command, DeviceKind, EnergyUse, Event, FileProblem, Fit, Forecast, LearnsFrom, OpenedRun,
     PreparationStage, RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
@@ -216,7 +216,7 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
         tell!("measuring the device");
     }
     let pick = |event| match event {
-        Event::Measured { ms_per_step, .. } => Some(ms_per_step),
+        Event::Planned(Forecast::Speed { ms_per_step, .. }) => Some(ms_per_step),
         event => {
             note(&event);
             None

@@ -73,7 +73,7 @@ impl Evaluations {
 
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let id = request.unwrap_or_default();
-        if matches!(event, Event::Evaluated { .. } | Event::Audited { .. } | Event::Evaluations { .. }) {
+        if matches!(event, Event::Evaluations { .. }) {
             self.changes += 1;
         }
         match event {
