@@ -286,6 +286,7 @@ impl PreparedRun {
         (train.checkpoint_interval, train.checkpoint_seconds) = (0, 0);
         (train.milestone_interval, train.milestones) = (0, Milestones::Off);
         train.guard.mode = GuardMode::Off;
+        train.ema = 0.0;
         let staged = project.stage_run(&self.config, &self.prepared.folder)?;
         self.run = Some(staged.run().clone());
         Ok(staged)

@@ -16,7 +16,7 @@ use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::blocks::Excerpt;
-use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, Phase, blocks};
+use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
@@ -133,13 +133,13 @@ struct CleaningBar {
 impl CleaningBar {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::CleaningStarted { start } => {
+            Event::Cleaning(CleaningStep::Started { start }) => {
                 begun(&start, self.json)?;
                 self.bar = progress_bar(self.json);
             }
-            Event::Cleaning { progress } => self.progress(&progress),
-            Event::Cleaned { report } => self.report = Some(report),
-            Event::CleaningStopped { documents } => {
+            Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
+            Event::Cleaning(CleaningStep::Done { report }) => self.report = Some(report),
+            Event::Cleaning(CleaningStep::Stopped { documents }) => {
                 self.clear();
                 match documents {
                     Some(documents) => tell!(
@@ -294,7 +294,7 @@ pub enum DataCommand {
 pub struct DataCleanArguments {
     /// Files and folders to clean; - reads standard input (text or JSONL)
     ///
-    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
+    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, Word, EPUB, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
     /// Folder to write: new, or from an earlier cleaning

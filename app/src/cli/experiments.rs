@@ -26,8 +26,12 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 }
 
 fn run_test(arguments: &FindRateArguments) -> Result<()> {
-    let test =
-        RangeTest { lowest: arguments.from_rate, highest: arguments.to_rate, steps: arguments.test_steps };
+    let test = RangeTest {
+        lowest: arguments.from_rate,
+        highest: arguments.to_rate,
+        steps: arguments.test_steps,
+        noise: arguments.noise,
+    };
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
@@ -63,8 +67,10 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
 
 /// Opens a session for options that `train` has too.
 fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
-    if arguments.resume || arguments.stop_after.is_some() {
-        return Err(usage("leave out --resume and --stop-after: an experiment trains its own runs"));
+    if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
+        return Err(usage(
+            "leave out --resume, --stop-after and --minutes: an experiment trains its own runs",
+        ));
     }
     let (threads, autotune) = (arguments.threads, !arguments.no_autotune);
     drive(session::Options { threads, autotune, ..session::Options::default() }, front)
@@ -85,10 +91,19 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     }
     match curve.suggestion {
         Some(rate) => {
-            Ok(say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?)
+            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
         }
         None if curve.ended => {
-            Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?)
+            say!(
+                "no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps"
+            )?;
+        }
+        None => {}
+    }
+    match &curve.noise {
+        Some(noise) => Ok(say!("{}", noise.text())?),
+        None if curve.test.noise && curve.suggestion.is_some() => {
+            Ok(say!("no gradient noise scale: the gradients have too little in common; use a larger batch")?)
         }
         None => Ok(()),
     }
@@ -155,7 +170,7 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                     }
                     last = Some(sweep);
                 }
-                Event::Training { events } => {
+                Event::Training { events, .. } => {
                     for event in events {
                         if let TrainEvent::Step { step, loss, .. } = event {
                             bar.set_position(step);
@@ -164,9 +179,9 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::LeftOut { problems } if problems.is_empty() => {}
-                Event::LeftOut { problems } if json => say!("{}", left_out(&problems))?,
-                Event::LeftOut { problems } => super::data::tell(&problems),
+                Event::Notice { problems, .. } if json && !problems.is_empty() => {
+                    say!("{}", left_out(&problems))?;
+                }
                 event => bar::above(|| trained::note(&event)),
             }
             Ok(())
@@ -198,6 +213,9 @@ pub struct FindRateArguments {
     /// Steps of the test, in which the rate rises exponentially
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().steps)]
     pub test_steps: u64,
+    /// Also measure the gradient noise scale, from which a batch size follows
+    #[arg(long)]
+    pub noise: bool,
     #[command(flatten)]
     pub run: TrainArguments,
 }

@@ -160,12 +160,21 @@ fn look(run: &Run) -> Result<Exported> {
                       train.keep_zeros = false";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
+    if config.train.ema > 0.0 {
+        let reason = "train.ema is on, but a bundle keeps no average of the weights; start a run from its weights with train.ema = 0";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), but a bundle trains the parameters of a transformers class; merge it into the weights \
              (`glasshouse merge`) and start a run from those, or export the adapter separately"
         ))
         .hint(Hint::ExportAdapter));
+    }
+    if !config.data.synthetic.is_none() {
+        let reason = "it learns generated rows (data.synthetic), but a bundle's batches are windows of a text; start a run from its \
+                      weights on a text";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     if config.train.document_mask {
         let reason = "train.document_mask is on, but a bundle's attention sees whole windows: its numbers would differ; start a run \

@@ -2,10 +2,10 @@
 //! the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
-use crate::blocks::Block;
+use crate::blocks::{Bar, Block};
 use crate::config::one_line;
 use crate::evaluation::{Better, Cell, Metric, Table};
-use crate::quantity::{NOTHING, duration, whole};
+use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
 use crate::{Ladder, LadderSize, Scaling};
@@ -15,6 +15,8 @@ const MAX_SWEPT_RUNS: usize = 1000;
 /// Evaluated runs before the median rule stops one.
 const MEDIAN_AFTER: usize = 3;
 const MAX_NAME: usize = 40;
+/// Minimum finished runs for [`SweepSummary::importance`].
+pub const MIN_IMPORTANCE_RUNS: usize = 8;
 
 choices! {
     pub enum StopRule = Never {
@@ -190,7 +192,7 @@ impl Sweep {
                 return Ok(self.runs.map(|runs| (0..runs).map(drawn).collect()).unwrap_or(list));
             }
             toml::Value::Table(table) => {
-                table.try_into().map_err(|error: toml::de::Error| one_line(&error))?
+                toml::from_str(&table.to_string()).map_err(|error| one_line(&error))?
             }
             _ => {
                 let example = "{ from = 1e-4, to = 1e-2, log = true, count = 5 }";
@@ -415,6 +417,9 @@ pub struct SweepSummary {
     pub best: Option<usize>,
     /// Whether all is trained.
     pub complete: bool,
+    /// The share of the variance of the finished runs' losses that each setting explains by itself; empty for too few runs.
+    #[serde(default)]
+    pub importance: Vec<Metric>,
     /// Laws and prediction of a ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
@@ -449,7 +454,7 @@ impl SweepSummary {
         self.best = losses.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(at, _)| at);
     }
 
-    /// Its table with the lowest loss first, what failed, and the best run.
+    /// Its table with the lowest loss first, what failed, the best run, and the importance of the settings.
     pub fn blocks(&self) -> Vec<Block> {
         let columns = self.settings().chain(["validation loss", "steps", "time", "state", "run"]);
         let cells = |row: &&SweepRow| -> Vec<Cell> {
@@ -479,7 +484,30 @@ impl SweepSummary {
             Block::Text(format!("Best: {} ({})", row.run.as_deref().unwrap_or_default(), row.title()))
         });
         let errors = Block::List(rows.iter().filter_map(error).collect());
-        [Block::Table(table), errors].into_iter().chain(best).collect()
+        [Block::Table(table), errors].into_iter().chain(best).chain(self.importance_blocks()).collect()
+    }
+
+    fn importance_blocks(&self) -> Vec<Block> {
+        let Some(count) = self.importance.first().map(|first| first.count) else {
+            let text = format!(
+                "The importance of the settings needs at least {MIN_IMPORTANCE_RUNS} finished runs, and more than all settings have values together."
+            );
+            return Some(Block::Note(text))
+                .filter(|_| self.complete && self.rows.len() > 1)
+                .into_iter()
+                .collect();
+        };
+        let bar = |share: &Metric| {
+            let length = share.value.unwrap_or_default();
+            let ends = share.interval.map(|ends| ends.map(percent));
+            let ends = ends.map(|[low, high]| format!(" ({low} to {high})")).unwrap_or_default();
+            Bar { name: share.name.clone(), length, text: format!("{}{ends}", percent(length)) }
+        };
+        let about = format!(
+            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is              interactions and noise.",
+            counted(count, "finished run")
+        );
+        vec![Block::Note(about), Block::Bars(self.importance.iter().map(bar).collect())]
     }
 }
 

@@ -25,18 +25,18 @@ impl Session {
         if add {
             self.opened()?;
         }
-        let path = self.fetched(id, catalogue::find(name)?, to).await?;
+        let path = self.fetched(id, name.to_owned(), to).await?;
         if add {
             return self.add_documents(id, &[path.display().to_string()], Vec::new()).await;
         }
-        self.sink.answer(id, Event::Fetched { path });
+        self.sink.answer(id, Event::Fetching { progress: FetchProgress::Done { path } });
         Ok(())
     }
 
-    /// The file of a corpus; downloads it if necessary.
-    async fn fetched(&self, id: u64, entry: &'static Entry, to: Option<PathBuf>) -> Result<PathBuf> {
+    /// The file of a corpus, or the folder of a dataset; downloads it if necessary.
+    async fn fetched(&self, id: u64, name: String, to: Option<PathBuf>) -> Result<PathBuf> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-        let told = platform::fetch_corpus(entry, to, stop.0.clone())?;
+        let told = platform::fetch_corpus(name, to, stop.0.clone())?;
         loop {
             match told.recv().await {
                 Ok(Fetched::Progress(progress)) => {

@@ -1,7 +1,7 @@
 //! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
 
 use super::super::Context;
-use super::super::parts::{caption, section_ui};
+use super::super::parts::{Kept, caption, section_ui};
 use super::{enabled, parallel, sweeps};
 use crate::format;
 use crate::theme::{self, space};
@@ -43,21 +43,17 @@ pub(super) struct SweepForm {
     toml: Option<String>,
     /// What was checked last, and the number of runs or what is wrong.
     checked: Option<(String, RunConfig, Result<usize, String>)>,
+    /// By number of reports.
+    table: Kept<u64, Section>,
 }
 
 impl SweepForm {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };
-        let ended = |row: &&SweepRow| row.is_over() || row.state == SweepState::Dropped;
-        let done = sweep.rows.iter().filter(ended).count();
-        let title = format!("{}: {done} of {} runs", sweep.name, sweep.rows.len());
-        let current =
-            |(at, until): (usize, u64)| format!("run {} trains to step {}", at + 1, format::whole(until));
-        let note = sweep.current.map(current).unwrap_or_default();
-        let table = Section { key: "sweep".to_owned(), ..Section::new(title, sweep.blocks()).note(note) };
+        let table = self.table.get(context.state.lab.reports, || table(sweep));
         ui.add_space(space::LARGE);
-        section_ui(ui, context, "lab", &table, None, |_, _| ());
+        section_ui(ui, context, "lab", table, None, |_, _| ());
         if let Some(scaling) = &sweep.scaling {
             ui.add_space(space::LARGE);
             let laws = Section::new("Scaling", scaling.blocks());
@@ -126,6 +122,16 @@ impl SweepForm {
             }
         });
     }
+}
+
+fn table(sweep: &SweepSummary) -> Section {
+    let ended = |row: &&SweepRow| row.is_over() || row.state == SweepState::Dropped;
+    let done = sweep.rows.iter().filter(ended).count();
+    let title = format!("{}: {done} of {} runs", sweep.name, sweep.rows.len());
+    let current =
+        |(at, until): (usize, u64)| format!("run {} trains to step {}", at + 1, format::whole(until));
+    let note = sweep.current.map(current).unwrap_or_default();
+    Section { key: "sweep".to_owned(), ..Section::new(title, sweep.blocks()).note(note) }
 }
 
 /// Final losses by size, their law and the prediction of the largest.

@@ -8,7 +8,7 @@ use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, stream, unpack};
 use super::{
-    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml,
+    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, word, xml,
 };
 use crate::document::{Document, Kind};
 use crate::extract;
@@ -90,7 +90,7 @@ fn documents(
 ) -> io::Result<Items> {
     let source = &context.source;
     let limits = &context.settings.limits;
-    let file = files.open(&source.path)?;
+    let (file, readers) = (files.open(&source.path)?, files.readers());
     if matches!(source.format, Format::Parquet | Format::Pdf) {
         let file = match &source.member {
             None => file,
@@ -100,7 +100,7 @@ fn documents(
                 None => return Ok(one(Err(context.too_long(None, "the file", "pdf", limits.pdf)))),
             },
         };
-        return Ok(match files.readers() {
+        return Ok(match readers {
             Some(readers) => match Asked::new(readers, context.clone(), file, counter) {
                 Ok(items) => Box::new(items),
                 Err(trouble) => one(Err(trouble)),
@@ -133,10 +133,15 @@ fn documents(
     }
     let context = context.clone();
     Ok(match source.format.clone() {
-        Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
-        Format::Warc => records::items(context, |_| warc::Warc::new(stream)),
+        Format::Html => {
+            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes, readers)))
+        }
+        Format::Chapter => one(document(&context, stream)
+            .and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes, readers))),
+        Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, bytes))),
+        Format::Warc => records::items(context, |_| warc::Warc::new(stream, readers)),
         format => {
-            let stream = decode::Utf8::of(stream);
+            let stream = decode::Utf8::of(stream, readers);
             *replaced = stream.replaced();
             let stream: Stream = Box::new(stream);
             match format {
@@ -151,11 +156,13 @@ fn documents(
                 Format::Csv | Format::Tsv => {
                     records::items(context, |context| table::TableReader::new(context, stream))
                 }
-                Format::Xml => return xml::dump(context, stream),
+                Format::Xml => return xml::dump(context, stream, readers),
                 // The other formats were opened above.
                 Format::Text
                 | Format::Markdown
                 | Format::Html
+                | Format::Chapter
+                | Format::Word
                 | Format::Pdf
                 | Format::Parquet
                 | Format::Warc => Box::new(text::Text::new(context, stream)),

@@ -4,8 +4,11 @@
 //! agree. Proportions on the same rows are compared with Newcombe's (1998) interval, built from two Wilson intervals, because a
 //! bootstrap finds no variation if one model is right on all rows and the other on none.
 
+mod effects;
 #[cfg(test)]
 mod tests;
+
+pub use effects::main_effects;
 
 #[cfg(test)]
 pub(crate) use tests::{BOOTSTRAP, uniform};
