@@ -1,5 +1,11 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
+pub(crate) const W000E537A: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    renormalise: u32
+}
+"#;
 pub(crate) const W00996A03: &str = r#"
 @compute @workgroup_size(64)
 fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -23,12 +29,6 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
         value = select(value, value + r[select(0u, place, residual)], residual);
         y[place] = value;
     }
-}
-"#;
-pub(crate) const W000E537A: &str = r#"struct Arguments {
-    rows: u32,
-    experts: u32,
-    renormalise: u32
 }
 "#;
 pub(crate) const W0149B520: &str = r#"
@@ -2120,6 +2120,34 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
+pub(crate) const W7031BE22: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
+        result[start + e] = arguments.factor * slope * exp(x[start + e] - largest) / whole;
+    }
+}
+"#;
 pub(crate) const W71394640: &str = r#"
 @compute @workgroup_size(ROWS)
 fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2342,6 +2370,10 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
         }
     }
 }
+"#;
+pub(crate) const W746FE9EB: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> dx: array<f32>;
 "#;
 pub(crate) const W75C3F445: &str = r#"
 fn across_at(place: vec2<u32>) -> u32 {
@@ -2853,6 +2885,10 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
         sums[row] = vec2<f32>(lse, sum);
     }
 }
+"#;
+pub(crate) const W82232E4C: &str = r#"
+@group(0) @binding(1)
+var<storage, read> gates: array<f32>;
 "#;
 pub(crate) const W8240977E: &str = r#"
 fn sum_of_row(value: f32, local: u32) -> f32 {
@@ -3375,6 +3411,10 @@ fn horizontal_sum(x: Entry) -> f32 {
 pub(crate) const WA18F9AB3: &str = r#"
 @group(0) @binding(7)
 var<storage, read> loss: array<f32>;
+"#;
+pub(crate) const WA331CD61: &str = r#"
+@group(0) @binding(2)
+var<storage, read> y: array<f32>;
 "#;
 pub(crate) const WA39B7F08: &str = r#"
 alias Result = f32;
@@ -3994,6 +4034,31 @@ struct Arguments {
     stride: u32,
     biased: u32,
     residual: u32
+}
+"#;
+pub(crate) const WB37A9CBF: &str = r#"
+@compute @workgroup_size(256)
+fn route_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    var mean = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+        mean += select(0.0, y[start + e] * dy[start + e], y[start + e] != 0.0);
+    }
+    var whole = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        whole += exp(x[start + e] - largest);
+    }
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let gate = y[start + e];
+        let share = select(exp(x[start + e] - largest) / whole, gate, arguments.renormalise == 1u);
+        dx[start + e] = share * (select(0.0, dy[start + e], gate != 0.0) - mean);
+    }
 }
 "#;
 pub(crate) const WB37CA6B6: &str = r#"
