@@ -119,6 +119,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
         attention_scale: draw.of(&[None, None, Some(0.5)]),
         residual_scale: draw.of(&[1.0, 1.0, 0.4]),
         logit_divisor: if bias.head { 1.0 } else { draw.of(&[1.0, 1.0, 3.0]) },
+        base_width: None,
         logit_softcap: draw.of(&[None, None, Some(2.0)]),
         qk_norm,
         qk_norm_whole: qk_norm && draw.of(&[false, true]),

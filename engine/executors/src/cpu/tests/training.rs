@@ -30,6 +30,7 @@ pub fn gpt() -> ModelConfig {
         attention_scale: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
+        base_width: None,
         logit_softcap: None,
         qk_norm: false,
         qk_norm_whole: false,
