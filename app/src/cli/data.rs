@@ -294,7 +294,7 @@ pub enum DataCommand {
 pub struct DataCleanArguments {
     /// Files and folders to clean; - reads standard input (text or JSONL)
     ///
-    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
+    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, Word, EPUB, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
     /// Folder to write: new, or from an earlier cleaning

@@ -4,7 +4,7 @@ use super::bar::bar;
 use super::driver::drive;
 use super::settings::usage;
 use clap::Args;
-use glasshouse_corpus::catalogue::{self, Entry, Length};
+use glasshouse_corpus::catalogue::{self, Length};
 use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
 use glasshouse_engine::session;
@@ -30,13 +30,19 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
 
 /// Downloads a corpus into a folder, by default the cache folder, and prints its path.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let entry = catalogue::find(name).map_err(|error| usage(error.to_string()))?;
-    let Some(path) = fetched(entry, folder, json)? else { return Ok(()) };
+    // Datasets of the Hub are not in the catalogue.
+    let entry = (!name.starts_with("hf://"))
+        .then(|| catalogue::find(name).map_err(|error| usage(error.to_string())))
+        .transpose()?;
+    let Some(path) = fetched(name, entry.map(|entry| entry.length), folder, json)? else { return Ok(()) };
     if json {
-        let line = serde_json::json!({ "event": "fetched", "name": entry.name, "path": path, "sha256": entry.sha256, "licence": entry.licence });
+        let (sha256, licence) = (entry.map(|entry| entry.sha256), entry.map(|entry| entry.licence));
+        let line = serde_json::json!({ "event": "fetched", "name": name, "path": path, "sha256": sha256, "licence": licence });
         say!("{line}")?;
-    } else {
-        say!("{}", path.display())?;
+        return Ok(());
+    }
+    say!("{}", path.display())?;
+    if let Some(entry) = entry {
         tell!("{}, {}: {}", entry.title, entry.licence, entry.sentence);
         if !entry.note.is_empty() {
             tell!("note: {}", entry.note);
@@ -46,10 +52,14 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 }
 
 /// The corpus's file in a folder, by default the cache folder; downloaded with progress if missing. `None` if interrupted.
-pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
-    let command =
-        Command::FetchCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned), add: false };
-    let (mut shown, mut place) = (DownloadProgress::new(Some(entry.length), quiet), None);
+pub(super) fn fetched(
+    name: &str,
+    length: Option<Length>,
+    folder: Option<&Path>,
+    quiet: bool,
+) -> anyhow::Result<Option<PathBuf>> {
+    let command = Command::FetchCorpus { name: name.to_owned(), to: folder.map(Path::to_owned), add: false };
+    let (mut shown, mut place) = (DownloadProgress::new(length, quiet), None);
     drive(session::Options::default(), async |engine| {
         let hear = |event| {
             match event {
@@ -121,7 +131,7 @@ impl DownloadProgress {
 
 #[derive(Args, Debug)]
 pub struct DataFetchArguments {
-    /// Name from `glasshouse data catalogue`
+    /// Name from `glasshouse data catalogue`, or hf://OWNER/NAME[@REVISION][/PATH]
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Folder to write [default: the user's cache folder]

@@ -2,6 +2,7 @@
 //!
 //! Control characters are removed from texts: a document must not move the cursor or colour the screen.
 
+use console::{Alignment, measure_text_width, pad_str};
 use glasshouse_engine::protocol::blocks::{Bar, Block, Excerpt, Fact, Section};
 use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
@@ -72,10 +73,10 @@ impl Screen {
 
     /// A sentence, wrapped with a hanging indent after `mark`.
     fn prose(&mut self, mark: &str, text: &str) {
-        let indent = mark.chars().count();
+        let indent = measure_text_width(mark);
         let (mut line, mut length) = (mark.to_owned(), indent);
         for word in printable(text).split_whitespace() {
-            let own = word.chars().count();
+            let own = measure_text_width(word);
             if length > indent && length + 1 + own > self.width.min(PROSE) {
                 self.line(&std::mem::replace(&mut line, " ".repeat(indent)));
                 length = indent;
@@ -127,7 +128,7 @@ impl Screen {
         self.text.push('\n');
         self.heading(&heading);
         if depth == 0 {
-            self.line(&"=".repeat(heading.chars().count().min(self.width)));
+            self.line(&"=".repeat(measure_text_width(&heading).min(self.width)));
         }
         let (shown, rest) = blocks.split_at(if *is_closed { blocks.len().min(1) } else { blocks.len() });
         self.blocks(shown, depth + 1);
@@ -157,7 +158,7 @@ impl Screen {
     fn metrics(&mut self, metrics: &[Metric]) {
         let rows: Vec<_> = metrics.iter().map(metric).collect();
         let text = aligned(&rows, &[]);
-        if text.lines().all(|line| line.chars().count() + 2 <= self.width) {
+        if text.lines().all(|line| measure_text_width(line) + 2 <= self.width) {
             text.lines().for_each(|line| self.line(&format!("  {line}")));
             return;
         }
@@ -184,7 +185,7 @@ impl Screen {
             let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
             let head: Vec<String> = columns.iter().map(|name| printable(name)).collect();
             let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
-            let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            let widest = text.lines().map(measure_text_width).max().unwrap_or(0);
             Some((text, widest)).filter(|(_, widest)| widest + 2 <= self.width)
         };
         // A long table is cut before it becomes lists.
@@ -223,7 +224,7 @@ impl Screen {
         let most = bars.iter().map(|bar| bar.length).fold(f64::MIN_POSITIVE, f64::max);
         let texts: Vec<_> = bars.iter().map(|bar| vec![cut(&bar.name), cut(&bar.text)]).collect();
         let texts = aligned(&texts, &[true]);
-        let widest = texts.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        let widest = texts.lines().map(measure_text_width).max().unwrap_or(0);
         let room = BAR.min(self.width.saturating_sub(widest + 4)) as f64;
         for (bar, text) in bars.iter().zip(texts.lines()) {
             let length = (bar.length / most * room).round().clamp(0.0, room) as usize;
@@ -300,7 +301,7 @@ fn end_of(passage: &Passage, most: usize) -> String {
 pub(super) fn aligned<R: AsRef<[String]>>(rows: &[R], right: &[bool]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.as_ref().get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
     };
     let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -308,8 +309,8 @@ pub(super) fn aligned<R: AsRef<[String]>>(rows: &[R], right: &[bool]) -> String 
         let row = row.as_ref();
         let cells =
             row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match right.get(column) {
-                Some(true) => format!("{cell:>width$}"),
-                _ => format!("{cell:<width$}"),
+                Some(true) => pad_str(cell, *width, Alignment::Right, None),
+                _ => pad_str(cell, *width, Alignment::Left, None),
             });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -333,6 +334,13 @@ mod tests {
             ["é".repeat(90).into(), 7.into(), Cell::Number(-0.0001)],
         ];
         Table::new("Words", ["word", "times", "share"], rows)
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned);
+        let text = aligned(&[row(["東京", "1"]), row(["abc", "22"])], &[false, true]);
+        assert_eq!(text, "東京   1\nabc   22");
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
 fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Option<PathBuf>> {
     let entry = catalogue::find(name)?;
     let Some(file) = &arguments.data else {
-        return fetch::fetched(entry, None, arguments.json);
+        return fetch::fetched(entry.name, Some(entry.length), None, arguments.json);
     };
     if sha256(file)? != entry.sha256 {
         let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();

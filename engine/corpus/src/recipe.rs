@@ -159,6 +159,9 @@ impl Recipe {
         let listed = self.rules.iter().filter_map(|rule| match rule {
             Rule::Blocklist(rule) => rule.file.as_ref(),
             Rule::Address(rule) => rule.hosts_file.as_ref(),
+            Rule::Language(rule) => rule.file.as_ref(),
+            Rule::Quality(rule) => rule.file.as_ref(),
+            Rule::Perplexity(rule) => rule.file.as_ref(),
             _ => None,
         });
         let (personal, balance) = (&self.personal, &self.balance);

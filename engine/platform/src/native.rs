@@ -2,7 +2,6 @@
 
 use super::yielder::Yielder;
 use crate::{Error, Result};
-use glasshouse_corpus::catalogue::Entry;
 use glasshouse_corpus::catalogue::fetch::Progress;
 use glasshouse_protocol::FetchProgress;
 use std::ops::ControlFlow;
@@ -259,12 +258,13 @@ pub async fn later(_milliseconds: i32) {
     std::future::pending::<()>().await;
 }
 
-/// Downloads a public corpus on its own thread, by default to the user's cache folder. Set `stop` to cancel.
+/// Downloads a corpus of the catalogue or a dataset (`hf://OWNER/NAME`) on its own thread, by default to the user's cache folder. Set
+/// `stop` to cancel.
 ///
 /// # Errors
 /// The system cannot create a thread, or has no cache folder.
 pub fn fetch_corpus(
-    entry: &'static Entry,
+    name: String,
     to: Option<PathBuf>,
     stop: Arc<AtomicBool>,
 ) -> Result<async_channel::Receiver<super::Fetched>> {
@@ -275,11 +275,10 @@ pub fn fetch_corpus(
     let (tell, told) = async_channel::unbounded();
     let mut said: Option<Instant> = None;
     let work = move || {
-        let done = glasshouse_corpus::catalogue::fetch::fetch(entry, &folder, &mut |progress| {
+        let done = glasshouse_corpus::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
             let progress = match progress {
                 Progress::Received { bytes, of } => {
-                    let total = of.unwrap_or(entry.length.bytes());
-                    FetchProgress::Receiving { done: bytes, total }
+                    FetchProgress::Receiving { done: bytes, total: of.unwrap_or(bytes) }
                 }
                 Progress::Again { reason, wait } => {
                     FetchProgress::Retrying { reason, seconds: wait.as_secs_f64() }

@@ -158,13 +158,13 @@ pub async fn later(milliseconds: i32) {
 /// # Errors
 /// Always; the error describes the alternatives.
 pub fn fetch_corpus(
-    entry: &'static glasshouse_corpus::catalogue::Entry,
+    name: String,
     _to: Option<std::path::PathBuf>,
     _stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
 ) -> Result<async_channel::Receiver<super::Fetched>> {
     Err(Error::Refused(format!(
         "a web page may not read other sites; download {} with the browser, then add the file",
-        entry.address
+        glasshouse_corpus::catalogue::find(&name).map_or(name.as_str(), |entry| entry.address)
     )))
 }
 

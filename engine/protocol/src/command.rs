@@ -82,10 +82,10 @@ pub enum Command {
     ChangeDocuments(DocumentsChange),
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
-    /// Downloads a public corpus, unless it is already there, and verifies its checksum. Refused in a browser, where a page cannot read
+    /// Downloads a public corpus or a dataset of the Hugging Face Hub, unless it is already there, and verifies its checksums. Refused in a browser, where a page cannot read
     /// other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s, and by `Documents` or `Fetched`.
     FetchCorpus {
-        /// [`CorpusSummary::name`](crate::CorpusSummary::name).
+        /// [`CorpusSummary::name`](crate::CorpusSummary::name), or `hf://OWNER/NAME[@REVISION][/PATH]`.
         name: String,
         /// Target folder; `None` means the user's cache folder.
         to: Option<PathBuf>,

@@ -25,7 +25,7 @@ impl Session {
         if add {
             self.opened()?;
         }
-        let path = self.fetched(id, catalogue::find(name)?, to).await?;
+        let path = self.fetched(id, name.to_owned(), to).await?;
         if add {
             return self.add_documents(id, &[path.display().to_string()], Vec::new()).await;
         }
@@ -33,10 +33,10 @@ impl Session {
         Ok(())
     }
 
-    /// The file of a corpus; downloads it if necessary.
-    async fn fetched(&self, id: u64, entry: &'static Entry, to: Option<PathBuf>) -> Result<PathBuf> {
+    /// The file of a corpus, or the folder of a dataset; downloads it if necessary.
+    async fn fetched(&self, id: u64, name: String, to: Option<PathBuf>) -> Result<PathBuf> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-        let told = platform::fetch_corpus(entry, to, stop.0.clone())?;
+        let told = platform::fetch_corpus(name, to, stop.0.clone())?;
         loop {
             match told.recv().await {
                 Ok(Fetched::Progress(progress)) => {

@@ -74,16 +74,21 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
 
 /// The entries of a file of at most `largest` bytes, one per line; empty lines and lines that start with `#` are skipped.
 pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<String>> {
+    let text = text(path, largest, files)?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+}
+
+/// A file of at most `largest` bytes as text.
+pub(crate) fn text(path: &Path, largest: u64, files: &dyn Files) -> Result<String> {
     let mut bytes = Vec::new();
     let input = files.open(path).map_err(Error::io(path))?;
     input.take(largest + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
     if bytes.len() as u64 > largest {
-        return Err(Error::bad_file(path, format!("a list may have at most {largest} bytes; shorten it")));
+        return Err(Error::bad_file(path, format!("the file may have at most {largest} bytes; shorten it")));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::bad_file(path, "the list is not UTF-8; save it with that encoding"))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+    String::from_utf8(bytes)
+        .map_err(|_| Error::bad_file(path, "the file is not UTF-8; save it with that encoding"))
 }
 
 /// The entries of a list and of a file, sorted and without duplicates; empty lines and lines of the file that start with `#`

@@ -1,12 +1,48 @@
 //! Zip archives. Members are read like files in a folder, without unpacking to disk.
 
+use super::word;
 use crate::files::Input;
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
-pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
+const MAGIC: &[u8] = b"PK\x03\x04";
+
+/// What a zip archive is, by its extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bundle {
+    /// Files of any format.
+    Files,
+    /// An electronic book, whose chapters are web pages.
+    Book,
+    /// A Word document.
+    Word,
+}
+
+impl Bundle {
+    pub(super) fn of(file_name: &str, head: &[u8]) -> Option<Self> {
+        let (_, ending) = file_name.rsplit_once('.').filter(|_| head.starts_with(MAGIC))?;
+        match ending.to_ascii_lowercase().as_str() {
+            "zip" => Some(Self::Files),
+            "epub" => Some(Self::Book),
+            "docx" => Some(Self::Word),
+            _ => None,
+        }
+    }
+
+    /// Whether a member has text; others are skipped silently.
+    fn reads(self, name: &str) -> bool {
+        let is_hidden = || name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
+        let ending =
+            || name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+        match self {
+            Self::Files => !is_hidden(),
+            Self::Book => matches!(ending().as_str(), "xhtml" | "html" | "htm"),
+            Self::Word => name == word::MEMBER,
+        }
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -24,8 +60,8 @@ pub struct Member {
 /// Members, or for an unreadable one its name and the reason.
 type Members = Vec<Result<Member, (String, String)>>;
 
-/// Lists the members of an archive in order, without folders; for an unreadable one its name and the reason.
-pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
+/// Lists the members of an archive that have text in order, without folders; for an unreadable one its name and the reason.
+pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, String> {
     let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
     let members = (0..archive.len()).filter_map(|number| {
         let file = match archive.by_index_raw(number) {
@@ -36,6 +72,9 @@ pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
             return None;
         }
         let name = file.name().map_or_else(|_| format!("{}", number + 1), |name| name.replace('\\', "/"));
+        if !bundle.reads(&name) {
+            return None;
+        }
         let wrong = |reason: &str| Some(Err((name.clone(), reason.to_owned())));
         if file.encrypted() {
             return wrong("is encrypted in its archive; unpack it with its password");

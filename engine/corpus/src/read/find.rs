@@ -1,5 +1,6 @@
 //! Finds the files of the given paths: walks folders without recursion, in name order, and determines each file's format.
 
+use super::archive::Bundle;
 use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
 use super::{Member, Trouble, archive, open};
@@ -146,9 +147,9 @@ fn look(
     let head = head(files, path)?;
     let folders = folders_below(named, path);
     let root = below.then(|| named.file_name()).flatten().map(OsStr::to_string_lossy);
-    if is_archive(&file_name, &head) {
+    if let Some(bundle) = Bundle::of(&file_name, &head) {
         let display = display(path, visit, &folders, &file_name, names);
-        return members(files, path, size, &display, &folders, root, settings, names)
+        return members(files, path, bundle, size, &display, &folders, root, settings, names)
             .map(VisitedPath::Archive);
     }
     let source = source(&file_name, &head, &folders, root, settings)?;
@@ -186,17 +187,13 @@ fn source(
     })
 }
 
-pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
-    head.starts_with(archive::MAGIC)
-        && file_name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"))
-}
-
 /// The members of an archive as sources, as if it were a folder. `display` is its name in ids, `folders` are its parent
 /// folders.
 #[allow(clippy::too_many_arguments, reason = "all that `look` knows of the archive")]
 fn members(
     files: &dyn Files,
     path: &Path,
+    bundle: Bundle,
     size: u64,
     display: &str,
     folders: &[String],
@@ -208,12 +205,17 @@ fn members(
     let limits = &settings.limits;
     let most = limits.expansion_free.max(limits.expansion.saturating_mul(size));
     let (mut packed_left, mut left) = (size, most);
-    let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?)?;
+    let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?, bundle)?;
+    if members.is_empty() && bundle != Bundle::Files {
+        return Err(
+            "has no text: it is neither an EPUB book nor a Word document; rename it to .zip".to_owned()
+        );
+    }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let as_one = mixture(root.clone(), folders, &Format::Word, &stem);
     let within: Vec<String> = folders.iter().cloned().chain(root.is_some().then(|| stem.clone())).collect();
     let root = root.unwrap_or(Cow::Borrowed(&stem));
-    let hidden = |name: &str| name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
-    let sources = members.into_iter().filter_map(|member| {
+    let sources = members.into_iter().map(|member| {
         let name = match &member {
             Ok(member) => member.name.clone(),
             Err((name, _)) => name.clone(),
@@ -229,20 +231,23 @@ fn members(
             })?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
             let head = member_head(files, path, &member)?;
-            let below = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
-            let folders: Vec<String> = within.iter().cloned().chain(below).collect();
+            // Folders inside of a book or document say nothing about its text.
+            let below = folder.split('/').filter(|part| bundle == Bundle::Files && !part.is_empty());
+            let folders: Vec<String> = within.iter().cloned().chain(below.map(str::to_owned)).collect();
             let source = source(file_name, &head, &folders, Some(root.clone()), settings)?;
             if member.size == 0 {
                 return Err("is empty; leave it out, or put text into it".to_owned());
             }
-            let name = unique(format!("{display}/{}", plain(&name)), names);
-            Ok(Source { path: path.to_owned(), name, size: member.packed, member: Some(member), ..source })
+            let mut below_display = || unique(format!("{display}/{}", plain(&name)), names);
+            let (name, format, mixture) = match bundle {
+                Bundle::Word => (display.to_owned(), Format::Word, as_one.clone()),
+                Bundle::Book => (below_display(), Format::Chapter, source.mixture),
+                Bundle::Files => (below_display(), source.format, source.mixture),
+            };
+            Ok(Source { path: path.to_owned(), name, format, mixture, size: member.packed, member: Some(member), ..source })
         };
-        if hidden(&name) {
-            return None;
-        }
         let place = format!("{}/{}", path.display(), plain(&name));
-        Some(source().map_err(|reason| Trouble { place, reason }))
+        source().map_err(|reason| Trouble { place, reason })
     });
     Ok(sources.collect())
 }
@@ -370,6 +375,7 @@ fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem
         Format::Html => Some("web pages"),
         Format::Markdown => Some("Markdown"),
         Format::Pdf => Some("PDF"),
+        Format::Word => Some("Word"),
         Format::Code(_) => Some("code"),
         _ => None,
     };

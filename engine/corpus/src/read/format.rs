@@ -11,6 +11,8 @@ pub enum Format {
     /// Markdown, with or without front matter.
     Markdown,
     Html,
+    /// A page of an electronic book: all of it is content.
+    Chapter,
     /// One JSON value: an array of records, one record, or an object with an array per field.
     Json,
     /// One JSON record per line.
@@ -27,6 +29,8 @@ pub enum Format {
     Xml,
     /// A PDF, read as text.
     Pdf,
+    /// The text of a Word document.
+    Word,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +95,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
     ("br", "packed with Brotli; unpack it, or pack it with gzip or Zstandard"),
     ("lz4", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
-    ("doc docx odt rtf", "a word processor's file; export it as PDF, HTML or text"),
-    ("epub mobi", "an electronic book; convert it to HTML or text"),
+    (
+        "doc docx odt rtf",
+        "a word processor's file; export it as .docx (not in an archive), PDF, HTML or text",
+    ),
+    ("epub mobi", "an electronic book; convert it to EPUB (not in an archive), HTML or text"),
     ("xls xlsx ods", "a spreadsheet; export it as CSV"),
     ("wat", "the metadata of a crawl without its pages; take its .warc or .wet file"),
     ("mht mhtml", "a web archive of a browser; save the page as HTML"),
@@ -154,7 +161,10 @@ fn split(name: &str) -> Option<(&str, String)> {
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
-    format!("supported are {}, source code, any of these with .gz, .zst or .bz2, and .zip", names.join(", "))
+    format!(
+        "supported are {}, source code, any of these with .gz, .zst or .bz2, .docx, .epub and .zip",
+        names.join(", ")
+    )
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use crate::document::{Document, Kind};
 /// Bytes searched for a browser's note of the original address.
 const NOTE: usize = 4096;
 
-pub(super) fn page(context: &Context, bytes: Vec<u8>) -> Result<Document, Trouble> {
+pub(super) fn page(context: &Context, kind: Kind, bytes: Vec<u8>) -> Result<Document, Trouble> {
     let text = decode::page(bytes, None).map_err(|reason| context.trouble(None, reason))?;
     let address = saved_from(&text);
-    Ok(Document { address, ..context.document(None, Kind::Html, text) })
+    Ok(Document { address, ..context.document(None, kind, text) })
 }
 
 /// The address in `<!-- saved from url=(0023)https://example.org/ -->`, which browsers write, or in SingleFile's note.

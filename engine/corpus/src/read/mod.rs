@@ -47,6 +47,7 @@ mod text;
 mod unpack;
 mod warc;
 mod wiki;
+mod word;
 mod xml;
 
 pub use archive::Member;
@@ -68,9 +69,9 @@ use serde_json::{Map, Value};
 /// Whether a file's format is supported, by its name, else by its first bytes, of which `head` holds [`HEAD`] or more.
 pub fn is_known(name: &str, head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
-    format::named(name).is_ok_and(|named| {
-        named.format.is_some() || find::is_archive(name, head) || find::decide(&named, name, head).is_ok()
-    })
+    archive::Bundle::of(name, head).is_some()
+        || format::named(name)
+            .is_ok_and(|named| named.format.is_some() || find::decide(&named, name, head).is_ok())
 }
 
 /// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.

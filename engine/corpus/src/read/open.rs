@@ -8,7 +8,7 @@ use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, stream, unpack};
 use super::{
-    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml,
+    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, word, xml,
 };
 use crate::document::{Document, Kind};
 use crate::extract;
@@ -133,7 +133,13 @@ fn documents(
     }
     let context = context.clone();
     Ok(match source.format.clone() {
-        Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
+        Format::Html => {
+            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes)))
+        }
+        Format::Chapter => {
+            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes)))
+        }
+        Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, bytes))),
         Format::Warc => records::items(context, |_| warc::Warc::new(stream)),
         format => {
             let stream = decode::Utf8::of(stream);
@@ -156,6 +162,8 @@ fn documents(
                 Format::Text
                 | Format::Markdown
                 | Format::Html
+                | Format::Chapter
+                | Format::Word
                 | Format::Pdf
                 | Format::Parquet
                 | Format::Warc => Box::new(text::Text::new(context, stream)),

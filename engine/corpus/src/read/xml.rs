@@ -7,6 +7,7 @@ use super::stack_exchange::StackExchange;
 use super::unpack::Stream;
 use super::wiki::Wiki;
 use super::{html, records};
+use crate::document::Kind;
 use std::io;
 
 /// Bytes searched for the root.
@@ -28,7 +29,7 @@ pub(super) fn dump(context: Context, mut stream: Stream) -> io::Result<Items> {
         return Ok(records::items(context, |context| StackExchange::new(context, stream)));
     }
     if holds(b"<html") {
-        return Ok(one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))));
+        return Ok(one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes))));
     }
     let reason = "is XML of an unsupported kind; supported are MediaWiki dumps, Posts.xml of a Stack Exchange dump, and XHTML";
     Ok(one(Err(context.trouble(None, reason))))

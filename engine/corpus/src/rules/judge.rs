@@ -3,7 +3,8 @@
 use super::address::AddressFinder;
 use super::blocklist::BlocklistFinder;
 use super::gibberish::Gibberish;
-use super::language::Identified;
+use super::language::{Identified, Language};
+use super::learned::FastText;
 use super::measured::Measured;
 use super::outcome::{Outcome, Reason};
 use super::placeholder::PlaceholderFinder;
@@ -11,6 +12,8 @@ use super::rule::Rule;
 use crate::document::{Document, Kind};
 use crate::error::Result;
 use crate::files::Files;
+use glasshouse_metrics::baselines::NGram;
+use glasshouse_metrics::moderation::Classifier;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
@@ -32,6 +35,9 @@ enum Ready {
     Placeholder(PlaceholderFinder),
     Blocklist(BlocklistFinder),
     Address(AddressFinder),
+    Classifier(Classifier),
+    FastText(Box<FastText>),
+    Reference(Box<NGram>),
 }
 
 impl Judge {
@@ -42,6 +48,14 @@ impl Judge {
                 Rule::Placeholder(placeholder) => Ready::Placeholder(placeholder.finder()?),
                 Rule::Blocklist(blocklist) => Ready::Blocklist(blocklist.finder(files)?),
                 Rule::Address(address) => Ready::Address(address.finder(files)?),
+                Rule::Language(Language { file: Some(file), .. }) => {
+                    Ready::FastText(Box::new(FastText::read(file, files)?))
+                }
+                Rule::Quality(quality) => match quality.fast_text(files)? {
+                    Some(model) => Ready::FastText(Box::new(model)),
+                    None => Ready::Classifier(quality.classifier(files)?),
+                },
+                Rule::Perplexity(perplexity) => Ready::Reference(Box::new(perplexity.model(files)?)),
                 _ => Ready::Settings,
             })
         };
@@ -107,17 +121,27 @@ fn step(
     if rule.is_about_prose() && matches!(document.kind, Kind::Code(_)) {
         return Ok(None);
     }
-    match ready {
-        Ready::Placeholder(finder) => finder.judge(measured)?,
-        Ready::Blocklist(finder) => finder.judge(measured)?,
-        Ready::Address(finder) => finder.judge(document.address.as_deref())?,
-        Ready::Settings => {}
+    match (rule, ready) {
+        (_, Ready::Placeholder(finder)) => finder.judge(measured)?,
+        (_, Ready::Blocklist(finder)) => finder.judge(measured)?,
+        (_, Ready::Address(finder)) => finder.judge(document.address.as_deref())?,
+        (Rule::Quality(quality), Ready::Classifier(classifier)) => quality.judge(classifier, measured)?,
+        (Rule::Quality(quality), Ready::FastText(model)) => quality.judge_by(model, measured)?,
+        (Rule::Language(language), Ready::FastText(model)) => language.judge_by(model, measured)?,
+        (Rule::Perplexity(perplexity), Ready::Reference(model)) => perplexity.judge(model, measured)?,
+        _ => {}
     }
     match rule {
-        Rule::Gibberish(_) | Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => {}
+        Rule::Gibberish(_)
+        | Rule::Placeholder(_)
+        | Rule::Blocklist(_)
+        | Rule::Address(_)
+        | Rule::Quality(_)
+        | Rule::Perplexity(_) => {}
         Rule::Entropy(entropy) => entropy.judge(measured)?,
         Rule::Licence(licence) => licence.judge(document.licence.as_deref())?,
-        Rule::Language(language) => language.judge(measured)?,
+        Rule::Language(language) if language.file.is_none() => language.judge(measured)?,
+        Rule::Language(_) => {}
         Rule::GopherRepetition(repetition) => repetition.judge(measured)?,
         Rule::GopherQuality(quality) => quality.judge(measured)?,
         Rule::C4Quality(quality) => {

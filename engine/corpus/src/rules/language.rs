@@ -1,8 +1,10 @@
-//! Language identification by `whatlang`: letter trigram frequencies of 69 languages.
+//! Language identification by `whatlang` (letter trigram frequencies of 69 languages) or by a fastText model.
 
+use super::learned::FastText;
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
 use super::threshold::settings;
+use crate::fields;
 use std::borrow::Cow;
 
 settings! {
@@ -14,6 +16,8 @@ settings! {
     lists {
         languages: Vec<String> = vec!["eng".into()],
             "Languages to keep, by ISO 639-3 code, such as eng or deu; empty for every language detected with confidence.";
+        file: Option<String> = None,
+            "A fastText model such as lid.176.ftz, used in the place of whatlang; its labels may be listed as languages, too.";
     }
 }
 
@@ -74,27 +78,50 @@ pub fn name(code: &str) -> String {
 
 impl Language {
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
-        let length = self.minimum_characters;
-        if measured.text().len() < length || measured.text().chars().take(length).count() < length {
+        if self.passes(measured) {
             return Ok(());
         }
-        let Some(found) = measured.language() else {
+        let found = measured.language().map(|found| (found.code, found.confidence));
+        self.compare(found)
+    }
+
+    /// Judges by a fastText model, whose finding becomes the text's language.
+    pub(super) fn judge_by(&self, model: &FastText, measured: &Measured<'_>) -> Result<(), Reason> {
+        if self.passes(measured) {
+            return Ok(());
+        }
+        let Some((label, confidence)) = model.best(measured.text()) else { return self.compare(None) };
+        let Some((_, code)) = fields::languages().find(|(short, long)| *short == label || *long == label)
+        else {
+            return self.compare(Some((&label, confidence)));
+        };
+        measured.identified(Identified { code, confidence });
+        let is_listed = self.languages.contains(&label);
+        self.compare(Some((if is_listed { &label } else { code }, confidence)))
+    }
+
+    /// Whether a text is too short to be judged.
+    fn passes(&self, measured: &Measured<'_>) -> bool {
+        let length = self.minimum_characters;
+        measured.text().len() < length || measured.text().chars().take(length).count() < length
+    }
+
+    fn compare(&self, found: Option<(&str, f64)>) -> Result<(), Reason> {
+        let Some((code, confidence)) = found else {
             return Err(Reason::new("languages", "no language detected"));
         };
-        if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
+        if !self.languages.is_empty() && !self.languages.iter().any(|own| own == code) {
             let asked = self.languages.join(", ");
-            let text = format!(
-                "language: {} at confidence {:.2}, expected: {asked}",
-                name(found.code),
-                found.confidence
-            );
+            let text = format!("language: {} at confidence {confidence:.2}, expected: {asked}", name(code));
             return Err(Reason::new("languages", text));
         }
-        let what = format!("confidence in the language {}", name(found.code));
-        at_least!(self.minimum_confidence, &what, found.confidence)
+        at_least!(self.minimum_confidence, &format!("confidence in the language {}", name(code)), confidence)
     }
 
     pub(super) fn unknown_code(&self) -> Option<&str> {
+        if self.file.is_some() {
+            return None;
+        }
         self.languages.iter().map(String::as_str).find(|code| whatlang::Lang::from_code(*code).is_none())
     }
 }

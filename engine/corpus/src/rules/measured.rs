@@ -56,6 +56,11 @@ impl<'a> Measured<'a> {
         *self.language.get_or_init(|| language::identify(&self.text))
     }
 
+    /// Sets the language, unless it is known.
+    pub(super) fn identified(&self, language: Identified) {
+        let _ = self.language.set(Some(language));
+    }
+
     pub(super) fn known_language(&self) -> Option<Identified> {
         self.language.get().copied().flatten()
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::threshold::{Threshold, Thresholds};
 use super::{
     Address, Blocklist, C4Quality, Entropy, FinewebQuality, Gibberish, GopherQuality, GopherRepetition,
-    Language, Length, Licence, Placeholder, Punctuation,
+    Language, Length, Licence, Perplexity, Placeholder, Punctuation, Quality,
 };
 use crate::error::{Error, Result};
 
@@ -84,6 +84,10 @@ rules! {
         "Drops encoded data, drawn lines and random keys by the distribution of their characters.";
     Gibberish "gibberish", "Gibberish", "letter trigrams after Shannon 1948; Glasshouse's own bounds", true,
         "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.";
+    Quality "classifier", "Quality classifier", "logistic regression on hashed n-grams, as DataComp-LM's filter (Li et al. 2024, arXiv:2406.11794) by fastText", true,
+        "Drops texts that a classifier of your labelled rows finds unwanted. It judges by words: look at the dropped texts.";
+    Perplexity "perplexity", "Perplexity", "after CCNet (Wenzek et al. 2020, arXiv:1911.00359), with a byte 5-gram model", true,
+        "Drops texts that are unlike your reference text, or too predictable by it.";
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
         "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.";
     Licence "licence", "Licences", "your own list", false,

@@ -1,4 +1,4 @@
-//! Downloads a corpus of the catalogue.
+//! Downloads a corpus of the catalogue, or a dataset of the Hugging Face Hub.
 //!
 //! A download is written to `NAME.part` next to its target and renamed only after length and SHA-256 match the catalogue, so a
 //! file under its own name is complete and correct. Interrupted downloads continue with a `Range` request. Every address
@@ -8,6 +8,7 @@
 //!
 //! HTTP is by `ureq`, with `rustls` and Mozilla's roots: blocking, as suits a command line, and without a runtime.
 
+mod hub;
 mod partial_file;
 mod receive;
 
@@ -70,6 +71,46 @@ pub fn cache_folder() -> Result<PathBuf> {
     Ok(base.join("glasshouse").join("corpora"))
 }
 
+/// Downloads a corpus of the catalogue into a folder, or the files of a dataset (`hf://OWNER/NAME`) into a folder below it, and
+/// returns the path of the file or folder. The progress is that of all files.
+///
+/// # Errors
+/// As for [`fetch`], or the name is unknown.
+pub fn fetch_named(
+    name: &str,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<PathBuf> {
+    let Some(dataset) = hub::Dataset::parse(name) else {
+        let entry = super::find(name)?;
+        return fetch_all(std::slice::from_ref(entry), folder, progress).map(|()| folder.join(entry.file));
+    };
+    let dataset = dataset?;
+    let folder = folder.join(dataset.folder());
+    fetch_all(&dataset.entries(&Settings::default())?, &folder, progress).map(|()| folder)
+}
+
+fn fetch_all(
+    entries: &[Entry],
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<()> {
+    let total = entries.iter().map(|entry| entry.length.bytes()).sum();
+    let mut before = 0;
+    for entry in entries {
+        fetch(entry, folder, &mut |step| {
+            progress(match step {
+                Progress::Received { bytes, .. } => {
+                    Progress::Received { bytes: before + bytes, of: Some(total) }
+                }
+                step => step,
+            })
+        })?;
+        before += entry.length.bytes();
+    }
+    Ok(())
+}
+
 /// Downloads a corpus into a folder, unless it is already there, and returns its path. `progress` is called with the progress
 /// and can stop the download, which continues from there next time.
 ///
@@ -94,13 +135,15 @@ pub fn fetch_with(
     if target.is_file() {
         let _ = progress(Progress::Verifying);
         let found = sha256(&target)?;
-        if found == entry.sha256 {
+        if is_entry(entry, &found, &target)? {
             return Ok(target);
         }
-        let reason = format!(
-            "is not {}: its SHA-256 is {found}, not {}; move it away, or name another folder for the file",
-            entry.name, entry.sha256
-        );
+        let why = match entry.sha256 {
+            "" => "its length differs".to_owned(),
+            expected => format!("its SHA-256 is {found}, not {expected}"),
+        };
+        let reason =
+            format!("is not {}: {why}; move it away, or name another folder for the file", entry.name);
         return Err(Error::bad_file(target, reason).hint(Hint::Destination));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
@@ -110,7 +153,7 @@ pub fn fetch_with(
         receive(settings, entry, &mut part, progress)?;
         let _ = progress(Progress::Verifying);
         let found = sha256(&part.path)?;
-        if found == entry.sha256 {
+        if is_entry(entry, &found, &part.path)? {
             part.finish(&target)?;
             return Ok(target);
         }
@@ -125,6 +168,14 @@ pub fn fetch_with(
             )));
         }
     }
+}
+
+/// Whether a file with this SHA-256 is an entry's; by its length, if the entry has no SHA-256.
+fn is_entry(entry: &Entry, found: &str, path: &Path) -> Result<bool> {
+    if entry.sha256.is_empty() {
+        return Ok(entry.length.admits(std::fs::metadata(path).map_err(Error::io(path))?.len()));
+    }
+    Ok(found == entry.sha256)
 }
 
 /// The SHA-256 of a file in lower-case hexadecimal.

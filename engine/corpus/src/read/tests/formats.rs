@@ -441,6 +441,68 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
 }
 
+fn archive(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_word_document_is_one_document_with_headings_lists_and_tables() {
+    let body = r#"<?xml version="1.0"?><w:document xmlns:w="w" xmlns:mc="mc"><w:body>
+        <w:p><w:pPr><w:pStyle w:val="Heading2"/></w:pPr><w:r><w:t>The &amp; Sea</w:t></w:r></w:p>
+        <w:p><w:r><w:t xml:space="preserve">One </w:t></w:r><w:r><w:t>sentence.</w:t><w:br/><w:t/></w:r>
+            <w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom></w:p>
+        <w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>first</w:t></w:r></w:p>
+        <w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>second</w:t></w:r></w:p>
+        <w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>b</w:t></w:r></w:p></w:tc></w:tr></w:tbl>
+        <mc:AlternateContent><mc:Choice><w:p><w:r><w:t>End.</w:t></w:r></w:p></mc:Choice>
+            <mc:Fallback><w:p><w:r><w:t>End.</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent></w:body></w:document>"#;
+    let bytes =
+        archive(&[("[Content_Types].xml", "<x/>"), ("word/document.xml", body), ("word/styles.xml", "<x/>")]);
+    let (documents, troubles) =
+        read_all(&Memory::default().with("in/letters/a.docx", &bytes), &Settings::default());
+    assert_eq!((documents.len(), &troubles[..]), (1, &[][..]));
+    assert_eq!(documents[0].text, "## The & Sea\n\nOne sentence.\n\n- first\n- second\na | b\n\nEnd.");
+    assert_eq!((documents[0].id.as_str(), documents[0].source.as_str()), ("letters/a.docx", "letters"));
+    assert!(is_known("a.docx", &bytes) && !is_known("a.docx", b"no archive"));
+    let other = archive(&[("text.txt", "hello")]);
+    let (documents, troubles) = read_all(&Memory::default().with("a.docx", &other), &Settings::default());
+    assert!(documents.is_empty() && troubles[0].reason.contains("has no text"), "{troubles:?}");
+    let broken = archive(&[("word/document.xml", "<w:document><w:p><w:t>a</w:document>")]);
+    let (documents, troubles) = read_all(&Memory::default().with("a.docx", &broken), &Settings::default());
+    assert!(documents.is_empty() && troubles[0].reason.contains("is not XML"), "{troubles:?}");
+}
+
+#[test]
+fn the_chapters_of_a_book_are_documents() {
+    let chapter =
+        |text: &str| format!("<html><head><title>T</title></head><body><p>{text}</p></body></html>");
+    let (one, two) = (chapter("One."), chapter("Two."));
+    let bytes = archive(&[
+        ("mimetype", "application/epub+zip"),
+        ("OEBPS/content.opf", "<package/>"),
+        ("OEBPS/1.xhtml", &one),
+        ("OEBPS/2.xhtml", &two),
+        ("OEBPS/cover.jpg", "\u{1}"),
+    ]);
+    let (documents, troubles) =
+        read_all(&Memory::default().with("in/book.epub", &bytes), &Settings::default());
+    let seen: Vec<_> =
+        documents.iter().map(|own| (own.id.as_str(), own.source.as_str(), &own.kind)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("book.epub/OEBPS/1.xhtml", "book", &Kind::HtmlFragment),
+            ("book.epub/OEBPS/2.xhtml", "book", &Kind::HtmlFragment)
+        ]
+    );
+    assert_eq!(troubles.len(), 0, "{troubles:?}");
+}
+
 #[test]
 fn rows_may_end_with_carriage_returns_alone() {
     let read = texts("a.csv", "id,text\r1,one\r2,\"two, and\rmore\"\r3,three\r");

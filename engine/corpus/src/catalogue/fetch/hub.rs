@@ -1,0 +1,259 @@
+//! Datasets of the Hugging Face Hub: `hf://OWNER/NAME[@REVISION][/PATH]`.
+//!
+//! The revision is resolved to a commit first, so that all files are of one version. Files in LFS have a SHA-256, which is
+//! verified; of the others, only the length is known.
+
+use super::super::{Entry, Length};
+use super::{Settings, agent};
+use crate::error::{Error, Result};
+use glasshouse_protocol::quantity;
+use serde::Deserialize;
+
+const SCHEME: &str = "hf://";
+const HUB: &str = "https://huggingface.co";
+/// Extensions of data, without those of packings.
+const DATA: [&str; 7] = ["parquet", "jsonl", "ndjson", "json", "csv", "tsv", "txt"];
+/// Names of JSON files that describe a dataset.
+const ABOUT: [&str; 3] = ["dataset_info.json", "dataset_infos.json", "state.json"];
+/// Maximum bytes of a dataset, of a page of the API, and its number of files.
+const MAX_BYTES: u64 = 64 << 30;
+const MAX_PAGE: u64 = 32 << 20;
+const MAX_FILES: usize = 1000;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dataset {
+    repository: String,
+    revision: String,
+    /// A folder or file; empty for all.
+    path: String,
+    endpoint: String,
+}
+
+#[derive(Deserialize)]
+struct Revision {
+    sha: String,
+    #[serde(rename = "cardData", default)]
+    card: Card,
+}
+
+#[derive(Default, Deserialize)]
+struct Card {
+    #[serde(default)]
+    license: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct File {
+    r#type: String,
+    path: String,
+    size: u64,
+    lfs: Option<Lfs>,
+}
+
+#[derive(Deserialize)]
+struct Lfs {
+    oid: String,
+    size: u64,
+}
+
+impl Dataset {
+    /// Parses an address; `None` if it has another scheme. `HF_ENDPOINT` names another server, as for `huggingface_hub`.
+    pub(super) fn parse(address: &str) -> Option<Result<Self>> {
+        let rest = address.strip_prefix(SCHEME)?;
+        let rest = rest.strip_prefix("datasets/").unwrap_or(rest).trim_matches('/');
+        let mut parts = rest.splitn(3, '/');
+        let (owner, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (name, revision) = name.split_once('@').unwrap_or((name, "main"));
+        let path = parts.next().unwrap_or_default().to_owned();
+        let is_plain = |part: &str| {
+            !part.is_empty()
+                && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+        };
+        let is_path = path.chars().all(|letter| !letter.is_control() && !"?#%\\".contains(letter))
+            && path.split('/').all(|part| part != "..");
+        if !is_plain(owner) || !is_plain(name) || !is_plain(revision) || !is_path {
+            let message = format!(
+                "{address} is not {SCHEME}OWNER/NAME, {SCHEME}OWNER/NAME@REVISION or {SCHEME}OWNER/NAME/PATH"
+            );
+            return Some(Err(Error::Invalid(message)));
+        }
+        let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|own| !own.is_empty());
+        Some(Ok(Self {
+            repository: format!("{owner}/{name}"),
+            revision: revision.to_owned(),
+            path,
+            endpoint: endpoint.unwrap_or_else(|| HUB.to_owned()).trim_end_matches('/').to_owned(),
+        }))
+    }
+
+    /// The name of the folder for its files.
+    pub(super) fn folder(&self) -> String {
+        self.repository.replace('/', "--")
+    }
+
+    /// Its files as entries, which are kept as long as the program runs, like those of the catalogue.
+    pub(super) fn entries(&self, settings: &Settings) -> Result<Vec<Entry>> {
+        let Self { repository, revision, path, endpoint } = self;
+        let about: Revision = self.ask(settings, &format!("revision/{revision}"))?;
+        // A file is found in the list of its folder.
+        let (folder, file) = match path.rsplit_once('/').unwrap_or(("", path)) {
+            (folder, file) if file.contains('.') => (folder, Some(path)),
+            _ => (path.as_str(), None),
+        };
+        let listed: Vec<File> = self.ask(settings, &format!("tree/{}/{folder}?recursive=true", about.sha))?;
+        let more = listed.len() >= MAX_FILES && file.is_none();
+        let files: Vec<File> = listed
+            .into_iter()
+            .filter(|own| {
+                own.r#type == "file" && file.map_or_else(|| is_data(&own.path), |file| own.path == *file)
+            })
+            .collect();
+        let size = |file: &File| file.lfs.as_ref().map_or(file.size, |lfs| lfs.size);
+        let bytes: u64 = files.iter().map(size).sum();
+        if files.is_empty() {
+            return Err(
+                self.refused(&format!("has no files of data here ({}); name a file", DATA.join(", ")))
+            );
+        }
+        if more || bytes > MAX_BYTES {
+            let (count, bytes) = (files.len(), quantity::bytes(bytes));
+            let reason = format!(
+                "has {count} files or more of {bytes}; name a folder or file of it: {SCHEME}{repository}/{}",
+                files.first().map(|file| file.path.as_str()).unwrap_or_default()
+            );
+            return Err(self.refused(&reason));
+        }
+        let licence: &'static str = about.card.license.as_str().unwrap_or("see its page").to_owned().leak();
+        let entry = |file: &File| {
+            let address = format!("{endpoint}/datasets/{repository}/resolve/{}/{}", about.sha, file.path);
+            Entry {
+                name: format!("{SCHEME}{repository}/{}", file.path).leak(),
+                title: repository.clone().leak(),
+                sentence: "",
+                address: address.replace(' ', "%20").leak(),
+                file: file.path.replace('/', "-").leak(),
+                format: "",
+                length: Length::Exact(size(file)),
+                sha256: file.lfs.as_ref().map(|lfs| lfs.oid.clone()).unwrap_or_default().leak(),
+                licence,
+                note: "",
+            }
+        };
+        Ok(files.iter().map(entry).collect())
+    }
+
+    fn ask<T: serde::de::DeserializeOwned>(&self, settings: &Settings, what: &str) -> Result<T> {
+        let address = format!("{}/api/datasets/{}/{what}", self.endpoint, self.repository);
+        let response = agent(&address, settings.silence).get(&address).call();
+        let mut response = response.map_err(|error| self.refused(&format!("cannot be reached ({error})")))?;
+        match response.status().as_u16() {
+            200 => {}
+            401 | 403 | 404 => {
+                return Err(
+                    self.refused("does not exist there, or needs an account; check owner, name and path")
+                );
+            }
+            status => {
+                return Err(
+                    self.refused(&format!("cannot be listed: the server answered {status}; try again"))
+                );
+            }
+        }
+        let body = response.body_mut().with_config().limit(MAX_PAGE).read_to_vec();
+        let body = body.map_err(|error| self.refused(&format!("cannot be listed: {error}")))?;
+        serde_json::from_slice(&body)
+            .map_err(|error| self.refused(&format!("is listed in an unknown form: {error}")))
+    }
+
+    fn refused(&self, reason: &str) -> Error {
+        Error::Refused(format!("{SCHEME}{}: {reason}", self.repository))
+    }
+}
+
+/// Whether a file has documents, by its name.
+fn is_data(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let stem = [".gz", ".zst", ".bz2"].iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(name);
+    let ending = stem.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    !name.starts_with('.') && !ABOUT.contains(&name) && DATA.contains(&ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+
+    /// A server of these answers by path; others are 404.
+    fn server(answers: Vec<(String, Vec<u8>)>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut request = String::new();
+                while reader.read_line(&mut request).unwrap() > 2 {}
+                let path = request.split(' ').nth(1).unwrap().to_owned();
+                let found = answers.iter().find(|(own, _)| *own == path);
+                let (status, body) = found.map_or(("404 No", &[][..]), |(_, body)| ("200 OK", body));
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok();
+            }
+        });
+        endpoint
+    }
+
+    fn dataset(address: &str, endpoint: &str) -> Dataset {
+        Dataset { endpoint: endpoint.to_owned(), ..Dataset::parse(address).unwrap().unwrap() }
+    }
+
+    #[test]
+    fn addresses_name_owner_name_revision_and_path() {
+        let parsed = dataset("hf://datasets/o-1/n.2@v3/a/b c.parquet", "");
+        assert_eq!(
+            (parsed.repository.as_str(), parsed.revision.as_str(), parsed.path.as_str()),
+            ("o-1/n.2", "v3", "a/b c.parquet")
+        );
+        assert!(Dataset::parse("tiny-stories").is_none());
+        for wrong in ["hf://", "hf://owner", "hf://o/n?x", "hf://o/n/../../secret", "hf://o/n@"] {
+            assert!(Dataset::parse(wrong).unwrap().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_data_are_fetched_at_one_commit() {
+        let content = b"{\"text\": \"a story\"}\n".to_vec();
+        let tree = serde_json::json!([
+            { "type": "directory", "path": "data", "size": 0, "oid": "1" },
+            { "type": "file", "path": "README.md", "size": 3, "oid": "2" },
+            { "type": "file", "path": "dataset_infos.json", "size": 3, "oid": "3" },
+            { "type": "file", "path": "data/a.jsonl", "size": content.len(), "oid": "4" },
+        ]);
+        let endpoint = server(vec![
+            (
+                "/api/datasets/o/n/revision/main".into(),
+                br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
+            ),
+            ("/api/datasets/o/n/tree/abc/?recursive=true".into(), tree.to_string().into_bytes()),
+            ("/datasets/o/n/resolve/abc/data/a.jsonl".into(), content.clone()),
+        ]);
+        let own = dataset("hf://o/n", &endpoint);
+        let entries = own.entries(&Settings::default()).unwrap();
+        assert_eq!(
+            entries.iter().map(|entry| (entry.file, entry.licence)).collect::<Vec<_>>(),
+            [("data-a.jsonl", "mit")]
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path =
+            super::super::fetch(&entries[0], folder.path(), &mut |_| std::ops::ControlFlow::Continue(()))
+                .unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), content);
+        let missing =
+            dataset("hf://o/other", &endpoint).entries(&Settings::default()).unwrap_err().to_string();
+        assert!(missing.starts_with("hf://o/other: does not exist"), "{missing}");
+    }
+}
