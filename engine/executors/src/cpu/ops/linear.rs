@@ -445,23 +445,42 @@ fn groups<L: Lanes, const BITS: usize, const VNNI: bool, const N: usize, const R
         let filled = if columns.len() < GROUP { interleaved::filled(own, length) } else { Vec::new() };
         let own = if columns.len() < GROUP { &filled[..] } else { own };
         let mut row = 0;
-        while row + N <= rows {
-            let results = group::<L, BITS, VNNI, N, REGISTERS>(x, own, [row, blocks]);
-            for (number, results) in results.iter().enumerate() {
-                y.row(row + number)[columns.clone()].copy_from_slice(&results[..columns.len()]);
-            }
+        while row < rows {
+            let before = row;
+            row += if row + N <= rows {
+                put_group::<L, BITS, VNNI, N, REGISTERS>(x, own, [row, blocks], y, &columns)
+            } else {
+                put_group::<L, BITS, VNNI, 1, REGISTERS>(x, own, [row, blocks], y, &columns)
+            };
             if rows > N {
                 // The next group, since the hardware prefetcher sees only the first rows of x read this one.
-                let [from, to] = [row, row + N].map(|row| row * own.len() / rows);
+                let [from, to] = [before, row].map(|row| row * own.len() / rows);
                 prefetch(own.as_ptr().wrapping_add(own.len() + from).cast(), to - from);
             }
-            row += N;
-        }
-        for row in row..rows {
-            let [results] = group::<L, BITS, VNNI, 1, REGISTERS>(x, own, [row, blocks]);
-            y.row(row)[columns.clone()].copy_from_slice(&results[..columns.len()]);
         }
     }
+}
+
+/// Results of [`group`] in some columns of y; returns `N`.
+#[inline(always)]
+fn put_group<L: Lanes, const BITS: usize, const VNNI: bool, const N: usize, const REGISTERS: usize>(
+    x: &Rounded,
+    words: &[u32],
+    [row, blocks]: [usize; 2],
+    y: &mut MatrixMut<'_>,
+    columns: &Range<usize>,
+) -> usize {
+    let results = group::<L, BITS, VNNI, N, REGISTERS>(x, words, [row, blocks]);
+    for (number, results) in results.iter().enumerate() {
+        let y = &mut y.row(row + number)[columns.clone()];
+        // A copy of known length is no call.
+        if let Some(whole) = y.first_chunk_mut() {
+            *whole = *results;
+        } else {
+            y.copy_from_slice(&results[..y.len()]);
+        }
+    }
+    N
 }
 
 /// [`groups`] with the tile that the registers hold.
