@@ -129,7 +129,7 @@ export class Glasshouse {
     const command = known
       ? { command: "open_project", id: known.id }
       : { command: "create_project", name: this.#projectName };
-    return (this.#project = last(await this.#link.request(command), "project_opened").project);
+    return (this.#project = last(await this.#link.request(command), "project").opened.project);
   }
 
   /** A whole run's settings: of a preset, a number of layers or a configuration, with what is asked for besides. */
@@ -307,7 +307,7 @@ export class Glasshouse {
     const text = pairs instanceof Blob ? await pairs.text() : pairs;
     const given = Object.entries({ sections, samples, pairs: text, seed, keep }).filter(([, value]) => value !== undefined);
     const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
-    return camel(last(await this.#judge(command, options), "audited").audit);
+    return camel(last(await this.#judge(command, options), "evaluations").audits[0]);
   }
 
   /**
@@ -321,7 +321,7 @@ export class Glasshouse {
     const settings = { ...renamed(options, EVALUATION), tasks };
     const command = { command: "evaluate", source: await this.#source(options), settings };
     const events = await this.#judge(command, options, files.map(([, bytes]) => bytes));
-    return camel(last(events, "evaluated").evaluation);
+    return camel(last(events, "evaluations").evaluations[0]);
   }
 
   /** An evaluation or an audit, whose progress is told and which can be cancelled. */
@@ -381,7 +381,7 @@ export class Glasshouse {
     if (typeof source === "string" || source instanceof URL) bytes = await fetched(source);
     const file = new Uint8Array(bytes).slice();
     const events = await this.#link.request({ command: "import_project", name: null, from: null }, { files: [file] });
-    const { project, runs } = last(events, "project_opened");
+    const { project, runs } = last(events, "project").opened;
     this.#project = project;
     return { name: project.name, runs: camel(runs) };
   }

@@ -1,6 +1,7 @@
 // Readers of large formats for the engine: modules that are loaded with the first such file (the service worker keeps them for use without a
 // network). The engine calls from the middle of its work and cannot wait for a promise, so all of this is synchronous, which a worker may be.
 
+import * as encodings from "./encodings.js";
 import * as pages from "./pages.js";
 import * as parquet from "./parquet.js";
 import * as pdf from "./pdf.js";
@@ -8,6 +9,7 @@ import * as tasks from "./tasks.js";
 import * as templates from "./templates.js";
 
 const readers = {
+  encodings: { title: "rare encodings", glue: encodings },
   pages: { title: "web pages", glue: pages },
   parquet: { title: "Parquet", glue: parquet },
   pdf: { title: "PDF", glue: pdf },
@@ -109,6 +111,10 @@ globalThis.readerTemplateEnd = (number) => {
 };
 
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));
+
+globalThis.readerGuess = (bytes) => guarded("encodings", ({ guess }) => guess(bytes));
+
+globalThis.readerDecode = (encoding, bytes) => guarded("encodings", ({ decode }) => decode(encoding, bytes));
 
 globalThis.readerRows = (name, objective, split, count) => guarded("tasks", ({ rows }) => rows(name, objective, split, count));
 

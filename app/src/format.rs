@@ -1,4 +1,4 @@
-//! Human-readable numbers: `1.23 M`, `34.5 k tok/s`, `2 min 10 s`, `4.1 GB`, `3.0e-4`.
+//! Human-readable numbers: `1.23 M`, `34.5 k tok/s`, `2 min 10 s`, `4.1 GB`, `3e-4`.
 //!
 //! Quantities are in [`glasshouse_protocol::quantity`]; this module has formats that only the pages use.
 

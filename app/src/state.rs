@@ -35,6 +35,7 @@ pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
 
+use glasshouse_protocol::cleaning::CleaningStep;
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
     Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Export, Report, RunSummary,
@@ -159,8 +160,9 @@ impl State {
                 self.training.lead_with(history);
             }
         }
-        if let Event::ProjectOpened { project, .. } = &event {
-            let stays = |about: &Option<String>| about.as_ref().is_none_or(|about| *about == project.id);
+        if let Event::Project { opened: Some(opened) } = &event {
+            let stays =
+                |about: &Option<String>| about.as_ref().is_none_or(|about| *about == opened.project.id);
             self.messages.retain(|message| stays(&message.project));
         }
         match event {
@@ -173,22 +175,16 @@ impl State {
                 }
             }
             Event::Devices { devices } => self.devices = devices,
-            Event::Heartbeat { busy } => self.busy = busy,
-            Event::Exported { name, path, .. } => {
+            Event::Exported { name, path, verification, .. } => {
+                if let Some(verification) = verification {
+                    self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
+                }
                 let is_page =
                     matches!(asked, Some(Command::Export { what: Export::Card { .. } | Export::Report, .. }));
                 if let Some(path) = path.filter(|_| is_page) {
                     self.say(None, ErrorKind::Notice, format!("Saved as {path}."));
                 }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
-            }
-            Event::AdapterMerged { run, difference } => {
-                let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
-                self.say(
-                    None,
-                    ErrorKind::Notice,
-                    format!("{run} has the weights with the adapter added to them.{compared}"),
-                );
             }
             Event::Compressed { compressed } => {
                 let losses = compressed.losses().map_or_else(String::new, |losses| format!(": {losses}"));
@@ -199,13 +195,11 @@ impl State {
                     self.say(None, ErrorKind::Notice, text);
                 }
             }
-            Event::ExportVerified { verification } => {
-                self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
+            Event::RunAdded { run, about, difference } => {
+                let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
+                self.say(None, ErrorKind::Notice, format!("{} was added: {about}.{compared}", run.name));
             }
-            Event::RunAdded { run, about } => {
-                self.say(None, ErrorKind::Notice, format!("{} was added: {about}.", run.name));
-            }
-            Event::CleaningStopped { documents } => {
+            Event::Cleaning(CleaningStep::Stopped { documents }) => {
                 let next = match documents {
                     Some(_) => "Nothing was changed; the next cleaning continues from there.",
                     None => "Nothing was changed.",
@@ -226,9 +220,10 @@ impl State {
                     self.say(None, ErrorKind::Notice, format!("{words}."));
                 }
             }
-            Event::Underway { work, share } => {
-                self.underway.insert(request.unwrap_or_default(), (work, share));
-            }
+            Event::Underway { work, share } => match request {
+                Some(request) => _ = self.underway.insert(request, (work, share)),
+                None => self.busy = work,
+            },
             // Errors about the run are obsolete.
             Event::TrainingEnded { run } => {
                 self.messages.retain(|message| message.error.run.as_ref() != Some(&run.name));

@@ -8,7 +8,7 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
-    Command, Event, ModelSource, PlanSummary, RunState, RunSummary, Start, TokenizerKind,
+    Command, Event, Forecast, ModelSource, PlanSummary, RunState, RunSummary, Start, TokenizerKind,
 };
 
 #[test]
@@ -78,7 +78,11 @@ fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
         assumptions: vec!["training reaches 40 % of that peak".to_owned()],
         ..ClusterPlan::default()
     };
-    answer(window.state_mut(), asked, [Event::ClusterPlanned { plan: Box::new(plan) }, Event::Finished]);
+    answer(
+        window.state_mut(),
+        asked,
+        [Event::Planned(Forecast::Cluster { plan: Box::new(plan) }), Event::Finished],
+    );
     window.run_steps(3);
     assert!(contains(&window, "training reaches 40 % of that peak"));
     assert!(!contains(&window, "Gathered weights"), "what takes no memory is not listed");
@@ -91,7 +95,7 @@ fn a_run_that_does_not_fit_the_device_is_offered_to_many_gpus() {
         let mut app = support::app("dark");
         tell(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
         let plan = PlanSummary { fits: Some(fits), ..support::plan() };
-        let planned = Event::Planned { plan: Box::new(plan) };
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
         answer(&mut app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
         app.open(PageName::Model);
         let mut window = support::window(app, 1400.0, 1400.0);

@@ -11,8 +11,8 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, Severity, Uncertainty,
-    WeightSource,
+    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary, Severity,
+    Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -838,7 +838,11 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     let run = "1-first-stories".to_owned();
     let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
-    let merged = Event::AdapterMerged { run: "3-merged".to_owned(), difference: None };
+    let merged = Event::RunAdded {
+        run: RunSummary { name: "3-merged".to_owned(), ..RunSummary::default() },
+        about: "the weights with the adapter added to them".to_owned(),
+        difference: None,
+    };
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
     answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
     window.run_steps(2);

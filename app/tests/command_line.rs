@@ -1,8 +1,8 @@
 //! The command line: output, exit codes, and errors for bad input.
 
 use crate::support::program::{
-    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, lines, misuse, of, program, run_of, sets,
-    stories, succeed,
+    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, json_of, lines, misuse, of, program, run_of,
+    sets, stories, succeed,
 };
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
@@ -81,6 +81,117 @@ fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
     fail(folder, &run(&["sweep", "wide.toml"]), 1, &["1,000,000 runs"]);
     write("unknown.toml", "train.learning_rat = [1]");
     fail(folder, &run(&["sweep", "unknown.toml"]), 1, &["learning_rate"]);
+}
+
+#[test]
+fn a_race_is_replayed_to_the_bit_and_edits_and_other_texts_are_found() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = ["--project", "races", "--device", "cpu", "--json"];
+    let text = ["--data", "stories.txt"];
+    // So long that the clock decides nothing.
+    let run = [&["race", "--minutes", "600", "--steps", "30"], &own[..], &text, &small()].concat();
+    let told = lines(&succeed(folder, &run));
+    let race = of(&told, "race")[0];
+    assert_eq!((&race["steps"], race["evaluations"].as_array().unwrap().len()), (&Value::from(30), 3));
+    fail(folder, &run, 2, &["race.json", "--out"]);
+    let verify = |file: &str| {
+        let output = glasshouse(folder, &[&["race", "--verify", file], &own[..], &text].concat());
+        let found = lines(&String::from_utf8(output.stdout).unwrap());
+        (output.status.code(), of(&found, "race_verified")[0].clone())
+    };
+    let (code, same) = verify("race.json");
+    assert_eq!((code, &same["reproduced"], &same["exact"]), (Some(0), &true.into(), &true.into()), "{same}");
+    assert_eq!(same["replay"]["weights_crc32c"], race["weights_crc32c"]);
+    let write = |name: &str, field: &str, value: Value| {
+        let mut race = json_of(&folder.join("race.json"));
+        race[field] = value;
+        std::fs::write(folder.join(name), race.to_string()).unwrap();
+    };
+    write("better.json", "bits_per_byte", 0.5.into());
+    let (code, edited) = verify("better.json");
+    assert_eq!((code, &edited["intact"], &edited["reproduced"]), (Some(1), &false.into(), &false.into()));
+    let values: Vec<&Value> =
+        edited["differences"].as_array().unwrap().iter().map(|own| &own["value"]).collect();
+    assert_eq!(values, ["bits_per_byte"]);
+    std::fs::write(folder.join("other.txt"), "Another text. ".repeat(4000)).unwrap();
+    let other = ["race", "--verify", "race.json", "--data", "other.txt", "--project", "races"];
+    fail(folder, &other, 2, &[race["data"]["sha256"].as_str().unwrap(), "--data"]);
+    fail(folder, &["race", "--verify", "race.json", "--project", "races"], 2, &["--data"]);
+    fail(folder, &[&["race", "--verify", "race.json", "--lr", "1"], &text[..]].concat(), 2, &["--verify"]);
+    write("new.json", "race", 9.into());
+    fail(folder, &["race", "--table", "race.json", "new.json"], 1, &["new.json", "version 9"]);
+    let table = lines(&succeed(folder, &["race", "--table", "race.json", "better.json", "--json"]));
+    let files: Vec<&Value> = table[0]["races"].as_array().unwrap().iter().map(|own| &own["file"]).collect();
+    assert_eq!(files, ["better.json", "race.json"]);
+    fail(folder, &["race", "--data", "stories.txt"], 2, &["--minutes"]);
+}
+
+#[test]
+fn a_ladder_predicts_its_largest_model_and_then_trains_it() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = ["--data", "stories.txt", "--project", "lab", "--device", "cpu", "--json"];
+    let ladder = ["scale", "--sizes", "4", "--tokens-per-parameter", "0.5", "--largest"];
+    let run = |largest: &'static str| [&ladder[..], &[largest], &own[..], &small()[..]].concat();
+    let heard = lines(&succeed(folder, &run("150000")));
+    let swept = of(&heard, "sweep");
+    let prediction = |of: &Value| of["scaling"]["prediction"].clone();
+    let before = swept.iter().find(|sweep| sweep["current"][0] == 3).unwrap();
+    let after = swept[swept.len() - 1];
+    assert!(prediction(before)["loss"].as_f64().is_some_and(|loss| loss > 0.0), "{before}");
+    assert_eq!(prediction(before)["measured"], Value::Null);
+    assert_eq!(prediction(before)["loss"], prediction(after)["loss"]);
+    assert!(
+        prediction(after)["measured"].as_f64().is_some() && prediction(after)["error"].as_f64().is_some()
+    );
+    assert_eq!(after["scaling"]["laws"].as_array().unwrap().len(), 3);
+    let rows = after["rows"].as_array().unwrap();
+    let size = |row: &Value, of: &str| row["size"][of].as_f64().unwrap();
+    assert!(rows.windows(2).all(|two| size(&two[0], "parameters") < size(&two[1], "parameters")));
+    for row in rows {
+        let ratio = size(row, "tokens") / size(row, "parameters");
+        assert!((ratio / 0.5 - 1.0).abs() < 0.05, "{row}");
+    }
+    // The sizes are kept: nothing is trained again.
+    let again = lines(&succeed(folder, &run("150000")));
+    assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 4));
+    fail(
+        folder,
+        &[&run("150000")[..], &["--name", "other", "--smallest", "100000"]].concat(),
+        1,
+        &["at least 4"],
+    );
+}
+
+#[test]
+fn activations_grow_with_the_width_only_without_mup() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let own = [
+        "scale",
+        "--coordinate-check",
+        "--data",
+        "stories.txt",
+        "--project",
+        "lab",
+        "--device",
+        "cpu",
+        "--json",
+    ];
+    let told = lines(&succeed(folder, &[&own[..], &small()[..], &["--lr", "1e-2"]].concat()));
+    let rows = of(&told, "coordinate_check")[0]["rows"].as_array().unwrap();
+    let slope = |parametrisation: &str, part: &str| {
+        let is = |row: &&Value| {
+            row["parametrisation"] == parametrisation && row["part"] == part && row["step"] == 4
+        };
+        rows.iter().find(is).and_then(|row| row["slope"].as_f64()).unwrap()
+    };
+    for part in ["attention", "MLP"] {
+        let (standard, mup) = (slope("standard", part), slope("mup", part));
+        assert!(standard > 0.5 && mup.abs() < 0.4, "{part}: {standard} and {mup}");
+    }
+    assert_eq!(count_runs(folder, "lab"), 0, "its runs are deleted");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::CleaningReport;
-use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
-use glasshouse_protocol::{Command, DocumentsChange, ErrorKind, ErrorReport, Event, RecipeChange};
+use glasshouse_protocol::cleaning::{CleaningStart, CleaningStep, PersonalAction};
+use glasshouse_protocol::{Command, DocumentsChange, ErrorKind, ErrorReport, Event, Preview, RecipeChange};
 
 type Window = Harness<'static, App>;
 
@@ -74,10 +74,10 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
 fn a_recipe_that_drops_most_of_the_sample_says_so_before_the_cleaning() {
     let mut window = raw();
     assert!(!contains(&window, "drops more than half of the sample"));
-    let Event::SampleJudged { mut judgement } = bench::judged() else { unreachable!() };
+    let Event::Previewed(Preview::Sample { mut judgement }) = bench::judged() else { unreachable!() };
     judgement.kept = 31;
     judgement.stages[1].dropped = 44;
-    tell(window.state_mut(), [Event::SampleJudged { judgement }]);
+    tell(window.state_mut(), [Event::Previewed(Preview::Sample { judgement })]);
     rest(&mut window);
     assert!(contains(&window, "drops more than half of the sample; the step \u{201c}"));
     assert!(contains(&window, "drops 44 documents of it"));
@@ -163,7 +163,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::Cancel { request }));
     let failed =
         |kind| Event::Failed { error: ErrorReport::new(kind, "the cleaning was stopped".to_owned()) };
-    let stopped = Event::CleaningStopped { documents: Some(6_120) };
+    let stopped = Event::Cleaning(CleaningStep::Stopped { documents: Some(6_120) });
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
     assert!(
@@ -173,7 +173,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
 
     press(&mut window, Role::Button, "Clean");
     let start = CleaningStart::Resumed { documents: 6_120 };
-    answer(window.state_mut(), is_clean, [Event::CleaningStarted { start }]);
+    answer(window.state_mut(), is_clean, [Event::Cleaning(CleaningStep::Started { start })]);
     window.run_steps(3);
     assert!(contains(&window, "Resuming after the 6,120 documents"));
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
@@ -413,7 +413,10 @@ fn every_state_fits_every_width_and_can_be_read_by_others() {
         (bench::documents(true), Vec::from(made())),
         (
             bench::documents(true),
-            vec![bench::recipe(), Event::Cleaned { report: Box::new(CleaningReport::default()) }],
+            vec![
+                bench::recipe(),
+                Event::Cleaning(CleaningStep::Done { report: Box::new(CleaningReport::default()) }),
+            ],
         ),
     ] {
         for width in [420.0, 760.0, 1280.0] {

@@ -298,6 +298,7 @@ fn a_card_goes_where_it_is_wanted() {
         files: Vec::new(),
         packed: 0,
         bytes: 0,
+        verification: None,
     };
     support::answer(scene.harness.state_mut(), silent, [exported(Some(to))]);
     scene.settle();

@@ -3,11 +3,11 @@
 use crate::support::play::{options, play, play_with, use_project};
 use crate::support::program::{RUN, error_of, folder, last, lines, program, stories, succeed, train};
 use glasshouse_engine::session;
-use glasshouse_protocol::cleaning::CleaningStart;
+use glasshouse_protocol::cleaning::{CleaningStart, CleaningStep};
 use glasshouse_protocol::{
-    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, GenerateConfig,
-    LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View,
-    WeightSource,
+    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, Forecast,
+    GenerateConfig, LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig,
+    RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -35,7 +35,7 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     let tell = move |envelope: Envelope<Report>| {
         let Report { request, event } = envelope.body;
         match &event {
-            Event::Cleaning { .. } => {
+            Event::Cleaning(CleaningStep::Progress(_)) => {
                 let command = Command::Cancel { request: 1 };
                 requests.try_send(Envelope::plain(Request { id: 2, command })).unwrap();
             }
@@ -238,7 +238,7 @@ fn the_same_run_is_planned_alike() {
     let said = succeed(folder, &["plan", "--config", file.to_str().unwrap(), "--json"]);
     let said: Value = serde_json::from_str(&said).unwrap();
     let heard = play(folder, vec![Command::Plan { config: Box::new(config) }]).unwrap();
-    let Some(Event::Planned { plan }) = heard.first() else { panic!("{heard:?}") };
+    let Some(Event::Planned(Forecast::Run { plan })) = heard.first() else { panic!("{heard:?}") };
     assert_eq!(said["parameters"], plan.parameters);
     assert_eq!(said["dispatches_per_step"], plan.dispatches_per_step);
     assert_eq!(said["bytes"]["total"], plan.bytes);
@@ -414,13 +414,14 @@ fn the_same_documents_are_cleaned_alike() {
     let kept = files(&folder.join("typed"));
     assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
     let mut phases: Vec<_> =
-        found!(heard.iter(), Event::Cleaning { progress } => progress.phase.name()).collect();
+        found!(heard.iter(), Event::Cleaning(CleaningStep::Progress(progress)) => progress.phase.name())
+            .collect();
     phases.dedup();
     let told = lines(&said);
     assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());
-    assert!(
-        heard.iter().any(|event| matches!(event, Event::Cleaned { report } if report.raw.documents == 40))
-    );
+    assert!(heard.iter().any(
+        |event| matches!(event, Event::Cleaning(CleaningStep::Done { report }) if report.raw.documents == 40)
+    ));
 
     // The same errors: a missing input, and an output folder with other contents.
     let missing = folder.join("missing");
@@ -443,7 +444,7 @@ fn a_cleaning_that_one_was_stopped_at_is_resumed_by_the_other() {
     let typed = ["data", "clean", "--in", input, "--out", out.to_str().unwrap(), "--recipe", "light"];
     let read = |heard: &[Event]| {
         heard.iter().find_map(|event| match event {
-            Event::CleaningStopped { documents } => *documents,
+            Event::Cleaning(CleaningStep::Stopped { documents }) => *documents,
             _ => None,
         })
     };
@@ -471,8 +472,9 @@ fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
     let told = interrupted(child);
     assert!(told.lines().last().unwrap().contains(" documents"), "{told}");
     let again = play(folder, vec![clean_files(&mine, folder.join("out"))]).unwrap();
-    let resumed =
-        |event: &Event| matches!(event, Event::CleaningStarted { start: CleaningStart::Resumed { .. } });
+    let resumed = |event: &Event| {
+        matches!(event, Event::Cleaning(CleaningStep::Started { start: CleaningStart::Resumed { .. } }))
+    };
     assert!(again.iter().any(resumed), "{:?}", again.first());
 }
 
@@ -496,7 +498,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     )
     .unwrap();
     let imported =
-        found!(heard.iter(), Event::RunAdded { run, about } => (&run.name[..], about.split(',').next()))
+        found!(heard.iter(), Event::RunAdded { run, about, .. } => (&run.name[..], about.split(',').next()))
             .next();
     assert_eq!(imported, Some(("1-model", Some("GPT2LMHeadModel"))));
     let progress = found!(heard.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();

@@ -14,7 +14,8 @@ use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
-    Command, Envelope, ErrorKind, ErrorReport, Event, FoundModel, ModelSource, Report, Request,
+    Command, Envelope, ErrorKind, ErrorReport, Event, Forecast, FoundModel, ImportStep, ModelSource, Report,
+    Request,
 };
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -112,11 +113,11 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         "generation_config.json",
         "model.safetensors",
     ];
-    let listed = Event::ModelListed {
+    let listed = Event::Importing(ImportStep::Listed {
         host: server.strip_prefix("http://").unwrap().to_owned(),
         files: names.map(str::to_owned).to_vec(),
         bytes: Some(names.iter().map(|name| length(name)).sum()),
-    };
+    });
     assert!(heard.contains(&listed), "{heard:?}");
 
     // The inspected model is imported without another download; then it is gone.
@@ -127,7 +128,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     };
     let look = Command::LookAtModel { from: Some(address(format!("{server}/owl"))) };
     let heard = play(folder, vec![look, use_project(folder.join("tab"), true), looked.clone()]).unwrap();
-    let found = found!(heard.iter(), Event::ModelFound { model } => model.clone()).next();
+    let found = found!(heard.iter(), Event::Importing(ImportStep::Found { model }) => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(heard.iter().any(|event| matches!(event, Event::RunAdded { run, .. } if run.name == "1-owl")));
@@ -224,7 +225,8 @@ fn servers_and_indices_may_be_odd() {
         (Odd::NoHead, "shards", "without-head"),
     ] {
         let heard = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
-        let listed = found!(heard.iter(), Event::ModelListed { bytes, .. } => *bytes).next();
+        let listed =
+            found!(heard.iter(), Event::Importing(ImportStep::Listed { bytes, .. }) => *bytes).next();
         assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
     }
     for (odd, path, reason) in [
@@ -399,7 +401,11 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(sent(window.state_mut()).contains(&Command::ListModelFiles { address: typed.clone() }));
 
     let files = ["config.json", "model.safetensors"].map(str::to_owned).to_vec();
-    let listed = Event::ModelListed { host: "huggingface.co".to_owned(), files, bytes: Some(4_000_000) };
+    let listed = Event::Importing(ImportStep::Listed {
+        host: "huggingface.co".to_owned(),
+        files,
+        bytes: Some(4_000_000),
+    });
     answer(window.state_mut(), |command| matches!(command, Command::ListModelFiles { .. }), [listed]);
     window.run_steps(3);
     assert!(
@@ -422,7 +428,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
         default_context: 2048,
         notices: vec!["config.json: owl is not known here and was ignored".to_owned()],
     };
-    let found = || Event::ModelFound { model: Box::new(model.clone()) };
+    let found = || Event::Importing(ImportStep::Found { model: Box::new(model.clone()) });
     answer(
         window.state_mut(),
         |command| matches!(command, Command::LookAtModel { from: Some(_) }),
@@ -456,7 +462,8 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     // Not another model inspected since, while its dialog is open or its import waits.
     let look_at = |window: &mut Harness<'_, App>, number: u64| {
         choose(window);
-        let found = Event::ModelFound { model: Box::new(FoundModel { number, ..model.clone() }) };
+        let found =
+            Event::Importing(ImportStep::Found { model: Box::new(FoundModel { number, ..model.clone() }) });
         let looks = |command: &Command| matches!(command, Command::LookAtModel { from: Some(_) });
         answer(window.state_mut(), looks, [found, Event::Finished]);
         window.run_steps(3);
@@ -529,8 +536,11 @@ fn an_import_stands_within_a_phone() {
         window.key_press(Key::Enter);
         window.run_steps(3);
         let files = (1..=30).map(|shard| format!("model-{shard:05}-of-00030.safetensors")).collect();
-        let listed =
-            Event::ModelListed { host: "huggingface.co".to_owned(), files, bytes: Some(48_000_000_000) };
+        let listed = Event::Importing(ImportStep::Listed {
+            host: "huggingface.co".to_owned(),
+            files,
+            bytes: Some(48_000_000_000),
+        });
         answer(window.state_mut(), |command| matches!(command, Command::ListModelFiles { .. }), [listed]);
         window.run_steps(3);
         assert_whole(&window, "Fetch a model", "Fetch");
@@ -555,7 +565,7 @@ fn an_import_stands_within_a_phone() {
             // More than fit in the window.
             notices: (0..24).map(notice).collect(),
         };
-        let found = Event::ModelFound { model: Box::new(model) };
+        let found = Event::Importing(ImportStep::Found { model: Box::new(model) });
         answer(
             window.state_mut(),
             |command| matches!(command, Command::LookAtModel { from: Some(_) }),
@@ -601,7 +611,7 @@ fn what_lies_beyond_this_machine_stands_within_a_phone() {
         ..ClusterPlan::default()
     };
     let planned = |window: &mut Harness<'_, App>| {
-        let event = Event::ClusterPlanned { plan: Box::new(plan.clone()) };
+        let event = Event::Planned(Forecast::Cluster { plan: Box::new(plan.clone()) });
         let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
         answer(window.state_mut(), asked, [event, Event::Finished]);
         window.run_steps(3);

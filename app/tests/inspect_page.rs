@@ -259,7 +259,7 @@ fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two
     support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
     scene.settle();
     let before = asked(&mut scene).len();
-    let moved = Event::Training { events: support::steps(1201, 1210, 2000) };
+    let moved = Event::Training { events: support::steps(1201, 1210, 2000), seconds: None };
     support::tell(scene.harness.state_mut(), [moved]);
     for _ in 0..5 {
         scene.frame();

@@ -39,6 +39,22 @@ fn a_sweep_is_started_from_its_file_and_shown() {
 }
 
 #[test]
+fn a_ladder_shows_its_prediction_before_the_largest_model_is_trained() {
+    for size in [WIDE, [420.0, 1600.0]] {
+        let mut scene = Scene::new(Engine::full(), PageName::Lab, size, "dark");
+        scene.press("Scaling ladder");
+        assert!(scene.says("5 runs"));
+        scene.press("Start the sweep");
+        let (_, launch) = scene.started();
+        assert!(launch.sweep.unwrap().contains("[ladder]"));
+        assert!(scene.says("Predicted") && scene.says("1.0500 (0.9800 to 1.1300)"));
+        assert!(!scene.says("Measured"));
+        scene.check_edges();
+        scene.picture("lab-scale");
+    }
+}
+
+#[test]
 fn a_sweep_file_that_cannot_be_used_says_why_and_does_not_start() {
     let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
     scene.harness.get_by_label("Sweep file").focus();

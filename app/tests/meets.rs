@@ -14,8 +14,8 @@ use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, Completion, CorpusSummary, DocumentsChange, ErrorKind, ErrorReport, Event, FetchProgress,
-    Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource,
-    WrittenToken,
+    Forecast, Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState,
+    WeightSource, WrittenToken,
 };
 
 fn failed(message: &str) -> Event {
@@ -188,7 +188,7 @@ fn the_headline_is_the_latest_loss_that_is_known() {
         tokens_per_s: 38_000.0,
         skipped: false,
     };
-    tell(window.state_mut(), [Event::Training { events: vec![step] }]);
+    tell(window.state_mut(), [Event::Training { events: vec![step], seconds: None }]);
     window.run_steps(2);
     assert!(is_shown(&window, "training loss") && is_shown(&window, "at step 1,201"));
     assert_eq!(window.query_all_by_label("1.234").count(), 1, "as the headline alone");
@@ -532,7 +532,7 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
     let planned = |window: &mut Harness<'_, App>| {
         let mut plan = support::plan();
         plan.proportions = vec![sentence.to_owned()];
-        let planned = Event::Planned { plan: Box::new(plan) };
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
         answer(
             window.state_mut(),
             |command| matches!(command, Command::Plan { .. }),
@@ -646,7 +646,7 @@ fn a_run_and_its_checkpoints_stand_beside_each_other() {
 fn the_time_left_is_the_one_that_the_engine_tells() {
     let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
-    tell(&mut app, [Event::TrainingTime { seconds: 30.0, seconds_left: 3570.0 }]);
+    tell(&mut app, [Event::Training { events: Vec::new(), seconds: Some((30.0, 3570.0)) }]);
     app.open(PageName::Train);
     let window = window(app, 1280.0, 900.0);
     assert!(is_shown(&window, "59 min 30 s") && is_shown(&window, "1 h 0 min"), "left, and in all");
@@ -694,6 +694,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
         run: run.clone(),
         device: Box::new(support::device()),
         step: 0,
+        folder: None,
         estimated_seconds: None,
     };
     tell(window.state_mut(), [began, Event::TrainingEnded { run }]);

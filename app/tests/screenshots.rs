@@ -114,7 +114,10 @@ fn states_beside_the_ordinary_one() {
             ErrorReport::new(ErrorKind::BadFile, "letters.pdf: not a PDF (no %PDF- header)".to_owned());
         support::tell(
             &mut app,
-            [Event::Failed { error }, Event::Notice { text: "A notice.".to_owned(), hints: Vec::new() }],
+            [
+                Event::Failed { error },
+                Event::Notice { text: "A notice.".to_owned(), hints: Vec::new(), problems: Vec::new() },
+            ],
         );
         app.open(PageName::Data);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));

@@ -83,8 +83,8 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
     answer(window.state_mut(), grows, [support::opened("first", "My first model", vec![])]);
     let run = support::run("1-first-stories", RunState::Running, 0, 600);
-    let began =
-        Event::TrainingStarted { run, device: Box::new(support::device()), step: 0, estimated_seconds: None };
+    let device = Box::new(support::device());
+    let began = Event::TrainingStarted { run, device, step: 0, folder: None, estimated_seconds: None };
     // Preparation ends with the first step, though the request continues.
     let prepares = Event::Underway { work: "preparing the run".to_owned(), share: None };
     answer(window.state_mut(), grows, [prepares]);
@@ -395,7 +395,7 @@ fn a_change_of_a_run_begins_with_the_runs_own_rate() {
     assert_eq!(rate(&window), None, "the draft's rate says nothing of the run");
     tell(window.state_mut(), [support::history("3-llama-tiny", 7e-4)]);
     window.run_steps(3);
-    assert_eq!(rate(&window).flatten().as_deref(), Some("7.0e-4"));
+    assert_eq!(rate(&window).flatten().as_deref(), Some("7e-4"));
 }
 
 #[test]
@@ -500,9 +500,10 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
             run,
             device: Box::new(support::device()),
             step: 900,
+            folder: None,
             estimated_seconds: None,
         };
-        (app, [began, Event::Training { events: support::steps(901, 950, 2000) }])
+        (app, [began, Event::Training { events: support::steps(901, 950, 2000), seconds: None }])
     };
     let steps =
         |app: &App| -> Vec<u64> { app.state().training.points.iter().map(|point| point.step).collect() };
@@ -557,7 +558,7 @@ fn spike() -> GuardReport {
 fn what_the_guard_saw_is_read_below_the_curves() {
     let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
-    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
+    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
     assert_eq!(app.state().training.step, 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
@@ -617,7 +618,7 @@ fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
         let Some(Event::TrainingStarted { run, .. }) = events.first_mut() else { panic!("{events:?}") };
         run.learns_from = learns_from;
         tell(&mut app, events);
-        tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
+        tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
         app.open(PageName::Train);
         let mut window = window(app, 1200.0, 2400.0);
         window.run_steps(2);
@@ -688,7 +689,13 @@ fn a_recorded_session_gives_the_same_state_again() {
     let mut app = support::app_with("dark", AppOptions { record, ..AppOptions::default() });
     full(&mut app);
     tell(&mut app, in_training(TrainingState::Paused));
-    tell(&mut app, [support::profile(), Event::Notice { text: "a notice".to_owned(), hints: Vec::new() }]);
+    tell(
+        &mut app,
+        [
+            support::profile(),
+            Event::Notice { text: "a notice".to_owned(), hints: Vec::new(), problems: Vec::new() },
+        ],
+    );
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<LogLine> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.len() > 10, "{} lines", lines.len());

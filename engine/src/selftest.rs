@@ -34,7 +34,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform::{Yielder, block_on};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use crate::{Error, Result};
-use glasshouse_protocol::model::{Dropout, Initialisation};
+use glasshouse_protocol::model::{Dropout, Experts, Initialisation};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
     RopeScaling, TrainConfig,
@@ -171,6 +171,7 @@ fn trials() -> Result<Vec<Trial>> {
         attention_scale: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
+        base_width: None,
         logit_softcap: None,
         qk_norm: false,
         qk_norm_whole: false,
@@ -185,6 +186,7 @@ fn trials() -> Result<Vec<Trial>> {
         },
         position: Position::Learned,
         mlp: Mlp { hidden: 131, activation: Activation::GeluExact, gate: Gate::None },
+        experts: Experts::default(),
         residual: Residual::Sequential,
         bias: true.into(),
         tied_head: true,
@@ -238,6 +240,7 @@ fn trials() -> Result<Vec<Trial>> {
         bias: Bias { qkv: true, output: false, mlp: false, head: true },
         ..llama.clone()
     };
+    let experts = Experts { count: 5, renormalise: false, balance: 0.1, z_loss: 0.01, ..Experts::default() };
     let train = TrainConfig {
         batch_size: 3,
         accumulate: 2,
@@ -251,6 +254,7 @@ fn trials() -> Result<Vec<Trial>> {
         Trial::new("gpt", &gpt, &train)?,
         Trial::new("llama", &llama, &smoothed)?,
         Trial::new("parallel", &mixed, &train)?,
+        Trial::new("experts", &ModelConfig { experts, ..llama }, &train)?,
     ])
 }
 

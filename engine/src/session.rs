@@ -34,6 +34,7 @@ mod generation;
 mod imports;
 mod inbox;
 mod inspection;
+mod ladder;
 mod lessons;
 mod models;
 mod plans;
@@ -306,7 +307,7 @@ impl Session {
             Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
                 self.close_project();
-                self.sink.answer(id, Event::ProjectClosed);
+                self.sink.answer(id, Event::Project { opened: None });
             }
             Command::ChangeProject { id: project, change } => {
                 self.change_project(id, &project, change, &live).await?;

@@ -150,7 +150,7 @@ impl PreparedRun {
             warnings.push(IN_FULL.to_owned());
         }
         let graphs = training_graphs(&config.model, &config.train)?;
-        let optimizer = Optimizer::new(&config.train);
+        let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         let opened = Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await;
         let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &config))?;
         warnings.extend(warning);
@@ -286,6 +286,7 @@ impl PreparedRun {
         (train.checkpoint_interval, train.checkpoint_seconds) = (0, 0);
         (train.milestone_interval, train.milestones) = (0, Milestones::Off);
         train.guard.mode = GuardMode::Off;
+        train.ema = 0.0;
         let staged = project.stage_run(&self.config, &self.prepared.folder)?;
         self.run = Some(staged.run().clone());
         Ok(staged)

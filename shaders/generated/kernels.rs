@@ -519,201 +519,105 @@ pub mod attention_forward_tiled {
     }
 
     /// The variant with these features.
-    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 2 + usize::from(half)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 24] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "attention_forward_tiled:d32",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d32,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:d32,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d32,half,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:d48",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d48,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_forward_tiled:d48,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d48,half,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_forward_tiled:d64",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d64,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:d64,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d64,half,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:d128",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d128,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:d128,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d128,half,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any4",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any4,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_forward_tiled:any4,half",
+            name: "attention_forward_tiled:any4",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
+            bindings: BINDINGS_0,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_forward_tiled:any4,half,documents",
+            name: "attention_forward_tiled:any4,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:any",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_forward_tiled:any,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any,half,documents",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
@@ -724,13 +628,14 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
@@ -738,45 +643,12 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
@@ -968,201 +840,105 @@ pub mod attention_key_backward_tiled {
     }
 
     /// The variant with these features.
-    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 2 + usize::from(half)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 24] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "attention_key_backward_tiled:d32",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d32,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:d32,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d32,half,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:d48",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d48,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_key_backward_tiled:d48,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d48,half,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_key_backward_tiled:d64",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d64,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:d64,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d64,half,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:d128",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d128,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:d128,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d128,half,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any4",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any4,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_key_backward_tiled:any4,half",
+            name: "attention_key_backward_tiled:any4",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
+            bindings: BINDINGS_0,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_key_backward_tiled:any4,half,documents",
+            name: "attention_key_backward_tiled:any4,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:any",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_key_backward_tiled:any,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, WF4942489, W565E8638, W2875EDAC, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any,half,documents",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W5636AA44, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
@@ -1175,71 +951,31 @@ pub mod attention_key_backward_tiled {
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
         KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
         KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
@@ -1433,201 +1169,105 @@ pub mod attention_query_backward_tiled {
     }
 
     /// The variant with these features.
-    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 2 + usize::from(half)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 24] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "attention_query_backward_tiled:d32",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d32,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:d32,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d32,half,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:d48",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d48,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_query_backward_tiled:d48,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d48,half,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 6144,
         },
         Kernel {
             name: "attention_query_backward_tiled:d64",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d64,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:d64,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d64,half,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:d128",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d128,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:d128,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d128,half,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any4",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any4,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_query_backward_tiled:any4,half",
+            name: "attention_query_backward_tiled:any4",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
+            bindings: BINDINGS_0,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "attention_query_backward_tiled:any4,half,documents",
+            name: "attention_query_backward_tiled:any4,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:any",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 8192,
         },
         Kernel {
             name: "attention_query_backward_tiled:any,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any,half,documents",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
@@ -1640,71 +1280,31 @@ pub mod attention_query_backward_tiled {
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
         KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
         KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
@@ -2523,18 +2123,22 @@ pub mod embedding {
         pub first: u32,
         /// How many are: V, or fewer.
         pub rows: u32,
+        /// 1 adds positions; else anything may be bound there.
+        pub positioned: u32,
+        /// 1 starts at the cursor; likewise.
+        pub moved: u32,
     }
 
     impl Arguments {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
+            bytes.resize(48, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    const _: () = assert!(size_of::<Arguments>() == 36);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2551,194 +2155,82 @@ pub mod embedding {
         Q40,
     }
 
-    /// Which `positions` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Positions {
-        /// `bare` in the source.
-        Bare,
-        /// `fixed` in the source.
-        Fixed,
-        /// `moved` in the source.
-        Moved,
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
     }
 
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(entries: Entries, positions: Positions) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 15] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), Some(8), None, Some(9), Some(10), None, Some(11)];
-        PLACES.get(entries as usize * 3 + positions as usize)?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 12] = [
+    pub(crate) static VARIANTS: [Kernel; 5] = [
         Kernel {
-            name: "embedding:scalar,bare",
+            name: "embedding:scalar",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584],
+            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W7D143630, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "embedding:scalar,fixed",
+            name: "embedding:vec4",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, WEDE0F26C, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584],
+            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "embedding:scalar,moved",
+            name: "embedding:half",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584, W818D0471],
+            pieces: &[W148953AA, WB20CC15A, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W4967A51A],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "embedding:vec4,bare",
+            name: "embedding:q8_0",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584],
+            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "embedding:vec4,fixed",
+            name: "embedding:q4_0",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, WEDE0F26C, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584],
+            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:vec4,moved",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:half,bare",
-            entry_point: "embedding",
-            pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:half,moved",
-            entry_point: "embedding",
-            pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q8_0,bare",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q8_0,moved",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q4_0,bare",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q4_0,moved",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_9,
+            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
         KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
-        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
-        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
@@ -2851,6 +2343,53 @@ pub mod embedding_backward {
         KernelBinding { name: "tokens", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "order", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "dtable", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Share of the rows that chose each expert: those whose gate is not 0.
+pub mod expert_load {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "expert_load",
+            entry_point: "expert_load",
+            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, W8BD1A2B6, WABF71350, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "gates", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 2, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -3474,180 +3013,59 @@ pub mod linear_cooperative {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(side: Side, operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 32] = [Some(0), Some(1), Some(2), Some(3), None, None, None, None, Some(4), Some(5), Some(6), Some(7), Some(8), None, Some(9), None, Some(10), Some(11), Some(12), Some(13), None, None, None, None, Some(14), Some(15), Some(16), Some(17), Some(18), None, Some(19), None];
-        PLACES.get(side as usize * 16 + operands as usize * 8 + usize::from(half_out) * 4 + usize::from(bias) * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(side: Side, operands: Operands, half_out: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), Some(2), Some(3), None, Some(4), Some(5)];
+        PLACES.get(side as usize * 4 + operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 20] = [
+    pub(crate) static VARIANTS: [Kernel; 6] = [
         Kernel {
             name: "linear_cooperative:cooperative8,vec4",
             entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WEC56CBBF],
+            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,vec4,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WA72A790E, WDD36D571],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,vec4,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,vec4,bias,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W654CE69A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_cooperative:cooperative8,half",
             entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WEC56CBBF],
+            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WA72A790E, WDD36D571],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half,bias,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W654CE69A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_1,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_cooperative:cooperative8,half,half_out",
             entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WEC56CBBF],
+            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half,half_out,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_9,
+            bindings: BINDINGS_2,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_cooperative:cooperative16,vec4",
             entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WEC56CBBF],
+            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 14336,
         },
         Kernel {
-            name: "linear_cooperative:cooperative16,vec4,residual",
+            name: "linear_cooperative:cooperative16,half",
             entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WA72A790E, WDD36D571],
+            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 14336,
         },
         Kernel {
-            name: "linear_cooperative:cooperative16,vec4,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,vec4,bias,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W654CE69A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WEC56CBBF],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WA72A790E, WDD36D571],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half,bias,residual",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W654CE69A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 14336,
-        },
-        Kernel {
             name: "linear_cooperative:cooperative16,half,half_out",
             entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WEC56CBBF],
+            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half,half_out,bias",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WA004A9F8, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W89B15F1A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_9,
+            bindings: BINDINGS_2,
             workgroup_memory: 14336,
         },
     ];
@@ -3656,69 +3074,24 @@ pub mod linear_cooperative {
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -3739,132 +3112,43 @@ pub mod linear_direct {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), Some(2), Some(3), None, None, None, None, Some(4), Some(5), Some(6), Some(7), None, None, None, None, Some(8), Some(9), Some(10), Some(11), Some(12), None, Some(13), None];
-        PLACES.get(operands as usize * 8 + usize::from(half_out) * 4 + usize::from(bias) * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(operands: Operands, half_out: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 6] = [Some(0), None, Some(1), None, Some(2), Some(3)];
+        PLACES.get(operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 14] = [
+    pub(crate) static VARIANTS: [Kernel; 4] = [
         Kernel {
             name: "linear_direct:scalar",
             entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
+            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_direct:scalar,residual",
+            name: "linear_direct:vec4",
             entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
+            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_direct:scalar,bias",
+            name: "linear_direct:half",
             entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
+            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_direct:scalar,bias,residual",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:vec4",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:vec4,residual",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:vec4,bias",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:vec4,bias,residual",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half,residual",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half,bias",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half,bias,residual",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_11,
-            workgroup_memory: 0,
-        },
-        Kernel {
             name: "linear_direct:half,half_out",
             entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
+            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half,half_out,bias",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_13,
+            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
     ];
@@ -3873,97 +3157,32 @@ pub mod linear_direct {
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_12: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_13: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -3983,18 +3202,22 @@ pub mod linear_few {
         pub inner: u32,
         /// From a row of y and r to the next: O, or more where w is a part.
         pub stride: u32,
+        /// 1 adds b; else anything may be bound there.
+        pub biased: u32,
+        /// 1 adds r; likewise.
+        pub residual: u32,
     }
 
     impl Arguments {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
+            bytes.resize(32, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    const _: () = assert!(size_of::<Arguments>() == 24);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -4023,598 +3246,158 @@ pub mod linear_few {
     }
 
     /// The variant with these features.
-    pub fn kernel(tier: Tier, operands: Operands, bias: bool, residual: bool) -> &'static Kernel {
-        &VARIANTS[tier as usize * 20 + operands as usize * 4 + usize::from(bias) * 2 + usize::from(residual)]
+    pub fn kernel(tier: Tier, operands: Operands) -> &'static Kernel {
+        &VARIANTS[tier as usize * 5 + operands as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 60] = [
+    pub(crate) static VARIANTS: [Kernel; 15] = [
         Kernel {
             name: "linear_few:direct,scalar",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,scalar,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,scalar,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,scalar,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
             name: "linear_few:direct,vec4",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,vec4,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,vec4,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,vec4,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
             name: "linear_few:direct,half",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
+            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,half,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,half,bias",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,half,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_11,
+            bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
             name: "linear_few:direct,q8_0",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q8_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q8_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q8_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
+            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
             name: "linear_few:direct,q4_0",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q4_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q4_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q4_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
+            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
             name: "linear_few:tiled,scalar",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,scalar,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,scalar,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,scalar,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "linear_few:tiled,vec4",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,vec4,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,vec4,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,vec4,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,half",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,half,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,half,bias",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,half,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_11,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q8_0",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q8_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q8_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q8_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q4_0",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q4_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q4_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q4_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,scalar",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,scalar,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
         },
         Kernel {
-            name: "linear_few:subgroup,scalar,bias",
+            name: "linear_few:tiled,half",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
         },
         Kernel {
-            name: "linear_few:subgroup,scalar,bias,residual",
+            name: "linear_few:tiled,q8_0",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
         },
         Kernel {
+            name: "linear_few:tiled,q4_0",
+            entry_point: "linear_few",
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,scalar",
+            entry_point: "linear_few",
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
             name: "linear_few:subgroup,vec4",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,vec4,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,vec4,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,vec4,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_1,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "linear_few:subgroup,half",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,half,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,half,bias",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,half,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_11,
+            bindings: BINDINGS_2,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "linear_few:subgroup,q8_0",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q8_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q8_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q8_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
+            bindings: BINDINGS_3,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "linear_few:subgroup,q4_0",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
+            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q4_0,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q4_0,bias",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q4_0,bias,residual",
-            entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_15,
+            bindings: BINDINGS_3,
             workgroup_memory: 1024,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_12: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_13: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_14: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_15: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
@@ -4647,111 +3430,82 @@ pub mod linear_input_backward_cooperative {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(side: Side, operands: Operands, epilogue: Epilogue, partial: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 16] = [Some(0), None, Some(1), None, Some(2), Some(3), None, None, Some(4), None, Some(5), None, Some(6), Some(7), None, None];
-        PLACES.get(side as usize * 8 + operands as usize * 4 + epilogue as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(side: Side, operands: Operands, partial: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), Some(2), Some(3), None, Some(4), Some(5)];
+        PLACES.get(side as usize * 4 + operands as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 8] = [
+    pub(crate) static VARIANTS: [Kernel; 6] = [
         Kernel {
             name: "linear_input_backward_cooperative:cooperative8,vec4",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, W5B14317B],
+            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative8,vec4,residual",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, W1E9C2CC4],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_input_backward_cooperative:cooperative8,half",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, W5B14317B],
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
+            bindings: BINDINGS_1,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_input_backward_cooperative:cooperative8,half,partial",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, W5B14317B],
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_2,
             workgroup_memory: 12288,
         },
         Kernel {
             name: "linear_input_backward_cooperative:cooperative16,vec4",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, W5B14317B],
+            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 14336,
         },
         Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,vec4,residual",
+            name: "linear_input_backward_cooperative:cooperative16,half",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, W1E9C2CC4],
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 14336,
         },
         Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,half",
+            name: "linear_input_backward_cooperative:cooperative16,half,partial",
             entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, W5B14317B],
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 14336,
         },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,half,partial",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, W5B14317B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 14336,
-        },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -4783,208 +3537,133 @@ pub mod linear_input_backward_direct {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 18] = [Some(0), Some(1), Some(2), Some(3), Some(4), None, Some(5), Some(6), Some(7), Some(8), Some(9), None, Some(10), None, Some(11), None, Some(12), None];
-        PLACES.get(left as usize * 6 + right as usize * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
+        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 13] = [
+    pub(crate) static VARIANTS: [Kernel; 8] = [
         Kernel {
             name: "linear_input_backward_direct:left1,scalar",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left1,scalar,residual",
+            name: "linear_input_backward_direct:left1,vec4",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left1,vec4",
+            name: "linear_input_backward_direct:left1,half",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left1,vec4,residual",
+            name: "linear_input_backward_direct:left4,vec4",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left1,half",
+            name: "linear_input_backward_direct:left4,half",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left4,scalar",
+            name: "linear_input_backward_direct:left_half,scalar",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left4,scalar,residual",
+            name: "linear_input_backward_direct:left_half,vec4",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_6,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_input_backward_direct:left4,vec4",
+            name: "linear_input_backward_direct:left_half,half",
             entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_7,
             workgroup_memory: 0,
         },
-        Kernel {
-            name: "linear_input_backward_direct:left4,vec4,residual",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left4,half",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,scalar",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,vec4",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_11,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,half",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 0,
-        },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_12: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
     ];
 }
 
@@ -5016,250 +3695,178 @@ pub mod linear_input_backward_tiled {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right, epilogue: Epilogue, partial: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 36] = [Some(0), None, Some(1), None, Some(2), None, Some(3), None, Some(4), Some(5), None, None, Some(6), None, Some(7), None, Some(8), None, Some(9), None, Some(10), Some(11), None, None, Some(12), None, None, None, Some(13), None, None, None, Some(14), Some(15), None, None];
-        PLACES.get(left as usize * 12 + right as usize * 4 + epilogue as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(left: Left, right: Right, partial: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 18] = [Some(0), None, Some(1), None, Some(2), Some(3), None, None, Some(4), None, Some(5), Some(6), Some(7), None, Some(8), None, Some(9), Some(10)];
+        PLACES.get(left as usize * 6 + right as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 16] = [
+    pub(crate) static VARIANTS: [Kernel; 11] = [
         Kernel {
             name: "linear_input_backward_tiled:left1,scalar",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left1,scalar,residual",
+            name: "linear_input_backward_tiled:left1,vec4",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left1,vec4",
+            name: "linear_input_backward_tiled:left1,half",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left1,vec4,residual",
+            name: "linear_input_backward_tiled:left1,half,partial",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left1,half",
+            name: "linear_input_backward_tiled:left4,vec4",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left1,half,partial",
+            name: "linear_input_backward_tiled:left4,half",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left4,scalar",
+            name: "linear_input_backward_tiled:left4,half,partial",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_6,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left4,scalar,residual",
+            name: "linear_input_backward_tiled:left_half,scalar",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_7,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left4,vec4",
+            name: "linear_input_backward_tiled:left_half,vec4",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_8,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left4,vec4,residual",
+            name: "linear_input_backward_tiled:left_half,half",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_9,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_input_backward_tiled:left4,half",
+            name: "linear_input_backward_tiled:left_half,half,partial",
             entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_10,
             workgroup_memory: 8192,
         },
-        Kernel {
-            name: "linear_input_backward_tiled:left4,half,partial",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_11,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,scalar",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,vec4",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_13,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,half",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_14,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,half,partial",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_15,
-            workgroup_memory: 8192,
-        },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
     const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_12: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_13: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_14: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_15: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -5280,132 +3887,43 @@ pub mod linear_tiled {
         Half,
     }
 
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), Some(2), Some(3), None, None, None, None, Some(4), Some(5), Some(6), Some(7), None, None, None, None, Some(8), Some(9), Some(10), Some(11), Some(12), None, Some(13), None];
-        PLACES.get(operands as usize * 8 + usize::from(half_out) * 4 + usize::from(bias) * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(operands: Operands, half_out: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 6] = [Some(0), None, Some(1), None, Some(2), Some(3)];
+        PLACES.get(operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 14] = [
+    pub(crate) static VARIANTS: [Kernel; 4] = [
         Kernel {
             name: "linear_tiled:scalar",
             entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
+            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_tiled:scalar,residual",
+            name: "linear_tiled:vec4",
             entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
+            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_tiled:scalar,bias",
+            name: "linear_tiled:half",
             entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
+            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_tiled:scalar,bias,residual",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:vec4",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:vec4,residual",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:vec4,bias",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:vec4,bias,residual",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half,residual",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half,bias",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half,bias,residual",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_11,
-            workgroup_memory: 8192,
-        },
-        Kernel {
             name: "linear_tiled:half,half_out",
             entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WA305F755, W86FB96BF, W6B3CD452],
+            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_12,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half,half_out,bias",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WA004A9F8, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_13,
+            bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
@@ -5414,97 +3932,32 @@ pub mod linear_tiled {
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_12: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
-    ];
-    const BINDINGS_13: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -5613,12 +4066,13 @@ pub mod linear_weight_backward_direct {
         Half,
     }
 
-    /// The variant with these features.
-    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
-        &VARIANTS[left as usize * 3 + right as usize]
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
+        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 9] = [
+    pub(crate) static VARIANTS: [Kernel; 8] = [
         Kernel {
             name: "linear_weight_backward_direct:left1,scalar",
             entry_point: "linear_weight_backward_direct",
@@ -5644,19 +4098,11 @@ pub mod linear_weight_backward_direct {
             workgroup_memory: 0,
         },
         Kernel {
-            name: "linear_weight_backward_direct:left4,scalar",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
             name: "linear_weight_backward_direct:left4,vec4",
             entry_point: "linear_weight_backward_direct",
             pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
+            bindings: BINDINGS_3,
             workgroup_memory: 0,
         },
         Kernel {
@@ -5664,7 +4110,7 @@ pub mod linear_weight_backward_direct {
             entry_point: "linear_weight_backward_direct",
             pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_4,
             workgroup_memory: 0,
         },
         Kernel {
@@ -5672,7 +4118,7 @@ pub mod linear_weight_backward_direct {
             entry_point: "linear_weight_backward_direct",
             pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
+            bindings: BINDINGS_5,
             workgroup_memory: 0,
         },
         Kernel {
@@ -5680,7 +4126,7 @@ pub mod linear_weight_backward_direct {
             entry_point: "linear_weight_backward_direct",
             pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_6,
             workgroup_memory: 0,
         },
         Kernel {
@@ -5688,7 +4134,7 @@ pub mod linear_weight_backward_direct {
             entry_point: "linear_weight_backward_direct",
             pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
+            bindings: BINDINGS_7,
             workgroup_memory: 0,
         },
     ];
@@ -5713,34 +4159,28 @@ pub mod linear_weight_backward_direct {
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_6: &[KernelBinding] = &[
+    const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_7: &[KernelBinding] = &[
+    const BINDINGS_6: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_8: &[KernelBinding] = &[
+    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
@@ -5776,12 +4216,13 @@ pub mod linear_weight_backward_tiled {
         Half,
     }
 
-    /// The variant with these features.
-    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
-        &VARIANTS[left as usize * 3 + right as usize]
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
+        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 9] = [
+    pub(crate) static VARIANTS: [Kernel; 8] = [
         Kernel {
             name: "linear_weight_backward_tiled:left1,scalar",
             entry_point: "linear_weight_backward_tiled",
@@ -5807,19 +4248,11 @@ pub mod linear_weight_backward_tiled {
             workgroup_memory: 8192,
         },
         Kernel {
-            name: "linear_weight_backward_tiled:left4,scalar",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
             name: "linear_weight_backward_tiled:left4,vec4",
             entry_point: "linear_weight_backward_tiled",
             pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
+            bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -5827,7 +4260,7 @@ pub mod linear_weight_backward_tiled {
             entry_point: "linear_weight_backward_tiled",
             pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_4,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -5835,7 +4268,7 @@ pub mod linear_weight_backward_tiled {
             entry_point: "linear_weight_backward_tiled",
             pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
+            bindings: BINDINGS_5,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -5843,7 +4276,7 @@ pub mod linear_weight_backward_tiled {
             entry_point: "linear_weight_backward_tiled",
             pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_6,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -5851,7 +4284,7 @@ pub mod linear_weight_backward_tiled {
             entry_point: "linear_weight_backward_tiled",
             pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
+            bindings: BINDINGS_7,
             workgroup_memory: 8192,
         },
     ];
@@ -5876,34 +4309,28 @@ pub mod linear_weight_backward_tiled {
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_6: &[KernelBinding] = &[
+    const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_7: &[KernelBinding] = &[
+    const BINDINGS_6: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
-    const BINDINGS_8: &[KernelBinding] = &[
+    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
@@ -6139,6 +4566,195 @@ pub mod norm {
         pub eps: f32,
         /// Added to w: 1 where weights are stored without their 1.
         pub offset: f32,
+        /// 1 adds b; else anything may be bound there.
+        pub biased: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+    }
+
+    /// Which `form` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Form {
+        /// `layer` in the source.
+        Layer,
+        /// `rms` in the source.
+        Rms,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, form: Form, entries: Entries) -> &'static Kernel {
+        &VARIANTS[tier as usize * 6 + form as usize * 3 + entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 12] = [
+        Kernel {
+            name: "norm:direct,layer,scalar",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,vec4",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,scalar",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,vec4",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:tiled,layer,scalar",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,vec4",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,scalar",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,vec4",
+            entry_point: "norm",
+            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
+    ];
+}
+
+/// Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+pub mod norm_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C, in entries.
+        pub channels: u32,
+        /// Added to w: 1 where weights are stored without their 1.
+        pub offset: f32,
+        /// 1 adds r; else anything may be bound there.
+        pub residual: u32,
     }
 
     impl Arguments {
@@ -6181,469 +4797,110 @@ pub mod norm {
         Half,
     }
 
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(tier: Tier, form: Form, entries: Entries, bias: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), None, Some(8), None, Some(9), Some(10), Some(11), Some(12), Some(13), Some(14), Some(15), None, Some(16), None, Some(17), None];
-        PLACES.get(tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(bias))?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 18] = [
-        Kernel {
-            name: "norm:direct,layer,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,scalar,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,vec4,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,half,bias",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:tiled,layer,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,scalar,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,vec4,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,half,bias",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
-    ];
-}
-
-/// Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
-pub mod norm_backward {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// N.
-        pub rows: u32,
-        /// C, in entries.
-        pub channels: u32,
-        /// Added to w: 1 where weights are stored without their 1.
-        pub offset: f32,
-    }
-
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
-
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
-    /// Which `form` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Form {
-        /// `layer` in the source.
-        Layer,
-        /// `rms` in the source.
-        Rms,
-    }
-
-    /// Which `entries` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Entries {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-        /// `half` in the source.
-        Half,
-    }
-
     /// The variant with these features.
-    pub fn kernel(tier: Tier, form: Form, entries: Entries, residual: bool) -> &'static Kernel {
-        &VARIANTS[tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(residual)]
+    pub fn kernel(tier: Tier, form: Form, entries: Entries) -> &'static Kernel {
+        &VARIANTS[tier as usize * 6 + form as usize * 3 + entries as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 24] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "norm_backward:direct,layer,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,layer,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:direct,layer,vec4",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,layer,vec4,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:direct,layer,half",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,layer,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:direct,rms,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:direct,rms,vec4",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,vec4,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:direct,rms,half",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
             name: "norm_backward:tiled,layer,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "norm_backward:tiled,layer,vec4",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,vec4,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,scalar",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
         },
         Kernel {
-            name: "norm_backward:tiled,rms,vec4",
+            name: "norm_backward:tiled,layer,half",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
         },
         Kernel {
-            name: "norm_backward:tiled,rms,vec4,residual",
+            name: "norm_backward:tiled,rms,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,vec4",
+            entry_point: "norm_backward",
+            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
             workgroup_memory: 1024,
         },
         Kernel {
             name: "norm_backward:tiled,rms,half",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_2,
             workgroup_memory: 1024,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
@@ -6652,15 +4909,7 @@ pub mod norm_backward {
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
+    const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
@@ -6669,15 +4918,7 @@ pub mod norm_backward {
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
     ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
+    const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
@@ -7255,6 +5496,170 @@ pub mod rope {
     ];
 }
 
+/// A router's gates: y = exp(x − largest) / sum for the k largest logits, of equal ones the first, 0 for the others. The sum is over these k
+pub mod route {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// k.
+        pub per_token: u32,
+        /// 1 where the gates of a row add up to 1.
+        pub renormalise: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "route",
+            entry_point: "route",
+            pieces: &[WF09CD31D, WE32FAE4C, W92E6200A, W260710EA, W19EA706F, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of a router's gates: dx = p·([y ≠ 0]·dy − Σ y·dy), p = y where the gates of a row add up to 1, else softmax(x).
+pub mod route_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// 1 where the gates of a row add up to 1.
+        pub renormalise: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "route_backward",
+            entry_point: "route_backward",
+            pieces: &[W000E537A, WE32FAE4C, W92E6200A, WA331CD61, WB6B2018C, W746FE9EB, WB37A9CBF, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row, or their gradient.
+pub mod router_loss {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// E.
+        pub experts: u32,
+        /// b.
+        pub balance: f32,
+        /// `z` of the kernel.
+        pub z: f32,
+        /// On the gradient.
+        pub factor: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel(backward: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(backward)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "router_loss",
+            entry_point: "router_loss",
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W92A3A606, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "router_loss:backward",
+            entry_point: "router_loss",
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W7031BE22, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// The next token of each row's text from its logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
 pub mod sample {
     use crate::pieces::*;
@@ -7807,6 +6212,121 @@ pub mod unpack {
     ];
 }
 
+/// The hidden channels of experts times their gates: y = g·h, and 0 where the gate is 0, whatever h is.
+pub mod weigh_experts {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of y.
+        pub count: u32,
+        /// F.
+        pub hidden: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "weigh_experts",
+            entry_point: "weigh_experts",
+            pieces: &[W95DC85D8, WE32FAE4C, W50A33EFC, W6F33E034, WA8D23C4E, WE68E5F94, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "h", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "gates", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradients of weigh_experts.wgsl: dh = g·dy and dg = Σ h·dy, both 0 where the gate is 0.
+pub mod weigh_experts_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N·E.
+        pub rows: u32,
+        /// F.
+        pub hidden: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier) -> &'static Kernel {
+        &VARIANTS[tier as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "weigh_experts_backward:direct",
+            entry_point: "weigh_experts_backward",
+            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "weigh_experts_backward:tiled",
+            entry_point: "weigh_experts_backward",
+            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "h", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "gates", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dh", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dgates", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// Arguments that several kernels take.
 pub mod attention {
     /// The kernel's uniform structure, `Arguments` in its source.
@@ -7835,6 +6355,8 @@ pub mod attention {
         pub keep_scale: f32,
         /// Positions that a query sees, its own included: all, or those of a sliding window.
         pub seen: u32,
+        /// 1 where rows hold several documents; else anything may be bound as their starts.
+        pub documents: u32,
     }
 
     impl Arguments {
@@ -7846,7 +6368,7 @@ pub mod attention {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 44);
+    const _: () = assert!(size_of::<Arguments>() == 48);
 
 }
 
@@ -7866,6 +6388,10 @@ pub mod linear {
         pub column_tiles: u32,
         /// From a row of y and r to the next: O, or more where w is a part.
         pub stride: u32,
+        /// 1 adds b; else anything may be bound there.
+        pub biased: u32,
+        /// 1 adds r; likewise.
+        pub residual: u32,
     }
 
     impl Arguments {
@@ -7877,7 +6403,7 @@ pub mod linear {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    const _: () = assert!(size_of::<Arguments>() == 28);
 
 }
 
@@ -7903,18 +6429,20 @@ pub mod linear_input_backward {
         pub stride: u32,
         /// 1 adds to dx, as parts of w after the first do.
         pub accumulate: u32,
+        /// 1 adds r; else anything may be bound there.
+        pub residual: u32,
     }
 
     impl Arguments {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
+            bytes.resize(48, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 32);
+    const _: () = assert!(size_of::<Arguments>() == 36);
 
 }
 
@@ -7986,18 +6514,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_forward_tiled::VARIANTS[9],
     &attention_forward_tiled::VARIANTS[10],
     &attention_forward_tiled::VARIANTS[11],
-    &attention_forward_tiled::VARIANTS[12],
-    &attention_forward_tiled::VARIANTS[13],
-    &attention_forward_tiled::VARIANTS[14],
-    &attention_forward_tiled::VARIANTS[15],
-    &attention_forward_tiled::VARIANTS[16],
-    &attention_forward_tiled::VARIANTS[17],
-    &attention_forward_tiled::VARIANTS[18],
-    &attention_forward_tiled::VARIANTS[19],
-    &attention_forward_tiled::VARIANTS[20],
-    &attention_forward_tiled::VARIANTS[21],
-    &attention_forward_tiled::VARIANTS[22],
-    &attention_forward_tiled::VARIANTS[23],
     &attention_key_backward_direct::VARIANTS[0],
     &attention_key_backward_direct::VARIANTS[1],
     &attention_key_backward_direct::VARIANTS[2],
@@ -8016,18 +6532,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_key_backward_tiled::VARIANTS[9],
     &attention_key_backward_tiled::VARIANTS[10],
     &attention_key_backward_tiled::VARIANTS[11],
-    &attention_key_backward_tiled::VARIANTS[12],
-    &attention_key_backward_tiled::VARIANTS[13],
-    &attention_key_backward_tiled::VARIANTS[14],
-    &attention_key_backward_tiled::VARIANTS[15],
-    &attention_key_backward_tiled::VARIANTS[16],
-    &attention_key_backward_tiled::VARIANTS[17],
-    &attention_key_backward_tiled::VARIANTS[18],
-    &attention_key_backward_tiled::VARIANTS[19],
-    &attention_key_backward_tiled::VARIANTS[20],
-    &attention_key_backward_tiled::VARIANTS[21],
-    &attention_key_backward_tiled::VARIANTS[22],
-    &attention_key_backward_tiled::VARIANTS[23],
     &attention_query_backward_direct::VARIANTS[0],
     &attention_query_backward_direct::VARIANTS[1],
     &attention_query_backward_direct::VARIANTS[2],
@@ -8046,18 +6550,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_query_backward_tiled::VARIANTS[9],
     &attention_query_backward_tiled::VARIANTS[10],
     &attention_query_backward_tiled::VARIANTS[11],
-    &attention_query_backward_tiled::VARIANTS[12],
-    &attention_query_backward_tiled::VARIANTS[13],
-    &attention_query_backward_tiled::VARIANTS[14],
-    &attention_query_backward_tiled::VARIANTS[15],
-    &attention_query_backward_tiled::VARIANTS[16],
-    &attention_query_backward_tiled::VARIANTS[17],
-    &attention_query_backward_tiled::VARIANTS[18],
-    &attention_query_backward_tiled::VARIANTS[19],
-    &attention_query_backward_tiled::VARIANTS[20],
-    &attention_query_backward_tiled::VARIANTS[21],
-    &attention_query_backward_tiled::VARIANTS[22],
-    &attention_query_backward_tiled::VARIANTS[23],
     &cached_attention::VARIANTS[0],
     &cached_attention::VARIANTS[1],
     &cached_attention_join::VARIANTS[0],
@@ -8083,17 +6575,11 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding::VARIANTS[2],
     &embedding::VARIANTS[3],
     &embedding::VARIANTS[4],
-    &embedding::VARIANTS[5],
-    &embedding::VARIANTS[6],
-    &embedding::VARIANTS[7],
-    &embedding::VARIANTS[8],
-    &embedding::VARIANTS[9],
-    &embedding::VARIANTS[10],
-    &embedding::VARIANTS[11],
     &embedding_backward::VARIANTS[0],
     &embedding_backward::VARIANTS[1],
     &embedding_backward::VARIANTS[2],
     &embedding_backward::VARIANTS[3],
+    &expert_load::VARIANTS[0],
     &gate::VARIANTS[0],
     &gate::VARIANTS[1],
     &gate::VARIANTS[2],
@@ -8116,34 +6602,10 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_cooperative::VARIANTS[3],
     &linear_cooperative::VARIANTS[4],
     &linear_cooperative::VARIANTS[5],
-    &linear_cooperative::VARIANTS[6],
-    &linear_cooperative::VARIANTS[7],
-    &linear_cooperative::VARIANTS[8],
-    &linear_cooperative::VARIANTS[9],
-    &linear_cooperative::VARIANTS[10],
-    &linear_cooperative::VARIANTS[11],
-    &linear_cooperative::VARIANTS[12],
-    &linear_cooperative::VARIANTS[13],
-    &linear_cooperative::VARIANTS[14],
-    &linear_cooperative::VARIANTS[15],
-    &linear_cooperative::VARIANTS[16],
-    &linear_cooperative::VARIANTS[17],
-    &linear_cooperative::VARIANTS[18],
-    &linear_cooperative::VARIANTS[19],
     &linear_direct::VARIANTS[0],
     &linear_direct::VARIANTS[1],
     &linear_direct::VARIANTS[2],
     &linear_direct::VARIANTS[3],
-    &linear_direct::VARIANTS[4],
-    &linear_direct::VARIANTS[5],
-    &linear_direct::VARIANTS[6],
-    &linear_direct::VARIANTS[7],
-    &linear_direct::VARIANTS[8],
-    &linear_direct::VARIANTS[9],
-    &linear_direct::VARIANTS[10],
-    &linear_direct::VARIANTS[11],
-    &linear_direct::VARIANTS[12],
-    &linear_direct::VARIANTS[13],
     &linear_few::VARIANTS[0],
     &linear_few::VARIANTS[1],
     &linear_few::VARIANTS[2],
@@ -8159,59 +6621,12 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_few::VARIANTS[12],
     &linear_few::VARIANTS[13],
     &linear_few::VARIANTS[14],
-    &linear_few::VARIANTS[15],
-    &linear_few::VARIANTS[16],
-    &linear_few::VARIANTS[17],
-    &linear_few::VARIANTS[18],
-    &linear_few::VARIANTS[19],
-    &linear_few::VARIANTS[20],
-    &linear_few::VARIANTS[21],
-    &linear_few::VARIANTS[22],
-    &linear_few::VARIANTS[23],
-    &linear_few::VARIANTS[24],
-    &linear_few::VARIANTS[25],
-    &linear_few::VARIANTS[26],
-    &linear_few::VARIANTS[27],
-    &linear_few::VARIANTS[28],
-    &linear_few::VARIANTS[29],
-    &linear_few::VARIANTS[30],
-    &linear_few::VARIANTS[31],
-    &linear_few::VARIANTS[32],
-    &linear_few::VARIANTS[33],
-    &linear_few::VARIANTS[34],
-    &linear_few::VARIANTS[35],
-    &linear_few::VARIANTS[36],
-    &linear_few::VARIANTS[37],
-    &linear_few::VARIANTS[38],
-    &linear_few::VARIANTS[39],
-    &linear_few::VARIANTS[40],
-    &linear_few::VARIANTS[41],
-    &linear_few::VARIANTS[42],
-    &linear_few::VARIANTS[43],
-    &linear_few::VARIANTS[44],
-    &linear_few::VARIANTS[45],
-    &linear_few::VARIANTS[46],
-    &linear_few::VARIANTS[47],
-    &linear_few::VARIANTS[48],
-    &linear_few::VARIANTS[49],
-    &linear_few::VARIANTS[50],
-    &linear_few::VARIANTS[51],
-    &linear_few::VARIANTS[52],
-    &linear_few::VARIANTS[53],
-    &linear_few::VARIANTS[54],
-    &linear_few::VARIANTS[55],
-    &linear_few::VARIANTS[56],
-    &linear_few::VARIANTS[57],
-    &linear_few::VARIANTS[58],
-    &linear_few::VARIANTS[59],
     &linear_input_backward_cooperative::VARIANTS[0],
     &linear_input_backward_cooperative::VARIANTS[1],
     &linear_input_backward_cooperative::VARIANTS[2],
     &linear_input_backward_cooperative::VARIANTS[3],
     &linear_input_backward_cooperative::VARIANTS[4],
     &linear_input_backward_cooperative::VARIANTS[5],
-    &linear_input_backward_cooperative::VARIANTS[6],
-    &linear_input_backward_cooperative::VARIANTS[7],
     &linear_input_backward_direct::VARIANTS[0],
     &linear_input_backward_direct::VARIANTS[1],
     &linear_input_backward_direct::VARIANTS[2],
@@ -8220,11 +6635,6 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_input_backward_direct::VARIANTS[5],
     &linear_input_backward_direct::VARIANTS[6],
     &linear_input_backward_direct::VARIANTS[7],
-    &linear_input_backward_direct::VARIANTS[8],
-    &linear_input_backward_direct::VARIANTS[9],
-    &linear_input_backward_direct::VARIANTS[10],
-    &linear_input_backward_direct::VARIANTS[11],
-    &linear_input_backward_direct::VARIANTS[12],
     &linear_input_backward_tiled::VARIANTS[0],
     &linear_input_backward_tiled::VARIANTS[1],
     &linear_input_backward_tiled::VARIANTS[2],
@@ -8236,25 +6646,10 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_input_backward_tiled::VARIANTS[8],
     &linear_input_backward_tiled::VARIANTS[9],
     &linear_input_backward_tiled::VARIANTS[10],
-    &linear_input_backward_tiled::VARIANTS[11],
-    &linear_input_backward_tiled::VARIANTS[12],
-    &linear_input_backward_tiled::VARIANTS[13],
-    &linear_input_backward_tiled::VARIANTS[14],
-    &linear_input_backward_tiled::VARIANTS[15],
     &linear_tiled::VARIANTS[0],
     &linear_tiled::VARIANTS[1],
     &linear_tiled::VARIANTS[2],
     &linear_tiled::VARIANTS[3],
-    &linear_tiled::VARIANTS[4],
-    &linear_tiled::VARIANTS[5],
-    &linear_tiled::VARIANTS[6],
-    &linear_tiled::VARIANTS[7],
-    &linear_tiled::VARIANTS[8],
-    &linear_tiled::VARIANTS[9],
-    &linear_tiled::VARIANTS[10],
-    &linear_tiled::VARIANTS[11],
-    &linear_tiled::VARIANTS[12],
-    &linear_tiled::VARIANTS[13],
     &linear_weight_backward_cooperative::VARIANTS[0],
     &linear_weight_backward_cooperative::VARIANTS[1],
     &linear_weight_backward_cooperative::VARIANTS[2],
@@ -8267,7 +6662,6 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_weight_backward_direct::VARIANTS[5],
     &linear_weight_backward_direct::VARIANTS[6],
     &linear_weight_backward_direct::VARIANTS[7],
-    &linear_weight_backward_direct::VARIANTS[8],
     &linear_weight_backward_tiled::VARIANTS[0],
     &linear_weight_backward_tiled::VARIANTS[1],
     &linear_weight_backward_tiled::VARIANTS[2],
@@ -8276,7 +6670,6 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_weight_backward_tiled::VARIANTS[5],
     &linear_weight_backward_tiled::VARIANTS[6],
     &linear_weight_backward_tiled::VARIANTS[7],
-    &linear_weight_backward_tiled::VARIANTS[8],
     &muon_momentum::VARIANTS[0],
     &muon_normalise::VARIANTS[0],
     &muon_update::VARIANTS[0],
@@ -8293,12 +6686,6 @@ pub static KERNELS: &[&Kernel] = &[
     &norm::VARIANTS[9],
     &norm::VARIANTS[10],
     &norm::VARIANTS[11],
-    &norm::VARIANTS[12],
-    &norm::VARIANTS[13],
-    &norm::VARIANTS[14],
-    &norm::VARIANTS[15],
-    &norm::VARIANTS[16],
-    &norm::VARIANTS[17],
     &norm_backward::VARIANTS[0],
     &norm_backward::VARIANTS[1],
     &norm_backward::VARIANTS[2],
@@ -8311,18 +6698,6 @@ pub static KERNELS: &[&Kernel] = &[
     &norm_backward::VARIANTS[9],
     &norm_backward::VARIANTS[10],
     &norm_backward::VARIANTS[11],
-    &norm_backward::VARIANTS[12],
-    &norm_backward::VARIANTS[13],
-    &norm_backward::VARIANTS[14],
-    &norm_backward::VARIANTS[15],
-    &norm_backward::VARIANTS[16],
-    &norm_backward::VARIANTS[17],
-    &norm_backward::VARIANTS[18],
-    &norm_backward::VARIANTS[19],
-    &norm_backward::VARIANTS[20],
-    &norm_backward::VARIANTS[21],
-    &norm_backward::VARIANTS[22],
-    &norm_backward::VARIANTS[23],
     &norm_weight_backward::VARIANTS[0],
     &norm_weight_backward::VARIANTS[1],
     &norm_weight_backward::VARIANTS[2],
@@ -8344,6 +6719,10 @@ pub static KERNELS: &[&Kernel] = &[
     &rope::VARIANTS[0],
     &rope::VARIANTS[1],
     &rope::VARIANTS[2],
+    &route::VARIANTS[0],
+    &route_backward::VARIANTS[0],
+    &router_loss::VARIANTS[0],
+    &router_loss::VARIANTS[1],
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
@@ -8361,10 +6740,13 @@ pub static KERNELS: &[&Kernel] = &[
     &unpack::VARIANTS[0],
     &unpack::VARIANTS[1],
     &unpack::VARIANTS[2],
+    &weigh_experts::VARIANTS[0],
+    &weigh_experts_backward::VARIANTS[0],
+    &weigh_experts_backward::VARIANTS[1],
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "567f7cf214ccb51e";
+pub const VERSION: &str = "a8bb367416497812";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

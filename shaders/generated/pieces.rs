@@ -1,6 +1,12 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
-pub(crate) const W0005B6A1: &str = r#"
+pub(crate) const W000E537A: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    renormalise: u32
+}
+"#;
+pub(crate) const W00996A03: &str = r#"
 @compute @workgroup_size(64)
 fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = row_of(group, local);
@@ -17,9 +23,10 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     var value = sum_of_subgroups(total(products), local, LANES);
     if lane == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += r[place];
-        }
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, output, biased)], biased);
+        value = select(value, value + r[select(0u, place, residual)], residual);
         y[place] = value;
     }
 }
@@ -85,6 +92,14 @@ fn attention_delta(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     delta[plane * arguments.time + row % arguments.time] = sum;
 }
 "#;
+pub(crate) const W05FC48B3: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    eps: f32,
+    offset: f32,
+    biased: u32
+}
+"#;
 pub(crate) const W06272BBE: &str = r#"
 fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
     return mat4x4<f32>(vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
@@ -103,18 +118,6 @@ fn exp_less_one(x: f32) -> f32 {
 pub(crate) const W07ADB682: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> tokens: array<u32>;
-"#;
-pub(crate) const W081076CA: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        {
-            value += r[at];
-        }
-        y[at] = Result(value);
-    }
-}
 "#;
 pub(crate) const W08200387: &str = r#"
 @compute @workgroup_size(256)
@@ -278,51 +281,9 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     sums(group, local);
 }
 "#;
-pub(crate) const W0B8C75DF: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_subgroups(total(products), local, LANES);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += b[output];
-        }
-        {
-            value += r[place];
-        }
-        y[place] = value;
-    }
-}
-"#;
 pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> softened: array<vec2<f32>>;
-"#;
-pub(crate) const W0CA202AB: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        {
-            value += b[column];
-        }
-        {
-            value += r[at];
-        }
-        y[at] = Result(value);
-    }
-}
 "#;
 pub(crate) const W0D2B908F: &str = r#"
 fn scaled(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
@@ -419,33 +380,6 @@ fn sums(group: vec3<u32>, local: u32) {
             sum += Entry(dx[column]);
         }
         dx[column] = Result(sum);
-    }
-}
-"#;
-pub(crate) const W12BD028F: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_row(total(products), local);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += b[output];
-        }
-        {
-            value += r[place];
-        }
-        y[place] = value;
     }
 }
 "#;
@@ -571,6 +505,40 @@ fn distil(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     }
 }
 "#;
+pub(crate) const W19EA706F: &str = r#"
+@compute @workgroup_size(256)
+fn route(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var all = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        all += exp(x[start + e] - largest);
+    }
+    var chosen = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let own = x[start + e];
+        var before = 0u;
+        for (var other = 0u; other < arguments.experts; other += 1u) {
+            let logit = x[start + other];
+            before += select(0u, 1u, logit > own || (logit == own && other < e));
+        }
+        let gate = select(0.0, exp(own - largest), before < arguments.per_token);
+        y[start + e] = gate;
+        chosen += gate;
+    }
+    let whole = select(all, chosen, arguments.renormalise == 1u);
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        y[start + e] /= whole;
+    }
+}
+"#;
 pub(crate) const W1ABD980C: &str = r#"
 @compute @workgroup_size(256)
 fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -609,21 +577,37 @@ pub(crate) const W1D77A608: &str = r#"
 @group(0) @binding(4)
 var<storage, read> lse: array<f32>;
 "#;
+pub(crate) const W1D7E2C6B: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        let biased = arguments.biased == 1u;
+        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
+        y[start + c] = Stored(scaled);
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
+}
+"#;
 pub(crate) const W1D84A988: &str = r#"
 fn total(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
-}
-"#;
-pub(crate) const W1E9C2CC4: &str = r#"
-fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var sums = values;
-        {
-            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
-        }
-        dx[at / 4u] = Result(sums);
-    }
 }
 "#;
 pub(crate) const W1ED51749: &str = r#"
@@ -715,6 +699,19 @@ pub(crate) const W25180BEE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> teacher: array<f32>;
 "#;
+pub(crate) const W2558B732: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var value = product;
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, column, biased)], biased);
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        y[at] = Result(value);
+    }
+}
+"#;
 pub(crate) const W25A4E158: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
     {
@@ -767,106 +764,6 @@ pub(crate) const W277C32A9: &str = r#"struct Arguments {
     tie: f32
 }
 "#;
-pub(crate) const W2875EDAC: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    var key: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-    }
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let share = probability * kept((query_plane + t) * arguments.time + j);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
-                    let slope = probability * (flow - delta[query_plane + t]);
-                    for (var c = 0u; c < entries(); c++) {
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-        }
-    }
-}
-"#;
 pub(crate) const W28A7B4AB: &str = r#"
 fn first_row(local: u32) -> u32 {
     return local / COLUMNS;
@@ -912,37 +809,31 @@ pub(crate) const W2A144ED8: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> history: array<u32>;
 "#;
-pub(crate) const W2A96E610: &str = r#"struct Arguments {
-    tokens: u32,
-    time: u32,
-    channels: u32,
-    vocabulary: u32,
-    limit: u32,
-    first: u32,
-    rows: u32
-}
-"#;
-pub(crate) const W2B90F7A4: &str = r#"
+pub(crate) const W2B53A77F: &str = r#"
 @compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
         return;
     }
+    let start = row * arguments.channels;
     let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
     }
-    var value = sum_of_row(total(products), local);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += b[output];
-        }
-        y[place] = value;
+    let mean_along = sum_of_row(total(along), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        var gradient = root * (g - normal * mean_along);
+        let residual = arguments.residual == 1u;
+        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
+        dx[start + c] = gradient;
     }
 }
 "#;
@@ -987,6 +878,14 @@ fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         cursor[row] = Cursor(start - min(start, state[text].dropped), count, text);
         state[text].read = start + count;
     }
+}
+"#;
+pub(crate) const W2E131D50: &str = r#"
+fn document_start(row: u32) -> u32 {
+    if arguments.documents == 0u {
+        return 0u;
+    }
+    return starts[control.row * arguments.batch * arguments.time + row];
 }
 "#;
 pub(crate) const W2E31E36E: &str = r#"
@@ -1041,35 +940,6 @@ pub(crate) const W2FD3B302: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> query_gradient: array<f32>;
 "#;
-pub(crate) const W2FEABE61: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        var gradient = root * (g - normal * mean_along);
-        {
-            gradient += r[start + c];
-        }
-        dx[start + c] = gradient;
-    }
-}
-"#;
 pub(crate) const W306B62DB: &str = r#"
 @group(0) @binding(3)
 var<storage, read> rows: array<vec2<f32>>;
@@ -1077,7 +947,75 @@ var<storage, read> rows: array<vec2<f32>>;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
 "#;
-pub(crate) const W314DC271: &str = r#"
+pub(crate) const W318AED21: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+    let columns = arguments.query_size + arguments.key_size;
+    if id.x >= columns {
+        return;
+    }
+    var sum = 0.0;
+    for (var segment = 0u; segment < arguments.segments; segment++) {
+        sum += partial_sums[segment * columns + id.x];
+    }
+    if id.x < arguments.query_size {
+        query_gradient[id.x] += sum;
+    }
+    else {
+        key_gradient[id.x - arguments.query_size] += sum;
+    }
+}
+"#;
+pub(crate) const W32CE853C: &str = r#"
+fn store(t: u32, at: u32, value: vec4<f32>) {
+    if t < arguments.time {
+        y[at] = Stored(value);
+    }
+}
+"#;
+pub(crate) const W330C6669: &str = r#"
+@group(0) @binding(3)
+var<storage, read> x: array<StoredX>;
+"#;
+pub(crate) const W3373EA83: &str = r#"
+var<workgroup> chosen: u32;
+"#;
+pub(crate) const W33B54DDB: &str = r#"
+fn right_along(step: u32) -> RightMatrices {
+    return RightMatrices(right_along_matrix(0u, step), right_along_matrix(EDGE, step), right_along_matrix(2u * EDGE, step), right_along_matrix(3u * EDGE, step));
+}
+"#;
+pub(crate) const W340A950F: &str = r#"
+fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
+    var mass = 0.0;
+    for (var id = lane; id < arguments.vocabulary; id += LANES) {
+        mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
+    }
+    return sum_of_lanes(lane, mass);
+}
+"#;
+pub(crate) const W3492E264: &str = r#"
+alias Result = vec4<f32>;
+"#;
+pub(crate) const W34D7088B: &str = r#"
+@group(0) @binding(3)
+var<storage, read> history: array<u32>;
+"#;
+pub(crate) const W34F5DD3B: &str = r#"alias StoredX = Entry;
+"#;
+pub(crate) const W35539050: &str = r#"
+@group(0) @binding(1)
+var<storage, read> given: array<f32>;
+"#;
+pub(crate) const W35AE0A39: &str = r#"
+alias Right = f32;
+"#;
+pub(crate) const W36B122FE: &str = r#"struct Arguments {
+    count: u32,
+    kind: u32
+}
+"#;
+pub(crate) const W36B8F8F7: &str = r#"
 @compute @workgroup_size(ROWS)
 fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
@@ -1094,9 +1032,8 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let document = starts[start_row + t];
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
     let seed = schedule[control.row].seed;
     var query: array<Entry, SIZE>;
     var attended: array<Entry, SIZE>;
@@ -1153,98 +1090,6 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
         }
         lse[plane * arguments.time + t] = largest + log(total);
     }
-}
-"#;
-pub(crate) const W318AED21: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let columns = arguments.query_size + arguments.key_size;
-    if id.x >= columns {
-        return;
-    }
-    var sum = 0.0;
-    for (var segment = 0u; segment < arguments.segments; segment++) {
-        sum += partial_sums[segment * columns + id.x];
-    }
-    if id.x < arguments.query_size {
-        query_gradient[id.x] += sum;
-    }
-    else {
-        key_gradient[id.x - arguments.query_size] += sum;
-    }
-}
-"#;
-pub(crate) const W32CE853C: &str = r#"
-fn store(t: u32, at: u32, value: vec4<f32>) {
-    if t < arguments.time {
-        y[at] = Stored(value);
-    }
-}
-"#;
-pub(crate) const W330C6669: &str = r#"
-@group(0) @binding(3)
-var<storage, read> x: array<StoredX>;
-"#;
-pub(crate) const W3373EA83: &str = r#"
-var<workgroup> chosen: u32;
-"#;
-pub(crate) const W33B54DDB: &str = r#"
-fn right_along(step: u32) -> RightMatrices {
-    return RightMatrices(right_along_matrix(0u, step), right_along_matrix(EDGE, step), right_along_matrix(2u * EDGE, step), right_along_matrix(3u * EDGE, step));
-}
-"#;
-pub(crate) const W33BFF985: &str = r#"
-fn store_one(slice: u32, row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
-        {
-            value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
-        }
-        dx[at] = Result(value);
-    }
-}
-"#;
-pub(crate) const W340A950F: &str = r#"
-fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
-    var mass = 0.0;
-    for (var id = lane; id < arguments.vocabulary; id += LANES) {
-        mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
-    }
-    return sum_of_lanes(lane, mass);
-}
-"#;
-pub(crate) const W3492E264: &str = r#"
-alias Result = vec4<f32>;
-"#;
-pub(crate) const W34D7088B: &str = r#"
-@group(0) @binding(3)
-var<storage, read> history: array<u32>;
-"#;
-pub(crate) const W34F5DD3B: &str = r#"alias StoredX = Entry;
-"#;
-pub(crate) const W35539050: &str = r#"
-@group(0) @binding(1)
-var<storage, read> given: array<f32>;
-"#;
-pub(crate) const W35AE0A39: &str = r#"
-alias Right = f32;
-"#;
-pub(crate) const W362BE9E6: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    inner: u32,
-    column_tiles: u32,
-    tiles: u32,
-    slice: u32,
-    stride: u32,
-    accumulate: u32
-}
-"#;
-pub(crate) const W36B122FE: &str = r#"struct Arguments {
-    count: u32,
-    kind: u32
 }
 "#;
 pub(crate) const W373038CE: &str = r#"
@@ -1415,27 +1260,6 @@ var<storage, read_write> x: array<f32>;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
 "#;
-pub(crate) const W3E3598EF: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_subgroups(total(products), local, LANES);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        y[place] = value;
-    }
-}
-"#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
 "#;
@@ -1450,6 +1274,11 @@ fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
 pub(crate) const W3FE1827E: &str = r#"
 fn left_across(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step), left_across_matrix(row + 2u * EDGE, step), left_across_matrix(row + 3u * EDGE, step));
+}
+"#;
+pub(crate) const W40A29FCF: &str = r#"struct Arguments {
+    rows: u32,
+    hidden: u32
 }
 "#;
 pub(crate) const W40CDB5C3: &str = r#"
@@ -1580,30 +1409,6 @@ pub(crate) const W46B41050: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Stored>;
 "#;
-pub(crate) const W46C7C77B: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = embedded(bound, channel);
-        {
-            var position = row % arguments.time;
-            {
-                position += cursor[row / arguments.time].start;
-            }
-            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
-        }
-        y[at] = sum;
-    }
-}
-"#;
 pub(crate) const W46ED89E7: &str = r#"
 alias Four = vec4<Number>;
 "#;
@@ -1642,39 +1447,6 @@ pub(crate) const W484BA555: &str = r#"struct Arguments {
     count: u32,
     groups: u32,
     first: u32
-}
-"#;
-pub(crate) const W49241D83: &str = r#"
-@compute @workgroup_size(64)
-fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    var mean = 0.0;
-    {
-        var sum = Entry(0.0);
-        for (var c = lane; c < arguments.channels; c += LANES) {
-            sum += x[start + c];
-        }
-        mean = sum_of_row(total(sum), local) / count;
-    }
-    var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let centred = x[start + c] - mean;
-        squares += centred * centred;
-    }
-    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        y[start + c] = Stored(scaled);
-    }
-    if lane == 0u {
-        statistics[row] = vec2<f32>(mean, root);
-    }
 }
 "#;
 pub(crate) const W49339BC8: &str = r#"
@@ -1726,64 +1498,6 @@ fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4
 pub(crate) const W4ABC3B52: &str = r#"
 const LANES: u32 = 1u;
 "#;
-pub(crate) const W4AE13937: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_row(total(products), local);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        y[place] = value;
-    }
-}
-"#;
-pub(crate) const W4B6E3DF2: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    var sum = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-        {
-            sum += g;
-        }
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    let mean_g = sum_of_row(total(sum), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        {
-            g -= mean_g;
-        }
-        var gradient = root * (g - normal * mean_along);
-        {
-            gradient += r[start + c];
-        }
-        dx[start + c] = gradient;
-    }
-}
-"#;
 pub(crate) const W4B768CEE: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> roots: array<f32>;
@@ -1799,6 +1513,28 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     let step = first + place.y;
     let numbers = w[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
     return select(Four(), numbers, step < end);
+}
+"#;
+pub(crate) const W4BF81860: &str = r#"
+@compute @workgroup_size(64)
+fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.hidden;
+    let lane = lane_of(local);
+    let gate = gates[row];
+    var sum = 0.0;
+    for (var j = lane; j < arguments.hidden; j += LANES) {
+        let slope = dy[start + j];
+        dh[start + j] = select(gate * slope, 0.0, gate == 0.0);
+        sum += select(h[start + j] * slope, 0.0, gate == 0.0);
+    }
+    let total = sum_of_row(sum, local);
+    if lane == 0u {
+        dgates[row] = total;
+    }
 }
 "#;
 pub(crate) const W4D05D513: &str = r#"
@@ -1824,6 +1560,10 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
 "#;
+pub(crate) const W50A33EFC: &str = r#"
+@group(0) @binding(1)
+var<storage, read> h: array<f32>;
+"#;
 pub(crate) const W5165C143: &str = r#"
 struct DecodeState {
     length: u32,
@@ -1838,30 +1578,6 @@ const ALONG: u32 = 20u;
 pub(crate) const W51895A57: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<f32>;
-"#;
-pub(crate) const W52008665: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_row(total(products), local);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += r[place];
-        }
-        y[place] = value;
-    }
-}
 "#;
 pub(crate) const W5213FDF7: &str = r#"
 @group(0) @binding(4)
@@ -1927,197 +1643,9 @@ pub(crate) const W552D82BF: &str = r#"
 @group(0) @binding(3)
 var<storage, read> statistics: array<vec2<f32>>;
 "#;
-pub(crate) const W5610A88E: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let seed = schedule[control.row].seed;
-    var query: array<Entry, SIZE>;
-    var attended: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
-        attended[c] = Entry();
-    }
-    var largest = MIN_SCORE;
-    var total = 0.0;
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var products = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                products += query[c] * staged_keys[key + c];
-            }
-            let score = horizontal_sum(products);
-            let sees = j <= t && t - j < arguments.seen;
-            if sees {
-                if score > largest {
-                    let shrink = exp(largest - score);
-                    total *= shrink;
-                    for (var c = 0u; c < entries(); c++) {
-                        attended[c] *= shrink;
-                    }
-                    largest = score;
-                }
-                var share = exp(score - largest);
-                total += share;
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                for (var c = 0u; c < entries(); c++) {
-                    attended[c] += share * staged_values[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        let out = ((window + t) * arguments.heads + head) * entries();
-        for (var c = 0u; c < entries(); c++) {
-            y[out + c] = Stored(attended[c] / total);
-        }
-        lse[plane * arguments.time + t] = largest + log(total);
-    }
-}
-"#;
 pub(crate) const W56216E2F: &str = r#"
 fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group);
-}
-"#;
-pub(crate) const W5636AA44: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-    }
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            {
-                if starts[start_row + start] > last {
-                    break;
-                }
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let share = probability * kept((query_plane + t) * arguments.time + j);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            {
-                if starts[start_row + start] > last {
-                    break;
-                }
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
-                    let slope = probability * (flow - delta[query_plane + t]);
-                    for (var c = 0u; c < entries(); c++) {
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-        }
-    }
 }
 "#;
 pub(crate) const W565E8638: &str = r#"
@@ -2183,95 +1711,9 @@ var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
 pub(crate) const W5A88D53B: &str = r#"@group(0) @binding(1)
 var<storage, read> dy: array<Four>;
 "#;
-pub(crate) const W5B14317B: &str = r#"
-fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var sums = values;
-        {
-            if arguments.accumulate == 1u {
-                sums += vec4<f32>(dx[at / 4u]);
-            }
-        }
-        dx[at / 4u] = Result(sums);
-    }
-}
-"#;
 pub(crate) const W5B3BB170: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> weights: array<f32>;
-"#;
-pub(crate) const W5B4A3A18: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let document = starts[start_row + t];
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
-    let seed = schedule[control.row].seed;
-    let query_at = (window + t) * row_entries + head * entries();
-    var query: array<Entry, SIZE>;
-    var flow: array<Entry, SIZE>;
-    var gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
-        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
-        gradient[c] = Entry();
-    }
-    let row_lse = lse[plane * arguments.time + t];
-    let row_delta = delta[plane * arguments.time + t];
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var scores = Entry();
-            var flows = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                scores += query[c] * staged_keys[key + c];
-                flows += flow[c] * staged_values[key + c];
-            }
-            let sees = document <= j && j <= t && t - j < arguments.seen;
-            if sees {
-                var share = horizontal_sum(flows);
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
-                for (var c = 0u; c < entries(); c++) {
-                    gradient[c] += slope * staged_keys[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
-        }
-    }
-}
 "#;
 pub(crate) const W5B6FFA21: &str = r#"
 @group(0) @binding(1)
@@ -2429,21 +1871,6 @@ fn policy(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
-pub(crate) const W654CE69A: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var sums = values;
-        {
-            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
-        }
-        {
-            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
-        }
-        y[at / 4u] = Result(sums);
-    }
-}
-"#;
 pub(crate) const W655E1492: &str = r#"
 fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
     let first = half_row * PART_COLUMNS / 2u;
@@ -2562,18 +1989,6 @@ pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     ignored: u32
 }
 "#;
-pub(crate) const W692A8A17: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        {
-            value += b[column];
-        }
-        y[at] = Result(value);
-    }
-}
-"#;
 pub(crate) const W69E37967: &str = r#"struct Arguments {
     batch: u32,
     time: u32,
@@ -2669,6 +2084,10 @@ fn quant_words(quads: u32) -> u32 {
     return quads / 2u;
 }
 "#;
+pub(crate) const W6F33E034: &str = r#"
+@group(0) @binding(2)
+var<storage, read> gates: array<f32>;
+"#;
 pub(crate) const W6FF4D5B5: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2701,9 +2120,159 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
+pub(crate) const W7031BE22: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
+        result[start + e] = arguments.factor * slope * exp(x[start + e] - largest) / whole;
+    }
+}
+"#;
+pub(crate) const W71394640: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+    }
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            if document_start(window + start) > last {
+                break;
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let share = probability * kept((query_plane + t) * arguments.time + j);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            if document_start(window + start) > last {
+                break;
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
+                    let slope = probability * (flow - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
 pub(crate) const W715D3F0E: &str = r#"
 @group(0) @binding(2)
 var<storage, read> b: array<Entry>;
+"#;
+pub(crate) const W71712EEE: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        if arguments.biased == 1u {
+            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
+        }
+        if arguments.residual == 1u {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        y[at / 4u] = Result(sums);
+    }
+}
 "#;
 pub(crate) const W71A77C96: &str = r#"
 fn complement(a: f32) -> f32 {
@@ -2730,6 +2299,81 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
 "#;
 pub(crate) const W740C2757: &str = r#"
 const STEP: u32 = 1u;
+"#;
+pub(crate) const W744907E0: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * entries();
+    var query: array<Entry, SIZE>;
+    var flow: array<Entry, SIZE>;
+    var gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
+        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
+        gradient[c] = Entry();
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var scores = Entry();
+            var flows = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                scores += query[c] * staged_keys[key + c];
+                flows += flow[c] * staged_values[key + c];
+            }
+            let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
+                var share = horizontal_sum(flows);
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
+                for (var c = 0u; c < entries(); c++) {
+                    gradient[c] += slope * staged_keys[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
+pub(crate) const W746FE9EB: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> dx: array<f32>;
 "#;
 pub(crate) const W75C3F445: &str = r#"
 fn across_at(place: vec2<u32>) -> u32 {
@@ -3242,22 +2886,9 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     }
 }
 "#;
-pub(crate) const W81BFE667: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = embedded(bound, channel);
-        y[at] = sum;
-    }
-}
+pub(crate) const W82232E4C: &str = r#"
+@group(0) @binding(1)
+var<storage, read> gates: array<f32>;
 "#;
 pub(crate) const W8240977E: &str = r#"
 fn sum_of_row(value: f32, local: u32) -> f32 {
@@ -3268,18 +2899,6 @@ pub(crate) const W8241C600: &str = r#"struct Arguments {
     query_size: u32,
     key_size: u32,
     segments: u32
-}
-"#;
-pub(crate) const W82753696: &str = r#"
-fn store_one(slice: u32, row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
-        {
-            value += r[at];
-        }
-        dx[at] = Result(value);
-    }
 }
 "#;
 pub(crate) const W82C490A1: &str = r#"
@@ -3375,18 +2994,6 @@ fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatri
     (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
 }
 "#;
-pub(crate) const W89B15F1A: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var sums = values;
-        {
-            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
-        }
-        y[at / 4u] = Result(sums);
-    }
-}
-"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
@@ -3399,6 +3006,10 @@ pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
     count: u32,
     columns: u32
 }
+"#;
+pub(crate) const W8BD1A2B6: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> load: array<f32>;
 "#;
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
@@ -3482,12 +3093,6 @@ pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
 "#;
-pub(crate) const W925B5ABA: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32,
-    offset: f32
-}
-"#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
     lanes[local] = value;
@@ -3506,6 +3111,31 @@ fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
 pub(crate) const W928779A0: &str = r#"
 @group(0) @binding(3)
 var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W92A3A606: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    result[row] = arguments.factor * (balance * loaded + arguments.z * lse * lse);
+}
 "#;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
@@ -3555,6 +3185,11 @@ var<storage, read> tokens: array<u32>;
 pub(crate) const W959F3FFB: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
+}
+"#;
+pub(crate) const W95DC85D8: &str = r#"struct Arguments {
+    count: u32,
+    hidden: u32
 }
 "#;
 pub(crate) const W95FDEC54: &str = r#"
@@ -3661,21 +3296,6 @@ fn lane_of(local: u32) -> u32 {
 pub(crate) const W98FC6BBD: &str = r#"
 const UNIT: u32 = 1u;
 "#;
-pub(crate) const W98FF8D39: &str = r#"
-struct Arguments {
-    batch: u32,
-    time: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    scale: f32,
-    dropout: u32,
-    site: u32,
-    threshold: u32,
-    keep_scale: f32,
-    seen: u32
-}
-"#;
 pub(crate) const W993710E7: &str = r#"
 fn is_marked(number: u32) -> bool {
     return ((atomicLoad(&marks[number / 32u]) >> (number % 32u)) & 1u) == 1u;
@@ -3684,76 +3304,6 @@ fn is_marked(number: u32) -> bool {
 pub(crate) const W9975A7DC: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> dw: array<Entry>;
-"#;
-pub(crate) const W99CDD03D: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let seed = schedule[control.row].seed;
-    let query_at = (window + t) * row_entries + head * entries();
-    var query: array<Entry, SIZE>;
-    var flow: array<Entry, SIZE>;
-    var gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
-        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
-        gradient[c] = Entry();
-    }
-    let row_lse = lse[plane * arguments.time + t];
-    let row_delta = delta[plane * arguments.time + t];
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var scores = Entry();
-            var flows = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                scores += query[c] * staged_keys[key + c];
-                flows += flow[c] * staged_values[key + c];
-            }
-            let sees = j <= t && t - j < arguments.seen;
-            if sees {
-                var share = horizontal_sum(flows);
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
-                for (var c = 0u; c < entries(); c++) {
-                    gradient[c] += slope * staged_keys[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
-        }
-    }
-}
 "#;
 pub(crate) const W99EAAC9B: &str = r#"
 fn factor(index: u32) -> f32 {
@@ -3849,15 +3399,6 @@ var<storage, read_write> keys: array<f32>;
 "#;
 pub(crate) const W9F24018C: &str = r#"alias Result = Entry;
 "#;
-pub(crate) const WA004A9F8: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    inner: u32,
-    column_tiles: u32,
-    stride: u32
-}
-"#;
 pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
 var<storage, read> roots: array<f32>;
@@ -3867,44 +3408,13 @@ fn horizontal_sum(x: Entry) -> f32 {
     return x;
 }
 "#;
-pub(crate) const WA16933B8: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        var gradient = root * (g - normal * mean_along);
-        dx[start + c] = gradient;
-    }
-}
-"#;
 pub(crate) const WA18F9AB3: &str = r#"
 @group(0) @binding(7)
 var<storage, read> loss: array<f32>;
 "#;
-pub(crate) const WA305F755: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        y[at] = Result(value);
-    }
-}
+pub(crate) const WA331CD61: &str = r#"
+@group(0) @binding(2)
+var<storage, read> y: array<f32>;
 "#;
 pub(crate) const WA39B7F08: &str = r#"
 alias Result = f32;
@@ -4088,6 +3598,23 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     let right = across(four);
     stage_left(across_at(left), left_four(tile.x, first, left, end));
     stage_right(across_at(right), right_four(tile.y, first, right, end));
+}
+"#;
+pub(crate) const WABF71350: &str = r#"
+@compute @workgroup_size(256)
+fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let expert = group_number(group);
+    if expert >= arguments.experts {
+        return;
+    }
+    var count = 0.0;
+    for (var n = local; n < arguments.rows; n += 256u) {
+        count += select(0.0, 1.0, gates[n * arguments.experts + expert] != 0.0);
+    }
+    let total = sum_of_group(count, local, 256u);
+    if local == 0u {
+        load[expert] = total / f32(arguments.rows);
+    }
 }
 "#;
 pub(crate) const WABF77109: &str = r#"
@@ -4324,7 +3851,20 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
-pub(crate) const WADD86A32: &str = r#"
+pub(crate) const WAE3F7C64: &str = r#"
+fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
+    var count = 0.0;
+    for (var id = lane; id < arguments.vocabulary; id += LANES) {
+        count += select(0.0, 1.0, keys[row + id] >= threshold);
+    }
+    return sum_of_lanes(lane, count);
+}
+"#;
+pub(crate) const WAE987923: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> first: array<vec4<f32>>;
+"#;
+pub(crate) const WAEFAB3BD: &str = r#"
 @compute @workgroup_size(64)
 fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = row_of(group, local);
@@ -4338,28 +3878,16 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     for (var k = lane; k < arguments.inner; k += LANES) {
         products += x[row + k] * weights(output, k);
     }
-    var value = sum_of_subgroups(total(products), local, LANES);
+    var value = sum_of_row(total(products), local);
     if lane == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        {
-            value += b[output];
-        }
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, output, biased)], biased);
+        value = select(value, value + r[select(0u, place, residual)], residual);
         y[place] = value;
     }
 }
-"#;
-pub(crate) const WAE3F7C64: &str = r#"
-fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
-    var count = 0.0;
-    for (var id = lane; id < arguments.vocabulary; id += LANES) {
-        count += select(0.0, 1.0, keys[row + id] >= threshold);
-    }
-    return sum_of_lanes(lane, count);
-}
-"#;
-pub(crate) const WAE987923: &str = r#"
-@group(0) @binding(5)
-var<storage, read_write> first: array<vec4<f32>>;
 "#;
 pub(crate) const WAFD27888: &str = r#"
 @group(0) @binding(7)
@@ -4415,6 +3943,14 @@ fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @
     }
 }
 "#;
+pub(crate) const WB0404B39: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    balance: f32,
+    z: f32,
+    factor: f32
+}
+"#;
 pub(crate) const WB0E49979: &str = r#"
 var<workgroup> scores: array<f32, LANES>;
 "#;
@@ -4450,6 +3986,18 @@ fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32>
     return mat4x4<f32>(kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 "#;
+pub(crate) const WB20CC15A: &str = r#"struct Arguments {
+    tokens: u32,
+    time: u32,
+    channels: u32,
+    vocabulary: u32,
+    limit: u32,
+    first: u32,
+    rows: u32,
+    positioned: u32,
+    moved: u32
+}
+"#;
 pub(crate) const WB219D0C4: &str = r#"
 @compute @workgroup_size(256)
 fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4474,6 +4022,42 @@ fn entry(at: u32) -> vec4<f32> {
         let row = at / arguments.columns * row_words(arguments.columns);
         let k = at % arguments.columns;
         return quad(x[row + quant_word(k)], x[row + scale_word(arguments.columns, k)], k);
+    }
+}
+"#;
+pub(crate) const WB36551D1: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    stride: u32,
+    biased: u32,
+    residual: u32
+}
+"#;
+pub(crate) const WB37A9CBF: &str = r#"
+@compute @workgroup_size(256)
+fn route_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    var mean = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+        mean += select(0.0, y[start + e] * dy[start + e], y[start + e] != 0.0);
+    }
+    var whole = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        whole += exp(x[start + e] - largest);
+    }
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let gate = y[start + e];
+        let share = select(exp(x[start + e] - largest) / whole, gate, arguments.renormalise == 1u);
+        dx[start + e] = share * (select(0.0, dy[start + e], gate != 0.0) - mean);
     }
 }
 "#;
@@ -4633,6 +4217,15 @@ fn clear_marks(local: u32, size: u32) {
     }
 }
 "#;
+pub(crate) const WB809EA55: &str = r#"struct Arguments {
+    count: u32,
+    columns: u32,
+    inner: u32,
+    stride: u32,
+    biased: u32,
+    residual: u32
+}
+"#;
 pub(crate) const WB847BC83: &str = r#"
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
@@ -4649,6 +4242,13 @@ pub(crate) const WB9701902: &str = r#"
 @group(0) @binding(4)
 var<storage, read> targets: array<u32>;
 "#;
+pub(crate) const WBA03A838: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    offset: f32,
+    residual: u32
+}
+"#;
 pub(crate) const WBA04B137: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<StoredY>;
@@ -4662,6 +4262,11 @@ fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         rows[row] = vec2<f32>(logits[row] + arguments.beyond, select(-logits[row], 0.0, ignored));
     }
+}
+"#;
+pub(crate) const WBA95A359: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32
 }
 "#;
 pub(crate) const WBAC96C38: &str = r#"
@@ -4738,6 +4343,19 @@ fn x_columns(step: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(x_entry(step, column), x_entry(step, column + 1u), x_entry(step, column + 2u), x_entry(step, column + 3u));
 }
 "#;
+pub(crate) const WC01ACE3F: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    tiles: u32,
+    slice: u32,
+    stride: u32,
+    accumulate: u32,
+    residual: u32
+}
+"#;
 pub(crate) const WC0E6C1E3: &str = r#"
 @group(0) @binding(4)
 var<storage, read> b: array<f32>;
@@ -4759,13 +4377,6 @@ struct ReportRow {
 "#;
 pub(crate) const WC1065B98: &str = r#"
 var<workgroup> right_tile: array<Staged, SIDE * ALONG / UNIT>;
-"#;
-pub(crate) const WC131C2ED: &str = r#"struct Arguments {
-    count: u32,
-    columns: u32,
-    inner: u32,
-    stride: u32
-}
 "#;
 pub(crate) const WC21F081B: &str = r#"
 @group(0) @binding(3)
@@ -4838,6 +4449,21 @@ fn x_steps(row: u32, step: u32) -> vec4<f32> {
 pub(crate) const WC77E0D7E: &str = r#"
 fn left_across(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step));
+}
+"#;
+pub(crate) const WC797F8F8: &str = r#"
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var sums = values;
+        if arguments.residual == 1u {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        if arguments.accumulate == 1u {
+            sums += vec4<f32>(dx[at / 4u]);
+        }
+        dx[at / 4u] = Result(sums);
+    }
 }
 "#;
 pub(crate) const WC80026D9: &str = r#"
@@ -4957,40 +4583,6 @@ fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     store(slice, row, column + 32u, blocks.right);
     store(slice, row + 32u, column, blocks.down);
     store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
-pub(crate) const WC9E8D1B3: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    var sum = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-        {
-            sum += g;
-        }
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    let mean_g = sum_of_row(total(sum), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        {
-            g -= mean_g;
-        }
-        var gradient = root * (g - normal * mean_along);
-        dx[start + c] = gradient;
-    }
 }
 "#;
 pub(crate) const WC9FA7359: &str = r#"struct Arguments {
@@ -5116,6 +4708,41 @@ fn store(t: u32, at: u32, value: vec4<f32>) {
 pub(crate) const WCC26A379: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
+}
+"#;
+pub(crate) const WCC4D5710: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    {
+        var sum = Entry(0.0);
+        for (var c = lane; c < arguments.channels; c += LANES) {
+            sum += x[start + c];
+        }
+        mean = sum_of_row(total(sum), local) / count;
+    }
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        let biased = arguments.biased == 1u;
+        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
+        y[start + c] = Stored(scaled);
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
 }
 "#;
 pub(crate) const WCDB68EB2: &str = r#"
@@ -5245,11 +4872,25 @@ fn x_entry(step: u32, column: u32) -> f32 {
     return x[step * arguments.columns + min(column, arguments.columns - 1u)];
 }
 "#;
-pub(crate) const WD1B71F7B: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32,
-    eps: f32,
-    offset: f32
+pub(crate) const WD1BD6200: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        let moved = arguments.moved == 1u;
+        let positioned = arguments.positioned == 1u;
+        let start = select(0u, cursor[select(0u, row / arguments.time, moved)].start, moved);
+        let place = min(row % arguments.time + start, arguments.limit - 1u) * arguments.channels + channel;
+        let entry = embedded(bound, channel);
+        y[at] = select(entry, entry + positions[select(0u, place, positioned)], positioned);
+    }
 }
 "#;
 pub(crate) const WD1D867AB: &str = r#"
@@ -5375,6 +5016,22 @@ fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
+pub(crate) const WD74CBDD6: &str = r#"
+struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    scale: f32,
+    dropout: u32,
+    site: u32,
+    threshold: u32,
+    keep_scale: f32,
+    seen: u32,
+    documents: u32
+}
+"#;
 pub(crate) const WD789EB2C: &str = r#"
 @compute @workgroup_size(256)
 fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5395,6 +5052,10 @@ fn store_lse(t: u32, plane: u32, value: f32) {
     }
 }
 "#;
+pub(crate) const WD7986C7C: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> dh: array<f32>;
+"#;
 pub(crate) const WD815FFC7: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> loss: array<f32>;
@@ -5405,6 +5066,10 @@ var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
+"#;
+pub(crate) const WD891E618: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> result: array<f32>;
 "#;
 pub(crate) const WD8B06FEF: &str = r#"
 fn answer(row: u32, local: u32) -> vec2<f32> {
@@ -5522,32 +5187,6 @@ pub(crate) const WDB5B2CA4: &str = r#"struct Arguments {
     rows: u32
 }
 "#;
-pub(crate) const WDBE78009: &str = r#"
-@compute @workgroup_size(64)
-fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    var mean = 0.0;
-    var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let centred = x[start + c] - mean;
-        squares += centred * centred;
-    }
-    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        y[start + c] = Stored(scaled);
-    }
-    if lane == 0u {
-        statistics[row] = vec2<f32>(mean, root);
-    }
-}
-"#;
 pub(crate) const WDC307C1E: &str = r#"
 fn x_columns(step: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
@@ -5565,18 +5204,6 @@ pub(crate) const WDCFF8472: &str = r#"
 @group(0) @binding(6)
 var<storage, read> sums: array<vec2<f32>>;
 "#;
-pub(crate) const WDD36D571: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var sums = values;
-        {
-            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
-        }
-        y[at / 4u] = Result(sums);
-    }
-}
-"#;
 pub(crate) const WDDD0DC9C: &str = r#"const MIN_SCORE: f32 = -3e38;
 "#;
 pub(crate) const WDDFC748C: &str = r#"
@@ -5585,10 +5212,58 @@ fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32>
     return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
 }
 "#;
+pub(crate) const WDE6966BE: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    var sum = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+        {
+            sum += g;
+        }
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    let mean_g = sum_of_row(total(sum), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        {
+            g -= mean_g;
+        }
+        var gradient = root * (g - normal * mean_along);
+        let residual = arguments.residual == 1u;
+        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
+        dx[start + c] = gradient;
+    }
+}
+"#;
 pub(crate) const WDEBFBC48: &str = r#"
 fn store(j: u32, at: u32, value: vec4<f32>) {
     if j < arguments.time {
         dqkv[at] = Stored(value);
+    }
+}
+"#;
+pub(crate) const WDF2569FF: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var value = product;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        dx[at] = Result(value);
     }
 }
 "#;
@@ -5726,6 +5401,16 @@ pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
 "#;
+pub(crate) const WE68E5F94: &str = r#"
+@compute @workgroup_size(256)
+fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let gate = gates[at / arguments.hidden];
+        y[at] = select(gate * h[at], 0.0, gate == 0.0);
+    }
+}
+"#;
 pub(crate) const WE694CEC2: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> first: array<vec4<f32>>;
@@ -5738,27 +5423,6 @@ fn highest(values: vec4<f32>) -> f32 {
 pub(crate) const WE8150A24: &str = r#"
 fn entries() -> u32 {
     return arguments.head_size / 4u;
-}
-"#;
-pub(crate) const WE85BCDB6: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = embedded(bound, channel);
-        {
-            var position = row % arguments.time;
-            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
-        }
-        y[at] = sum;
-    }
 }
 "#;
 pub(crate) const WE8D5118F: &str = r#"
@@ -5890,15 +5554,6 @@ pub(crate) const WEC1F463E: &str = r#"struct Arguments {
 "#;
 pub(crate) const WEC36ACE0: &str = r#"
 const DEPTH: u32 = 16u;
-"#;
-pub(crate) const WEC56CBBF: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var sums = values;
-        y[at / 4u] = Result(sums);
-    }
-}
 "#;
 pub(crate) const WECDE9EE6: &str = r#"
 @compute @workgroup_size(LANES)
@@ -6037,6 +5692,13 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return columns;
 }
 "#;
+pub(crate) const WF09CD31D: &str = r#"struct Arguments {
+    rows: u32,
+    experts: u32,
+    per_token: u32,
+    renormalise: u32
+}
+"#;
 pub(crate) const WF12B81C8: &str = r#"@compute @workgroup_size(8, 8)
 fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     let tile = tile_corner(group_number(group), arguments.column_tiles);
@@ -6091,6 +5753,10 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
 "#;
+pub(crate) const WF2349D97: &str = r#"
+@group(0) @binding(2)
+var<storage, read> load: array<f32>;
+"#;
 pub(crate) const WF2765A02: &str = r#"
 fn w_steps(column: u32, step: u32) -> vec4<f32> {
     let at = min(column, arguments.columns - 1u) * arguments.inner + step;
@@ -6140,6 +5806,10 @@ const ACROSS: u32 = 72u;
 pub(crate) const WF64FD81E: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> keys: array<u32>;
+"#;
+pub(crate) const WF679EE3A: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> dgates: array<f32>;
 "#;
 pub(crate) const WF858C72F: &str = r#"
 @compute @workgroup_size(64)
@@ -6211,42 +5881,6 @@ var<storage, read_write> db: array<Entry>;
 pub(crate) const WFBB6A2E8: &str = r#"
 @group(0) @binding(2)
 var<storage, read> draws: array<f32>;
-"#;
-pub(crate) const WFC6CBAF6: &str = r#"
-@compute @workgroup_size(64)
-fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    var mean = 0.0;
-    {
-        var sum = Entry(0.0);
-        for (var c = lane; c < arguments.channels; c += LANES) {
-            sum += x[start + c];
-        }
-        mean = sum_of_row(total(sum), local) / count;
-    }
-    var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let centred = x[start + c] - mean;
-        squares += centred * centred;
-    }
-    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        {
-            scaled += b[c];
-        }
-        y[start + c] = Stored(scaled);
-    }
-    if lane == 0u {
-        statistics[row] = vec2<f32>(mean, root);
-    }
-}
 "#;
 pub(crate) const WFE7248A8: &str = r#"
 @group(0) @binding(1)

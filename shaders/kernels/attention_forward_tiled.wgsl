@@ -1,5 +1,5 @@
 // Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: size=d32|d48|d64|d128|any4|any half? documents?
+// variants: size=d32|d48|d64|d128|any4|any half?
 //
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -25,10 +25,18 @@ const MIN_SCORE: f32 = -3.0e38;
 @group(0) @binding(3) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@if(documents) @group(0) @binding(6) var<storage, read> starts: array<u32>;
+@group(0) @binding(6) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+
+// The first position of a row's document; 0 where rows hold one.
+fn document_start(row: u32) -> u32 {
+    if arguments.documents == 0u {
+        return 0u;
+    }
+    return starts[control.row * arguments.batch * arguments.time + row];
+}
 
 @compute @workgroup_size(ROWS)
 fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -47,10 +55,8 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
-    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
-    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
-    @if(documents) let document = starts[start_row + t];
-    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
     let seed = schedule[control.row].seed;
 
     var query: array<Entry, SIZE>;
@@ -78,8 +84,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
                 products += query[c] * staged_keys[key + c];
             }
             let score = horizontal_sum(products);
-            @if(!documents) let sees = j <= t && t - j < arguments.seen;
-            @if(documents) let sees = document <= j && j <= t && t - j < arguments.seen;
+            let sees = document <= j && j <= t && t - j < arguments.seen;
             if sees {
                 if score > largest {
                     let shrink = exp(largest - score);

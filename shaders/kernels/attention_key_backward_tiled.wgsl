@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
-// variants: size=d32|d48|d64|d128|any4|any half? documents?
+// variants: size=d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
@@ -25,7 +25,7 @@ import package::shared::random::random_bits;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
-@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
+@group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
@@ -50,6 +50,14 @@ fn kept(index: u32) -> f32 {
     return select(arguments.keep_scale, 0.0, dropped);
 }
 
+// The first position of a row's document; 0 where rows hold one.
+fn document_start(row: u32) -> u32 {
+    if arguments.documents == 0u {
+        return 0u;
+    }
+    return starts[control.row * arguments.batch * arguments.time + row];
+}
+
 @compute @workgroup_size(ROWS)
 fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
@@ -70,8 +78,7 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
     let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
     let value_at = key_at + arguments.kv_heads * entries();
-    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
-    @if(documents) let last = min(first + ROWS, arguments.time) - 1u;
+    let last = min(first + ROWS, arguments.time) - 1u;
 
     // Scaled by 1/√D.
     var key: array<Entry, SIZE>;
@@ -87,10 +94,8 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
         for (var start = first; start < end; start += STAGED) {
-            @if(documents) {
-                if starts[start_row + start] > last {
-                    break;
-                }
+            if document_start(window + start) > last {
+                break;
             }
             let count = min(STAGED, end - start);
             workgroupBarrier();
@@ -103,8 +108,7 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                 for (var c = 0u; c < entries(); c++) {
                     scores += key[c] * staged_queries[query + c];
                 }
-                @if(!documents) let sees = j <= t && t - j < arguments.seen;
-                @if(documents) let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
                 if sees {
                     let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
                     let share = probability * kept((query_plane + t) * arguments.time + j);
@@ -131,10 +135,8 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
         for (var start = first; start < end; start += STAGED) {
-            @if(documents) {
-                if starts[start_row + start] > last {
-                    break;
-                }
+            if document_start(window + start) > last {
+                break;
             }
             let count = min(STAGED, end - start);
             workgroupBarrier();
@@ -149,8 +151,7 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                     scores += key[c] * staged_queries[query + c];
                     flows += value[c] * staged_flows[query + c];
                 }
-                @if(!documents) let sees = j <= t && t - j < arguments.seen;
-                @if(documents) let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
                 if sees {
                     let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
                     let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);

@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
-// variants: size=d32|d48|d64|d128|any4|any half? documents?
+// variants: size=d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
@@ -23,10 +23,18 @@ import package::shared::random::random_bits;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
-@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
+@group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+
+// The first position of a row's document; 0 where rows hold one.
+fn document_start(row: u32) -> u32 {
+    if arguments.documents == 0u {
+        return 0u;
+    }
+    return starts[control.row * arguments.batch * arguments.time + row];
+}
 
 @compute @workgroup_size(ROWS)
 fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -44,10 +52,8 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
-    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
-    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
-    @if(documents) let document = starts[start_row + t];
-    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
     let seed = schedule[control.row].seed;
     let query_at = (window + t) * row_entries + head * entries();
 
@@ -79,8 +85,7 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
                 scores += query[c] * staged_keys[key + c];
                 flows += flow[c] * staged_values[key + c];
             }
-            @if(!documents) let sees = j <= t && t - j < arguments.seen;
-            @if(documents) let sees = document <= j && j <= t && t - j < arguments.seen;
+            let sees = document <= j && j <= t && t - j < arguments.seen;
             if sees {
                 var share = horizontal_sum(flows);
                 if arguments.dropout != 0u {

@@ -1,9 +1,8 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
-// variants: entries=scalar|vec4|half|q8_0|q4_0 positions=bare|fixed|moved
-// never: half+fixed|q8_0+fixed|q4_0+fixed
+// variants: entries=scalar|vec4|half|q8_0|q4_0
 //
-// tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start (moved)
-// or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
+// tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start
+// or 0. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
 // rows are bound, and only what they hold is written. half, q8_0, q4_0: the table is stored in fewer bits.
 
 import package::shared::control::Control;
@@ -21,6 +20,8 @@ struct Arguments {
     limit: u32, // P.
     first: u32, // The first row of the table that is bound.
     rows: u32, // How many are: V, or fewer.
+    positioned: u32, // 1 adds positions; else anything may be bound there.
+    moved: u32, // 1 starts at the cursor; likewise.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -29,8 +30,8 @@ struct Arguments {
 @if(q8_0 || q4_0) @group(0) @binding(3) var<storage, read> table: array<u32>;
 @if(!q8_0 && !q4_0) @group(0) @binding(3) var<storage, read> table: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> y: array<Entry>;
-@if(!bare) @group(0) @binding(5) var<storage, read> positions: array<Entry>;
-@if(moved) @group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
+@group(0) @binding(5) var<storage, read> positions: array<Entry>;
+@group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
 
 // Entry `channel` of a bound row.
 fn embedded(bound: u32, channel: u32) -> Entry {
@@ -54,14 +55,11 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         if bound >= arguments.rows {
             return;
         }
-        var sum = embedded(bound, channel);
-        @if(!bare) {
-            var position = row % arguments.time;
-            @if(moved) {
-                position += cursor[row / arguments.time].start;
-            }
-            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
-        }
-        y[at] = sum;
+        let moved = arguments.moved == 1u;
+        let positioned = arguments.positioned == 1u;
+        let start = select(0u, cursor[select(0u, row / arguments.time, moved)].start, moved);
+        let place = min(row % arguments.time + start, arguments.limit - 1u) * arguments.channels + channel;
+        let entry = embedded(bound, channel);
+        y[at] = select(entry, entry + positions[select(0u, place, positioned)], positioned);
     }
 }

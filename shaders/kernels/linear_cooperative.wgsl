@@ -1,7 +1,6 @@
 // Linear layer by cooperative matrices: y = x·wᵀ (+ b) (+ r).
-// variants: side=cooperative8|cooperative16 operands=vec4|half half_out? bias? epilogue=plain|residual
+// variants: side=cooperative8|cooperative16 operands=vec4|half half_out?
 // needs: half_out with half
-// never: residual+half_out
 // without: scalar
 //
 // Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are f32 or f16.

@@ -1,7 +1,6 @@
 // Linear layer on a software adapter, without workgroup memory: y = x·wᵀ (+ b) (+ r).
-// variants: operands=scalar|vec4|half half_out? bias? epilogue=plain|residual
+// variants: operands=scalar|vec4|half half_out?
 // needs: half_out with half
-// never: residual+half_out
 // without: cooperative8 cooperative16
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it divides by four:

@@ -1,5 +1,5 @@
 // Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
-// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half|q8_0|q4_0 bias? residual?
+// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half|q8_0|q4_0
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
@@ -17,6 +17,8 @@ struct Arguments {
     columns: u32, // O.
     inner: u32, // I, in entries.
     stride: u32, // From a row of y and r to the next: O, or more where w is a part.
+    biased: u32, // 1 adds b; else anything may be bound there.
+    residual: u32, // 1 adds r; likewise.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -24,9 +26,8 @@ struct Arguments {
 @if(q8_0 || q4_0) @group(0) @binding(2) var<storage, read> w: array<u32>;
 @if(!q8_0 && !q4_0) @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
-@if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
-@if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
+@group(0) @binding(4) var<storage, read> b: array<f32>;
+@group(0) @binding(5) var<storage, read> r: array<f32>;
 
 // Entry k of the weights of an output.
 fn weights(output: u32, k: u32) -> Entry {
@@ -54,12 +55,10 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     @else var value = sum_of_row(total(products), local);
     if lane == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        @if(bias) {
-            value += b[output];
-        }
-        @if(residual) {
-            value += r[place];
-        }
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, output, biased)], biased);
+        value = select(value, value + r[select(0u, place, residual)], residual);
         y[place] = value;
     }
 }

@@ -1,7 +1,6 @@
 // Gradient of a linear layer's input by cooperative matrices: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: side=cooperative8|cooperative16 operands=vec4|half epilogue=plain|residual partial?
+// variants: side=cooperative8|cooperative16 operands=vec4|half partial?
 // needs: partial with half
-// never: residual+half
 // without: left1 left4 left_half scalar
 //
 // Shapes are those of linear_input_backward_direct.wgsl, and so are sums; N, O and I divide by the matrices' side. Both operands are

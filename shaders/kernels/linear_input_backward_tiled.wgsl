@@ -1,7 +1,7 @@
 // Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual partial?
+// variants: left=left1|left4|left_half right=scalar|vec4|half partial?
 // needs: partial with half
-// never: residual+half|residual+left_half|residual+partial
+// never: left4+scalar
 // without: cooperative8 cooperative16
 //
 // Shapes and operands are those of linear_input_backward_direct.wgsl; sums of slices are `partial`, in f32 whatever dx is. The workgroup loads 16 inner steps of its tile at a

@@ -1,7 +1,6 @@
 // Linear layer on a GPU, through workgroup memory: y = x·wᵀ (+ b) (+ r).
-// variants: operands=scalar|vec4|half half_out? bias? epilogue=plain|residual
+// variants: operands=scalar|vec4|half half_out?
 // needs: half_out with half
-// never: residual+half_out
 // without: cooperative8 cooperative16
 //
 // Shapes and operands are those of linear_direct.wgsl. The workgroup loads 16 inner steps of its tile at a time, a block of

@@ -1,5 +1,6 @@
 // Gradient of a linear layer's weight on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
 // variants: left=left1|left4|left_half right=scalar|vec4|half
+// never: left4+scalar
 // without: cooperative8 cooperative16
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, vec4: in vectors of four, where O or I

@@ -1,5 +1,6 @@
 // Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
 // variants: left=left1|left4|left_half right=scalar|vec4|half
+// never: left4+scalar
 // without: cooperative8 cooperative16
 //
 // Shapes, operands and slices are those of linear_weight_backward_direct.wgsl. The workgroup loads 16 inner steps of its tile at a time,

@@ -1,6 +1,5 @@
 // Norm: layer y = (x − μ)·ρ·(w + offset) (+ b), ρ = 1/√(var + eps); rms y = x·ρ·(w + offset), ρ = 1/√(mean x² + eps).
-// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half bias?
-// never: rms+bias
+// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
 // pass: the difference of two large sums would lose it. half: y is stored in f16.
@@ -14,6 +13,7 @@ struct Arguments {
     channels: u32, // C, in entries.
     eps: f32, // Added to the variance or mean square.
     offset: f32, // Added to w: 1 where weights are stored without their 1.
+    biased: u32, // 1 adds b; else anything may be bound there.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -21,7 +21,7 @@ struct Arguments {
 @group(0) @binding(2) var<storage, read> w: array<Entry>;
 @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
-@if(bias) @group(0) @binding(5) var<storage, read> b: array<Entry>;
+@group(0) @binding(5) var<storage, read> b: array<Entry>;
 
 @compute @workgroup_size(64)
 fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -48,9 +48,8 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
     for (var c = lane; c < arguments.channels; c += LANES) {
         var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        @if(bias) {
-            scaled += b[c];
-        }
+        let biased = arguments.biased == 1u;
+        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
         y[start + c] = Stored(scaled);
     }
     if lane == 0u {

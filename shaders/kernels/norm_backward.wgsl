@@ -1,5 +1,5 @@
 // Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
-// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half residual?
+// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
 // x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.
@@ -13,6 +13,7 @@ struct Arguments {
     rows: u32, // N.
     channels: u32, // C, in entries.
     offset: f32, // Added to w: 1 where weights are stored without their 1.
+    residual: u32, // 1 adds r; else anything may be bound there.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -21,7 +22,7 @@ struct Arguments {
 @group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> dy: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Entry>;
-@if(residual) @group(0) @binding(6) var<storage, read> r: array<Entry>;
+@group(0) @binding(6) var<storage, read> r: array<Entry>;
 
 @compute @workgroup_size(64)
 fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -52,9 +53,8 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             g -= mean_g;
         }
         var gradient = root * (g - normal * mean_along);
-        @if(residual) {
-            gradient += r[start + c];
-        }
+        let residual = arguments.residual == 1u;
+        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
         dx[start + c] = gradient;
     }
 }

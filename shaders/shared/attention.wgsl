@@ -12,6 +12,7 @@ struct Arguments {
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
     seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
+    documents: u32, // 1 where rows hold several documents; else anything may be bound as their starts.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;

@@ -6,6 +6,8 @@ struct Arguments {
     inner: u32, // I.
     column_tiles: u32, // Tiles of 64 side by side.
     stride: u32, // From a row of y and r to the next: O, or more where w is a part.
+    biased: u32, // 1 adds b; else anything may be bound there.
+    residual: u32, // 1 adds r; likewise.
 }
 
 @if(scalar) alias Operand = f32;

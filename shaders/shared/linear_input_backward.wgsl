@@ -10,6 +10,7 @@ struct Arguments {
     slice: u32, // Inner steps of a slice, a multiple of 16 or all.
     stride: u32, // From a row of dy to the next: O, or more where w is a part.
     accumulate: u32, // 1 adds to dx, as parts of w after the first do.
+    residual: u32, // 1 adds r; else anything may be bound there.
 }
 
 @if(left1) alias Left = f32;

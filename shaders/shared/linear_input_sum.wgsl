@@ -9,19 +9,16 @@ import package::shared::linear_input_backward::arguments;
 @if((!half || partial) && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
 
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
-@if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
+@group(0) @binding(4) var<storage, read> r: array<f32>;
 
 @if(!cooperative8 && !cooperative16)
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = (slice * arguments.rows + row) * arguments.columns + column;
         var value = product;
-        @if(residual) {
-            value += r[at];
-        }
-        @if(!residual) {
-            value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
-        }
+        let residual = arguments.residual == 1u;
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
         dx[at] = Result(value);
     }
 }
@@ -39,13 +36,11 @@ fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
     if row < arguments.rows && column < arguments.columns {
         let at = (slice * arguments.rows + row) * arguments.columns + column;
         var sums = values;
-        @if(residual) {
+        if arguments.residual == 1u {
             sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
         }
-        @if(!residual) {
-            if arguments.accumulate == 1u {
-                sums += vec4<f32>(dx[at / 4u]);
-            }
+        if arguments.accumulate == 1u {
+            sums += vec4<f32>(dx[at / 4u]);
         }
         dx[at / 4u] = Result(sums);
     }

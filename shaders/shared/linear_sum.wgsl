@@ -9,21 +9,18 @@ import package::shared::linear::arguments;
 @if(!half_out && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
 
 @group(0) @binding(3) var<storage, read_write> y: array<Result>;
-@if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
-@if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
-@if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
+@group(0) @binding(4) var<storage, read> b: array<f32>;
+@group(0) @binding(5) var<storage, read> r: array<f32>;
 
 @if(!cooperative8 && !cooperative16)
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.stride + column;
         var value = product;
-        @if(bias) {
-            value += b[column];
-        }
-        @if(residual) {
-            value += r[at];
-        }
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, column, biased)], biased);
+        value = select(value, value + r[select(0u, at, residual)], residual);
         y[at] = Result(value);
     }
 }
@@ -41,10 +38,10 @@ fn store_row(row: u32, column: u32, values: vec4<f32>) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.stride + column;
         var sums = values;
-        @if(bias) {
+        if arguments.biased == 1u {
             sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
         }
-        @if(residual) {
+        if arguments.residual == 1u {
             sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
         }
         y[at / 4u] = Result(sums);

@@ -81,25 +81,19 @@ fn every_variant_keeps_to_the_default_limits() {
 /// The generated selectors index variants as the build does.
 #[test]
 fn selectors_find_their_variant() {
-    use linear_tiled::{Epilogue, Operands};
-    let find = |operands, half_out, bias, epilogue| {
-        linear_tiled::kernel(operands, half_out, bias, epilogue).map(|kernel| kernel.name)
-    };
-    assert_eq!(find(Operands::Scalar, false, false, Epilogue::Plain), Some("linear_tiled:scalar"));
-    let added = find(Operands::Half, false, true, Epilogue::Residual);
-    assert_eq!(added, Some("linear_tiled:half,bias,residual"));
-    // f16 outputs need f16 inputs, and no addition of 32-bit values.
-    assert!(find(Operands::Half, true, false, Epilogue::Plain).is_some());
-    for (operands, epilogue) in [(Operands::Vec4, Epilogue::Plain), (Operands::Half, Epilogue::Residual)] {
-        assert_eq!(find(operands, true, false, epilogue), None);
-    }
+    use linear_tiled::Operands;
+    let find = |operands, half_out| linear_tiled::kernel(operands, half_out).map(|kernel| kernel.name);
+    assert_eq!(find(Operands::Scalar, false), Some("linear_tiled:scalar"));
+    // f16 outputs need f16 inputs.
+    assert_eq!(find(Operands::Half, true), Some("linear_tiled:half,half_out"));
+    assert_eq!(find(Operands::Vec4, true), None);
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
 }
 
 /// The README states the number of variants per kernel and in total, and the total stays maintainable.
 #[test]
 fn the_readme_counts_the_variants() {
-    const MAX_VARIANTS: usize = 404;
+    const MAX_VARIANTS: usize = 260;
     let readme = include_str!("../README.md");
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for kernel in KERNELS {

@@ -177,7 +177,7 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
   await until(page, ({ documents }) => documents?.files === 6, "the files");
   await until(page, ({ cleaning }) => cleaning.sample?.documents === 20, "a judged sample");
 
-  const { report } = event(await send(page, { command: "clean" }), "cleaned");
+  const { report } = event(await send(page, { command: "clean" }), "cleaning");
   const removed = Object.fromEntries(
     report.stages.filter(({ removed }) => removed.documents > 0).map(({ name, removed }) => [name, removed.documents]),
   );

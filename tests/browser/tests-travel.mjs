@@ -56,8 +56,8 @@ export function a_native_project_goes_on_in_the_browser(site, program) {
       const file = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
       return globalThis.glasshouse.send({ command: "import_project", name: "From afar", from: null }, [file]);
     }, file);
-    assert.equal(event(opened, "project_opened").project.name, "From afar");
-    assert.equal(event(opened, "project_opened").runs[0].step, 8);
+    assert.equal(event(opened, "project").opened.project.name, "From afar");
+    assert.equal(event(opened, "project").opened.runs[0].step, 8);
     const steps = Object.keys(losses(await send(page, { command: "resume", run: null }))).map(Number);
     assert.deepEqual([steps[0], steps.at(-1)], [9, 20]);
   });

@@ -76,8 +76,8 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   const { ending, text } = event(await send(page, reply), "completed").completion;
   assert(text.length > 0 && ["end_of_text", "max_tokens"].includes(ending), `${ending}: ${text}`);
 
-  const merged = event(await send(page, { command: "change_run", run, change: { merge_adapter: {} } }), "adapter_merged");
-  assert.match(merged.run, /-merged$/);
+  const merged = event(await send(page, { command: "change_run", run, change: { merge_adapter: {} } }), "run_added");
+  assert.match(merged.run.name, /-merged$/);
   assert.equal(event(await send(page, { command: "export", what: { feedback: {} } }), "exported").name, "feedback.zip");
   assert.deepEqual(page.problems, []);
 }

@@ -5,7 +5,8 @@
     python make_families.py --check DIR
 
 Makes DIR/NAME/ for each, with `config.json`, safetensors (in shards, f16 and bfloat16 for some), `tokenizer.json` and
-`expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids). With --check, opens each DIR/NAME/out and prints
+`expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids). A model of one block with experts has DIR/NAME/gradient/,
+the gradient of the loss of these tokens as weights. With --check, opens each DIR/NAME/out and prints
 one JSON object: by NAME, the class that opened it and the most that its logits differ from the expected ones.
 """
 
@@ -47,6 +48,9 @@ LONGROPE = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.3], long_factor=
 GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=3.0, residual_multiplier=0.5, logits_scaling=4.0)
 PHI3 = {**LLAMA, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 GEMMA3 = {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2, "query_pre_attn_scalar": 12}
+QWEN3_MOE = {**LLAMA, "head_dim": 16, "moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2}
+# Over several blocks, the class takes the shares of all of them together; ours is a mean over the blocks.
+ONE_BLOCK = dict(num_hidden_layers=1, router_aux_loss_coef=0.5)
 NEOX = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
 FAMILIES = {
     "gpt2": ("GPT2", dict(vocab_size=320, n_embd=32, n_layer=3, n_head=4, n_positions=64, initializer_range=0.3)),
@@ -78,6 +82,10 @@ FAMILIES = {
             },
         },
     ),
+    "mixtral": ("Mixtral", {**LLAMA, "num_local_experts": 5, "num_experts_per_tok": 2}),
+    "qwen3_moe": ("Qwen3Moe", {**QWEN3_MOE, "norm_topk_prob": True}),
+    "mixtral-block": ("Mixtral", {**LLAMA, **ONE_BLOCK, "num_local_experts": 4, "num_experts_per_tok": 3}),
+    "qwen3_moe-block": ("Qwen3Moe", {**QWEN3_MOE, **ONE_BLOCK, "use_sliding_window": True, "sliding_window": 7}),
     "gpt_neo": (
         "GPTNeo",
         dict(
@@ -193,6 +201,15 @@ def main():
             "texts": [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False).ids} for text in TEXTS],
         }
         (folder / "expected.json").write_text(json.dumps(expected))
+        if "router_aux_loss_coef" in settings:
+            out = model(ids[:, :-1], output_router_logits=True)
+            loss = torch.nn.functional.cross_entropy(out.logits[0], ids[0, 1:])
+            (loss + settings["router_aux_loss_coef"] * out.aux_loss).backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.copy_(parameter.grad)
+            model.save_pretrained(folder / "gradient")
+            PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder / "gradient")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
 //! Pretrained models are imported from Hugging Face folders: their logits equal those of transformers, and exporting them again
 //! gives the same bits.
 
+use crate::common::deviation;
 use crate::export::{continues, our_logits, small, write};
 use crate::gguf_models::furthest;
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::huggingface::{FAMILIES, export_trained};
+use glasshouse_engine::gpu::Tuning;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
+use glasshouse_engine::protocol::{CheckpointChoice, ModelConfig, RunConfig, TrainConfig};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{blocking, output_of, python};
@@ -41,7 +47,7 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     let folder = tempfile::tempdir().unwrap();
     output_of(python("make_families.py").arg(folder.path()));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    let (mut seen, mut types) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut types, mut gradients) = (BTreeSet::new(), BTreeSet::new(), 0);
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let model = entry.unwrap().path();
         if !model.join("expected.json").is_file() {
@@ -50,7 +56,12 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
         seen.insert(round_trip(&project, &model, &name));
         types.insert(read_json(&model.join("out/config.json"))["dtype"].as_str().unwrap().to_owned());
+        if model.join("gradient").is_dir() {
+            gradient_agrees(&model, &name);
+            gradients += 1;
+        }
     }
+    assert_eq!(gradients, 2);
     assert!(types.iter().eq(["bfloat16", "float16", "float32"]), "{types:?}");
     let told = output_of(python("make_families.py").arg("--check").arg(folder.path()));
     let opened: BTreeMap<String, Value> = serde_json::from_slice(&told).unwrap();
@@ -63,6 +74,28 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     for family in FAMILIES {
         assert!(seen.contains(family.model_type), "make_families.py makes no {}", family.model_type);
     }
+}
+
+/// The gradient of the loss, with the balancing loss of a router, against that of transformers.
+fn gradient_agrees(folder: &Path, name: &str) {
+    let (found, expected) =
+        (Found::look(folder, None).unwrap(), Found::look(&folder.join("gradient"), None).unwrap());
+    let ids: Vec<u32> =
+        serde_json::from_value(read_json(&folder.join("expected.json"))["ids"].clone()).unwrap();
+    let model = ModelConfig { context_length: ids.len() - 1, ..found.model.clone() };
+    let train = TrainConfig { batch_size: 1, ..TrainConfig::default() };
+    let graphs = training_graphs(&model, &train).unwrap();
+    let opened = Executor::open_tuned("cpu", &graphs, Optimizer::new(&train), None, &Tuning::Default);
+    let mut executor = block_on(opened).unwrap().executor;
+    let state = ArenaState { parameters: found.weights().unwrap(), ..ArenaState::default() };
+    block_on(executor.set_state(&state)).unwrap();
+    let (tokens, targets) = (ids[..ids.len() - 1].to_vec(), ids[1..].to_vec());
+    let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
+    let (_, ours) =
+        block_on(executor.gradients(&StepInput { step: 0, learning_rate: 0.0, micro_batches })).unwrap();
+    let apart = deviation(&ours, &expected.weights().unwrap());
+    assert!(apart < 5e-5, "{name}: gradients differ by {apart:.1e}");
+    assert!(ours.iter().any(|entry| *entry != 0.0));
 }
 
 /// Imports a model and exports it again. Returns the `model_type` of its family.

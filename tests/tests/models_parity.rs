@@ -13,7 +13,7 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
 use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_protocol::model::{Dropout, Initialisation};
+use glasshouse_protocol::model::{Dropout, Experts, Initialisation};
 use glasshouse_protocol::{
     Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
     Objective, Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
@@ -149,6 +149,12 @@ fn model(draw: &mut Draw) -> ModelConfig {
         tied_head: draw.of(&[false, true]),
         labels: Vec::new(),
         dropout: Dropout { embedding: rates(draw), attention: rates(draw), residual: rates(draw) },
+        experts: match draw.of(&[0, 0, 2, 5]) {
+            count if !bias.mlp => {
+                Experts { count, renormalise: draw.of(&[false, true]), balance: 0.3, ..Experts::default() }
+            }
+            _ => Experts::default(),
+        },
         init: Initialisation { std: 0.3, ..Initialisation::default() },
     }
 }
@@ -157,6 +163,8 @@ fn model(draw: &mut Draw) -> ModelConfig {
 fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     let own_head = !model.tied_head && model.labels.is_empty();
     let targets = AdapterTarget::ALL.into_iter().filter(|it| *it != AdapterTarget::Head || own_head);
+    let of_experts = [AdapterTarget::Up, AdapterTarget::Down].map(|it| (it, model.experts.count > 0));
+    let targets = targets.filter(|it| !of_experts.contains(&(*it, true)));
     let targets: Vec<AdapterTarget> = targets.skip(number as usize / 5 % 3).collect();
     let sides = targets.iter().flat_map(|target| target.shape(model)).min()?;
     let rank = [8, 3, 4, 1][number as usize / 5 % 4].min(sides);

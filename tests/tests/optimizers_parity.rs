@@ -80,7 +80,7 @@ impl Trial {
             parameters: blocking::initial_parameters(&graphs.train.parameters, &layout, 5),
             first_moments: moments(optimizer.first_moments(), 10_000, 0.01, 0.0),
             second_moments: moments(optimizer.second_moments(), 20_000, 1e-4, 1.5),
-            loss_scale: None,
+            ..ArenaState::default()
         };
         let size = train.batch_size * model.context_length;
         let batch = |number: u64| MicroBatch {

@@ -121,6 +121,31 @@ fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
 }
 
 #[test]
+fn a_session_out_of_time_ends_with_an_evaluation_and_can_go_on() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let (before, none) = (Options { stop_after: Some(33), ..Options::default() }, Options::default());
+    session(&run, &store(), "cpu", before).unwrap();
+    let out = session(&run, &store(), "cpu", Options { seconds: Some(0), ..Options::default() }).unwrap();
+    assert_eq!(steps_of(&out, |event| matches!(event, TrainEvent::Eval { .. })), [33]);
+    assert!(
+        matches!(out.last(), Some(TrainEvent::Done { step: 33, finished: false, val_loss: Some(_), .. })),
+        "{out:?}"
+    );
+    assert_eq!(run.record().unwrap().state, RunState::Stopped);
+    let rest = session(&run, &store(), "cpu", none).unwrap();
+    let straight = session(&create(&project, &config()), &store(), "cpu", Options::default()).unwrap();
+    // The guard remembers the additional evaluation, so the checkpoints are not the same files.
+    let steps = |events: &[TrainEvent]| -> Vec<TrainEvent> {
+        let after = |event: &TrainEvent| {
+            matches!(event, TrainEvent::Step { .. }) && event.step().is_some_and(|step| step > 33)
+        };
+        numbers(events).into_iter().filter(after).collect()
+    };
+    assert_eq!((steps(&rest).len(), steps(&rest)), (27, steps(&straight)));
+}
+
+#[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
 }
@@ -146,6 +171,49 @@ fn interruptions_leave_no_trace_where_an_adapter_trains() {
         let train = TrainConfig { adapter: Some(Adapter { base, ..adapter.clone() }), ..config().train };
         interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
     }
+}
+
+#[test]
+fn interruptions_leave_no_trace_with_averaged_weights() {
+    for base in [config(), frozen()] {
+        let train = TrainConfig { ema: 0.99, ..base.train.clone() };
+        interruptions_leave_no_trace("cpu", &RunConfig { train, ..base });
+    }
+}
+
+#[test]
+fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
+    let (_folder, project) = project();
+    let (store, ema) = (store(), 0.99_f64);
+    let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
+    let trained = |ema: f64, steps: u64| {
+        let run = create(&project, &RunConfig { train: TrainConfig { ema, ..config().train }, ..config() });
+        let options = Options { stop_after: Some(steps), ..Options::default() };
+        let events = session(&run, &store, "cpu", options).unwrap();
+        let load = |content| blocking::load_checkpoint(&run, Which::Latest, parameters, content).state;
+        (events, load(Content::WeightsAndMoments), load(Content::Weights).parameters)
+    };
+    let layout = ArenaLayout::from_parameters(parameters);
+    let mut expected = blocking::initial_parameters(parameters, &layout, config().seed);
+    for steps in [10, 20, 30] {
+        let (_, state, weights) = trained(0.0, steps);
+        assert!(state.average.is_empty() && state.parameters == weights);
+        let kept = ema.min((1.0 + steps as f64) / (10.0 + steps as f64)).powi(10);
+        for (average, weight) in expected.iter_mut().zip(&weights) {
+            *average = (kept * f64::from(*average) + (1.0 - kept) * f64::from(*weight)) as f32;
+        }
+    }
+    let (plain, plain_state, _) = trained(0.0, 30);
+    let (events, state, weights) = trained(ema, 30);
+    assert_eq!(state.parameters, plain_state.parameters);
+    assert!(weights[..layout.trained_end] == state.average[..] && weights != state.parameters);
+    assert!(expected.iter().zip(&weights).all(|(one, other)| (one - other).abs() < 1e-6));
+    let losses = |events: &[TrainEvent]| -> Vec<f32> {
+        found!(events.iter(), TrainEvent::Step { loss, .. } => *loss).collect()
+    };
+    assert_eq!(losses(&events), losses(&plain));
+    let (with, without) = (validations(&events), validations(&plain));
+    assert!(with[0] == without[0] && with[1] != without[1], "{with:?} {without:?}");
 }
 
 #[test]
@@ -744,16 +812,20 @@ fn a_run_is_measured_on_a_folder_as_its_own_evaluation_measures_it() {
     "cpu".clone_into(&mut config.device);
     let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
-    let run = project.create_run(&config, &prepared.folder).unwrap();
-    let untrained = block_on(held_out_loss(&run, &own)).unwrap_err().to_string();
-    assert!(untrained.contains("train it first"), "{untrained}");
-    let options = Options { evaluate_whole_split: true, stop_after: Some(20), ..Options::default() };
-    let events = session(&run, &prepared.store, "cpu", options).unwrap();
-    let evaluated =
-        found!(events.iter(), TrainEvent::Eval { step: 20, val_loss, .. } => f64::from(*val_loss)).next();
-    let [on_own, on_other] = [&own, &other].map(|text| block_on(held_out_loss(&run, text)).unwrap());
-    assert!((evaluated.unwrap() - on_own).abs() < 1e-5, "{evaluated:?} {on_own}");
-    assert!(on_other > on_own + 0.1, "{on_other} {on_own}");
+    // An average of the weights is what is evaluated and saved.
+    for ema in [0.0, 0.99] {
+        config.train.ema = ema;
+        let run = project.create_run(&config, &prepared.folder).unwrap();
+        let untrained = block_on(held_out_loss(&run, &own)).unwrap_err().to_string();
+        assert!(untrained.contains("train it first"), "{untrained}");
+        let options = Options { evaluate_whole_split: true, stop_after: Some(20), ..Options::default() };
+        let events = session(&run, &prepared.store, "cpu", options).unwrap();
+        let evaluated =
+            found!(events.iter(), TrainEvent::Eval { step: 20, val_loss, .. } => f64::from(*val_loss)).next();
+        let [on_own, on_other] = [&own, &other].map(|text| block_on(held_out_loss(&run, text)).unwrap());
+        assert!((evaluated.unwrap() - on_own).abs() < 1e-5, "{evaluated:?} {on_own}");
+        assert!(on_other > on_own + 0.1, "{on_other} {on_own}");
+    }
 }
 
 #[test]

@@ -143,7 +143,9 @@ mod tests {
     use super::*;
     use crate::link::Link;
     use crate::preferences::Preferences;
-    use glasshouse_protocol::{Command, Envelope, Event, ProjectSummary, Report, StorageSummary};
+    use glasshouse_protocol::{
+        Command, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary,
+    };
 
     fn read(pairs: &[(&str, &str)]) -> Address {
         Address::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
@@ -206,8 +208,9 @@ mod tests {
             name: "nanogpt-cpu".to_owned(),
             ..ProjectSummary::default()
         };
-        let config = Box::new(presets::preset("first-stories").unwrap());
-        tell(&mut app, Event::ProjectOpened { project, config, tokenizer: None, runs: Vec::new() });
+        let config = presets::preset("first-stories").unwrap();
+        let opened = OpenedProject { project, config, tokenizer: None, runs: Vec::new() };
+        tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
         assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));
         assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);
         // A reload opens the project made before.

@@ -53,6 +53,14 @@ pub(super) fn thread_count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Parses a duration from a second to a year.
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes) if (1.0 / 60.0..=525_600.0).contains(&minutes) => Ok(minutes),
+        _ => Err("expected minutes from 0.017 to 525600".to_owned()),
+    }
+}
+
 /// Names of the trainable tokenizers, after the text `first`.
 pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
@@ -199,6 +207,12 @@ pub struct TrainArguments {
     /// Stop and save after N steps in total; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     pub stop_after: Option<u64>,
+    /// End and save after N minutes of training, without the preparation of text and device
+    ///
+    /// Without --steps and --epochs, a new run gets as many steps as fit according to a measurement of the device, so that the learning-rate
+    /// schedule ends in time. A resumed run trains for N minutes more.
+    #[arg(long, value_name = "N", value_parser = minutes)]
+    pub minutes: Option<f64>,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long, conflicts_with = "resume")]
     pub no_autotune: bool,

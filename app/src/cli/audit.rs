@@ -37,8 +37,9 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
                     bar.set_position(done);
                     bar.set_message(what);
                 }
-                Event::Audited { audit } => {
+                Event::Evaluations { mut audits, .. } => {
                     bar.finish_and_clear();
+                    let audit = audits.pop().context("the engine returned no audit")?;
                     if *json {
                         return Ok(say!("{}", serde_json::to_string(&audit)?)?);
                     }

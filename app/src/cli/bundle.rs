@@ -47,7 +47,7 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let show = |event| {
-            if let Event::RunAdded { run, about } = event {
+            if let Event::RunAdded { run, about, .. } = event {
                 say!("{}: {about}", run.name)?;
                 let project = arguments.project.display();
                 match run.step < run.steps {

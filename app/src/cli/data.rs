@@ -16,7 +16,7 @@ use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::blocks::Excerpt;
-use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, Phase, blocks};
+use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
@@ -133,13 +133,13 @@ struct CleaningBar {
 impl CleaningBar {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::CleaningStarted { start } => {
+            Event::Cleaning(CleaningStep::Started { start }) => {
                 begun(&start, self.json)?;
                 self.bar = progress_bar(self.json);
             }
-            Event::Cleaning { progress } => self.progress(&progress),
-            Event::Cleaned { report } => self.report = Some(report),
-            Event::CleaningStopped { documents } => {
+            Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
+            Event::Cleaning(CleaningStep::Done { report }) => self.report = Some(report),
+            Event::Cleaning(CleaningStep::Stopped { documents }) => {
                 self.clear();
                 match documents {
                     Some(documents) => tell!(

@@ -351,7 +351,7 @@ async fn evaluation(
     };
     let mut found = None;
     let hear = |event| match event {
-        Event::Evaluated { evaluation } => found = Some(*evaluation),
+        Event::Evaluations { mut evaluations, .. } => found = evaluations.pop(),
         event => trained::note(&event),
     };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
@@ -380,7 +380,7 @@ async fn memorisation(
         AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
     let mut found = None;
     let hear = |event| match event {
-        Event::Audited { audit } => found = Some(*audit),
+        Event::Evaluations { mut audits, .. } => found = audits.pop(),
         event => trained::note(&event),
     };
     let command = Command::Audit { source, settings: Box::new(settings) };

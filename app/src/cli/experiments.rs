@@ -1,4 +1,4 @@
-//! `glasshouse find-rate` and `glasshouse sweep`: experiments that choose settings.
+//! `glasshouse find-rate`, `glasshouse sweep` and `glasshouse scale`: experiments that choose settings.
 
 use super::arguments::TrainArguments;
 use super::driver::{Engine, drive};
@@ -11,7 +11,8 @@ use clap::Args;
 use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, RangeCurve, RangePoint, RangeTest, RunLaunch, Sweep, SweepRow, TrainEvent,
+    Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling, Sweep, SweepRow,
+    TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -25,8 +26,12 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 }
 
 fn run_test(arguments: &FindRateArguments) -> Result<()> {
-    let test =
-        RangeTest { lowest: arguments.from_rate, highest: arguments.to_rate, steps: arguments.test_steps };
+    let test = RangeTest {
+        lowest: arguments.from_rate,
+        highest: arguments.to_rate,
+        steps: arguments.test_steps,
+        noise: arguments.noise,
+    };
     test.check().map_err(usage)?;
     let curve = driven(&arguments.run, async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
@@ -62,8 +67,10 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
 
 /// Opens a session for options that `train` has too.
 fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
-    if arguments.resume || arguments.stop_after.is_some() {
-        return Err(usage("leave out --resume and --stop-after: an experiment trains its own runs"));
+    if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
+        return Err(usage(
+            "leave out --resume, --stop-after and --minutes: an experiment trains its own runs",
+        ));
     }
     let (threads, autotune) = (arguments.threads, !arguments.no_autotune);
     drive(session::Options { threads, autotune, ..session::Options::default() }, front)
@@ -84,27 +91,65 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     }
     match curve.suggestion {
         Some(rate) => {
-            Ok(say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?)
+            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
         }
         None if curve.ended => {
-            Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?)
+            say!(
+                "no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps"
+            )?;
+        }
+        None => {}
+    }
+    match &curve.noise {
+        Some(noise) => Ok(say!("{}", noise.text())?),
+        None if curve.test.noise && curve.suggestion.is_some() => {
+            Ok(say!("no gradient noise scale: the gradients have too little in common; use a larger batch")?)
         }
         None => Ok(()),
     }
 }
 
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
-    told(arguments.run.json, run_sweep(arguments, arguments.run.json))
+    let path = &arguments.file;
+    let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    told(arguments.run.json, toml.and_then(|toml| run_sweep(toml, &arguments.run)))
 }
 
-fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
-    let path = &arguments.file;
-    let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
+    let ScaleArguments { name, sizes, tokens_per_parameter, budget, smallest, largest, run, .. } = arguments;
+    if arguments.coordinate_check {
+        let check = driven(run, async |engine| super::coordinates::check(run, engine).await);
+        return told(run.json, check);
+    }
+    let (sizes, tokens_per_parameter, smallest, largest) =
+        (*sizes, *tokens_per_parameter, *smallest, *largest);
+    let ladder =
+        Ladder { sizes, tokens_per_parameter, minutes: *budget, smallest, largest, points: Vec::new() };
+    let toml = ladder.to_toml(name).map_err(usage);
+    told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
+}
+
+/// Minutes from `90s`, `10m`, `2h` or a number of minutes.
+fn minutes(text: &str) -> Result<f64, String> {
+    let (number, unit) =
+        text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
+    let factor = match unit {
+        "s" => 1.0 / 60.0,
+        "m" | "min" | "" => 1.0,
+        "h" => 60.0,
+        _ => return Err("must be a time as in 90s, 10m or 2h".to_owned()),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| "must be a time as in 90s, 10m or 2h".to_owned())?;
+    Ok(number * factor)
+}
+
+fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
+    let json = run.json;
     Sweep::from_toml(&toml).map_err(usage)?;
-    let last = driven(&arguments.run, async |engine| {
-        let whole = arguments.run.eval == super::arguments::EvaluationArgument::Full;
+    let last = driven(run, async |engine| {
+        let whole = run.eval == super::arguments::EvaluationArgument::Full;
         let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
-        let (command, _) = started(&arguments.run, launch, engine).await?;
+        let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar) = (None, ProgressBar::hidden());
         let hear = |event| {
             match event {
@@ -115,11 +160,17 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
                         bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
+                        if let Some(prediction) =
+                            sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref())
+                        {
+                            let loss = prediction.metric().with_interval();
+                            bar::above(|| tell!("predicted final validation loss: {loss}"));
+                        }
                         bar = bar::bar(until, "{bar:30} step {pos}/{len}  {wide_msg}");
                     }
                     last = Some(sweep);
                 }
-                Event::Training { events } => {
+                Event::Training { events, .. } => {
                     for event in events {
                         if let TrainEvent::Step { step, loss, .. } = event {
                             bar.set_position(step);
@@ -128,9 +179,9 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::LeftOut { problems } if problems.is_empty() => {}
-                Event::LeftOut { problems } if json => say!("{}", left_out(&problems))?,
-                Event::LeftOut { problems } => super::data::tell(&problems),
+                Event::Notice { problems, .. } if json && !problems.is_empty() => {
+                    say!("{}", left_out(&problems))?;
+                }
                 event => bar::above(|| trained::note(&event)),
             }
             Ok(())
@@ -141,6 +192,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
     match last {
         Some(last) if !json => {
             report::print(&last.blocks())?;
+            report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
             if !last.complete {
                 say!("stopped; the same command continues")?;
             }
@@ -161,6 +213,39 @@ pub struct FindRateArguments {
     /// Steps of the test, in which the rate rises exponentially
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().steps)]
     pub test_steps: u64,
+    /// Also measure the gradient noise scale, from which a batch size follows
+    #[arg(long)]
+    pub noise: bool,
+    #[command(flatten)]
+    pub run: TrainArguments,
+}
+
+#[derive(Args, Debug)]
+pub struct ScaleArguments {
+    /// Number of model sizes; the largest is predicted from the others before it is trained
+    #[arg(long, value_name = "N", default_value_t = Ladder::default().sizes)]
+    pub sizes: usize,
+    /// Tokens read per parameter
+    #[arg(long, value_name = "X", default_value_t = Ladder::default().tokens_per_parameter)]
+    pub tokens_per_parameter: f64,
+    /// Time for all runs together, as in 90s, 10m or 2h [default: 10m, or no limit with --largest]
+    #[arg(long, value_name = "TIME", value_parser = minutes)]
+    pub budget: Option<f64>,
+    /// Minimum number of parameters
+    #[arg(long, value_name = "N")]
+    pub smallest: Option<u64>,
+    /// Maximum number of parameters
+    #[arg(long, value_name = "N")]
+    pub largest: Option<u64>,
+    /// Instead of a ladder, compare the size of activations at four widths after up to four steps, in standard and muP parametrisation
+    #[arg(long, conflicts_with_all = ["budget", "smallest", "largest"])]
+    pub coordinate_check: bool,
+    /// Name of the ladder, and tag of its runs
+    ///
+    /// All other options are those of `train`: they describe the base model, whose width, layers and MLP are scaled with its number of
+    /// heads. Started again, a stopped ladder continues.
+    #[arg(long, value_name = "NAME", default_value = "scale")]
+    pub name: String,
     #[command(flatten)]
     pub run: TrainArguments,
 }

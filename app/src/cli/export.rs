@@ -35,8 +35,9 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
-                Event::Exported { files, .. } => found.files = files,
-                Event::ExportVerified { verification } => found.verification = Some(verification),
+                Event::Exported { files, verification, .. } => {
+                    (found.files, found.verification) = (files, verification.map(|found| *found));
+                }
                 event => {
                     trained::note(&event);
                     if let Event::Notice { text, .. } = event {

@@ -63,8 +63,8 @@ pub(super) fn fetched(
     drive(session::Options::default(), async |engine| {
         let hear = |event| {
             match event {
+                Event::Fetching { progress: FetchProgress::Done { path } } => place = Some(path),
                 Event::Fetching { progress } => shown.show(progress),
-                Event::Fetched { path } => place = Some(path),
                 _ => {}
             }
             Ok(())
@@ -119,6 +119,7 @@ impl DownloadProgress {
             }
             (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
             (Self::Lines { .. }, FetchProgress::Verifying) => tell!("verifying the checksum"),
+            (_, FetchProgress::Done { .. }) => {}
         }
     }
 

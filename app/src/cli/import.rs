@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_corpus::catalogue::Length;
 use glasshouse_engine::protocol::quantity::{bytes, counted};
-use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
+use glasshouse_engine::protocol::{Command, Event, FetchProgress, ImportStep, ModelSource};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ pub(super) async fn import_from(
     let mut fetching: Option<DownloadProgress> = None;
     let show = |event| {
         match event {
-            Event::ModelListed { host, files, bytes: total } => {
+            Event::Importing(ImportStep::Listed { host, files, bytes: total }) => {
                 let size = total.map_or("of unknown size".to_owned(), bytes);
                 tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
                 fetching = Some(DownloadProgress::new(total.map(Length::Exact), false));
@@ -79,7 +79,7 @@ pub(super) async fn import_from(
                     fetching.show(FetchProgress::Receiving { done, total });
                 }
             }
-            Event::RunAdded { run, about } => imported = Some(Imported { run: run.name, about }),
+            Event::RunAdded { run, about, .. } => imported = Some(Imported { run: run.name, about }),
             event => trained::note(&event),
         }
         Ok(())

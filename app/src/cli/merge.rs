@@ -24,8 +24,8 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         let command = RunChange::MergeAdapter { checkpoint, adapter, undo }.to(&run);
         let show = |event| {
             match event {
-                Event::AdapterMerged { run: merged, difference } => {
-                    say!("{merged}: the weights of {run} {done}")?;
+                Event::RunAdded { run: merged, difference, .. } => {
+                    say!("{}: the weights of {run} {done}", merged.name)?;
                     if let Some(difference) = difference {
                         let from =
                             if is_own { "the run with its separate adapter" } else { "the weights before" };

@@ -24,6 +24,7 @@ mod carry;
 mod chat;
 mod classify;
 mod compress;
+mod coordinates;
 mod corpus;
 mod data;
 mod devices;
@@ -43,6 +44,7 @@ mod moderate;
 mod output;
 mod plan;
 mod propose;
+mod race;
 mod recipe;
 mod report;
 mod reproduce;
@@ -145,6 +147,10 @@ commands! {
     FindRate(experiments::FindRateArguments) = experiments::find_rate;
     /// Train many runs over a grid or random values of any settings, and compare them
     Sweep(experiments::SweepArguments) = experiments::sweep;
+    /// Train for some minutes and record the result in a file that others can verify; compare such files
+    Race(race::RaceArguments) = race::race;
+    /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
+    Scale(experiments::ScaleArguments) = experiments::scale;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects

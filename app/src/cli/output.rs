@@ -208,7 +208,7 @@ fn line(event: &TrainEvent) -> String {
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
         TrainEvent::Accuracy { step, train, validation } => format!(
-            "step {step}: right on {} of the training texts, {} of the validation texts",
+            "step {step}: right on {} of the training rows, {} of the held-out rows",
             percent(*train),
             percent(*validation)
         ),

@@ -8,7 +8,7 @@ use clap::Args;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
-    Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
+    Command, Event, Forecast, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
 };
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
         }
         let plan = planned(engine, &config).await?;
         if arguments.json {
-            return Ok(say!("{}", report(&plan))?);
+            return Ok(say!("{}", report(&config, &plan))?);
         }
         print(&config, &plan)?;
         trade(engine, &config, &plan).await?;
@@ -31,7 +31,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
     let command = Command::Plan { config: Box::new(config.clone()) };
-    let pick = |event| if let Event::Planned { plan } = event { Some(plan) } else { None };
+    let pick = |event| if let Event::Planned(Forecast::Run { plan }) = event { Some(plan) } else { None };
     engine.ask_for(command, pick).await
 }
 
@@ -49,7 +49,7 @@ async fn beyond(
         price: arguments.price,
     };
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let pick = |event| if let Event::ClusterPlanned { plan } = event { Some(plan) } else { None };
+    let pick = |event| if let Event::Planned(Forecast::Cluster { plan }) = event { Some(plan) } else { None };
     let plan = engine.ask_for(command, pick).await?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
@@ -66,7 +66,7 @@ async fn beyond(
     Ok(())
 }
 
-fn report(plan: &PlanSummary) -> Value {
+fn report(config: &RunConfig, plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(
         plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
@@ -77,6 +77,7 @@ fn report(plan: &PlanSummary) -> Value {
     json!({
         "parameters": plan.parameters,
         "trained_parameters": plan.trained_parameters,
+        "active_parameters": plan.parameters.saturating_sub(config.model.inactive_parameters() as u64),
         "parameters_by_part": plan.parameters_by_part,
         "bytes": bytes,
         "disk": {"total": plan.disk_bytes, "milestones": plan.milestone_bytes},
@@ -98,6 +99,11 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         train.batch_size,
         train.accumulate
     )?;
+    if let Some(window) = model.sliding_window {
+        let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();
+        let layers = counted(model.layers as u64, "layer");
+        say!("attention to the last {} positions in {slides} of {layers}", whole(window as u64))?;
+    }
     if train.precision == Precision::Auto {
         say!(
             "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
@@ -109,6 +115,11 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     }
     if plan.trained_parameters < plan.parameters {
         say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trains())?;
+    }
+    let (inactive, experts) = (model.inactive_parameters() as u64, model.experts);
+    if experts.count > 0 {
+        let active = whole(plan.parameters.saturating_sub(inactive));
+        say!("  active per token     {active:>12} ({} of {} experts)", experts.per_token, experts.count)?;
     }
     say!("\nmemory     {:>24}", bytes(plan.bytes))?;
     for (kind, number) in &plan.bytes_by_kind {

@@ -121,7 +121,9 @@ impl ScoringOptions<'_> {
             let mut found = None;
             let hear = |event| {
                 match event {
-                    Event::Evaluated { evaluation } => found = evaluation.tasks.into_iter().next(),
+                    Event::Evaluations { evaluations, .. } => {
+                        found = evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
+                    }
                     event => trained::note(&event),
                 }
                 Ok(())

@@ -13,8 +13,8 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, FileProblem, Fit, LearnsFrom, OpenedRun, PreparationStage,
-    RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, EnergyUse, Event, FileProblem, Fit, LearnsFrom, OpenedRun,
+    PreparationStage, RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -49,8 +49,8 @@ pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
     run(arguments).map(|ended| ended.run)
 }
 
-struct TrainOutcome {
-    run: RunSummary,
+pub(super) struct TrainOutcome {
+    pub(super) run: RunSummary,
     /// A prompt to suggest in the commands to try.
     prompt: String,
     classifies: bool,
@@ -66,31 +66,47 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
         ..session::Options::default()
     };
     drive(options, async |engine| {
-        let launch = RunLaunch {
-            stop_after: arguments.stop_after,
-            evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
-            ..RunLaunch::default()
-        };
+        let launch = launch(arguments);
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
         } else {
             started(arguments, launch, engine).await?
         };
-        let mut follower = Follower::new(arguments, steps, engine.sender());
-        engine.ask(command, |event| follower.hear(event)).await?;
-        let run = follower.run.take().context("the engine ended a run without a result")?;
-        let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
-        if let Some(device) = planted.filter(|_| finished) {
-            let device = arguments.device.clone().unwrap_or(device);
-            // Runs trained on a burn device are inspected on one of our devices.
-            let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
-            // A failed measurement does not affect the run.
-            if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
-                tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
-            }
-        }
-        Ok(TrainOutcome { run, prompt, classifies, converses, finished })
+        follow(engine, arguments, command, steps).await
     })
+}
+
+/// What the options say about a session of a run.
+pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
+    RunLaunch {
+        stop_after: arguments.stop_after,
+        seconds: arguments.minutes.map(|minutes| (60.0 * minutes).round() as u64),
+        evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
+        ..RunLaunch::default()
+    }
+}
+
+/// Trains a run of `steps` with a command, and prints what happens.
+pub(super) async fn follow(
+    engine: &mut Engine,
+    arguments: &TrainArguments,
+    command: Command,
+    steps: u64,
+) -> Result<TrainOutcome> {
+    let mut follower = Follower::new(arguments, steps, engine.sender());
+    engine.ask(command, |event| follower.hear(event)).await?;
+    let run = follower.run.take().context("the engine ended a run without a result")?;
+    let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
+    if let Some(device) = planted.filter(|_| finished) {
+        let device = arguments.device.clone().unwrap_or(device);
+        // Runs trained on a burn device are inspected on one of our devices.
+        let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
+        // A failed measurement does not affect the run.
+        if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
+            tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
+        }
+    }
+    Ok(TrainOutcome { run, prompt, classifies, converses, finished })
 }
 
 /// Measures how strongly a run memorised the canaries planted in its text, and stores the result with the run.
@@ -103,10 +119,14 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
-            Event::Audited { audit } if json => {
-                say!("{}", with_event("audit", &serde_json::to_value(audit)?))?;
+            Event::Evaluations { audits, .. } => {
+                for audit in audits {
+                    match json {
+                        true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+                        false => audited(&audit.sections)?,
+                    }
+                }
             }
-            Event::Audited { audit } => audited(&audit.sections)?,
             event => note(&event),
         }
         Ok(())
@@ -148,7 +168,8 @@ pub(super) async fn started(
         Some(from) => going_on(from, arguments)?,
         // A sweep started again must find the same settings, which a speed measurement does not give.
         None if is_first(arguments) && launch.sweep.is_none() => {
-            sized_for(arguments.device.as_deref(), engine, arguments.json).await?
+            let seconds = arguments.minutes.map_or(FIRST_SECONDS, |minutes| 60.0 * minutes);
+            sized_for(seconds, arguments.device.as_deref(), engine, arguments.json).await?
         }
         None => run_config(&arguments.config, FIRST)?,
     };
@@ -163,6 +184,9 @@ pub(super) async fn started(
         checked_device(device)?.clone_into(&mut config.device);
     }
     use_project(engine, &arguments.project, true).await?;
+    if let Some(minutes) = arguments.minutes.filter(|_| !is_first(arguments) && !sets_length(arguments)) {
+        config.set_steps(steps_within(minutes, &config, engine, arguments.json).await?);
+    }
     let launch = match &arguments.recipe {
         Some(name) => RunLaunch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
         None => launch,
@@ -176,8 +200,42 @@ fn is_first(arguments: &TrainArguments) -> bool {
     arguments.config == ConfigArguments::default() && arguments.data.is_empty() && arguments.recipe.is_none()
 }
 
-/// Settings for a first run of about three minutes, based on a speed measurement of the device.
-async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
+/// Whether the options say how long the run is in steps or epochs.
+fn sets_length(arguments: &TrainArguments) -> bool {
+    let ConfigArguments { steps, epochs, set, .. } = &arguments.config;
+    let sets = |assignment: &String| {
+        let path = assignment.split('=').next().unwrap_or_default().trim();
+        ["train.steps", "train.epochs"].contains(&path)
+    };
+    steps.is_some() || epochs.is_some() || set.iter().any(sets)
+}
+
+/// The steps of a run that fit into `minutes`, based on a speed measurement of the device.
+async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, json: bool) -> Result<u64> {
+    if !json {
+        tell!("measuring the device");
+    }
+    let pick = |event| match event {
+        Event::Measured { ms_per_step, .. } => Some(ms_per_step),
+        event => {
+            note(&event);
+            None
+        }
+    };
+    let ms = engine.ask_for(Command::Measure { config: Box::new(config.clone()) }, pick).await?;
+    // A tenth is left for evaluations, samples and checkpoints.
+    let steps = (0.9 * 60e3 * minutes / ms) as u64;
+    if steps == 0 {
+        let step = duration(ms / 1e3);
+        return Err(usage(format!(
+            "--minutes {minutes} is too short: a step takes about {step} here; choose more minutes, a smaller model or a smaller --batch-size"
+        )));
+    }
+    Ok(steps)
+}
+
+/// Settings for a first run of about `seconds`, based on a speed measurement of the device.
+async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
     if !json {
         tell!("measuring the device");
     }
@@ -192,7 +250,7 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
             None
         }
     };
-    engine.ask_for(Command::Fit(Fit::First { seconds: FIRST_SECONDS }), pick).await
+    engine.ask_for(Command::Fit(Fit::First { seconds }), pick).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
@@ -287,10 +345,11 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::LeftOut { problems } if self.json && problems.is_empty() => {}
-            Event::LeftOut { problems } if self.json => self.output.put(&left_out(&problems).to_string()),
-            Event::LeftOut { problems } => super::data::tell(&problems),
-            Event::Notice { text, hints } => self.output.notice(&text, &hints),
+            Event::Notice { problems, .. } if self.json && !problems.is_empty() => {
+                self.output.put(&left_out(&problems).to_string());
+            }
+            Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
+            Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 if !self.resumes {
@@ -306,8 +365,10 @@ impl Follower {
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
-            Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
-            Event::TrainingStarted { run, device, step, estimated_seconds } => {
+            Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
+                if let Some(folder) = folder {
+                    self.output.say(&format!("run {} in {folder}\n", run.name));
+                }
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
                     self.output.say(&format!(
@@ -335,7 +396,7 @@ impl Follower {
                 self.trains.store(true, Ordering::SeqCst);
                 heed(signals()?, &self.trains, &self.engine);
             }
-            Event::Training { events } => {
+            Event::Training { events, .. } => {
                 for event in events {
                     if let TrainEvent::Done { finished, stopped_early, .. } = event {
                         self.finished = finished || stopped_early.is_some();
@@ -432,6 +493,9 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     let TrainOutcome { prompt, classifies, converses, finished, .. } = ended;
     let project = project_option(&arguments.project);
+    for (name, value, basis) in ended.run.energy.iter().flat_map(EnergyUse::rows) {
+        say!("{name}: {value} ({basis})")?;
+    }
     say!("\nThe project is in {}.", arguments.project.display())?;
     if *finished && *classifies {
         let classify = format!("glasshouse classify{project} --text \"...\"");

@@ -71,7 +71,8 @@ pub(super) async fn open(
 
 pub(super) fn note(event: &Event) {
     match event {
-        Event::Notice { text, hints } => tell!("note: {text}{}", hints::words(hints)),
+        Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(problems),
+        Event::Notice { text, hints, .. } => tell!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
                 tell!("note: {character:?} is not in the model's vocabulary and is left out");

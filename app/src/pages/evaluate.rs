@@ -11,7 +11,7 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{called, report_ui, untrained_ui};
+use super::parts::{Kept, called, report_ui, untrained_ui};
 use super::{Context, Dot, Models, Needs, Page, PageName, inspect};
 use crate::format;
 use crate::state::{State, own_runs};
@@ -43,6 +43,18 @@ pub struct EvaluatePage {
     answers: BTreeMap<String, tasks::Filter>,
     dismissed: BTreeSet<u64>,
     opening: u64,
+    /// The report of the run shown, by number of changes of results, its name, and names and titles of all runs shown.
+    report: Kept<(u64, String, Vec<(String, String)>), EvaluationBlocks>,
+}
+
+/// The results of a run as blocks.
+#[derive(Debug, Default)]
+struct EvaluationBlocks {
+    predicted: Vec<Block>,
+    suite: Option<Block>,
+    tasks: Vec<Section>,
+    audited: Vec<Block>,
+    about: Option<Block>,
 }
 
 impl Page for EvaluatePage {
@@ -133,19 +145,28 @@ impl EvaluatePage {
             });
             ui.add_space(space::TIGHT);
         }
+        let (evaluation, audit) = (found.evaluations.get(&run.name), found.audits.get(&run.name));
+        let titles = shown.iter().map(|run| (run.name.clone(), called(run))).collect();
+        let report = self.report.get((found.changes, run.name.clone(), titles), || EvaluationBlocks {
+            predicted: evaluation.map(|own| predicted(state, own, &shown)).unwrap_or_default(),
+            suite: evaluation.and_then(|own| blocks::suite(&own.tasks)?.block()),
+            tasks: evaluation.map(tasks::sections).unwrap_or_default(),
+            audited: audit.map(audited).unwrap_or_default(),
+            about: evaluation.and_then(|own| blocks::about(own, &date).block()),
+        });
+        let answers = &mut self.answers;
         ui.push_id(&run.name, |ui| {
-            if let Some(evaluation) = found.evaluations.get(&run.name) {
-                let pressed = report_ui(ui, context, "evaluate", predicted(state, evaluation, &shown));
+            if let Some(evaluation) = evaluation {
+                let pressed = report_ui(ui, context, "evaluate", &report.predicted);
                 look(context, &evaluation.run, &evaluation.checkpoint, pressed);
-                self.tasks_ui(ui, context, evaluation);
+                report_ui(ui, context, "evaluate", &report.suite);
+                tasks::tasks_ui(ui, context, evaluation, &report.tasks, answers);
             }
-            if let Some(audit) = found.audits.get(&run.name) {
-                let pressed = report_ui(ui, context, "evaluate", audited(audit));
+            if let Some(audit) = audit {
+                let pressed = report_ui(ui, context, "evaluate", &report.audited);
                 look(context, &audit.run, &audit.checkpoint, pressed);
             }
-            if let Some(evaluation) = found.evaluations.get(&run.name) {
-                report_ui(ui, context, "evaluate", blocks::about(evaluation, &date).block());
-            }
+            report_ui(ui, context, "evaluate", &report.about);
         });
     }
 }

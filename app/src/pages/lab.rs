@@ -79,6 +79,7 @@ impl LabPage {
                 ui.label(name);
                 ui.add(drag(setting, number)).accessible_name(format!("{name} of the range test"));
             }
+            ui.checkbox(&mut test.noise, "Gradient noise scale");
         });
         let refused = test.check().err();
         if let Some(reason) = &refused {
@@ -140,7 +141,8 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
         Some(rate) => {
             ui.horizontal_wrapped(|ui| {
                 let value = format::scientific(rate);
-                let exact = "Half of the way through the longest fall of the smoothed loss (fastai's valley)";
+                let exact =
+                    "The rate with the lowest loss, as the mean over rates up to twice as high or low";
                 widgets::stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
                 if widgets::primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                     context.draft.set_learning_rate(rate);
@@ -151,9 +153,12 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
         None if curve.ended => {
             widgets::quiet_text(
                 ui,
-                "No suggestion: the loss has no long enough fall. Test other rates or more steps.",
+                "No suggestion: the loss does not fall clearly, or still falls at the last rate. Test other rates or more steps.",
             );
         }
         None => {}
+    }
+    if let Some(noise) = &curve.noise {
+        widgets::quiet_text(ui, format::capitalized(&noise.text()));
     }
 }

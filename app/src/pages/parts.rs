@@ -6,6 +6,7 @@ mod blocks;
 mod chips;
 mod clock;
 mod form;
+mod kept;
 mod moderation;
 mod once;
 mod ranked;
@@ -16,6 +17,7 @@ pub(super) use blocks::{Line, blocks_ui, line_ui as metric_line_ui, ranges, repo
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
 pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, variant_ui};
+pub(super) use kept::Kept;
 pub(super) use moderation::{moderation_of, moderation_ui};
 pub(super) use once::Once;
 pub(super) use ranked::{Ranked, Ranking};

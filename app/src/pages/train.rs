@@ -13,6 +13,7 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
+pub(super) use plots::accuracy_curves;
 pub use text::WHAT;
 
 use super::parts::column;

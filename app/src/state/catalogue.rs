@@ -60,6 +60,7 @@ impl Fetching {
             FetchProgress::Receiving { done, total } => (self.done, self.total) = (*done, *total),
             FetchProgress::Retrying { reason, .. } => self.retrying = Some(reason.clone()),
             FetchProgress::Verifying => self.verifying = true,
+            FetchProgress::Done { .. } => {}
         }
     }
 }

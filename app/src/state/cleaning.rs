@@ -2,10 +2,10 @@
 
 use glasshouse_protocol::cleaning::report::{CleaningReport, Stage};
 use glasshouse_protocol::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
-    SampleStage, StageCard,
+    CleaningProgress, CleaningStart, CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary,
+    SampleJudgement, SampleStage, StageCard,
 };
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Preview};
 
 /// Maximum undo steps of the recipe.
 const KEPT: usize = 100;
@@ -62,16 +62,16 @@ impl Cleaning {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
             Event::Recipe { recipe } => self.take_recipe(recipe),
-            Event::SampleJudged { judgement } => self.judgement = Some(judgement.clone()),
-            Event::DocumentCompared { document } => {
+            Event::Previewed(Preview::Sample { judgement }) => self.judgement = Some(judgement.clone()),
+            Event::Previewed(Preview::Document { document }) => {
                 self.compared = Some(document.clone());
                 self.comparisons += 1;
             }
-            Event::CleaningStarted { start: CleaningStart::Resumed { documents } } => {
+            Event::Cleaning(CleaningStep::Started { start: CleaningStart::Resumed { documents } }) => {
                 self.resumed = Some(*documents);
             }
-            Event::Cleaning { progress } => self.progress = Some(*progress),
-            Event::Cleaned { report } => {
+            Event::Cleaning(CleaningStep::Progress(progress)) => self.progress = Some(*progress),
+            Event::Cleaning(CleaningStep::Done { report }) => {
                 // This also ends a cleaning requested by a script.
                 self.end();
                 self.report = Some(report.clone());
@@ -97,7 +97,7 @@ impl Cleaning {
                 self.failed = (error.kind != ErrorKind::Cancelled).then(|| error.clone());
                 self.end();
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }
@@ -183,7 +183,7 @@ mod tests {
             cleaning.apply(None, &recipe(&number.to_string()));
         }
         assert_eq!(cleaning.before.len(), KEPT);
-        cleaning.apply(None, &Event::ProjectClosed);
+        cleaning.apply(None, &Event::Project { opened: None });
         assert!(cleaning.recipe.is_none() && cleaning.before.is_empty());
     }
 
@@ -194,12 +194,13 @@ mod tests {
         assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), None);
         let phase = Phase::Reading;
         let progress = CleaningProgress { phase, done: 30, total: 120, documents: 12, kept: 9 };
-        let event = Event::Cleaning { progress };
+        let event = Event::Cleaning(CleaningStep::Progress(progress));
         cleaning.apply(Some(&Command::Clean), &event);
         assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), Some(0.25));
         cleaning.apply(Some(&Command::ShowRecipe), &Event::Finished);
         assert!(cleaning.progress.is_some(), "another request ended");
-        cleaning.apply(Some(&Command::Clean), &Event::Cleaned { report: Box::default() });
+        cleaning
+            .apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Done { report: Box::default() }));
         assert!(cleaning.progress.is_none(), "the report is there");
         cleaning.apply(Some(&Command::Clean), &Event::Finished);
         assert!(cleaning.progress.is_none() && cleaning.report.is_some());
@@ -224,7 +225,7 @@ mod tests {
         assert!(cleaning.progress.is_none() && cleaning.failed.is_none());
         cleaning.sent(5, &Command::Clean);
         let start = CleaningStart::Resumed { documents: 7 };
-        cleaning.apply(Some(&Command::Clean), &Event::CleaningStarted { start });
+        cleaning.apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Started { start }));
         assert_eq!(cleaning.resumed, Some(7));
         cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Refused) });
         assert_eq!((cleaning.failed.take(), cleaning.resumed), (Some(failed(ErrorKind::Refused)), None));
@@ -240,7 +241,7 @@ mod tests {
         assert!(cleaning.dropped.page_of(Some("length"), 50).is_some());
         assert!(cleaning.dropped.page_of(None, 50).is_none());
         assert!(cleaning.dropped.page_of(Some("length"), 0).is_none());
-        cleaning.apply(None, &Event::Cleaned { report: Box::default() });
+        cleaning.apply(None, &Event::Cleaning(CleaningStep::Done { report: Box::default() }));
         assert!(cleaning.dropped.page.is_none(), "they were dropped by an earlier cleaning");
     }
 
@@ -252,7 +253,7 @@ mod tests {
         let mut stage = Stage::default();
         (stage.about.name, stage.about.title) = ("length".to_owned(), "Length as it was".to_owned());
         report.stages.push(stage);
-        cleaning.apply(None, &Event::Cleaned { report: Box::new(report) });
+        cleaning.apply(None, &Event::Cleaning(CleaningStep::Done { report: Box::new(report) }));
         assert_eq!(cleaning.title("length"), "Length as it was");
         let card =
             StageCard { name: "length".to_owned(), title: "Length".to_owned(), ..StageCard::default() };

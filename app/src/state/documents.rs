@@ -72,7 +72,7 @@ impl Documents {
                 let (text, tokens) = (text.clone(), tokens.clone());
                 self.read = Some(ReadDocument { number: *number, text, learned, tokens, cut: *cut });
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!((documents.changes, documents.read.is_some()), (0, true));
         documents.apply(&listed(&["a.txt", "b.txt"]));
         assert_eq!((documents.changes, documents.read.is_some()), (1, false));
-        documents.apply(&Event::ProjectClosed);
+        documents.apply(&Event::Project { opened: None });
         assert!(documents.overview.is_none());
     }
 

@@ -19,6 +19,8 @@ pub struct Evaluations {
     pub failures: BTreeMap<u64, (Command, ErrorReport)>,
     /// Number of results so far, so that pages know when to read again.
     pub revision: u64,
+    /// Number of changes of the results, to detect a new one.
+    pub changes: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +73,9 @@ impl Evaluations {
 
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let id = request.unwrap_or_default();
+        if matches!(event, Event::Evaluated { .. } | Event::Audited { .. } | Event::Evaluations { .. }) {
+            self.changes += 1;
+        }
         match event {
             Event::Progress { what, done, total } => {
                 if let Some(work) = self.under_way.get_mut(&id) {
@@ -78,24 +83,18 @@ impl Evaluations {
                     (work.done, work.total) = (*done, *total);
                 }
             }
-            Event::Evaluated { evaluation } => {
-                self.evaluations.insert(evaluation.run.clone(), (**evaluation).clone());
-                self.revision += 1;
-            }
-            Event::Audited { audit } => {
-                self.audits.insert(audit.run.clone(), (**audit).clone());
-                self.revision += 1;
-            }
             Event::Evaluations { evaluations, audits, comparisons } => {
                 // Requested runs that are missing in the answer have no stored results any more.
                 if let Some(Command::ReadEvaluations { runs }) = asked {
                     self.evaluations.retain(|run, _| !runs.contains(run));
                     self.audits.retain(|run, _| !runs.contains(run));
+                    self.comparisons.clone_from(comparisons);
+                } else {
+                    self.revision += 1;
                 }
                 let by_run = |evaluation: &Evaluation| (evaluation.run.clone(), evaluation.clone());
                 self.evaluations.extend(evaluations.iter().map(by_run));
                 self.audits.extend(audits.iter().map(|audit| (audit.run.clone(), audit.clone())));
-                self.comparisons.clone_from(comparisons);
             }
             Event::Failed { error } => {
                 self.under_way.remove(&id);
@@ -108,8 +107,8 @@ impl Evaluations {
             Event::Finished => {
                 self.under_way.remove(&id);
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => {
-                *self = Self { revision: self.revision + 1, ..Self::default() };
+            Event::Project { .. } => {
+                *self = Self { revision: self.revision + 1, changes: self.changes + 1, ..Self::default() };
             }
             _ => {}
         }
@@ -166,13 +165,15 @@ mod tests {
         state.apply(Some(3), Some(&evaluate("1-a")), &progress);
         assert_eq!(state.under_way[&3].share(), Some(0.25));
         assert_eq!(state.under_way[&4].what, "", "it waits for its turn");
-        let (before, evaluation) = (state.revision, Box::new(found("1-a", 7)));
-        state.apply(Some(3), Some(&evaluate("1-a")), &Event::Evaluated { evaluation });
+        let results =
+            |evaluations, audits| Event::Evaluations { evaluations, audits, comparisons: Vec::new() };
+        let before = state.revision;
+        state.apply(Some(3), Some(&evaluate("1-a")), &results(vec![found("1-a", 7)], Vec::new()));
         state.apply(Some(3), Some(&evaluate("1-a")), &Event::Finished);
         assert_eq!((state.evaluations["1-a"].step, state.revision), (7, before + 1));
         assert_eq!(state.under_way.keys().copied().collect::<Vec<_>>(), [4]);
         let audited = Audit { run: "1-a".to_owned(), ..Audit::default() };
-        state.apply(Some(4), Some(&audit("1-a")), &Event::Audited { audit: Box::new(audited) });
+        state.apply(Some(4), Some(&audit("1-a")), &results(Vec::new(), vec![audited]));
         state.apply(Some(4), Some(&audit("1-a")), &Event::Finished);
         assert!(state.under_way.is_empty() && state.audits.contains_key("1-a"));
     }
@@ -212,7 +213,7 @@ mod tests {
         state.sent(4, &read(&["1-a"]));
         assert!(state.failures.is_empty(), "it is tried again");
         let before = state.revision;
-        state.apply(None, None, &Event::ProjectClosed);
+        state.apply(None, None, &Event::Project { opened: None });
         assert!(state.evaluations.is_empty() && state.revision > before, "another project's are others");
     }
 }

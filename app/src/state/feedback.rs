@@ -43,7 +43,7 @@ impl Said {
                 (self.rows, self.failed) = (None, Some(error.message.clone()));
                 (self.learned, self.pairs, self.judged, self.labelled) = (0, 0, 0, 0);
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => {
+            Event::Project { .. } => {
                 *self = Self { revision: self.revision + 1, ..Self::default() };
             }
             _ => {}

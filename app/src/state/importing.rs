@@ -1,6 +1,6 @@
 //! A pretrained model offered for import, waiting for the person's confirmation.
 
-use glasshouse_protocol::{Command, Event, FoundModel};
+use glasshouse_protocol::{Command, Event, FoundModel, ImportStep};
 
 /// A step at which the person is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,11 +23,14 @@ impl Importing {
     /// The question that an event raises, if any.
     pub(super) fn of(asked: Option<&Command>, event: &Event) -> Option<Self> {
         match (event, asked) {
-            (Event::ModelListed { host, files, bytes }, Some(Command::ListModelFiles { address })) => {
+            (
+                Event::Importing(ImportStep::Listed { host, files, bytes }),
+                Some(Command::ListModelFiles { address }),
+            ) => {
                 let (address, host, files) = (address.clone(), host.clone(), files.clone());
                 Some(Self::Listed { address, host, files, bytes: *bytes })
             }
-            (Event::ModelFound { model }, _) => {
+            (Event::Importing(ImportStep::Found { model }), _) => {
                 Some(Self::Found { context_length: model.default_context, model: model.clone() })
             }
             _ => None,

@@ -63,7 +63,7 @@ impl Inspections {
         bytes: &[Vec<u8>],
     ) {
         // Inspections belong to the open project.
-        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
+        if matches!(event, Event::Project { .. }) {
             *self = Self::default();
         }
         let (Some(id), Some(Command::Inspect { prompt, settings, .. })) = (request, asked) else { return };
@@ -294,7 +294,7 @@ mod tests {
         }
         let kept: Vec<u64> = inspections.answers.keys().copied().collect();
         assert_eq!(kept, [16, 17, 18, 19]);
-        inspections.apply(None, None, &Event::ProjectClosed, &[]);
+        inspections.apply(None, None, &Event::Project { opened: None }, &[]);
         assert!(inspections.answers.is_empty() && inspections.failures.is_empty());
     }
 }

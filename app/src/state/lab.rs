@@ -8,14 +8,19 @@ pub struct Lab {
     pub curve: Option<RangeCurve>,
     /// The last sweep.
     pub sweep: Option<SweepSummary>,
+    /// Number of reports of sweeps so far, to detect a new one.
+    pub reports: u64,
 }
 
 impl Lab {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             Event::RangeTested { curve } => self.curve = Some((**curve).clone()),
-            Event::Sweep { sweep } => self.sweep = Some((**sweep).clone()),
+            Event::Sweep { sweep } => {
+                self.sweep = Some((**sweep).clone());
+                self.reports += 1;
+            }
             _ => {}
         }
     }

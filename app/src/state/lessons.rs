@@ -23,7 +23,7 @@ impl Lessons {
                     self.revision += 1;
                 }
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => {
+            Event::Project { .. } => {
                 *self = Self { revision: self.revision + 1, ..Self::default() };
             }
             _ => {}

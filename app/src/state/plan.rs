@@ -1,7 +1,7 @@
 //! Plans and forecasts of the current settings.
 
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Fit, PlanSummary, RunConfig};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Fit, Forecast, PlanSummary, RunConfig};
 
 /// Everything known about settings before they are trained.
 #[derive(Debug, Default)]
@@ -42,8 +42,8 @@ impl Planning {
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let newest = request.is_some() && request == self.asked;
         match (event, asked) {
-            (Event::ProjectOpened { .. } | Event::ProjectClosed, _) => *self = Self::default(),
-            (Event::Planned { plan }, Some(Command::Plan { config })) if newest => {
+            (Event::Project { .. }, _) => *self = Self::default(),
+            (Event::Planned(Forecast::Run { plan }), Some(Command::Plan { config })) if newest => {
                 self.plan = Some(((**config).clone(), (**plan).clone()));
                 self.refused = None;
             }
@@ -55,13 +55,22 @@ impl Planning {
                 }
             }
             (Event::Finished, Some(Command::Plan { .. })) if newest => self.asked = None,
-            (Event::ClusterPlanned { plan }, Some(Command::PlanCluster { config, request })) => {
+            (Event::Planned(Forecast::Cluster { plan }), Some(Command::PlanCluster { config, request })) => {
                 self.cluster = Some(((**config).clone(), request.clone(), Ok((**plan).clone())));
             }
             (Event::Failed { error }, Some(Command::PlanCluster { config, request })) => {
                 self.cluster = Some(((**config).clone(), request.clone(), Err(error.message.clone())));
             }
-            (Event::Measured { ms_per_step, tokens_per_s, flops_per_s, device, run_seconds }, _) => {
+            (
+                Event::Planned(Forecast::Speed {
+                    ms_per_step,
+                    tokens_per_s,
+                    flops_per_s,
+                    device,
+                    run_seconds,
+                }),
+                _,
+            ) => {
                 let config = match asked {
                     Some(Command::Measure { config }) => Some((**config).clone()),
                     _ => None,
@@ -106,19 +115,19 @@ mod tests {
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: error.clone() });
         assert_eq!((&planning.plan, &planning.refused), (&None, &Some(error.clone())));
         planning.sent(2, &asked);
-        planning.apply(Some(2), Some(&asked), &Event::Planned { plan: Box::new(plan()) });
+        planning.apply(Some(2), Some(&asked), &Event::Planned(Forecast::Run { plan: Box::new(plan()) }));
         assert!(planning.plan.is_some() && planning.refused.is_none(), "mended settings train again");
         // Other failures say nothing about the settings.
         planning.refused = None;
         planning.apply(Some(2), Some(&Command::ListRuns), &Event::Failed { error });
         assert_eq!(planning.refused, None);
-        let measured = Event::Measured {
+        let measured = Event::Planned(Forecast::Speed {
             ms_per_step: 1.0,
             tokens_per_s: 2.0,
             flops_per_s: 3.0,
             device: "CPU".to_owned(),
             run_seconds: 4.0,
-        };
+        });
         let measure = Command::Measure { config: Box::new(config.clone()) };
         planning.apply(Some(3), Some(&measure), &measured);
         assert_eq!(planning.measured.and_then(|measured| measured.config), Some(config));
@@ -133,7 +142,7 @@ mod tests {
         planning.sent(1, &asked);
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
         planning.sent(2, &asked);
-        planning.apply(None, None, &Event::ProjectClosed);
+        planning.apply(None, None, &Event::Project { opened: None });
         assert!(planning.refused.is_none() && planning.asked.is_none());
         planning.apply(Some(2), Some(&asked), &Event::Failed { error: refuse() });
         assert!(planning.refused.is_none(), "it was the last project's question");

@@ -54,11 +54,7 @@ impl Projects {
     }
 
     pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
-        if let (
-            Some(id),
-            Event::ProjectOpened { .. } | Event::ProjectClosed | Event::Failed { .. } | Event::Finished,
-        ) = (request, event)
-        {
+        if let (Some(id), Event::Project { .. } | Event::Failed { .. } | Event::Finished) = (request, event) {
             self.leaving.remove(&id);
         }
         match event {
@@ -71,15 +67,15 @@ impl Projects {
                     open.summary = now.clone();
                 }
             }
-            Event::ProjectOpened { project, config, .. } => {
+            Event::Project { opened: Some(opened) } => {
                 self.openings += 1;
                 self.open = Some(OpenProject {
-                    summary: project.clone(),
-                    config: (**config).clone(),
+                    summary: opened.project.clone(),
+                    config: opened.config.clone(),
                     opening: self.openings,
                 });
             }
-            Event::ProjectClosed => self.open = None,
+            Event::Project { opened: None } => self.open = None,
             _ => {}
         }
     }

@@ -24,7 +24,7 @@ impl Proposals {
                     own.retain(|proposal| !rows.iter().any(|row| row.answers(proposal)));
                 }
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!((proposals.rows.as_ref().map(Vec::len), proposals.considered), (Some(2), 7));
         proposals.apply(&Event::Feedback { rows: vec![Feedback::better(asked("Who?"), "Eva.")] });
         assert_eq!(proposals.rows.as_deref(), Some(&[proposal("Where?")][..]));
-        proposals.apply(&Event::ProjectClosed);
+        proposals.apply(&Event::Project { opened: None });
         assert_eq!(proposals.rows, None);
     }
 }

@@ -62,10 +62,13 @@ impl Runs {
                     points.push((**compressed).clone());
                 }
             }
-            Event::ProjectOpened { runs, .. } => {
+            Event::Project { opened: Some(opened) } => {
+                let runs = &opened.runs;
                 *self = Self { list: runs.clone(), revision: self.revision + 1, ..Self::default() };
             }
-            Event::ProjectClosed => *self = Self { revision: self.revision + 1, ..Self::default() },
+            Event::Project { opened: None } => {
+                *self = Self { revision: self.revision + 1, ..Self::default() }
+            }
             Event::Runs { runs } => self.list.clone_from(runs),
             Event::TrainingStarted { run, .. } | Event::TrainingEnded { run } => {
                 match self.list.iter_mut().find(|known| known.name == run.name) {

@@ -64,6 +64,8 @@ pub struct Training {
     /// The last step, kept in the curves or not.
     pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
+    /// Fractions right of the training and the held-out rows by step, for runs with labels or answers.
+    pub accuracies: Vec<(u64, [f32; 2])>,
     /// Oldest first.
     pub samples: Vec<Sample>,
     /// Reports of the training guard, oldest first.
@@ -80,7 +82,7 @@ pub struct Training {
 impl Training {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
-            Event::TrainingStarted { run, device, step, estimated_seconds } => {
+            Event::TrainingStarted { run, device, step, estimated_seconds, .. } => {
                 let goes_on =
                     self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
                 if !goes_on {
@@ -94,8 +96,10 @@ impl Training {
                 self.device = Some((**device).clone());
                 self.run = Some(run.clone());
             }
-            Event::Training { events } => events.iter().for_each(|event| self.take(event)),
-            Event::TrainingTime { seconds, seconds_left } => self.seconds = Some((*seconds, *seconds_left)),
+            Event::Training { events, seconds } => {
+                events.iter().for_each(|event| self.take(event));
+                self.seconds = seconds.or(self.seconds);
+            }
             Event::TrainingState {
                 state: state @ (TrainingState::Idle | TrainingState::Preparing), ..
             } => {
@@ -134,7 +138,7 @@ impl Training {
                     _ => {}
                 }
             }
-            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
     }
@@ -160,6 +164,7 @@ impl Training {
         history.events.iter().filter(before).for_each(|event| past.take(event));
         self.points.splice(0..0, past.points);
         self.evaluations.splice(0..0, past.evaluations);
+        self.accuracies.splice(0..0, past.accuracies);
         self.rewards.splice(0..0, past.rewards);
         self.pairs.splice(0..0, past.pairs);
         self.samples.splice(0..0, past.samples);
@@ -197,10 +202,11 @@ impl Training {
                 });
             }
             TrainEvent::Accuracy { step, train, validation } => {
+                self.accuracies.push((*step, [*train, *validation]));
                 // This run generates no samples; its scores are shown instead.
                 let [train, validation] = [*train, *validation].map(crate::format::percent);
                 let text =
-                    format!("right on {train} of the training texts, {validation} of the validation texts");
+                    format!("right on {train} of the training rows, {validation} of the held-out rows");
                 self.samples.push(Sample { step: *step, text });
             }
             TrainEvent::Reward { step, metrics } => {
@@ -247,6 +253,7 @@ impl Training {
         self.step = step;
         self.points.retain(|point| point.step <= step);
         self.evaluations.retain(|point| point.step <= step);
+        self.accuracies.retain(|(at, _)| *at <= step);
         self.rewards.retain(|(at, _)| *at <= step);
         self.pairs.retain(|(at, _)| *at <= step);
         self.samples.retain(|sample| sample.step <= step);

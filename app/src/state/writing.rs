@@ -106,7 +106,7 @@ impl Writing {
 
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         // Texts belong to the open project.
-        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
+        if matches!(event, Event::Project { .. }) {
             *self = Self::default();
         }
         let Some(id) = request else { return };
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!((two.written().as_str(), two.ending.is_some()), (" b", false));
         assert_eq!((one.step, two.step), (Some(70), None));
         assert_eq!((one.run.as_deref(), two.run.as_deref()), (Some("1-a"), None));
-        writing.apply(None, None, &Event::ProjectClosed);
+        writing.apply(None, None, &Event::Project { opened: None });
         assert!(writing.texts.is_empty());
     }
 
@@ -222,7 +222,8 @@ mod tests {
         let prompt = Prompt::Messages { messages: Vec::new(), rendering: None };
         let command = Command::Generate { source: source.clone(), prompt, config, output: Output::Tokens };
         writing.sent(4, &command, (None, None));
-        let notice = |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new() };
+        let notice =
+            |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new(), problems: Vec::new() };
         writing.apply(Some(4), None, &notice("two were left out"));
         writing.apply(Some(5), None, &notice("of another request"));
         for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {

@@ -18,6 +18,8 @@ pub enum Axis {
     Time,
     /// Base-10 logarithms of learning rates.
     Rate,
+    /// Base-10 logarithms of numbers of parameters.
+    Parameters,
 }
 
 impl Axis {
@@ -27,6 +29,7 @@ impl Axis {
             Self::Steps => format!("step {}", step_label(at.round())),
             Self::Time => format::duration(at.max(0.0)),
             Self::Rate => format!("learning rate {}", format::scientific(10_f64.powf(at))),
+            Self::Parameters => format!("{} parameters", format::quantity(10_f64.powf(at))),
         }
     }
 
@@ -37,6 +40,7 @@ impl Axis {
             Self::Time if at < 0.0 => String::new(),
             Self::Time => format::duration(at),
             Self::Rate => format::scientific(10_f64.powf(at)),
+            Self::Parameters => format::quantity(10_f64.powf(at)),
         }
     }
 }
@@ -204,7 +208,7 @@ fn marks(input: &GridInput, apart: f64, axis: Axis) -> Vec<GridMark> {
     // egui_plot's base step is eight points wide.
     let least = input.base_step_size * apart / 8.0;
     let step = match axis {
-        Axis::Steps | Axis::Rate => round_step(least),
+        Axis::Steps | Axis::Rate | Axis::Parameters => round_step(least),
         Axis::Time => round_time(least),
     };
     let (low, high) = input.bounds;

@@ -10,8 +10,8 @@ use glasshouse::preferences::{Preferences, ThemeChoice};
 use glasshouse::theme;
 use glasshouse_protocol::{
     CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Envelope,
-    Event, MemoryKind, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
-    RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
+    Event, Forecast, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary,
+    Report, RunState, RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::path::PathBuf;
 
@@ -324,12 +324,8 @@ pub fn opened(id: &str, name: &str, runs: Vec<RunSummary>) -> Event {
     let mut config = presets::preset("llama-tiny").unwrap();
     config.train.sample_interval = 200;
     let trained = !runs.is_empty();
-    Event::ProjectOpened {
-        project: project(id, name, runs.len()),
-        config: Box::new(config),
-        tokenizer: trained.then(tokenizer),
-        runs,
-    }
+    let (project, tokenizer) = (project(id, name, runs.len()), trained.then(tokenizer));
+    Event::Project { opened: Some(Box::new(OpenedProject { project, config, tokenizer, runs })) }
 }
 
 pub fn tokenizer() -> TokenizerSummary {
@@ -464,9 +460,10 @@ pub fn in_training(state: TrainingState) -> Vec<Event> {
             run: run("3-llama-tiny", RunState::Running, 0, 2000),
             device: Box::new(device()),
             step: 0,
+            folder: None,
             estimated_seconds: Some(124.0),
         },
-        Event::Training { events: steps(0, 1200, 2000) },
+        Event::Training { events: steps(0, 1200, 2000), seconds: None },
         Event::TrainingState { state, step: 1200, steps: 2000 },
     ]
 }
@@ -499,7 +496,7 @@ pub fn full(app: &mut App) {
     stopped.notes = "Learning rate halved.".to_owned();
     let runs = vec![run("1-first-stories", RunState::Finished, 2000, 2000), stopped];
     tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
-    let planned = Event::Planned { plan: Box::new(plan()) };
+    let planned = Event::Planned(Forecast::Run { plan: Box::new(plan()) });
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
 }
 

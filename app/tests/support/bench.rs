@@ -6,11 +6,11 @@ use glasshouse_protocol::cleaning::report::{
 };
 use glasshouse_protocol::cleaning::table::{Column, CorpusTable, Unit};
 use glasshouse_protocol::cleaning::{
-    CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction, PersonalCard, Phase,
-    RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind,
-    Verdict, VerdictKind,
+    CleaningProgress, CleaningStep, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction,
+    PersonalCard, Phase, RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate,
+    Threshold, ThresholdKind, Verdict, VerdictKind,
 };
-use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
+use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem, Preview};
 
 /// Sources of the made-up corpus with raw and kept documents.
 const SOURCES: [(&str, u64, u64); 3] =
@@ -173,7 +173,7 @@ pub fn judged() -> Event {
         dropped: dropped.map(|(stage, reason)| (stage.to_owned(), reason.to_owned())),
         excerpt: excerpt.to_owned(),
     };
-    Event::SampleJudged {
+    Event::Previewed(Preview::Sample {
         judgement: SampleJudgement {
             documents: 100,
             kept: 71,
@@ -232,7 +232,7 @@ pub fn judged() -> Event {
                 ),
             ],
         },
-    }
+    })
 }
 
 /// A document of the sample that the recipe changes.
@@ -247,7 +247,7 @@ pub fn compared() -> Event {
         reason: reason.to_owned(),
         on,
     };
-    Event::DocumentCompared {
+    Event::Previewed(Preview::Document {
         document: ComparedDocument {
             id: LIGHTHOUSE.to_owned(),
             changes: vec![
@@ -287,7 +287,7 @@ pub fn compared() -> Event {
             ],
             cut: false,
         },
-    }
+    })
 }
 
 /// The comparison of a dropped document.
@@ -298,7 +298,7 @@ pub fn compared_dropped() -> Event {
         reason: reason.to_owned(),
         on,
     };
-    Event::DocumentCompared {
+    Event::Previewed(Preview::Document {
         document: ComparedDocument {
             id: "harbour-museum/visit.html".to_owned(),
             changes: vec![TextChange {
@@ -314,7 +314,7 @@ pub fn compared_dropped() -> Event {
             ],
             cut: false,
         },
-    }
+    })
 }
 
 fn amount(documents: u64, bytes: u64) -> Amount {
@@ -502,7 +502,7 @@ pub fn report() -> CleaningReport {
 }
 
 pub fn cleaned() -> Event {
-    Event::Cleaned { report: Box::new(report()) }
+    Event::Cleaning(CleaningStep::Done { report: Box::new(report()) })
 }
 
 /// A page of dropped documents.
@@ -616,5 +616,5 @@ pub fn documents(cleaned: bool) -> Event {
 
 pub fn cleaning(done: u64, total: u64) -> Event {
     let progress = CleaningProgress { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 };
-    Event::Cleaning { progress }
+    Event::Cleaning(CleaningStep::Progress(progress))
 }

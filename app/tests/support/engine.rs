@@ -5,10 +5,11 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
-    Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary,
-    PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState,
-    RunSummary, SweepRow, SweepState, SweepSummary, TokenSummary, TokenizerSummary, Uncertainty,
-    VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
+    Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep, Moderated,
+    ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary, Prompt,
+    Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState,
+    SweepSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource,
+    WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -105,12 +106,11 @@ impl Engine {
                 let projects = if self.project { vec![project()] } else { Vec::new() };
                 vec![Event::Projects { projects, storage: storage() }]
             }
-            Command::OpenProject { .. } => vec![Event::ProjectOpened {
-                project: project(),
-                config: Box::new(config()),
-                tokenizer: self.tokenizer.then(tokenizer),
-                runs: self.listed_runs(),
-            }],
+            Command::OpenProject { .. } => {
+                let (project, tokenizer) = (project(), self.tokenizer.then(tokenizer));
+                let opened = OpenedProject { project, config: config(), tokenizer, runs: self.listed_runs() };
+                vec![Event::Project { opened: Some(Box::new(opened)) }]
+            }
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
             Command::ChangeDocuments(DocumentsChange::Add { .. }) => {
                 self.documents = true;
@@ -148,16 +148,16 @@ impl Engine {
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
-                Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
+                Ok(()) => vec![Event::Planned(Forecast::Run { plan: Box::new(plan(config)) })],
                 Err(broken) => vec![Event::Failed { error: broken.into() }],
             },
-            Command::Measure { config } => vec![Event::Measured {
+            Command::Measure { config } => vec![Event::Planned(Forecast::Speed {
                 ms_per_step: 27.4,
                 tokens_per_s: 56_000.0,
                 flops_per_s: 1.9e11,
                 device: "CPU, 2 threads".to_owned(),
                 run_seconds: 0.0274 * config.train.steps as f64,
-            }],
+            })],
             Command::Fit(Fit::ToDevice { config }) => {
                 let mut config = config.clone();
                 config.train.batch_size = 4;
@@ -198,13 +198,18 @@ impl Engine {
             Command::Evaluate { source, .. } => {
                 self.evaluated = true;
                 let run = evaluated(source);
-                let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
+                let evaluations = vec![super::evaluation::evaluation(&run, 0.84)];
                 let at = |done| Event::Progress { what: "reading the text".to_owned(), done, total: 64_000 };
-                vec![at(0), at(64_000), Event::Evaluated { evaluation }]
+                let (audits, comparisons) = (Vec::new(), Vec::new());
+                vec![at(0), at(64_000), Event::Evaluations { evaluations, audits, comparisons }]
             }
             Command::Audit { source, .. } => {
                 self.audited = true;
-                vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
+                vec![Event::Evaluations {
+                    evaluations: Vec::new(),
+                    audits: vec![super::evaluation::audit(&evaluated(source))],
+                    comparisons: Vec::new(),
+                }]
             }
             Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
@@ -486,7 +491,11 @@ fn replied(config: &GenerateConfig) -> Vec<Event> {
     let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
     let tokens = tokens(&said).into_iter().map(token).collect();
     vec![
-        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned(), hints: Vec::new() },
+        Event::Notice {
+            text: "the oldest 2 of 5 messages were left out".to_owned(),
+            hints: Vec::new(),
+            problems: Vec::new(),
+        },
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: said.clone() },
         completed(said, Ending::EndOfText, moderated),
@@ -546,6 +555,42 @@ fn distribution(chosen: u32) -> Event {
     Event::Distribution { candidates, entropy_bits: 2.84, kept: 6 }
 }
 
+/// A ladder whose largest model is predicted and not yet trained.
+fn ladder(toml: &str) -> Event {
+    let law = Law {
+        exponent: 0.2,
+        exponent_interval: [0.1, 0.3],
+        coefficient: 20.0,
+        irreducible: None,
+        irreducible_interval: None,
+        runs: 3,
+        ..Law::default()
+    };
+    let row = |(at, parameters): (usize, u64)| {
+        let is_done = at < 3;
+        let loss = law.loss(parameters as f64) as f32;
+        SweepRow {
+            values: vec![("parameters".to_owned(), parameters.to_string())],
+            size: Some(LadderSize { parameters, tokens: 20 * parameters, flops: 1e9 }),
+            state: if is_done { SweepState::Finished } else { SweepState::Waiting },
+            losses: if is_done { vec![(50, loss + 0.3), (100, loss)] } else { Vec::new() },
+            loss: is_done.then_some(loss),
+            steps: 100,
+            ..SweepRow::default()
+        }
+    };
+    let prediction = Prediction { loss: 1.05, interval: [0.98, 1.13], runs: 3, measured: None, error: None };
+    let sweep = SweepSummary {
+        name: "scale".to_owned(),
+        toml: toml.to_owned(),
+        rows: [20_000, 80_000, 320_000, 1_280_000].into_iter().enumerate().map(row).collect(),
+        best: Some(2),
+        scaling: Some(Scaling { laws: vec![law], prediction: Some(prediction), missing: None }),
+        ..SweepSummary::default()
+    };
+    Event::Sweep { sweep: Box::new(sweep) }
+}
+
 /// A sweep that was stopped after one of its two runs.
 fn sweep(toml: &str) -> Event {
     let row = |rate: &str| SweepRow {
@@ -564,6 +609,9 @@ fn sweep(toml: &str) -> Event {
         interval: Some([1.4, 1.6]),
         ..row("0.001")
     };
+    if toml.contains("[ladder]") {
+        return ladder(toml);
+    }
     let sweep = SweepSummary {
         name: "rates".to_owned(),
         toml: toml.to_owned(),

@@ -195,6 +195,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
             train_loss: Some(1.78),
             validation_loss: Some(1.8407),
             train_seconds: Some(130.0),
+            energy: None,
             train_device: Some("Example GPU".to_owned()),
             train_flops: Some(3.4e14),
         },

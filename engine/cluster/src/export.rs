@@ -150,9 +150,18 @@ fn look(run: &Run) -> Result<Exported> {
                       from its weights with unlikelihood 0";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
+    if config.model.base_width.is_some() {
+        let reason = "model.base_width is set (muP), but a bundle's optimizer has one learning rate for all matrices; export a run of the \
+                      standard parametrisation";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
     if config.train.keep_zeros == Some(true) {
         let reason = "it is pruned and keeps its zeros, but a bundle's optimizer moves all weights; start a run from its weights with \
                       train.keep_zeros = false";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
+    }
+    if config.train.ema > 0.0 {
+        let reason = "train.ema is on, but a bundle keeps no average of the weights; start a run from its weights with train.ema = 0";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     if let Some(adapter) = &config.train.adapter {
@@ -161,6 +170,11 @@ fn look(run: &Run) -> Result<Exported> {
              (`glasshouse merge`) and start a run from those, or export the adapter separately"
         ))
         .hint(Hint::ExportAdapter));
+    }
+    if !config.data.synthetic.is_none() {
+        let reason = "it learns generated rows (data.synthetic), but a bundle's batches are windows of a text; start a run from its \
+                      weights on a text";
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     if config.train.document_mask {
         let reason = "train.document_mask is on, but a bundle's attention sees whole windows: its numbers would differ; start a run \

@@ -95,7 +95,7 @@ impl Places {
             parameters: moved(&self.whole, &self.trained, whole, yielder).await,
             first_moments: trained(FIRST).await?,
             second_moments: trained(SECOND).await?,
-            loss_scale: None,
+            ..ArenaState::default()
         })
     }
 

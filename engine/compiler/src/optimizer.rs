@@ -2,7 +2,7 @@
 
 use crate::muon::Matrix;
 use crate::plan::arena::ArenaLayout;
-use glasshouse_protocol::{OptimizerKind, Precision, TrainConfig};
+use glasshouse_protocol::{ModelConfig, OptimizerKind, Precision, TrainConfig};
 use std::ops::Range;
 
 /// Hyperparameters of a run's optimizer.
@@ -23,6 +23,9 @@ pub struct Optimizer {
     pub mixed: bool,
     /// Zeros in the matrices of blocks stay zero, or, for [`entry`], any zero.
     pub keeps_zeros: bool,
+    /// Factor on the gradient in Adam's first moment, and so on the step, of the matrices of blocks, or, for [`entry`], of any entry: muP's
+    /// learning rate of hidden matrices. Weight decay keeps the learning rate, as in the package `mup`.
+    pub step_scale: f32,
 }
 
 impl Optimizer {
@@ -36,7 +39,14 @@ impl Optimizer {
             gradient_clipping: config.gradient_clipping as f32,
             mixed: config.precision == Precision::Mixed,
             keeps_zeros: config.keep_zeros == Some(true),
+            step_scale: 1.0,
         }
+    }
+
+    /// With the model's parametrisation.
+    #[must_use]
+    pub fn for_model(self, model: &ModelConfig) -> Self {
+        Self { step_scale: 1.0 / model.width_multiplier(), ..self }
     }
 
     pub fn first_moments(&self) -> bool {
@@ -54,9 +64,9 @@ impl Optimizer {
 
     /// The ranges of the arenas that [`entry`] updates, each with the rule for its zeros.
     pub fn entrywise(&self, layout: &ArenaLayout) -> Vec<(Range<usize>, Self)> {
-        let plain = Self { keeps_zeros: false, ..*self };
+        let plain = Self { keeps_zeros: false, step_scale: 1.0, ..*self };
         let is_muon = self.kind == OptimizerKind::Muon;
-        let apart = if is_muon || self.keeps_zeros { &layout.hidden[..] } else { &[] };
+        let apart = if is_muon || *self != plain { &layout.hidden[..] } else { &[] };
         let mut ranges = Vec::new();
         let mut start = 0;
         for matrix in apart {
@@ -104,7 +114,7 @@ pub struct Rate {
 /// (parameter, first moment, second moment).
 ///
 /// * all: p ← p − lr·decay·p (decoupled; Loshchilov and Hutter 2019)
-/// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
+/// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)·[scale](Optimizer::step_scale)·g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
 /// * SGD: m ← β₁m + g, p ← p − lr·m
 /// * RMSProp: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
 /// * with [`keeps_zeros`](Optimizer::keeps_zeros): p = 0 stays 0
@@ -123,7 +133,8 @@ pub fn entry(
     let second_moment = optimizer.beta2 * second + (1.0 - optimizer.beta2) * gradient * gradient;
     let (parameter, first, second) = match optimizer.kind {
         OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
-            let first_moment = optimizer.beta1 * first + (1.0 - optimizer.beta1) * gradient;
+            let share = (1.0 - optimizer.beta1) * optimizer.step_scale;
+            let first_moment = optimizer.beta1 * first + share * gradient;
             let step = (first_moment / rate.first_correction)
                 / ((second_moment / rate.second_correction).sqrt() + optimizer.eps);
             (parameter - rate.learning_rate * step, first_moment, second_moment)

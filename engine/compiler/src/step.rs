@@ -17,6 +17,17 @@ pub struct ArenaState {
     pub second_moments: Vec<f32>,
     /// Dynamic loss scaling state, in mixed precision.
     pub loss_scale: Option<LossScale>,
+    /// Average of the trained weights, `layout.trained_end` floats; empty without `train.ema`. The trainer keeps it; executors ignore it.
+    pub average: Vec<f32>,
+}
+
+impl ArenaState {
+    /// Exchanges the trained weights for their average, if there is one.
+    pub fn exchange_average(&mut self) {
+        if let Some(weights) = self.parameters.get_mut(..self.average.len()) {
+            weights.swap_with_slice(&mut self.average);
+        }
+    }
 }
 
 /// State of dynamic loss scaling (Micikevicius et al. 2018). The device updates it, in `gradient_norm.wgsl`: a non-finite

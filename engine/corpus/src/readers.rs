@@ -1,4 +1,4 @@
-//! Interface to external readers of large formats; [`read`](crate::read) defines the messages.
+//! Interface to external readers of large formats and of rare encodings; [`read`](crate::read) defines the messages.
 
 #[derive(Clone, Copy, Debug)]
 pub struct Readers {
@@ -11,4 +11,8 @@ pub struct Readers {
     /// Extracts the text of a web page, given the settings and the page; settings and result, a
     /// [`Page`](crate::extract::html::Page), are JSON.
     pub page: fn(&str, &str) -> Result<String, String>,
+    /// Detects the encoding of bytes and returns its name.
+    pub guess: fn(&[u8]) -> Result<String, String>,
+    /// Decodes bytes to UTF-8, given the encoding's name.
+    pub decode: fn(&str, &[u8]) -> Result<Vec<u8>, String>,
 }

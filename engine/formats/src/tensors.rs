@@ -21,6 +21,8 @@ pub struct Tensor {
     pub parameter: String,
     /// Entry i of the tensor's rows (columns if transposed) is our row of this number. Entries of a vector count as rows.
     pub rows: Rows,
+    /// The first of our columns that it holds; as many as it has itself.
+    pub first_column: usize,
     /// The tensor is [in, out] (`Conv1D`), ours [out, in].
     pub transposed: bool,
     /// Added to our entries in the file: 1 or −1 if only one of both stores a norm's scale without its 1.
@@ -174,6 +176,15 @@ impl<'model> TensorTable<'model> {
         self.layer(theirs, ours, Some(rows), bias, false);
     }
 
+    /// A matrix that holds these columns of ours.
+    pub fn columns(&mut self, theirs: String, ours: &str, columns: Range<usize>) {
+        if let Some((shape, _)) = self.parameters.find(ours) {
+            let rows = shape[0];
+            self.push(theirs, ours, vec![rows, columns.len()], Rows::Range(0..rows), false);
+            self.tensors.last_mut().into_iter().for_each(|tensor| tensor.first_column = columns.start);
+        }
+    }
+
     /// A linear layer whose weight is stored as [in, out].
     pub fn transposed(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
         self.layer(theirs, ours, None, bias, true);
@@ -195,8 +206,8 @@ impl<'model> TensorTable<'model> {
     }
 
     fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
-        let (parameter, offset) = (ours.to_owned(), 0);
-        self.tensors.push(Tensor { name, shape, parameter, rows, transposed, offset });
+        let (parameter, first_column, offset) = (ours.to_owned(), 0, 0);
+        self.tensors.push(Tensor { name, shape, parameter, rows, first_column, transposed, offset });
     }
 }
 
@@ -221,9 +232,10 @@ impl Tensor {
             Error::Internal(format!("{} floats are too few for {}", arena.len(), self.parameter))
         })?;
         let columns: usize = shape.iter().skip(1).product();
+        let width = if self.transposed { columns } else { self.columns() };
         let mut entries = vec![0.0; count];
         for index in 0..self.rows.len() {
-            let row = &ours[self.rows.at(index) * columns..][..columns];
+            let row = &ours[self.rows.at(index) * columns + self.first_column..][..width];
             if self.transposed {
                 entries[index..]
                     .iter_mut()
@@ -231,7 +243,7 @@ impl Tensor {
                     .zip(row)
                     .for_each(|(to, from)| *to = *from);
             } else {
-                entries[index * columns..][..columns].copy_from_slice(row);
+                entries[index * width..][..width].copy_from_slice(row);
             }
         }
         if self.offset != 0 {
@@ -269,8 +281,9 @@ impl Tensor {
         } else {
             // If the context was shortened, only the beginning of the position table is used.
             let known = self.rows.len().min(shape[0]).saturating_sub(first);
-            for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
-                let place = &mut ours[self.rows.at(first + index) * columns..][..columns];
+            let width = self.columns();
+            for (index, row) in entries.chunks_exact(width).take(known).enumerate() {
+                let place = &mut ours[self.rows.at(first + index) * columns + self.first_column..][..width];
                 place.copy_from_slice(row);
                 if self.offset != 0 {
                     place.iter_mut().for_each(|entry| *entry -= f32::from(self.offset));
@@ -305,8 +318,9 @@ pub(crate) mod tests {
             let Some((shape, place)) = parameters.find(&tensor.parameter) else { continue };
             let columns: usize = shape.iter().skip(1).product();
             for index in 0..tensor.rows.len() {
-                let row = place.start + tensor.rows.at(index) * columns;
-                times[row..row + columns].iter_mut().for_each(|times| *times += 1);
+                let row = place.start + tensor.rows.at(index) * columns + tensor.first_column;
+                let width = if tensor.transposed { columns } else { tensor.columns() };
+                times[row..row + width].iter_mut().for_each(|times| *times += 1);
             }
         }
         for parameter in parameters.list() {

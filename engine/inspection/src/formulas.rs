@@ -55,6 +55,13 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
             format!("h = {activation}({})", up("up"))
         }
     };
+    let experts = config.experts;
+    let hidden = match experts.count {
+        0 => hidden,
+        _ => format!("{hidden}, of each expert, times its weight"),
+    };
+    let chosen = if experts.renormalise { "softmax of the" } else { "the softmax's" };
+    let gates = format!("{chosen} {} largest of {mlp_input}·W_router", experts.per_token);
     let stream = format!("x = {}", normed(!placement.has_final(), "y + mlp"));
     let last = normed(placement.has_final(), "x");
     let scores = match config.attention_scale {
@@ -85,13 +92,15 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         ("attention_output", added("attention", format!("A·v·W_O{}", plus(bias.output, "b_O")))),
         ("between", between),
         ("mlp_input", mlp_input.clone()),
+        ("gates", gates),
         ("hidden", hidden),
         ("mlp_output", added("mlp", format!("h·W_down{}", plus(bias.mlp, "b_down")))),
         ("stream", stream),
         ("normed", last),
         ("logits", logits),
     ];
-    formulas.map(|(name, formula)| (name.to_owned(), formula)).to_vec()
+    let is_own = |(name, _): &(&str, String)| *name != "gates" || experts.count > 0;
+    formulas.into_iter().filter(is_own).map(|(name, formula)| (name.to_owned(), formula)).collect()
 }
 
 #[cfg(test)]

@@ -152,6 +152,7 @@ fn words(site: HookPoint) -> String {
         HookPoint::AttentionOutput(layer) => format!("output of attention in layer {layer}"),
         HookPoint::Between(layer) => format!("residual stream after attention of layer {layer}"),
         HookPoint::MlpInput(layer) => format!("input of the MLP in layer {layer}"),
+        HookPoint::Gates(layer) => format!("expert weights of layer {layer}"),
         HookPoint::Hidden(layer) => format!("MLP activations of layer {layer}"),
         HookPoint::MlpOutput(layer) => format!("output of the MLP in layer {layer}"),
         HookPoint::Normed => "input of the head".to_owned(),

@@ -207,7 +207,7 @@ pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -
         ("head", settings.head, config.heads),
         ("position", settings.position, tokens.len()),
         ("token", settings.token.map(|token| token as usize), config.vocabulary),
-        ("neuron", settings.neuron, config.mlp.hidden),
+        ("neuron", settings.neuron, config.hidden_channels()),
     ];
     for (what, asked, count) in numbers {
         asked.map_or(Ok(()), |asked| exists(what, asked, count))?;

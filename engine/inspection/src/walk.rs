@@ -12,7 +12,7 @@ const NEXT: usize = 10;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let layer = subject.layer();
-    let sites = [
+    let mut sites = vec![
         HookPoint::Stream(0),
         HookPoint::AttentionInput(layer),
         HookPoint::QueriesKeysValues(layer),
@@ -25,6 +25,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         HookPoint::Stream(layer + 1),
         HookPoint::Normed,
     ];
+    sites.extend((subject.lens.config().experts.count > 0).then_some(HookPoint::Gates(layer)));
     let values = subject.lens.probe(subject.tokens, &sites).await?;
     let at = |site: HookPoint| {
         let found = sites.iter().zip(&values).find(|(own, _)| **own == site);
@@ -73,6 +74,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     rows("attention_output", &block, "C", at(HookPoint::AttentionOutput(layer)));
     rows("between", &block, "C", at(HookPoint::Between(layer)));
     rows("mlp_input", &mlp, "C", at(HookPoint::MlpInput(layer)));
+    if sites.contains(&HookPoint::Gates(layer)) {
+        rows("gates", &mlp, "E", at(HookPoint::Gates(layer)));
+    }
     rows("hidden", &mlp, "F", at(HookPoint::Hidden(layer)));
     rows("mlp_output", &mlp, "C", at(HookPoint::MlpOutput(layer)));
     rows("stream", &mlp, "C", at(HookPoint::Stream(layer + 1)));

@@ -6,6 +6,7 @@ pub mod baselines;
 pub mod bias;
 pub mod card;
 pub mod comparison;
+pub mod law;
 pub mod metrics;
 pub mod moderation;
 pub mod records;

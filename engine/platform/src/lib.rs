@@ -3,6 +3,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod corpus_files;
+pub mod energy;
 mod error;
 pub mod files;
 mod generated;

@@ -1,4 +1,4 @@
-//! Readers of web pages, Parquet and PDF; in a browser these are separate modules (`web/reader`), which the worker's script
+//! Readers of web pages, Parquet, PDF and rare encodings; in a browser these are separate modules (`web/reader`), which the worker's script
 //! fetches and calls.
 
 use glasshouse_corpus::read::Readers;
@@ -15,6 +15,10 @@ extern "C" {
     fn reader_end(reading: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(js_name = readerPage, catch)]
     fn reader_page(settings: &str, html: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(js_name = readerGuess, catch)]
+    fn reader_guess(bytes: &[u8]) -> Result<String, JsValue>;
+    #[wasm_bindgen(js_name = readerDecode, catch)]
+    fn reader_decode(encoding: &str, bytes: &[u8]) -> Result<Vec<u8>, JsValue>;
     #[wasm_bindgen(js_name = readerTemplateOfPages, catch)]
     fn reader_template_of_pages(name: &str) -> Result<String, JsValue>;
 }
@@ -27,6 +31,8 @@ pub(super) const READERS: Readers = Readers {
         reader_end(reading).ok();
     },
     page: |settings, html| reader_page(settings, html).map_err(|error| message(&error)),
+    guess: |bytes| reader_guess(bytes).map_err(|error| message(&error)),
+    decode: |encoding, bytes| reader_decode(encoding, bytes).map_err(|error| message(&error)),
 };
 
 /// The template of shared pages, from the page's own server; shared pages hand their models back to this page.

@@ -73,7 +73,7 @@ pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaStat
         parameters: Vec::new(),
         first_moments: zeros(optimizer.first_moments()),
         second_moments: zeros(optimizer.second_moments()),
-        loss_scale: None,
+        ..ArenaState::default()
     }
 }
 

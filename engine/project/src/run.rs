@@ -8,7 +8,8 @@ use glasshouse_compiler::plan::disk;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::{
-    DataConfig, DeviceDescription, Hint, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start,
+    DataConfig, DeviceDescription, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy, RunConfig,
+    RunState, RunSummary, Start,
 };
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,21 @@ pub struct RunRecord {
     /// The sweep that the run belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepPlace>,
+    /// Energy counted while it trained; `None` without a meter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<MeteredEnergy>,
+}
+
+impl RunRecord {
+    /// The energy of the training, if it was metered or the user gave the device's power.
+    ///
+    /// # Errors
+    /// The user's figures are not of the expected form.
+    pub fn energy_use(&self) -> Result<Option<EnergyUse>> {
+        let settings = glasshouse_platform::energy::settings()?;
+        let trained = self.state != RunState::Imported;
+        Ok(EnergyUse::of_run(self.seconds, self.energy.as_ref(), &settings).filter(|_| trained))
+    }
 }
 
 /// A run's place in a sweep.
@@ -179,6 +195,7 @@ impl Run {
             estimated_seconds: None,
             best_val_interval: None,
             sweep: None,
+            energy: None,
         })?;
         // Written last, because a folder with a configuration counts as a run.
         self.save_config(config)
@@ -379,6 +396,8 @@ impl Run {
     /// Summary for display.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
+        // Mistakes in the user's figures are reported by an evaluation.
+        let energy = record.energy_use().unwrap_or_default();
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
         if record.state == RunState::Imported {
             checkpoints.iter_mut().for_each(|checkpoint| checkpoint.resumable = false);
@@ -405,10 +424,12 @@ impl Run {
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
+            preset: config.preset,
             shape: config.model.shape(),
             labels: config.model.labels,
             checkpoints,
             estimated_seconds: record.estimated_seconds,
+            energy,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{MAX_RECORD_BYTES, Project, SweepPlace};
 use glasshouse_platform::{Error, Result, files, storage};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{LadderPoint, RunConfig};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -13,6 +13,9 @@ const FOLDER: &str = "sweeps";
 pub struct KeptSweep {
     pub toml: String,
     pub config: RunConfig,
+    /// The sizes of a ladder, chosen by a measurement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<LadderPoint>,
 }
 
 /// What a run of a sweep is created with.

@@ -1,5 +1,6 @@
 //! Resource estimates for training on many GPUs: GPU models, assumptions and results.
 
+use crate::energy::EnergyUse;
 use crate::names;
 use crate::quantity::{bytes, duration, flop, whole};
 use serde::{Deserialize, Serialize};
@@ -15,23 +16,25 @@ pub struct GpuModel {
     pub peak: f64,
     /// US dollars per hour: a rounded typical cloud price in 2026; replace it by your own.
     pub price: f64,
+    /// Published maximum power in watts.
+    pub watts: f64,
 }
 
-const fn gpu(name: &'static str, gigabytes: u64, teraflops: f64, price: f64) -> GpuModel {
-    GpuModel { name, memory: gigabytes * 1_000_000_000, peak: teraflops * 1e12, price }
+const fn gpu(name: &'static str, gigabytes: u64, teraflops: f64, price: f64, watts: f64) -> GpuModel {
+    GpuModel { name, memory: gigabytes * 1_000_000_000, peak: teraflops * 1e12, price, watts }
 }
 
 /// The known GPU models, from the makers' data sheets.
 pub const GPUS: [GpuModel; 9] = [
-    gpu("h100-80gb", 80, 989.0, 2.5),
-    gpu("h200-141gb", 141, 989.0, 3.5),
-    gpu("b200-180gb", 180, 2250.0, 5.0),
-    gpu("a100-40gb", 40, 312.0, 1.2),
-    gpu("a100-80gb", 80, 312.0, 1.6),
-    gpu("l40s-48gb", 48, 362.0, 1.0),
-    gpu("l4-24gb", 24, 121.0, 0.6),
-    gpu("rtx4090-24gb", 24, 165.0, 0.5),
-    gpu("mi300x-192gb", 192, 1307.0, 2.5),
+    gpu("h100-80gb", 80, 989.0, 2.5, 700.0),
+    gpu("h200-141gb", 141, 989.0, 3.5, 700.0),
+    gpu("b200-180gb", 180, 2250.0, 5.0, 1000.0),
+    gpu("a100-40gb", 40, 312.0, 1.2, 400.0),
+    gpu("a100-80gb", 80, 312.0, 1.6, 400.0),
+    gpu("l40s-48gb", 48, 362.0, 1.0, 350.0),
+    gpu("l4-24gb", 24, 121.0, 0.6, 72.0),
+    gpu("rtx4090-24gb", 24, 165.0, 0.5, 450.0),
+    gpu("mi300x-192gb", 192, 1307.0, 2.5, 750.0),
 ];
 
 impl GpuModel {
@@ -87,6 +90,8 @@ pub struct ClusterPlan {
     /// Duration of the whole run.
     pub seconds: f64,
     pub dollars: f64,
+    #[serde(default)]
+    pub energy: EnergyUse,
     /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,
 }
@@ -108,6 +113,7 @@ impl ClusterPlan {
             ("GPU hours", estimated(hours * self.gpus as f64)),
             ("dollars", estimated(self.dollars)),
         ]);
+        rows.extend(self.energy.rows().into_iter().map(|(name, value, _)| (name, value)));
         rows
     }
 }

@@ -46,12 +46,12 @@ pub enum Command {
     // ---- Projects -----------------------------------------------------------------------------------------------------
     /// Lists projects and their disk usage. Answered by `Projects`.
     ListProjects,
-    /// Creates a project and opens it. Answered by `ProjectOpened`.
+    /// Creates a project and opens it. Answered by `Project`.
     CreateProject {
         /// Display name; if another project has it, a number is appended.
         name: String,
     },
-    /// Opens a project. Answered by `ProjectOpened`; natively `id` may be the path of any project folder.
+    /// Opens a project. Answered by `Project`; natively `id` may be the path of any project folder.
     OpenProject { id: String },
     /// Opens a project folder for a command-line program: other programs may have it open too, and its documents and runs are not
     /// loaded. A run reads its text from the source in its settings. Native only. Answered by `Finished` alone.
@@ -61,12 +61,12 @@ pub enum Command {
         /// Create the folder if it does not exist. It is removed again if the run does not start.
         make: bool,
     },
-    /// Closes the open project. Refused while a run trains, like opening another project. Answered by `ProjectClosed`.
+    /// Closes the open project. Refused while a run trains, like opening another project. Answered by `Project`.
     CloseProject,
     /// Answered by `Projects`.
     ChangeProject { id: String, change: ProjectChange },
     /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
-    /// `ProjectOpened`.
+    /// `Project`.
     ImportProject {
         /// Display name; `None` takes the name in the file.
         name: Option<String>,
@@ -83,7 +83,7 @@ pub enum Command {
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
     /// Downloads a public corpus or a dataset of the Hugging Face Hub, unless it is already there, and verifies its checksums. Refused in a browser, where a page cannot read
-    /// other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s, and by `Documents` or `Fetched`.
+    /// other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s, and by `Documents`.
     FetchCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name), or `hf://OWNER/NAME[@REVISION][/PATH]`.
         name: String,
@@ -110,19 +110,19 @@ pub enum Command {
     },
 
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
-    /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` if the project's documents were cleaned.
+    /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaning` if the project's documents were cleaned.
     ShowRecipe,
     /// Changes the project's recipe. Answered by `Recipe`.
     ChangeRecipe(RecipeChange),
-    /// Applies the recipe to a sample of the raw documents without writing anything. Answered by `SampleJudged`.
+    /// Applies the recipe to a sample of the raw documents without writing anything. Answered by `Previewed`.
     JudgeSample {
         /// Maximum number of documents, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
         documents: usize,
     },
-    /// Compares a raw document with its cleaned version. Answered by `DocumentCompared`.
+    /// Compares a raw document with its cleaned version. Answered by `Previewed`.
     CompareDocument { id: String },
-    /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `CleaningStarted`,
-    /// `Cleaning`s and `Cleaned`, or, after [`Command::Cancel`], by `CleaningStopped`: the previous result stays, and the next cleaning
+    /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `Cleaning`s,
+    /// the last of which has the report. After [`Command::Cancel`], the previous result stays, and the next cleaning
     /// resumes the stopped one.
     Clean,
     /// Cleans files into a folder, without a project. Native only. Answered as `Clean` is.
@@ -179,13 +179,13 @@ pub enum Command {
     // ---- Model --------------------------------------------------------------------------------------------------------
     /// Estimates the resources of a run without touching a device. Answered by `Planned`.
     Plan { config: Box<RunConfig> },
-    /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
+    /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Planned`.
     Measure { config: Box<RunConfig> },
     /// Finds settings for the device or the text. Answered by `Fitted`.
     Fit(Fit),
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (plus `LeftOut` and `RunOpened` after
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (plus `RunOpened` after
     /// [`Command::UseProject`]), `TrainingStarted`, `Training`s, `TrainingEnded`.
     Train {
         /// The run's settings. The engine fills in the vocabulary size and, if the project has documents, their path.
@@ -194,7 +194,7 @@ pub enum Command {
         launch: RunLaunch,
     },
     /// Creates and opens a project, and starts a run on the embedded stories that lasts about `seconds` on the chosen device. Model
-    /// size and steps follow from a short benchmark of the device. Answered by `ProjectOpened` and as `Train` is.
+    /// size and steps follow from a short benchmark of the device. Answered by `Project` and as `Train` is.
     TrainFirst {
         /// Display name of the project.
         project: String,
@@ -288,9 +288,9 @@ pub enum Command {
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
-    /// `Progress`s and `Evaluated`.
+    /// `Progress`s and `Evaluations`.
     Evaluate { source: WeightSource, settings: Box<crate::EvaluateSettings> },
-    /// Audits a model for bias, memorised text and personal data. Answered by `Progress`s and `Audited`.
+    /// Audits a model for bias, memorised text and personal data. Answered by `Progress`s and `Evaluations`.
     Audit { source: WeightSource, settings: Box<crate::AuditSettings> },
     /// Reads saved evaluations and audits. Answered by `Evaluations`.
     ReadEvaluations {
@@ -322,9 +322,9 @@ pub enum Command {
         keep: bool,
     },
     /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
-    /// `ModelListed`.
+    /// `Importing`.
     ListModelFiles { address: String },
-    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `Progress` during the download.
+    /// Opens a pretrained model without reading its weights. Answered by `Importing`, with `Progress` during the download.
     LookAtModel {
         /// `None` only closes the model opened last and frees what was downloaded of it.
         from: Option<ModelSource>,
@@ -340,7 +340,7 @@ pub enum Command {
         #[serde(default)]
         for_comparison: bool,
     },
-    /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
+    /// Estimates the resources of a run on many GPUs. Answered by `Planned`.
     PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
     /// Imports the result of training with a bundle as a run. Answered by `RunAdded`.
     ImportBundle {

@@ -13,6 +13,7 @@ mod preference;
 mod proportions;
 mod reward;
 mod start;
+mod synthetic;
 mod tokenizer;
 mod train;
 mod trainable;
@@ -29,6 +30,7 @@ pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
 pub use reward::{RewardLoss, RewardRule, RewardSettings};
 pub use start::Start;
+pub use synthetic::Synthetic;
 pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
@@ -78,6 +80,8 @@ settings! {
     pub struct DataConfig: "data." {
         /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the embedded stories.
         pub paths: Vec<String> = Vec::new();
+        #[serde(skip_serializing_if = "is_default")]
+        pub synthetic: Synthetic = Synthetic::None, "Synthetic rows";
         /// Bytes to use of the embedded stories.
         pub corpus_bytes: u64 = 2_000_000, "Bytes of stories", 0..=1 << 40;
         /// Fraction held out for validation: the last documents, or the end of a single text; of rows, those selected by a hash of their
@@ -167,12 +171,29 @@ impl RunConfig {
             canaries,
             "be 0, unless train.objective is text or distil: they are planted into a text",
         )?;
+        let (synthetic, field) = (self.data.synthetic, "data.synthetic");
+        let rule = "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its \
+                    rows take the place of the text";
+        let files = [&self.data.paths, &self.data.validation_files];
+        let fits =
+            self.train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());
+        require(synthetic.is_none() || fits, field, synthetic.name(), rule)?;
+        let (ignored, field) = (self.train.ignore_index, "train.ignore_index");
+        let rule = "be 4294967295 with data.synthetic: only answers count in the loss";
+        require(synthetic.is_none() || ignored == Some(u32::MAX), field, ignored.unwrap_or_default(), rule)?;
         if let Some(start) = &self.start {
             start.validate()?;
         }
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
+        let is_adam = matches!(self.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam);
+        require(
+            self.model.base_width.is_none() || is_adam,
+            "train.optimizer",
+            self.train.optimizer.title(),
+            "be adamw or adam with model.base_width: muP scales the learning rates of others differently",
+        )?;
         if let Trainable::Last(blocks) = self.train.trainable {
             let (layers, field) = (self.model.layers, "train.trainable");
             let rule = format!("name at least 1 block and at most model.layers ({layers})");
@@ -244,7 +265,7 @@ impl RunConfig {
     fn validate_sizes(&self) -> Result<(), Invalid> {
         let widest = |model: &ModelConfig| {
             let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
-            let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
+            let hidden = model.hidden_channels() * if model.mlp.gate == Gate::None { 1 } else { 2 };
             packed.max(hidden).max(model.width).max(model.vocabulary)
         };
         let model = &self.model;

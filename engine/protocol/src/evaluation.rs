@@ -8,6 +8,7 @@ pub use metrics::{MIN_VALUES, NO_INTERVAL, is_titled, metric_text, metric_title}
 
 use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;
+use crate::energy::EnergyUse;
 use crate::quantity::{figures, whole};
 use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
@@ -321,6 +322,9 @@ pub struct EvaluatedModel {
     pub train_device: Option<String>,
     /// Floating-point operations of the whole training.
     pub train_flops: Option<f64>,
+    /// Energy of the training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyUse>,
 }
 
 impl EvaluatedModel {

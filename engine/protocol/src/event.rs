@@ -1,10 +1,7 @@
 //! The events the engine sends to a front end. A front end's state is a fold over these: the same events give the same state.
 
 use crate::bench::BenchReport;
-use crate::cleaning::report::CleaningReport;
-use crate::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
-};
+use crate::cleaning::{CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
     ErrorReport, FetchProgress, FileProblem, FoundModel, MergeStep, OpenedRun, PlanSummary, ProfileEntry,
@@ -16,7 +13,6 @@ use crate::{
     WeightFormat,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -29,13 +25,10 @@ pub enum Event {
         device: DeviceSummary,
         storage: StorageSummary,
     },
-    /// Sent about every second during work, to show that the engine is alive. A browser page also pings its worker.
-    Heartbeat {
-        /// One word for the current work; empty when idle.
-        busy: String,
-    },
-    /// Progress of a request that takes longer than a moment. [`Command::Cancel`](crate::Command::Cancel) ends it.
+    /// Progress of a request that takes longer than a moment. [`Command::Cancel`](crate::Command::Cancel) ends it. Without a request, sent
+    /// about every second to show that the engine is alive; a browser page also pings its worker.
     Underway {
+        /// The current work; empty when idle.
         work: String,
         /// Fraction done, if known.
         share: Option<f64>,
@@ -51,6 +44,9 @@ pub enum Event {
         text: String,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hints: Vec<Hint>,
+        /// Files that gave a run no text or only part of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<FileProblem>,
     },
     Devices {
         /// The CPU first, then GPU adapters, best first.
@@ -63,16 +59,10 @@ pub enum Event {
         projects: Vec<ProjectSummary>,
         storage: StorageSummary,
     },
-    ProjectOpened {
-        project: ProjectSummary,
-        /// Settings for the next run: those of the latest run, or the defaults for a first run.
-        config: Box<RunConfig>,
-        /// `None` before the first tokenizer is trained.
-        tokenizer: Option<TokenizerSummary>,
-        /// Its runs, oldest first.
-        runs: Vec<RunSummary>,
+    /// A project was opened, or the open one was closed.
+    Project {
+        opened: Option<Box<OpenedProject>>,
     },
-    ProjectClosed,
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// A page of the project's documents.
@@ -95,10 +85,6 @@ pub enum Event {
         #[serde(flatten)]
         progress: FetchProgress,
     },
-    /// A public corpus was downloaded and verified.
-    Fetched {
-        path: PathBuf,
-    },
     Document {
         number: u64,
         /// The text, cut at 200,000 characters. A conversation is rendered with a chat template.
@@ -116,33 +102,8 @@ pub enum Event {
     Recipe {
         recipe: RecipeSummary,
     },
-    /// Results of the recipe on a sample.
-    SampleJudged {
-        judgement: SampleJudgement,
-    },
-    /// A raw document compared with its cleaned version.
-    DocumentCompared {
-        document: ComparedDocument,
-    },
-    CleaningStarted {
-        /// Whether it resumes a stopped cleaning.
-        #[serde(flatten)]
-        start: CleaningStart,
-    },
-    Cleaning {
-        #[serde(flatten)]
-        progress: CleaningProgress,
-    },
-    /// A cleaning was cancelled. `Failed` follows.
-    CleaningStopped {
-        /// Number of documents already cleaned, from which the next cleaning of the same files with the same recipe resumes; `None` if
-        /// it starts over.
-        documents: Option<u64>,
-    },
-    /// A cleaning of the project's documents, or of a folder's, has finished.
-    Cleaned {
-        report: Box<CleaningReport>,
-    },
+    Previewed(Preview),
+    Cleaning(CleaningStep),
     /// Documents that the last cleaning dropped.
     Dropped {
         stage: Option<String>,
@@ -187,20 +148,7 @@ pub enum Event {
     },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
-    /// The estimated resources of a run.
-    Planned {
-        plan: Box<PlanSummary>,
-    },
-    /// Measured training speed on this device.
-    Measured {
-        /// Milliseconds per step, median.
-        ms_per_step: f64,
-        tokens_per_s: f64,
-        flops_per_s: f64,
-        device: String,
-        /// Estimated seconds for the whole run.
-        run_seconds: f64,
-    },
+    Planned(Forecast),
     Fitted {
         config: Box<RunConfig>,
         /// What was changed, one line each; empty if the run fitted unchanged.
@@ -212,37 +160,27 @@ pub enum Event {
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Gaps in a run's text, after [`Command::UseProject`](crate::Command::UseProject). An open project gets a `Notice` instead.
-    LeftOut {
-        /// Files that gave no text or only part of it.
-        problems: Vec<FileProblem>,
-    },
     /// The run that is about to train, after [`Command::UseProject`](crate::Command::UseProject). Nothing of a new run is on disk yet.
     RunOpened {
         opened: Box<OpenedRun>,
-    },
-    /// The run's folder, sent once it exists and before training starts, after [`Command::UseProject`](crate::Command::UseProject).
-    RunFolder {
-        run: String,
-        folder: String,
     },
     TrainingStarted {
         run: RunSummary,
         device: Box<DeviceSummary>,
         step: u64,
+        /// The run's folder, after [`Command::UseProject`](crate::Command::UseProject).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
         /// Estimated training time in seconds, if it was measured.
         estimated_seconds: Option<f64>,
     },
     /// The run's events since the last `Training`, in order; usually of several steps.
     Training {
         events: Vec<TrainEvent>,
-    },
-    /// The run's elapsed and remaining time, about every second from its first steps or first evaluation on.
-    TrainingTime {
-        /// Seconds so far, over all sessions of the run.
-        seconds: f64,
-        /// Estimated remaining seconds.
-        seconds_left: f64,
+        /// Seconds so far, over all sessions of the run, and estimated remaining seconds; about every second from its first steps or
+        /// first evaluation on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<(f64, f64)>,
     },
     TrainingState {
         state: TrainingState,
@@ -348,10 +286,7 @@ pub enum Event {
         /// Number of items or bytes; 0 if unknown.
         total: u64,
     },
-    Evaluated {
-        evaluation: Box<crate::Evaluation>,
-    },
-    /// The saved evaluations and audits, and comparisons of the runs.
+    /// The result of an evaluation or of an audit; or the saved ones of runs, and comparisons of these.
     Evaluations {
         /// One per evaluated run.
         evaluations: Vec<crate::Evaluation>,
@@ -359,9 +294,6 @@ pub enum Event {
         audits: Vec<crate::Audit>,
         /// Each pair of runs, on everything on which both were evaluated.
         comparisons: Vec<crate::Comparison>,
-    },
-    Audited {
-        audit: Box<crate::Audit>,
     },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
@@ -378,43 +310,20 @@ pub enum Event {
         /// Its checkpoints, oldest first.
         checkpoints: Vec<CheckpointSummary>,
     },
-    /// The files of a pretrained model on the network.
-    ModelListed {
-        /// The host they are downloaded from.
-        host: String,
-        files: Vec<String>,
-        /// Total bytes, if the server reports them.
-        bytes: Option<u64>,
-    },
-    /// A pretrained model that can be imported.
-    ModelFound {
-        model: Box<FoundModel>,
-    },
-    /// A run's adapter was merged into the weights of a new run.
-    AdapterMerged {
-        run: String,
-        /// Difference between the merged weights and the run with its separate adapter; for a folder's adapter, the difference
-        /// from the weights before. `None` if it could not be computed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        difference: Option<LogitDifference>,
-    },
+    Importing(ImportStep),
     /// A run of smaller weights was created from another.
     Compressed {
         compressed: Box<Compressed>,
     },
-    /// A second reader opened an exported GGUF file. Precedes `Exported`.
-    ExportVerified {
-        verification: Verification,
-    },
-    /// A run was added without training: an imported model or a bundle's result.
+    /// A run was added without training: an imported model, a bundle's result, or the weights of a run with its adapter merged into them.
     RunAdded {
         run: RunSummary,
         /// What it is, in words.
         about: String,
-    },
-    /// The estimated resources of a run on many GPUs.
-    ClusterPlanned {
-        plan: Box<crate::cluster::ClusterPlan>,
+        /// Difference between merged weights and the run with its separate adapter; for a folder's adapter, the difference from the
+        /// weights before. `None` if it could not be computed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        difference: Option<LogitDifference>,
     },
     /// An export was written to `path`; in the browser, its file is attached to this event.
     Exported {
@@ -430,6 +339,9 @@ pub enum Event {
         packed: usize,
         #[serde(default)]
         bytes: u64,
+        /// Of a GGUF file that a second reader opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verification: Option<Box<Verification>>,
     },
     Bench {
         /// The report that `glasshouse bench --json` prints.
@@ -438,6 +350,64 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tuning: Option<String>,
     },
+}
+
+/// What a recipe would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "preview", rename_all = "snake_case")]
+pub enum Preview {
+    /// Results of the recipe on a sample.
+    Sample { judgement: SampleJudgement },
+    /// A raw document compared with its cleaned version.
+    Document { document: ComparedDocument },
+}
+
+/// What a run would take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "forecast", rename_all = "snake_case")]
+pub enum Forecast {
+    /// The estimated resources of a run.
+    Run { plan: Box<PlanSummary> },
+    /// The estimated resources of a run on many GPUs.
+    Cluster { plan: Box<crate::cluster::ClusterPlan> },
+    /// Measured training speed on this device.
+    Speed {
+        /// Milliseconds per step, median.
+        ms_per_step: f64,
+        tokens_per_s: f64,
+        flops_per_s: f64,
+        device: String,
+        /// Estimated seconds for the whole run.
+        run_seconds: f64,
+    },
+}
+
+/// What is known of a pretrained model before its import.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum ImportStep {
+    /// Its files on the network.
+    Listed {
+        /// The host they are downloaded from.
+        host: String,
+        files: Vec<String>,
+        /// Total bytes, if the server reports them.
+        bytes: Option<u64>,
+    },
+    /// It can be imported.
+    Found { model: Box<FoundModel> },
+}
+
+/// An opened project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenedProject {
+    pub project: ProjectSummary,
+    /// Settings for the next run: those of the latest run, or the defaults for a first run.
+    pub config: RunConfig,
+    /// `None` before the first tokenizer is trained.
+    pub tokenizer: Option<TokenizerSummary>,
+    /// Its runs, oldest first.
+    pub runs: Vec<RunSummary>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ pub mod completion;
 mod compression;
 pub mod config;
 pub mod device;
+pub mod energy;
 pub mod evaluation;
 pub mod event;
 mod feedback;
@@ -33,6 +34,7 @@ pub mod quantity;
 pub mod random;
 mod range_test;
 pub mod recipes;
+mod scaling;
 pub mod setting;
 mod source;
 pub mod summary;
@@ -59,11 +61,14 @@ pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
     END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
     Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
-    Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
+pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
-pub use event::{Event, PreparationStage, ProfileMethod, TrainingState};
+pub use event::{
+    Event, Forecast, ImportStep, OpenedProject, PreparationStage, Preview, ProfileMethod, TrainingState,
+};
 pub use feedback::{Feedback, FeedbackKind};
 pub use guard::{GuardDocument, GuardReport, GuardSeverity, Intervention};
 pub use guard_kind::GuardKind;
@@ -78,7 +83,8 @@ pub use model::{
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 
-pub use range_test::{RangeCurve, RangePoint, RangeTest};
+pub use range_test::{NoiseScale, RangeCurve, RangePoint, RangeTest};
+pub use scaling::{Ladder, LadderPoint, LadderSize, Law, LawOf, MIN_SIZES, Prediction, Scaling};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
@@ -86,7 +92,7 @@ pub use summary::{
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
-pub use sweep::{Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

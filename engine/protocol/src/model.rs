@@ -40,6 +40,13 @@ settings! {
         /// Divides the logits, so that they start closer together (Granite).
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub logit_divisor: f32, "Logit divisor", above_to(0.0, 1000.0);
+        /// Maximal update parametrisation (muP): the width at which the learning rate was chosen, so that it also suits this width. Otherwise
+        /// the standard parametrisation, whose best rate falls as the width grows.
+        ///
+        /// With m = width / base width, matrices of blocks start with standard deviations divided by √m and learn at rate / m, and the logits
+        /// are divided by m (Yang et al. 2022, arXiv 2203.03466, table 8). At a constant head size, attention stays as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub base_width: Option<usize>, "Base width", 1..=1 << 16;
         /// Keeps logits between −c and c, smoothly: c·tanh(x/c), after the division (Gemma 2).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub logit_softcap: Option<f32>, "Logit cap", above_to(0.0, 1000.0);
@@ -65,6 +72,8 @@ settings! {
         pub position: Position;
         /// The feed-forward part of a block.
         pub mlp: Mlp;
+        #[serde(default, skip_serializing_if = "is_default")]
+        pub experts: Experts;
         /// Sequential: the MLP reads the stream after attention. Parallel: both read the same input and are computed together.
         #[serde(default)]
         pub residual: Residual, "Residual";
@@ -456,6 +465,30 @@ settings! {
     }
 }
 
+settings! {
+    /// Mixture of experts: each block has several MLPs of the same size, and a router chooses few of them for each token.
+    #[derive(Copy)]
+    pub struct Experts: "model.experts." {
+        /// MLPs of each block (E), of which a router chooses few for each token: more weights at the same work per token. 0 means one MLP for
+        /// all tokens. A GPU computes all of them and discards the others' results, so it gains capacity, but no time.
+        pub count: usize = 0, "Experts", 0..=1024;
+        /// Experts that work on a token (k); their results are added, weighted by the router. No token is dropped.
+        pub per_token: usize = 2, "Experts per token", 1..=1024;
+        /// The weights of a token's experts add up to 1 (Mixtral); otherwise they are their shares of a softmax over all experts (Qwen-MoE).
+        pub renormalise: bool = true, "Renormalised expert weights";
+        /// Pulls the router towards choosing all experts equally often. Too little, and few experts get all tokens; too much, and the choice
+        /// depends less on the token.
+        ///
+        /// Coefficient of E·Σ fₑ·Pₑ, with fₑ the share of the tokens of a micro-batch that choose an expert and Pₑ the mean of its softmax (Fedus
+        /// et al. 2021), as in transformers, but a mean over the blocks.
+        pub balance: f32 = 0.01, "Load balancing", 0.0..=10.0;
+        /// Keeps the router's logits small, which keeps training stable.
+        ///
+        /// Coefficient of the mean of (log Σ exp logits)² (Zoph et al. 2022).
+        pub z_loss: f32 = 0.001, "Router z-loss", 0.0..=10.0;
+    }
+}
+
 choices! {
     /// Non-linearity of an MLP without a gate.
     pub enum Activation = GeluExact {
@@ -518,6 +551,18 @@ settings! {
 }
 
 impl ModelConfig {
+    /// Width relative to [`Self::base_width`]; 1 in the standard parametrisation.
+    pub fn width_multiplier(&self) -> f32 {
+        self.base_width.map_or(1.0, |base| self.width as f32 / base.max(1) as f32)
+    }
+
+    /// Sets the logit divisor that muP prescribes, after a change of the width.
+    pub fn settle_parametrisation(&mut self) {
+        if self.base_width.is_some() {
+            self.logit_divisor = self.width_multiplier();
+        }
+    }
+
     /// Output size of the head: the number of labels, if any, else V.
     pub fn outputs(&self) -> usize {
         if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
@@ -541,6 +586,35 @@ impl ModelConfig {
         rope.turns(block).then_some(own)
     }
 
+    /// Hidden channels of a block's MLP, of all experts together.
+    pub fn hidden_channels(&self) -> usize {
+        self.mlp.hidden * self.experts.count.max(1)
+    }
+
+    /// Weights that a token does not use: those of the experts that are not chosen for it.
+    pub fn inactive_parameters(&self) -> usize {
+        let Experts { count, per_token, .. } = self.experts;
+        let matrices = if self.mlp.gate == Gate::None { 2 } else { 3 };
+        self.layers * matrices * self.width * self.mlp.hidden * count.saturating_sub(per_token)
+    }
+
+    fn validate_experts(&self) -> Result<(), Invalid> {
+        let Experts { count, per_token, .. } = self.experts;
+        if count == 0 {
+            return Ok(());
+        }
+        self.experts.check()?;
+        require(count >= 2, "model.experts.count", count, "be 0 (no experts) or at least 2")?;
+        let rule = format!("be at most model.experts.count ({count})");
+        require(per_token <= count, "model.experts.per_token", per_token, rule)?;
+        require(
+            !self.bias.mlp,
+            "model.bias.mlp",
+            true,
+            "be false with model.experts.count above 0: experts have no biases",
+        )
+    }
+
     /// Whether the model is a reward model: its head has one output, the score of a text.
     pub fn scores(&self) -> bool {
         self.labels.len() == 1
@@ -558,6 +632,7 @@ impl ModelConfig {
         self.check()?;
         self.norm.check()?;
         self.mlp.check()?;
+        self.validate_experts()?;
         self.dropout.check()?;
         self.init.check()?;
         require(
@@ -571,6 +646,13 @@ impl ModelConfig {
             "model.logit_divisor",
             self.logit_divisor,
             "be 1 with model.bias.head",
+        )?;
+        let divisor = self.width_multiplier();
+        require(
+            self.base_width.is_none() || self.logit_divisor == divisor,
+            "model.logit_divisor",
+            self.logit_divisor,
+            format!("be {divisor} (width / base width) with model.base_width"),
         )?;
         require(
             self.qk_norm || !self.qk_norm_whole,
@@ -696,6 +778,32 @@ mod tests {
             };
             assert_eq!(refused(parallel), "model.residual");
         }
+    }
+
+    #[test]
+    fn experts_that_cannot_be_chosen_are_refused_by_name() {
+        let few = |count, per_token| {
+            move |model: &mut ModelConfig| (model.experts.count, model.experts.per_token) = (count, per_token)
+        };
+        assert_eq!(refused(few(1, 1)), "model.experts.count");
+        for per_token in [0, 5] {
+            assert_eq!(refused(few(4, per_token)), "model.experts.per_token");
+        }
+        assert_eq!(refused(|model| (model.experts.count, model.bias.mlp) = (4, true)), "model.bias.mlp");
+        let balance = |model: &mut ModelConfig| (model.experts.count, model.experts.balance) = (4, f32::NAN);
+        assert_eq!(refused(balance), "model.experts.balance");
+        let mut run = run();
+        assert!(!run.to_toml().unwrap().contains("experts"));
+        let whole = run.model.inactive_parameters();
+        for assignment in ["model.experts.count=4", "model.experts.per_token=1"] {
+            run.set(assignment).unwrap();
+        }
+        run.validate().unwrap();
+        let channels = 3 * run.model.width * run.model.mlp.hidden * run.model.layers;
+        assert_eq!((whole, run.model.inactive_parameters()), (0, 3 * channels));
+        assert_eq!(RunConfig::from_toml(&run.to_toml().unwrap()).unwrap(), run);
+        run.set("train.adapter.targets=qkv,up").unwrap();
+        assert_eq!(run.validate().unwrap_err().field, "train.adapter.targets");
     }
 
     #[test]

@@ -122,14 +122,14 @@ pub fn milliseconds(value: f64) -> String {
     }
 }
 
-/// Small numbers such as learning rates: `3.0e-4`.
+/// Numbers of very different sizes, such as learning rates, with two significant digits: `3e-4`, `0.0014`, `1`.
 pub fn scientific(value: f64) -> String {
-    if !value.is_finite() {
-        NOTHING.to_owned()
-    } else if value == 0.0 {
-        "0".to_owned()
-    } else {
-        format!("{value:.1e}")
+    let text = format!("{value:.1e}");
+    match text.parse::<f64>() {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        _ if value == 0.0 => "0".to_owned(),
+        Ok(rounded) if (1e-3..1e3).contains(&rounded.abs()) => rounded.to_string(),
+        _ => text.replace(".0e", "e"),
     }
 }
 
@@ -231,7 +231,11 @@ mod tests {
             ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]
         );
         assert_eq!(milliseconds(1204.0), "1.20 s");
-        assert_eq!([3e-4, 0.0, f64::INFINITY].map(scientific), ["3.0e-4", "0", NOTHING]);
+        assert_eq!([3e-4, 1.23e-4, 0.0, f64::INFINITY].map(scientific), ["3e-4", "1.2e-4", "0", NOTHING]);
+        assert_eq!(
+            [1.0, 0.001, -0.0149, 0.000_999_9, 120.0, 5e12].map(scientific),
+            ["1", "0.001", "-0.015", "0.001", "120", "5e12"]
+        );
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The learning-rate range test (Smith 2017, "Cyclical Learning Rates for Training Neural Networks"): the rate rises exponentially over some
-//! steps, and the loss shows which rates train well. Smoothing, stop and suggestion are those of fastai's `lr_find` and `valley`.
+//! steps, and the loss shows which rates train well. Smoothing and stop are those of fastai's `lr_find`.
 
+use crate::quantity::scientific;
 use serde::{Deserialize, Serialize};
 
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.98;
 /// The test ends once the smoothed loss is this many times its lowest value.
 const DIVERGED: f64 = 4.0;
-/// Points at the end that the suggestion ignores.
-const IGNORED_END: usize = 5;
-const MIN_POINTS: usize = 6;
+/// Half the width of the suggestion's window of rates, in powers of ten.
+const HALF_WINDOW: f64 = 0.3;
+/// Standard errors by which the mean loss must have fallen.
+const FALL: f64 = 3.0;
+/// The 97.5th percentile of Student's distribution with [`NoiseScale::GRADIENTS`] − 1 degrees of freedom.
+const STUDENT: f64 = 2.201;
 const STEPS: std::ops::RangeInclusive<u64> = 20..=2000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,11 +22,13 @@ pub struct RangeTest {
     pub lowest: f64,
     pub highest: f64,
     pub steps: u64,
+    /// Also measure the gradient noise scale, after some steps with the suggested rate.
+    pub noise: bool,
 }
 
 impl Default for RangeTest {
     fn default() -> Self {
-        Self { lowest: 1e-6, highest: 1.0, steps: 100 }
+        Self { lowest: 1e-6, highest: 1.0, steps: 100, noise: false }
     }
 }
 
@@ -30,7 +36,7 @@ impl RangeTest {
     /// # Errors
     /// One line: the rates or the steps cannot be used.
     pub fn check(&self) -> Result<(), String> {
-        let Self { lowest, highest, steps } = self;
+        let Self { lowest, highest, steps, .. } = self;
         if !(*lowest > 0.0 && lowest < highest && highest.is_finite()) {
             return Err(format!("the range test needs rates above 0 that rise (got {lowest} to {highest})"));
         }
@@ -66,8 +72,29 @@ pub struct RangeCurve {
     pub diverged: bool,
     /// Whether the test is over; a cancelled one is not.
     pub ended: bool,
-    /// The suggested learning rate of a test that is over; `None` if there is no valley.
+    /// The suggested learning rate of a test that is over.
     pub suggestion: Option<f64>,
+    /// `None` if it was not to be measured, or the gradients had too little in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseScale>,
+}
+
+/// The gradient noise scale B_simple = tr(Σ) / |G|² (McCandlish et al. 2018, "An Empirical Model of Large-Batch Training"): below this batch
+/// size, twice the batch takes almost half the steps to the same loss; above it, few steps are saved.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoiseScale {
+    pub windows: f64,
+    /// The 95 % interval, a jackknife over gradients of its logarithm.
+    pub interval: Option<[f64; 2]>,
+    /// Windows of a step.
+    pub batch: usize,
+}
+
+impl NoiseScale {
+    /// Number of gradients that are compared.
+    pub const GRADIENTS: u64 = 12;
+    /// Steps of training before, in which the rate rises to the suggested one.
+    pub const STEPS: u64 = 50;
 }
 
 impl RangeCurve {
@@ -88,29 +115,69 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test with fastai's `valley`: half of the way through the longest falling subsequence of the smoothed loss, without the first tenth of the steps
-    /// and the last five.
+    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest. None if that mean has not clearly fallen
+    /// by then, or still falls at the end.
     pub fn suggest(&mut self) {
         self.ended = true;
-        let from = (self.test.steps / 10) as usize;
-        let to = self.points.len().saturating_sub(IGNORED_END);
-        let Some(points) = self.points.get(from..to).filter(|points| points.len() >= MIN_POINTS) else {
-            return;
-        };
-        // Length of the longest falling subsequence that ends at each point.
-        let mut lengths: Vec<usize> = Vec::with_capacity(points.len());
-        for point in points {
-            let earlier = lengths.iter().zip(points).filter(|(_, earlier)| point.smoothed < earlier.smoothed);
-            let longest = earlier.map(|(length, _)| *length).max();
-            lengths.push(longest.unwrap_or(0) + 1);
+        let step = libm::log10(self.test.rate_at(1) / self.test.rate_at(0));
+        let half = ((HALF_WINDOW / step).round() as usize).max(1);
+        let count = 2 * half + 1;
+        let losses: Vec<f64> = self.points.iter().map(|point| point.loss).collect();
+        let means = losses.windows(count).map(|window| window.iter().sum::<f64>() / count as f64);
+        let means: Vec<f64> = means.collect();
+        let lowest = means.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1));
+        let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
+        // Neighbours differ by little but noise.
+        let pairs = losses.windows(2).take(at + half).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0]));
+        let variance = pairs.sum::<f64>() / (2 * (at + half)) as f64;
+        let error = libm::sqrt(2.0 * variance / count as f64);
+        let still_falls = at + 1 == means.len() && !self.diverged;
+        if first - lowest > FALL * error && !still_falls {
+            self.suggestion = self.points.get(at + half).map(|point| point.rate);
         }
-        let Some(longest) = lengths.iter().copied().max().filter(|longest| *longest >= MIN_POINTS) else {
-            return;
+    }
+}
+
+impl NoiseScale {
+    /// Of gradients over `batch` windows each: their squared norms, their products with their sum, and the sum's squared norm. `None` if they
+    /// have too little in common.
+    pub fn new(batch: usize, squares: &[f64], products: &[f64], whole: f64) -> Option<Self> {
+        let scale = |count: f64, squares: f64, whole: f64| {
+            // The mean product of two gradients is |G|² without bias; their mean square is |G|² + tr(Σ) / batch.
+            let signal = (whole - squares) / (count * (count - 1.0));
+            let ratio = (squares / count - signal) / signal;
+            (signal > 0.0 && ratio > 0.0).then(|| batch as f64 * ratio)
         };
-        let end = lengths.iter().position(|length| *length == longest).unwrap_or_default() as f64;
-        let section = longest as f64 / 3.0;
-        let at = end - longest as f64 + section.trunc() + (section / 2.0).trunc();
-        self.suggestion = points.get(at.max(0.0) as usize).map(|point| point.rate);
+        let (count, all) = (squares.len() as f64, squares.iter().sum::<f64>());
+        let windows = scale(count, all, whole)?;
+        let without = squares.iter().zip(products);
+        let without = without
+            .map(|(own, product)| scale(count - 1.0, all - own, whole - 2.0 * product + own).map(libm::log));
+        let interval = without.collect::<Option<Vec<f64>>>().map(|logs| {
+            let mean = logs.iter().sum::<f64>() / count;
+            let spread: f64 = logs.iter().map(|log| (log - mean) * (log - mean)).sum();
+            let factor = libm::exp(STUDENT * libm::sqrt(spread * (count - 1.0) / count));
+            [windows / factor, windows * factor]
+        });
+        Some(Self { windows, interval, batch })
+    }
+
+    /// How many times as many steps another batch size takes to the same loss: steps are proportional to 1 + B_noise / B.
+    pub fn steps_with(&self, batch: f64) -> f64 {
+        (1.0 + self.windows / batch) / (1.0 + self.windows / self.batch as f64)
+    }
+
+    /// The result and what follows from it, in a sentence.
+    pub fn text(&self) -> String {
+        let ends = self.interval.map(|[low, high]| format!(" ({} to {})", scientific(low), scientific(high)));
+        let size = self.windows.round().max(1.0);
+        format!(
+            "gradient noise scale: {} windows{}. A step has {}; with {size}, about {} times as many steps reach the same loss",
+            scientific(self.windows),
+            ends.unwrap_or_default(),
+            self.batch,
+            scientific(self.steps_with(size))
+        )
     }
 }
 
@@ -120,7 +187,7 @@ mod tests {
 
     #[test]
     fn rates_rise_by_the_same_factor_between_the_ends() {
-        let test = RangeTest { lowest: 1e-5, highest: 1e-1, steps: 101 };
+        let test = RangeTest { lowest: 1e-5, highest: 1e-1, steps: 101, ..RangeTest::default() };
         assert!(
             (test.rate_at(0) / 1e-5 - 1.0).abs() < 1e-12 && (test.rate_at(100) / 1e-1 - 1.0).abs() < 1e-9
         );
@@ -128,12 +195,12 @@ mod tests {
         assert!((test.rate_at(61) / test.rate_at(60) / factor - 1.0).abs() < 1e-9);
         for bad in [(0.0, 1.0, 100), (1.0, 0.1, 100), (1e-6, f64::INFINITY, 100), (1e-6, 1.0, 5)] {
             let (lowest, highest, steps) = bad;
-            assert!(RangeTest { lowest, highest, steps }.check().is_err(), "{bad:?}");
+            assert!(RangeTest { lowest, highest, steps, noise: false }.check().is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn the_suggestion_is_within_the_valley_and_the_test_ends_when_it_is_over() {
+    fn the_suggestion_is_at_the_end_of_the_fall_and_the_test_ends_when_it_is_over() {
         let mut curve = RangeCurve::default();
         let mut steps = 0;
         for step in 0..curve.test.steps {
@@ -155,8 +222,47 @@ mod tests {
         assert!(curve.diverged && steps < 100, "{steps}");
         curve.suggest();
         let found = curve.suggestion.unwrap();
-        assert!((1e-5..1e-2).contains(&found), "{found}");
+        // At the end of the fall.
+        assert!((2e-3..1e-2).contains(&found), "{found}");
         assert!(!curve.push(1.0, f64::NAN));
+    }
+
+    #[test]
+    fn noise_alone_has_no_suggestion() {
+        let mut curve = RangeCurve::default();
+        for step in 0..100 {
+            let noise = (crate::random::nth(1, 2, step) >> 11) as f64 / (1_u64 << 53) as f64;
+            curve.push(curve.test.rate_at(step), 2.0 + noise);
+        }
+        curve.suggest();
+        assert_eq!(curve.suggestion, None);
+    }
+
+    #[test]
+    fn the_noise_scale_is_that_of_the_gradients() {
+        // A mean of length 1 and a variance of 0.02 for each of 400 entries of gradients of 4 windows: tr(Σ) = 4 · 8.
+        let dot =
+            |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>();
+        let measured = |seed: u64| {
+            let draw = |at: u64| (crate::random::nth(seed, 6, at) >> 11) as f64 / (1_u64 << 53) as f64;
+            let entry = |at: u64| 0.05 + (12.0_f64 * 0.02).sqrt() * (draw(at) - 0.5);
+            let gradients = (0..NoiseScale::GRADIENTS).map(|number| number * 400..(number + 1) * 400);
+            let all: Vec<Vec<f64>> = gradients.map(|entries| entries.map(entry).collect()).collect();
+            let sum: Vec<f64> = (0..400).map(|at| all.iter().map(|own| own[at]).sum()).collect();
+            let squares: Vec<f64> = all.iter().map(|own| dot(own, own)).collect();
+            let products: Vec<f64> = all.iter().map(|own| dot(own, &sum)).collect();
+            NoiseScale::new(4, &squares, &products, dot(&sum, &sum)).unwrap()
+        };
+        let scales: Vec<NoiseScale> = (5..14).map(measured).collect();
+        let mean = scales.iter().map(|scale| scale.windows).sum::<f64>() / scales.len() as f64;
+        assert!((mean / 32.0 - 1.0).abs() < 0.1, "{mean}");
+        for NoiseScale { windows, interval, .. } in scales {
+            let [low, high] = interval.unwrap();
+            assert!(low < windows && windows < high && high / low < 4.0, "{low} {windows} {high}");
+        }
+        let known = NoiseScale { windows: 32.0, interval: None, batch: 8 };
+        assert!((known.steps_with(8.0) - 1.0).abs() < 1e-12 && (known.steps_with(32.0) - 0.4).abs() < 1e-12);
+        assert_eq!(NoiseScale::new(4, &[1.0, 1.0], &[0.0, 0.0], 0.0), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! command-line options come from it.
 
 use crate::config::{PreferenceSettings, RewardSettings};
-use crate::model::Dropout;
+use crate::model::{Dropout, Experts};
 use crate::{
     Adapter, Bias, ChatSettings, DataConfig, DistilSettings, EarlyStopping, GuardSettings, Initialisation,
     Invalid, Mlp, ModelConfig, NormConfig, Position, Rope, RunConfig, TokenizerConfig, TrainConfig,
@@ -405,6 +405,7 @@ sections! {
         Position::Learned | Position::Sinusoidal | Position::None => return None,
     };
     "model.mlp": Mlp => |run| run.model.mlp;
+    "model.experts": Experts => |run| run.model.experts;
     "model.bias": Bias => |run| run.model.bias;
     "model.dropout": Dropout => |run| run.model.dropout;
     "model.init": Initialisation => |run| run.model.init;

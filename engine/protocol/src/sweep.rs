@@ -1,19 +1,22 @@
-//! Sweeps: runs over values of some settings, some of them stopped early by a rule. What to train next is a pure function of the file and
+//! Sweeps: runs over values of some settings, some of them stopped early by a rule, or over the sizes of a [`Ladder`]. What to train next is a pure function of the file and
 //! the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
-use crate::blocks::Block;
+use crate::blocks::{Bar, Block};
 use crate::config::one_line;
 use crate::evaluation::{Better, Cell, Metric, Table};
-use crate::quantity::{NOTHING, duration, whole};
+use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
+use crate::{Ladder, LadderSize, Scaling};
 use serde::{Deserialize, Serialize};
 
 const MAX_SWEPT_RUNS: usize = 1000;
 /// Evaluated runs before the median rule stops one.
 const MEDIAN_AFTER: usize = 3;
 const MAX_NAME: usize = 40;
+/// Minimum finished runs for [`SweepSummary::importance`].
+pub const MIN_IMPORTANCE_RUNS: usize = 8;
 
 choices! {
     pub enum StopRule = Never {
@@ -41,7 +44,10 @@ pub struct Sweep {
     pub seed: u64,
     #[serde(default)]
     pub stop: Stop,
+    /// The runs are models of growing size.
+    pub ladder: Option<Ladder>,
     /// Lists and ranges by the settings' paths.
+    #[serde(default)]
     settings: toml::Table,
 }
 
@@ -85,7 +91,13 @@ impl Sweep {
         let sweep: Self = toml::from_str(text).map_err(|error| format!("the sweep: {}", one_line(&error)))?;
         let Self { name, runs, stop: Stop { rule, rungs, factor }, .. } = &sweep;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-        let wrong = if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
+        let ladder = sweep.ladder.as_ref();
+        let is_mixed = !sweep.settings.is_empty() || runs.is_some() || *rule != StopRule::Never;
+        let wrong = if let Some(reason) = ladder.and_then(|ladder| ladder.check().err()) {
+            reason
+        } else if ladder.is_some() && is_mixed {
+            "a [ladder] trains each of its sizes to the end; leave out [settings], runs and [stop]".to_owned()
+        } else if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
             format!("name must be at most {MAX_NAME} letters, digits, - and _ (got {name:?})")
         } else if runs.is_some_and(|runs| !(1..=MAX_SWEPT_RUNS).contains(&runs)) {
             format!("runs must be 1 to {MAX_SWEPT_RUNS}")
@@ -101,11 +113,22 @@ impl Sweep {
         Err(format!("the sweep: {wrong}"))
     }
 
-    /// All its runs, with `base` for everything that does not vary.
+    /// The number of its runs; that of a ladder may become smaller once it is started.
+    ///
+    /// # Errors
+    /// As [`Self::points`].
+    pub fn count(&self, base: &RunConfig) -> Result<usize, String> {
+        self.ladder.as_ref().map_or_else(|| Ok(self.points(base)?.len()), |ladder| Ok(ladder.sizes))
+    }
+
+    /// All its runs, with `base` for everything that does not vary; of a ladder, those of its chosen sizes.
     ///
     /// # Errors
     /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
+        if let Some(ladder) = &self.ladder {
+            return ladder.rows(base);
+        }
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
         leaves.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -169,7 +192,7 @@ impl Sweep {
                 return Ok(self.runs.map(|runs| (0..runs).map(drawn).collect()).unwrap_or(list));
             }
             toml::Value::Table(table) => {
-                table.try_into().map_err(|error: toml::de::Error| one_line(&error))?
+                toml::from_str(&table.to_string()).map_err(|error| one_line(&error))?
             }
             _ => {
                 let example = "{ from = 1e-4, to = 1e-2, log = true, count = 5 }";
@@ -323,13 +346,16 @@ choices! {
 pub struct SweepRow {
     /// The varied settings: path and value.
     pub values: Vec<(String, String)>,
+    /// In a ladder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<LadderSize>,
     pub run: Option<String>,
     pub state: SweepState,
     pub step: u64,
     pub steps: u64,
     /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
     pub losses: Vec<(u64, f32)>,
-    /// The lowest of them.
+    /// The lowest of them; in a ladder, the last.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,
@@ -391,6 +417,12 @@ pub struct SweepSummary {
     pub best: Option<usize>,
     /// Whether all is trained.
     pub complete: bool,
+    /// The share of the variance of the finished runs' losses that each setting explains by itself; empty for too few runs.
+    #[serde(default)]
+    pub importance: Vec<Metric>,
+    /// Laws and prediction of a ladder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
 }
 
 impl SweepSummary {
@@ -422,7 +454,7 @@ impl SweepSummary {
         self.best = losses.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(at, _)| at);
     }
 
-    /// Its table with the lowest loss first, what failed, and the best run.
+    /// Its table with the lowest loss first, what failed, the best run, and the importance of the settings.
     pub fn blocks(&self) -> Vec<Block> {
         let columns = self.settings().chain(["validation loss", "steps", "time", "state", "run"]);
         let cells = |row: &&SweepRow| -> Vec<Cell> {
@@ -452,7 +484,30 @@ impl SweepSummary {
             Block::Text(format!("Best: {} ({})", row.run.as_deref().unwrap_or_default(), row.title()))
         });
         let errors = Block::List(rows.iter().filter_map(error).collect());
-        [Block::Table(table), errors].into_iter().chain(best).collect()
+        [Block::Table(table), errors].into_iter().chain(best).chain(self.importance_blocks()).collect()
+    }
+
+    fn importance_blocks(&self) -> Vec<Block> {
+        let Some(count) = self.importance.first().map(|first| first.count) else {
+            let text = format!(
+                "The importance of the settings needs at least {MIN_IMPORTANCE_RUNS} finished runs, and more than all settings have values together."
+            );
+            return Some(Block::Note(text))
+                .filter(|_| self.complete && self.rows.len() > 1)
+                .into_iter()
+                .collect();
+        };
+        let bar = |share: &Metric| {
+            let length = share.value.unwrap_or_default();
+            let ends = share.interval.map(|ends| ends.map(percent));
+            let ends = ends.map(|[low, high]| format!(" ({low} to {high})")).unwrap_or_default();
+            Bar { name: share.name.clone(), length, text: format!("{}{ends}", percent(length)) }
+        };
+        let about = format!(
+            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is              interactions and noise.",
+            counted(count, "finished run")
+        );
+        vec![Block::Note(about), Block::Bars(self.importance.iter().map(bar).collect())]
     }
 }
 

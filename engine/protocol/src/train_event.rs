@@ -55,7 +55,7 @@ pub enum TrainEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preference: Option<PreferenceMetrics>,
     },
-    /// Accuracy of a classifier at an evaluation.
+    /// Accuracy at an evaluation of a classifier, or of greedy answers to generated rows, which are right if all their tokens are.
     Accuracy {
         step: u64,
         /// Fraction correct over the batches of the training split.

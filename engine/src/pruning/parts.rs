@@ -136,6 +136,11 @@ pub fn check(model: &ModelConfig, settings: &RemoveSettings) -> Result<()> {
             _ => format!("{place} has {there} {title}s; remove at most {} (got {count})", there - 1),
         }));
     }
+    if part == ModelPart::Channels && model.experts.count > 0 {
+        return Err(Error::Refused(
+            "channels of experts cannot be removed; remove blocks or heads".to_owned(),
+        ));
+    }
     if part == ModelPart::Heads && model.qk_norm_whole {
         return Err(Error::Refused(
             "model.qk_norm_whole normalises all heads together, so removing one changes the others; remove blocks or channels".to_owned(),

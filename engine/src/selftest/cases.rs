@@ -98,6 +98,9 @@ pub enum Feed {
     Given(Vec<usize>, f32),
     /// Inputs of [`ops::Policy`] for a number of tokens.
     TokenScores(usize),
+    /// Gates of experts: floats, of which only the first so many in each row, starting at a random one, are not 0. The flag says whether
+    /// they have a gradient.
+    Gates(Vec<usize>, usize, bool),
     /// Start, length and text of each row.
     Cursor(Vec<[u32; 3]>),
     /// Rotary angles [P, D].
@@ -211,6 +214,18 @@ impl Case {
                     graph.input(Input::Free(number), Type::f32(shape)),
                     Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()),
                 ),
+                Feed::Gates(shape, per_token, has_gradient) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.extend(has_gradient.then_some(id));
+                    let (rows, experts) = (Type::f32(shape).rows(), shape[shape.len() - 1]);
+                    let mut gates = numbers(stream, count(shape));
+                    for (gates, first) in gates.chunks_mut(experts).zip(ids(stream, rows, experts)) {
+                        gates.rotate_left(first as usize);
+                        gates[*per_token..].fill(0.0);
+                        gates.rotate_right(first as usize);
+                    }
+                    (id, Data::F32(gates))
+                }
                 Feed::TokenScores(count) => (
                     graph.input(Input::Scores, Type::f32(&[*count, ops::POLICY_SCORES])),
                     Data::F32(token_scores(stream, *count)),
@@ -263,6 +278,17 @@ impl Case {
                 let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
                 let rows = graph.push(loss, &operands[..2])?[1];
                 graph.push(op, &[rows, operands[1], operands[2]])?
+            }
+            // Values of experts that were not chosen are unspecified until they are weighed.
+            Op::ExpertLinear(op) => {
+                let (x, gates, weight) = (operands[0], operands[1], operands[2]);
+                if op.down {
+                    let x = graph.push(ops::WeighExperts, &[x, gates])?[0];
+                    graph.push(op, &[x, gates, weight])?
+                } else {
+                    let y = graph.push(op, &[x, gates, weight])?[0];
+                    graph.push(ops::WeighExperts, &[y, gates])?
+                }
             }
             op => graph.push(op, operands)?,
         })

@@ -180,6 +180,12 @@ impl Backward {
             let dlogits = graph.push(op.backward(SCALE, false), &inputs)?[0];
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
+        if let Op::RouterLoss(forward) = case.op {
+            let (x, load) = (built.inputs[0].0, built.outputs[1]);
+            let dx = graph.push(ops::RouterLossBackward { forward, scale: SCALE }, &[x, load])?[0];
+            let rows = graph.ty(output).count();
+            return Self::from(graph, built, (x, dx), vec![SCALE / rows as f32; rows]);
+        }
         if let Op::Distil(forward) = case.op {
             let back = ops::DistilBackward { forward, scale: SCALE };
             let given = built.inputs.iter().map(|(id, _)| *id);

@@ -44,7 +44,8 @@ impl Session {
         if keep {
             run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
-        self.sink.answer(id, Event::Audited { audit: Box::new(audit) });
+        let (evaluations, audits, comparisons) = (Vec::new(), vec![audit], Vec::new());
+        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
         Ok(())
     }
 }

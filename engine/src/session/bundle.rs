@@ -30,7 +30,7 @@ impl Session {
         match to {
             Some(to) => {
                 let files = export_bundle(&request, &to, !keep, &yielder, &mut progress).await?;
-                self.sink.exported(id, name, &to, &files);
+                self.sink.exported(id, name, &to, &files, None);
             }
             None => {
                 let staging = Staging::inside(run.folder())?;
@@ -75,7 +75,7 @@ impl Session {
         let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
         let run = run.summary()?;
         let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
-        self.sink.answer(id, Event::RunAdded { run, about });
+        self.sink.answer(id, Event::RunAdded { run, about, difference: None });
         self.list_runs(id)
     }
 }

@@ -8,9 +8,9 @@ use super::evaluation::refuse_what_is_there;
 use super::event_sink::EventSink;
 use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
-use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::CleaningReport;
-use crate::protocol::{Event, RecipeChange};
+use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
+use crate::protocol::{Event, Preview, RecipeChange};
 use crate::{Error, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
@@ -51,7 +51,7 @@ impl Drop for Cleaning {
     fn drop(&mut self) {
         if let Some(cleaner) = self.cleaner.take() {
             let documents = cleaner.stop().ok().flatten();
-            self.sink.answer(self.id, Event::CleaningStopped { documents });
+            self.sink.answer(self.id, Event::Cleaning(CleaningStep::Stopped { documents }));
         }
     }
 }
@@ -67,7 +67,7 @@ impl Session {
         let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
         let judgement = pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
-        self.sink.answer(id, Event::SampleJudged { judgement });
+        self.sink.answer(id, Event::Previewed(Preview::Sample { judgement }));
         Ok(())
     }
 
@@ -75,7 +75,7 @@ impl Session {
         let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
         let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, document, &give).await?;
-        self.sink.answer(id, Event::DocumentCompared { document });
+        self.sink.answer(id, Event::Previewed(Preview::Document { document }));
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Session {
         if files::exists(&path) {
             let text = files::read_to_string(&path).map_err(Error::io(&path))?;
             let report = CleaningReport::from_json(&text).map_err(|reason| Error::bad_file(&path, reason))?;
-            self.sink.answer(id, Event::Cleaned { report: Box::new(report) });
+            self.sink.answer(id, Event::Cleaning(CleaningStep::Done { report: Box::new(report) }));
         }
         Ok(())
     }
@@ -175,12 +175,13 @@ impl Session {
         start: StartOptions,
     ) -> Result<()> {
         let cleaner = Cleaner::new(&CorpusFiles, recipe, inputs, out, start)?;
-        self.sink.answer(id, Event::CleaningStarted { start: cleaner.start().clone() });
+        let start = cleaner.start().clone();
+        self.sink.answer(id, Event::Cleaning(CleaningStep::Started { start }));
         let mut cleaning = Cleaning { id, sink: self.sink.clone(), cleaner: Some(cleaner) };
         loop {
             let progress = cleaning.advance()?;
             self.sink.progress(progress.done, progress.total);
-            self.sink.answer(id, Event::Cleaning { progress });
+            self.sink.answer(id, Event::Cleaning(CleaningStep::Progress(progress)));
             if progress.phase == Phase::Done {
                 break;
             }
@@ -188,7 +189,7 @@ impl Session {
         }
         if let Some(cleaner) = cleaning.cleaner.take() {
             let report = cleaner.finish()?;
-            self.sink.answer(id, Event::Cleaned { report: Box::new(report) });
+            self.sink.answer(id, Event::Cleaning(CleaningStep::Done { report: Box::new(report) }));
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl Session {
         };
         refuse_what_is_there(&to, keep)?;
         files::write(&to, bytes).map_err(Error::io(&to))?;
-        self.sink.exported(id, name, &to, std::slice::from_ref(&to));
+        self.sink.exported(id, name, &to, std::slice::from_ref(&to), None);
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ impl Session {
         if add {
             return self.add_documents(id, &[path.display().to_string()], Vec::new()).await;
         }
-        self.sink.answer(id, Event::Fetched { path });
+        self.sink.answer(id, Event::Fetching { progress: FetchProgress::Done { path } });
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
-use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, file_kind};
+use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, Synthetic, file_kind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use crate::{Error, Result};
@@ -193,7 +193,8 @@ impl Session {
         let validation_files = self.held_out(held_out)?;
         if self.is_cleaned()? {
             let paths = vec![self.cleaned_folder()?.display().to_string()];
-            return Ok(DataConfig { paths, validation_files, ..self.opened()?.config.data.clone() });
+            let given = self.opened()?.config.data.clone();
+            return Ok(DataConfig { paths, validation_files, synthetic: Synthetic::None, ..given });
         }
         let shelf = self.options.shelf.clone();
         let project = self.opened()?;
@@ -211,7 +212,7 @@ impl Session {
         } else {
             Vec::new()
         };
-        Ok(DataConfig { paths, validation_files, ..given.clone() })
+        Ok(DataConfig { paths, validation_files, synthetic: Synthetic::None, ..given.clone() })
     }
 
     /// Paths of the held-out files. Project documents are named by file name; removed ones are ignored. For cleaned documents,

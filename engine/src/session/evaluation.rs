@@ -175,7 +175,8 @@ impl Session {
         } else {
             evaluation.limits = about::limits(run, &evaluation)?;
         }
-        self.sink.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
+        let (evaluations, audits, comparisons) = (vec![evaluation], Vec::new(), Vec::new());
+        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
         Ok(())
     }
 
@@ -253,7 +254,7 @@ impl Session {
         match to {
             Some(to) => {
                 storage::write_atomically(&to, page.as_bytes())?;
-                self.sink.exported(id, name, &to, std::slice::from_ref(&to));
+                self.sink.exported(id, name, &to, std::slice::from_ref(&to), None);
             }
             None => self.sink.attached(id, name, page.into_bytes()),
         }

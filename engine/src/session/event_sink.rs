@@ -1,7 +1,7 @@
 //! Outgoing events.
 
 use crate::Error;
-use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report};
+use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report, Verification};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
@@ -65,7 +65,8 @@ impl EventSink {
         if self.last_beat.get().elapsed() >= BEAT {
             self.last_beat.set(Instant::now());
             let work = self.work.borrow().as_ref().map_or("", |work| work.name);
-            self.say(Event::Heartbeat { busy: if busy.is_empty() { work } else { busy }.to_owned() });
+            let work = if busy.is_empty() { work } else { busy }.to_owned();
+            self.say(Event::Underway { work, share: None });
         }
     }
 
@@ -79,16 +80,24 @@ impl EventSink {
         self.send(Some(request), event, bytes);
     }
 
-    /// Answers with an export: the files written to `to`.
-    pub(super) fn exported(&self, request: u64, name: String, to: &Path, files: &[PathBuf]) {
+    /// Answers with an export: the files written to `to`, and what a second reader found.
+    pub(super) fn exported(
+        &self,
+        request: u64,
+        name: String,
+        to: &Path,
+        files: &[PathBuf],
+        verification: Option<Box<Verification>>,
+    ) {
         let files = files.iter().map(|file| file.display().to_string()).collect();
         let path = Some(to.display().to_string());
-        self.answer(request, Event::Exported { name, path, files, bytes: 0, packed: 0 });
+        self.answer(request, Event::Exported { name, path, files, bytes: 0, packed: 0, verification });
     }
 
     /// Answers with an export as one attached file.
     pub(super) fn attached(&self, request: u64, name: String, file: Vec<u8>) {
-        let event = Event::Exported { name, path: None, files: Vec::new(), bytes: 0, packed: 0 };
+        let (path, files, verification) = (None, Vec::new(), None);
+        let event = Event::Exported { name, path, files, bytes: 0, packed: 0, verification };
         self.answer_with(request, event, vec![file]);
     }
 
@@ -102,7 +111,7 @@ impl EventSink {
     }
 
     pub(super) fn notice_with(&self, text: impl Into<String>, hints: &[Hint]) {
-        self.say(Event::Notice { text: text.into(), hints: hints.to_vec() });
+        self.say(Event::Notice { text: text.into(), hints: hints.to_vec(), problems: Vec::new() });
     }
 
     pub(super) fn finished(&self, request: u64) {

@@ -2,14 +2,20 @@
 
 use super::training::{RunRequest, set_visible};
 use super::{EventSink, Session};
+use crate::metrics::law::scaling;
+use crate::metrics::statistics::{Bootstrap, main_effects};
 use crate::platform;
 use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
+use crate::protocol::evaluation::Metric;
 use crate::protocol::{
     Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Sweep, SweepRow, SweepState, SweepSummary,
     TrainEvent,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
+
+/// Resamples for the importance of settings, which is measured again whenever a run ends.
+const RESAMPLES: u32 = 1000;
 
 impl Session {
     /// Trains with a rising rate in a run that is gone afterwards.
@@ -27,6 +33,7 @@ impl Session {
         let options = Options { range_test: Some(test), ..Options::default() };
         let mut trainer = prepared_run.trainer(options).await?;
         set_visible(&mut trainer, self.visible);
+        let start = if test.noise { Some(trainer.executor().state().await?) } else { None };
         let mut curve = RangeCurve { test, ..RangeCurve::default() };
         loop {
             let goes_on = match trainer.next().await {
@@ -50,10 +57,13 @@ impl Session {
                 platform::yield_now().await;
             }
         }
+        curve.suggest();
+        if let (Some(start), Some(rate)) = (start, curve.suggestion) {
+            curve.noise = trainer.noise_scale(&start, rate).await?;
+        }
         // Its folder is removed after the trainer has closed its files.
         drop(trainer);
         drop(staged);
-        curve.suggest();
         self.sink.answer(id, Event::RangeTested { curve: Box::new(curve) });
         Ok(())
     }
@@ -63,7 +73,8 @@ impl Session {
         let project = &self.opened()?.project;
         let place = project.runs()?.iter().rev().find_map(|run| run.record().ok()?.sweep);
         if let Some(kept) = place.map(|place| project.sweep(&place.name)).transpose()?.flatten() {
-            OpenSweep::new(project, kept)?.tell(&self.sink, id, false);
+            let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
+            OpenSweep::new(project, sweep, kept)?.tell(&self.sink, id, false);
         }
         Ok(())
     }
@@ -91,23 +102,29 @@ impl Session {
                 // What is wrong with the file itself is said first.
                 sweep.points(&config).map_err(Error::Refused)?;
                 return Err(Error::Refused(format!(
-                    "the project has runs of another sweep called {}; change `name` in the file, or delete those runs",
+                    "the project has runs of another sweep called {}; change its name (`name` in the file), or delete those runs",
                     sweep.name
                 )));
             }
-            None => KeptSweep { toml, config },
+            None => {
+                let points = match &sweep.ladder {
+                    Some(ladder) => self.choose_sizes(id, ladder, &config, &launch).await?,
+                    None => Vec::new(),
+                };
+                KeptSweep { toml, config, points }
+            }
         };
-        let mut open = OpenSweep::new(&project, kept)?;
+        let mut open = OpenSweep::new(&project, sweep, kept)?;
         loop {
             open.tell(&self.sink, id, true);
             let Some((at, until)) = open.summary.current else { return Ok(()) };
             // Epochs may become more steps than the settings say.
-            let stop_after = Some(until).filter(|until| sweep.stop.rungs.contains(until));
+            let stop_after = Some(until).filter(|until| open.sweep.stop.rungs.contains(until));
             let launch = RunLaunch { stop_after, ..launch.clone() };
             let request = match &open.runs[at] {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
-                    let place = SweepPlace { name: sweep.name.clone(), point: at, given_up: false };
+                    let place = SweepPlace { name: open.sweep.name.clone(), point: at, given_up: false };
                     let swept =
                         SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
                     RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept)
@@ -154,6 +171,31 @@ fn place_in(run: &Run, sweep: &str) -> Option<SweepPlace> {
     run.record().ok()?.sweep.filter(|place| place.name == sweep)
 }
 
+/// The importance of the settings that vary.
+fn importance(summary: &SweepSummary) -> Vec<Metric> {
+    let finished = summary.rows.iter().filter(|row| row.state == SweepState::Finished);
+    let (rows, losses): (Vec<&SweepRow>, Vec<f64>) =
+        finished.filter_map(|row| Some((row, f64::from(row.loss?)))).unzip();
+    let mut settings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (at, path) in summary.settings().enumerate() {
+        let values = rows.iter().filter_map(|row| row.values.get(at)).map(|(_, value)| value.as_str());
+        settings.push((path, values.collect()));
+    }
+    settings.retain(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1]));
+    let (paths, values): (Vec<&str>, Vec<Vec<&str>>) = settings.into_iter().unzip();
+    let bootstrap = Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() };
+    let effects = main_effects(&values, &losses, &bootstrap).unwrap_or_default();
+    let share = |(path, (share, interval)): (&str, (f64, Option<[f64; 2]>))| Metric {
+        name: path.to_owned(),
+        value: Some(share),
+        interval,
+        count: losses.len() as u64,
+        of: "runs".to_owned(),
+        ..Metric::default()
+    };
+    paths.into_iter().zip(effects).map(share).collect()
+}
+
 /// A sweep with the runs that the project has of it; runs, settings and rows have the same indices.
 struct OpenSweep {
     sweep: Sweep,
@@ -164,8 +206,11 @@ struct OpenSweep {
 }
 
 impl OpenSweep {
-    fn new(project: &Project, kept: KeptSweep) -> Result<Self> {
-        let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
+    /// `sweep` is the file of `kept`, whose sizes of a ladder are used.
+    fn new(project: &Project, mut sweep: Sweep, kept: KeptSweep) -> Result<Self> {
+        if let Some(ladder) = &mut sweep.ladder {
+            ladder.points.clone_from(&kept.points);
+        }
         let points = sweep.points(&kept.config).map_err(Error::Refused)?;
         let (rows, configs): (Vec<SweepRow>, _) = points.into_iter().unzip();
         let (name, toml) = (sweep.name.clone(), kept.toml.clone());
@@ -192,6 +237,8 @@ impl OpenSweep {
             }
         }
         self.summary.settle(&self.sweep, goes_on);
+        self.summary.importance = importance(&self.summary);
+        self.summary.scaling = self.sweep.ladder.as_ref().map(|_| scaling(&self.summary.rows));
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
     }
 
@@ -217,7 +264,8 @@ impl OpenSweep {
         };
         let history = metrics::thinned(&run.metrics_path(), 0)?;
         row.losses = history.into_iter().filter_map(evaluated).collect();
-        row.loss = row.losses.iter().map(|(_, loss)| *loss).min_by(f32::total_cmp);
+        let losses = row.losses.iter().map(|(_, loss)| *loss);
+        row.loss = if row.size.is_some() { losses.last() } else { losses.min_by(f32::total_cmp) };
         row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);

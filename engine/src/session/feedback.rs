@@ -31,7 +31,7 @@ impl Session {
         if let Some(to) = to {
             let written = project.export_feedback(&to, one, !keep)?;
             let files: Vec<PathBuf> = written.into_iter().map(|(file, _)| file).collect();
-            self.sink.exported(id, name, &to, &files);
+            self.sink.exported(id, name, &to, &files, None);
             return Ok(());
         }
         let staging = Staging::inside(project.folder())?;

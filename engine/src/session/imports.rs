@@ -6,7 +6,7 @@ use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import, source_o
 use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::{bytes, whole};
-use crate::protocol::{Event, FoundModel, Hint, ModelSource};
+use crate::protocol::{Event, FoundModel, Hint, ImportStep, ModelSource};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::Path;
@@ -40,7 +40,7 @@ impl Session {
     fn tell_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
         let files = listed.iter().map(|file| file.name.clone()).collect();
         let (host, bytes) = (address.host().to_owned(), bytes_of(listed));
-        self.sink.answer(id, Event::ModelListed { host, files, bytes });
+        self.sink.answer(id, Event::Importing(ImportStep::Listed { host, files, bytes }));
     }
 
     pub(super) async fn look_at_model(
@@ -65,7 +65,7 @@ impl Session {
             default_context: looked.found.default_context(),
             notices,
         };
-        self.sink.answer(id, Event::ModelFound { model: Box::new(model) });
+        self.sink.answer(id, Event::Importing(ImportStep::Found { model: Box::new(model) }));
         self.looked = Some(looked);
         Ok(())
     }
@@ -254,7 +254,7 @@ fn imported_before(project: &Project, found: &Found, source: Option<&String>) ->
 fn imported(run: &Run, found: &Found) -> Result<Event> {
     let parameters = whole(found.parameter_count() as u64);
     let about = format!("{}, {parameters} parameters, {}", found.family.class, found.model.shape());
-    Ok(Event::RunAdded { run: run.summary()?, about })
+    Ok(Event::RunAdded { run: run.summary()?, about, difference: None })
 }
 
 #[cfg(test)]

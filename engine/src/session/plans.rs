@@ -12,7 +12,9 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{
+    DeviceType, EnergyUse, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets,
+};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -36,7 +38,7 @@ pub(super) struct MeasuredSpeed {
 
 impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let config = &self.settled(config)?;
+        let (config, rates) = (&self.settled(config)?, platform::energy::settings()?);
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // Planning a large model takes seconds.
@@ -47,8 +49,10 @@ impl Session {
         };
         let mut plan = platform::spawn_blocking(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
+        let seconds = plan.run_seconds;
+        plan.energy = seconds.and_then(|seconds| EnergyUse::of_run(seconds, None, &rates));
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
-        self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
+        self.sink.answer(id, Event::Planned(Forecast::Run { plan: Box::new(plan) }));
         Ok(())
     }
 
@@ -60,8 +64,10 @@ impl Session {
     ) -> Result<()> {
         let config = &self.with_teacher(config)?;
         config.validate()?;
-        let plan = Box::new(cluster_plan(config, request)?);
-        self.sink.answer(id, Event::ClusterPlanned { plan });
+        let mut plan = Box::new(cluster_plan(config, request)?);
+        plan.energy = plan.energy.with(&platform::energy::settings()?);
+        plan.assumptions.extend(plan.energy.rows().into_iter().map(|(.., basis)| basis));
+        self.sink.answer(id, Event::Planned(Forecast::Cluster { plan }));
         Ok(())
     }
 
@@ -108,6 +114,10 @@ impl Session {
 
     /// Bytes of the open project's text, from its survey, or of the embedded stories.
     fn text_bytes(&mut self, config: &RunConfig) -> Option<u64> {
+        if !config.data.synthetic.is_none() {
+            // Generated rows are meant to be repeated.
+            return Some(0);
+        }
         let data = self.data_config().ok()?;
         if data.paths.is_empty() {
             return Some(config.data.corpus_bytes);
@@ -145,13 +155,13 @@ impl Session {
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.sink.answer(
             id,
-            Event::Measured {
+            Event::Planned(Forecast::Speed {
                 ms_per_step: measured.ms_per_step,
                 tokens_per_s: measured.tokens_per_s,
                 flops_per_s: measured.flops_per_s,
                 device: self.device.summary.name.clone(),
                 run_seconds,
-            },
+            }),
         );
         Ok(())
     }
@@ -265,6 +275,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         fits: limits.holds(&needs),
         flops_by_scope: needs.flops_by_scope,
         run_seconds: None,
+        energy: None,
         proportions: Vec::new(),
     })
 }

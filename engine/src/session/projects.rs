@@ -6,7 +6,7 @@ use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
-use crate::protocol::{DataConfig, Event, ProjectChange, ProjectSummary, RunConfig, presets};
+use crate::protocol::{DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, presets};
 use crate::{Error, Result, storage};
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
@@ -226,8 +226,9 @@ impl Session {
         let runs = open.project.run_summaries()?;
         let project: ProjectSummary = shelf::summary(&open.id, folder);
         let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
-        let config = Box::new(draft.unwrap_or(&open.config).clone());
-        self.sink.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
+        let config = draft.unwrap_or(&open.config).clone();
+        let opened = Some(Box::new(OpenedProject { project, config, tokenizer, runs }));
+        self.sink.answer(id, Event::Project { opened });
         // A damaged sweep does not prevent opening its runs.
         self.tell_last_sweep(id).unwrap_or_else(|error| self.sink.notice(error.to_string()));
         Ok(())
@@ -251,7 +252,7 @@ impl Session {
                     idle(live)?;
                     // We held its lock; a browser releases it asynchronously, so it cannot be taken again here.
                     self.close_project();
-                    self.sink.answer(id, Event::ProjectClosed);
+                    self.sink.answer(id, Event::Project { opened: None });
                 } else {
                     // Not while another window has it open. A lock of ours is released together with the folder.
                     drop(self.lock_if_shut(project).await?);
@@ -297,7 +298,8 @@ impl Session {
             self.sink.notice(note);
         }
         let path = to.map(|path| path.display().to_string());
-        let exported = Event::Exported { name, path, files: Vec::new(), bytes, packed: files };
+        let exported =
+            Event::Exported { name, path, files: Vec::new(), bytes, packed: files, verification: None };
         self.sink.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }

@@ -115,7 +115,9 @@ impl Session {
         let uncompared = uncompared.map(|error| format!("the merged weights were not compared: {error}"));
         notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
         let difference = difference.ok();
-        self.sink.answer(id, Event::AdapterMerged { run: merged.name(), difference });
+        let added = if undo { "without the adapter" } else { "with the adapter added to them" };
+        let about = format!("the weights {added}");
+        self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about, difference });
         Ok(())
     }
 
@@ -163,6 +165,7 @@ impl Session {
             model.notices.iter().for_each(|notice| self.sink.notice(notice));
             Ok::<_, Error>(model)
         };
+        let mut verification = None;
         let written = match format {
             ExportFormat::HuggingFace => {
                 huggingface::export_trained(&load(run).await?, &path, replace, &yielder).await?
@@ -178,7 +181,7 @@ impl Session {
                 for notice in &exported.notices {
                     self.sink.notice(notice);
                 }
-                self.verify_export(id, model, quantization, &path, &yielder).await;
+                verification = self.verify_export(model, quantization, &path, &yielder).await;
                 vec![path.clone(), exported.modelfile]
             }
             ExportFormat::Page { weights, space } => {
@@ -197,7 +200,7 @@ impl Session {
             }
         };
         if staging.is_none() {
-            self.sink.exported(id, place, &path, &written);
+            self.sink.exported(id, place, &path, &written, verification);
             return Ok(());
         }
         let (name, bytes) = match format {
@@ -211,28 +214,32 @@ impl Session {
                 (place, storage::read(&path)?)
             }
         };
-        self.sink.attached(id, name, bytes);
+        let (path, files) = (None, Vec::new());
+        let event = Event::Exported { name, path, files, bytes: 0, packed: 0, verification };
+        self.sink.answer_with(id, event, vec![bytes]);
         Ok(())
     }
 
     /// Opens an exported file with a second reader and reports how it compares. The file stays whatever that finds.
     async fn verify_export(
         &self,
-        id: u64,
         model: Trained,
         quantization: WeightFormat,
         path: &Path,
         yielder: &Yielder,
-    ) {
+    ) -> Option<Box<Verification>> {
         match verification(model, path, self.options.threads, yielder).await {
             Ok((verification, notice)) => {
                 let fault = verification.fault(quantization).map(|fault| {
                     format!("the file may be broken: {fault}; do not use it, and report this with the model's settings")
                 });
                 notice.into_iter().chain(fault).for_each(|text| self.sink.notice(text));
-                self.sink.answer(id, Event::ExportVerified { verification });
+                Some(Box::new(verification))
             }
-            Err(error) => self.sink.notice(format!("the file was not compared with the run: {error}")),
+            Err(error) => {
+                self.sink.notice(format!("the file was not compared with the run: {error}"));
+                None
+            }
         }
     }
 }

@@ -21,10 +21,11 @@ mod inspection;
 mod made;
 
 use super::{Options, run};
+use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
-    GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch,
-    RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
+    Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig,
+    RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -207,7 +208,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
 }
 
 fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
-    let events = told!(heard, Event::Training { events } => events);
+    let events = told!(heard, Event::Training { events, .. } => events);
     let step = |event: &TrainEvent| match event {
         TrainEvent::Step { step, loss, .. } => Some((*step, *loss)),
         _ => None,
@@ -282,11 +283,13 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     has(
         |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
     );
-    has(|event| matches!(event, Event::Planned { plan } if plan.parameters > 10_000 && plan.bytes > 100_000));
-    // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
-    has(|event| matches!(event, Event::Planned { plan } if plan.proportions.is_empty()));
     has(
-        |event| matches!(event, Event::Planned { plan } if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
+        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.parameters > 10_000 && plan.bytes > 100_000),
+    );
+    // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
+    has(|event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.is_empty()));
+    has(
+        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
     );
     has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
@@ -321,7 +324,9 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(|event| matches!(event, Event::ProjectOpened { tokenizer: Some(_), runs, .. } if runs.len() == 1));
+    has(
+        |event| matches!(event, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1),
+    );
     has(|event| matches!(event, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10));
     has(
         |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
@@ -401,7 +406,8 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found = told!(heard, Event::ProjectOpened { config, tokenizer, .. } => (config, tokenizer));
+        let mut found =
+            told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
         let (config, tokenizer) = found.next_back().unwrap();
         (config.clone(), tokenizer.clone())
     };
@@ -418,7 +424,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     let heard = play(shelf.path(), vec![open(), after(Command::Tokenize { text: "owl".to_owned() })]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let (config, summary) = opened(&heard);
-    assert_eq!(*config, draft);
+    assert_eq!(config, draft);
     assert_eq!(summary.unwrap().config, tokenizer);
 
     // A copy has them too, and a damaged record affects only itself.
@@ -487,13 +493,13 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(train(config, None)),
             (
-                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "writing a sample")),
                 Command::Steer(Steer::Pause),
             ),
             after(generate("A")),
             (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::StepOnce)),
             (
-                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "writing a sample")),
                 Command::Steer(Steer::Stop),
             ),
         ],
@@ -623,7 +629,12 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     for request in [5, 7, 9, 11, 13, 15, 16] {
         assert_eq!(ended(&heard, request), None, "request {request}");
     }
-    assert!(heard.iter().all(|report| !matches!(report.event, Event::Measured { .. } | Event::Bench { .. })));
+    assert!(
+        heard.iter().all(|report| !matches!(
+            report.event,
+            Event::Planned(Forecast::Speed { .. }) | Event::Bench { .. }
+        ))
+    );
     // Nothing remains of the cancelled work.
     assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
     let data = shelf.path().join("shelf/p/data");
@@ -646,14 +657,17 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
-            (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
+            (
+                Some(|event| matches!(event, Event::Cleaning(CleaningStep::Progress(_)))),
+                Command::Cancel { request: 5 },
+            ),
             after(Command::Clean),
         ],
     );
     let documents = |request| {
         heard.iter().filter(move |report| report.request == Some(request)).find_map(|report| {
             match report.event {
-                Event::Cleaning { progress } => Some(progress.documents),
+                Event::Cleaning(CleaningStep::Progress(progress)) => Some(progress.documents),
                 _ => None,
             }
         })
@@ -715,14 +729,14 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     let mut config = tiny(1_000_000);
     (config.train.sample_interval, config.train.eval_interval) = (1_000_000, 0);
     let written: Trigger = |event| match event {
-        Event::Training { events } => {
+        Event::Training { events, .. } => {
             events.iter().any(|event| matches!(event, TrainEvent::Sample { step, .. } if *step > 0))
         }
         _ => false,
     };
     let heard = play_trained(config, vec![(Some(written), Command::Steer(Steer::Stop))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
+    let samples: Vec<u64> = told!(heard, Event::Training { events, .. } => events)
         .flatten()
         .filter_map(|event| match event {
             TrainEvent::Sample { step, .. } => Some(*step),
@@ -732,7 +746,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     assert_eq!(samples.len(), 2, "before the first step, and once by the clock: {samples:?}");
     assert!(samples[0] == 0 && (1..1_000_000).contains(&samples[1]), "{samples:?}");
     let told = heard.iter().any(|report| {
-        matches!(report.event, Event::TrainingTime { seconds, seconds_left } if seconds > 0.0 && seconds_left > 0.0)
+        matches!(report.event, Event::Training { seconds: Some((seconds, seconds_left)), .. } if seconds > 0.0 && seconds_left > 0.0)
     });
     assert!(told, "nobody is told how long it takes");
 }

@@ -79,9 +79,7 @@ impl Session {
         let yielder = Yielder::new();
         let prepared =
             data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &yielder).await?;
-        if self.opened()?.is_beside_others() {
-            self.sink.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
-        } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
+        if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
             let others: BTreeSet<&str> = rest
                 .iter()
                 .map(|problem| problem.name.as_str())
@@ -92,9 +90,10 @@ impl Session {
                 (0, more) => format!(", and {}", counted(more as u64, "more fault")),
                 (files, _) => format!(", and {}", counted(files as u64, "more file")),
             };
-            self.sink.notice(format!(
-                "{name} {reason}{more}: the Data page lists what was left out, and removes it"
-            ));
+            let text =
+                format!("{name} {reason}{more}: the Data page lists what was left out, and removes it");
+            let (hints, problems) = (Vec::new(), prepared.problems.clone());
+            self.sink.answer(id, Event::Notice { text, hints, problems });
         }
         Ok(prepared)
     }

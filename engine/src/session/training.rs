@@ -122,7 +122,8 @@ impl Session {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let (id, sweep) = (request.id, request.sweep.take());
-        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = request.launch;
+        let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
+            request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Steer::Stop.into());
@@ -134,10 +135,7 @@ impl Session {
         prepared_run.sweep = sweep;
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
-        if self.opened()?.is_beside_others() {
-            let folder = run.folder().display().to_string();
-            self.sink.answer(id, Event::RunFolder { run: run.name(), folder });
-        }
+        let folder = self.opened()?.is_beside_others().then(|| run.folder().display().to_string());
         if let (true, Some(seconds)) = (begins, estimated) {
             run.set_estimated_seconds(seconds)?;
         }
@@ -147,6 +145,7 @@ impl Session {
         let control = Control { request: id, ..Control::default() };
         let options = Options {
             stop_after,
+            seconds,
             evaluate_whole_split,
             early_sample: true,
             stop: control.stop.clone(),
@@ -172,12 +171,13 @@ impl Session {
                 run: run.summary()?,
                 device: Box::new(device.clone()),
                 step: trainer.step(),
+                folder: folder.clone(),
                 estimated_seconds: estimated,
             };
             self.sink.answer(id, began);
             if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
                 let event = trainer.change(None, Some(steps)).await?;
-                self.sink.answer(id, Event::Training { events: vec![event] });
+                self.sink.answer(id, Event::Training { events: vec![event], seconds: None });
             }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return Ok((run.summary()?, control.stopping()));
@@ -210,11 +210,17 @@ impl Session {
                         validation: config.data.validation,
                         validation_seed: config.data.validation_seed,
                         validation_files: self.held_out(held_out)?,
+                        synthetic: config.data.synthetic,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,
                         ..self.data_config()?
                     };
+                    if !config.data.synthetic.is_none() {
+                        // Generated rows take the place of the project's text.
+                        config.data.paths.clear();
+                        config.data.validation_files.clear();
+                    }
                 }
                 let is_own = learns_from != LearnsFrom::Documents;
                 let learns_from = (learns_from, recipe);
@@ -499,7 +505,7 @@ impl Session {
         match steer {
             Steer::Change { learning_rate, steps } => {
                 let event = trainer.change(*learning_rate, *steps).await?;
-                self.sink.answer(id, Event::Training { events: vec![event] });
+                self.sink.answer(id, Event::Training { events: vec![event], seconds: None });
             }
             Steer::Profile => {
                 let profile = trainer.profile().await?;
@@ -526,7 +532,7 @@ struct PendingEvents {
 impl PendingEvents {
     fn tell(&mut self, id: u64, sink: &super::EventSink) {
         if !self.events.is_empty() {
-            sink.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
+            sink.answer(id, Event::Training { events: std::mem::take(&mut self.events), seconds: None });
         }
         self.last = Instant::now();
     }
@@ -534,9 +540,9 @@ impl PendingEvents {
     /// Reports the time left once per interval.
     fn tell_time(&mut self, sink: &super::EventSink, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
-        if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {
+        if let (true, seconds @ Some(_)) = (due, trainer.seconds()) {
             self.timed = Some(Instant::now());
-            sink.say(Event::TrainingTime { seconds, seconds_left });
+            sink.say(Event::Training { events: Vec::new(), seconds });
         }
     }
 }

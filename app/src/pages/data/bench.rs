@@ -60,6 +60,7 @@ pub(super) struct Bench {
     mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,
+    report: tables::ReportBlocks,
 }
 
 impl Bench {
@@ -94,7 +95,7 @@ impl DataPage {
         match side {
             Side::Files => self.overview_ui(ui, context),
             Side::Recipe => self.recipe_ui(ui, context),
-            Side::Report => tables::report_ui(ui, context),
+            Side::Report => tables::report_ui(ui, context, &mut self.bench.report),
         }
     }
 
@@ -118,7 +119,7 @@ impl DataPage {
             }
             match group {
                 Group::Personal => personal::classes_ui(ui, context, recipe),
-                Group::Duplicates => tables::copies_ui(ui, context),
+                Group::Duplicates => tables::copies_ui(ui, context, &mut self.bench.report),
                 _ => {}
             }
         }

@@ -1,11 +1,10 @@
 //! Results of tasks: metrics, tables such as a confusion matrix, and the answers, which can be searched and filtered for
 //! failures.
 
-use super::EvaluatePage;
 use super::{date, look};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, places, report_ui, section_ui};
+use crate::pages::parts::{caption, head, places, section_ui};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table, plain, raised};
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
@@ -13,6 +12,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::blocks::Section;
 use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};
+use std::collections::BTreeMap;
 
 /// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;
@@ -50,21 +50,28 @@ fn has_failed(answer: &TaskAnswer) -> bool {
     }
 }
 
-impl EvaluatePage {
-    pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
-        let suite = blocks::suite(&evaluation.tasks).and_then(Section::block);
-        report_ui(ui, context, "evaluate", suite);
-        for (place, task) in evaluation.tasks.iter().enumerate() {
-            // Two files may have the same name.
-            let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
-            // The tasks of a suite are in its table, and start folded.
-            let section = Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
-            let key = format!("evaluate:{place}");
-            let pressed = section_ui(ui, context, &key, &section, Some(&|| csv(task)), |ui, context| {
-                answers_ui(ui, context, (evaluation, task), filter);
-            });
-            look(context, &evaluation.run, &evaluation.checkpoint, pressed);
-        }
+/// A section for each task. The tasks of a suite are in its table, and start folded.
+pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
+    let section =
+        |task: &TaskReport| Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
+    evaluation.tasks.iter().map(section).collect()
+}
+
+pub(super) fn tasks_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    evaluation: &Evaluation,
+    sections: &[Section],
+    answers: &mut BTreeMap<String, Filter>,
+) {
+    for (place, (task, section)) in evaluation.tasks.iter().zip(sections).enumerate() {
+        // Two files may have the same name.
+        let filter = answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
+        let key = format!("evaluate:{place}");
+        let pressed = section_ui(ui, context, &key, section, Some(&|| csv(task)), |ui, context| {
+            answers_ui(ui, context, (evaluation, task), filter);
+        });
+        look(context, &evaluation.run, &evaluation.checkpoint, pressed);
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         } else {
             caption(ui, part.title());
         }
-        let steps: Vec<&Step> = BOXES.iter().filter(|step| step.part == part).collect();
+        // Only mixtures of experts have gates.
+        let has = |step: &&Step| step.tensor != "gates" || shown.data.tensor(step.tensor).is_some();
+        let steps: Vec<&Step> = BOXES.iter().filter(|step| step.part == part).filter(has).collect();
         boxes_ui(ui, shown, &steps, position);
         if number + 1 < WalkStage::ALL.len() {
             ui.label(icons::ICON_ARROW_DOWNWARD.rich_text().size(18.0).color(shown.palette.quiet));

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn norms_of_all_sizes_are_short() {
-        for (value, words) in [(0.0, "0.00"), (3.0e-4, "3.0e-4"), (1.25, "1.25"), (12_345.0, "12.3 k")] {
+        for (value, words) in [(0.0, "0.00"), (3.0e-4, "3e-4"), (1.25, "1.25"), (12_345.0, "12.3 k")] {
             assert_eq!(short(value), words);
         }
         assert_eq!(short(f64::NAN), format::NOTHING);

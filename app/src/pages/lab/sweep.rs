@@ -1,16 +1,17 @@
 //! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
 
 use super::super::Context;
-use super::super::parts::{caption, section_ui};
+use super::super::parts::{Kept, caption, section_ui};
 use super::{enabled, parallel, sweeps};
 use crate::format;
 use crate::theme::{self, space};
-use crate::widgets;
+use crate::widgets::{self, Axis, Curve, CurvePlot};
 use egui::{Label, RichText, TextEdit, TextStyle, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::{
-    Command, RunConfig, RunLaunch, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainingState,
+    Command, LawOf, RunConfig, RunLaunch, Scaling, Steer, Sweep, SweepRow, SweepState, SweepSummary,
+    TrainingState,
 };
 
 const EXAMPLE: &str = r#"name = "rates"
@@ -24,6 +25,14 @@ model.layers = [2, 4]
 rule = "never"     # or "halving" or "median", with rungs = [100, 300]
 "#;
 
+const LADDER: &str = r#"name = "scale"
+
+[ladder]
+sizes = 5
+tokens_per_parameter = 20
+minutes = 10       # or largest = 1000000, in parameters
+"#;
+
 /// Maximum small multiples; those of the lowest losses.
 const MULTIPLES: usize = 24;
 const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
@@ -34,21 +43,24 @@ pub(super) struct SweepForm {
     toml: Option<String>,
     /// What was checked last, and the number of runs or what is wrong.
     checked: Option<(String, RunConfig, Result<usize, String>)>,
+    /// By number of reports.
+    table: Kept<u64, Section>,
 }
 
 impl SweepForm {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };
-        let ended = |row: &&SweepRow| row.is_over() || row.state == SweepState::Dropped;
-        let done = sweep.rows.iter().filter(ended).count();
-        let title = format!("{}: {done} of {} runs", sweep.name, sweep.rows.len());
-        let current =
-            |(at, until): (usize, u64)| format!("run {} trains to step {}", at + 1, format::whole(until));
-        let note = sweep.current.map(current).unwrap_or_default();
-        let table = Section { key: "sweep".to_owned(), ..Section::new(title, sweep.blocks()).note(note) };
+        let table = self.table.get(context.state.lab.reports, || table(sweep));
         ui.add_space(space::LARGE);
-        section_ui(ui, context, "lab", &table, None, |_, _| ());
+        section_ui(ui, context, "lab", table, None, |_, _| ());
+        if let Some(scaling) = &sweep.scaling {
+            ui.add_space(space::LARGE);
+            let laws = Section::new("Scaling", scaling.blocks());
+            section_ui(ui, context, "lab", &laws, None, |ui, context| {
+                scaling_ui(ui, context, sweep, scaling)
+            });
+        }
         ui.add_space(space::LARGE);
         let about = "One line per run, from its settings to its lowest validation loss. The best run is drawn last and thick.";
         let lines = Section::new("Parallel coordinates", [Block::Note(about.to_owned())]);
@@ -64,7 +76,7 @@ impl SweepForm {
         caption(
             ui,
             "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
-             name as a tag. A stopped sweep continues when it is started again.",
+             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest.",
         );
         let last = state.lab.sweep.as_ref().map(|sweep| sweep.toml.as_str());
         let mut written = self.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());
@@ -73,7 +85,7 @@ impl SweepForm {
             self.toml = Some(written.clone());
         }
         if !self.checked.as_ref().is_some_and(|(text, base, _)| *text == written && base == context.draft) {
-            let counted = Sweep::from_toml(&written).and_then(|sweep| Ok(sweep.points(context.draft)?.len()));
+            let counted = Sweep::from_toml(&written).and_then(|sweep| sweep.count(context.draft));
             self.checked = Some((written.clone(), context.draft.clone(), counted));
         }
         let counted = self.checked.as_ref().map(|(.., counted)| counted);
@@ -102,11 +114,53 @@ impl SweepForm {
                 let launch = RunLaunch { sweep: Some(written.clone()), ..RunLaunch::default() };
                 context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
             }
+            if widgets::quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
+                self.toml = Some(LADDER.to_owned());
+            }
             if !idle {
                 widgets::quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
             }
         });
     }
+}
+
+fn table(sweep: &SweepSummary) -> Section {
+    let ended = |row: &&SweepRow| row.is_over() || row.state == SweepState::Dropped;
+    let done = sweep.rows.iter().filter(ended).count();
+    let title = format!("{}: {done} of {} runs", sweep.name, sweep.rows.len());
+    let current =
+        |(at, until): (usize, u64)| format!("run {} trains to step {}", at + 1, format::whole(until));
+    let note = sweep.current.map(current).unwrap_or_default();
+    Section { key: "sweep".to_owned(), ..Section::new(title, sweep.blocks()).note(note) }
+}
+
+/// Final losses by size, their law and the prediction of the largest.
+fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling: &Scaling) {
+    let sizes = || sweep.rows.iter().filter_map(|row| Some((row.size?.of(LawOf::Parameters), row)));
+    let [runs, law, predicted, ..] = context.palette.series;
+    let curve = |name: &str, colour, points: Vec<[f64; 2]>, marks: bool| Curve {
+        name: name.to_owned(),
+        colour,
+        points,
+        width: 1.5,
+        dashed: !marks,
+        marks,
+    };
+    let measured = sizes().filter(|(_, row)| row.state == SweepState::Finished);
+    let measured = measured.filter_map(|(size, row)| Some([size.log10(), f64::from(row.loss?)]));
+    let mut curves = vec![curve("final validation loss", runs, measured.collect(), true)];
+    if let Some(fitted) = scaling.laws.iter().find(|law| law.of == LawOf::Parameters) {
+        let points = sizes().map(|(size, _)| [size.log10(), fitted.loss(size)]).collect();
+        curves.push(curve("law", law, points, false));
+    }
+    if let (Some(prediction), Some((size, _))) = (&scaling.prediction, sizes().last()) {
+        let [low, high] = prediction.interval;
+        let points = [low, prediction.loss, high].map(|loss| [size.log10(), loss]).to_vec();
+        curves.push(curve("prediction with interval", predicted, points, true));
+    }
+    CurvePlot::legend_ui(ui, &curves);
+    let write = |value| format::loss(value as f32);
+    CurvePlot { id: "scaling", axis: Axis::Parameters, height: 240.0, log: false, write }.ui(ui, &curves);
 }
 
 /// The validation losses of each run.

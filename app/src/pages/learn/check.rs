@@ -218,7 +218,7 @@ impl Checking {
                 self.queue.clear();
             }
         }
-        if measures::source(context.state).is_none() && offers.is_empty() && !trains {
+        if measures::source(context.state, None).is_none() && offers.is_empty() && !trains {
             ui.add_enabled_ui(context.state.engine.is_some() && !busy(context), |ui| {
                 if widgets::plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
                     grow_first_model(context);
@@ -229,7 +229,7 @@ impl Checking {
             return;
         }
         ui.add_space(space::SMALL);
-        caption(ui, "Train for this lesson, on this project's text:");
+        caption(ui, "Train for this lesson:");
         let ready = context.state.projects.open.is_some() && !busy(context);
         ui.add_enabled_ui(ready, |ui| {
             ui.horizontal_wrapped(|ui| {

@@ -6,12 +6,12 @@ use super::{measures, sheet};
 use crate::format;
 use crate::pages::inspect::OneView;
 use crate::pages::parts::{Chip, Debounce, caption, chips_ui, formula, head, visible};
-use crate::pages::train::want_history;
+use crate::pages::train::{accuracy_curves, want_history};
 use crate::pages::{Context, PageName};
 use crate::state::{State, Training};
 use crate::widgets::{self, Axis, Curve, CurvePlot, hint_line, smoothed};
 use egui::{TextEdit, Ui};
-use glasshouse_protocol::{Command, TrainEvent};
+use glasshouse_protocol::{Command, RunSummary, TrainEvent};
 use std::collections::BTreeSet;
 
 const MAX_RUNS: usize = 8;
@@ -31,7 +31,7 @@ impl Shown {
         if let Some(view) = instrument.view {
             head(ui, view.title());
             formula(ui, view.formula());
-            let Some(source) = measures::source(context.state) else {
+            let Some(source) = measures::source(context.state, instrument.preset.as_deref()) else {
                 widgets::quiet_text(ui, super::text::NO_MODEL);
                 return;
             };
@@ -42,7 +42,7 @@ impl Shown {
             let compared = measures::find(&lesson.check.measure)
                 .map(|measure| measure.compared(context.state))
                 .unwrap_or_default();
-            self.plot_ui(ui, context, plot, &compared);
+            self.plot_ui(ui, context, (plot, instrument.preset.as_deref()), &compared);
         } else if let Some(text) = &instrument.tokens {
             head(ui, "Text in tokens");
             self.tokens_ui(ui, context, text);
@@ -87,14 +87,21 @@ impl Shown {
     }
 
     /// Draws a plot; a plot of several runs shows the `compared` ones, if any.
-    fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot, compared: &[String]) {
+    fn plot_ui(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut Context<'_>,
+        (plot, preset): (Plot, Option<&str>),
+        compared: &[String],
+    ) {
         let state = context.state;
         let several = plot == Plot::Runs;
-        let shown = state.runs.list.iter().rev().filter(|run| measures::counts(run));
+        let fits = |run: &&RunSummary| measures::counts(run) && measures::is_of(run, preset);
+        let shown = state.runs.list.iter().rev().filter(fits);
         for run in shown.take(if several { MAX_RUNS } else { 1 }) {
             want_history(context, &mut self.asked, &run.name);
         }
-        let curves = if several { all_runs(context, compared) } else { latest(context, plot) };
+        let curves = if several { all_runs(context, compared) } else { latest(context, plot, preset) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
             widgets::quiet_text(ui, super::text::NO_RUN);
             return;
@@ -107,6 +114,7 @@ impl Shown {
             log: false,
             write: match plot {
                 Plot::Loss | Plot::Runs => |value| format::loss(value as f32),
+                Plot::Accuracy => format::percent,
                 Plot::LearningRate => format::scientific,
                 Plot::GradientNorm => |value| format!("{value:.2}"),
             },
@@ -116,22 +124,26 @@ impl Shown {
 }
 
 /// The run in training, or the latest one's history.
-fn with_latest<R>(state: &State, draw: impl FnOnce(&Training) -> R) -> Option<R> {
-    if state.training.run.is_some() && !state.training.points.is_empty() {
+fn with_latest<R>(state: &State, preset: Option<&str>, draw: impl FnOnce(&Training) -> R) -> Option<R> {
+    let fits = |run: &RunSummary| measures::is_of(run, preset);
+    if state.training.run.as_ref().is_some_and(fits) && !state.training.points.is_empty() {
         return Some(draw(&state.training));
     }
-    let run = state.runs.list.iter().rev().find(|run| measures::counts(run))?;
+    let run = state.runs.list.iter().rev().find(|run| measures::counts(run) && fits(run))?;
     let history = state.runs.histories.get(&run.name)?;
     Some(draw(&Training::of_history(run, history)))
 }
 
-fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
+fn latest(context: &Context<'_>, plot: Plot, preset: Option<&str>) -> Vec<Curve> {
     let [first, second, ..] = context.palette.series;
-    let curves = with_latest(context.state, |training| {
+    let curves = with_latest(context.state, preset, |training| {
+        if plot == Plot::Accuracy {
+            return accuracy_curves(training, context.palette, |step| step as f64);
+        }
         let value = |point: &crate::state::StepPoint| match plot {
             Plot::LearningRate => point.lr,
             Plot::GradientNorm => f64::from(point.grad_norm),
-            Plot::Loss | Plot::Runs => f64::from(point.loss),
+            Plot::Loss | Plot::Accuracy | Plot::Runs => f64::from(point.loss),
         };
         let points: Vec<[f64; 2]> =
             training.points.iter().map(|point| [point.step as f64, value(point)]).collect();

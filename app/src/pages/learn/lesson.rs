@@ -3,7 +3,9 @@
 
 use super::markdown::{self, Block};
 use super::measures::{self, Needs};
-use glasshouse_protocol::{GenerateConfig, InspectSettings, RunConfig, TokenizerKind, View, names, presets};
+use glasshouse_protocol::{
+    DataConfig, GenerateConfig, InspectSettings, RunConfig, Synthetic, TokenizerKind, View, names, presets,
+};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -48,6 +50,8 @@ pub struct Instrument {
     pub plot: Option<Plot>,
     pub tokens: Option<String>,
     pub prompt: String,
+    /// The preset with generated rows whose runs are looked at; `None` for all presets that learn a text.
+    pub preset: Option<String>,
     /// Layer index from 0.
     pub layer: Option<usize>,
     /// Head index from 0.
@@ -69,6 +73,8 @@ pub struct Instrument {
 pub enum Plot {
     /// Training and validation loss of the latest run.
     Loss,
+    /// Fractions right of the training and the held-out rows of the latest run.
+    Accuracy,
     LearningRate,
     GradientNorm,
     Runs,
@@ -123,7 +129,7 @@ pub struct Code {
     pub kernel: Option<String>,
 }
 
-/// A run that a lesson offers. Only text and tokenizer depend on the project.
+/// A run that a lesson offers. Only text and tokenizer depend on the project, unless the preset has generated rows.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
@@ -229,6 +235,9 @@ impl Instrument {
         }
         if self.tokens.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return Err(wrong("tokens", "tokens, the text to tokenize, is empty"));
+        }
+        if let Some(name) = &self.preset {
+            presets::preset(name).map_err(|what| wrong(name, what))?;
         }
         let sampling = self.sampling();
         sampling.validate().map_err(|broken| wrong(&broken.field, broken.to_string()))
@@ -346,8 +355,11 @@ impl Offer {
     /// The preset does not exist.
     pub fn config(&self, draft: &RunConfig) -> Result<RunConfig, String> {
         let mut config = self.on(presets::preset(&self.preset)?);
-        config.data = draft.data.clone();
         config.device.clone_from(&draft.device);
+        if !config.data.synthetic.is_none() {
+            return Ok(config);
+        }
+        config.data = DataConfig { synthetic: Synthetic::None, ..draft.data.clone() };
         // An imported tokenizer has no training settings.
         if draft.tokenizer.kind != TokenizerKind::Imported {
             config.tokenizer = draft.tokenizer.clone();

@@ -9,7 +9,7 @@ use crate::state::{History, InspectionAnswer, State, ViewData};
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_protocol::{
     CheckpointSummary, LessonMeasurement, RunState, RunSummary, TokenSummary, TrainingState, View,
-    WeightSource,
+    WeightSource, presets,
 };
 use of_model::*;
 use of_runs::*;
@@ -105,6 +105,9 @@ measures! {
     first_loss_ratio: Run, "first loss of the latest run, divided by ln V";
     loss_falls: Run, "last loss of the latest run, divided by its first";
     half_fall_share: Run, "share of the steps for the first half of the decrease in loss";
+    accuracy_delay: Run,
+        "steps until 90 % of the held-out rows are right, divided by those until 90 % of the training rows are";
+    accuracy_rise: Run, "share of the steps in which the held-out accuracy rises from 20 % to 90 %";
     validation_gap: Run, "validation loss minus training loss at the last evaluation";
     depth_loss_ratio: Runs,
         "best validation loss of the deepest run, divided by that of the shallowest, all else equal";
@@ -118,14 +121,15 @@ pub fn find(name: &str) -> Option<&'static Measure> {
 
 /// The weights that lessons look at: the best checkpoint of the run with the most steps, and of the latest of several such runs.
 /// A short run trained for one lesson therefore does not replace the model of another.
-pub fn source(state: &State) -> Option<WeightSource> {
-    let run = looked_at(state)?;
+pub fn source(state: &State, preset: Option<&str>) -> Option<WeightSource> {
+    let run = looked_at(state, preset)?;
     let checkpoint = best_of(state, run).map(CheckpointSummary::choice).unwrap_or_default();
     Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint })
 }
 
-fn looked_at(state: &State) -> Option<&RunSummary> {
-    let writes = state.runs.list.iter().filter(|run| run.writes() && !run.checkpoints.is_empty());
+fn looked_at<'a>(state: &'a State, preset: Option<&str>) -> Option<&'a RunSummary> {
+    let runs = state.runs.list.iter().filter(|run| is_of(run, preset));
+    let writes = runs.filter(|run| run.writes() && !run.checkpoints.is_empty());
     writes.max_by_key(|run| run.step)
 }
 
@@ -170,7 +174,7 @@ impl Measure {
                 (of(answer, data, vocabulary), Some(inspection.run.clone()), Some(inspection.step))
             }
             Of::Run(of) => {
-                let run = latest(state)?;
+                let run = latest(state, instrument.preset.as_deref())?;
                 let history = state.runs.histories.get(&run.name);
                 let history = history.ok_or_else(|| Missing::Histories(vec![run.name.clone()]))?;
                 (of(history), Some(run.name.clone()), Some(run.step))
@@ -207,8 +211,9 @@ fn answer<'a>(
     instrument: &Instrument,
     view: View,
 ) -> Result<&'a InspectionAnswer, Missing> {
-    let source = source(state).ok_or_else(no_run)?;
-    let run = looked_at(state).ok_or_else(no_run)?;
+    let preset = instrument.preset.as_deref();
+    let source = source(state, preset).ok_or_else(no_run)?;
+    let run = looked_at(state, preset).ok_or_else(no_run)?;
     let step = best_of(state, run).map(|best| best.step);
     let settings = instrument.settings(view);
     let fits = |answer: &&std::rc::Rc<InspectionAnswer>| {
@@ -231,6 +236,14 @@ fn trains(state: &State) -> Option<&str> {
     run.map(|run| run.name.as_str())
 }
 
+/// Whether a run counts for a lesson with this [`Instrument::preset`].
+pub(super) fn is_of(run: &RunSummary, preset: Option<&str>) -> bool {
+    match preset {
+        Some(preset) => run.preset == preset,
+        None => !presets::preset(&run.preset).is_ok_and(|config| !config.data.synthetic.is_none()),
+    }
+}
+
 /// Whether measures of runs include this one: trained here, from scratch, on a language-modelling objective. Fine-tunes and
 /// imports do not count.
 pub(super) fn counts(run: &RunSummary) -> bool {
@@ -249,9 +262,9 @@ fn known(state: &State) -> Vec<(&RunSummary, &History)> {
 }
 
 /// The latest ended run, if none is in training.
-fn latest(state: &State) -> Result<&RunSummary, Missing> {
+fn latest<'a>(state: &'a State, preset: Option<&str>) -> Result<&'a RunSummary, Missing> {
     match state.training.state {
-        TrainingState::Idle => ended(state).last().ok_or_else(no_run),
+        TrainingState::Idle => ended(state).filter(|run| is_of(run, preset)).last().ok_or_else(no_run),
         _ => Err(Missing::End),
     }
 }

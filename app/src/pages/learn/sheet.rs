@@ -68,6 +68,7 @@ fn looked_at(instrument: &Instrument) -> String {
 pub(super) fn called(plot: Plot) -> &'static str {
     match plot {
         Plot::Loss => "Loss of the latest run",
+        Plot::Accuracy => "Accuracy of the latest run",
         Plot::LearningRate => "Learning rate of the latest run",
         Plot::GradientNorm => "Gradient norm of the latest run",
         Plot::Runs => "Validation loss of all runs",

@@ -74,7 +74,11 @@ impl Sketch<'_, '_> {
                 _ if model.mlp.gate == Gate::None => activation(model),
                 _ => "down(gate × up)",
             };
-            let lines = format!("{detail}\n{extra}");
+            let window = match (part, model.sliding_window) {
+                (Component::Attention, Some(window)) => format!(", window {window}"),
+                _ => String::new(),
+            };
+            let lines = format!("{detail}\n{extra}{window}");
             below.text(inner.left_bottom(), Align2::LEFT_BOTTOM, lines, small, palette.quiet);
             picture(self, Rect::from_min_max(pos2(inner.right() - side, inner.top() + 20.0), inner.max));
         } else if !detail.is_empty() {

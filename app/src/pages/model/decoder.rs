@@ -46,6 +46,7 @@ impl Component {
                 NormKind::Rms => "RMSNorm",
             },
             Self::Attention => "Attention",
+            Self::Mlp if model.experts.count > 0 => "Mixture of experts",
             Self::Mlp => match model.mlp.gate {
                 Gate::None => "MLP",
                 Gate::Swiglu => "SwiGLU MLP",
@@ -69,6 +70,9 @@ impl Component {
                 "Rescales a token's vector, so that deep stacks stay stable."
             }
             Self::Attention => "Each token gathers information from earlier tokens.",
+            Self::Mlp if model.experts.count > 0 => {
+                "A router chooses a few of the block's MLPs for each token, and adds their weighted results."
+            }
             Self::Mlp => match model.mlp.gate {
                 Gate::None => "Works on each token separately: up-projection, activation, down-projection.",
                 _ => "Works on each token separately: one half of the hidden channels gates the other.",
@@ -89,7 +93,7 @@ impl Component {
     /// Parameters of one instance.
     pub(super) fn parameters(self, model: &ModelConfig) -> u64 {
         let size = |count: usize| count as u64;
-        let (width, hidden) = (size(model.width), size(model.mlp.hidden));
+        let (width, hidden) = (size(model.width), size(model.hidden_channels()));
         let bias = model.bias;
         let [qkv, output, mlp, head] = [bias.qkv, bias.output, bias.mlp, bias.head].map(u64::from);
         let norm = width * (1 + u64::from(model.norm.bias));
@@ -113,7 +117,8 @@ impl Component {
             }
             Self::Mlp => {
                 let up = if model.mlp.gate == Gate::None { hidden } else { 2 * hidden };
-                up * (width + mlp) + width * (hidden + mlp)
+                let router = size(model.experts.count) * width;
+                up * (width + mlp) + width * (hidden + mlp) + router
             }
             Self::FinalNorm if model.norm.placement.has_final() => norm,
             Self::FinalNorm => 0,

@@ -254,7 +254,11 @@ impl Sketch<'_, '_> {
             let detail = format!("{} heads of {}\n{shared}", model.heads, model.head_size);
             self.part(part, &detail, TALL, heads_ui);
         } else {
-            let detail = format!("C {}\n→ F {} → C", model.width, model.mlp.hidden);
+            let (channels, hidden, experts) = (model.width, model.mlp.hidden, model.experts);
+            let detail = match experts.count {
+                0 => format!("C {channels}\n→ F {hidden} → C"),
+                count => format!("{} of {count} experts\nC {channels} → F {hidden} → C", experts.per_token),
+            };
             self.part(part, &detail, TALL, hidden_ui);
         }
     }

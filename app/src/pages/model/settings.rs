@@ -12,7 +12,7 @@ use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, Wi
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
+use glasshouse_protocol::{DataConfig, ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
@@ -156,7 +156,7 @@ fn group_of_field(path: &str) -> Option<&'static str> {
         ("model attention", &["heads", "kv_heads", "head_size", "position", "sliding_window"]),
         ("model attention", &["attention_scale", "qk_norm"]),
         ("model norm", &["logit", "residual", "bias", "norm"]),
-        ("model mlp", &["mlp"]),
+        ("model mlp", &["mlp", "experts"]),
         ("model beginning", &["dropout", "init"]),
         ("model size", &[""]),
     ];
@@ -170,7 +170,8 @@ fn group_of_field(path: &str) -> Option<&'static str> {
 
 /// New settings with the draft's text and device.
 fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
-    RunConfig { data: draft.data.clone(), device: draft.device.clone(), ..config }
+    let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
+    RunConfig { data, device: draft.device.clone(), ..config }
 }
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
@@ -306,6 +307,12 @@ fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     ui.add_enabled_ui(config.model.mlp.gate == Gate::None, |ui| {
         form_ui(ui, config, refused, &["model.mlp.activation"]);
     });
+    form_ui(ui, config, refused, &["model.experts.count"]);
+    if config.model.experts.count > 0 {
+        let paths =
+            ["per_token", "renormalise", "balance", "z_loss"].map(|name| format!("model.experts.{name}"));
+        form_ui(ui, config, refused, &paths.each_ref().map(String::as_str));
+    }
 }
 
 fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
@@ -321,6 +328,12 @@ fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     ];
     form_ui(ui, config, refused, &paths);
     optional_ui(ui, refused, "model.logit_softcap", &mut config.model.logit_softcap, 30.0);
+    let before = config.model.base_width;
+    optional_ui(ui, refused, "model.base_width", &mut config.model.base_width, 64);
+    if before.is_some() && config.model.base_width.is_none() {
+        config.model.logit_divisor = 1.0;
+    }
+    config.model.settle_parametrisation();
     let paths =
         ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
     form_ui(ui, config, refused, &paths);

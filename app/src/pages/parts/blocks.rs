@@ -12,6 +12,7 @@ use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Bar, Block, Excerpt, Fact, Section, Series};
 use glasshouse_protocol::evaluation::{Better, CalibrationBin, Cell, Metric, Passage, Table, metric_title};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// Maximum characters of a value next to its name; longer ones go below.
@@ -29,12 +30,12 @@ pub(in crate::pages) fn report_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
-    blocks: impl IntoIterator<Item = Block>,
+    blocks: impl IntoIterator<Item = impl Borrow<Block>>,
 ) -> Option<Passage> {
     let mut pressed = None;
     for (place, block) in blocks.into_iter().enumerate() {
         ui.push_id(place, |ui| {
-            let found = match &block {
+            let found = match block.borrow() {
                 Block::Section(section) => section_ui(ui, context, key, section, None, |_, _| ()),
                 block => block_ui(ui, context, key, block),
             };

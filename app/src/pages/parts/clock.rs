@@ -26,7 +26,7 @@ impl StepClock {
 
     pub(crate) fn place(&self, axis: Axis, step: f64) -> f64 {
         match axis {
-            Axis::Steps | Axis::Rate => step,
+            Axis::Steps | Axis::Rate | Axis::Parameters => step,
             Axis::Time => self.seconds(step),
         }
     }

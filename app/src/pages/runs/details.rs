@@ -12,8 +12,8 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, Compression, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch, RunState,
-    RunSummary, Start, TrainEvent, TrainingState, WeightFormat,
+    Command, Compression, EnergyUse, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch,
+    RunState, RunSummary, Start, TrainEvent, TrainingState, WeightFormat,
 };
 
 #[derive(Debug, Default)]
@@ -97,6 +97,9 @@ impl Details {
             row(ui, "Time", &format::duration(run.seconds));
             if let Some(estimated) = run.estimated_seconds {
                 row(ui, "Estimated", &format::duration(estimated));
+            }
+            for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
+                widgets::stat_row(ui, Stat { name, value: &value, exact: &basis });
             }
             ui.add_space(space::SMALL);
             self.kept_ui(ui, context, run);

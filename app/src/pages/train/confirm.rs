@@ -103,6 +103,8 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
         ("Estimated time", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
         ("Seed", draft.seed.to_string()),
     ];
+    let energy = plan.and_then(|plan| plan.energy.as_ref());
+    rows.extend(energy.iter().flat_map(|own| own.rows()).map(|(name, value, _)| (name, value)));
     rows.extend(device.map(|device| ("Device", device)));
     rows
 }

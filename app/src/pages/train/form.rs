@@ -89,8 +89,14 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 
 /// The optimizer, and periodic work such as evaluations and checkpoints.
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
-    let paths =
-        ["train.optimizer", "train.weight_decay", "train.gradient_clipping", "train.beta1", "train.beta2"];
+    let paths = [
+        "train.optimizer",
+        "train.weight_decay",
+        "train.gradient_clipping",
+        "train.ema",
+        "train.beta1",
+        "train.beta2",
+    ];
     form_ui(ui, draft, refused, &paths);
     prompt_loss_ui(ui, draft, refused);
     let paths = ["train.label_smoothing", "train.document_mask", "train.activation_checkpointing"];

@@ -4,7 +4,7 @@ use super::{Context, controls, guard};
 use crate::format;
 use crate::pages::parts::{StepClock, run_colour};
 use crate::state::{History, StepPoint, Training};
-use crate::theme::{self, space};
+use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Axis, Curve, CurvePlot, smoothed};
 use egui::{Popup, Slider, Ui};
 use egui_material_icons::icons;
@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 enum Tab {
     #[default]
     Loss,
+    Accuracy,
     LearningRate,
     GradientNorm,
     Speed,
@@ -22,8 +23,9 @@ enum Tab {
 
 impl Tab {
     /// Each tab with its title, and a shorter one for narrow windows.
-    const ALL: [(Self, &'static str, &'static str); 4] = [
+    const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Loss, "Loss", "Loss"),
+        (Self::Accuracy, "Accuracy", "Right"),
         (Self::LearningRate, "Learning rate", "Rate"),
         (Self::GradientNorm, "Gradient norm", "Gradient"),
         (Self::Speed, "Tokens/s", "Speed"),
@@ -63,7 +65,14 @@ impl Plots {
             let mut asked = None;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
+                let has_accuracy = !training.accuracies.is_empty();
+                if !has_accuracy && self.tab == Tab::Accuracy {
+                    self.tab = Tab::Loss;
+                }
                 for (tab, name, short) in Tab::ALL {
+                    if tab == Tab::Accuracy && !has_accuracy {
+                        continue;
+                    }
                     let words = if slim { short } else { name };
                     if widgets::tab(ui, self.tab == tab, words).clicked() {
                         self.tab = tab;
@@ -87,6 +96,7 @@ impl Plots {
                 log: self.log,
                 write: match self.tab {
                     Tab::Loss => |value| format::loss(value as f32),
+                    Tab::Accuracy => format::percent,
                     Tab::LearningRate => format::scientific,
                     Tab::GradientNorm => |value| format!("{value:.2}"),
                     Tab::Speed => format::quantity,
@@ -163,12 +173,15 @@ impl Plots {
     fn curves(&self, context: &Context<'_>, training: &Training, clock: &StepClock) -> Vec<Curve> {
         let palette = context.palette;
         let value = |point: &StepPoint| match self.tab {
-            Tab::Loss => f64::from(point.loss),
+            Tab::Loss | Tab::Accuracy => f64::from(point.loss),
             Tab::LearningRate => point.lr,
             Tab::GradientNorm => f64::from(point.grad_norm),
             Tab::Speed => point.tokens_per_s,
         };
         let place = |step: u64| clock.place(self.axis, step as f64);
+        if self.tab == Tab::Accuracy {
+            return accuracy_curves(training, palette, place);
+        }
         let points: Vec<[f64; 2]> =
             training.points.iter().map(|point| [place(point.step), value(point)]).collect();
         let evaluations: Vec<[f64; 2]> =
@@ -217,7 +230,7 @@ impl Plots {
             _ => return None,
         };
         let value = match self.tab {
-            Tab::Loss => f64::from(*loss),
+            Tab::Loss | Tab::Accuracy => f64::from(*loss),
             Tab::LearningRate => *lr,
             Tab::GradientNorm => f64::from(*grad_norm),
             Tab::Speed => *tokens_per_s,
@@ -243,6 +256,23 @@ fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
         TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
         _ => None,
     }
+}
+
+/// Fractions right of the training and the held-out rows.
+pub(in crate::pages) fn accuracy_curves(
+    training: &Training,
+    palette: &Palette,
+    place: impl Fn(u64) -> f64,
+) -> Vec<Curve> {
+    let of = |split: usize| {
+        let points = training.accuracies.iter().map(|(step, right)| [place(*step), f64::from(right[split])]);
+        points.collect()
+    };
+    let [first, second, ..] = palette.series;
+    vec![
+        curve("training rows".to_owned(), first, of(0), 2.0),
+        curve("held-out rows".to_owned(), second, of(1), 2.0),
+    ]
 }
 
 fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32) -> Curve {

@@ -114,9 +114,14 @@ impl Backward<'_> {
         self.loss.filter(|(first, _)| *first == loss).map(|(_, scale)| scale)
     }
 
+    /// The factor on the gradient of the loss, if the pass begins at one.
+    pub(super) fn loss_scale(&self) -> Option<f32> {
+        self.loss.map(|(_, scale)| scale)
+    }
+
     /// The factor on the gradient of the loss, or 1.
     pub(super) fn scale(&self) -> f32 {
-        self.loss.map_or(1.0, |(_, scale)| scale)
+        self.loss_scale().unwrap_or(1.0)
     }
 
     /// The gradient value of a parameter, if it is trainable.

@@ -440,7 +440,16 @@ impl Graph {
         inputs: &[ValueId],
         gradients: &[ValueId],
     ) -> Result<Vec<ValueId>, GraphError> {
-        let op = op.into();
+        self.place(op.into(), inputs, gradients)
+    }
+
+    /// [`Self::push_into`], compiled once for all operations.
+    fn place(
+        &mut self,
+        op: Op,
+        inputs: &[ValueId],
+        gradients: &[ValueId],
+    ) -> Result<Vec<ValueId>, GraphError> {
         let input_types: Vec<&Type> = inputs.iter().map(|id| self.ty(*id)).collect();
         let gradient_types: Vec<&Type> = gradients.iter().map(|id| self.ty(*id)).collect();
         let types = ops::types(&op, &input_types, &gradient_types)

@@ -54,12 +54,19 @@ pub(super) fn build_with(
 /// Name of the table of learned positions.
 const POSITIONS: &str = "embedding.positions";
 
+/// End of the name of a router's matrix. It is small, and rounding it would send tokens to other experts.
+const ROUTER: &str = ".router.weight";
+
 /// How a model with matrices in a format stores a parameter. With 4 bits, the head has 8: the loss depends on it most.
 pub fn stored_as(model: &ModelConfig, name: &str, shape: &[usize], format: WeightFormat) -> Element {
     let head = if model.tied_head { "embedding.tokens" } else { "head.weight" };
     let format = if format == WeightFormat::Q4_0 && name == head { WeightFormat::Q8_0 } else { format };
     match shape {
-        [_, columns] if name != POSITIONS && columns.is_multiple_of(format.block()) => format.into(),
+        [_, columns]
+            if name != POSITIONS && !name.ends_with(ROUTER) && columns.is_multiple_of(format.block()) =>
+        {
+            format.into()
+        }
         _ => Element::F32,
     }
 }

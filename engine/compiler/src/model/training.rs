@@ -18,12 +18,13 @@ pub struct TrainSpec {
     pub train: TrainConfig,
 }
 
-/// A value with statistics of the residual stream after a part of the model.
+/// A value with statistics of the residual stream after a part of the model, or with the load of its experts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// The part, for example `blocks.3.mlp`.
+    /// The part, for example `blocks.3.mlp`; with [`LOAD`] at its end for the load of experts.
     pub part: String,
-    /// [N,2]: statistics output of a [`crate::graph::ops::Norm`] of the stream after the part.
+    /// [N,2]: statistics output of a [`crate::graph::ops::Norm`] of the stream after the part; or [E]: the load output of a
+    /// [`crate::graph::ops::RouterLoss`].
     pub statistics: ValueId,
 }
 
@@ -40,7 +41,8 @@ pub struct TrainingGraphs {
     pub evaluate_loss: ValueId,
     /// [N,2] of `evaluate`: each row ends with the token's loss. Present if the objective needs per-token losses.
     pub evaluate_rows: Option<ValueId>,
-    /// Residual-stream statistics of `evaluate` after each part, in forward order. The norms compute them anyway.
+    /// Residual-stream statistics of `evaluate` after each part, in forward order, then the load of experts. Norms and routers compute
+    /// them anyway.
     pub evaluate_probes: Vec<Probe>,
 }
 
@@ -92,7 +94,8 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     }
     let compared = train.objective.answers_prompts() && train.reward.compares_probabilities();
     let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
-    let evaluate_probes = probes(&evaluate, &sites, model.layers);
+    let mut evaluate_probes = probes(&evaluate, &sites, model.layers);
+    evaluate_probes.extend(loads(&evaluate));
     let keep = match (&train.adapter, train.activation_checkpointing) {
         (_, true) => Keep::BlockEdges,
         // Without gradients and moments of the model, activations take most of the memory.
@@ -154,6 +157,17 @@ fn probes(graph: &Graph, sites: &HookPoints, layers: usize) -> Vec<Probe> {
     });
     let all = std::iter::once(("embedding".to_owned(), behind(HookPoint::Stream(0)))).chain(blocks);
     all.filter_map(|(part, statistics)| Some(Probe { part, statistics: statistics? })).collect()
+}
+
+/// End of the name of a [`Probe`] with the load of experts.
+pub const LOAD: &str = ".load";
+
+/// The load of the experts of each block.
+fn loads(graph: &Graph) -> impl Iterator<Item = Probe> {
+    let routers = graph.nodes.iter().filter(|node| matches!(node.op, Op::RouterLoss(_)));
+    routers.filter_map(|node| {
+        Some(Probe { part: format!("{}{LOAD}", node.scope), statistics: *node.outputs.get(1)? })
+    })
 }
 
 /// The per-row losses of a cross-entropy.
@@ -247,6 +261,28 @@ mod tests {
         assert_eq!(parts(|model| model.norm.placement = NormPlacement::Post), blocks);
         let parallel = parts(|model| model.residual = Residual::Parallel);
         assert_eq!(parallel, ["embedding", "blocks.0", "blocks.1"]);
+    }
+
+    #[test]
+    fn experts_report_their_load_and_add_their_losses_to_the_gradient_alone() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        (run.model.vocabulary, run.model.layers, run.train.accumulate) = (300, 2, 4);
+        run.model.experts.count = 8;
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let loads: Vec<&Probe> =
+            graphs.evaluate_probes.iter().filter(|probe| probe.part.ends_with(LOAD)).collect();
+        let parts: Vec<&str> = loads.iter().map(|probe| probe.part.as_str()).collect();
+        assert_eq!(parts, ["blocks.0.mlp.load", "blocks.1.mlp.load"]);
+        assert!(loads.iter().all(|probe| graphs.evaluate.ty(probe.statistics).shape == [8]));
+        let losses = |graph: &Graph| -> Vec<(f32, f32)> {
+            let backward = graph.nodes.iter().filter_map(|node| match node.op {
+                Op::RouterLossBackward(op) => Some((op.scale, op.forward.balance)),
+                _ => None,
+            });
+            backward.collect()
+        };
+        assert_eq!(losses(&graphs.train), [(0.25, run.model.experts.balance / 2.0); 2]);
+        assert!(losses(&graphs.evaluate).is_empty());
     }
 
     #[test]

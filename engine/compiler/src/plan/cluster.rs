@@ -10,6 +10,7 @@ use super::lower::Target;
 use crate::model::parameters;
 use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
+use glasshouse_protocol::energy::{EnergySettings, EnergyUse};
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, RunConfig, TrainConfig};
 
 /// Upper bound of the search for the fewest GPUs.
@@ -102,8 +103,15 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
         flops,
         seconds,
         dollars: seconds / 3600.0 * gpus as f64 * price,
+        energy: energy(&gpu, gpus, seconds),
         assumptions: assumptions(config, request, &gpu, (price, busy), (at_once, each)),
     })
+}
+
+/// An upper bound, without the machines around the GPUs.
+fn energy(gpu: &GpuModel, gpus: usize, seconds: f64) -> EnergyUse {
+    let basis = format!("{} W per GPU, the published maximum, without the rest of the machines", gpu.watts);
+    EnergyUse::bounded(gpus as f64 * gpu.watts, seconds, &basis, &EnergySettings::default())
 }
 
 /// Forward, backward, and one more forward pass with activation checkpointing. Recomputation by our fusions is not counted,
@@ -153,6 +161,7 @@ fn kept_of_block(model: &ModelConfig) -> u64 {
     let packed = queries + 2 * model.kv_heads * model.head_size;
     // Gate, up, activated gate and their product; or the activation's input and output.
     let mlp = if model.mlp.gate == Gate::None { 2 * hidden } else { 4 * hidden };
+    let mlp = mlp * if model.experts.count > 0 { model.experts.per_token } else { 1 };
     let norms = if model.norm.placement == NormPlacement::Sandwich { 4 } else { 2 };
     // Input and output of the norms; queries, keys and values; attention output.
     (2 * norms * width + packed + queries + mlp) as u64

@@ -21,7 +21,8 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     let weights = parameters.iter().map(|own| own.ty.bytes()).sum::<u64>();
     let optimizer = Optimizer::new(train);
     let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
-    let checkpoint = weights + moments * trained;
+    let averages = u64::from(train.ema > 0.0);
+    let checkpoint = weights + (moments + averages) * trained;
     let times = |interval| times(train, interval);
     let sample = SAMPLE_TOKEN.saturating_mul(train.sample_tokens as u64).saturating_add(EVALUATION);
     let kept = if train.guard.acts() { KEPT } else { 0 };

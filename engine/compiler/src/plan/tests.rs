@@ -8,10 +8,10 @@ use super::estimate::{Estimate, estimate, ring};
 use super::fuse::{Fusions, fused};
 use super::lower::Target;
 use super::{Buffer, Dispatch, compile, update};
-use crate::graph::{Graph, Input, Origin};
+use crate::graph::{Graph, Init, Input, Origin};
 use crate::model::training_graphs;
 use crate::muon;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Rate, entry};
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
@@ -275,6 +275,45 @@ fn muon_updates_the_matrices_of_blocks() {
     assert!(ArenaLayout::new(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
     let refused = TrainConfig { optimizer: OptimizerKind::Muon, ..adapted }.validate();
     assert!(refused.is_err_and(|error| error.to_string().contains("train.adapter")));
+}
+
+/// The scalings of the package `mup` for Adam: hidden matrices, at m times the base width, learn at rate / m from a standard deviation
+/// divided by √m; everything else is that of the standard parametrisation.
+#[test]
+fn mup_scales_hidden_matrices() {
+    let plain = run("llama-tiny", 1);
+    let mut wide = plain.clone();
+    wide.model.base_width = Some(wide.model.width / 4);
+    wide.model.settle_parametrisation();
+    wide.validate().unwrap();
+    let [standard, graph] = [&plain, &wide].map(|run| training_graphs(&run.model, &run.train).unwrap().train);
+    for (one, other) in standard.parameters.iter().zip(&graph.parameters) {
+        let is_hidden = muon::Matrix::of(one, 0).is_some();
+        let (Init::Normal(std), Init::Normal(other_std)) = (one.init, other.init) else {
+            assert_eq!(one.init, other.init);
+            continue;
+        };
+        let expected = if is_hidden { std / 2.0 } else { std };
+        assert!((other_std - expected).abs() < 1e-9, "{}: {other_std}, not {expected}", one.name);
+    }
+    let layout = ArenaLayout::new(&graph);
+    let optimizer = Optimizer::new(&wide.train).for_model(&wide.model);
+    let ranges = optimizer.entrywise(&layout);
+    assert!(ranges.windows(2).all(|two| two[0].0.end == two[1].0.start), "{ranges:?}");
+    assert_eq!((ranges[0].0.start, ranges[ranges.len() - 1].0.end), (0, layout.trained_end));
+    for (range, rule) in ranges {
+        let is_hidden = layout.hidden.iter().any(|matrix| matrix.range() == range);
+        assert_eq!(rule.step_scale, if is_hidden { 0.25 } else { 1.0 });
+    }
+    // The step is scaled, weight decay is not.
+    let rate = Rate { learning_rate: 0.1, first_correction: 0.1, second_correction: 0.05 };
+    let rule = Optimizer { beta1: 0.9, beta2: 0.95, eps: 1e-8, ..optimizer };
+    let step = |rule: &Optimizer, decay| 1.0 - entry(rule, &rate, decay, 1.0, 3.0, 0.0, 0.0).0;
+    let unscaled = Optimizer { step_scale: 1.0, ..rule };
+    assert!((step(&unscaled, 0.0) - 4.0 * step(&rule, 0.0)).abs() < 1e-5);
+    assert!((step(&rule, 0.5) - step(&rule, 0.0) - 0.05).abs() < 1e-6);
+    let muon = TrainConfig { optimizer: OptimizerKind::Muon, ..wide.train.clone() };
+    assert!(RunConfig { train: muon, ..wide }.validate().unwrap_err().to_string().contains("adamw"));
 }
 
 /// By default, the logits of a large vocabulary exist only in chunks.

@@ -175,6 +175,18 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
             let stored = Operands::from_f16s([input(0), input(1)]);
             vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()], stored)]
         }
+        Op::ExpertLinear(_) => {
+            vec![Trial::product(Family::Linear, [rows, columns, shape(2).rows()], Operands::Floats)]
+        }
+        Op::ExpertLinearInputBackward(_) => {
+            let sizes = [shape(1).rows(), shape(2).rows(), shape(2).columns()];
+            vec![Trial::product(Family::LinearInputBackward, sizes, Operands::Floats)]
+        }
+        Op::ExpertLinearWeightBackward(_) => {
+            let rows = shape(1).rows();
+            let sizes = [rows, shape(0).count() / rows, shape(2).count() / rows];
+            vec![Trial::product(Family::LinearWeightBackward, sizes, Operands::Floats)]
+        }
         Op::LinearCrossEntropy(ops::LinearCrossEntropy { chunk, .. }) => {
             let sizes = [chunk.min(rows), columns, shape(1).rows()];
             vec![with_chunks(Trial::product(Family::Linear, sizes, Operands::from_f16s([input(0); 2])), rows)]

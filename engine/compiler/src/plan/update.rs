@@ -230,7 +230,8 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
         decayed_end: (arena.decayed_end.saturating_sub(start) / 4).min(count) as u32,
         beta1: rule.beta1,
         beta2: rule.beta2,
-        rest1: 1.0 - rule.beta1,
+        // Scales the first moment, and so the step.
+        rest1: (1.0 - rule.beta1) * rule.step_scale,
         rest2: 1.0 - rule.beta2,
         eps: rule.eps,
         weight_decay: rule.weight_decay,

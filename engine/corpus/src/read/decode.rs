@@ -2,13 +2,14 @@
 //! the rest.
 //!
 //! [`Utf8`] reads every file of plain text, records or tables as a stream of UTF-8, whatever its encoding. Invalid bytes are
-//! replaced individually. Detection is Firefox's (`chardetng`), extended by UTF-16 without a mark and by a check whether a few
+//! replaced individually. Detection ([`encoding`]) is extended by UTF-16 without a mark and by a check whether a few
 //! invalid bytes indicate another encoding at all.
 
+use super::encoding;
 use super::lines::fill;
 use super::unpack::Stream;
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Decoder, Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use crate::readers::Readers;
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -47,6 +48,7 @@ pub struct Utf8 {
     position: u64,
     replaced: Arc<AtomicU64>,
     state: DecoderState,
+    readers: Option<Readers>,
     /// A read error, reported after the text before it.
     broken: Option<io::Error>,
 }
@@ -55,7 +57,7 @@ enum DecoderState {
     Beginning,
     /// Only ASCII so far.
     Ascii,
-    Known(Decoder),
+    Known(&'static Encoding),
     Done,
 }
 
@@ -71,11 +73,11 @@ impl std::fmt::Debug for Utf8 {
 }
 
 impl Utf8 {
-    pub fn new(file: impl Read + Send + 'static) -> Self {
-        Self::of(Box::new(io::BufReader::with_capacity(SAMPLE, file)))
+    pub fn new(file: impl Read + Send + 'static, readers: Option<Readers>) -> Self {
+        Self::of(Box::new(io::BufReader::with_capacity(SAMPLE, file)), readers)
     }
 
-    pub(super) fn of(stream: Stream) -> Self {
+    pub(super) fn of(stream: Stream, readers: Option<Readers>) -> Self {
         Self {
             stream,
             raw: Vec::new(),
@@ -85,6 +87,7 @@ impl Utf8 {
             position: 0,
             replaced: Arc::default(),
             state: DecoderState::Beginning,
+            readers,
             broken: None,
         }
     }
@@ -116,14 +119,18 @@ impl Utf8 {
         self.gather(if matches!(self.state, DecoderState::Beginning) { SAMPLE } else { 1 });
         match &mut self.state {
             DecoderState::Beginning => self.begin()?,
-            DecoderState::Known(decoder) => {
-                let mut text = String::with_capacity(self.raw.len() * 3 + 16);
-                let (result, read, bad) = decoder.decode_to_string(&self.raw, &mut text, self.ended);
-                let bad = if bad { text.matches(char::REPLACEMENT_CHARACTER).count() } else { 0 };
-                self.replaced.fetch_add(bad as u64, Ordering::Relaxed);
-                self.take(read);
-                self.hand(text.as_bytes());
-                if self.ended && result == CoderResult::InputEmpty {
+            DecoderState::Known(encoding) => {
+                let encoding = *encoding;
+                let count = match self.ended {
+                    true => self.raw.len(),
+                    false => encoding::complete(encoding, &self.raw),
+                };
+                if count == 0 && !self.ended {
+                    self.gather(self.raw.len() + 1);
+                } else {
+                    self.decode(encoding, count)?;
+                }
+                if self.ended && self.raw.is_empty() {
                     self.state = DecoderState::Done;
                 }
             }
@@ -137,15 +144,14 @@ impl Utf8 {
                     self.state = DecoderState::Done;
                 } else {
                     self.gather(SAMPLE);
-                    let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
+                    let other = other_than_utf8(&self.raw, self.ended, self.readers);
+                    let encoding = self.fine(other)?.unwrap_or(UTF_8);
                     let beyond = self.raw.iter().filter(|byte| !byte.is_ascii()).count();
                     if encoding.is_single_byte() && beyond < FEW {
                         // Too few bytes to determine the encoding of the rest, which may be UTF-8.
-                        let text = encoding.decode_without_bom_handling(&self.raw).0.into_owned();
-                        self.take(self.raw.len());
-                        self.hand(text.as_bytes());
+                        self.decode(encoding, self.raw.len())?;
                     } else {
-                        self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                        self.state = DecoderState::Known(encoding);
                     }
                 }
             }
@@ -154,16 +160,34 @@ impl Utf8 {
         Ok(())
     }
 
+    /// Decodes the next `count` bytes.
+    fn decode(&mut self, encoding: &'static Encoding, count: usize) -> io::Result<()> {
+        let decoded = encoding::decode(encoding, self.raw.get(..count).unwrap_or_default(), self.readers);
+        let (text, bad) = self.fine(decoded)?;
+        self.replaced.fetch_add(bad as u64, Ordering::Relaxed);
+        self.take(count);
+        self.hand(text.as_bytes());
+        Ok(())
+    }
+
+    /// Ends reading if a decoder is not available.
+    fn fine<T>(&mut self, result: Result<T, String>) -> io::Result<T> {
+        result.map_err(|reason| {
+            self.state = DecoderState::Done;
+            io::Error::other(reason)
+        })
+    }
+
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
-            self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+            self.state = DecoderState::Known(encoding);
             return Ok(());
         }
         self.state = DecoderState::Ascii;
         if let Some(zero) = memchr::memchr(0, &self.raw) {
             if let Some(encoding) = unmarked_utf16(&self.raw) {
-                self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                self.state = DecoderState::Known(encoding);
             } else if is_binary(&self.raw) {
                 self.state = DecoderState::Done;
                 return Err(io::Error::new(ErrorKind::InvalidData, Binary(self.position + zero as u64)));
@@ -252,16 +276,20 @@ fn characters(bytes: &[u8]) -> (usize, usize) {
 }
 
 /// Detects the encoding of bytes that start with a non-ASCII one; `None` for UTF-8, even if it has errors.
-fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
+fn other_than_utf8(
+    sample: &[u8],
+    whole: bool,
+    readers: Option<Readers>,
+) -> Result<Option<&'static Encoding>, String> {
     let (good, mut bad) = characters(sample);
     // A character cut off by the sample's end is not an error.
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
     if bad <= good {
-        return None;
+        return Ok(None);
     }
-    let encoding = guess(sample);
+    let encoding = encoding::guess(sample, readers)?;
     // For other encodings one or two bytes are no evidence. For western Europe one letter is enough, since hardly any two are
     // valid UTF-8.
     let told = match encoding {
@@ -270,12 +298,11 @@ fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
         _ => sample.iter().filter(|byte| !byte.is_ascii()).collect::<FxHashSet<_>>().len() > 2,
     };
     if !told {
-        return None;
+        return Ok(None);
     }
-    let text = encoding.decode_without_bom_handling(sample).0;
     // An encoding with many errors is no better than UTF-8 with errors.
-    let faults = text.chars().filter(|letter| *letter == '\u{fffd}').count();
-    (faults <= bad / 20).then_some(encoding)
+    let (_, faults) = encoding::decode(encoding, sample, readers)?;
+    Ok((faults <= bad / 20).then_some(encoding))
 }
 
 /// Whether non-ASCII bytes can be Windows-1252: none is undefined there, and accented letters are surrounded by ASCII ones as
@@ -312,7 +339,7 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
         return None;
     }
     let score = |encoding: &'static Encoding| {
-        let decode = |bytes| encoding.decode_without_bom_handling_and_without_replacement(bytes);
+        let decode = |bytes| encoding::utf16(encoding, bytes);
         // A sample may end within a surrogate pair.
         let text = decode(head).or_else(|| decode(head.get(..head.len().saturating_sub(2))?));
         let text = text.unwrap_or_default();
@@ -343,37 +370,36 @@ fn is_binary(bytes: &[u8]) -> bool {
     nuls * NULS_IN > bytes.len() || controls * CONTROLS_IN > bytes.len()
 }
 
-fn guess(bytes: &[u8]) -> &'static Encoding {
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
-    detector.guess(None, Utf8Detection::Allow)
-}
 /// Decodes a web page: by its byte order mark, else as UTF-8 if valid, else by the server's or the page's declaration, else by
 /// detection. Invalid characters become U+FFFD, as in a browser.
 ///
 /// Browsers do not prefer UTF-8 to a declaration. We do, since non-ASCII bytes that are valid UTF-8 are so by design, and many
 /// servers declare every page as ISO 8859-1. The exception is ISO-2022-JP, which consists of ASCII bytes.
-pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, String> {
+pub(super) fn page(bytes: Vec<u8>, server: Option<&str>, readers: Option<Readers>) -> Result<String, String> {
+    let decode = |encoding, bytes: &[u8]| encoding::decode(encoding, bytes, readers).map(|(text, _)| text);
     let text = match Encoding::for_bom(&bytes) {
-        Some((encoding, _)) => encoding.decode_with_bom_removal(&bytes).0.into_owned(),
+        Some((encoding, mark)) => decode(encoding, bytes.get(mark..).unwrap_or_default())?,
         None => {
             let head = bytes.get(..DECLARATION.min(bytes.len())).unwrap_or_default();
             let told = server.and_then(|label| Encoding::for_label(label.as_bytes()));
             let told = told.or_else(|| declared(head));
             if told == Some(ISO_2022_JP) {
-                ISO_2022_JP.decode_without_bom_handling(&bytes).0.into_owned()
+                decode(ISO_2022_JP, &bytes)?
             } else {
-                String::from_utf8(bytes).unwrap_or_else(|error| {
-                    let bytes = error.into_bytes();
-                    let (good, bad) = characters(&bytes);
-                    let encoding = match told {
-                        // A few invalid bytes do not indicate another encoding.
-                        _ if good >= GOOD_FOR_BAD * bad => UTF_8,
-                        Some(told) => told,
-                        None => other_than_utf8(&bytes, true).unwrap_or(UTF_8),
-                    };
-                    encoding.decode_without_bom_handling(&bytes).0.into_owned()
-                })
+                match String::from_utf8(bytes) {
+                    Ok(text) => text,
+                    Err(error) => {
+                        let bytes = error.into_bytes();
+                        let (good, bad) = characters(&bytes);
+                        let encoding = match told {
+                            // A few invalid bytes do not indicate another encoding.
+                            _ if good >= GOOD_FOR_BAD * bad => UTF_8,
+                            Some(told) => told,
+                            None => other_than_utf8(&bytes, true, readers)?.unwrap_or(UTF_8),
+                        };
+                        decode(encoding, &bytes)?
+                    }
+                }
             }
         }
     };

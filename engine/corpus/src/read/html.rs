@@ -3,12 +3,18 @@
 use super::record::Context;
 use super::{Trouble, decode};
 use crate::document::{Document, Kind};
+use crate::readers::Readers;
 
 /// Bytes searched for a browser's note of the original address.
 const NOTE: usize = 4096;
 
-pub(super) fn page(context: &Context, kind: Kind, bytes: Vec<u8>) -> Result<Document, Trouble> {
-    let text = decode::page(bytes, None).map_err(|reason| context.trouble(None, reason))?;
+pub(super) fn page(
+    context: &Context,
+    kind: Kind,
+    bytes: Vec<u8>,
+    readers: Option<Readers>,
+) -> Result<Document, Trouble> {
+    let text = decode::page(bytes, None, readers).map_err(|reason| context.trouble(None, reason))?;
     let address = saved_from(&text);
     Ok(Document { address, ..context.document(None, kind, text) })
 }

@@ -16,6 +16,7 @@ mod archive;
 mod code;
 mod decode;
 mod elements;
+mod encoding;
 mod find;
 mod format;
 mod html;
@@ -52,6 +53,8 @@ mod xml;
 
 pub use archive::Member;
 pub use decode::Utf8;
+#[cfg(feature = "encodings")]
+pub use encoding::module as encodings;
 pub use find::{Found, HEAD, Source, find};
 pub use format::{Format, Packing};
 pub use json::JsonArray;

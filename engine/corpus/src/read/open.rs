@@ -90,7 +90,7 @@ fn documents(
 ) -> io::Result<Items> {
     let source = &context.source;
     let limits = &context.settings.limits;
-    let file = files.open(&source.path)?;
+    let (file, readers) = (files.open(&source.path)?, files.readers());
     if matches!(source.format, Format::Parquet | Format::Pdf) {
         let file = match &source.member {
             None => file,
@@ -100,7 +100,7 @@ fn documents(
                 None => return Ok(one(Err(context.too_long(None, "the file", "pdf", limits.pdf)))),
             },
         };
-        return Ok(match files.readers() {
+        return Ok(match readers {
             Some(readers) => match Asked::new(readers, context.clone(), file, counter) {
                 Ok(items) => Box::new(items),
                 Err(trouble) => one(Err(trouble)),
@@ -134,15 +134,14 @@ fn documents(
     let context = context.clone();
     Ok(match source.format.clone() {
         Format::Html => {
-            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes)))
+            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes, readers)))
         }
-        Format::Chapter => {
-            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes)))
-        }
+        Format::Chapter => one(document(&context, stream)
+            .and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes, readers))),
         Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, bytes))),
-        Format::Warc => records::items(context, |_| warc::Warc::new(stream)),
+        Format::Warc => records::items(context, |_| warc::Warc::new(stream, readers)),
         format => {
-            let stream = decode::Utf8::of(stream);
+            let stream = decode::Utf8::of(stream, readers);
             *replaced = stream.replaced();
             let stream: Stream = Box::new(stream);
             match format {
@@ -157,7 +156,7 @@ fn documents(
                 Format::Csv | Format::Tsv => {
                     records::items(context, |context| table::TableReader::new(context, stream))
                 }
-                Format::Xml => return xml::dump(context, stream),
+                Format::Xml => return xml::dump(context, stream, readers),
                 // The other formats were opened above.
                 Format::Text
                 | Format::Markdown

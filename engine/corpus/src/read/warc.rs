@@ -11,6 +11,7 @@ use super::unpack::Stream;
 use super::{Trouble, decode};
 use crate::document::{Document, Kind};
 use crate::fields;
+use crate::readers::Readers;
 use std::io;
 
 const MAX_LINE_BYTES: usize = 64 << 10;
@@ -21,6 +22,7 @@ pub(super) struct Warc {
     number: u64,
     /// Whether bytes between records were already reported.
     lost: bool,
+    readers: Option<Readers>,
 }
 
 #[derive(Default)]
@@ -35,8 +37,8 @@ struct Header {
 }
 
 impl Warc {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { lines: Lines::new(stream, MAX_LINE_BYTES), line: Vec::new(), number: 0, lost: false }
+    pub(super) fn new(stream: Stream, readers: Option<Readers>) -> Self {
+        Self { readers, lines: Lines::new(stream, MAX_LINE_BYTES), line: Vec::new(), number: 0, lost: false }
     }
 
     fn header(&mut self) -> io::Result<Header> {
@@ -105,7 +107,7 @@ impl Warc {
         if body.len() > limit {
             return Err(context.too_long(number, "its content", "document", limit));
         }
-        let text = decode::page(body, charset.as_deref()).map_err(wrong)?;
+        let text = decode::page(body, charset.as_deref(), self.readers).map_err(wrong)?;
         // With several languages, main one first, the document's own is unknown.
         let language = fields::language(&header.languages).filter(|_| !header.languages.contains(','));
         let mut document = context.document(number, kind, text);

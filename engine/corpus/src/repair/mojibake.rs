@@ -5,9 +5,6 @@
 //! after ftfy's observation (Speer 2019) that mojibake mixes accented capitals with symbols. Plausible sequences (`É”` ends a
 //! quotation) are decoded only in texts with several implausible ones.
 
-use encoding_rs::WINDOWS_1252;
-use std::sync::LazyLock;
-
 /// Number of implausible sequences from which plausible ones are decoded too.
 const EVIDENCE: usize = 2;
 
@@ -199,12 +196,9 @@ fn is_punctuation(character: char) -> bool {
 /// The byte of a character, from 0x80 on, in Windows-1252, or in Latin-1 for bytes undefined there.
 fn byte_of(character: char) -> Option<u8> {
     // The characters from 0x80 to 0x9F; undefined bytes map to themselves.
-    static UPPER: LazyLock<Vec<char>> = LazyLock::new(|| {
-        let bytes: Vec<u8> = (0x80..0xA0).collect();
-        WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().collect()
-    });
+    const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     match character {
         '\u{80}'..='\u{FF}' => u8::try_from(character).ok(),
-        _ => UPPER.iter().position(|upper| *upper == character).map(|at| 0x80 + at as u8),
+        _ => UPPER.chars().position(|upper| upper == character).map(|at| 0x80 + at as u8),
     }
 }

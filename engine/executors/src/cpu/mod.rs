@@ -208,7 +208,7 @@ impl CpuExecutor {
             parameters: self.weights(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
-            loss_scale: None,
+            ..ArenaState::default()
         }
     }
 

@@ -52,10 +52,11 @@ impl Partition {
         let layout = ArenaLayout::new(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
-        // A pair loss needs both rows of a pair, ORPO's needs all rows, and weighted answers come with scores. Models
+        // A pair loss needs both rows of a pair, ORPO's and a router's need all rows, and weighted answers come with scores. Models
         // with weights stored in fewer bits are short of memory, and every worker would hold another copy.
         let divisible = !train.objective.compares_answers()
             && train.prompt_loss_weight == 0.0
+            && model.experts.count == 0
             && layout.stored.is_empty();
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < MIN_OPERATIONS {
             return Self::WHOLE;

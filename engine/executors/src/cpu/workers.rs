@@ -145,7 +145,7 @@ impl Workers {
         pieces: usize,
         rows: std::ops::Range<usize>,
         parts: P,
-        work: &(impl Fn(std::ops::Range<usize>, P, &mut Scratch) + Sync),
+        work: &(dyn Fn(std::ops::Range<usize>, P, &mut Scratch) + Sync),
     ) {
         if pieces == 1 {
             if !self.is_interrupted() {

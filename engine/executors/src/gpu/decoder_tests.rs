@@ -182,7 +182,9 @@ fn models() -> Vec<ModelConfig> {
         tied_head: false,
         ..llama.clone()
     };
-    vec![gpt, llama, bare, mixed]
+    let mut experts = llama.clone();
+    experts.experts.count = 4;
+    vec![gpt, llama, bare, mixed, experts]
 }
 
 fn weights(model: &ModelConfig) -> Vec<f32> {

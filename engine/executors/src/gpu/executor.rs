@@ -299,6 +299,7 @@ impl GpuExecutor {
                 true => Some(self.storage.loss_scale(&self.gpu).await?),
                 false => None,
             },
+            ..ArenaState::default()
         })
     }
 

@@ -5,7 +5,7 @@ use super::interpret::{InterpretedValue, Run, expect_count, host};
 use crate::device::DeviceKind;
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::ops::REPORTED;
-use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use glasshouse_compiler::graph::{Graph, Input, Op, Origin, ParameterId, ValueId};
 use glasshouse_compiler::model::{TrainingGraphs, loss_form};
 use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
@@ -71,7 +71,7 @@ impl OracleExecutor {
         batches
             .iter()
             .map(|batch| {
-                let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+                let mut run = self.run(graph, batch, &[loss], &self.parameters, &device)?;
                 match host::<f32>(run.floats(loss)?)?[..] {
                     [mean, count] => Ok((mean, count)),
                     _ => Err(Error::Internal("a loss has two entries".to_owned())),
@@ -87,7 +87,7 @@ impl OracleExecutor {
         let rows = self.graphs.evaluate_rows.ok_or_else(missing)?;
         let device = self.device.without_autodiff();
         let of = |batch| {
-            let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+            let mut run = self.run(graph, batch, &[loss], &self.parameters, &device)?;
             host::<f32>(run.floats(rows)?.narrow(1, 1, 1))
         };
         batches.iter().map(of).collect()
@@ -129,7 +129,7 @@ impl OracleExecutor {
             } else {
                 Vec::new()
             },
-            loss_scale: None,
+            ..ArenaState::default()
         })
     }
 
@@ -163,11 +163,11 @@ impl OracleExecutor {
         &self,
         graph: &'run Graph,
         batch: &MicroBatch,
-        loss: ValueId,
+        read: &[ValueId],
         parameters: &[Tensor<2>],
         device: &'run Device,
     ) -> Result<Run<'run>> {
-        let mut run = Run::new(graph, device, batch.seed, &[loss]);
+        let mut run = Run::new(graph, device, batch.seed, read);
         let time = graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns());
         if let Some(fault) = batch.starts_fault(time) {
             return Err(Error::Refused(fault));
@@ -199,7 +199,10 @@ impl OracleExecutor {
 
     fn pass(&self, step: &StepInput) -> Result<Pass> {
         let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
-        let share = 1.0 / step.micro_batches.len() as f64;
+        let each = 1.0 / step.micro_batches.len() as f64;
+        let routers = graph.nodes.iter().filter(|node| matches!(node.op, Op::RouterLoss(_)));
+        let router_losses: Vec<ValueId> = routers.filter_map(|node| node.outputs.first().copied()).collect();
+        let read = [&[loss], &router_losses[..]].concat();
         let preference = loss_form(&self.graphs.spec.train, &self.graphs.spec.model).preference();
         let mut reports = Vec::new();
         let (mut total, mut sums) = (0.0, vec![None; self.parameters.len()]);
@@ -209,7 +212,7 @@ impl OracleExecutor {
                 if graph.parameters[number].trainable { leaf.require_grad() } else { leaf }
             };
             let leaves: Vec<Tensor<2>> = self.parameters.iter().enumerate().map(leaf).collect();
-            let mut run = self.run(graph, batch, loss, &leaves, &self.device)?;
+            let mut run = self.run(graph, batch, &read, &leaves, &self.device)?;
             let both = run.floats(loss)?;
             if preference.is_some() {
                 let numbers = host::<f32>(both.clone())?;
@@ -219,17 +222,21 @@ impl OracleExecutor {
             let share = match batch.loss_denominator {
                 // The mean of the loss is its sum divided by the requested count.
                 Some(denominator) => {
-                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(denominator)
+                    each * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(denominator)
                 }
-                None => share,
+                None => each,
             };
-            let mut gradients = mean.backward();
+            let mut objective = mean.clone() * share;
+            for rows in &router_losses {
+                objective = objective + run.floats(*rows)?.mean_dim(1) * each;
+            }
+            let mut gradients = objective.backward();
             total += host::<f64>(mean)?.iter().sum::<f64>() * share;
             for (sum, leaf) in sums.iter_mut().zip(&leaves) {
                 if let Some(gradient) = leaf.grad_remove(&mut gradients) {
                     *sum = Some(match sum.take() {
-                        Some(before) => before + gradient * share,
-                        None => gradient * share,
+                        Some(before) => before + gradient,
+                        None => gradient,
                     });
                 }
             }
@@ -278,7 +285,10 @@ impl OracleExecutor {
             Some(matrix) => {
                 self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
             }
-            None => self.update_entries(number, gradient, rate, decay),
+            None => {
+                let scale = if matrix.is_some() { self.optimizer.step_scale } else { 1.0 };
+                self.update_entries(number, gradient, rate, decay, f64::from(scale));
+            }
         }
         if let Some(kept) = kept {
             let parameter = &mut self.parameters[number];
@@ -287,7 +297,7 @@ impl OracleExecutor {
     }
 
     /// Every optimizer but Muon.
-    fn update_entries(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
+    fn update_entries(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64, scale: f64) {
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
         let learning_rate = f64::from(rate.learning_rate);
@@ -300,7 +310,7 @@ impl OracleExecutor {
         }
         let step = match kind {
             OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
-                *first = first.clone() * beta1 + gradient * (1.0 - beta1);
+                *first = first.clone() * beta1 + gradient * ((1.0 - beta1) * scale);
                 (first.clone() / first_correction) / ((second.clone() / second_correction).sqrt() + eps)
             }
             OptimizerKind::Sgd => {

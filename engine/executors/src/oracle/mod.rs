@@ -13,6 +13,7 @@ mod distil;
 mod elementwise;
 mod embedding;
 mod executor;
+mod experts;
 mod head_norm;
 mod interpret;
 mod linear;

@@ -105,6 +105,7 @@ impl<'table> Modules<'table> {
             shape: shape.to_vec(),
             parameter: format!("{layer}{name}"),
             rows,
+            first_column: 0,
             transposed: false,
             offset: 0,
         };

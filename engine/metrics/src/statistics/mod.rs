@@ -4,8 +4,11 @@
 //! agree. Proportions on the same rows are compared with Newcombe's (1998) interval, built from two Wilson intervals, because a
 //! bootstrap finds no variation if one model is right on all rows and the other on none.
 
+mod effects;
 #[cfg(test)]
 mod tests;
+
+pub use effects::main_effects;
 
 #[cfg(test)]
 pub(crate) use tests::{BOOTSTRAP, uniform};
@@ -289,7 +292,7 @@ fn are_right_or_wrong(values: &[f64]) -> bool {
 }
 
 /// The 2.5th and 97.5th percentiles with linear interpolation, like NumPy's; non-finite values are dropped.
-fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;

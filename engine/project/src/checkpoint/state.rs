@@ -1,5 +1,8 @@
 //! Weights and moments as a safetensors file. Parameters go by their names, moments have the prefixes `first_moment.`
 //! and `second_moment.`, and one JSON object in the metadata describes the run, with its loss scale if any.
+//!
+//! With `train.ema`, the parameters are the averages, which all readers but a resumed run use, and the weights in training have the
+//! prefix `raw_weight.`.
 
 use super::GuardState;
 use glasshouse_compiler::blocks;
@@ -23,6 +26,7 @@ pub const ARENA_VERSION: u32 = 1;
 const METADATA: &str = "glasshouse";
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
+const RAW: &str = "raw_weight.";
 
 /// Progress of a run when its state was saved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +52,7 @@ pub struct CheckpointInfo {
 }
 
 /// Settings that are not written at their default, which is this.
-const UNWRITTEN: [(&str, &str); 10] = [
+const UNWRITTEN: [(&str, &str); 11] = [
     ("model.attention_scale", "none"),
     ("model.residual_scale", "1"),
     ("model.logit_divisor", "1"),
@@ -56,6 +60,7 @@ const UNWRITTEN: [(&str, &str); 10] = [
     ("model.qk_norm_whole", "false"),
     ("model.sliding_window", "none"),
     ("model.full_attention", "none"),
+    ("model.experts.count", "0"),
     ("model.position.channels", "none"),
     ("model.position.local_base", "none"),
     ("model.position.scaling", "none"),
@@ -96,8 +101,18 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
     }
-    // Dropout and initialisation matter only for training.
-    settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
+    // Dropout, initialisation, the width of muP and a router's losses matter only for training.
+    let mut training = vec![
+        "model.dropout",
+        "model.init",
+        "model.base_width",
+        "model.experts.balance",
+        "model.experts.z_loss",
+    ];
+    if model.experts.count == 0 {
+        training.extend(["model.experts.per_token", "model.experts.renormalise"]);
+    }
+    settings.retain(|name, _| !training.iter().any(|only| name.starts_with(only)));
     settings
 }
 
@@ -181,13 +196,20 @@ fn tensors<'a>(
     let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
-    [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
+    let (weights, raw) = match state.average.as_slice() {
+        [] => (state.parameters.as_slice(), [].as_slice()),
+        average => (average, state.parameters.as_slice()),
+    };
+    [("", weights), (RAW, raw), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
         .into_iter()
         .flat_map(move |(prefix, arena)| {
             let kept = parameters.iter().zip(ranges.clone());
             // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
             kept.filter_map(move |(parameter, range)| {
-                let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
+                let values = match parameter.trainable {
+                    true => arena.get(range)?,
+                    false => state.parameters.get(range).filter(|_| prefix.is_empty())?,
+                };
                 let ty =
                     if prefix.is_empty() { parameter.ty.clone() } else { Type::f32(&parameter.ty.shape) };
                 Some((format!("{prefix}{}", parameter.name), ty, values))
@@ -501,6 +523,9 @@ async fn parse(
     if has(SECOND) {
         state.second_moments = vec![0.0; layout.trained_end];
     }
+    if has(RAW) {
+        state.average = vec![0.0; layout.trained_end];
+    }
     for (number, parameter) in parameters.iter().enumerate() {
         let start = layout.offsets[number];
         let range = start..start + layout.counts[number];
@@ -508,6 +533,7 @@ async fn parse(
             ("", &mut state.parameters),
             (FIRST, &mut state.first_moments),
             (SECOND, &mut state.second_moments),
+            (RAW, &mut state.average),
         ];
         for (prefix, arena) in arenas {
             let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
@@ -517,6 +543,7 @@ async fn parse(
             }
         }
     }
+    state.exchange_average();
     Ok((info, state))
 }
 

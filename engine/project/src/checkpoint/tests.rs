@@ -24,7 +24,7 @@ fn state(mark: f32) -> ArenaState {
         parameters: vec![0.0; layout.length],
         first_moments: vec![0.0; layout.trained_end],
         second_moments: vec![0.0; layout.trained_end],
-        loss_scale: None,
+        ..ArenaState::default()
     };
     for (number, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
         for at in *start..start + count {
@@ -95,6 +95,19 @@ fn a_state_comes_back_bit_for_bit() {
     assert_eq!(loaded, Loaded { info: info(10), state: state(10.0), path: path.clone(), notices: vec![] });
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
     assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });
+}
+
+#[test]
+fn averaged_weights_are_the_models_and_training_resumes_from_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let mut averaged = state(10.0);
+    averaged.average = averaged.first_moments.iter().map(|moment| moment * 2.0).collect();
+    block_on(checkpoints.save(&info(10), &parameters(), &averaged, true, &Yielder::none())).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().state, averaged);
+    let loaded = load(&mut checkpoints, Which::Latest, Content::Weights).unwrap().unwrap().state;
+    averaged.exchange_average();
+    assert_eq!(loaded, ArenaState { parameters: averaged.parameters, ..ArenaState::default() });
 }
 
 #[test]

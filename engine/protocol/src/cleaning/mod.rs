@@ -190,6 +190,27 @@ impl CleaningProgress {
     }
 }
 
+/// What happens to a cleaning of the project's documents, or of a folder's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum CleaningStep {
+    Started {
+        /// Whether it resumes a stopped cleaning.
+        start: CleaningStart,
+    },
+    Progress(CleaningProgress),
+    /// It was cancelled. `Failed` follows.
+    Stopped {
+        /// Number of documents already cleaned, from which the next cleaning of the same files with the same recipe resumes; `None` if
+        /// it starts over.
+        documents: Option<u64>,
+    },
+    /// It has finished, now or earlier.
+    Done {
+        report: Box<report::CleaningReport>,
+    },
+}
+
 /// How a cleaning starts in a folder that may hold a stopped one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "start", rename_all = "snake_case")]

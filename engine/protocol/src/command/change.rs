@@ -95,7 +95,7 @@ pub enum RunChange {
     Restore,
     /// Creates a new run that starts at this checkpoint, with the same settings and schedule.
     RestoreCheckpoint(CheckpointChoice),
-    /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `AdapterMerged` first.
+    /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `RunAdded` first.
     MergeAdapter {
         /// `None` means the best checkpoint.
         #[serde(default)]

@@ -22,6 +22,9 @@ pub enum LearnsFrom {
 pub struct RunLaunch {
     /// Stop at this step, resumably.
     pub stop_after: Option<u64>,
+    /// End this session, resumably, after so many seconds, with an evaluation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
     /// For a resumed run, the new total number of steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,

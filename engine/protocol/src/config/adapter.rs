@@ -143,6 +143,10 @@ impl Adapter {
         let rule = "be left out with model.tied_head = true: its matrix is also the token embedding's";
         require(!tied, &field("targets"), "head", rule)?;
         for target in &self.targets {
+            let of_experts =
+                model.experts.count > 0 && matches!(target, AdapterTarget::Up | AdapterTarget::Down);
+            let rule = "not include up and down with model.experts.count above 0: experts have no adapters; use qkv, output";
+            require(!of_experts, &field("targets"), target.name(), rule)?;
             let [out, input] = target.shape(model);
             let most = out.min(input);
             let rule = format!("be at most {most}, the smaller side of {} [{out}, {input}]", target.name());

@@ -72,11 +72,15 @@ impl RunConfig {
             (_, parsed) => parsed,
         };
         table.insert(last.to_owned(), value);
-        *self = root
-            .try_into()
+        // Through text, like a run's file: deserializers of values would be compiled in addition.
+        let text = toml::to_string(&root).map_err(|error| error.to_string())?;
+        *self = toml::from_str(&text)
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
         if path == "train.steps" {
             self.train.epochs = None;
+        }
+        if ["model.width", "model.base_width"].contains(&path.as_str()) {
+            self.model.settle_parametrisation();
         }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
@@ -104,6 +108,9 @@ impl RunConfig {
         }
         if !objective.learns_text() {
             self.data.canaries = 0;
+        }
+        if !objective.is_text() && !std::mem::take(&mut self.data.synthetic).is_none() {
+            self.train.ignore_index = None;
         }
         let was_careful = self.train.objective.compares_answers()
             && self.train.learning_rate.to_bits() == self.tuning_rate().to_bits();

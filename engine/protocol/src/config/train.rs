@@ -97,6 +97,12 @@ settings! {
         pub weight_decay: f64 = 0.1, "Weight decay", 0.0..;
         /// Scales gradients with a longer norm down to it, so that one unusual batch cannot throw the weights far. 0 switches it off.
         pub gradient_clipping: f64 = 1.0, "Gradient clipping", 0.0..;
+        /// Decay per step of an exponential moving average of the weights, as in 0.999; 0 keeps none. The run trains as without it, but is
+        /// evaluated, sampled and exported with the average.
+        ///
+        /// Updated every 10 steps, with decay min(ema, (1 + step) / (10 + step))¹⁰.
+        #[serde(skip_serializing_if = "is_default")]
+        pub ema: f64 = 0.0, "Weight average", 0.0..1.0;
         /// Trains towards slightly less than certainty, which reduces overconfidence.
         pub label_smoothing: f32 = 0.0, "Label smoothing", 0.0..1.0;
         /// Weight α of unlikelihood training for the objective `text`, which makes repetition less likely; 0 disables it.
@@ -204,6 +210,12 @@ impl TrainConfig {
             "train.keep_zeros",
             "true",
             "be left out with train.adapter, which freezes the zeros with the other weights",
+        )?;
+        require(
+            self.ema == 0.0 || !self.objective.answers_prompts(),
+            "train.ema",
+            self.ema,
+            "be 0 with rewards, whose answers are those of the weights in training",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
 use crate::cleaning::table::Unit;
+use crate::energy::EnergyUse;
 use crate::quantity::{
     NOTHING, bytes, counted, duration, figures, percent, scientific, tokens_per_second, whole,
 };
@@ -474,9 +475,12 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
             Section::new(title, (!lines.is_empty()).then(|| Block::Code(lines.join("\n")))).block()
         },
     );
-    let energy = "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of your own meter.";
+    let energy = model.energy.iter().flat_map(EnergyUse::rows);
+    facts.extend(energy.map(|(name, value, basis)| Fact::new(name, value).note(basis)));
+    let unmeasured = "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of your own meter.";
+    let unmeasured = model.energy.is_none().then(|| Block::Note(unmeasured.to_owned()));
     let sentence = (!model.about.is_empty()).then(|| Block::Text(model.about.clone()));
-    let blocks = sentence.into_iter().chain([Block::Facts(facts), Block::Note(energy.to_owned())]);
+    let blocks = sentence.into_iter().chain([Block::Facts(facts)]).chain(unmeasured);
     let unknown = model.data.is_empty().then(|| Block::Note("The training data is not recorded.".to_owned()));
     let blocks = blocks.chain(unknown).chain(lists).chain(limitations(&evaluation.limits));
     Section::new("Model and limitations", blocks).note(counted(model.parameters, "parameter"))

@@ -1,5 +1,6 @@
 //! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
+use crate::EnergyUse;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,6 +44,9 @@ pub struct PlanSummary {
     pub fits: Option<bool>,
     /// Estimated run time, from the last measurement on this device scaled by FLOPs.
     pub run_seconds: Option<f64>,
+    /// The energy in that time, if the user gave the device's power.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyUse>,
     /// Warnings about the proportions of run, model and text, one sentence each ([`crate::RunConfig::proportions`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<String>,

@@ -1,7 +1,7 @@
 //! Runs, their checkpoints, and models to import as runs.
 
 use super::TextSummary;
-use crate::CheckpointChoice;
+use crate::{CheckpointChoice, EnergyUse};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,7 +75,10 @@ pub struct RunSummary {
     /// The error that ended it, if any.
     pub error: Option<String>,
     pub notes: String,
-    /// Preset, or shape in a few words: `4 layers · width 128 · context length 64`.
+    /// Name of the preset that it started from, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preset: String,
+    /// Shape in a few words: `4 layers · width 128 · context length 64`.
     pub shape: String,
     /// Labels of a classifier, or a single one for a reward model; empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +87,9 @@ pub struct RunSummary {
     pub checkpoints: Vec<CheckpointSummary>,
     /// Estimated training time in seconds.
     pub estimated_seconds: Option<f64>,
+    /// Energy of the training, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyUse>,
 }
 
 impl RunSummary {

@@ -1,6 +1,7 @@
 //! Public corpora, documents and a run's text.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Progress of downloading a public corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub enum FetchProgress {
     },
     /// The download is complete and its checksum is being verified.
     Verifying,
+    /// The file is verified.
+    Done { path: PathBuf },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 28] = [
+pub const OPERATIONS: [Operation; 32] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("stored_weights", 5e-6, 0.0, stored_weights),
     operation("unpack", 0.0, 0.0, unpack),
@@ -34,6 +34,10 @@ pub const OPERATIONS: [Operation; 28] = [
     operation("rope_at_cursor", 2e-6, 0.0, rope_at_cursor),
     operation("activation", 5e-6, 5e-6, activation),
     operation("gate", 5e-6, 5e-6, gate),
+    operation("route", 5e-6, 2e-5, route),
+    operation("router_loss", 5e-6, 2e-5, router_loss),
+    operation("weigh_experts", 2e-7, 5e-6, weigh_experts),
+    operation("expert_linear", 5e-6, 5e-5, expert_linear),
     operation("dropouts", 2e-7, 2e-7, dropouts),
     operation("noise", 2e-7, 2e-7, noise),
     operation("add", 2e-7, 2e-7, add),
@@ -501,6 +505,69 @@ fn scale() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![VAST]]
         .map(|shape| Case { op: Op::Scale(ops::Scale(-1.75)), feeds: vec![floats(&shape)] })
         .to_vec()
+}
+
+fn route() -> Vec<Case> {
+    let sizes = [
+        (vec![1, 1, 2], 1),
+        (vec![2, 13, 5], 2),
+        (vec![3, 7, 8], 8),
+        (vec![1, 70, 61], 6),
+        (vec![MANY, 3], 2),
+    ];
+    let case = |(shape, per_token): (Vec<usize>, usize), renormalise| Case {
+        op: Op::Route(ops::Route { per_token, renormalise }),
+        feeds: vec![Feed::Floats(shape, 4.0)],
+    };
+    sizes.into_iter().flat_map(|size| [case(size.clone(), false), case(size, true)]).collect()
+}
+
+fn router_loss() -> Vec<Case> {
+    [
+        (vec![1, 1, 2], 1, 1.0, 0.0),
+        (vec![2, 13, 5], 2, 0.0, 1.0),
+        (vec![1, 70, 61], 6, 0.5, 0.1),
+        (vec![MANY, 3], 2, 1.0, 1.0),
+    ]
+    .map(|(shape, per_token, balance, z)| Case {
+        op: Op::RouterLoss(ops::RouterLoss { balance, z }),
+        feeds: vec![Feed::Floats(shape.clone(), 4.0), Feed::Gates(shape, per_token, false)],
+    })
+    .to_vec()
+}
+
+fn weigh_experts() -> Vec<Case> {
+    [([1, 1, 2, 1], 1), ([2, 13, 5, 7], 2), ([1, 7, 3, 130], 3), ([1, MANY, 2, 3], 1)]
+        .map(|(shape, per_token)| Case {
+            op: Op::WeighExperts(ops::WeighExperts),
+            feeds: vec![floats(&shape), Feed::Gates(shape[..3].to_vec(), per_token, true)],
+        })
+        .to_vec()
+}
+
+/// Up and down projections of E experts, k per token, with C channels and F hidden ones.
+fn expert_linear() -> Vec<Case> {
+    let case = |batch: usize, time: usize, [experts, per_token, width, hidden]: [usize; 4], down: bool| {
+        let [x, weight] = match down {
+            false => [vec![batch, time, width], vec![experts * hidden, width]],
+            true => [vec![batch, time, experts, hidden], vec![width, experts * hidden]],
+        };
+        let gates = Feed::Gates(vec![batch, time, experts], per_token, false);
+        let op = Op::ExpertLinear(ops::ExpertLinear { per_token, down });
+        Case { op, feeds: vec![floats(&x), gates, Feed::Weight(weight)] }
+    };
+    // The last weights exceed a small binding.
+    let sizes = [
+        (1, 1, [2, 1, 1, 1]),
+        (2, 13, [5, 2, 7, 3]),
+        (3, 11, [4, 4, 8, 12]),
+        (1, 9, [3, 1, 36, 20]),
+        (2, 70, [8, 2, 48, 36]),
+    ];
+    sizes
+        .into_iter()
+        .flat_map(|(batch, time, size)| [false, true].map(|down| case(batch, time, size, down)))
+        .collect()
 }
 
 fn softcap() -> Vec<Case> {

@@ -54,6 +54,7 @@ pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> 
         train_seconds: trained.then_some(record.seconds),
         train_device: record.device.as_ref().filter(|_| trained).map(ToString::to_string),
         train_flops: flops.filter(|_| trained),
+        energy: record.energy_use()?,
     })
 }
 
@@ -82,6 +83,7 @@ fn about(config: &RunConfig, record: &RunRecord) -> String {
 fn data(config: &RunConfig) -> Vec<String> {
     let data = &config.data;
     let mut lines = match data.paths.as_slice() {
+        [] if !data.synthetic.is_none() => vec![format!("generated rows: {}", data.synthetic.title())],
         [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
         paths => paths.to_vec(),
     };

@@ -10,7 +10,7 @@ use crate::protocol::{
 const EVALUATING: Trigger = |event| matches!(event, Event::Progress { .. });
 
 fn audits(heard: &[Report]) -> Vec<&Audit> {
-    told!(heard, Event::Audited { audit } => &**audit).collect()
+    told!(heard, Event::Evaluations { audits, .. } => audits).flatten().collect()
 }
 
 fn audit(sections: &[AuditTopic], samples: usize) -> Command {
@@ -60,7 +60,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
         }
         command
     };
-    let audited: Trigger = |event| matches!(event, Event::Audited { .. });
+    let audited: Trigger = |event| matches!(event, Event::Evaluations { .. });
     let heard = play_trained(
         tiny(3),
         vec![

@@ -40,7 +40,7 @@ fn of(heard: &[Report], of: impl Fn(&Event) -> bool) -> Vec<usize> {
 }
 
 fn found(heard: &[Report]) -> Vec<&Evaluation> {
-    told!(heard, Event::Evaluated { evaluation } => &**evaluation).collect()
+    told!(heard, Event::Evaluations { evaluations, .. } => evaluations).flatten().collect()
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
             after(evaluate(folder.path(), first())),
             after(train(endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), first())),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
+            (Some(|event| matches!(event, Event::Evaluations { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -80,7 +80,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     assert!(beside.held_training_ms.unwrap() > 0.0, "{beside:?}");
     // Steps occur during the evaluation, not only after it.
     let evaluating = of(&heard, |event| matches!(event, Event::Progress { .. }));
-    let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
+    let evaluated = *of(&heard, |event| matches!(event, Event::Evaluations { .. })).last().unwrap();
     let begun = *evaluating.iter().find(|at| heard[**at].request == Some(6)).unwrap();
     let steps = of(&heard, TRAINS);
     assert!(steps.iter().any(|at| (begun..evaluated).contains(at)), "{begun} {evaluated} {steps:?}");
@@ -102,7 +102,7 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
             (Some(TRAINS), Command::Cancel { request: 4 }),
             (Some(cancelled), Command::Cancel { request: 5 }),
             (Some(cancelled), evaluate(folder.path(), WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
+            (Some(|event| matches!(event, Event::Evaluations { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(
@@ -208,7 +208,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
             open(),
             after(train(tuned, None)),
             (Some(TRAINS), measure(WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
+            (Some(|event| matches!(event, Event::Evaluations { .. })), Command::Steer(Steer::Stop)),
             (Some(|event| matches!(event, Event::TrainingEnded { .. })), measure(kept)),
         ],
     );

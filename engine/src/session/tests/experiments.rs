@@ -30,7 +30,7 @@ fn ended(heard: &[Report]) -> Vec<u64> {
 fn a_range_test_suggests_a_rate_and_leaves_no_run() {
     let shelf = tempfile::tempdir().unwrap();
     let fit = |steps| {
-        let test = RangeTest { lowest: 1e-5, highest: 10.0, steps };
+        let test = RangeTest { lowest: 1e-5, highest: 10.0, steps, noise: true };
         after(Fit::LearningRate { config: Box::new(tiny(20)), test })
     };
     let heard = play(shelf.path(), vec![make(), fit(60), fit(1), after(Command::ListRuns)]);
@@ -43,6 +43,10 @@ fn a_range_test_suggests_a_rate_and_leaves_no_run() {
     assert!(curve.points.windows(2).all(|pair| pair[0].rate < pair[1].rate));
     let rate = curve.suggestion.unwrap();
     assert!((1e-5..10.0).contains(&rate), "{rate}");
+    assert!(
+        curve.noise.is_none_or(|noise| noise.windows > 0.0 && noise.batch == tiny(20).train.batch_size),
+        "{curve:?}"
+    );
     assert!(failures(&heard)[0].contains("20 to 2000 steps"), "{:?}", failures(&heard));
     let runs = told!(heard, Event::Runs { runs } => runs.len()).last();
     assert_eq!(runs, Some(0));
@@ -76,6 +80,20 @@ fn halving_trains_the_best_run_to_the_end_and_a_finished_sweep_trains_nothing() 
 }
 
 #[test]
+fn the_importance_of_settings_is_told_once_enough_runs_are_finished() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = "[settings]\nseed = [1, 2]\ntrain.learning_rate = [1e-6, 1e-4, 1e-3, 3e-3]\n";
+    let heard = play(shelf.path(), vec![make(), after(sweep(text, 20))]);
+    let before = told!(heard, Event::Sweep { sweep } => sweep.clone()).filter(|sweep| !sweep.complete);
+    assert!(before.into_iter().all(|sweep| sweep.importance.is_empty()));
+    let importance = last(&heard).importance;
+    let names: Vec<&str> = importance.iter().map(|share| share.name.as_str()).collect();
+    assert_eq!(names, ["seed", "train.learning_rate"]);
+    assert!(importance[1].value > Some(0.8) && importance[0].value < Some(0.2), "{importance:?}");
+    assert!(importance.iter().all(|share| share.count == 8), "{importance:?}");
+}
+
+#[test]
 fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     let whole = tempfile::tempdir().unwrap();
     let undisturbed = last(&play(whole.path(), vec![make(), after(sweep(RATES, 20))]));
@@ -85,7 +103,8 @@ fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     let heard = play(shelf.path(), stopped);
     let summary = last(&heard);
     assert!(!summary.complete && summary.rows[2].run.is_none(), "{summary:?}");
-    let project = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).last().unwrap();
+    let project =
+        told!(heard, Event::Project { opened: Some(opened) } => opened.project.id.clone()).last().unwrap();
     let heard =
         play(shelf.path(), vec![after(Command::OpenProject { id: project }), after(sweep(RATES, 20))]);
     let opened = told!(heard, Event::Sweep { sweep } => sweep.clone()).next().unwrap();

@@ -69,7 +69,8 @@ fn begun(shelf: &Path, name: &str, more: Option<Command>) -> ((Option<Trigger>, 
     config.model.context_length = 64;
     let steps = [Command::CreateProject { name: name.to_owned() }, train(config, None)].into_iter();
     let heard = play(shelf, steps.chain(more).chain([read_settings()]).map(after).collect());
-    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next().unwrap();
+    let id =
+        told!(heard, Event::Project { opened: Some(opened) } => opened.project.id.clone()).next().unwrap();
     let tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     (after(Command::OpenProject { id }), tuned)
 }

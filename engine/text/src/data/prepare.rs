@@ -22,9 +22,12 @@ use corpus::Corpus;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
-use glasshouse_protocol::quantity::counted;
+use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::split_mix;
-use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Hint, Invalid, Role, RunConfig, presets};
+use glasshouse_protocol::{
+    ChatMessage, DataConfig, FileProblem, Hint, Invalid, Role, RunConfig, Synthetic, presets,
+};
+use glasshouse_stories::synthetic;
 pub use labels::{scored_tokens, text_tokens};
 use lost::Lost;
 pub(super) use split::{RowSplitter, whole_documents};
@@ -66,6 +69,9 @@ impl Prepared {
     /// end-of-text token.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
+            Objective::Text if !config.data.synthetic.is_none() => {
+                self.examples(config).map(Batches::Examples)
+            }
             Objective::Text | Objective::Distil => self.windows(config).map(Batches::Windows),
             Objective::Chat | Objective::Classify => self.examples(config).map(Batches::Examples),
             Objective::Preference => self.pairs(config).map(Batches::Pairs),
@@ -78,6 +84,16 @@ impl Prepared {
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
         let batches = match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
+            Batches::Examples(examples) if config.train.objective.is_text() => {
+                let [train, held_out] =
+                    [Split::Train, Split::Validation].map(|split| examples.about(split).rows as u64);
+                vec![format!(
+                    "generated rows ({}) take the place of the text: {} to learn, {} held out",
+                    config.data.synthetic.name(),
+                    whole(train),
+                    whole(held_out)
+                )]
+            }
             Batches::Examples(examples) => {
                 let what = if config.train.objective.learns_labels() { "text" } else { "conversation" };
                 let repeats = config.repeats(examples.about(Split::Train).rows as u64, of_step, what);
@@ -653,6 +669,7 @@ async fn encode(
     let mut splitter = Splitter::new(config.validation, count);
     let mut queue = Queue {
         tokenizer,
+        synthetic: corpus.synthetic(),
         end_of_text,
         ends_within: 0,
         writer: Writer::new(folder, tokenizer.vocabulary_size()),
@@ -708,6 +725,7 @@ async fn encode(
 /// Pieces waiting to be encoded together.
 struct Queue<'a> {
     tokenizer: &'a Tokenizer,
+    synthetic: Synthetic,
     end_of_text: Option<u32>,
     ends_within: u64,
     writer: Writer,
@@ -718,6 +736,9 @@ struct Queue<'a> {
 impl Queue<'_> {
     fn flush(&mut self) -> Result<()> {
         let parts = std::mem::take(&mut self.parts);
+        if !self.synthetic.is_none() {
+            return self.write_rows(&parts);
+        }
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
             let text = &part.piece.text;
@@ -737,6 +758,21 @@ impl Queue<'_> {
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));
             let source = part.piece.mark.as_ref().map(|mark| mark.source.as_ref());
             self.writer.append(part.split, source, &tokens, part.piece.text.len() as u64)?;
+        }
+        Ok(())
+    }
+
+    /// Writes generated rows as examples, whose answers are learned.
+    fn write_rows(&mut self, rows: &[SplitPiece]) -> Result<()> {
+        let texts = rows.iter().map(|row| row.piece.text.as_str());
+        let halves = texts.map(|text| text.split_at(synthetic::answer_start(self.synthetic, text)));
+        let texts: Vec<&str> = halves.flat_map(|(prompt, answer)| [prompt, answer]).collect();
+        let encoded = self.tokenizer.encode_many(&texts)?;
+        for (row, halves) in rows.iter().zip(encoded.as_chunks::<2>().0) {
+            let [prompt, answer] = halves;
+            let learned: Vec<bool> = [vec![false; prompt.len()], vec![true; answer.len()]].concat();
+            let tokens = [&prompt[..], &answer[..]].concat();
+            self.writer.append_example(row.split, &tokens, &learned, row.piece.text.len() as u64)?;
         }
         Ok(())
     }

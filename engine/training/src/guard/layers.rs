@@ -136,7 +136,7 @@ mod tests {
             parameters: vec![0.5; layout.length],
             first_moments: vec![0.01; layout.trained_end],
             second_moments: vec![0.01; layout.trained_end],
-            loss_scale: None,
+            ..ArenaState::default()
         };
         let optimizer = Optimizer::new(&config.train);
         let look = |state: &ArenaState| layers(&parameters, state, &optimizer, 1000, 1e-2);
@@ -177,7 +177,7 @@ mod tests {
             parameters: vec![0.5; layout.length],
             first_moments: vec![0.0; layout.trained_end],
             second_moments: vec![0.0; layout.trained_end],
-            loss_scale: None,
+            ..ArenaState::default()
         };
         let optimizer = Optimizer::new(&config.train);
         for step in 0..steps {

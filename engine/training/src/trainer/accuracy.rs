@@ -1,4 +1,4 @@
-//! Accuracy of a classifier, measured with every evaluation on its batches.
+//! Accuracy of a classifier, or of answers to generated rows, measured with every evaluation on its batches.
 
 use super::Trainer;
 use crate::TrainEvent;
@@ -8,7 +8,7 @@ use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::data::{Batch, IGNORED};
 
 impl Trainer<'_> {
-    /// Measures the share of correctly classified texts with a decoder next to the run, as for samples. Returns early if a stop
+    /// Measures the share of correct labels or answers with a decoder next to the run, as for samples. Returns early if a stop
     /// is requested.
     pub(super) async fn measure_accuracy(
         &mut self,
@@ -29,16 +29,17 @@ impl Trainer<'_> {
         decoder: &mut Decoder,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<f32>> {
-        // Greedy decoding over the logits, which are those of labels.
-        let config = GenerateConfig { temperature: 0.0, max_tokens: 1, ..GenerateConfig::default() };
         let (mut right, mut count) = (0_u64, 0_u64);
         for batch in batches {
-            for (tokens, label) in labelled(&batch?, self.config.model.context_length) {
+            for (tokens, answer) in answered(&batch?, self.config.model.context_length) {
                 if self.stop_requested() {
                     return Ok(None);
                 }
+                // Greedy decoding; a classifier's logits are those of labels.
+                let max_tokens = answer.len();
+                let config = GenerateConfig { temperature: 0.0, max_tokens, ..GenerateConfig::default() };
                 decoder.start(&tokens, &config).await?;
-                right += u64::from(decoder.advance(1).await?.first() == Some(&label));
+                right += u64::from(decoder.advance(max_tokens).await? == answer);
                 count += 1;
             }
         }
@@ -46,15 +47,22 @@ impl Trainer<'_> {
     }
 }
 
-/// The texts of a batch with rows of `time` positions, each with its label.
-fn labelled(batch: &Batch, time: usize) -> Vec<(Vec<u32>, u32)> {
-    let targets = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
-    let text = |(at, label): (usize, &u32)| {
+/// The texts of a batch with rows of `time` positions, each up to its answer, and the answer: adjacent targets in one row, or a label.
+fn answered(batch: &Batch, time: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let mut texts: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
+    let mut last = None;
+    for (at, target) in batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED) {
         let row = at / time * time;
         let start = row + batch.document_starts.as_ref().map_or(0, |starts| starts[at] as usize);
-        (batch.tokens[start..=at].to_vec(), *label)
-    };
-    targets.map(text).collect()
+        match texts.last_mut().filter(|_| at > start && last == at.checked_sub(1)) {
+            Some((_, answer)) => answer.push(*target),
+            None => {
+                texts.push((batch.tokens[start..=at].to_vec(), vec![*target]));
+            }
+        }
+        last = Some(at);
+    }
+    texts
 }
 
 #[cfg(test)]
@@ -66,14 +74,32 @@ mod tests {
         let (no, starts) = (IGNORED, vec![0, 0, 2, 2, 4, 0, 0, 0, 3, 3]);
         let packed = Batch {
             tokens: (10..20).collect(),
-            targets: vec![no, 1, no, 0, no, no, no, 2, no, no],
+            targets: vec![no, 1, no, 0, 1, no, no, 2, no, no],
             document_starts: Some(starts),
             scores: None,
         };
-        let found = [(vec![10, 11], 1), (vec![12, 13], 0), (vec![15, 16, 17], 2)];
-        assert_eq!(labelled(&packed, 5), found);
+        // The third text is a single token, next to the label before it.
+        let found = [
+            (vec![10, 11], vec![1]),
+            (vec![12, 13], vec![0]),
+            (vec![14], vec![1]),
+            (vec![15, 16, 17], vec![2]),
+        ];
+        assert_eq!(answered(&packed, 5), found);
         let padded =
             Batch { document_starts: None, targets: vec![no, 1, no, no, no, no, no, 2, no, no], ..packed };
-        assert_eq!(labelled(&padded, 5), [(vec![10, 11], 1), (vec![15, 16, 17], 2)]);
+        assert_eq!(answered(&padded, 5), [(vec![10, 11], vec![1]), (vec![15, 16, 17], vec![2])]);
+    }
+
+    #[test]
+    fn an_answer_of_several_tokens_ends_with_its_row() {
+        let no = IGNORED;
+        let rows = Batch {
+            tokens: (10..18).collect(),
+            targets: vec![no, 12, 13, 14, 15, 16, no, no],
+            document_starts: None,
+            scores: None,
+        };
+        assert_eq!(answered(&rows, 4), [(vec![10, 11], vec![12, 13, 14]), (vec![14], vec![15, 16])]);
     }
 }

@@ -1,7 +1,7 @@
 //! Starts a session of a run, from initial weights or from a checkpoint.
 
 use super::reference::{self, TEACHER_FILE};
-use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer};
+use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer, average};
 use crate::TrainEvent;
 use crate::guard::Guard;
 use crate::tensorboard::TensorboardWriter;
@@ -10,6 +10,7 @@ use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
+use glasshouse_platform::energy::Meter;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_project::initial;
@@ -109,6 +110,7 @@ impl<'data> Trainer<'data> {
         };
         notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
+        let average = average::first(&config.train, &parameters, &mut state);
         state.parameters.extend(taught);
         executor.set_state(&state).await?;
         let device = executor.describe();
@@ -138,6 +140,8 @@ impl<'data> Trainer<'data> {
             earlier_seconds: record.seconds,
             saved: Instant::now(),
             saving_seconds: 0.0,
+            meter: Meter::system(),
+            metered: Instant::now(),
         };
         let guard = Guard::new(&config, remembered);
         let mut trainer = Self {
@@ -167,6 +171,7 @@ impl<'data> Trainer<'data> {
             pace,
             group: StepGroup { seconds: GROUP_SECONDS, steps: MAX_GROUP_STEPS },
             guard,
+            average,
             rewards: super::reward::Rewards::default(),
             reference: Reference::default(),
             reference_told: None,

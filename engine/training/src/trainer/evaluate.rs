@@ -4,6 +4,7 @@ use super::loss::Evaluator;
 use super::{Action, Trainer};
 use crate::TrainEvent;
 use glasshouse_compiler::model::{LossForm, loss_form};
+use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::Result;
 use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::quantity::counted;
@@ -21,8 +22,24 @@ impl<'data> Trainer<'data> {
 }
 
 impl Trainer<'_> {
-    /// Evaluates, and marks the state as best if its validation loss is the lowest so far. Returns early if a stop is requested.
+    /// Evaluates the average of the weights, if there is one, else the weights, and marks the state as best if its validation loss is
+    /// the lowest so far. Returns early if a stop is requested.
     pub(super) async fn evaluate(&mut self) -> Result<()> {
+        let average = std::mem::take(&mut self.average);
+        if average.is_empty() {
+            return self.evaluate_executor().await;
+        }
+        let mut state = ArenaState { average, ..self.executor.state().await? };
+        state.exchange_average();
+        self.executor.set_state(&state).await?;
+        let evaluated = self.evaluate_executor().await;
+        state.exchange_average();
+        self.executor.set_state(&state).await?;
+        self.average = state.average;
+        evaluated
+    }
+
+    async fn evaluate_executor(&mut self) -> Result<()> {
         self.pace.evaluation_seconds = None;
         let Some((train_loss, _)) = self.loss_of_split(Split::Train).await? else { return Ok(()) };
         let Some((val_loss, preference)) = self.loss_of_split(Split::Validation).await? else {
@@ -39,7 +56,7 @@ impl Trainer<'_> {
         }
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
         self.stop_early()?;
-        if self.config.train.objective.learns_labels() {
+        if self.config.train.objective.learns_labels() || !self.config.data.synthetic.is_none() {
             let [train, validation] =
                 [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
             self.measure_accuracy(train, validation).await?;

@@ -3,10 +3,11 @@
 //! Actions depend only on steps: on the checkpoints due by `train.checkpoint_interval`, never on those added by the clock or the
 //! user, nor on the size of step groups. So a repeated or interrupted run acts the same.
 
-use super::{MAX_GROUP_STEPS, Trainer, step_input_after, unless_stopped};
+use super::{MAX_GROUP_STEPS, Trainer, average, step_input_after, unless_stopped};
 use crate::TrainEvent;
 use crate::guard::{Finding, activations, look_at_layers};
 use crate::tensorboard::TensorboardWriter;
+use glasshouse_compiler::model::LOAD;
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::Loaded;
@@ -165,9 +166,16 @@ impl Trainer<'_> {
             },
             false => look.await?,
         };
+        let (loads, statistics): (Vec<_>, Vec<_>) =
+            statistics.into_iter().partition(|(part, _)| part.ends_with(LOAD));
         let found = activations(&statistics, &self.config.model.norm);
-        let tags: Vec<(String, f32)> =
+        let mut tags: Vec<(String, f32)> =
             found.scales.iter().map(|(part, scale)| (format!("activations/{part}"), *scale)).collect();
+        for (part, load) in &loads {
+            tags.extend(
+                load.iter().enumerate().map(|(expert, share)| (format!("experts/{part}/{expert}"), *share)),
+            );
+        }
         let scalars: Vec<(&str, f32)> = tags.iter().map(|(tag, scale)| (tag.as_str(), *scale)).collect();
         self.tensorboard.scalars(self.step, &scalars)?;
         let (step, is_settled) = (self.step, self.is_settled());
@@ -317,6 +325,7 @@ impl Trainer<'_> {
     async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
         let Loaded { info, mut state, .. } = good;
         // A teacher's weights come last and stay.
+        self.average = average::first(&self.config.train, &self.parameters, &mut state);
         let now = self.executor.weights().await?;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;

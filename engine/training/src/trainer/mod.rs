@@ -3,12 +3,14 @@
 //! does the same as an uninterrupted one. The clock can only add checkpoints, which change no number.
 
 mod accuracy;
+mod average;
 mod begin;
 mod change;
 mod evaluate;
 mod fault;
 mod guard;
 mod loss;
+mod noise;
 mod preference;
 mod reference;
 mod reward;
@@ -30,6 +32,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use glasshouse_executors::gpu::EncodeStatistics;
 use glasshouse_generation::Decoder;
+use glasshouse_platform::energy::Meter;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::metrics::MetricsWriter;
@@ -37,8 +40,8 @@ use glasshouse_project::{Run, RunLock, RunRecord};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RangeTest, RunConfig,
-    TrainConfig, WeightFormat,
+    Event, Intervention, MAX_MILESTONES, MeteredEnergy, Milestones, ProfileEntry, ProfileMethod, RangeTest,
+    RunConfig, TrainConfig, WeightFormat,
 };
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -60,6 +63,8 @@ const FIRST_SAMPLE_SECONDS: f64 = 2.0;
 pub struct Options {
     /// Stop, resumably, at this step; the learning-rate schedule still covers all steps.
     pub stop_after: Option<u64>,
+    /// End the session, resumably, with an evaluation, at the first end of a step group after so many seconds.
+    pub seconds: Option<u64>,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Stored with the run.
     pub evaluate_whole_split: bool,
     /// Set to stop: short steps in flight complete, a long CPU step is abandoned, and the run is saved.
@@ -121,6 +126,8 @@ pub struct Trainer<'data> {
     pace: Timing,
     group: StepGroup,
     guard: Guard,
+    /// Average of the trained weights; empty without `train.ema`, and during an evaluation, when the executor has it.
+    average: Vec<f32>,
     /// State of reward training.
     rewards: reward::Rewards,
     /// Reference log-probabilities of the run's pairs under the initial weights, as far as computed.
@@ -156,6 +163,9 @@ struct Timing {
     /// Time of the last checkpoint in this session (or of its start), and the seconds that save took.
     saved: Instant,
     saving_seconds: f64,
+    meter: Option<Meter>,
+    /// Time of the meter's last reading.
+    metered: Instant,
 }
 
 impl Trainer<'_> {
@@ -238,23 +248,27 @@ impl Trainer<'_> {
         ArenaLayout::from_parameters(&self.parameters).length
     }
 
-    /// The current weights in an inference model's layout, with the run's adapter merged in.
+    /// The current weights, or their average, in an inference model's layout, with the run's adapter merged in.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
         weights.truncate(self.parameter_count());
+        if let Some(trained) = weights.get_mut(..self.average.len()) {
+            trained.copy_from_slice(&self.average);
+        }
         let yielder = Yielder::new();
         let give = async || yielder.maybe_yield().await;
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
     }
 
-    /// A decoder of the current weights for a batch of `texts`. It shares the executor's buffers if possible and copies the
-    /// weights otherwise. Training must wait until decoding is done.
+    /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's buffers if possible and copies the weights
+    /// otherwise. Training must wait until decoding is done.
     ///
     /// # Errors
     /// The device failed, or has no room for a decoder next to the run.
     pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
         let model = self.config.model.clone();
         if self.config.train.adapter.is_none()
+            && self.average.is_empty()
             && let Some(decoder) = Decoder::sharing(&self.executor, &model, texts).await?
         {
             return Ok(decoder);
@@ -267,6 +281,7 @@ impl Trainer<'_> {
     async fn state(&mut self) -> Result<ArenaState> {
         let mut state = self.executor.state().await?;
         state.parameters.truncate(self.parameter_count());
+        state.average.clone_from(&self.average);
         Ok(state)
     }
 
@@ -338,6 +353,19 @@ impl Trainer<'_> {
                 self.finish_next();
                 Ok(())
             }
+            None if self.is_out_of_time() => {
+                let is_evaluated = self.evaluated.is_some_and(|(step, ..)| step == self.step);
+                if is_evaluated || self.config.train.eval_interval == 0 {
+                    self.notice(format!(
+                        "the time is up at step {} of {}",
+                        self.step, self.config.train.steps
+                    ));
+                    self.finish_next();
+                } else {
+                    self.actions.push_back(Action::Evaluate);
+                }
+                Ok(())
+            }
             None => {
                 if self.train_group().await? {
                     self.plan_actions(false, false);
@@ -351,6 +379,10 @@ impl Trainer<'_> {
 
     fn stop_requested(&self) -> bool {
         self.options.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.options.seconds.is_some_and(|seconds| self.pace.began.elapsed().as_secs() >= seconds)
     }
 
     fn last_step(&self) -> u64 {
@@ -444,6 +476,23 @@ impl Trainer<'_> {
         Some((so_far, left as f64 * a_step + evaluations * an_evaluation))
     }
 
+    /// Adds the energy since the last reading to the run's.
+    fn read_meter(&mut self) {
+        let Some(meter) = &mut self.pace.meter else { return };
+        let Some(joules) = meter.read() else {
+            self.pace.meter = None;
+            return;
+        };
+        let seconds = std::mem::replace(&mut self.pace.metered, Instant::now()).elapsed().as_secs_f64();
+        let energy = self.record.energy.get_or_insert_default();
+        if energy.meter != meter.name {
+            // Another machine's energy; what was metered is then a part of the training.
+            *energy = MeteredEnergy { meter: meter.name.to_owned(), ..MeteredEnergy::default() };
+        }
+        energy.joules += joules;
+        energy.seconds += seconds;
+    }
+
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
         let looks = if self.guard.looks_at_activations() { train.guard.activation_interval } else { 0 };
@@ -453,6 +502,7 @@ impl Trainer<'_> {
             train.milestone_interval,
             train.sample_interval,
             looks,
+            self.average_interval(),
         ];
         let boundaries = intervals
             .into_iter()
@@ -490,6 +540,7 @@ impl Trainer<'_> {
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
         }
+        self.read_meter();
         let tokens = count * self.config.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;
@@ -527,6 +578,7 @@ impl Trainer<'_> {
             }
             self.watch_divergence()?;
         }
+        self.update_average().await?;
         self.metrics.flush()?;
         Ok(true)
     }

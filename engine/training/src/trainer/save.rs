@@ -46,7 +46,8 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
-        let state = self.state().await?;
+        let mut state = self.state().await?;
+        state.exchange_average();
         let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
         let path =
             self.store(move |checkpoints| checkpoints.save_milestone(&info, &parameters, &state)).await?;
@@ -89,6 +90,7 @@ impl Trainer<'_> {
             (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
             self.record.estimated_seconds = kept.estimated_seconds;
         }
+        self.read_meter();
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;
         self.record.step = self.step;

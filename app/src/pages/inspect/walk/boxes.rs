@@ -36,7 +36,7 @@ const fn step(part: WalkStage, title: &'static str, means: &'static str, tensor:
 
 /// All boxes in order of computation. Their descriptions hold for every model; the formulas of a model come from
 /// [`super::formula`].
-pub(super) const BOXES: [Step; 17] = [
+pub(super) const BOXES: [Step; 18] = [
     step(WalkStage::Begin, "Text", "The typed text.", ""),
     step(WalkStage::Begin, "Token ids", "ids = tokenizer(text): the number of each piece of the text.", ""),
     step(
@@ -69,6 +69,12 @@ pub(super) const BOXES: [Step; 17] = [
     ),
     step(WalkStage::Block, "Residual stream", "The vector with the contribution of attention.", "between"),
     step(WalkStage::Block, "Before the MLP", "The input of the MLP, normalised again.", "mlp_input"),
+    step(
+        WalkStage::Block,
+        "Experts",
+        "The weight of each expert in this token's MLP; 0 for experts that the router did not choose.",
+        "gates",
+    ),
     step(
         WalkStage::Block,
         "Neurons",

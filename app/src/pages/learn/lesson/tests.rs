@@ -51,6 +51,17 @@ fn a_lesson_is_read_and_its_run_keeps_the_projects_text_and_tokenizer() {
 }
 
 #[test]
+fn a_run_on_generated_rows_keeps_those_and_the_project_s_text_stays() {
+    let lesson = Lesson::parse("owls.md", &GOOD.replacen("first-stories-small", "grokking", 1)).unwrap();
+    let mut draft = presets::preset("nanogpt-cpu").unwrap();
+    draft.data.paths = vec!["owls.txt".to_owned()];
+    let config = lesson.head.run[0].config(&draft).unwrap();
+    let preset = presets::preset("grokking").unwrap();
+    assert_eq!((&config.tokenizer, &config.data), (&preset.tokenizer, &preset.data));
+    assert_eq!(config.validate(), Ok(()));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
     for (from, to, line, says) in [
         ("+++\ntitle", "title", 1, "a lesson begins with a line of +++"),

@@ -64,6 +64,38 @@ pub(super) fn half_fall_share(history: &History) -> Option<Found> {
     Some((share, sentence))
 }
 
+/// Accuracies at the evaluations: (step, training rows, held-out rows).
+fn accuracies(history: &History) -> impl Iterator<Item = (u64, f32, f32)> {
+    history.events.iter().filter_map(|event| match event {
+        TrainEvent::Accuracy { step, train, validation } => Some((*step, *train, *validation)),
+        _ => None,
+    })
+}
+
+pub(super) fn accuracy_delay(history: &History) -> Option<Found> {
+    let (learned, ..) = accuracies(history).find(|(step, train, _)| *step > 0 && *train >= 0.9)?;
+    let (understood, ..) = accuracies(history).find(|(step, _, held_out)| *step > 0 && *held_out >= 0.9)?;
+    let ratio = understood as f64 / learned as f64;
+    let sentence = format!(
+        "90 % of the training rows are right from step {learned} on, 90 % of the held-out rows from step {understood} on: {ratio:.1} times \
+         as many steps."
+    );
+    Some((ratio, sentence))
+}
+
+pub(super) fn accuracy_rise(history: &History) -> Option<Found> {
+    let (last, ..) = accuracies(history).last()?;
+    let (to, ..) = accuracies(history).find(|(_, _, held_out)| *held_out >= 0.9)?;
+    let before = accuracies(history).take_while(|(step, ..)| *step < to);
+    let from = before.filter(|(_, _, held_out)| *held_out <= 0.2).last().map_or(0, |(step, ..)| step);
+    let share = (to - from) as f64 / last.max(1) as f64;
+    let sentence = format!(
+        "Between steps {from} and {to} of {last} the accuracy on held-out rows rises from at most 20 % to at least 90 %: {} of the steps.",
+        format::percent(share)
+    );
+    Some((share, sentence))
+}
+
 pub(super) fn validation_gap(history: &History) -> Option<Found> {
     let last = history.events.iter().rev().find_map(|event| match event {
         TrainEvent::Eval { step, train_loss, val_loss, .. } => Some((*step, *train_loss, *val_loss)),

@@ -3,8 +3,8 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Envelope, Event, Inspection, ProjectSummary, Report, RunConfig, Start,
-    TokenizerSummary, TrainEvent, presets,
+    CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
+    RunConfig, Start, TokenizerSummary, TrainEvent, presets,
 };
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
@@ -39,9 +39,10 @@ fn opened(runs: Vec<RunSummary>) -> State {
         unused: 0,
         merges: true,
     };
-    let config = Box::new(presets::preset("first-stories-small").unwrap());
+    let config = presets::preset("first-stories-small").unwrap();
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
-    tell(&mut state, Event::ProjectOpened { project, config, tokenizer: Some(tokenizer), runs });
+    let opened = OpenedProject { project, config, tokenizer: Some(tokenizer), runs };
+    tell(&mut state, Event::Project { opened: Some(Box::new(opened)) });
     state
 }
 
@@ -185,7 +186,7 @@ fn the_model_that_was_trained_for_most_steps_is_looked_at() {
     let state = opened(runs);
     let checkpoint = "step-400.safetensors".into();
     let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint };
-    assert_eq!(source(&state), Some(expected.clone()));
+    assert_eq!(source(&state, None), Some(expected.clone()));
     let lacks = take(&state, "attention_peak", &of(View::Head));
     assert_eq!(lacks, Err(Missing::View(View::Head, expected)));
 }
@@ -387,4 +388,40 @@ fn every_lesson_measures_something_that_its_prediction_can_hold_against() {
         let last = lesson.head.prediction.choices.len() - 1;
         assert_eq!(lesson.head.prediction.choice_of(f64::MAX), last, "{}", lesson.name);
     }
+}
+
+#[test]
+fn accuracies_tell_when_and_how_suddenly_held_out_rows_are_right() {
+    let config = presets::preset("grokking").unwrap();
+    let accuracies = [
+        (0, 0.02, 0.01),
+        (50, 0.6, 0.02),
+        (100, 1.0, 0.03),
+        (200, 1.0, 0.2),
+        (300, 1.0, 0.5),
+        (400, 1.0, 0.95),
+    ];
+    let mut run = run("1-grokking", 800, 0.1);
+    run.preset = "grokking".to_owned();
+    let mut state = opened(vec![run]);
+    let instrument = Instrument { preset: Some("grokking".to_owned()), ..Instrument::default() };
+    let Event::History { run, config, mut events, checkpoints } = history("1-grokking", config, &[2.0], 0.0)
+    else {
+        panic!("a history")
+    };
+    events.extend(accuracies.map(|(step, train, validation)| TrainEvent::Accuracy {
+        step,
+        train,
+        validation,
+    }));
+    events.push(TrainEvent::Accuracy { step: 800, train: 1.0, validation: 1.0 });
+    tell(&mut state, Event::History { run, config, events, checkpoints });
+    near(take(&state, "accuracy_delay", &instrument), 4.0, "step 100 on");
+    near(take(&state, "accuracy_rise", &instrument), 200.0 / 800.0, "Between steps 200 and 400 of 800");
+    // Lessons about a text look at none of these runs, and lessons about other rows neither.
+    for preset in [None, Some("addition".to_owned())] {
+        let instrument = Instrument { preset, ..Instrument::default() };
+        assert!(matches!(take(&state, "accuracy_delay", &instrument), Err(Missing::Runs(_))));
+    }
+    assert!(source(&state, None).is_none() && source(&state, Some("grokking")).is_some());
 }

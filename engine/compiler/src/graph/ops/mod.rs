@@ -12,6 +12,7 @@ mod cached;
 mod distil;
 mod elementwise;
 mod embedding;
+mod experts;
 mod fused;
 mod head_norm;
 mod linear;
@@ -30,6 +31,7 @@ pub use cached::*;
 pub use distil::*;
 pub use elementwise::*;
 pub use embedding::*;
+pub use experts::*;
 pub use fused::*;
 pub use head_norm::*;
 pub use linear::*;
@@ -65,6 +67,7 @@ macro_rules! operations {
                 Attention
                 CachedAttention LastRow
                 Activation Gate
+                Route RouterLoss WeighExperts ExpertLinear
                 Dropout Noise Add Scale Softcap Unpack
                 CrossEntropy Score
                 Preference Policy
@@ -77,6 +80,8 @@ macro_rules! operations {
                 LinearInputBackward LinearWeightBackward SumRows
                 AttentionDelta AttentionBackward
                 ActivationBackward GateBackward SoftcapBackward
+                RouteBackward RouterLossBackward WeighExpertsBackward
+                ExpertLinearInputBackward ExpertLinearWeightBackward
                 CrossEntropyBackward
                 DistilBackward UnlikelihoodBackward
             }

@@ -3,10 +3,12 @@
 use super::{Builder, Built};
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
-    HeadNorm, HeadNormInputs, Rope, RopeInputs, X,
+    ExpertLinear, ExpertLinearInputs, HeadNorm, HeadNormInputs, Rope, RopeInputs, Route, RouterLoss,
+    RouterLossInputs, WeighExperts, WeighExpertsInputs, X,
 };
 use crate::graph::{Constant, Type, ValueId};
 use crate::model::{HookPoint, Purpose};
+use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{Gate, NormPlacement, Residual};
 
 impl Builder<'_> {
@@ -83,6 +85,11 @@ impl Builder<'_> {
     fn mlp(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (mlp, path) = (self.config.mlp, format!("blocks.{block}.mlp"));
         self.sites.note(HookPoint::MlpInput(block), x);
+        if self.config.experts.count > 0 {
+            let y = self.experts(block, &path, x)?;
+            self.sites.note(HookPoint::MlpOutput(block), y);
+            return Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y);
+        }
         let hidden = if mlp.gate == Gate::None {
             let up = self.linear(&format!("{path}.up"), x, mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(Activation(mlp.activation), X { x: up })?.y
@@ -96,12 +103,47 @@ impl Builder<'_> {
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
+    /// dropout(down(gates·activation(up(x)))) of the experts that the router chooses.
+    fn experts(&mut self, block: usize, path: &str, x: ValueId) -> Built {
+        let (mlp, width) = (self.config.mlp, self.config.width);
+        let Experts { count, per_token, renormalise, balance, z_loss } = self.config.experts;
+        let logits = self.linear(&format!("{path}.router"), x, count, false)?;
+        let gates = self.graph.add(Route { per_token, renormalise }, X { x: logits })?.y;
+        self.sites.note(HookPoint::Gates(block), gates);
+        if matches!(self.purpose, Purpose::Loss { .. }) && self.prefix.is_empty() {
+            let share = 1.0 / self.config.layers as f32;
+            let op = RouterLoss { balance: share * balance, z: share * z_loss };
+            self.graph.add(op, RouterLossInputs { x: logits, gates })?;
+        }
+        let outputs = count * mlp.hidden * if mlp.gate == Gate::None { 1 } else { 2 };
+        let weight = self.weight(&format!("{path}.up.weight"), &[outputs, width], false);
+        let weight = self.readable(x, weight)?;
+        let op = ExpertLinear { per_token, down: false };
+        let up = self.graph.add(op, ExpertLinearInputs { x, gates, weight })?.y;
+        let h = match mlp.gate {
+            Gate::None => self.graph.add(Activation(mlp.activation), X { x: up })?.y,
+            gate => self.graph.add(ops::Gate(gate), X { x: up })?.y,
+        };
+        let x = self.graph.add(WeighExperts, WeighExpertsInputs { h, gates })?.y;
+        self.sites.note(HookPoint::Hidden(block), x);
+        let weight = self.weight(&format!("{path}.down.weight"), &[width, count * mlp.hidden], true);
+        let weight = self.readable(x, weight)?;
+        let op = ExpertLinear { per_token, down: true };
+        let y = self.graph.add(op, ExpertLinearInputs { x, gates, weight })?.y;
+        self.before_stream(path, y)
+    }
+
     /// The projection back into the residual stream, with its norm and scale, before the addition.
     fn back_to_stream(&mut self, part: &str, layer: &str, x: ValueId, bias: bool) -> Built {
         let path = format!("{part}.{layer}");
         let shape = [self.config.width, self.graph.ty(x).columns()];
         let weight = self.weight(&format!("{path}.weight"), &shape, true);
-        let mut y = self.product(&path, x, weight, bias)?;
+        let y = self.product(&path, x, weight, bias)?;
+        self.before_stream(part, y)
+    }
+
+    /// A part's output with its norm and scale.
+    fn before_stream(&mut self, part: &str, mut y: ValueId) -> Built {
         if let Some(norm) = self.config.norm.placement.output_norm() {
             y = self.norm(&format!("{part}.{norm}"), y)?;
         }

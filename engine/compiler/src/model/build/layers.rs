@@ -18,11 +18,7 @@ impl Builder<'_> {
     pub(super) fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
-        let stored = self.graph.ty(weight).element != Element::F32;
-        // The product of one token is limited by reading the weight, and reads it as it is stored.
-        let decodes = matches!(self.purpose, Purpose::Decode { .. });
-        let direct = decodes && matches!(self.graph.ty(x).shape[..], [_, 1, _]);
-        let weight = if stored && !direct { self.graph.add(Unpack, X { x: weight })?.y } else { weight };
+        let weight = self.readable(x, weight)?;
         let op = Linear { bias: bias.is_some(), residual: false };
         let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
         match self.adapter.filter(|adapter| adapter.adapts(path)) {
@@ -32,6 +28,15 @@ impl Builder<'_> {
             }
             None => Ok(y),
         }
+    }
+
+    /// The weight as a product with x reads it.
+    pub(super) fn readable(&mut self, x: ValueId, weight: ValueId) -> Built {
+        let stored = self.graph.ty(weight).element != Element::F32;
+        // The product of one token is limited by reading the weight, and reads it as it is stored.
+        let decodes = matches!(self.purpose, Purpose::Decode { .. });
+        let direct = decodes && matches!(self.graph.ty(x).shape[..], [_, 1, _]);
+        if stored && !direct { Ok(self.graph.add(Unpack, X { x: weight })?.y) } else { Ok(weight) }
     }
 
     /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow
@@ -94,6 +99,9 @@ impl Builder<'_> {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;
         let std = if narrow { init.std / (2.0 * self.config.layers as f32).sqrt() } else { init.std };
+        // muP: embedding and head keep theirs.
+        let is_hidden = name.starts_with("blocks.");
+        let std = if is_hidden { std / self.config.width_multiplier().sqrt() } else { std };
         self.add(name, shape, true, Init::Normal(std))
     }
 

@@ -43,7 +43,8 @@ impl Window<'_> {
     /// Bindings of a kernel for any head size with these operands.
     fn bindings(self, operands: &[BindingSource]) -> Vec<BindingSource> {
         let control = [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
-        control.into_iter().chain(operands.iter().copied()).chain(self.starts).collect()
+        let starts = self.starts.unwrap_or(BindingSource::UNREAD);
+        control.into_iter().chain(operands.iter().copied()).chain([starts]).collect()
     }
 
     /// Whether a kernel uses the blocked kernels of [`attention_direct`], which have no workgroup memory.
@@ -63,7 +64,6 @@ fn rows_in_group(kernel: &Kernel) -> usize {
 macro_rules! variant {
     ($tiled:ident, $window:expr) => {{
         use $tiled::Size;
-        let (half, documents) = ($window.qkv.half(), $window.starts.is_some());
         let size = match $window.heads.head_size {
             32 => Size::D32,
             48 => Size::D48,
@@ -72,7 +72,7 @@ macro_rules! variant {
             size if size.is_multiple_of(4) => Size::Any4,
             _ => Size::Any,
         };
-        $tiled::kernel(size, half, documents)
+        $tiled::kernel(size, $window.qkv.half())
     }};
 }
 
@@ -92,6 +92,7 @@ fn arguments(window: Window<'_>) -> Vec<u8> {
         threshold,
         keep_scale,
         seen: window.seen(),
+        documents: u32::from(window.starts.is_some()),
     };
     arguments.bytes()
 }

@@ -1,6 +1,5 @@
 //! The token embedding and its gradient.
 
-use super::matmul::built;
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
@@ -19,24 +18,15 @@ impl Lower for Embedding {
         let channels = table.columns();
         let vec4 = channels.is_multiple_of(4);
         let entries = if vec4 { channels / 4 } else { channels };
-        // Without positions the cursor has no effect and is not bound.
+        // Without positions the cursor has no effect.
         let cursor = cursor.filter(|_| self.positions);
-        let kernel = built(embedding::kernel(
-            match table.ty.element {
-                Element::F16 => embedding::Entries::Half,
-                Element::Q8_0 => embedding::Entries::Q80,
-                Element::Q4_0 => embedding::Entries::Q40,
-                Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
-                Element::F32 | Element::U32 => embedding::Entries::Scalar,
-            },
-            if !self.positions {
-                embedding::Positions::Bare
-            } else if cursor.is_some() {
-                embedding::Positions::Moved
-            } else {
-                embedding::Positions::Fixed
-            },
-        ))?;
+        let kernel = embedding::kernel(match table.ty.element {
+            Element::F16 => embedding::Entries::Half,
+            Element::Q8_0 => embedding::Entries::Q80,
+            Element::Q4_0 => embedding::Entries::Q40,
+            Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
+            Element::F32 | Element::U32 => embedding::Entries::Scalar,
+        });
         let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
         let launch = |part: RowRange| {
             let arguments = embedding::Arguments {
@@ -47,10 +37,14 @@ impl Lower for Embedding {
                 limit: positions.map_or(0, |positions| positions.rows() as u32),
                 first: part.first as u32,
                 rows: part.count as u32,
+                positioned: u32::from(self.positions),
+                moved: u32::from(cursor.is_some()),
             };
             let control = BindingSource::Buffer(Buffer::Control);
             let mut bindings = vec![control, tokens.place(), part.rows_of(table.place()), outputs.y.place()];
-            bindings.extend([positions, cursor].into_iter().flatten().map(Operand::place));
+            bindings.extend(
+                [positions, cursor].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place)),
+            );
             Launch::new(kernel, arguments.bytes(), bindings, groups)
         };
         let launches = site.parts_of(table, false).map(launch).collect::<Result<_>>()?;

@@ -54,8 +54,9 @@ pub(super) fn linear_launches(
 ) -> Result<Vec<Launch>> {
     let read = if half[0] { weight.half_weight() } else { weight.place() };
     let launch = |part: RowRange| {
-        let mut bindings = vec![x, part.rows_of(read), part.columns_of(y)];
-        bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
+        let added =
+            [bias, residual].map(|place| place.map_or(BindingSource::UNREAD, |place| part.columns_of(place)));
+        let bindings = [vec![x, part.rows_of(read), part.columns_of(y)], added.to_vec()].concat();
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
         linear_launch(site.target, weight.ty.element, sizes, columns, bindings, half, added)
     };
@@ -90,16 +91,17 @@ fn linear_launch(
             columns: columns as u32,
             inner: (if vec4 { inner / 4 } else { inner }) as u32,
             stride: stride as u32,
+            biased: u32::from(bias),
+            residual: u32::from(residual),
         };
         let own = match tier {
             Tier::Direct => linear_few::Tier::Direct,
             Tier::Tiled | Tier::Cooperative => linear_few::Tier::Tiled,
             Tier::Subgroup => linear_few::Tier::Subgroup,
         };
-        let kernel = linear_few::kernel(own, operands, bias, residual);
+        let kernel = linear_few::kernel(own, operands);
         return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier == Tier::Direct, count)?);
     }
-    let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
     let operands =
         by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half])?;
     let (side_by_side, total) = tiles(rows, columns);
@@ -109,10 +111,12 @@ fn linear_launch(
         inner: inner as u32,
         column_tiles: side_by_side as u32,
         stride: stride as u32,
+        biased: u32::from(bias),
+        residual: u32::from(residual),
     };
     let (whole, part) = ([rows, inner, stride], [rows, inner, columns]);
     let strategy = target.product(Family::Linear, whole, part, Operands::from_f16s([half; 2]));
-    let kernel = built(linear::kernel(strategy, operands, half_out, bias, epilogue))?;
+    let kernel = built(linear::kernel(strategy, operands, half_out))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
@@ -127,9 +131,10 @@ pub(super) fn input_backward(
     [half_dy, half_w]: [bool; 2],
     residual: Option<BindingSource>,
 ) -> Result<Lowering> {
-    use linear_input_backward::{Arguments, Epilogue, Left, Right, kernel};
+    use linear_input_backward::{Arguments, Left, Right, kernel};
     let read = if half_w { weight.half_weight() } else { weight.place() };
-    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
+    let fours = if columns.is_multiple_of(4) { Left::Left4 } else { Left::Left1 };
+    let left = by_width(inner, half_dy, [Left::Left1, fours, Left::LeftHalf])?;
     let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
     let (side_by_side, total) = tiles(rows, columns);
     let (family, operands) = (Family::LinearInputBackward, Operands::from_f16s([half_dy, half_w]));
@@ -147,13 +152,13 @@ pub(super) fn input_backward(
             stride: inner as u32,
             // Parts after the first add to its result.
             accumulate: u32::from(part.first > 0),
+            residual: u32::from(residual.is_some()),
         };
-        let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
-        bindings.extend(residual);
-        let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
+        let added = residual.unwrap_or(BindingSource::UNREAD);
+        let bindings = vec![part.columns_of(dy), part.rows_of(read), dx, added];
         // Partial sums are in 32 bits.
         let partial = half_w && slice < part.count;
-        let kernel = built(kernel(strategy, left, right, epilogue, partial))?;
+        let kernel = built(kernel(strategy, left, right, partial))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total * part.count.div_ceil(slice))?)
     };
     let parts: Vec<RowRange> = site.parts_of(weight, half_w).collect();
@@ -242,7 +247,8 @@ fn weight_backward_launch(
         accumulate: u32::from(slices == 1),
         stride: stride as u32,
     };
-    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
+    let fours = if columns.is_multiple_of(4) { Left::Left4 } else { Left::Left1 };
+    let left = by_width(stride, half_dy, [Left::Left1, fours, Left::LeftHalf])?;
     let right = by_width(columns, half_x, [Right::Scalar, Right::Vec4, Right::Half])?;
     Launch::new(built(kernel(strategy, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
 }

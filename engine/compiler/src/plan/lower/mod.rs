@@ -7,6 +7,7 @@ mod cached;
 mod distil;
 mod elementwise;
 mod embedding;
+mod experts;
 mod fused;
 mod head_norm;
 mod linear;
@@ -120,6 +121,11 @@ pub enum BindingSource {
     Scratch(usize),
     /// One of the executor's buffers, whole.
     Buffer(Buffer),
+}
+
+impl BindingSource {
+    /// For a binding that a kernel does not read with its arguments: WebGPU has no empty bindings. Of all buffers, every plan has this.
+    pub const UNREAD: Self = Self::Buffer(Buffer::Control);
 }
 
 /// A dispatch before memory is laid out.

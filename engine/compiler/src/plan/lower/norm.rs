@@ -1,7 +1,6 @@
 //! Norms and their gradients.
 
-use super::matmul::built;
-use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, tall};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, tall};
 use crate::Result;
 use crate::graph::ops::{
     Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
@@ -22,12 +21,12 @@ impl Lower for Norm {
         let direct = site.target.software;
         let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
-        let mut bindings = vec![x.place(), scale.place(), y.place(), statistics.place()];
-        bindings.extend(bias.map(Operand::place));
-        let arguments =
-            Arguments { rows: rows as u32, channels, eps: self.form.eps, offset: self.form.offset() };
+        let added = bias.map_or(BindingSource::UNREAD, Operand::place);
+        let bindings = vec![x.place(), scale.place(), y.place(), statistics.place(), added];
+        let (eps, offset, biased) = (self.form.eps, self.form.offset(), u32::from(bias.is_some()));
+        let arguments = Arguments { rows: rows as u32, channels, eps, offset, biased };
         let entries = by_width(x.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = built(kernel(tier, kind, entries, self.bias))?;
+        let kernel = kernel(tier, kind, entries);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
     }
 }
@@ -45,10 +44,11 @@ impl Lower for NormBackward {
         let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
-        bindings.extend(residual.map(Operand::place));
-        let arguments = Arguments { rows: rows as u32, channels, offset: self.form.offset() };
+        bindings.push(residual.map_or(BindingSource::UNREAD, Operand::place));
+        let (offset, added) = (self.form.offset(), u32::from(residual.is_some()));
+        let arguments = Arguments { rows: rows as u32, channels, offset, residual: added };
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = kernel(tier, kind, entries, self.residual);
+        let kernel = kernel(tier, kind, entries);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
     }
 }

@@ -7,6 +7,9 @@ use glasshouse_shaders::Kernel;
 /// A tier, and the matrix side for cooperative matrices.
 pub(super) type Strategy = (Tier, Side);
 
+/// No browser has cooperative matrices, so its build leaves out their kernels.
+const BROWSER: bool = cfg!(target_arch = "wasm32");
+
 /// Translates a choice to another kernel module's type.
 macro_rules! same {
     ($value:ident: $own:ident, $module:ident :: $name:ident, $($choice:ident)|+) => {
@@ -29,42 +32,35 @@ macro_rules! side {
 }
 
 pub(super) mod linear {
-    use super::{Kernel, Side, Strategy, Tier};
-    pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Operands};
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
+    pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Operands};
     use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled};
 
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
         operands: Operands,
         half_out: bool,
-        bias: bool,
-        epilogue: Epilogue,
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_direct::kernel(
                 same!(operands: Operands, linear_direct::Operands, Scalar | Vec4 | Half),
                 half_out,
-                bias,
-                same!(epilogue: Epilogue, linear_direct::Epilogue, Plain | Residual),
             ),
             // Products do not use subgroup additions.
-            Tier::Tiled | Tier::Subgroup => linear_tiled::kernel(operands, half_out, bias, epilogue),
+            Tier::Tiled | Tier::Subgroup => linear_tiled::kernel(operands, half_out),
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_cooperative::kernel(
                 side!(side, linear_cooperative),
                 same!(operands: Operands, linear_cooperative::Operands, Vec4 | Half),
                 half_out,
-                bias,
-                same!(epilogue: Epilogue, linear_cooperative::Epilogue, Plain | Residual),
             ),
         }
     }
 }
 
 pub(super) mod linear_input_backward {
-    use super::{Kernel, Side, Strategy, Tier};
-    pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{
-        Arguments, Epilogue, Left, Right,
-    };
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
+    pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
     };
@@ -73,23 +69,19 @@ pub(super) mod linear_input_backward {
         (tier, side): Strategy,
         left: Left,
         right: Right,
-        epilogue: Epilogue,
         partial: bool,
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_input_backward_direct::kernel(
                 same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4 | LeftHalf),
                 same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4 | Half),
-                same!(epilogue: Epilogue, linear_input_backward_direct::Epilogue, Plain | Residual),
             )
             .filter(|_| !partial),
-            Tier::Tiled | Tier::Subgroup => {
-                linear_input_backward_tiled::kernel(left, right, epilogue, partial)
-            }
+            Tier::Tiled | Tier::Subgroup => linear_input_backward_tiled::kernel(left, right, partial),
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
                 same!(right: Right, linear_input_backward_cooperative::Operands, Vec4 | Half),
-                same!(epilogue: Epilogue, linear_input_backward_cooperative::Epilogue, Plain | Residual),
                 partial,
             ),
         }
@@ -97,7 +89,7 @@ pub(super) mod linear_input_backward {
 }
 
 pub(super) mod linear_weight_backward {
-    use super::{Kernel, Side, Strategy, Tier};
+    use super::{BROWSER, Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
@@ -109,12 +101,13 @@ pub(super) mod linear_weight_backward {
         right: Right,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => Some(linear_weight_backward_direct::kernel(
+            Tier::Direct => linear_weight_backward_direct::kernel(
                 same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4 | LeftHalf),
                 same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4 | Half),
-            )),
-            Tier::Tiled | Tier::Subgroup => Some(linear_weight_backward_tiled::kernel(left, right)),
+            ),
+            Tier::Tiled | Tier::Subgroup => linear_weight_backward_tiled::kernel(left, right),
             // Both operands have the same element type.
+            Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => Some(linear_weight_backward_cooperative::kernel(
                 side!(side, linear_weight_backward_cooperative),
                 same!(right: Right, linear_weight_backward_cooperative::Operands, Vec4 | Half),

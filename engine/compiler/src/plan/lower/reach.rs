@@ -79,6 +79,10 @@ fn configs() -> Vec<RunConfig> {
             }
         }
     }
+    let gated = all.iter().find(|config| config.model.mlp.gate == Gate::Swiglu && !config.model.bias.any());
+    let mut experts = gated.cloned().unwrap();
+    experts.model.experts.count = 4;
+    all.push(experts);
     all
 }
 

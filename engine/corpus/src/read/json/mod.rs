@@ -8,6 +8,7 @@ use super::decode::Utf8;
 use super::record::{Context, found};
 use super::records::{RecordStep, Records};
 use super::unpack::Stream;
+use crate::readers::Readers;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Read};
@@ -30,8 +31,8 @@ impl std::fmt::Debug for JsonArray {
 }
 
 impl JsonArray {
-    pub fn new(file: impl Read + Send + 'static, longest: usize) -> Self {
-        let utf8 = Utf8::new(file);
+    pub fn new(file: impl Read + Send + 'static, longest: usize, readers: Option<Readers>) -> Self {
+        let utf8 = Utf8::new(file, readers);
         let replaced = utf8.replaced();
         Self { values: Values::new(Box::new(utf8), longest), longest, replaced }
     }

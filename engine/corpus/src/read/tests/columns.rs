@@ -303,6 +303,8 @@ const MODULE: Readers = Readers {
     },
     end: |reading| READINGS.with_borrow_mut(|readings| readings[reading as usize] = None),
     page: |_, _| Err("no page is in here".to_owned()),
+    guess: |_| Err("no encoding is in here".to_owned()),
+    decode: |_, _| Err("no encoding is in here".to_owned()),
 };
 
 /// The items of one file, and the bytes counted as read.

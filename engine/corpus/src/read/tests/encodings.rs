@@ -23,7 +23,7 @@ fn decoded(bytes: &[u8]) -> String {
 }
 
 fn text_of(bytes: Vec<u8>) -> std::io::Result<String> {
-    std::io::read_to_string(super::super::Utf8::new(std::io::Cursor::new(bytes)))
+    std::io::read_to_string(super::super::Utf8::new(std::io::Cursor::new(bytes), None))
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn broken_records_are_numbered() {
 #[test]
 fn rows_of_an_array_are_cut_apart_and_what_is_none_says_so() {
     let cut = |text: &str| {
-        let mut array = JsonArray::new(Cursor::new(text.as_bytes().to_vec()), 20);
+        let mut array = JsonArray::new(Cursor::new(text.as_bytes().to_vec()), 20, None);
         let (mut rows, mut row) = (Vec::new(), Vec::new());
         loop {
             match array.next(&mut row) {

@@ -223,13 +223,13 @@ pub fn weight_backward(
     shared(workers, dy, x, gradient, |part, _, _| (part.matrix, Old::Add));
 }
 
-struct RowBlock<'data> {
-    matrix: MatrixMut<'data>,
+pub(super) struct RowBlock<'data> {
+    pub matrix: MatrixMut<'data>,
     count: usize,
 }
 
 /// c = a·b, shared among the threads. `begin` prepares a part of c (first row, columns) and says whether it is overwritten.
-fn shared(
+pub(super) fn shared(
     workers: &Workers,
     a: Matrix<'_>,
     b: Matrix<'_>,

@@ -6,6 +6,7 @@ pub mod cached;
 mod distil;
 pub mod elementwise;
 pub mod embedding;
+mod experts;
 mod fused;
 pub mod head_norm;
 pub mod linear;

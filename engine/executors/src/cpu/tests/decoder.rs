@@ -130,7 +130,9 @@ fn models() -> Vec<ModelConfig> {
         position: Position::Rope(Rope { local_base: Some(10.0), ..Rope::new(100.0) }),
         ..windowed.clone()
     };
-    vec![gpt(), llama(), windowed, bare, sums, mixed, scaled]
+    let mut experts = llama();
+    (experts.experts.count, experts.experts.per_token) = (4, 3);
+    vec![gpt(), llama(), windowed, bare, sums, mixed, scaled, experts]
 }
 
 fn weights(model: &ModelConfig) -> Vec<f32> {

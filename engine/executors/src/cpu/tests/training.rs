@@ -11,7 +11,8 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig, model::Dropout,
+    OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig,
+    model::{Dropout, Experts},
 };
 use pollster::block_on;
 
@@ -43,6 +44,7 @@ pub fn gpt() -> ModelConfig {
         },
         position: Position::Learned,
         mlp: Mlp { hidden: 31, activation: Activation::GeluExact, gate: Gate::None },
+        experts: Experts::default(),
         residual: Residual::Sequential,
         bias: true.into(),
         tied_head: true,

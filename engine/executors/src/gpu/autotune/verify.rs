@@ -83,7 +83,7 @@ impl Alone {
             // A position table is the same for every window.
             Origin::Constant(_) => self.graph.input(Input::Free(number), ty),
             _ => {
-                if let [batch, _, _] = ty.shape.as_mut_slice() {
+                if let [batch, _, _, ..] = ty.shape.as_mut_slice() {
                     *batch = 1;
                 }
                 self.graph.input(Input::Free(number), ty)

@@ -158,8 +158,8 @@ fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The tensors common to all of them.
-fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
+/// The tensors common to all of them; those of experts are added by their families.
+pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let hidden = model.mlp.hidden;
     table.whole("model.embed_tokens.weight", "embedding.tokens");
@@ -177,11 +177,13 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
             table.rows(&format!("{theirs}.self_attn.{part}"), &qkv, Rows::Range(rows), AsOurs);
         }
         table.linear(&format!("{theirs}.self_attn.o_proj"), &format!("{ours}.attention.output"), AsOurs);
-        for (part, rows) in [("gate_proj", 0..hidden), ("up_proj", hidden..2 * hidden)] {
-            let up = format!("{ours}.mlp.up");
-            table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
+        if model.experts.count == 0 {
+            for (part, rows) in [("gate_proj", 0..hidden), ("up_proj", hidden..2 * hidden)] {
+                let up = format!("{ours}.mlp.up");
+                table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
+            }
+            table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
         }
-        table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
         for (norm, our_norm) in [("q_norm", "query_norm"), ("k_norm", "key_norm")] {
             let (norm, our_norm) =
                 (format!("{theirs}.self_attn.{norm}.weight"), format!("{ours}.attention.{our_norm}"));

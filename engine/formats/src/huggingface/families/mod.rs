@@ -9,11 +9,13 @@ mod gpt_neox;
 mod granite;
 mod llama;
 mod mistral;
+mod mixtral;
 mod olmo2;
 mod phi;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_moe;
 mod smollm3;
 
 use super::fields::Fields;
@@ -48,7 +50,7 @@ impl std::fmt::Debug for Family {
 }
 
 /// All families, in order of preference for exports.
-pub const FAMILIES: [&Family; 15] = [
+pub const FAMILIES: [&Family; 17] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen3::FAMILY,
@@ -64,6 +66,8 @@ pub const FAMILIES: [&Family; 15] = [
     &olmo2::FAMILY,
     &gemma3::FAMILY,
     &gpt_neo::FAMILY,
+    &mixtral::FAMILY,
+    &qwen3_moe::FAMILY,
 ];
 
 impl Family {
@@ -233,6 +237,14 @@ mod tests {
                 "model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 24, "num_layers": 4, "num_heads": 3,
                 "max_position_embeddings": 64, "window_size": 16, "attention_types": [[["global", "local"], 2]],
             }),
+            like(
+                "mixtral",
+                json!({ "num_local_experts": 3, "num_experts_per_tok": 2, "sliding_window": null }),
+            ),
+            like(
+                "qwen3_moe",
+                json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 }),
+            ),
         ]
     }
 

@@ -1,11 +1,12 @@
-//! A run's source text: files or the embedded stories.
+//! A run's source text: files, the embedded stories, or generated rows.
 
 use super::CORPUS_SEED;
-use crate::data::read::{self, Problems, SourceFile, TextPiece};
+use crate::data::read::{self, Mark, Problems, SourceFile, TextPiece};
 use crate::data::store::{SourceRecord, Split};
 use crate::data::stories;
 use glasshouse_platform::Result;
-use glasshouse_protocol::{DataConfig, TokenizerConfig};
+use glasshouse_protocol::{DataConfig, Synthetic, TokenizerConfig};
+use glasshouse_stories::synthetic::{self, Row};
 use std::collections::BTreeMap;
 
 pub(super) struct Corpus {
@@ -20,10 +21,15 @@ enum Origin {
         mixture: BTreeMap<String, f64>,
     },
     Stories(u64),
+    Rows(Synthetic, Vec<Row>),
 }
 
 impl Corpus {
     pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
+        if !config.synthetic.is_none() {
+            let text = Origin::Rows(config.synthetic, synthetic::rows(config.synthetic));
+            return Ok(Self { text, held_out: Vec::new() });
+        }
         let held_out = read::find_sources(&config.validation_files, problems)?;
         let text = if config.paths.is_empty() {
             Origin::Stories(config.corpus_bytes)
@@ -45,6 +51,14 @@ impl Corpus {
         Some(sources.iter().map(move |source| (source, own)).chain(held_out))
     }
 
+    /// The rows' task, or `Synthetic::None` for a text.
+    pub(super) fn synthetic(&self) -> Synthetic {
+        match self.text {
+            Origin::Rows(synthetic, _) => synthetic,
+            Origin::Files { .. } | Origin::Stories(_) => Synthetic::None,
+        }
+    }
+
     pub(super) fn has_held_out(&self) -> bool {
         !self.held_out.is_empty()
     }
@@ -64,7 +78,7 @@ impl Corpus {
         static NONE: BTreeMap<String, f64> = BTreeMap::new();
         match &self.text {
             Origin::Files { mixture, .. } => mixture,
-            Origin::Stories(_) => &NONE,
+            Origin::Stories(_) | Origin::Rows(..) => &NONE,
         }
     }
 
@@ -98,6 +112,11 @@ impl Corpus {
                 stories::up_to(*bytes, CORPUS_SEED)
                     .map(|text| Ok(TextPiece { text, ends_document: true, mark: None })),
             ),
+            Origin::Rows(_, rows) => Box::new(rows.clone().into_iter().map(|row| {
+                let split = Some(if row.held_out { Split::Validation } else { Split::Train });
+                let mark = Some(Mark { id: "".into(), source: "".into(), split });
+                Ok(TextPiece { text: row.text, ends_document: true, mark })
+            })),
         }
     }
 
@@ -110,6 +129,10 @@ impl Corpus {
             Origin::Files { sources, .. } => sources.iter().map(of_file).collect(),
             Origin::Stories(bytes) => {
                 vec![SourceRecord { path: format!("embedded stories, seed {CORPUS_SEED}"), bytes: *bytes }]
+            }
+            Origin::Rows(synthetic, rows) => {
+                let bytes = rows.iter().map(|row| row.text.len() as u64).sum();
+                vec![SourceRecord { path: format!("generated rows, {}", synthetic.name()), bytes }]
             }
         };
         records.extend(self.held_out.iter().map(of_file));
@@ -131,6 +154,7 @@ impl Corpus {
             Origin::Stories(bytes) => {
                 vec![format!("stories edition {}, {bytes} bytes, seed {CORPUS_SEED}", stories::EDITION)]
             }
+            Origin::Rows(synthetic, rows) => vec![format!("{} rows, {}", rows.len(), synthetic.name())],
         };
         let held_out = match &self.held_out[..] {
             [] => format!("validation {} {}", data.validation, data.validation_seed),

@@ -1,7 +1,7 @@
 //! End-to-end preparation of files and of the embedded stories.
 
 use super::*;
-use crate::data::{Batches, Split, stories};
+use crate::data::{Batches, IGNORED, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
 
 fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
@@ -69,6 +69,41 @@ fn documents_are_ended_and_the_last_are_held_out() {
         assert!((10 * held_out).abs_diff(whole) <= 10 * longest, "{held_out} of {whole}");
         assert!(Batches::windows(&prepared.store, 1, 2, 64).is_ok());
     }
+}
+
+#[test]
+fn generated_rows_are_examples_whose_answers_count_and_fit_their_preset() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, answer) in [("grokking", 1), ("induction", 0), ("addition", 11), ("parentheses", 1)] {
+        let mut config = presets::preset(name).unwrap();
+        config.validate().unwrap();
+        let [vocabulary, context] = [config.model.vocabulary, config.model.context_length];
+        let (prepared, _) = run(&config, folder.path()).unwrap();
+        prepared.complete(&mut config);
+        assert_eq!(config.model.vocabulary, vocabulary, "{name}: the preset's plan is that of its rows");
+        let Batches::Examples(examples) = prepared.batches(&config).unwrap() else { panic!("{name}") };
+        let rows = glasshouse_stories::synthetic::rows(config.data.synthetic);
+        let held_out = rows.iter().filter(|row| row.held_out).count();
+        let counts = [Split::Train, Split::Validation].map(|split| examples.about(split));
+        assert_eq!(counts.map(|count| count.rows), [rows.len() - held_out, held_out]);
+        assert!(counts.iter().all(|count| count.cut == 0 && count.left_out == 0), "{name}");
+        let batch = examples.train(0, 0).unwrap();
+        for (tokens, targets) in batch.tokens.chunks(context).zip(batch.targets.chunks(context)) {
+            let learned: Vec<u32> = targets.iter().copied().filter(|target| *target != IGNORED).collect();
+            let whole = [tokens, &targets[context - 1..]].concat();
+            let text = prepared.tokenizer.decode(&whole);
+            assert!(rows.iter().any(|row| !row.held_out && row.text == text), "{name}: {text}");
+            assert!(whole.ends_with(&learned) && !learned.is_empty(), "{name}: {text}");
+            assert!(answer == 0 || learned.len() == answer, "{name}: {text}");
+        }
+        assert_eq!(prepared.about_batches(&config).unwrap().len(), 1);
+    }
+    let mut config = presets::preset("grokking").unwrap();
+    config.data.paths = vec!["text.txt".to_owned()];
+    assert_eq!(config.validate().unwrap_err().field, "data.synthetic");
+    config.data.paths.clear();
+    config.train.ignore_index = None;
+    assert_eq!(config.validate().unwrap_err().field, "train.ignore_index");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! JSON rows: one object per line (JSON Lines), or all in one array.
 
+use glasshouse_corpus::Files as _;
 use glasshouse_corpus::read::JsonArray;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{CorpusFiles, Error, Result};
 use std::fmt;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ impl<R: Read, F> Lines<R, F> {
     where
         R: Send + 'static,
     {
-        let file = RowReader::Array(JsonArray::new(file, MAX_ROW_BYTES));
+        let file = RowReader::Array(JsonArray::new(file, MAX_ROW_BYTES, CorpusFiles.readers()));
         Self { file, path, place: RowLocation::Row(0), done: false, read_row }
     }
 

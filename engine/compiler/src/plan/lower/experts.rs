@@ -1,0 +1,137 @@
+//! Mixture of experts. The products are those of linear layers over all experts: a token's gates of 0 remove the others' values.
+
+use super::elementwise::GROUP;
+use super::matmul::{input_backward, linear_launches, weight_backward};
+use super::{Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups};
+use crate::Result;
+use crate::graph::Type;
+use crate::graph::ops::{
+    Dx, ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
+    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Named, Route, RouteBackward,
+    RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs, RouterLossInputs,
+    RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
+    WeighExpertsBackwardOutputs, WeighExpertsInputs, X, Y,
+};
+use glasshouse_shaders::{
+    expert_load, route, route_backward, router_loss, weigh_experts, weigh_experts_backward,
+};
+
+/// One invocation per row.
+fn by_rows(rows: usize) -> Result<[u32; 3]> {
+    grid(rows.div_ceil(GROUP))
+}
+
+impl Lower for Route {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
+        let arguments = route::Arguments {
+            rows: x.rows() as u32,
+            experts: x.columns() as u32,
+            per_token: self.per_token as u32,
+            renormalise: u32::from(self.renormalise),
+        };
+        let bindings = [x, y].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(route::kernel(), arguments.bytes(), bindings, by_rows(x.rows())?)?))
+    }
+}
+
+impl Lower for RouteBackward {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (RouteBackwardInputs { x, y, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
+        let arguments = route_backward::Arguments {
+            rows: x.rows() as u32,
+            experts: x.columns() as u32,
+            renormalise: u32::from(self.renormalise),
+        };
+        let bindings = [x, y, dy, dx].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(
+            route_backward::kernel(),
+            arguments.bytes(),
+            bindings,
+            by_rows(x.rows())?,
+        )?))
+    }
+}
+
+impl Lower for RouterLoss {
+    /// The load, then the losses of the rows.
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let RouterLossInputs { x, gates } = operands.inputs;
+        let RouterLossOutputs { rows, load } = operands.outputs;
+        let arguments = expert_load::Arguments { rows: x.rows() as u32, experts: x.columns() as u32 };
+        let bindings = [gates, load].map(Operand::place).to_vec();
+        let groups = grid(x.columns())?;
+        let count = Launch::new(expert_load::kernel(), arguments.bytes(), bindings, groups)?;
+        Ok(Lowering {
+            launches: vec![count, of_router(*self, 1.0, [x, load, rows], false)?],
+            scratch: Vec::new(),
+        })
+    }
+}
+
+impl Lower for RouterLossBackward {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (RouterLossBackwardInputs { x, load }, Dx { dx }) = (operands.inputs, operands.outputs);
+        let factor = self.scale / x.rows() as f32;
+        Ok(Lowering::one(of_router(self.forward, factor, [x, load, dx], true)?))
+    }
+}
+
+/// A router's losses or their gradient, over logits, load and the result.
+fn of_router(op: RouterLoss, factor: f32, operands: [Operand<'_>; 3], backward: bool) -> Result<Launch> {
+    let [x, ..] = operands;
+    let (rows, experts) = (x.rows() as u32, x.columns() as u32);
+    let arguments = router_loss::Arguments { rows, experts, balance: op.balance, z: op.z, factor };
+    let bindings = operands.map(Operand::place).to_vec();
+    Launch::new(router_loss::kernel(backward), arguments.bytes(), bindings, by_rows(x.rows())?)
+}
+
+impl Lower for WeighExperts {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (WeighExpertsInputs { h, gates }, Y { y }) = (operands.inputs, operands.outputs);
+        let arguments = weigh_experts::Arguments { count: h.ty.count() as u32, hidden: h.columns() as u32 };
+        let bindings = [h, gates, y].map(Operand::place).to_vec();
+        let groups = grid(h.ty.count().div_ceil(GROUP))?;
+        Ok(Lowering::one(Launch::new(weigh_experts::kernel(), arguments.bytes(), bindings, groups)?))
+    }
+}
+
+impl Lower for WeighExpertsBackward {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use weigh_experts_backward::{Arguments, Tier, kernel};
+        let WeighExpertsBackwardInputs { h, gates, dy } = operands.inputs;
+        let WeighExpertsBackwardOutputs { dh, dgates } = operands.outputs;
+        let direct = site.target.software && h.columns() <= MAX_LOOP_ITERATIONS;
+        let arguments = Arguments { rows: h.rows() as u32, hidden: h.columns() as u32 };
+        let bindings = [h, gates, dy, dh, dgates].map(Operand::place).to_vec();
+        let tier = if direct { Tier::Direct } else { Tier::Tiled };
+        let groups = row_groups(direct, h.rows())?;
+        Ok(Lowering::one(Launch::new(kernel(tier), arguments.bytes(), bindings, groups)?))
+    }
+}
+
+impl Lower for ExpertLinear {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (ExpertLinearInputs { x, weight, .. }, Y { y }) = (operands.inputs, operands.outputs);
+        let sizes = [x.rows(), x.columns(), weight.rows()];
+        let launches = linear_launches(site, sizes, weight, [x.place(), y.place()], [false; 2], [None; 2])?;
+        Ok(Lowering { launches, scratch: Vec::new() })
+    }
+}
+
+impl Lower for ExpertLinearInputBackward {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (ExpertLinearInputBackwardInputs { dy, weight, gates }, Dx { dx }) =
+            (operands.inputs, operands.outputs);
+        let sizes = [gates.rows(), weight.rows(), weight.columns()];
+        input_backward(site, sizes, weight, [dy.place(), dx.place()], [false; 2], None)
+    }
+}
+
+impl Lower for ExpertLinearWeightBackward {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let ExpertLinearWeightBackwardInputs { dy, gates, x } = operands.inputs;
+        let ty = Type::f32(&[gates.rows(), dy.ty.count() / gates.rows()]);
+        weight_backward(site, Operand { ty: &ty, ..dy }, x, operands.gradients.weight)
+    }
+}

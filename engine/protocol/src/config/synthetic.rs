@@ -1,0 +1,31 @@
+//! Generated rows that a run learns in place of a text.
+
+use crate::setting::choices;
+
+choices! {
+    /// Generated rows to learn in place of a text. Only the end of a row, its answer, counts in the loss.
+    pub enum Synthetic = None {
+        /// Learn the text.
+        None = "none", "none";
+        /// `a+b=c`, where c is a + b modulo 59 and each number is one character. 40 % of the unordered pairs are held out.
+        ///
+        /// Power et al. 2022, "Grokking", arXiv:2201.02177.
+        ModularAddition = "modular_addition", "Modular addition";
+        /// 8 to 16 different random letters, repeated up to 32 letters; the answer begins one letter into the repetition.
+        ///
+        /// Olsson et al. 2022, "In-context learning and induction heads", arXiv:2209.11895.
+        Induction = "induction", "Induction";
+        /// The sum of two ten-digit numbers, all written with the last digit first.
+        ///
+        /// Lee et al. 2023, "Teaching arithmetic to small transformers", arXiv:2307.03381.
+        Addition = "addition", "Ten-digit addition";
+        /// Twenty-four parentheses, and whether they are balanced: `(()…)=y` or `())(…=n`.
+        Parentheses = "parentheses", "Parentheses";
+    }
+}
+
+impl Synthetic {
+    pub fn is_none(self) -> bool {
+        self == Self::None
+    }
+}
