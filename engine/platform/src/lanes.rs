@@ -30,49 +30,6 @@ pub trait Lanes: Copy {
     /// They must be writable, and the machine must have the instruction set.
     #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
     unsafe fn store(self, to: *mut f32);
-    /// The products of 32 signed bytes and 32 integers of at most 8 bits, added up to one register of sums.
-    ///
-    /// # Safety
-    /// As for [`Self::load`].
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-    unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
-        // SAFETY: the caller guarantees 32 readable entries each; the reads need no alignment.
-        let (bytes, x) =
-            unsafe { (bytes.cast::<[i8; 32]>().read_unaligned(), x.cast::<[i16; 32]>().read_unaligned()) };
-        Self::dot(bytes.map(i16::from), x)
-    }
-
-    /// [`Self::dot_i8`] of the low four bits of 16 bytes and then their high ones, less 8.
-    ///
-    /// # Safety
-    /// As for [`Self::load`].
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-    unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
-        // SAFETY: the caller guarantees 16 readable bytes and 32 integers; the reads need no alignment.
-        let (bytes, x) =
-            unsafe { (bytes.cast::<[u8; 16]>().read_unaligned(), x.cast::<[i16; 32]>().read_unaligned()) };
-        let mut weights = [0; 32];
-        for (at, byte) in bytes.into_iter().enumerate() {
-            weights[at] = i16::from(byte & 15) - 8;
-            weights[at + 16] = i16::from(byte >> 4) - 8;
-        }
-        Self::dot(weights, x)
-    }
-
-    /// [`Self::dot_i8`] of integers of at most 8 bits.
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-    fn dot(weights: [i16; 32], x: [i16; 32]) -> Self {
-        let mut sums = [0; BLOCK];
-        for (at, (weight, x)) in weights.into_iter().zip(x).enumerate() {
-            sums[at % Self::COUNT] += i32::from(weight) * i32::from(x);
-        }
-        // SAFETY: a register is no longer than a block.
-        unsafe { Self::load(sums.map(|sum| sum as f32).as_ptr()) }
-    }
-
     /// Loads [`Self::COUNT`] finite 16-bit floats, given by their bits.
     ///
     /// # Safety
@@ -87,6 +44,74 @@ pub trait Lanes: Copy {
         }
         // SAFETY: as above.
         unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// Whether the machine has an instruction for [`Self::dot`].
+    #[inline(always)]
+    fn has_vnni() -> bool {
+        false
+    }
+
+    /// Reads the entries as 32-bit words: shifts each right, masks it and flips some of its bits.
+    #[inline(always)]
+    fn bits(self, shift: u32, mask: u32, flipped: u32) -> Self {
+        self.map_words(|word| (word >> shift) & mask ^ flipped)
+    }
+
+    /// Reads the entries as words, the sums as signed integers: adds the products of the four unsigned bytes of `weights`, which use
+    /// only `BITS` bits, and the four signed bytes of `x`, above −128. `VNNI` if [`Self::has_vnni`].
+    #[inline(always)]
+    fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
+        let (weights, x) = (weights.words(), x.words());
+        let mut sums = self.words();
+        for (sum, (weights, x)) in sums.iter_mut().zip(weights.into_iter().zip(x)) {
+            for (weight, x) in weights.to_le_bytes().into_iter().zip(x.to_le_bytes()) {
+                *sum = sum.wrapping_add_signed(i32::from(weight) * i32::from(x as i8));
+            }
+        }
+        Self::from_words(sums)
+    }
+
+    /// Reads the entries as signed integers and converts them to floats.
+    #[inline(always)]
+    fn integers(self) -> Self {
+        self.map_words(|word| (word as i32 as f32).to_bits())
+    }
+
+    /// Reads the entries as words, each with a finite 16-bit float at bit `shift`, and converts these.
+    #[inline(always)]
+    fn halves(self, shift: u32) -> Self {
+        self.map_words(|word| finite_f16((word >> shift) as u16).to_bits())
+    }
+
+    /// The entries' bits; zeros after the last.
+    #[inline(always)]
+    fn words(self) -> [u32; BLOCK] {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: a register is no longer than a block.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+        }
+        lanes.map(f32::to_bits)
+    }
+
+    #[inline(always)]
+    fn from_words(words: [u32; BLOCK]) -> Self {
+        // SAFETY: as above.
+        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+        unsafe {
+            Self::load(words.as_ptr().cast())
+        }
+    }
+
+    #[inline(always)]
+    fn map_words(self, change: impl Fn(u32) -> u32) -> Self {
+        let mut words = self.words();
+        for word in &mut words[..Self::COUNT] {
+            *word = change(*word);
+        }
+        Self::from_words(words)
     }
 
     /// self·factor + term.
@@ -201,8 +226,9 @@ impl Lanes for Portable {
 mod wasm {
     use super::Lanes;
     use std::arch::wasm32::{
-        f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i32x4_add, i32x4_dot_i16x8, i32x4_splat,
-        v128, v128_load, v128_store,
+        f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i16x8_shl, i16x8_shr, i32x4_add,
+        i32x4_dot_i16x8, u16x8_shr, u16x8_splat, u32x4_shr, u32x4_splat, v128, v128_and, v128_load,
+        v128_store, v128_xor,
     };
 
     #[derive(Clone, Copy)]
@@ -238,16 +264,21 @@ mod wasm {
         }
 
         #[inline(always)]
-        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-        fn dot(weights: [i16; 32], x: [i16; 32]) -> Self {
-            let mut sums = i32x4_splat(0);
-            for (weights, x) in weights.as_chunks::<8>().0.iter().zip(x.as_chunks::<8>().0) {
-                // SAFETY: chunks of eight integers; the reads need no alignment.
-                let (weights, x) =
-                    unsafe { (v128_load(weights.as_ptr().cast()), v128_load(x.as_ptr().cast())) };
-                sums = i32x4_add(sums, i32x4_dot_i16x8(weights, x));
-            }
-            Self(f32x4_convert_i32x4(sums))
+        fn bits(self, shift: u32, mask: u32, flipped: u32) -> Self {
+            Self(v128_xor(v128_and(u32x4_shr(self.0, shift), u32x4_splat(mask)), u32x4_splat(flipped)))
+        }
+
+        #[inline(always)]
+        fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
+            let even = v128_and(weights.0, u16x8_splat(0xff));
+            let even = i32x4_dot_i16x8(even, i16x8_shr(i16x8_shl(x.0, 8), 8));
+            let odd = i32x4_dot_i16x8(u16x8_shr(weights.0, 8), i16x8_shr(x.0, 8));
+            Self(i32x4_add(self.0, i32x4_add(even, odd)))
+        }
+
+        #[inline(always)]
+        fn integers(self) -> Self {
+            Self(f32x4_convert_i32x4(self.0))
         }
 
         #[inline(always)]
@@ -324,64 +355,58 @@ pub fn level() -> Level {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Lanes;
+    use std::arch::asm;
     use std::arch::x86_64::{
-        __m256, __m256i, __m512, _mm_loadu_si128, _mm_srli_epi16, _mm256_add_epi32, _mm256_add_ps,
-        _mm256_and_si256, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
-        _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-        _mm256_mul_ps, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_epi8,
-        _mm512_add_ps, _mm512_cvtepi8_epi16, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_mul_ps, _mm512_set1_ps,
-        _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
+        __m256, __m256i, __m512, __m512i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_castsi256_si128,
+        _mm256_cvtph_ps, _mm256_loadu_si256, _mm256_packus_epi32, _mm256_permute4x64_epi64,
+        _mm512_cvtepi32_epi16, _mm512_cvtph_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps,
     };
 
-    /// 32 integers from the low and then the high four bits of 16 bytes, less 8.
-    #[inline(always)]
-    #[allow(
-        unsafe_code,
-        reason = "vector instructions; the copies that use them run only where `level` found them"
-    )]
-    unsafe fn nibbles(bytes: *const u8) -> __m256i {
-        // SAFETY: the caller guarantees 16 readable bytes.
-        unsafe {
-            let bytes = _mm_loadu_si128(bytes.cast());
-            let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
-            _mm256_sub_epi8(_mm256_and_si256(both, _mm256_set1_epi8(15)), _mm256_set1_epi8(8))
-        }
+    /// The same instructions for registers of 512 bits …
+    mod wide {
+        pub use std::arch::x86_64::{
+            _mm512_add_epi32 as add_words, _mm512_add_ps as add, _mm512_and_si512 as and,
+            _mm512_castps_si512 as words, _mm512_castsi512_ps as floats, _mm512_cvtepi32_ps as integers,
+            _mm512_fmadd_ps as mul_add, _mm512_loadu_ps as load, _mm512_madd_epi16 as add_pairs,
+            _mm512_maddubs_epi16 as dot_pairs, _mm512_mul_ps as mul, _mm512_set1_epi16 as splat_half,
+            _mm512_set1_epi32 as splat_word, _mm512_set1_ps as splat, _mm512_srl_epi32 as shift_right,
+            _mm512_storeu_ps as store, _mm512_xor_si512 as xor,
+        };
     }
 
-    /// [`Lanes::dot_i8`].
-    #[inline(always)]
-    #[allow(
-        unsafe_code,
-        reason = "vector instructions; the copies that use them run only where `level` found them"
-    )]
-    unsafe fn dot_512(weights: __m256i, x: *const i16) -> Avx512 {
-        // SAFETY: the caller guarantees 32 readable integers.
-        unsafe {
-            let products = _mm512_madd_epi16(_mm512_cvtepi8_epi16(weights), _mm512_loadu_si512(x.cast()));
-            Avx512(_mm512_cvtepi32_ps(products))
-        }
+    /// … and of 256.
+    mod middle {
+        pub use std::arch::x86_64::{
+            _mm256_add_epi32 as add_words, _mm256_add_ps as add, _mm256_and_si256 as and,
+            _mm256_castps_si256 as words, _mm256_castsi256_ps as floats, _mm256_cvtepi32_ps as integers,
+            _mm256_fmadd_ps as mul_add, _mm256_loadu_ps as load, _mm256_madd_epi16 as add_pairs,
+            _mm256_maddubs_epi16 as dot_pairs, _mm256_mul_ps as mul, _mm256_set1_epi16 as splat_half,
+            _mm256_set1_epi32 as splat_word, _mm256_set1_ps as splat, _mm256_srl_epi32 as shift_right,
+            _mm256_storeu_ps as store, _mm256_xor_si256 as xor,
+        };
     }
 
-    /// [`Lanes::dot_i8`].
-    #[inline(always)]
-    #[allow(
-        unsafe_code,
-        reason = "vector instructions; the copies that use them run only where `level` found them"
-    )]
-    unsafe fn dot_256(weights: __m256i, x: *const i16) -> Avx2 {
-        // SAFETY: as above.
-        unsafe {
-            let low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(weights));
-            let high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(weights));
-            let low = _mm256_madd_epi16(low, _mm256_loadu_si256(x.cast()));
-            let high = _mm256_madd_epi16(high, _mm256_loadu_si256(x.add(16).cast()));
-            Avx2(_mm256_cvtepi32_ps(_mm256_add_epi32(low, high)))
-        }
+    // The instruction is written out, because only some machines of a level have it, and a function for these alone would not be inlined.
+    macro_rules! vpdpbusd {
+        ($name:ident, $register:ty, $class:ident, $features:tt, $instruction:tt) => {
+            #[inline]
+            #[target_feature(enable = $features)]
+            #[allow(unsafe_code, reason = "an instruction that is not in the features of its function")]
+            fn $name(mut sums: $register, weights: $register, x: $register) -> $register {
+                // SAFETY: it only reads and writes these registers; called only where `has_vnni` found it.
+                unsafe {
+                    asm!($instruction, inout($class) sums, in($class) weights, in($class) x,
+                        options(pure, nomem, nostack, preserves_flags));
+                }
+                sums
+            }
+        };
     }
+    vpdpbusd!(vpdpbusd_512, __m512i, zmm_reg, "avx512f", "vpdpbusd {0}, {1}, {2}");
+    vpdpbusd!(vpdpbusd_256, __m256i, ymm_reg, "avx2", "{{vex}} vpdpbusd {0}, {1}, {2}");
 
     macro_rules! register {
-        ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
+        ($name:ident, $register:ty, $set:ident, $count:literal, $rows:literal, $vpdpbusd:ident, $vnni:tt $(, $own:item)*) => {
             /// A register of the named instruction set.
             #[derive(Clone, Copy)]
             pub struct $name($register);
@@ -398,37 +423,79 @@ mod x86 {
                 #[inline(always)]
                 fn splat(value: f32) -> Self {
                     // SAFETY: only called from the copy of a function that `level` chose.
-                    Self(unsafe { $splat(value) })
+                    Self(unsafe { $set::splat(value) })
                 }
 
                 #[inline(always)]
                 unsafe fn load(from: *const f32) -> Self {
                     // SAFETY: the caller guarantees readable floats.
-                    Self(unsafe { $load(from) })
+                    Self(unsafe { $set::load(from) })
                 }
 
                 #[inline(always)]
                 unsafe fn store(self, to: *mut f32) {
                     // SAFETY: the caller guarantees writable floats.
-                    unsafe { $store(to, self.0) }
+                    unsafe { $set::store(to, self.0) }
                 }
 
                 #[inline(always)]
                 fn mul_add(self, factor: Self, term: Self) -> Self {
                     // SAFETY: as for `splat`.
-                    Self(unsafe { $fused(self.0, factor.0, term.0) })
+                    Self(unsafe { $set::mul_add(self.0, factor.0, term.0) })
                 }
 
                 #[inline(always)]
                 fn add(self, other: Self) -> Self {
                     // SAFETY: as for `splat`.
-                    Self(unsafe { $add(self.0, other.0) })
+                    Self(unsafe { $set::add(self.0, other.0) })
                 }
 
                 #[inline(always)]
                 fn mul(self, other: Self) -> Self {
                     // SAFETY: as for `splat`.
-                    Self(unsafe { $mul(self.0, other.0) })
+                    Self(unsafe { $set::mul(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                fn has_vnni() -> bool {
+                    std::arch::is_x86_feature_detected!($vnni)
+                }
+
+                #[inline(always)]
+                fn bits(self, shift: u32, mask: u32, flipped: u32) -> Self {
+                    // SAFETY: as for `splat`.
+                    unsafe {
+                        let words = $set::shift_right($set::words(self.0), _mm_cvtsi32_si128(shift as i32));
+                        let words = $set::and(words, $set::splat_word(mask as i32));
+                        Self($set::floats($set::xor(words, $set::splat_word(flipped as i32))))
+                    }
+                }
+
+                #[inline(always)]
+                fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    unsafe {
+                        let (sums, x) = ($set::words(self.0), $set::words(x.0));
+                        if VNNI {
+                            return Self($set::floats($vpdpbusd(sums, $set::words(weights.0), x)));
+                        }
+                        // Sums of two products with 4 bits fit into 16 bits; with 8 they do not.
+                        let low = $set::words(weights.bits(0, 0x0f0f_0f0f, 0).0);
+                        let low = $set::add_pairs($set::dot_pairs(low, x), $set::splat_half(1));
+                        let sums = $set::add_words(sums, low);
+                        if BITS == 4 {
+                            return Self($set::floats(sums));
+                        }
+                        let high = $set::words(weights.bits(4, 0x0f0f_0f0f, 0).0);
+                        let high = $set::add_pairs($set::dot_pairs(high, x), $set::splat_half(16));
+                        Self($set::floats($set::add_words(sums, high)))
+                    }
+                }
+
+                #[inline(always)]
+                fn integers(self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $set::integers($set::words(self.0)) })
                 }
 
                 $($own)*
@@ -439,23 +506,18 @@ mod x86 {
     register!(
         Avx512,
         __m512,
+        wide,
         16,
         8,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_fmadd_ps,
-        _mm512_add_ps,
-        _mm512_mul_ps,
+        vpdpbusd_512,
+        "avx512vnni",
         #[inline(always)]
-        unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
-            // SAFETY: the caller guarantees 32 readable entries each.
-            unsafe { dot_512(_mm256_loadu_si256(bytes.cast()), x) }
-        },
-        #[inline(always)]
-        unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
-            // SAFETY: as above.
-            unsafe { dot_512(nibbles(bytes), x) }
+        fn halves(self, shift: u32) -> Self {
+            // SAFETY: as for `splat`.
+            unsafe {
+                let words = wide::shift_right(wide::words(self.0), _mm_cvtsi32_si128(shift as i32));
+                Self(_mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)))
+            }
         },
         #[inline(always)]
         unsafe fn load_f16(from: *const u16) -> Self {
@@ -469,21 +531,21 @@ mod x86 {
             unsafe {
                 let halves = |a: Self, b: Self| {
                     let low = _mm512_shuffle_f32x4::<0x44>(a.0, b.0);
-                    Self(_mm512_add_ps(low, _mm512_shuffle_f32x4::<0xEE>(a.0, b.0)))
+                    Self(wide::add(low, _mm512_shuffle_f32x4::<0xEE>(a.0, b.0)))
                 };
                 let quarters = |a: Self, b: Self| {
                     let low = _mm512_shuffle_f32x4::<0x88>(a.0, b.0);
-                    _mm512_add_ps(low, _mm512_shuffle_f32x4::<0xDD>(a.0, b.0))
+                    wide::add(low, _mm512_shuffle_f32x4::<0xDD>(a.0, b.0))
                 };
                 let [a, b, c, d, e, f, g, h] = eight;
                 let first = quarters(halves(a, b), halves(c, d));
                 let second = quarters(halves(e, f), halves(g, h));
                 let low = _mm512_shuffle_ps::<0x44>(first, second);
-                let pairs = _mm512_add_ps(low, _mm512_shuffle_ps::<0xEE>(first, second));
+                let pairs = wide::add(low, _mm512_shuffle_ps::<0xEE>(first, second));
                 let low = _mm512_shuffle_ps::<0x88>(pairs, pairs);
-                let sums = _mm512_add_ps(low, _mm512_shuffle_ps::<0xDD>(pairs, pairs));
+                let sums = wide::add(low, _mm512_shuffle_ps::<0xDD>(pairs, pairs));
                 let mut lanes = [0.0; 16];
-                _mm512_storeu_ps(lanes.as_mut_ptr(), sums);
+                wide::store(lanes.as_mut_ptr(), sums);
                 [0, 4, 8, 12, 1, 5, 9, 13].map(|at| lanes[at])
             }
         }
@@ -491,23 +553,19 @@ mod x86 {
     register!(
         Avx2,
         __m256,
+        middle,
         8,
         6,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_fmadd_ps,
-        _mm256_add_ps,
-        _mm256_mul_ps,
+        vpdpbusd_256,
+        "avxvnni",
         #[inline(always)]
-        unsafe fn dot_i8(bytes: *const i8, x: *const i16) -> Self {
-            // SAFETY: the caller guarantees 32 readable entries each.
-            unsafe { dot_256(_mm256_loadu_si256(bytes.cast()), x) }
-        },
-        #[inline(always)]
-        unsafe fn dot_nibbles(bytes: *const u8, x: *const i16) -> Self {
-            // SAFETY: as above.
-            unsafe { dot_256(nibbles(bytes), x) }
+        fn halves(self, shift: u32) -> Self {
+            // SAFETY: as for `splat`.
+            unsafe {
+                let words = middle::words(self.bits(shift, 0xffff, 0).0);
+                let halves = _mm256_permute4x64_epi64::<8>(_mm256_packus_epi32(words, words));
+                Self(_mm256_cvtph_ps(_mm256_castsi256_si128(halves)))
+            }
         },
         #[inline(always)]
         unsafe fn load_f16(from: *const u16) -> Self {

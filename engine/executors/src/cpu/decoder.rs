@@ -14,7 +14,9 @@ use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Prefill chunk size in tokens.
 const CHUNK: usize = 32;
@@ -132,7 +134,7 @@ impl Reader {
         let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
         let ty = built.graph.ty(tokens);
         let mut program = Program::new(&built.graph, &[built.logits]);
-        program.round_inputs();
+        program.set_interleaved();
         Ok(Self {
             program,
             tokens,
@@ -148,8 +150,14 @@ impl Reader {
         self.padded.len() / self.rows.len()
     }
 
-    /// Reads one chunk per text; the logits are in the program afterwards. Unused rows are idle.
-    fn read(&mut self, weights: &mut Weights, workers: &Workers, chunks: &[Chunk<'_>]) -> Result<()> {
+    /// Reads one chunk per text by the given nodes; the logits are in the program after all. Unused rows are idle.
+    fn read(
+        &mut self,
+        weights: &mut Weights,
+        workers: &Workers,
+        chunks: &[Chunk<'_>],
+        nodes: Range<usize>,
+    ) -> Result<()> {
         let time = self.time();
         self.padded.fill(0);
         self.rows.fill([0; 3]);
@@ -159,7 +167,7 @@ impl Reader {
         }
         self.program.set_words(self.tokens, &self.padded)?;
         self.program.set_words(self.cursor, self.rows.as_flattened())?;
-        self.program.run(weights, [0, 0], workers)
+        self.program.run_for(Duration::MAX, nodes, weights, [0, 0], workers).map(|_| ())
     }
 
     /// Prefills the caches of text number `text` chunk by chunk; the program then holds the logits after the window.
@@ -172,7 +180,11 @@ impl Reader {
     ) -> Result<()> {
         let time = self.time();
         for (number, tokens) in window.chunks(time).enumerate() {
-            self.read(weights, workers, &[Chunk { start: number * time, tokens, text }])?;
+            let start = number * time;
+            // Only the last chunk's logits are read.
+            let end =
+                if start + tokens.len() < window.len() { self.program.caches_end() } else { usize::MAX };
+            self.read(weights, workers, &[Chunk { start, tokens, text }], 0..end)?;
         }
         Ok(())
     }
@@ -243,7 +255,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: Weights::for_inference(&layouts, parameters)?,
+            weights: interleaved(&layouts, parameters)?,
             layouts,
             format: weights,
             prompt: Reader::new(&prompt)?,
@@ -259,7 +271,11 @@ impl CpuDecoder {
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
-        self.weights = Weights::for_inference(&self.layouts, parameters)?;
+        if parameters.len() == self.layouts[1].length {
+            // Memory for the old weights and the new ones would be too much.
+            self.weights = Weights::default();
+        }
+        self.weights = interleaved(&self.layouts, parameters)?;
         Ok(())
     }
 
@@ -414,7 +430,7 @@ impl CpuDecoder {
             return Ok(());
         }
         self.prompt.program.give_caches(&mut fits.program);
-        let done = fits.read(&mut self.weights, workers, &chunks);
+        let done = fits.read(&mut self.weights, workers, &chunks, 0..usize::MAX);
         fits.program.give_caches(&mut self.prompt.program);
         done?;
         let drawn = texts.iter_mut().enumerate().filter(|(at, _)| numbers.contains(at));
@@ -426,6 +442,12 @@ impl CpuDecoder {
         });
         Ok(())
     }
+}
+
+fn interleaved(layouts: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Weights> {
+    let mut weights = Weights::for_inference(layouts, parameters)?;
+    weights.interleave(&layouts[0]);
+    Ok(weights)
 }
 
 /// Batch sizes of the step graphs: powers of two, and the maximum.

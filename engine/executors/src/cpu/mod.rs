@@ -6,6 +6,7 @@
 //! evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on the division.
 
 mod decoder;
+mod interleaved;
 mod matrix;
 mod memory_demand;
 mod ops;

@@ -1,6 +1,7 @@
 //! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it
 //! reads and writes.
 
+use super::interleaved::interleave;
 pub use super::ops::BatchShard;
 use super::ops::{Call, Given, Interpret};
 use super::workers::Workers;
@@ -48,6 +49,13 @@ impl Weights {
             stored: layout.pack(given, parameters),
             ..Self::default()
         })
+    }
+
+    /// Interleaves the quantised matrices.
+    pub fn interleave(&mut self, layout: &ArenaLayout) {
+        for own in layout.stored.iter().filter(|own| blocks::quant_words(own.element) > 0) {
+            interleave(&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
+        }
     }
 }
 
@@ -103,7 +111,7 @@ pub struct Program {
     values: Vec<Operand>,
     memory: Memory,
     shard: BatchShard,
-    rounds_inputs: bool,
+    interleaved: bool,
     /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -151,7 +159,7 @@ impl Program {
             scope: node.scope.to_string(),
         });
         let (instructions, seconds) = (instructions.collect(), vec![0.0; graph.nodes.len()]);
-        Self { instructions, values, memory, shard: BatchShard::default(), rounds_inputs: false, seconds }
+        Self { instructions, values, memory, shard: BatchShard::default(), interleaved: false, seconds }
     }
 
     /// What [`Self::bytes`] will return, without allocating.
@@ -175,9 +183,9 @@ impl Program {
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
     }
 
-    /// From now on, rounds the inputs of products with quantised weights to blocks of 8 bits.
-    pub fn round_inputs(&mut self) {
-        self.rounds_inputs = true;
+    /// From now on, reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
+    pub fn set_interleaved(&mut self) {
+        self.interleaved = true;
     }
 
     /// Sets the batch's place in a divided one, for all following runs.
@@ -292,21 +300,27 @@ impl Program {
 
     /// Runs every node. `seed` is the dropout seed.
     pub fn run(&mut self, weights: &mut Weights, seed: [u32; 2], workers: &Workers) -> Result<()> {
-        self.run_for(Duration::MAX, 0, weights, seed, workers).map(|_| ())
+        self.run_for(Duration::MAX, 0..usize::MAX, weights, seed, workers).map(|_| ())
     }
 
-    /// Runs nodes starting at number `from` for about `time`. Returns the number to continue from, or `None` after the last.
+    /// Number of nodes until the caches are complete.
+    pub fn caches_end(&self) -> usize {
+        let last = self.instructions.iter().rposition(|instruction| instruction.caches().next().is_some());
+        last.map_or(0, |last| last + 1)
+    }
+
+    /// Runs the given nodes for about `time`. Returns the number to continue from, or `None` after the last.
     pub fn run_for(
         &mut self,
         time: Duration,
-        from: usize,
+        nodes: Range<usize>,
         weights: &mut Weights,
         seed: [u32; 2],
         workers: &Workers,
     ) -> Result<Option<usize>> {
         let begun = Instant::now();
         let mut before = Duration::ZERO;
-        for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
+        for (number, instruction) in self.instructions.iter().enumerate().take(nodes.end).skip(nodes.start) {
             // Slots being written are taken out of memory meanwhile; placement keeps them apart from those being read.
             let mut slots = [const { Vec::new() }; MAX_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
@@ -319,10 +333,10 @@ impl Program {
             for (cache, at) in caches.iter_mut().zip(instruction.caches()) {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
-            let (memory, shard, rounds_inputs) = (&self.memory, self.shard, self.rounds_inputs);
+            let (memory, shard, interleaved) = (&self.memory, self.shard, self.interleaved);
             let held = Held { parameters: &weights.parameters, stored: &weights.stored };
             let call =
-                Call { scope: &instruction.scope, caches: &mut caches, seed, shard, rounds_inputs, workers };
+                Call { scope: &instruction.scope, caches: &mut caches, seed, shard, interleaved, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {
@@ -341,7 +355,7 @@ impl Program {
             self.seconds[number] = (elapsed - before).as_secs_f64();
             before = elapsed;
             if elapsed >= time {
-                return Ok(Some(number + 1).filter(|next| *next < self.instructions.len()));
+                return Ok(Some(number + 1).filter(|next| *next < self.instructions.len().min(nodes.end)));
             }
         }
         Ok(None)

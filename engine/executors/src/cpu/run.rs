@@ -146,7 +146,7 @@ impl<'run> Lent<'run> {
         let (mut own, mut of_run) = (std::mem::take(program), std::mem::take(weights));
         let threads = workers.clone();
         let answer = workers.begin(move || {
-            let next = own.run_for(TURN, from, &mut of_run, seed, &threads);
+            let next = own.run_for(TURN, from..usize::MAX, &mut of_run, seed, &threads);
             (own, of_run, next)
         });
         Self { program, weights, workers, answer, is_back: false }

@@ -35,9 +35,11 @@ pub struct Scratch {
 /// Rows of an input in blocks of 8-bit integers.
 #[derive(Debug, Default)]
 pub struct Rounded {
-    pub quants: Vec<i16>,
-    /// Per block, and a register of any entries after the last.
+    pub quants: Vec<i8>,
+    /// Per block.
     pub scales: Vec<f32>,
+    /// Sum of each block's integers, times the negative offset of the weights' unsigned integers.
+    pub biases: Vec<i32>,
 }
 
 /// Results that can be split in two at a row.

@@ -227,6 +227,29 @@ pub fn forward(
     });
 }
 
+/// y of some queries [N,D] of a head, from number `first` on, over its cached keys and values [.., D].
+pub fn cached(
+    query: Matrix<'_>,
+    [keys, values]: [&[f32]; 2],
+    first: usize,
+    seen: usize,
+    scale: f32,
+    y: MatrixMut<'_>,
+    Scratch { panel, floats, .. }: &mut Scratch,
+) {
+    let (rows, size) = (query.row_count(), query.column_count());
+    let begin = (first + 1).saturating_sub(seen);
+    let tile = Tile { first, begin, end: first + rows, seen, starts: &[] };
+    let (count, stride) = (tile.keys(), tile.keys().next_multiple_of(BLOCK));
+    let [turned, scores, lse] = areas(floats, [size * stride, rows * stride, rows]);
+    transpose(keys, begin * size, size, count, turned, stride);
+    let turned = Matrix::new(turned, size, count, stride);
+    product(query, turned, MatrixMut::new(scores, rows, count, stride), scale, Old::Overwrite, panel);
+    softmax(scores, stride, tile, lse);
+    let values = Matrix::new(&values[begin * size..tile.end * size], count, size, size);
+    product(Matrix::new(scores, rows, count, stride), values, y, 1.0, Old::Overwrite, panel);
+}
+
 /// delta[b,h,t] = Σ_d dy·y.
 pub fn delta(workers: &Workers, sizes: Sizes<'_>, y: &[f32], dy: &[f32], delta: &mut [f32]) {
     let Sizes { heads, batch, time, .. } = sizes;

@@ -1,7 +1,9 @@
 //! Decoding: attention over cached keys and values.
 
+use super::attention;
 use super::linear::products;
 use super::{Call, Given, Interpret};
+use crate::cpu::matrix::{Matrix, Shared};
 use crate::cpu::vector::{exponentials, maximum};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::Heads;
@@ -91,17 +93,36 @@ pub fn forward(
     }
     let (keys, values) = (&*keys, &*values);
     let group = heads.heads / kv_heads;
-    let longest = chunks.iter().map(|[start, length, _]| (start + length) as usize).max().unwrap_or(0);
-    let least = (16_384 / (longest.max(1) * size)).max(1);
-    let units = chunks.len() * time * heads.heads;
-    workers.rows(units, least, Rows::new(y, size), |range, y, scratch| {
+    if time > 1 {
+        let (y, width) = (Shared::new(y), heads.width());
+        workers.rows(chunks.len() * heads.heads, 1, (), |range, (), scratch| {
+            for (row, head) in range.map(|unit| (unit / heads.heads, unit % heads.heads)) {
+                let [start, length, text] = chunk(row);
+                if length == 0 {
+                    continue;
+                }
+                let query = &qkv[row * time * packed + head * size..];
+                let query = Matrix::new(query, length, size, packed);
+                let cache = (text * kv_heads + head / group) * positions * size;
+                let cached = [&keys[cache..], &values[cache..]];
+                // SAFETY: each head has its own columns of its own chunk and runs once.
+                #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+                let y = unsafe { y.matrix(row * time * width + head * size, length, size, width) };
+                attention::cached(query, cached, start, window, scale, y, scratch);
+            }
+        });
+        return;
+    }
+    let longest = chunks.iter().map(|[start, ..]| *start as usize + 1).max().unwrap_or(1);
+    let least = (16_384 / (longest * size)).max(1);
+    workers.rows(chunks.len() * heads.heads, least, Rows::new(y, size), |range, y, scratch| {
         for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
             let (row, head) = (unit / heads.heads, unit % heads.heads);
-            let ([start, length, text], t) = (chunk(row / time), row % time);
-            if t >= length {
+            let [start, length, text] = chunk(row);
+            if length == 0 {
                 continue;
             }
-            let seen = start + t + 1;
+            let seen = start + 1;
             let oldest = seen.saturating_sub(window);
             if scratch.floats.len() < seen {
                 scratch.floats.resize(positions.max(seen), 0.0);

@@ -1,10 +1,9 @@
 //! Embedding lookup and its gradient.
 
 use super::linear::accumulate;
-use super::unpack::unpack;
+use super::unpack::unpack_row;
 use super::{Call, Given, Interpret, start};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::ops::{
     Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs,
 };
@@ -26,7 +25,7 @@ impl Interpret for Embedding {
         let cursor = cursor.map(Given::cursor).unwrap_or_default();
         let positions = positions.map(|table| (table.floats, cursor));
         let sizes = [tokens.columns(), table.columns()];
-        forward(call.workers, tokens.words, table, positions, outputs.y, sizes);
+        forward(call.workers, tokens.words, (table, call.interleaved), positions, outputs.y, sizes);
         Ok(())
     }
 }
@@ -52,7 +51,7 @@ impl Interpret for EmbeddingBackward {
 pub fn forward(
     workers: &Workers,
     tokens: &[u32],
-    table: Given<'_>,
+    (table, interleaved): (Given<'_>, bool),
     positions: Option<(&[f32], &[[u32; 3]])>,
     y: &mut [f32],
     [time, columns]: [usize; 2],
@@ -60,11 +59,10 @@ pub fn forward(
     workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::new(y, columns), |range, part, _| {
         for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
             let token = tokens[at] as usize;
-            let of = |row| token * row..(token + 1) * row;
             if table.words.is_empty() {
-                y.copy_from_slice(&table.floats[of(columns)]);
+                y.copy_from_slice(&table.floats[token * columns..(token + 1) * columns]);
             } else {
-                unpack(table, &table.words[of(blocks::row_words(table.ty.element, columns))], y);
+                unpack_row(table, interleaved, token, y);
             }
             if let Some((positions, cursor)) = positions {
                 let from = (start(cursor, at / time) + at % time) * columns;

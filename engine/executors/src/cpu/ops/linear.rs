@@ -1,6 +1,7 @@
 //! Linear layers: three products that read weights and activations in place.
 
 use super::{Call, Given, Interpret};
+use crate::cpu::interleaved::{self, GROUP};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
 use crate::cpu::workers::{Rounded, Rows, Scratch, Workers};
 use glasshouse_compiler::blocks::{self, BLOCK};
@@ -10,7 +11,7 @@ use glasshouse_compiler::graph::ops::{
     LinearWeightBackwardInputs, SumRows,
 };
 use glasshouse_platform::Result;
-use glasshouse_platform::lanes::{self, Lanes, finite_f16, fused, prefetch, vectorised};
+use glasshouse_platform::lanes::{Lanes, finite_f16, fused, prefetch, vectorised};
 use half::f16;
 use std::ops::Range;
 
@@ -31,9 +32,6 @@ const TOGETHER: usize = 4;
 
 const EIGHT: usize = 8;
 
-/// Scales converted at a time in rows of blocks: a multiple of the widest register.
-const SCALES: usize = 32;
-
 /// Minimum multiplications per thread.
 const WORK: usize = 1 << 16;
 
@@ -51,19 +49,33 @@ impl Interpret for Linear {
         let LinearInputs { x, weight, bias, residual } = inputs;
         let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
-        let stored = Stored::new(weight);
+        let (workers, element, x_columns) = (call.workers, weight.ty.element, x.columns());
+        let mut rounded = Rounded::default();
+        let unpacked;
         // One token of each of several texts: `few` gives every row the same bits as on its own.
-        match stored {
-            Stored::F32(weight) if !matches!(x.ty.shape[..], [_, 1, _]) => {
-                forward(call.workers, x.floats, weight, bias, residual, outputs.y, sizes);
+        let factors = match element {
+            Element::F32 | Element::U32 if !matches!(x.ty.shape[..], [_, 1, _]) => {
+                forward(workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
+                return Ok(());
             }
-            Stored::Quantised(..) if call.rounds_inputs => {
-                let mut rounded = std::mem::take(&mut call.workers.scratch().rounded);
-                round(call.workers, x.floats, x.columns(), &mut rounded);
-                few(call.workers, Input::Rounded(&rounded), stored, bias, residual, outputs.y, sizes);
-                call.workers.scratch().rounded = rounded;
+            Element::F32 | Element::U32 => Factors::F32(x.floats, weight.floats),
+            Element::F16 => Factors::F16(x.floats, bytemuck::cast_slice(weight.words)),
+            Element::Q8_0 | Element::Q4_0 if call.interleaved => {
+                rounded = std::mem::take(&mut workers.scratch().rounded);
+                round(workers, x.floats, x_columns, element, &mut rounded);
+                Factors::Interleaved(&rounded, element, weight.words)
             }
-            _ => few(call.workers, Input::Floats(x.floats), stored, bias, residual, outputs.y, sizes),
+            Element::Q8_0 | Element::Q4_0 => {
+                let mut floats = vec![0.0; weight.ty.count()];
+                blocks::unpack(element, x_columns, weight.words, &mut floats);
+                unpacked = floats;
+                Factors::F32(x.floats, &unpacked)
+            }
+        };
+        let is_rounded = matches!(factors, Factors::Interleaved(..));
+        few(workers, factors, bias, residual, outputs.y, sizes);
+        if is_rounded {
+            workers.scratch().rounded = rounded;
         }
         Ok(())
     }
@@ -124,7 +136,7 @@ pub fn forward(
     [rows, inner, outer]: [usize; 3],
 ) {
     if rows <= FEW {
-        few(workers, Input::Floats(x), Stored::F32(weight), bias, residual, y, [rows, inner, outer]);
+        few(workers, Factors::F32(x, weight), bias, residual, y, [rows, inner, outer]);
         return;
     }
     let x = Matrix::new(x, rows, inner, inner);
@@ -152,25 +164,18 @@ pub fn forward(
 /// [`forward`] for too few rows to make packing the weights worthwhile. Each row's result is independent of the others.
 fn few(
     workers: &Workers,
-    x: Input<'_>,
-    weight: Stored<'_>,
+    factors: Factors<'_>,
     bias: Option<&[f32]>,
     residual: Option<&[f32]>,
     y: &mut [f32],
     [rows, inner, outer]: [usize; 3],
 ) {
-    let least = (WORK / (rows * inner)).max(1);
-    let y = ByColumns(MatrixMut::new(y, rows, outer, outer), 1);
-    workers.rows(outer, least, y, |range, ByColumns(mut y, _), scratch| {
-        let weight = match (weight.rows(range.clone(), inner), x) {
-            (Stored::Quantised(element, words), Input::Floats(_)) => {
-                scratch.floats.resize(range.len() * inner, 0.0);
-                blocks::unpack(element, inner, words, &mut scratch.floats);
-                Stored::F32(&scratch.floats)
-            }
-            (weight, _) => weight,
-        };
-        dots(x, weight, inner, &mut y);
+    let unit = factors.unit();
+    let least = (WORK / (rows * inner * unit)).max(1);
+    let y = ByColumns(MatrixMut::new(y, rows, outer, outer), unit);
+    workers.rows(outer.div_ceil(unit), least, y, |range, ByColumns(mut y, _), _| {
+        let range = range.start * unit..(range.end * unit).min(outer);
+        dots(factors.of_rows(range.clone(), inner), inner, &mut y);
         for row in 0..rows {
             if let Some(bias) = bias {
                 accumulate(&bias[range.clone()], y.row(row));
@@ -267,80 +272,48 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
     });
 }
 
-/// Rows of a weight, as they are stored.
+/// Rows of x, and rows of a weight as it is stored.
 #[derive(Clone, Copy)]
-enum Stored<'run> {
-    F32(&'run [f32]),
-    F16(&'run [f16]),
-    /// Words laid out as in [`blocks`].
-    Quantised(Element, &'run [u32]),
+enum Factors<'run> {
+    F32(&'run [f32], &'run [f32]),
+    F16(&'run [f32], &'run [f16]),
+    /// A quantised weight as in [`interleaved`].
+    Interleaved(&'run Rounded, Element, &'run [u32]),
 }
 
-impl<'run> Stored<'run> {
-    fn new(weight: Given<'run>) -> Self {
-        match weight.ty.element {
-            Element::F32 | Element::U32 => Self::F32(weight.floats),
-            Element::F16 => Self::F16(bytemuck::cast_slice(weight.words)),
-            element @ (Element::Q8_0 | Element::Q4_0) => Self::Quantised(element, weight.words),
-        }
+impl Factors<'_> {
+    /// Rows of the weight that are not separated.
+    fn unit(self) -> usize {
+        if matches!(self, Self::Interleaved(..)) { GROUP } else { 1 }
     }
 
-    /// Some of its rows of `inner` weights.
-    fn rows(self, rows: Range<usize>, inner: usize) -> Self {
+    /// With some rows of the weight, of `inner` entries each.
+    fn of_rows(self, rows: Range<usize>, inner: usize) -> Self {
         let of = |row| rows.start * row..rows.end * row;
         match self {
-            Self::F32(weights) => Self::F32(&weights[of(inner)]),
-            Self::F16(weights) => Self::F16(&weights[of(inner)]),
-            Self::Quantised(element, words) => {
-                Self::Quantised(element, &words[of(blocks::row_words(element, inner))])
+            Self::F32(x, weights) => Self::F32(x, &weights[of(inner)]),
+            Self::F16(x, weights) => Self::F16(x, &weights[of(inner)]),
+            Self::Interleaved(x, element, words) => {
+                Self::Interleaved(x, element, &words[of(blocks::row_words(element, inner))])
             }
         }
     }
 }
 
-/// Rows of x.
-#[derive(Clone, Copy)]
-enum Input<'run> {
-    Floats(&'run [f32]),
-    /// For quantised weights.
-    Rounded(&'run Rounded),
-}
-
-/// Rounds rows of `columns` floats to blocks of 8-bit integers.
-fn round(workers: &Workers, x: &[f32], columns: usize, rounded: &mut Rounded) {
-    let Rounded { quants, scales } = rounded;
+/// Rounds rows of `columns` floats to blocks of 8-bit integers, for products with weights of a format.
+fn round(workers: &Workers, x: &[f32], columns: usize, element: Element, rounded: &mut Rounded) {
+    let Rounded { quants, scales, biases } = rounded;
     quants.resize(x.len(), 0);
-    // Whole registers are read from any place on.
-    scales.resize(x.len() / BLOCK + lanes::BLOCK, 0.0);
-    let parts =
-        (Rows::new(&mut quants[..], columns), Rows::new(&mut scales[..x.len() / BLOCK], columns / BLOCK));
-    workers.rows(x.len() / columns, (WORK / columns).max(1), parts, |range, (quants, scales), _| {
-        round_blocks(&x[range.start * columns..range.end * columns], quants.data, scales.data);
+    scales.resize(x.len() / BLOCK, 0.0);
+    biases.resize(x.len() / BLOCK, 0);
+    let blocks = columns / BLOCK;
+    let parts = (Rows::new(quants, columns), Rows::new(scales, blocks), Rows::new(biases, blocks));
+    let least = (WORK / columns).max(1);
+    workers.rows(x.len() / columns, least, parts, |range, (quants, scales, biases), _| {
+        let x = &x[range.start * columns..range.end * columns];
+        let offset = if element == Element::Q8_0 { 128 } else { 8 };
+        round_blocks(x, offset, quants.data, scales.data, biases.data);
     });
-}
-
-/// Rows of x and of weights that can be multiplied in registers.
-trait Factors: Copy {
-    /// Rows of x at a time with many registers.
-    const ROWS: usize;
-
-    /// x·w for `N` rows of x and `ROWS` rows of w, from the given numbers on. The order of sums does not depend on `N` and `ROWS`.
-    fn products<L: Lanes, const N: usize, const ROWS: usize>(
-        self,
-        row: usize,
-        first: usize,
-    ) -> [[f32; ROWS]; N];
-
-    /// Prefetches the part from share `part[0]` to share `part[1]`, of `of`, of the [`TOGETHER`] rows of w from number `first` on.
-    fn prefetch(self, first: usize, part: [usize; 2], of: usize);
-}
-
-/// Prefetches a part of [`TOGETHER`] rows of `length` entries, as [`Factors::prefetch`] does.
-#[inline(always)]
-fn prefetch_rows<T>(rows: &[T], length: usize, first: usize, part: [usize; 2], of: usize) {
-    let floats = TOGETHER * length * size_of::<T>() / size_of::<f32>();
-    let [from, to] = part.map(|part| part * floats / of);
-    prefetch(rows.as_ptr().wrapping_add(first * length).cast::<f32>().wrapping_add(from), to - from);
 }
 
 /// A weight in an array of weights.
@@ -383,125 +356,143 @@ impl Entry for f16 {
     }
 }
 
-/// Rows of `inner` entries each.
-#[derive(Clone, Copy)]
-struct Entries<'run, W> {
-    x: &'run [f32],
-    weights: &'run [W],
-    inner: usize,
-}
-
-impl<W: Entry> Factors for Entries<'_, W> {
-    const ROWS: usize = 2;
-
-    #[inline(always)]
-    fn products<L: Lanes, const N: usize, const ROWS: usize>(
-        self,
-        row: usize,
-        first: usize,
-    ) -> [[f32; ROWS]; N] {
-        let Self { x, weights, inner } = self;
-        products::<L, W, N, ROWS>(
-            &x[row * inner..(row + N) * inner],
-            &weights[first * inner..(first + ROWS) * inner],
-        )
-    }
-
-    #[inline(always)]
-    fn prefetch(self, first: usize, part: [usize; 2], of: usize) {
-        prefetch_rows(self.weights, self.inner, first, part, of);
-    }
-}
-
-/// Rows of `blocks` blocks each, of weights with `BITS` bits.
-#[derive(Clone, Copy)]
-struct Blocks<'run, const BITS: usize> {
-    x: &'run Rounded,
-    words: &'run [u32],
-    blocks: usize,
-}
-
-impl<const BITS: usize> Blocks<'_, BITS> {
-    /// Words in a row of w.
-    #[inline(always)]
-    fn row(self) -> usize {
-        self.blocks * BITS + self.blocks.div_ceil(2)
-    }
-}
-
-impl<const BITS: usize> Factors for Blocks<'_, BITS> {
-    const ROWS: usize = 4;
-
-    #[inline(always)]
-    fn products<L: Lanes, const N: usize, const ROWS: usize>(
-        self,
-        row: usize,
-        first: usize,
-    ) -> [[f32; ROWS]; N] {
-        let (blocks, length) = (self.blocks, self.row());
-        let halves: &[u16] = bytemuck::cast_slice(self.words);
-        let bytes: &[u8] = bytemuck::cast_slice(&self.words[first * length..(first + ROWS) * length]);
-        let x = &self.x.quants[row * blocks * BLOCK..(row + N) * blocks * BLOCK];
-        let x_scales = &self.x.scales[row * blocks..(row + N) * blocks + lanes::BLOCK];
-        let mut sums = [[L::splat(0.0); ROWS]; N];
-        for start in (0..blocks).step_by(SCALES) {
-            let count = SCALES.min(blocks - start);
-            let mut scales = [[[0.0; SCALES]; ROWS]; N];
-            for row in 0..ROWS {
-                let from = 2 * ((first + row) * length + blocks * BITS) + start;
-                for at in (0..count).step_by(L::COUNT) {
-                    let halves = &halves[from + at..];
-                    let end;
-                    // SAFETY: a register's halves are in the weights, or in a block of their own after the last of them; the scales of x are
-                    // followed by a block.
-                    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                    unsafe {
-                        let own = if halves.len() >= L::COUNT {
-                            L::load_f16(halves.as_ptr())
-                        } else {
-                            end = padded(halves);
-                            L::load_f16(end.as_ptr())
-                        };
-                        for (number, scales) in scales.iter_mut().enumerate() {
-                            let x = L::load(x_scales.as_ptr().add(number * blocks + start + at));
-                            own.mul(x).store(scales[row].as_mut_ptr().add(at));
-                        }
-                    }
-                }
+/// x·w for `N` rows of x, from row `row` on, and a group of w, in registers of the same word of several rows. The integers of a block
+/// are added up exactly and the blocks in order, for any `N` and any registers.
+#[inline(always)]
+fn group<L: Lanes, const BITS: usize, const VNNI: bool, const N: usize, const REGISTERS: usize>(
+    x: &Rounded,
+    words: &[u32],
+    [row, blocks]: [usize; 2],
+) -> [[f32; GROUP]; N] {
+    assert!(words.len() == GROUP * (blocks * BITS + blocks.div_ceil(2)), "a group of another size");
+    let [from, to] = [row * blocks, (row + N) * blocks];
+    let (quants, scales) = (&x.quants[from * BLOCK..to * BLOCK], &x.scales[from..to]);
+    let biases = &x.biases[from..to];
+    let mut results = [[0.0; GROUP]; N];
+    let mut totals = [[L::splat(0.0); REGISTERS]; N];
+    for block in 0..blocks {
+        let mut sums = [[L::splat(0.0); REGISTERS]; N];
+        for (number, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: a block of a row of x.
+            #[allow(unsafe_code, reason = "without the check of an index")]
+            let bias = unsafe { biases.get_unchecked(number * blocks + block) };
+            *sums = [L::splat(f32::from_bits(*bias as u32)); REGISTERS];
+        }
+        for part in 0..BLOCK / 4 {
+            let mut weights = [L::splat(0.0); REGISTERS];
+            for (register, weights) in weights.iter_mut().enumerate() {
+                let at = (block * BITS + part % BITS) * GROUP + register * L::COUNT;
+                // SAFETY: the words of a group, whose size was checked.
+                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                let own = unsafe { L::load(words.as_ptr().add(at).cast()) };
+                *weights = match BITS {
+                    8 => own.bits(0, u32::MAX, 0x8080_8080),
+                    _ => own.bits(if part < BITS { 0 } else { 4 }, 0x0f0f_0f0f, 0),
+                };
             }
-            #[allow(clippy::needless_range_loop, reason = "a block is a place in several arrays")]
-            for block in 0..count {
-                for row in 0..ROWS {
-                    for (number, sums) in sums.iter_mut().enumerate() {
-                        // SAFETY: block number `start + block` lies within a row of x, and within a row of w, which has 4 · `BITS` bytes for
-                        // each.
-                        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                        let part = unsafe {
-                            let x = x.as_ptr().add((number * blocks + start + block) * BLOCK);
-                            let weights = bytes.as_ptr().add(4 * (row * length + (start + block) * BITS));
-                            if BITS == 8 { L::dot_i8(weights.cast(), x) } else { L::dot_nibbles(weights, x) }
-                        };
-                        sums[row] = part.mul_add(L::splat(scales[number][row][block]), sums[row]);
-                    }
+            for (number, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: four of the integers in a block of a row.
+                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                let x = unsafe {
+                    let from = quants.as_ptr().add((number * blocks + block) * BLOCK + 4 * part);
+                    L::splat(from.cast::<f32>().read_unaligned())
+                };
+                for (sum, weights) in sums.iter_mut().zip(&weights) {
+                    *sum = sum.dot::<BITS, VNNI>(*weights, x);
                 }
             }
         }
-        totals(&sums)
+        let mut own = [L::splat(0.0); REGISTERS];
+        for (register, own) in own.iter_mut().enumerate() {
+            let at = (blocks * BITS + block / 2) * GROUP + register * L::COUNT;
+            // SAFETY: as above.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let words: L = unsafe { L::load(words.as_ptr().add(at).cast()) };
+            *own = words.halves(block as u32 % 2 * 16);
+        }
+        for (number, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
+            // SAFETY: as above.
+            #[allow(unsafe_code, reason = "without the check of an index")]
+            let scale = L::splat(unsafe { *scales.get_unchecked(number * blocks + block) });
+            for (total, (sum, own)) in totals.iter_mut().zip(sums.iter().zip(&own)) {
+                *total = sum.integers().mul_add(own.mul(scale), *total);
+            }
+        }
     }
+    for (results, totals) in results.iter_mut().zip(&totals) {
+        for (results, total) in results.chunks_exact_mut(L::COUNT).zip(totals) {
+            // SAFETY: a register's results.
+            #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+            unsafe {
+                total.store(results.as_mut_ptr());
+            }
+        }
+    }
+    results
+}
 
-    #[inline(always)]
-    fn prefetch(self, first: usize, part: [usize; 2], of: usize) {
-        prefetch_rows(self.words, self.row(), first, part, of);
+/// y[n,o] = Σ x[n,:]·w[o,:] for an interleaved weight, `N` rows of x at a time.
+#[inline(always)]
+fn groups<L: Lanes, const BITS: usize, const VNNI: bool, const N: usize, const REGISTERS: usize>(
+    x: &Rounded,
+    words: &[u32],
+    blocks: usize,
+    y: &mut MatrixMut<'_>,
+) {
+    let (rows, length) = (x.scales.len() / blocks, blocks * BITS + blocks.div_ceil(2));
+    for (number, own) in words.chunks(GROUP * length).enumerate() {
+        let columns = number * GROUP..number * GROUP + own.len() / length;
+        let filled = if columns.len() < GROUP { interleaved::filled(own, length) } else { Vec::new() };
+        let own = if columns.len() < GROUP { &filled[..] } else { own };
+        let mut row = 0;
+        while row < rows {
+            let before = row;
+            row += if row + N <= rows {
+                put_group::<L, BITS, VNNI, N, REGISTERS>(x, own, [row, blocks], y, &columns)
+            } else {
+                put_group::<L, BITS, VNNI, 1, REGISTERS>(x, own, [row, blocks], y, &columns)
+            };
+            if rows > N {
+                // The next group, since the hardware prefetcher sees only the first rows of x read this one.
+                let [from, to] = [before, row].map(|row| row * own.len() / rows);
+                prefetch(own.as_ptr().wrapping_add(own.len() + from).cast(), to - from);
+            }
+        }
     }
 }
 
-/// The last halves of a matrix. Out of line, so that the sums stay in registers.
-#[cold]
-#[inline(never)]
-fn padded(halves: &[u16]) -> [u16; lanes::BLOCK] {
-    let mut end = [0; lanes::BLOCK];
-    end.iter_mut().zip(halves).for_each(|(end, half)| *end = *half);
-    end
+/// Results of [`group`] in some columns of y; returns `N`.
+#[inline(always)]
+fn put_group<L: Lanes, const BITS: usize, const VNNI: bool, const N: usize, const REGISTERS: usize>(
+    x: &Rounded,
+    words: &[u32],
+    [row, blocks]: [usize; 2],
+    y: &mut MatrixMut<'_>,
+    columns: &Range<usize>,
+) -> usize {
+    let results = group::<L, BITS, VNNI, N, REGISTERS>(x, words, [row, blocks]);
+    for (number, results) in results.iter().enumerate() {
+        let y = &mut y.row(row + number)[columns.clone()];
+        // A copy of known length is no call.
+        if let Some(whole) = y.first_chunk_mut() {
+            *whole = *results;
+        } else {
+            y.copy_from_slice(&results[..y.len()]);
+        }
+    }
+    N
+}
+
+/// [`groups`] with the tile that the registers hold.
+#[inline(always)]
+fn tiled<L: Lanes, const BITS: usize>(x: &Rounded, words: &[u32], blocks: usize, y: &mut MatrixMut<'_>) {
+    match (L::COUNT, L::has_vnni()) {
+        (16, true) => groups::<L, BITS, true, 8, 1>(x, words, blocks, y),
+        (16, false) => groups::<L, BITS, false, 8, 1>(x, words, blocks, y),
+        (8, true) => groups::<L, BITS, true, 2, 2>(x, words, blocks, y),
+        (8, false) => groups::<L, BITS, false, 2, 2>(x, words, blocks, y),
+        _ => groups::<L, BITS, false, 1, 4>(x, words, blocks, y),
+    }
 }
 
 /// The sum of each register's entries. Loops, since the calls of `map` would not be compiled for the instruction set.
@@ -573,75 +564,74 @@ pub(super) fn products<L: Lanes, W: Entry, const N: usize, const ROWS: usize>(
 
 /// y[n, o..] = x[n,:]·w[o..,:] for `N` rows starting at `row`; returns `N`.
 #[inline(always)]
-fn put<L: Lanes, const N: usize, const ROWS: usize>(
-    factors: impl Factors,
+fn put<L: Lanes, W: Entry, const N: usize, const ROWS: usize>(
+    (x, weights): (&[f32], &[W]),
+    inner: usize,
     y: &mut MatrixMut<'_>,
     [row, column]: [usize; 2],
 ) -> usize {
-    let results = factors.products::<L, N, ROWS>(row, column);
+    let (x, weights) =
+        (&x[row * inner..(row + N) * inner], &weights[column * inner..(column + ROWS) * inner]);
+    let results = products::<L, W, N, ROWS>(x, weights);
     for (number, results) in results.iter().enumerate() {
         y.row(row + number)[column..column + ROWS].copy_from_slice(results);
     }
     N
 }
 
-/// [`dots`] for rows in any format. Weights are read once; a few stay in cache while all rows of x pass.
+/// y[n,o] = Σ x[n,:]·w[o,:]. Weights are read once; a few stay in cache while all rows of x pass.
 #[inline(always)]
-fn tiles<L: Lanes, F: Factors>(factors: F, [rows, outer]: [usize; 2], y: &mut MatrixMut<'_>) {
+fn tiles<L: Lanes, W: Entry>(factors: (&[f32], &[W]), inner: usize, y: &mut MatrixMut<'_>) {
+    let [rows, outer] = [factors.0.len(), factors.1.len()].map(|count| count / inner);
     let whole = outer - outer % TOGETHER;
     for column in (0..whole).step_by(TOGETHER) {
         let mut row = 0;
         while row < rows {
             let before = row;
-            row += if L::TILE_ROWS == 8 && F::ROWS == 4 && rows - row >= 4 {
-                put::<L, 4, TOGETHER>(factors, y, [row, column])
-            } else if L::TILE_ROWS == 8 && rows - row >= 2 {
-                put::<L, 2, TOGETHER>(factors, y, [row, column])
+            row += if L::TILE_ROWS == 8 && rows - row >= 2 {
+                put::<L, W, 2, TOGETHER>(factors, inner, y, [row, column])
             } else {
-                put::<L, 1, TOGETHER>(factors, y, [row, column])
+                put::<L, W, 1, TOGETHER>(factors, inner, y, [row, column])
             };
             if rows > 1 {
                 // Prefetch the weights after the next; the hardware prefetcher manages on its own only with few rows.
-                factors.prefetch(column + 2 * TOGETHER, [before, row], rows);
+                let floats = TOGETHER * inner * size_of::<W>() / size_of::<f32>();
+                let [from, to] = [before, row].map(|row| row * floats / rows);
+                let next = factors.1.as_ptr().wrapping_add((column + 2 * TOGETHER) * inner);
+                prefetch(next.cast::<f32>().wrapping_add(from), to - from);
             }
         }
     }
     for column in whole..outer {
         for row in 0..rows {
-            put::<L, 1, 1>(factors, y, [row, column]);
+            put::<L, W, 1, 1>(factors, inner, y, [row, column]);
         }
     }
 }
 
 vectorised! {
     /// y[n,o] = Σ x[n,:]·w[o,:].
-    fn dots<L>(x: Input<'_>, weight: Stored<'_>, inner: usize, y: &mut MatrixMut<'_>) {
-        match (x, weight) {
-            (Input::Floats(x), Stored::F32(weights)) => {
-                tiles::<L, _>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
-            }
-            (Input::Floats(x), Stored::F16(weights)) => {
-                tiles::<L, _>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
-            }
-            (Input::Rounded(x), Stored::Quantised(element, words)) => {
-                let blocks = inner / BLOCK;
-                let sizes = [x.quants.len() / inner, words.len() / blocks::row_words(element, inner)];
-                if element == Element::Q8_0 {
-                    tiles::<L, _>(Blocks::<8> { x, words, blocks }, sizes, y);
-                } else {
-                    tiles::<L, _>(Blocks::<4> { x, words, blocks }, sizes, y);
-                }
-            }
-            (Input::Floats(_), Stored::Quantised(..)) | (Input::Rounded(_), _) => {}
+    fn dots<L>(factors: Factors<'_>, inner: usize, y: &mut MatrixMut<'_>) {
+        match factors {
+            Factors::F32(x, weights) => tiles::<L, _>((x, weights), inner, y),
+            Factors::F16(x, weights) => tiles::<L, _>((x, weights), inner, y),
+            Factors::Interleaved(x, Element::Q8_0, words) => tiled::<L, 8>(x, words, inner / BLOCK, y),
+            Factors::Interleaved(x, _, words) => tiled::<L, 4>(x, words, inner / BLOCK, y),
         }
     }
 
-    /// Rounds blocks of x.
-    fn round_blocks<L>(x: &[f32], quants: &mut [i16], scales: &mut [f32]) {
-        for ((x, quants), scale) in x.as_chunks().0.iter().zip(quants.as_chunks_mut::<BLOCK>().0).zip(scales) {
+    /// Rounds blocks of x. The biases cancel the offset by which products read weights as unsigned integers.
+    fn round_blocks<L>(x: &[f32], offset: i32, quants: &mut [i8], scales: &mut [f32], biases: &mut [i32]) {
+        let results = quants.as_chunks_mut::<BLOCK>().0.iter_mut().zip(scales.iter_mut().zip(biases));
+        for (x, (quants, (scale, bias))) in x.as_chunks().0.iter().zip(results) {
             let bytes;
             (*scale, bytes) = blocks::q8_0(x);
-            *quants = bytes.map(|byte| i16::from(byte as i8));
+            let mut sum = 0;
+            for (quant, byte) in quants.iter_mut().zip(bytes) {
+                *quant = byte as i8;
+                sum += i32::from(*quant);
+            }
+            *bias = -offset * sum;
         }
     }
 
@@ -664,19 +654,20 @@ vectorised! {
 mod tests {
     use super::*;
     use crate::cpu::tests::numbers;
+    use glasshouse_platform::lanes;
 
     /// The products of rounded inputs and stored weights, and by the way of floats.
     #[test]
     fn quantised_weights_are_multiplied_as_they_are_stored() {
         let workers = Workers::new(Some(2)).unwrap();
         for element in [Element::Q8_0, Element::Q4_0] {
-            for (rows, blocks, outer) in [(1, 1, 1), (1, 40, 7), (2, 3, 8), (5, 33, 13)] {
+            for (rows, blocks, outer) in [(1, 1, 1), (1, 40, 7), (2, 3, 32), (5, 33, 45), (11, 2, 16)] {
                 let inner = blocks * BLOCK;
-                let (x, weights) = (numbers(1, rows * inner), numbers(2, outer * inner));
+                let (x, mut weights) = (numbers(1, rows * inner), numbers(2, outer * inner));
                 let mut words = vec![0; outer * blocks::row_words(element, inner)];
                 blocks::pack(element, inner, &weights, &mut words);
                 let mut rounded = Rounded::default();
-                round(&workers, &x, inner, &mut rounded);
+                round(&workers, &x, inner, element, &mut rounded);
                 let back: Vec<f32> = (0..x.len())
                     .map(|at| f32::from(rounded.quants[at]) * rounded.scales[at / BLOCK])
                     .collect();
@@ -684,12 +675,16 @@ mod tests {
                     let largest = x.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
                     assert!(x.iter().zip(back).all(|(x, back)| (x - back).abs() < largest / 250.0));
                 }
-                let weight = Stored::Quantised(element, &words);
-                let [integers, expected] = [Input::Rounded(&rounded), Input::Floats(&back)].map(|x| {
-                    let mut y = vec![0.0; rows * outer];
-                    few(&workers, x, weight, None, None, &mut y, [rows, inner, outer]);
-                    y
-                });
+                blocks::unpack(element, inner, &words, &mut weights);
+                interleaved::interleave(&mut words, blocks::row_words(element, inner));
+                let [integers, expected] =
+                    [Factors::Interleaved(&rounded, element, &words), Factors::F32(&back, &weights)].map(
+                        |factors| {
+                            let mut y = vec![0.0; rows * outer];
+                            few(&workers, factors, None, None, &mut y, [rows, inner, outer]);
+                            y
+                        },
+                    );
                 for (y, expected) in integers.iter().zip(&expected) {
                     assert!(
                         (y - expected).abs() < 1e-4,
@@ -700,12 +695,71 @@ mod tests {
         }
     }
 
+    /// Integers are added up exactly: all registers and instructions with one rounding per multiply-add give the same bits.
+    #[test]
+    fn quantised_products_do_not_depend_on_the_instructions() {
+        let (rows, blocks, outer) = (9, 5, 19);
+        let inner = blocks * BLOCK;
+        for element in [Element::Q8_0, Element::Q4_0] {
+            let mut words = vec![0; outer * blocks::row_words(element, inner)];
+            blocks::pack(element, inner, &numbers(3, outer * inner), &mut words);
+            interleaved::interleave(&mut words, blocks::row_words(element, inner));
+            let mut rounded = Rounded::default();
+            round(&Workers::new(Some(1)).unwrap(), &numbers(4, rows * inner), inner, element, &mut rounded);
+            let products = |run: Products| {
+                let mut y = vec![0.0; rows * outer];
+                run(&rounded, &words, blocks, &mut MatrixMut::new(&mut y, rows, outer, outer));
+                y
+            };
+            let expected = products(match element {
+                Element::Q8_0 => groups::<lanes::Portable, 8, false, 1, 4>,
+                _ => groups::<lanes::Portable, 4, false, 1, 4>,
+            });
+            let found: Vec<Vec<f32>> = variants(element).into_iter().map(products).collect();
+            assert!(found.windows(2).all(|two| two[0] == two[1]), "{element:?}: {found:?}");
+            for (y, expected) in found.iter().flat_map(|found| found.iter().zip(&expected)) {
+                assert!((y - expected).abs() < 1e-4, "{element:?}: {y} for {expected}");
+            }
+        }
+    }
+
+    type Products = fn(&Rounded, &[u32], usize, &mut MatrixMut<'_>);
+
+    /// Those of this machine.
+    #[cfg(target_arch = "x86_64")]
+    fn variants(element: Element) -> Vec<Products> {
+        fn of<L: Lanes, const VNNI: bool, const N: usize, const REGISTERS: usize>(
+            element: Element,
+        ) -> Products {
+            match element {
+                Element::Q8_0 => groups::<L, 8, VNNI, N, REGISTERS>,
+                _ => groups::<L, 4, VNNI, N, REGISTERS>,
+            }
+        }
+        use lanes::{Avx2, Avx512, Level};
+        let (wide, middle) = (lanes::level() == Level::Avx512, lanes::level() != Level::Portable);
+        [
+            (middle, of::<Avx2, false, 2, 2>(element)),
+            (middle && Avx2::has_vnni(), of::<Avx2, true, 2, 2>(element)),
+            (wide, of::<Avx512, false, 8, 1>(element)),
+            (wide && Avx512::has_vnni(), of::<Avx512, true, 8, 1>(element)),
+        ]
+        .into_iter()
+        .filter_map(|(is_here, products)| is_here.then_some(products))
+        .collect()
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn variants(_: Element) -> Vec<Products> {
+        Vec::new()
+    }
+
     #[test]
     fn an_input_that_is_no_number_stays_one() {
         let mut rounded = Rounded::default();
         let mut x = [1.0; 2 * BLOCK];
         x[40] = f32::NAN;
-        round(&Workers::new(Some(1)).unwrap(), &x, 2 * BLOCK, &mut rounded);
+        round(&Workers::new(Some(1)).unwrap(), &x, 2 * BLOCK, Element::Q8_0, &mut rounded);
         assert!(rounded.scales[0].is_finite() && rounded.scales[1].is_nan());
     }
 }

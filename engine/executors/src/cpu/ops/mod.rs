@@ -77,8 +77,9 @@ pub struct Call<'run> {
     pub caches: &'run mut [Vec<f32>; 2],
     pub seed: [u32; 2],
     pub shard: BatchShard,
-    /// Whether products with quantised weights round their input to blocks of 8 bits, as llama.cpp does, but with scales in f32.
-    pub rounds_inputs: bool,
+    /// Whether quantised weights are interleaved. Products with them round their input to blocks of 8 bits, as llama.cpp does, but with
+    /// scales in f32.
+    pub interleaved: bool,
     pub workers: &'run Workers,
 }
 

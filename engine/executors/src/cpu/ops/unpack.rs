@@ -1,8 +1,10 @@
 //! Conversion of stored weights.
 
 use super::{Call, Given, Interpret};
+use crate::cpu::interleaved;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::Element;
 use glasshouse_compiler::graph::ops::Unpack;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
@@ -19,22 +21,28 @@ impl Interpret for Unpack {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (x, columns) = (inputs.x, inputs.x.columns());
-        let row = blocks::row_words(x.ty.element, columns);
-        call.workers.rows(
-            x.rows(),
-            WORK.div_ceil(columns),
-            Rows::new(outputs.y, columns),
-            |range, part, _| {
-                unpack(x, &x.words[range.start * row..range.end * row], part.data);
-            },
-        );
+        let (least, y) = (WORK.div_ceil(columns), Rows::new(outputs.y, columns));
+        call.workers.rows(x.rows(), least, y, |range, part, _| {
+            for (row, y) in range.zip(part.data.chunks_exact_mut(columns)) {
+                unpack_row(x, call.interleaved, row, y);
+            }
+        });
         Ok(())
     }
 }
 
+/// Converts a row of a stored matrix.
+pub fn unpack_row(matrix: Given<'_>, is_interleaved: bool, row: usize, weights: &mut [f32]) {
+    let (element, length) = (matrix.ty.element, blocks::row_words(matrix.ty.element, matrix.columns()));
+    if is_interleaved && blocks::quant_words(element) > 0 {
+        unpack(element, &interleaved::row(matrix.words, length, row), weights);
+    } else {
+        unpack(element, &matrix.words[row * length..(row + 1) * length], weights);
+    }
+}
+
 vectorised! {
-    /// Converts some rows of a stored matrix.
-    pub fn unpack<L>(matrix: Given<'_>, words: &[u32], weights: &mut [f32]) {
-        blocks::unpack(matrix.ty.element, matrix.columns(), words, weights);
+    fn unpack<L>(element: Element, words: &[u32], weights: &mut [f32]) {
+        blocks::unpack(element, weights.len(), words, weights);
     }
 }

@@ -1,0 +1,57 @@
+//! Quantised matrices in the layout that the decoder multiplies: the words of [`GROUP`] rows take turns, so that a register holds
+//! the same word of several rows. A last group of fewer rows is laid out alike.
+
+/// Rows in a group: the number of words in the widest register.
+pub const GROUP: usize = 16;
+
+/// Interleaves rows of `length` words each.
+pub fn interleave(words: &mut [u32], length: usize) {
+    let mut rows = Vec::with_capacity(GROUP * length);
+    for group in words.chunks_mut(GROUP * length) {
+        rows.clear();
+        rows.extend_from_slice(group);
+        let count = group.len() / length;
+        for (at, words) in group.chunks_exact_mut(count).enumerate() {
+            words.iter_mut().zip(rows[at..].iter().step_by(length)).for_each(|(word, own)| *word = *own);
+        }
+    }
+}
+
+/// A row of an interleaved matrix.
+pub fn row(words: &[u32], length: usize, number: usize) -> Vec<u32> {
+    let start = number / GROUP * GROUP * length;
+    let group = &words[start..words.len().min(start + GROUP * length)];
+    group[number % GROUP..].iter().step_by(group.len() / length).copied().collect()
+}
+
+/// A last group, with rows of zeros to fill it.
+pub fn filled(group: &[u32], length: usize) -> Vec<u32> {
+    let mut words = vec![0; GROUP * length];
+    let count = group.len() / length;
+    for (words, own) in words.chunks_exact_mut(GROUP).zip(group.chunks_exact(count)) {
+        words[..count].copy_from_slice(own);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_again() {
+        for count in [1, 15, 16, 17, 40] {
+            let rows: Vec<u32> = (0..count * 5).collect();
+            let mut words = rows.clone();
+            interleave(&mut words, 5);
+            for (number, own) in rows.chunks(5).enumerate() {
+                assert_eq!(row(&words, 5, number), own, "{number} of {count}");
+            }
+            let last = words.chunks(5 * GROUP).next_back().unwrap();
+            let whole = filled(last, 5);
+            for number in 0..last.len() / 5 {
+                assert_eq!(row(&whole, 5, number), row(last, 5, number), "{number} of {count}");
+            }
+        }
+    }
+}
