@@ -125,7 +125,7 @@ fn a_long_run() {
         let steps = steps as u64;
         let mut frames = frames(PageName::Train);
         tell(&mut frames.app, in_training(TrainingState::Running));
-        tell(&mut frames.app, [Told::Training { events: support::steps(1201, steps, steps) }]);
+        tell(&mut frames.app, [Told::Training { events: support::steps(1201, steps, steps), seconds: None }]);
         frames.measure(&format!("a run of {steps} steps"))
     };
     alike("a run", measure, 2000, 200_000);
