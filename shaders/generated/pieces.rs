@@ -1495,6 +1495,35 @@ fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4
     return mat4x4<f32>(select(lowest, scores[0], vec4<u32>(documents.x) <= keys), select(lowest, scores[1], vec4<u32>(documents.y) <= keys), select(lowest, scores[2], vec4<u32>(documents.z) <= keys), select(lowest, scores[3], vec4<u32>(documents.w) <= keys));
 }
 "#;
+pub(crate) const W4AA8724E: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    let factor = arguments.factor * control.loss_scale;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
+        result[start + e] = factor * slope * exp(x[start + e] - largest) / whole;
+    }
+}
+"#;
 pub(crate) const W4ABC3B52: &str = r#"
 const LANES: u32 = 1u;
 "#;
@@ -2117,34 +2146,6 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     for (var d = 0u; d < size; d++) {
         let scale = select(key_scale[d], query_scale[d], is_query);
         dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
-    }
-}
-"#;
-pub(crate) const W7031BE22: &str = r#"
-@compute @workgroup_size(256)
-fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group) * 256u + local;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.experts;
-    var largest = x[start];
-    for (var e = 1u; e < arguments.experts; e += 1u) {
-        largest = max(largest, x[start + e]);
-    }
-    var whole = 0.0;
-    var loaded = 0.0;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let exponential = exp(x[start + e] - largest);
-        whole += exponential;
-        loaded += load[e] * exponential;
-    }
-    loaded /= whole;
-    let lse = largest + log(whole);
-    let balance = arguments.balance * f32(arguments.experts);
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
-        result[start + e] = arguments.factor * slope * exp(x[start + e] - largest) / whole;
     }
 }
 "#;

@@ -64,7 +64,7 @@ pub trait Lanes: Copy {
     fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
         let (weights, x) = (weights.words(), x.words());
         let mut sums = self.words();
-        for (sum, (weights, x)) in sums.iter_mut().zip(weights.into_iter().zip(x)) {
+        for (sum, (weights, x)) in sums[..Self::COUNT].iter_mut().zip(weights.into_iter().zip(x)) {
             for (weight, x) in weights.to_le_bytes().into_iter().zip(x.to_le_bytes()) {
                 *sum = sum.wrapping_add_signed(i32::from(weight) * i32::from(x as i8));
             }

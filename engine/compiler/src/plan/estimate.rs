@@ -79,7 +79,7 @@ impl Flops {
 
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
     let graphs = training_graphs(model, train)?;
-    let optimizer = Optimizer::new(train);
+    let optimizer = Optimizer::new(train).for_model(model);
     let read = graphs.evaluate_read();
     let training = compile(graphs.train, &[graphs.train_loss], target)?;
     let evaluation = compile(graphs.evaluate, &read, target)?;

@@ -37,7 +37,7 @@ impl Demand {
     pub fn new(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
         let plan = compile(graphs.train, &[graphs.train_loss], target)?;
-        let optimizer = Optimizer::new(train);
+        let optimizer = Optimizer::new(train).for_model(model);
         let update = update::update_dispatches(&plan.arena, &optimizer, target)?;
         let times = train.accumulate as f64;
         let mut demand = Self {

@@ -147,7 +147,10 @@ pub(super) fn model(config: &ModelConfig, batch: usize, time: usize) -> Result<M
         documents: false,
         form: LossForm::CrossEntropy,
     };
-    Ok(build(config, purpose)?)
+    let mut config = config.clone();
+    // Gradients are those of the reported loss.
+    (config.experts.balance, config.experts.z_loss) = (0.0, 0.0);
+    Ok(build(&config, purpose)?)
 }
 
 pub(super) fn parameters_of(graph: &Graph) -> impl Iterator<Item = (ParameterId, ValueId)> + '_ {

@@ -2,7 +2,10 @@
 
 use super::elementwise::GROUP;
 use super::matmul::{input_backward, linear_launches, weight_backward};
-use super::{Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups};
+use super::{
+    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups,
+    within_longest_loop,
+};
 use crate::Result;
 use crate::graph::Type;
 use crate::graph::ops::{
@@ -12,6 +15,7 @@ use crate::graph::ops::{
     RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
     WeighExpertsBackwardOutputs, WeighExpertsInputs, X, Y,
 };
+use crate::plan::Buffer;
 use glasshouse_shaders::{
     expert_load, route, route_backward, router_loss, weigh_experts, weigh_experts_backward,
 };
@@ -22,8 +26,10 @@ fn by_rows(rows: usize) -> Result<[u32; 3]> {
 }
 
 impl Lower for Route {
-    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
+        // Each expert is compared with all.
+        within_longest_loop(site, x.columns() * x.columns(), "lower model.experts.count")?;
         let arguments = route::Arguments {
             rows: x.rows() as u32,
             experts: x.columns() as u32,
@@ -82,7 +88,8 @@ fn of_router(op: RouterLoss, factor: f32, operands: [Operand<'_>; 3], backward: 
     let [x, ..] = operands;
     let (rows, experts) = (x.rows() as u32, x.columns() as u32);
     let arguments = router_loss::Arguments { rows, experts, balance: op.balance, z: op.z, factor };
-    let bindings = operands.map(Operand::place).to_vec();
+    let mut bindings = operands.map(Operand::place).to_vec();
+    bindings.extend(backward.then_some(BindingSource::Buffer(Buffer::Control)));
     Launch::new(router_loss::kernel(backward), arguments.bytes(), bindings, by_rows(x.rows())?)
 }
 

@@ -7,6 +7,7 @@ use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::estimate::{estimate, ring};
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
+use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{ModelConfig, Precision, TrainConfig};
 use pollster::block_on;
 
@@ -50,6 +51,27 @@ fn mixed_precision_follows_32_bits() {
         let expected = LossScale { good_steps: 12, ..LossScale::FIRST };
         assert_eq!(mixed.state().await.unwrap().loss_scale, Some(expected));
     });
+}
+
+/// The gradients of a router's losses are scaled like that of the loss. All experts are chosen, so that rounding cannot change the choice.
+#[test]
+fn router_losses_are_scaled_too() {
+    let gpu = test_gpu();
+    let gradients = |precision| {
+        let (mut model, train) = config(precision);
+        model.experts = Experts { count: 2, z_loss: 10.0, ..Experts::default() };
+        model.bias = false.into();
+        let graphs = training_graphs(&model, &train).unwrap();
+        assert_eq!(has_half(&graphs.train), precision == Precision::Mixed);
+        block_on(async {
+            let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), RING).await.unwrap();
+            executor.set_state(&initial_state(&graphs)).await.unwrap();
+            executor.gradients(&steps(1)[0]).await.unwrap().1
+        })
+    };
+    let [wanted, found] = [Precision::F32, Precision::Mixed].map(gradients);
+    let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
+    assert!(wanted.iter().zip(&found).all(|(one, other)| (one - other).abs() < 0.02 * largest));
 }
 
 #[test]
