@@ -65,7 +65,7 @@ fn configured(base: &RunConfig, heads: usize, is_mup: bool) -> RunConfig {
     train.decay = Decay::Constant;
     (train.eval_interval, train.sample_interval, train.checkpoint_interval) = (0, 0, 0);
     (train.milestone_interval, train.milestones) = (1, Milestones::Off);
-    train.early_stopping = EarlyStopping::default();
+    (train.early_stopping, train.ema) = (EarlyStopping::default(), 0.0);
     train.guard.mode = GuardMode::Off;
     config
 }
