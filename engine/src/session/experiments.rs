@@ -8,8 +8,8 @@ use crate::platform;
 use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
 use crate::protocol::evaluation::Metric;
 use crate::protocol::{
-    Command, Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Steer, Sweep, SweepRow, SweepState,
-    SweepSummary, TrainEvent, TrainingState,
+    Command, Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Steer, Sweep, SweepRow,
+    SweepState, SweepSummary, TrainEvent, TrainingState,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
