@@ -131,7 +131,7 @@ impl Session {
             let Some((at, until)) = open.summary.current else { return Ok(()) };
             // Epochs may become more steps than the settings say.
             let stop_after = Some(until).filter(|until| open.sweep.stop.rungs.contains(until));
-            let launch = RunLaunch { stop_after, ..launch.clone() };
+            let launch = RunLaunch { stop_after, seconds: None, ..launch.clone() };
             let request = match &open.runs[at] {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
