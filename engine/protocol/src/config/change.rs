@@ -205,8 +205,8 @@ fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
         ("train", "guard", toml::Value::try_from(GuardSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
-        if let Some(table) = root.get_mut(section).and_then(toml::Value::as_table_mut) {
-            table.entry(name).or_insert(settings);
+        if let Some(section) = root.get_mut(section).and_then(toml::Value::as_table_mut) {
+            section.entry(name).or_insert(settings);
         }
     }
     Ok(())
