@@ -33,7 +33,8 @@ pub(super) async fn check(arguments: &TrainArguments, engine: &mut Engine) -> Re
             let config = configured(&config, heads, is_mup);
             let width = config.model.width as f64;
             let Some((run, prompt)) = trained_run(config, engine).await? else { return Ok(()) };
-            for checkpoint in run.checkpoints.iter().filter(|checkpoint| !checkpoint.resumable) {
+            let is_whole = run.step == STEPS;
+            for checkpoint in run.checkpoints.iter().filter(|checkpoint| is_whole && !checkpoint.resumable) {
                 let source =
                     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() };
                 for (part, size) in parts(source, &prompt, width, engine).await? {
@@ -41,6 +42,9 @@ pub(super) async fn check(arguments: &TrainArguments, engine: &mut Engine) -> Re
                 }
             }
             engine.ask(RunChange::Delete.to(run.name), |_| Ok(())).await?;
+            if !is_whole {
+                return Ok(());
+            }
         }
     }
     tell(&sizes, arguments.json)
@@ -61,12 +65,12 @@ fn configured(base: &RunConfig, heads: usize, is_mup: bool) -> RunConfig {
     train.decay = Decay::Constant;
     (train.eval_interval, train.sample_interval, train.checkpoint_interval) = (0, 0, 0);
     (train.milestone_interval, train.milestones) = (1, Milestones::Off);
-    train.early_stopping = EarlyStopping::default();
+    (train.early_stopping, train.ema) = (EarlyStopping::default(), 0.0);
     train.guard.mode = GuardMode::Off;
     config
 }
 
-/// The run and a prompt of its text; `None` if a signal cancelled it.
+/// The run, with fewer steps if a signal cancelled it, and a prompt of its text; `None` if it had not started.
 async fn trained_run(config: RunConfig, engine: &mut Engine) -> Result<Option<(RunSummary, String)>> {
     let (mut run, mut prompt) = (None, String::new());
     let hear = |event| {
@@ -79,7 +83,7 @@ async fn trained_run(config: RunConfig, engine: &mut Engine) -> Result<Option<(R
     };
     let command = Command::Train { config: Box::new(config), launch: RunLaunch::default() };
     engine.ask_until_signal(command, "cancelling the check", hear).await?;
-    Ok(run.filter(|run: &RunSummary| run.step == STEPS).map(|run| (run, prompt)))
+    Ok(run.map(|run| (run, prompt)))
 }
 
 async fn parts(

@@ -64,7 +64,8 @@ impl LabPage {
         widgets::section(ui, "Learning rate");
         caption(
             ui,
-            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. Good rates lie where the loss falls fastest.",
+            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. The rate with the lowest mean loss \
+             is a good start.",
         );
         ui.add_space(space::SMALL);
         let Self { test, .. } = self;

@@ -114,7 +114,8 @@ pub struct Rate {
 /// (parameter, first moment, second moment).
 ///
 /// * all: p ← p − lr·decay·p (decoupled; Loshchilov and Hutter 2019)
-/// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)·[scale](Optimizer::step_scale)·g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
+/// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)·[scale](Optimizer::step_scale)·g,
+///   v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
 /// * SGD: m ← β₁m + g, p ← p − lr·m
 /// * RMSProp: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
 /// * with [`keeps_zeros`](Optimizer::keeps_zeros): p = 0 stays 0

@@ -20,6 +20,8 @@ pub const MIN_POINTS_IRREDUCIBLE: usize = 5;
 const HUBER: f64 = 1e-3;
 const RESAMPLES: u64 = 400;
 const ITERATIONS: usize = 16;
+/// Iterations end at smaller changes of scale and exponent.
+const SETTLED: f64 = 1e-9;
 /// Values of E tried, as shares of the lowest loss, and then halvings of their distance around the best one.
 const GRID: usize = 24;
 const HALVINGS: usize = 12;
@@ -67,6 +69,9 @@ impl Curve {
             }
             curve.scale += scale.clamp(-2.0, 2.0);
             curve.exponent -= slope.clamp(-1.0, 1.0);
+            if scale.abs() + slope.abs() < SETTLED {
+                break;
+            }
         }
         let huber = |(u, log): &(f64, f64)| match (log - curve.log_loss(*u)).abs() {
             size if size <= HUBER => 0.5 * size * size,

@@ -1,5 +1,5 @@
-//! Sweeps: runs over values of some settings, some of them stopped early by a rule, or over the sizes of a [`Ladder`]. What to train next is a pure function of the file and
-//! the runs' evaluations, so a killed sweep continues where it was.
+//! Sweeps: runs over values of some settings, some of them stopped early by a rule, or over the sizes of a [`Ladder`]. What to train
+//! next is a pure function of the file and the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
@@ -490,10 +490,11 @@ impl SweepSummary {
     fn importance_blocks(&self) -> Vec<Block> {
         let Some(count) = self.importance.first().map(|first| first.count) else {
             let text = format!(
-                "The importance of the settings needs at least {MIN_IMPORTANCE_RUNS} finished runs, and more than all settings have values together."
+                "The importance of the settings needs at least {MIN_IMPORTANCE_RUNS} finished runs, and more runs than the settings have values \
+                 in total."
             );
             return Some(Block::Note(text))
-                .filter(|_| self.complete && self.rows.len() > 1)
+                .filter(|_| self.complete && self.rows.len() > 1 && self.scaling.is_none())
                 .into_iter()
                 .collect();
         };
@@ -504,7 +505,8 @@ impl SweepSummary {
             Bar { name: share.name.clone(), length, text: format!("{}{ends}", percent(length)) }
         };
         let about = format!(
-            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is              interactions and noise.",
+            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is \
+             interactions and noise.",
             counted(count, "finished run")
         );
         vec![Block::Note(about), Block::Bars(self.importance.iter().map(bar).collect())]
@@ -661,6 +663,18 @@ mod tests {
         assert_eq!(errors.len(), 1);
         summary.settle(&sweep("never"), false);
         assert!(summary.current.is_none() && !summary.complete && summary.rows[0].state == waiting);
+    }
+
+    #[test]
+    fn a_ladder_says_nothing_of_the_importance_of_its_sizes() {
+        let rows = vec![SweepRow { state: SweepState::Finished, ..SweepRow::default() }; 4];
+        let mut summary = SweepSummary { rows, complete: true, ..SweepSummary::default() };
+        let notes = |summary: &SweepSummary| {
+            summary.blocks().iter().filter(|block| matches!(block, Block::Note(_))).count()
+        };
+        assert_eq!(notes(&summary), 1);
+        summary.scaling = Some(Scaling::default());
+        assert_eq!(notes(&summary), 0);
     }
 
     #[test]

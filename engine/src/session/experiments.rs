@@ -1,15 +1,15 @@
 //! Experiments that choose settings: the range test of learning rates, and sweeps.
 
-use super::training::{RunRequest, set_visible};
-use super::{EventSink, Session};
+use super::training::{PREPARING, RunRequest, set_visible};
+use super::{EventSink, Session, cancellable};
 use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
 use crate::platform;
 use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
 use crate::protocol::evaluation::Metric;
 use crate::protocol::{
-    Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Sweep, SweepRow, SweepState, SweepSummary,
-    TrainEvent,
+    Command, Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Steer, Sweep, SweepRow,
+    SweepState, SweepSummary, TrainEvent, TrainingState,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
@@ -108,7 +108,18 @@ impl Session {
             }
             None => {
                 let points = match &sweep.ladder {
-                    Some(ladder) => self.choose_sizes(id, ladder, &config, &launch).await?,
+                    Some(ladder) => {
+                        self.say_state(TrainingState::Preparing, 0, 0);
+                        let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
+                        let mut inbox = std::mem::take(&mut self.inbox);
+                        let ends = |command: &Command| *command == Steer::Stop.into();
+                        let (work, chosen) =
+                            ((id, PREPARING), self.choose_sizes(id, ladder, &config, &launch));
+                        let chosen =
+                            cancellable(&mut inbox, &sink, &evaluations, work, ends, None, chosen).await;
+                        self.inbox = inbox;
+                        chosen?
+                    }
                     None => Vec::new(),
                 };
                 KeptSweep { toml, config, points }
@@ -120,7 +131,7 @@ impl Session {
             let Some((at, until)) = open.summary.current else { return Ok(()) };
             // Epochs may become more steps than the settings say.
             let stop_after = Some(until).filter(|until| open.sweep.stop.rungs.contains(until));
-            let launch = RunLaunch { stop_after, ..launch.clone() };
+            let launch = RunLaunch { stop_after, seconds: None, ..launch.clone() };
             let request = match &open.runs[at] {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
@@ -237,8 +248,11 @@ impl OpenSweep {
             }
         }
         self.summary.settle(&self.sweep, goes_on);
-        self.summary.importance = importance(&self.summary);
-        self.summary.scaling = self.sweep.ladder.as_ref().map(|_| scaling(&self.summary.rows));
+        // The sizes of a ladder vary together.
+        match self.sweep.ladder {
+            Some(_) => self.summary.scaling = Some(scaling(&self.summary.rows)),
+            None => self.summary.importance = importance(&self.summary),
+        }
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
     }
 

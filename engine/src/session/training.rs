@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
 
-const PREPARING: &str = "preparing the run";
+pub(super) const PREPARING: &str = "preparing the run";
 /// Minimum interval between reports of steps; a screen shows no more.
 const TOLD: Duration = Duration::from_millis(40);
 /// Interval between reports of the time left.
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    fn say_state(&self, state: TrainingState, step: u64, steps: u64) {
+    pub(super) fn say_state(&self, state: TrainingState, step: u64, steps: u64) {
         self.sink.say(Event::TrainingState { state, step, steps });
     }
 

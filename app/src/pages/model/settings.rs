@@ -116,6 +116,7 @@ impl ModelPage {
                 let config = &mut *context.draft;
                 fold(ui, context.preferences, name, (title, note), open, |ui, _| draw(ui, refused, config));
             }
+            context.draft.model.settle_parametrisation();
             if let Some(error) = draft.refused.as_ref().filter(|error| error.field.is_none()) {
                 let failure = context.palette.failure;
                 let look = |words: RichText| words.color(failure).text_style(theme::caption());
@@ -155,7 +156,7 @@ fn group_of_field(path: &str) -> Option<&'static str> {
     let groups: [(&str, &[&str]); 6] = [
         ("model attention", &["heads", "kv_heads", "head_size", "position", "sliding_window"]),
         ("model attention", &["attention_scale", "qk_norm"]),
-        ("model norm", &["logit", "residual", "bias", "norm"]),
+        ("model norm", &["logit", "residual", "bias", "base_width", "norm"]),
         ("model mlp", &["mlp", "experts"]),
         ("model beginning", &["dropout", "init"]),
         ("model size", &[""]),
@@ -333,7 +334,6 @@ fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     if before.is_some() && config.model.base_width.is_none() {
         config.model.logit_divisor = 1.0;
     }
-    config.model.settle_parametrisation();
     let paths =
         ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
     form_ui(ui, config, refused, &paths);

@@ -13,8 +13,8 @@ const ROUNDS: usize = 10;
 const BINS: std::ops::RangeInclusive<usize> = 3..=5;
 
 /// The share of the variance of `results` that each setting explains by itself, with its 95 % bootstrap interval over runs. `settings` has
-/// a list for each setting with its value in each run. `None` for fewer than [`MIN_RUNS`](glasshouse_protocol::MIN_IMPORTANCE_RUNS) runs, for too few to tell effects from noise,
-/// or if all results are equal.
+/// a list for each setting with its value in each run. `None` for fewer than [`MIN_RUNS`] runs, for too few to tell effects from noise, or
+/// if all results are equal.
 ///
 /// The effects are those of an additive model with a number for each value, or bin of values, of each setting, fitted by backfitting (Hastie
 /// and Tibshirani 1986). For a full grid, they are the marginal means, the first-order terms of a functional ANOVA (Hutter et al. 2014). From the

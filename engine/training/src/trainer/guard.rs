@@ -324,8 +324,8 @@ impl Trainer<'_> {
     /// interruption. The metrics of the discarded steps are first copied to a separate file.
     async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
         let Loaded { info, mut state, .. } = good;
-        // A teacher's weights come last and stay.
         self.average = average::first(&self.config.train, &self.parameters, &mut state);
+        // A teacher's weights come last and stay.
         let now = self.executor.weights().await?;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;
