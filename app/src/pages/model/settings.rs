@@ -12,7 +12,7 @@ use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, Wi
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{DataConfig, ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
+use glasshouse_protocol::{DataConfig, ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig, Synthetic};
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
@@ -168,9 +168,12 @@ fn group_of_field(path: &str) -> Option<&'static str> {
     of_batch.iter().any(|start| path.starts_with(start)).then_some("model batch")
 }
 
-/// New settings with the draft's text and device.
+/// New settings with the draft's device, and with its text unless they have generated rows.
 fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
-    let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
+    let data = match config.data.synthetic {
+        Synthetic::None => DataConfig { synthetic: Synthetic::None, ..draft.data.clone() },
+        _ => config.data,
+    };
     RunConfig { data, device: draft.device.clone(), ..config }
 }
 
