@@ -6,10 +6,6 @@ use glasshouse_generation::Decoder;
 use glasshouse_platform::Result;
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::data::{Batch, IGNORED};
-use std::collections::BTreeMap;
-
-/// Answers written together, because a GPU is asked once for all of them. Labels are not: classifiers may be large.
-const PLACES: usize = 16;
 
 impl Trainer<'_> {
     /// Measures the share of correct labels or answers with a decoder next to the run, as for samples. Returns early if a stop
@@ -19,8 +15,7 @@ impl Trainer<'_> {
         train: impl Iterator<Item = Result<Batch>>,
         validation: impl Iterator<Item = Result<Batch>>,
     ) -> Result<()> {
-        let places = if self.config.train.objective.learns_labels() { 1 } else { PLACES };
-        let mut decoder = self.decoder(places).await?;
+        let mut decoder = self.decoder(1).await?;
         let Some(train) = self.share_right(&mut decoder, train).await? else { return Ok(()) };
         let Some(validation) = self.share_right(&mut decoder, validation).await? else { return Ok(()) };
         self.emit(TrainEvent::Accuracy { step: self.step, train, validation })?;
@@ -34,35 +29,22 @@ impl Trainer<'_> {
         decoder: &mut Decoder,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<f32>> {
-        let (mut right, mut count, places) = (0_u64, 0_u64, decoder.places().max(1));
+        let (mut right, mut count) = (0_u64, 0_u64);
         for batch in batches {
-            let mut texts = answered(&batch?, self.config.model.context_length);
-            texts.sort_by_key(|(_, answer)| answer.len());
-            let of_one_length = texts.chunk_by(|(_, one), (_, next)| one.len() == next.len());
-            for texts in of_one_length.flat_map(|texts| texts.chunks(places)) {
+            for (tokens, answer) in answered(&batch?, self.config.model.context_length) {
                 if self.stop_requested() {
                     return Ok(None);
                 }
-                right += right_of(decoder, texts).await?;
-                count += texts.len() as u64;
+                // Greedy decoding; a classifier's logits are those of labels.
+                let max_tokens = answer.len();
+                let config = GenerateConfig { temperature: 0.0, max_tokens, ..GenerateConfig::default() };
+                decoder.start(&tokens, &config).await?;
+                right += u64::from(decoder.advance(max_tokens).await? == answer);
+                count += 1;
             }
         }
         Ok(Some(right as f32 / count.max(1) as f32))
     }
-}
-
-/// The number of texts after which the decoder writes their answers, which have one length.
-async fn right_of(decoder: &mut Decoder, texts: &[(Vec<u32>, Vec<u32>)]) -> Result<u64> {
-    let max_tokens = texts.first().map_or(0, |(_, answer)| answer.len());
-    // Greedy decoding; a classifier's logits are those of labels.
-    let config = GenerateConfig { temperature: 0.0, max_tokens, ..GenerateConfig::default() };
-    (0..decoder.places()).for_each(|place| decoder.release(place));
-    let mut answers = BTreeMap::new();
-    for (tokens, answer) in texts {
-        answers.insert(decoder.admit(tokens, &config).await?, answer);
-    }
-    let written = decoder.advance_all(max_tokens).await?;
-    Ok(written.iter().filter(|(place, tokens)| answers.get(place) == Some(&tokens)).count() as u64)
 }
 
 /// The texts of a batch with rows of `time` positions, each up to its answer, and the answer: adjacent targets in one row, or a label.
