@@ -200,7 +200,7 @@ fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
         scene.check_edges();
         scene.picture(&format!("learn-{}-{theme}", size[0]));
         scene.press_last("Lesson 1: Text and tokens, not begun");
-        for _ in 0..11 {
+        for _ in 0..15 {
             scene.check_edges();
             scene.press_last("Next lesson");
         }
@@ -236,6 +236,9 @@ fn every_lesson_is_done_on_the_sample_project_without_any_training() {
         session.turn();
     };
     for (number, lesson) in Library::of(&[]).lessons.iter().enumerate() {
+        if lesson.head.instrument.preset.is_some() {
+            continue; // It trains this preset.
+        }
         let asked = Address::read(|name| (name == "lesson").then(|| (number + 1).to_string()));
         session.window.state_mut().follow(&asked);
         session.settle();

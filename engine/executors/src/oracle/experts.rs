@@ -11,6 +11,11 @@ use glasshouse_compiler::graph::ops::{
 use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
+/// 1 where a gate is not 0.
+fn chosen(gates: &Tensor<2>) -> Tensor<2> {
+    gates.ones_like().mask_fill(gates.clone().equal_elem(0.0), 0.0)
+}
+
 impl Express for Route {
     fn express(
         &self,
@@ -45,7 +50,7 @@ impl Express for RouterLoss {
         let RouterLossInputs { x, gates } = inputs;
         let (x, gates) = (run.floats(x)?, run.floats(gates)?.detach());
         let [rows, experts] = x.dims();
-        let load = gates.not_equal_elem(0.0).float().mean_dim(0);
+        let load = chosen(&gates).mean_dim(0);
         let lse = log_sum_exp(x.clone(), 1);
         let balance = (softmax(x, 1) * load.clone()).sum_dim(1) * (f64::from(self.balance) * experts as f64);
         let each = balance + lse.clone() * lse * f64::from(self.z);
@@ -63,7 +68,7 @@ impl Express for WeighExperts {
         let WeighExpertsInputs { h, gates } = inputs;
         let (h, gates) = (run.floats(h)?, run.floats(gates)?);
         // The gradient of a gate of 0 is 0.
-        let gates = gates.clone() * gates.detach().not_equal_elem(0.0).float();
+        let gates = gates.clone() * chosen(&gates.detach());
         let ([rows, experts], hidden) = (gates.dims(), h.dims()[1]);
         let y = h * gates.reshape([rows * experts, 1]);
         Ok(Y { y: y.reshape([rows, experts * hidden]) })
@@ -81,7 +86,7 @@ impl Express for ExpertLinear {
         let (x, gates, weight) = (run.floats(x)?, run.floats(gates)?.detach(), run.floats(weight)?);
         // Values of experts that were not chosen are 0 here, as for an executor that does not compute them.
         let ([rows, experts], [outputs, columns]) = (gates.dims(), weight.dims());
-        let chosen = gates.not_equal_elem(0.0).float().reshape([rows * experts, 1]);
+        let chosen = chosen(&gates).reshape([rows * experts, 1]);
         let y = if self.down {
             let x = x.reshape([rows * experts, columns / experts]) * chosen;
             x.reshape([rows, columns]).matmul(weight.transpose())

@@ -87,7 +87,8 @@ impl Lens {
                     let mut next = Some(0);
                     while let Some(node) = next {
                         let weights = &mut self.weights;
-                        next = workers.install(|| program.run_for(TURN, node..usize::MAX, weights, [0, 0], workers))?;
+                        next = workers
+                            .install(|| program.run_for(TURN, node..usize::MAX, weights, [0, 0], workers))?;
                         yield_now().await;
                     }
                 }

@@ -5,6 +5,7 @@ use super::{
     ChatSettings, DistilSettings, EarlyStopping, GuardSettings, OptimizerKind, PreferenceSettings,
     RewardSettings, TrainConfig, one_line,
 };
+use crate::model::Experts;
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -194,17 +195,19 @@ impl RunConfig {
 
 /// Adds tables that are omitted from files because they have default values, so that their settings can be set by name.
 fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
-    let Some(train) = root.get_mut("train").and_then(toml::Value::as_table_mut) else { return Ok(()) };
-    for (name, settings) in [
-        ("chat", toml::Value::try_from(ChatSettings::default())),
-        ("preference", toml::Value::try_from(PreferenceSettings::default())),
-        ("reward", toml::Value::try_from(RewardSettings::default())),
-        ("distil", toml::Value::try_from(DistilSettings::default())),
-        ("early_stopping", toml::Value::try_from(EarlyStopping::default())),
-        ("guard", toml::Value::try_from(GuardSettings::default())),
+    for (section, name, settings) in [
+        ("model", "experts", toml::Value::try_from(Experts::default())),
+        ("train", "chat", toml::Value::try_from(ChatSettings::default())),
+        ("train", "preference", toml::Value::try_from(PreferenceSettings::default())),
+        ("train", "reward", toml::Value::try_from(RewardSettings::default())),
+        ("train", "distil", toml::Value::try_from(DistilSettings::default())),
+        ("train", "early_stopping", toml::Value::try_from(EarlyStopping::default())),
+        ("train", "guard", toml::Value::try_from(GuardSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
-        train.entry(name).or_insert(settings);
+        if let Some(section) = root.get_mut(section).and_then(toml::Value::as_table_mut) {
+            section.entry(name).or_insert(settings);
+        }
     }
     Ok(())
 }

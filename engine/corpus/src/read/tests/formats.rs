@@ -467,7 +467,7 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
         read_all(&Memory::default().with("in/letters/a.docx", &bytes), &Settings::default());
     assert_eq!((documents.len(), &troubles[..]), (1, &[][..]));
     assert_eq!(documents[0].text, "## The & Sea\n\nOne sentence.\n\n- first\n- second\na | b\n\nEnd.");
-    assert_eq!((documents[0].id.as_str(), documents[0].source.as_str()), ("letters/a.docx", "letters"));
+    assert_eq!((documents[0].id.as_str(), documents[0].source.as_str()), ("a.docx", "a"));
     assert!(is_known("a.docx", &bytes) && !is_known("a.docx", b"no archive"));
     let other = archive(&[("text.txt", "hello")]);
     let (documents, troubles) = read_all(&Memory::default().with("a.docx", &other), &Settings::default());
