@@ -125,6 +125,11 @@ fn a_race_is_replayed_to_the_bit_and_edits_and_other_texts_are_found() {
     let files: Vec<&Value> = table[0]["races"].as_array().unwrap().iter().map(|own| &own["file"]).collect();
     assert_eq!(files, ["better.json", "race.json"]);
     fail(folder, &["race", "--data", "stories.txt"], 2, &["--minutes"]);
+    let minute = ["race", "--minutes", "1", "--out", "third.json"];
+    fail(folder, &[&minute[..4], &["no/race.json"]].concat(), 2, &["--out"]);
+    fail(folder, &[&minute[..], &["--eval", "full"]].concat(), 2, &["--eval"]);
+    let rows = ["--preset", "grokking", "--steps", "1", "--project", "races"];
+    fail(folder, &[&minute[..], &rows].concat(), 2, &["data.synthetic"]);
 }
 
 #[test]

@@ -265,7 +265,10 @@ fn is_there_and_no_run(name: &str, project: &Path) -> bool {
 fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
     let learned = |run: &Run| {
         let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
-        trained && run.config().is_ok_and(|config| config.train.objective.learns_text())
+        let on_text = run
+            .config()
+            .is_ok_and(|config| config.train.objective.learns_text() && config.data.synthetic.is_none());
+        trained && on_text
     };
     let runs = Project::open(&arguments.model.project)?.runs()?;
     Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))

@@ -1,9 +1,9 @@
 //! `glasshouse race`: trains for some minutes and records the result in a file that others can replay.
 
-use super::arguments::{ConfigArguments, TrainArguments};
+use super::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use super::driver::{Engine, drive};
 use super::interrupt;
-use super::report::{self, with_event};
+use super::report::{self, printable, with_event};
 use super::settings::{check_device, usage};
 use super::train::{follow, launch, started, told};
 use super::trained::{find_run, note, use_project};
@@ -14,13 +14,14 @@ use glasshouse_engine::protocol::blocks::{Block, Section};
 use glasshouse_engine::protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{NOTHING, counted, duration, percent, whole};
 use glasshouse_engine::protocol::{
-    CheckpointChoice, Command, DeviceDescription, EvaluateSettings, Evaluation, Event, RunConfig, RunLaunch,
-    TrainEvent, WeightSource,
+    CheckpointChoice, Command, DataConfig, DeviceDescription, EvaluateSettings, Evaluation, Event, RunConfig,
+    RunLaunch, TrainEvent, WeightSource,
 };
 use glasshouse_engine::{session, storage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -92,14 +93,24 @@ pub(super) fn race(arguments: &RaceArguments) -> Result<ExitCode> {
 
 fn run(arguments: &RaceArguments) -> Result<ExitCode> {
     let (out, own) = (&arguments.out, &arguments.run);
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     if own.minutes.is_none() {
         return Err(usage("a race needs its time: --minutes N (or --verify FILE, or --table FILES)"));
     }
     if own.from.is_some() || own.resume || own.stop_after.is_some() {
         return Err(usage("a race starts from random weights: leave out --from, --resume and --stop-after"));
     }
+    if own.eval == EvaluationArgument::Full {
+        return Err(usage("a race reads the whole split once, at its end: leave out --eval"));
+    }
     if out.exists() {
         return Err(usage(format!("{} exists already; name another file with --out", out.display())));
+    }
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        return Err(usage(format!(
+            "the folder {folder} does not exist; create it, or name another file with --out"
+        )));
     }
     let Some(race) = raced(own, None)? else { return Ok(ExitCode::SUCCESS) };
     storage::write_atomically(out, race.to_text()?.as_bytes())?;
@@ -137,6 +148,11 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
                 "a race compares bits per byte of text, which the objective {objective} has not; leave it out"
             )));
         }
+        if config.start.is_some() || !config.data.synthetic.is_none() {
+            return Err(usage(
+                "a race starts from random weights and learns a text: leave out start and data.synthetic",
+            ));
+        }
         let steps = config.train.steps;
         let run = follow(engine, arguments, command, steps).await?.run;
         if interrupt::exit_code().is_some() {
@@ -160,7 +176,8 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
             race: VERSION,
             bits_per_byte: rounded(*value, 1e12),
             interval: interval.map(|ends| ends.map(|end| rounded(end, 1e12))),
-            minutes: replayed.map_or(arguments.minutes.unwrap_or_default(), |race| race.minutes),
+            minutes: replayed
+                .map_or(rounded(arguments.minutes.unwrap_or_default(), 1e6), |race| race.minutes),
             seconds: rounded(record.seconds, 1e3),
             steps: run.step,
             parameters: run.parameters,
@@ -261,7 +278,7 @@ impl Race {
 
     fn config(&self) -> Result<RunConfig> {
         let config = RunConfig::from_toml(&self.settings);
-        config.map_err(|reason| usage(format!("the race's settings cannot be read: {reason}")))
+        config.map_err(|reason| usage(printable(&format!("the race's settings cannot be read: {reason}"))))
     }
 
     /// The command that replays it.
@@ -370,29 +387,26 @@ fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn same_text(option: &str, file: Option<&TextHash>, given: Option<&TextHash>) -> Result<()> {
+    let hash = |text: &TextHash| format!("{} ({} bytes)", printable(&text.sha256), whole(text.bytes));
     match (file, given) {
         (Some(file), Some(given)) if file == given => Ok(()),
         (Some(file), Some(given)) => Err(usage(format!(
-            "the text of {option} has the SHA-256 {} ({} bytes), but the race's has {} ({} bytes); give the race's text",
-            given.sha256,
-            whole(given.bytes),
-            file.sha256,
-            whole(file.bytes)
+            "the text of {option} has the SHA-256 {}, but the race's has {}; give the race's text",
+            hash(given),
+            hash(file)
         ))),
-        (Some(file), None) => Err(usage(format!(
-            "give the race's text with {option} (its SHA-256 is {}, of {} bytes)",
-            file.sha256,
-            whole(file.bytes)
-        ))),
+        (Some(file), None) => {
+            Err(usage(format!("give the race's text with {option}; its SHA-256 is {}", hash(file))))
+        }
         (None, Some(_)) => Err(usage(format!("the race was run without {option}; leave it out"))),
         (None, None) => Ok(()),
     }
 }
 
 fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
-    let TrainArguments { config, from, resume, minutes, stop_after, .. } = arguments;
+    let TrainArguments { config, from, resume, minutes, stop_after, eval, .. } = arguments;
     let changes = *config != ConfigArguments::default() || from.is_some() || minutes.is_some();
-    if changes || *resume || stop_after.is_some() {
+    if changes || *resume || stop_after.is_some() || *eval == EvaluationArgument::Full {
         return Err(usage(
             "--verify takes settings and steps from the file; leave out options that change them",
         ));
@@ -422,7 +436,8 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
                 percent(TOLERANCE)
             ),
         };
-        say!("\nreplayed {} in {}: {how}", counted(replay.steps, "step"), duration(replay.seconds))?;
+        let steps = counted(replay.steps, "step");
+        say!("\nreplayed {steps} in {}: {}", duration(replay.seconds), printable(&how))?;
         say!("bits per byte: {} in the file, {} in the replay", race.bits_per_byte, replay.bits_per_byte)?;
         if !differences.is_empty() {
             let row =
@@ -456,9 +471,14 @@ fn table(files: &[PathBuf], json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A table for each text and time, the best race first.
+/// A table for each text, held-out split and time, the best race first.
 fn blocks(races: &[(String, (Race, bool))]) -> Vec<Block> {
-    let key = |race: &Race| (race.data.clone(), race.validation.clone(), race.minutes.to_bits());
+    let key = |race: &Race| {
+        // What is planted or drawn more often is not held out.
+        let split = |data: DataConfig| DataConfig { canaries: 0, mixture: BTreeMap::new(), ..data };
+        let split = race.config().ok().map(|config| split(config.data));
+        (race.data.clone(), race.validation.clone(), split, race.minutes.to_bits())
+    };
     let mut keys = Vec::new();
     races.iter().map(|(_, (race, _))| key(race)).for_each(|key| {
         if !keys.contains(&key) {
@@ -480,14 +500,19 @@ fn blocks(races: &[(String, (Race, bool))]) -> Vec<Block> {
         ]
     };
     let columns = ["file", "bits per byte", "steps", "time", "parameters", "model", "device", "program"];
-    let section = |own: &(Option<TextHash>, Option<TextHash>, u64)| {
+    let section = |own: &(Option<TextHash>, Option<TextHash>, Option<DataConfig>, u64)| {
         let rows = races.iter().filter(|(_, (race, _))| key(race) == *own).map(row);
-        let minutes = f64::from_bits(own.2);
-        let text = own.0.as_ref().map_or("the embedded stories".to_owned(), |text| {
-            format!("text {}", text.sha256.get(..12).unwrap_or(&text.sha256))
-        });
-        let section = Section::new(format!("{minutes} min"), [Block::Table(Table::new("", columns, rows))]);
-        Block::Section(section.note(text))
+        let (data, validation, split, minutes) = own;
+        let named = |text: &TextHash| format!("text {}", text.sha256.get(..12).unwrap_or(&text.sha256));
+        let text = data.as_ref().map_or("the embedded stories".to_owned(), named);
+        let held_out = match (validation, split) {
+            (Some(validation), _) => format!(", held-out {}", named(validation)),
+            (None, Some(split)) => format!(", {} held out", percent(split.validation)),
+            (None, None) => String::new(),
+        };
+        let title = format!("{} min", f64::from_bits(*minutes));
+        let section = Section::new(title, [Block::Table(Table::new("", columns, rows))]);
+        Block::Section(section.note(format!("{text}{held_out}")))
     };
     keys.iter().map(section).collect()
 }
@@ -510,7 +535,7 @@ pub struct RaceArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_engine::protocol::DeviceKind;
+    use glasshouse_engine::protocol::{DeviceKind, presets};
 
     fn race() -> Race {
         let evaluation = |step: u64, loss: f32| {
@@ -611,5 +636,17 @@ mod tests {
             })
             .collect();
         assert_eq!(tables, [vec!["one".to_owned(), "edited (edited)".to_owned()], vec!["long".to_owned()]]);
+    }
+
+    #[test]
+    fn races_with_other_held_out_splits_are_in_other_tables() {
+        let with = |name: &str, validation: f64, seed: u64| {
+            let mut config = presets::preset("first-stories-small").unwrap();
+            (config.data.validation, config.seed) = (validation, seed);
+            (name.to_owned(), (Race { settings: settings(config).unwrap(), ..race() }, true))
+        };
+        let tables = |races: &[(String, (Race, bool))]| blocks(races).len();
+        assert_eq!(tables(&[with("one", 0.1, 1), with("other", 0.1, 2)]), 1);
+        assert_eq!(tables(&[with("one", 0.1, 1), with("other", 0.01, 1)]), 2);
     }
 }

@@ -367,6 +367,7 @@ fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
     for other in runs.into_iter().rev() {
         if let Ok(config) = other.config()
             && config.train.objective.learns_text()
+            && config.data.synthetic.is_none()
             && has_text(&other, &config)
         {
             return Ok((other, config));

@@ -74,18 +74,22 @@ impl EnergySettings {
     /// # Errors
     /// A variable is not of that form.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let rate = |name: &str, example: &str| {
-            match read(name).filter(|text| !text.trim().is_empty()) {
-            Some(text) => Rate::parse(&text)
-                .map(Some)
-                .ok_or_else(|| format!("{name} must be a number of at least 0 with its source, as in \"{example}\" (got {text:?})")),
-            None => Ok(None),
-        }
+        let rate = |name: &str, unit: Option<&str>, example: &str| {
+            let Some(text) = read(name).filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+            // A figure in kW or kg would be taken for one in W or g.
+            let fits = |own: &Rate| unit.is_none_or(|unit| own.unit.is_empty() || own.unit == unit);
+            match Rate::parse(&text).filter(fits) {
+                Some(own) if unit.is_some() => Ok(Some(Rate { unit: String::new(), ..own })),
+                Some(own) => Ok(Some(own)),
+                None => Err(format!(
+                    "{name} must be a number of at least 0 with its source, as in \"{example}\" (got {text:?})"
+                )),
+            }
         };
         Ok(Self {
-            watts: rate("GLASSHOUSE_WATTS", "65 (data sheet)")?,
-            price: rate("GLASSHOUSE_PRICE_PER_KWH", "0.31 EUR (my contract)")?,
-            co2: rate("GLASSHOUSE_CO2_PER_KWH", "363 (grams, national average of 2024)")?,
+            watts: rate("GLASSHOUSE_WATTS", Some("W"), "65 (data sheet)")?,
+            price: rate("GLASSHOUSE_PRICE_PER_KWH", None, "0.31 EUR (my contract)")?,
+            co2: rate("GLASSHOUSE_CO2_PER_KWH", Some("g"), "363 (grams, national average of 2024)")?,
         })
     }
 }
@@ -184,7 +188,9 @@ mod tests {
 
     #[test]
     fn rates_that_are_no_numbers_are_refused_by_name() {
-        for bad in ["many", "-1", "NaN", "(65)"] {
+        let watts = settings(&[("GLASSHOUSE_WATTS", "65 W (data sheet)")]).unwrap().watts;
+        assert_eq!(watts, settings(&[("GLASSHOUSE_WATTS", "65 (data sheet)")]).unwrap().watts);
+        for bad in ["many", "-1", "NaN", "(65)", "0.065 kW (data sheet)"] {
             let error = settings(&[("GLASSHOUSE_WATTS", bad)]).unwrap_err();
             assert!(error.contains("GLASSHOUSE_WATTS") && error.contains(bad), "{error}");
         }

@@ -146,7 +146,7 @@ impl NoiseScale {
             // The mean product of two gradients is |G|² without bias; their mean square is |G|² + tr(Σ) / batch.
             let signal = (whole - squares) / (count * (count - 1.0));
             let ratio = (squares / count - signal) / signal;
-            (signal > 0.0 && ratio > 0.0).then(|| batch as f64 * ratio)
+            (signal > 0.0 && ratio > 0.0).then_some(batch as f64 * ratio)
         };
         let (count, all) = (squares.len() as f64, squares.iter().sum::<f64>());
         let windows = scale(count, all, whole)?;

@@ -3,9 +3,7 @@
 
 use super::markdown::{self, Block};
 use super::measures::{self, Needs};
-use glasshouse_protocol::{
-    DataConfig, GenerateConfig, InspectSettings, RunConfig, Synthetic, TokenizerKind, View, names, presets,
-};
+use glasshouse_protocol::{GenerateConfig, InspectSettings, RunConfig, TokenizerKind, View, names, presets};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -354,14 +352,9 @@ impl Offer {
     /// # Errors
     /// The preset does not exist.
     pub fn config(&self, draft: &RunConfig) -> Result<RunConfig, String> {
-        let mut config = self.on(presets::preset(&self.preset)?);
-        config.device.clone_from(&draft.device);
-        if !config.data.synthetic.is_none() {
-            return Ok(config);
-        }
-        config.data = DataConfig { synthetic: Synthetic::None, ..draft.data.clone() };
+        let mut config = self.on(presets::preset(&self.preset)?).on_text_of(draft);
         // An imported tokenizer has no training settings.
-        if draft.tokenizer.kind != TokenizerKind::Imported {
+        if config.data.synthetic.is_none() && draft.tokenizer.kind != TokenizerKind::Imported {
             config.tokenizer = draft.tokenizer.clone();
             config.model.vocabulary = draft.model.vocabulary;
         }

@@ -12,7 +12,7 @@ use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, Wi
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{DataConfig, ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
+use glasshouse_protocol::{ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
@@ -74,7 +74,7 @@ impl ModelPage {
             crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
                 let by = config.preset.clone();
-                let config = kept(context.draft, config);
+                let config = config.on_text_of(context.draft);
                 // Dragging the dial is one change: undo goes back to before the drag.
                 match &self.before {
                     Some((_, last)) if last.starts_with("layers-") && by.starts_with("layers-") => {
@@ -167,12 +167,6 @@ fn group_of_field(path: &str) -> Option<&'static str> {
     }
     let of_batch = ["train.steps", "train.batch_size", "train.accumulate"];
     of_batch.iter().any(|start| path.starts_with(start)).then_some("model batch")
-}
-
-/// New settings with the draft's text and device.
-fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
-    let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
-    RunConfig { data, device: draft.device.clone(), ..config }
 }
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {

@@ -202,11 +202,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             .and(original)
             .and_then(|original| begun.clone().map(|begun| begun.recovering(original)));
         if let Some(config) = recovered.or(begun.filter(|_| go_on.clicked())) {
-            *context.draft = RunConfig {
-                data: context.draft.data.clone(),
-                device: context.draft.device.clone(),
-                ..config
-            };
+            *context.draft = config.on_text_of(context.draft);
             context.asks.new_run = true;
             *context.go = Some(PageName::Train);
         }

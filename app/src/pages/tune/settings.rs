@@ -3,13 +3,14 @@
 use crate::pages::parts::{caption, described_ui, form_ui, number};
 use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
 use egui::Ui;
-use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
+use glasshouse_protocol::{DataConfig, DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
 const STEPS: u64 = 200;
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
 /// model come from `draft`.
 pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
-    let (data, device) = (draft.data.clone(), draft.device.clone());
+    let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
+    let device = draft.device.clone();
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
     if config.start.is_none() {
         tuning.take_tuning_defaults();

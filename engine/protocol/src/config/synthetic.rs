@@ -1,5 +1,6 @@
 //! Generated rows that a run learns in place of a text.
 
+use super::{DataConfig, RunConfig};
 use crate::setting::choices;
 
 choices! {
@@ -27,5 +28,35 @@ choices! {
 impl Synthetic {
     pub fn is_none(self) -> bool {
         self == Self::None
+    }
+}
+
+impl RunConfig {
+    /// These settings on the device of `draft`, and on its text unless they have generated rows.
+    #[must_use]
+    pub fn on_text_of(self, draft: &Self) -> Self {
+        let data = match self.data.synthetic {
+            Synthetic::None => DataConfig { synthetic: Synthetic::None, ..draft.data.clone() },
+            _ => self.data,
+        };
+        Self { data, device: draft.device.clone(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::preset;
+
+    #[test]
+    fn generated_rows_and_a_text_do_not_mix() {
+        let mut text = preset("nanogpt-cpu").unwrap();
+        text.data.paths = vec!["owls.txt".to_owned()];
+        let rows = preset("grokking").unwrap();
+        let grokking = rows.clone().on_text_of(&text);
+        assert_eq!((&grokking.data, grokking.validate()), (&rows.data, Ok(())));
+        let back = text.clone().on_text_of(&grokking);
+        assert_eq!((back.data.synthetic, back.validate()), (Synthetic::None, Ok(())));
+        assert_eq!(text.clone().on_text_of(&text), text);
     }
 }

@@ -717,6 +717,7 @@ async fn encode(
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
+        prompt: corpus.prompt(),
         ..index_of(corpus, tokenizer, recipe, problems)?
     })?;
     Ok(())

@@ -59,6 +59,13 @@ impl Corpus {
         }
     }
 
+    /// The prompt of a held-out row.
+    pub(super) fn prompt(&self) -> Option<String> {
+        let Origin::Rows(task, rows) = &self.text else { return None };
+        let row = rows.iter().find(|row| row.held_out)?;
+        row.text.get(..synthetic::answer_start(*task, &row.text)).map(str::to_owned)
+    }
+
     pub(super) fn has_held_out(&self) -> bool {
         !self.held_out.is_empty()
     }

@@ -81,6 +81,8 @@ fn generated_rows_are_examples_whose_answers_count_and_fit_their_preset() {
         let (prepared, _) = run(&config, folder.path()).unwrap();
         prepared.complete(&mut config);
         assert_eq!(config.model.vocabulary, vocabulary, "{name}: the preset's plan is that of its rows");
+        let prompt = &config.train.sample_prompt;
+        assert!(!prompt.is_empty() && prepared.tokenizer.unknown_characters(prompt).is_empty(), "{prompt:?}");
         let Batches::Examples(examples) = prepared.batches(&config).unwrap() else { panic!("{name}") };
         let rows = glasshouse_stories::synthetic::rows(config.data.synthetic);
         let held_out = rows.iter().filter(|row| row.held_out).count();

@@ -37,7 +37,7 @@ pub struct Index {
     /// Share of training windows that start in each source; empty if they start anywhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mixture: BTreeMap<String, f64>,
-    /// The prompt of a held-out conversation, if the text is conversations.
+    /// The prompt of a held-out conversation or generated row, if the text is such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// Files that could not be read, or only in part.
