@@ -33,13 +33,7 @@ pub(super) struct Dataset {
 struct Revision {
     sha: String,
     #[serde(rename = "cardData", default)]
-    card: Card,
-}
-
-#[derive(Default, Deserialize)]
-struct Card {
-    #[serde(default)]
-    license: serde_json::Value,
+    card: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -103,8 +97,8 @@ impl Dataset {
             (folder, file) if file.contains('.') => (folder, Some(path)),
             _ => (path.as_str(), None),
         };
-        let listed: Vec<File> =
-            self.ask(settings, &format!("tree/{}/{}?recursive=true", about.sha, encoded(folder)))?;
+        let folder = if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder)) };
+        let listed: Vec<File> = self.ask(settings, &format!("tree/{}{folder}?recursive=true", about.sha))?;
         let more = listed.len() >= MAX_FILES && file.is_none();
         let files: Vec<File> = listed
             .into_iter()
@@ -127,7 +121,8 @@ impl Dataset {
             );
             return Err(self.refused(&reason));
         }
-        let licence: &'static str = about.card.license.as_str().unwrap_or("see its page").to_owned().leak();
+        let licence: &'static str =
+            about.card["license"].as_str().unwrap_or("see its page").to_owned().leak();
         let entry = |file: &File| {
             let path = encoded(&file.path);
             Entry {
@@ -254,7 +249,7 @@ mod tests {
                 "/api/datasets/o/n/revision/main".into(),
                 br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
             ),
-            ("/api/datasets/o/n/tree/abc/?recursive=true".into(), tree.to_string().into_bytes()),
+            ("/api/datasets/o/n/tree/abc?recursive=true".into(), tree.to_string().into_bytes()),
             ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
         ]);
         let own = dataset("hf://o/n", &endpoint);
