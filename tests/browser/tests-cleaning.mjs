@@ -212,6 +212,25 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
   assert.deepEqual(page.problems, []);
 }
 
+/** A beginning of Sōseki's, and its bytes in Shift JIS, which no browser writes. */
+const CAT = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニャー泣いていた事だけは記憶している。";
+const CAT_IN_SHIFT_JIS =
+  "8ce1947982cd944c82c582a082e9814296bc914f82cd82dc82be96b382a2814282c782b182c590b682ea82bd82a982c682f182c68ca9939682aa82c282a982ca814289bd82c582e0949688c382a282b682df82b682df82b582bd8f8a82c5836a8383815b836a8383815b8b8382a282c482a282bd8e9682be82af82cd8b4c89af82b582c482a282e98142";
+
+export async function texts_in_old_encodings_are_read_by_a_module_that_the_tab_fetches(site) {
+  const page = await site.tab(await site.profile(), "?page=data");
+  await send(page, { command: "create_project", name: "Encodings" });
+  await until(page, ({ project }) => project?.name === "Encodings", "the project");
+  const street = "Die Mädchen hörten über die Straße hinweg die Vögel, und der Bäcker grüßte schöne Gäste für fünf Brötchen.";
+  await drop(page, { "street.txt": [...Buffer.from(street, "latin1")], "cat.txt": [...Buffer.from(CAT_IN_SHIFT_JIS, "hex")] });
+  await until(page, ({ documents }) => documents?.files === 2, "the files");
+  const listed = event(await send(page, { command: "list_documents", search: "", offset: 0, count: 9, validation: 0.1 }), "documents");
+  const texts = [];
+  for (const { number } of listed.documents) texts.push(event(await send(page, { command: "read_document", number }), "document").text.trim());
+  assert.deepEqual(texts.sort(), [street, CAT].sort());
+  assert.deepEqual(page.problems, []);
+}
+
 export async function looking_for_a_document_among_many_is_given_up(site) {
   const context = await site.profile();
   const page = await site.tab(context, "?page=home");

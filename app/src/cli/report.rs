@@ -228,7 +228,8 @@ impl Screen {
         let room = BAR.min(self.width.saturating_sub(widest + 4)) as f64;
         for (bar, text) in bars.iter().zip(texts.lines()) {
             let length = (bar.length / most * room).round().clamp(0.0, room) as usize;
-            self.line(&format!("  {text:<widest$}  {}", "#".repeat(length)));
+            let text = pad_str(text, widest, Alignment::Left, None);
+            self.line(&format!("  {text}  {}", "#".repeat(length)));
         }
     }
 

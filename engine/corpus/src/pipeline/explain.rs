@@ -73,7 +73,7 @@ pub async fn judge_sample(
             None => {}
         }
     }
-    let every = Judge::new(&recipe.rules, files)?;
+    let every = Judge::with_off(&recipe.rules, |rule| recipe.is_on(rule), files)?;
     let stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
@@ -149,8 +149,8 @@ pub async fn compare(
             on: true,
         });
     } else {
-        for (rule, outcome) in recipe.rules.iter().zip(Judge::new(&recipe.rules, files)?.judge_each(&before))
-        {
+        let every = Judge::with_off(&recipe.rules, |rule| recipe.is_on(rule), files)?;
+        for (rule, outcome) in recipe.rules.iter().zip(every.judge_each(&before)) {
             let (verdict, reason) = match outcome {
                 Outcome::Kept => (VerdictKind::Keeps, String::new()),
                 Outcome::Edited(_) => (VerdictKind::Edits, String::new()),

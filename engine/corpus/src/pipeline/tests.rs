@@ -539,6 +539,14 @@ fn a_document_is_explained_and_a_sample_judged() {
         judged.stages.iter().find(|own| own.name == stage).map(|own| (own.dropped > 0, own.alone > 0))
     };
     assert_eq!((of(&judged), of(&lenient)), (Some((true, true)), Some((false, true))));
+
+    // A rule that lacks its file says so while it is on, and is in nobody's way while it is off.
+    recipe.switch("perplexity", true).unwrap();
+    let refused = judge_sample(&recipe, 40).unwrap_err().to_string();
+    assert!(refused.contains("perplexity: file is missing"), "{refused}");
+    recipe.switch("perplexity", false).unwrap();
+    assert_eq!(judge_sample(&recipe, 40).unwrap().documents, 40);
+    assert!(compare(&recipe, "short.txt").is_ok());
 }
 
 #[test]

@@ -7,8 +7,11 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 /// A decoded text and its number of invalid pieces, each replaced by U+FFFD.
 pub(super) type Decoded = (String, usize);
 
-/// The number of bytes that can be decoded separately from those after them: whole characters, or whole lines if characters have several
-/// bytes, since no such encoding has a line end within a character.
+/// Bytes without a place to cut from which a character may be cut apart: text is not held without bound.
+const MAX_HELD: usize = 1 << 20;
+
+/// The number of bytes that can be decoded separately from those after them: whole characters, or up to a space, line end or mark below `0`
+/// if characters have several bytes, since no such encoding that is detected has these within a character.
 pub(super) fn complete(encoding: &'static Encoding, bytes: &[u8]) -> usize {
     let last = |back: usize| bytes.len().checked_sub(back).and_then(|at| bytes.get(at)).copied().unwrap_or(0);
     if encoding == UTF_8 {
@@ -23,7 +26,8 @@ pub(super) fn complete(encoding: &'static Encoding, bytes: &[u8]) -> usize {
     } else if encoding.is_single_byte() {
         bytes.len()
     } else {
-        memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)
+        let held = if bytes.len() > MAX_HELD { bytes.len() } else { 0 };
+        bytes.iter().rposition(|byte| *byte < b'0').map_or(held, |end| end + 1)
     }
 }
 

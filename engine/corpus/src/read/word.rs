@@ -30,8 +30,8 @@ fn text(xml: &str) -> Result<String, String> {
                     let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
                     paragraph.push_str(&plain(&raw)?);
                 }
-                // Text that was moved away, or that repeats what stands before it for older programs.
-                "w:moveFrom" | "mc:Fallback" if !is_empty => {
+                // Text that was moved away, or that repeats what stands before it for older programs; a paragraph's earlier style.
+                "w:moveFrom" | "mc:Fallback" | "w:pPrChange" if !is_empty => {
                     reader.read_to_end(tag.name()).map_err(|error| wrong(&error))?;
                 }
                 "w:tab" => paragraph.push('\t'),
@@ -59,6 +59,10 @@ fn text(xml: &str) -> Result<String, String> {
                         text.push(' ');
                     } else if !own.is_empty() {
                         let is_list = mark == "- ";
+                        // After a list.
+                        if !is_list && text.ends_with('\n') && !text.ends_with("\n\n") {
+                            text.push('\n');
+                        }
                         text.push_str(&mark);
                         text.push_str(own);
                         text.push_str(if is_list { "\n" } else { "\n\n" });

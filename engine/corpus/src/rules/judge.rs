@@ -42,14 +42,19 @@ enum Ready {
 
 impl Judge {
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
+        Self::with_off(rules, |_| true, files)
+    }
+
+    /// With rules that are off: without their files, these keep every text.
+    pub fn with_off(rules: &[Rule], is_on: impl Fn(&Rule) -> bool, files: &dyn Files) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
-        let ready = |rule: &Rule| {
+        let ready = |rule: &Rule| -> Result<Ready> {
             Ok(match rule {
                 Rule::Placeholder(placeholder) => Ready::Placeholder(placeholder.finder()?),
                 Rule::Blocklist(blocklist) => Ready::Blocklist(blocklist.finder(files)?),
                 Rule::Address(address) => Ready::Address(address.finder(files)?),
-                Rule::Language(Language { file: Some(file), .. }) => {
-                    Ready::FastText(Box::new(FastText::read(file, files)?))
+                Rule::Language(language @ Language { file: Some(file), .. }) => {
+                    Ready::FastText(Box::new(language.model(file, files)?))
                 }
                 Rule::Quality(quality) => match quality.fast_text(files)? {
                     Some(model) => Ready::FastText(Box::new(model)),
@@ -58,6 +63,10 @@ impl Judge {
                 Rule::Perplexity(perplexity) => Ready::Reference(Box::new(perplexity.model(files)?)),
                 _ => Ready::Settings,
             })
+        };
+        let ready = |rule: &Rule| match ready(rule) {
+            Err(_) if !is_on(rule) => Ok(Ready::Settings),
+            ready => ready,
         };
         let ready = rules.iter().map(ready).collect::<Result<_>>()?;
         Ok(Self { rules: rules.to_vec(), ready })

@@ -4,7 +4,9 @@ use super::learned::FastText;
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
 use super::threshold::settings;
+use crate::error::Error;
 use crate::fields;
+use crate::files::Files;
 use std::borrow::Cow;
 
 settings! {
@@ -83,6 +85,21 @@ impl Language {
         }
         let found = measured.language().map(|found| (found.code, found.confidence));
         self.compare(found)
+    }
+
+    /// The fastText model, which knows the listed languages.
+    pub(super) fn model(&self, file: &str, files: &dyn Files) -> Result<FastText, Error> {
+        let model = FastText::read(file, files)?;
+        let is_known = |own: &str| {
+            let short = fields::languages().find(|(_, long)| *long == own).map(|(short, _)| short);
+            model.labels().any(|label| label == own || Some(label) == short)
+        };
+        match self.languages.iter().find(|own| !is_known(own)) {
+            Some(own) => {
+                Err(Error::Invalid(format!("language: languages: the model {file} does not know {own:?}")))
+            }
+            None => Ok(model),
+        }
     }
 
     /// Judges by a fastText model, whose finding becomes the text's language.

@@ -8,7 +8,8 @@ use crate::files::{FileType, Files};
 use crate::personal::lists;
 use glasshouse_metrics::baselines::{MAX_ORDER, NGram};
 use glasshouse_metrics::moderation::{Classifier, LabelledRows};
-use std::io::Read as _;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 settings! {
@@ -38,49 +39,95 @@ const MAX_ROWS_BYTES: u64 = 256 << 20;
 const MAX_REFERENCE_BYTES: u64 = 64 << 20;
 
 fn read(rule: &str, what: &str, file: Option<&str>, most: u64, files: &dyn Files) -> Result<String> {
-    let file =
-        file.ok_or_else(|| Error::Invalid(format!("{rule}: file is missing; name a file with {what}")))?;
+    let file = file.ok_or_else(|| {
+        Error::Invalid(format!("{rule}: file is missing; name a file with {what} in the recipe's text"))
+    })?;
     lists::text(Path::new(file), most, files)
 }
 
 /// A fastText model for classification.
-pub struct FastText(fasttext_pure_rs::FastText);
+pub struct FastText {
+    model: fasttext_pure_rs::FastText,
+    /// Without fastText's prefix.
+    labels: Vec<String>,
+}
 
-/// Bytes before the number of the dictionary's entries, and least bytes of an entry.
-const BEFORE_ENTRIES: usize = 64;
+/// Bytes before a model's dictionary, and least bytes of an entry.
+const HEADER: usize = 92;
 const ENTRY_BYTES: u64 = 10;
+const MAX_WORD: u64 = 1 << 20;
+const MAX_LABELS: i32 = 10_000;
 
 impl FastText {
+    /// Checks what the library trusts: it allocates as much as a file states, and panics if parts contradict each other.
     pub(super) fn read(file: &str, files: &dyn Files) -> Result<Self> {
         let path = Path::new(file);
-        let bad = |reason: String| Error::bad_file(path, format!("is not a fastText model: {reason}"));
-        let size = match files.file_type(path).map_err(Error::io(path))? {
-            FileType::File(size) => size,
-            _ => return Err(bad("is not a file".to_owned())),
+        let bad =
+            |reason: &str| Error::bad_file(path, format!("is not a fastText model for labels: {reason}"));
+        let open = || files.open(path).map(BufReader::new).map_err(Error::io(path));
+        let FileType::File(size) = files.file_type(path).map_err(Error::io(path))? else {
+            return Err(bad("is not a file"));
         };
-        let mut input = files.open(path).map_err(Error::io(path))?;
-        let mut head = [0; BEFORE_ENTRIES + 4];
-        input.read_exact(&mut head).map_err(|_| bad("it is too short".to_owned()))?;
-        // The library allocates for as many entries as are stated.
-        let entries = head.last_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        if u64::from(entries) * ENTRY_BYTES > size {
-            return Err(bad("it states more entries than it has".to_owned()));
+        let (mut input, mut head) = (open()?, [0; HEADER]);
+        input.read_exact(&mut head).map_err(|_| bad("it is too short"))?;
+        let number =
+            |at: usize| head.as_chunks::<4>().0.get(at).map_or(0, |bytes| i32::from_le_bytes(*bytes));
+        let [dimension, grams, bucket, longest] = [2, 7, 10, 12].map(number);
+        let [entries, words, labels] = [16, 17, 18].map(number);
+        let is_sound = (1..=4096).contains(&dimension)
+            && (0..=16).contains(&grams)
+            && (0..=64).contains(&longest)
+            && (bucket > 0 || grams <= 1 && longest == 0)
+            && (1..=MAX_LABELS).contains(&labels)
+            && words >= 0
+            && words.checked_add(labels) == Some(entries)
+            && entries as u64 * ENTRY_BYTES <= size;
+        if !is_sound {
+            return Err(bad("its header is of another kind, or damaged"));
         }
-        let whole = std::io::Cursor::new(head).chain(std::io::BufReader::new(input));
-        fasttext_pure_rs::FastText::load_from_reader(whole).map(Self).map_err(|error| bad(error.to_string()))
+        let labels = labels_of(&mut input, entries).map_err(|error| bad(&error.to_string()))?;
+        let input = open()?;
+        let model = catch_unwind(AssertUnwindSafe(|| fasttext_pure_rs::FastText::load_from_reader(input)));
+        let model = model.map_err(|_| bad("it is damaged"))?.map_err(|error| bad(&error.to_string()))?;
+        Ok(Self { model, labels })
+    }
+
+    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(String::as_str)
+    }
+
+    fn predict(&self, text: &str, count: usize) -> Vec<fasttext_pure_rs::Prediction> {
+        let found = catch_unwind(AssertUnwindSafe(|| self.model.predict(text, count, 0.0)));
+        found.ok().and_then(std::result::Result::ok).unwrap_or_default()
     }
 
     /// The likeliest label of a text and its probability; `None` for a text without words.
     pub(super) fn best(&self, text: &str) -> Option<(String, f64)> {
-        let found = self.0.predict(text, 1, 0.0).ok()?.into_iter().next()?;
+        let found = self.predict(text, 1).into_iter().next()?;
         Some((plain(&found.label).to_owned(), f64::from(found.probability).min(1.0)))
     }
 
     fn probability(&self, text: &str, label: &str) -> f64 {
-        let all = self.0.predict(text, usize::MAX, 0.0).unwrap_or_default();
+        let all = self.predict(text, self.labels.len());
         let own = all.iter().find(|found| plain(&found.label) == plain(label));
         own.map_or(0.0, |found| f64::from(found.probability).min(1.0))
     }
+}
+
+/// The labels of a dictionary.
+fn labels_of(input: &mut impl BufRead, entries: i32) -> io::Result<Vec<String>> {
+    let (mut labels, mut word, mut about) = (Vec::new(), Vec::new(), [0; 9]);
+    for _ in 0..entries {
+        word.clear();
+        input.by_ref().take(MAX_WORD).read_until(0, &mut word)?;
+        // A count and the kind.
+        input.read_exact(&mut about)?;
+        if about[8] == 1 {
+            let word = String::from_utf8_lossy(word.strip_suffix(b"\0").unwrap_or(&word));
+            labels.push(plain(&word).to_owned());
+        }
+    }
+    Ok(labels)
 }
 
 /// A label without fastText's prefix.
@@ -95,12 +142,14 @@ impl Quality {
         else {
             return Ok(None);
         };
-        if self.label.is_none() {
-            return Err(Error::Invalid(
-                "classifier: label is missing; name the label of wanted texts in the model".to_owned(),
-            ));
+        let model = FastText::read(file, files)?;
+        let label = self.label.as_deref().unwrap_or_default();
+        if !model.labels().any(|own| own == plain(label)) {
+            let some: Vec<&str> = model.labels().take(10).collect();
+            let reason = format!("name the label of wanted texts in the model, of {}", some.join(", "));
+            return Err(Error::Invalid(format!("classifier: label is {label:?}; {reason}")));
         }
-        FastText::read(file, files).map(Some)
+        Ok(Some(model))
     }
 
     pub(super) fn judge_by(&self, model: &FastText, measured: &Measured<'_>) -> Result<(), Reason> {
@@ -170,7 +219,7 @@ mod tests {
     use super::*;
     use crate::document::Document;
     use crate::files::SystemFiles;
-    use crate::rules::{Judge, Rule};
+    use crate::rules::{Judge, Language, Rule};
 
     const GOOD: [&str; 6] = [
         "The moon pulls the sea towards it, and the sea rises twice a day on most coasts.",
@@ -267,5 +316,72 @@ mod tests {
         assert!(refused(Rule::Quality(Quality { file: one, ..Quality::default() })).contains("line 2"));
         let few = file(&folder, "few.jsonl", "{\"text\": \"a\", \"label\": \"good\"}\n");
         assert!(refused(Rule::Quality(Quality { file: few, ..Quality::default() })).contains("at least 5"));
+    }
+
+    /// A fastText model of one matrix row per word and label.
+    fn fast_text(words: &[(&str, [f32; 2])], labels: &[(&str, [f32; 2])]) -> Vec<u8> {
+        let (count, numbers) = (words.len() + labels.len(), |numbers: &[i32]| {
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()
+        });
+        let mut bytes = numbers(&[793_712_314, 12, 2, 5, 5, 1, 5, 1, 3, 3, 0, 0, 0, 100]);
+        bytes.extend(1e-4_f64.to_le_bytes());
+        bytes.extend(numbers(&[count as i32, words.len() as i32, labels.len() as i32]));
+        bytes.extend([9_i64, -1].iter().flat_map(|number| number.to_le_bytes()));
+        for (kind, entries) in [(0, words), (1, labels)] {
+            for (name, _) in entries {
+                bytes.extend(name.bytes().chain([0]).chain(3_i64.to_le_bytes()).chain([kind]));
+            }
+        }
+        for rows in [words, labels] {
+            bytes.push(0);
+            bytes.extend([rows.len() as i64, 2].iter().flat_map(|number| number.to_le_bytes()));
+            bytes.extend(rows.iter().flat_map(|(_, row)| row).flat_map(|value| value.to_le_bytes()));
+        }
+        bytes
+    }
+
+    #[test]
+    fn fast_text_models_judge_quality_and_language() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Some(path.to_str().unwrap().to_owned())
+        };
+        let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
+        let words = [("the", [1.0, 0.0]), ("der", [0.0, 1.0])];
+        let bytes = fast_text(&words, &[("__label__en", [4.0, 0.0]), ("__label__de", [0.0, 4.0])]);
+        let file = put("model.bin", &bytes);
+        let language = |languages: &[&str]| {
+            let languages = languages.iter().map(|own| (*own).to_owned()).collect();
+            Rule::Language(Language {
+                file: file.clone(),
+                languages,
+                minimum_characters: 1,
+                ..Language::default()
+            })
+        };
+        assert_eq!(dropped(language(&["eng"]), "the the the"), None);
+        assert_eq!(dropped(language(&["en"]), "the the the"), None);
+        assert_eq!(dropped(language(&["eng"]), "der der der"), Some("languages"));
+        assert_eq!(dropped(language(&["eng"]), "nothing known"), Some("languages"));
+        assert!(refused(language(&["eng", "fra"])).contains("does not know \"fra\""));
+        let quality = |file: Option<String>, label: &str| {
+            Rule::Quality(Quality { file, label: Some(label.to_owned()), ..Quality::default() })
+        };
+        assert_eq!(dropped(quality(file.clone(), "__label__en"), "the\nthe"), None);
+        assert_eq!(dropped(quality(file.clone(), "en"), "der"), Some("maximum_probability"));
+        assert!(refused(quality(file.clone(), "hq")).contains("of en, de"));
+        for length in 0..bytes.len() {
+            let cut = refused(quality(put("cut.bin", &bytes[..length]), "en"));
+            assert!(cut.contains("is not a fastText model"), "{length}: {cut}");
+        }
+        // Contradictions of the header and the dictionary.
+        for (place, value) in [(8, 0_i32), (36, i32::MAX), (48, 3), (64, i32::MAX), (68, 3), (72, 0)] {
+            let mut wrong = bytes.clone();
+            wrong[place..place + 4].copy_from_slice(&value.to_le_bytes());
+            let told = refused(quality(put("wrong.bin", &wrong), "en"));
+            assert!(told.contains("is not a fastText model"), "{place}: {told}");
+        }
     }
 }

@@ -33,13 +33,7 @@ pub(super) struct Dataset {
 struct Revision {
     sha: String,
     #[serde(rename = "cardData", default)]
-    card: Card,
-}
-
-#[derive(Default, Deserialize)]
-struct Card {
-    #[serde(default)]
-    license: serde_json::Value,
+    card: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +63,7 @@ impl Dataset {
             !part.is_empty()
                 && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
         };
-        let is_path = path.chars().all(|letter| !letter.is_control() && !"?#%\\".contains(letter))
+        let is_path = path.chars().all(|letter| !letter.is_control() && !"?#%\\:".contains(letter))
             && path.split('/').all(|part| part != "..");
         if !is_plain(owner) || !is_plain(name) || !is_plain(revision) || !is_path {
             let message = format!(
@@ -86,9 +80,12 @@ impl Dataset {
         }))
     }
 
-    /// The name of the folder for its files.
+    /// The name of the folder for its files, which no other revision or part shares: whoever adds one does not add another.
     pub(super) fn folder(&self) -> String {
-        self.repository.replace('/', "--")
+        let Self { repository, revision, path, .. } = self;
+        let revision = if revision == "main" { "" } else { revision };
+        let parts = [repository, revision, path].into_iter().filter(|part| !part.is_empty());
+        parts.map(|part| part.replace('/', "--")).collect::<Vec<_>>().join("--")
     }
 
     /// Its files as entries, which are kept as long as the program runs, like those of the catalogue.
@@ -100,7 +97,8 @@ impl Dataset {
             (folder, file) if file.contains('.') => (folder, Some(path)),
             _ => (path.as_str(), None),
         };
-        let listed: Vec<File> = self.ask(settings, &format!("tree/{}/{folder}?recursive=true", about.sha))?;
+        let folder = if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder)) };
+        let listed: Vec<File> = self.ask(settings, &format!("tree/{}{folder}?recursive=true", about.sha))?;
         let more = listed.len() >= MAX_FILES && file.is_none();
         let files: Vec<File> = listed
             .into_iter()
@@ -109,7 +107,7 @@ impl Dataset {
             })
             .collect();
         let size = |file: &File| file.lfs.as_ref().map_or(file.size, |lfs| lfs.size);
-        let bytes: u64 = files.iter().map(size).sum();
+        let bytes = files.iter().map(size).fold(0, u64::saturating_add);
         if files.is_empty() {
             return Err(
                 self.refused(&format!("has no files of data here ({}); name a file", DATA.join(", ")))
@@ -123,14 +121,15 @@ impl Dataset {
             );
             return Err(self.refused(&reason));
         }
-        let licence: &'static str = about.card.license.as_str().unwrap_or("see its page").to_owned().leak();
+        let licence: &'static str =
+            about.card["license"].as_str().unwrap_or("see its page").to_owned().leak();
         let entry = |file: &File| {
-            let address = format!("{endpoint}/datasets/{repository}/resolve/{}/{}", about.sha, file.path);
+            let path = encoded(&file.path);
             Entry {
                 name: format!("{SCHEME}{repository}/{}", file.path).leak(),
                 title: repository.clone().leak(),
                 sentence: "",
-                address: address.replace(' ', "%20").leak(),
+                address: format!("{endpoint}/datasets/{repository}/resolve/{}/{path}", about.sha).leak(),
                 file: file.path.replace('/', "-").leak(),
                 format: "",
                 length: Length::Exact(size(file)),
@@ -170,12 +169,21 @@ impl Dataset {
     }
 }
 
-/// Whether a file has documents, by its name.
+/// A path with all other characters than those of plain names as `%XX`.
+fn encoded(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    path.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Whether a file has documents, by its name. Names that lead out of a folder on some system are refused.
 fn is_data(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let stem = [".gz", ".zst", ".bz2"].iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(name);
     let ending = stem.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
-    !name.starts_with('.') && !ABOUT.contains(&name) && DATA.contains(&ending)
+    let is_safe = !path.contains(|letter: char| letter.is_control() || "\\:".contains(letter));
+    is_safe && !name.starts_with('.') && !ABOUT.contains(&name) && DATA.contains(&ending)
 }
 
 #[cfg(test)]
@@ -218,6 +226,8 @@ mod tests {
             (parsed.repository.as_str(), parsed.revision.as_str(), parsed.path.as_str()),
             ("o-1/n.2", "v3", "a/b c.parquet")
         );
+        assert_eq!(parsed.folder(), "o-1--n.2--v3--a--b c.parquet");
+        assert_eq!(dataset("hf://o/n", "").folder(), "o--n");
         assert!(Dataset::parse("tiny-stories").is_none());
         for wrong in ["hf://", "hf://owner", "hf://o/n?x", "hf://o/n/../../secret", "hf://o/n@"] {
             assert!(Dataset::parse(wrong).unwrap().is_err(), "{wrong}");
@@ -231,21 +241,22 @@ mod tests {
             { "type": "directory", "path": "data", "size": 0, "oid": "1" },
             { "type": "file", "path": "README.md", "size": 3, "oid": "2" },
             { "type": "file", "path": "dataset_infos.json", "size": 3, "oid": "3" },
-            { "type": "file", "path": "data/a.jsonl", "size": content.len(), "oid": "4" },
+            { "type": "file", "path": "..\\..\\b.jsonl", "size": 3, "oid": "4" },
+            { "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" },
         ]);
         let endpoint = server(vec![
             (
                 "/api/datasets/o/n/revision/main".into(),
                 br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
             ),
-            ("/api/datasets/o/n/tree/abc/?recursive=true".into(), tree.to_string().into_bytes()),
-            ("/datasets/o/n/resolve/abc/data/a.jsonl".into(), content.clone()),
+            ("/api/datasets/o/n/tree/abc?recursive=true".into(), tree.to_string().into_bytes()),
+            ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
         ]);
         let own = dataset("hf://o/n", &endpoint);
         let entries = own.entries(&Settings::default()).unwrap();
         assert_eq!(
             entries.iter().map(|entry| (entry.file, entry.licence)).collect::<Vec<_>>(),
-            [("data-a.jsonl", "mit")]
+            [("data-a #1.jsonl", "mit")]
         );
         let folder = tempfile::tempdir().unwrap();
         let path =

@@ -458,6 +458,7 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
             <w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom></w:p>
         <w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>first</w:t></w:r></w:p>
         <w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>second</w:t></w:r></w:p>
+        <w:p><w:pPr><w:pPrChange><w:pPr><w:pStyle w:val="Title"/></w:pPr></w:pPrChange></w:pPr><w:r><w:t>After.</w:t></w:r></w:p>
         <w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>b</w:t></w:r></w:p></w:tc></w:tr></w:tbl>
         <mc:AlternateContent><mc:Choice><w:p><w:r><w:t>End.</w:t></w:r></w:p></mc:Choice>
             <mc:Fallback><w:p><w:r><w:t>End.</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent></w:body></w:document>"#;
@@ -466,7 +467,10 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
     let (documents, troubles) =
         read_all(&Memory::default().with("in/letters/a.docx", &bytes), &Settings::default());
     assert_eq!((documents.len(), &troubles[..]), (1, &[][..]));
-    assert_eq!(documents[0].text, "## The & Sea\n\nOne sentence.\n\n- first\n- second\na | b\n\nEnd.");
+    assert_eq!(
+        documents[0].text,
+        "## The & Sea\n\nOne sentence.\n\n- first\n- second\n\nAfter.\n\na | b\n\nEnd."
+    );
     assert_eq!((documents[0].id.as_str(), documents[0].source.as_str()), ("a.docx", "a"));
     assert!(is_known("a.docx", &bytes) && !is_known("a.docx", b"no archive"));
     let other = archive(&[("text.txt", "hello")]);
