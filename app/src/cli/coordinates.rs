@@ -21,7 +21,8 @@ const HEADS: [usize; 4] = [1, 2, 4, 8];
 const STEPS: u64 = 4;
 
 /// Root mean square of a part's entries, by parametrisation, part and step, for each width.
-type Sizes = BTreeMap<(&'static str, &'static str, u64), Vec<(f64, f64)>>;
+type Place = (&'static str, &'static str, u64);
+type Sizes = BTreeMap<Place, Vec<(f64, f64)>>;
 
 pub(super) async fn check(arguments: &TrainArguments, engine: &mut Engine) -> Result<()> {
     // A sweep's settings do not depend on the device's speed.
@@ -141,11 +142,11 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 
 fn tell(sizes: &Sizes, json: bool) -> Result<()> {
     if json {
-        let row = |((parametrisation, part, step), points): (&(&str, &str, u64), &Vec<(f64, f64)>)| json!({ "parametrisation": parametrisation, "part": part, "step": step, "sizes": points, "slope": slope(points) });
+        let row = |((parametrisation, part, step), points): (&Place, &Vec<(f64, f64)>)| json!({ "parametrisation": parametrisation, "part": part, "step": step, "sizes": points, "slope": slope(points) });
         let rows: Vec<_> = sizes.iter().map(row).collect();
         return Ok(say!("{}", with_event("coordinate_check", &json!({ "rows": rows })))?);
     }
-    let row = |((parametrisation, part, step), points): (&(&str, &str, u64), &Vec<(f64, f64)>)| {
+    let row = |((parametrisation, part, step), points): (&Place, &Vec<(f64, f64)>)| {
         let name = if *parametrisation == "mup" { "muP" } else { parametrisation };
         let cells = points.iter().map(|(_, size)| Cell::Number(*size));
         let head: [Cell; 3] = [name.into(), (*part).into(), (*step).into()];

@@ -91,7 +91,7 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     }
     match curve.suggestion {
         Some(rate) => {
-            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
+            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?;
         }
         None if curve.ended => {
             say!(

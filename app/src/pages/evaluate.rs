@@ -44,8 +44,10 @@ pub struct EvaluatePage {
     dismissed: BTreeSet<u64>,
     opening: u64,
     /// The report of the run shown, by number of changes of results, its name, and names and titles of all runs shown.
-    report: Kept<(u64, String, Vec<(String, String)>), EvaluationBlocks>,
+    report: Kept<ReportOf, EvaluationBlocks>,
 }
+
+type ReportOf = (u64, String, Vec<(String, String)>);
 
 /// The results of a run as blocks.
 #[derive(Debug, Default)]

@@ -110,7 +110,8 @@ fn discharges(folder: &Path) -> Option<()> {
     (text(folder, "status")? == "Discharging").then_some(())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

@@ -278,8 +278,8 @@ impl OpenSweep {
         };
         let history = metrics::thinned(&run.metrics_path(), 0)?;
         row.losses = history.into_iter().filter_map(evaluated).collect();
-        let losses = row.losses.iter().map(|(_, loss)| *loss);
-        row.loss = if row.size.is_some() { losses.last() } else { losses.min_by(f32::total_cmp) };
+        let mut losses = row.losses.iter().map(|(_, loss)| *loss);
+        row.loss = if row.size.is_some() { losses.next_back() } else { losses.min_by(f32::total_cmp) };
         row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);

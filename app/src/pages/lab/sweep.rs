@@ -58,7 +58,7 @@ impl SweepForm {
             ui.add_space(space::LARGE);
             let laws = Section::new("Scaling", scaling.blocks());
             section_ui(ui, context, "lab", &laws, None, |ui, context| {
-                scaling_ui(ui, context, sweep, scaling)
+                scaling_ui(ui, context, sweep, scaling);
             });
         }
         ui.add_space(space::LARGE);
@@ -153,7 +153,7 @@ fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling:
         let points = sizes().map(|(size, _)| [size.log10(), fitted.loss(size)]).collect();
         curves.push(curve("law", law, points, false));
     }
-    if let (Some(prediction), Some((size, _))) = (&scaling.prediction, sizes().last()) {
+    if let (Some(prediction), Some((size, _))) = (&scaling.prediction, sizes().next_back()) {
         let [low, high] = prediction.interval;
         let points = [low, prediction.loss, high].map(|loss| [size.log10(), loss]).to_vec();
         curves.push(curve("prediction with interval", predicted, points, true));

@@ -138,7 +138,7 @@ fn documents(
         }
         Format::Chapter => one(document(&context, stream)
             .and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes, readers))),
-        Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, bytes))),
+        Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, &bytes))),
         Format::Warc => records::items(context, |_| warc::Warc::new(stream, readers)),
         format => {
             let stream = decode::Utf8::of(stream, readers);

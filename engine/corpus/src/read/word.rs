@@ -10,8 +10,8 @@ use quick_xml::events::Event;
 /// The member of the archive that has the text.
 pub(super) const MEMBER: &str = "word/document.xml";
 
-pub(super) fn document(context: &Context, bytes: Vec<u8>) -> Item {
-    let text = text(&decode::part(&bytes)).map_err(|reason| context.trouble(None, reason))?;
+pub(super) fn document(context: &Context, bytes: &[u8]) -> Item {
+    let text = text(&decode::part(bytes)).map_err(|reason| context.trouble(None, reason))?;
     Ok(context.document(None, Kind::Markdown, text))
 }
 
