@@ -7,7 +7,7 @@ fn passes(device: &str) {
     let report = pollster::block_on(selftest::run(device, None)).expect("a device");
     println!("{report}");
     assert!(report.passed(), "{report}");
-    assert_eq!(report.rows.len(), 21, "seven comparisons of three models");
+    assert_eq!(report.rows.len(), 28, "seven comparisons of four models");
     // Bit-identical results everywhere would mean that the device was compared with itself.
     assert!(report.rows.iter().any(|row| row.deviation > 0.0), "the device was compared with itself");
 }

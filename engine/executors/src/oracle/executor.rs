@@ -200,7 +200,12 @@ impl OracleExecutor {
     fn pass(&self, step: &StepInput) -> Result<Pass> {
         let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
         let each = 1.0 / step.micro_batches.len() as f64;
-        let routers = graph.nodes.iter().filter(|node| matches!(node.op, Op::RouterLoss(_)));
+        // Without those that the backward pass recomputes.
+        let forward = match graph.values[loss.index()].origin {
+            Origin::Node(last) => &graph.nodes[..last.index()],
+            _ => &[],
+        };
+        let routers = forward.iter().filter(|node| matches!(node.op, Op::RouterLoss(_)));
         let router_losses: Vec<ValueId> = routers.filter_map(|node| node.outputs.first().copied()).collect();
         let read = [&[loss], &router_losses[..]].concat();
         let preference = loss_form(&self.graphs.spec.train, &self.graphs.spec.model).preference();
