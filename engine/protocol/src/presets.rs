@@ -409,6 +409,7 @@ fn induction() -> RunConfig {
 }
 
 /// One layer with one head per few digits; larger initial weights than usual, without which the plateau at the beginning takes ten times as long.
+/// The seed decides whether every digit is learned in time: with seeds 1, 2 and 4 within 1,500 steps, with 3 and 1337 not.
 fn addition() -> RunConfig {
     let config = synthetic(
         Synthetic::Addition,
@@ -426,7 +427,7 @@ fn addition() -> RunConfig {
         },
     );
     let init = Initialisation { std: 0.1, ..config.model.init };
-    RunConfig { model: ModelConfig { init, ..config.model }, ..config }
+    RunConfig { model: ModelConfig { init, ..config.model }, seed: 2, ..config }
 }
 
 fn parentheses() -> RunConfig {
