@@ -7,6 +7,7 @@ use super::report::{self, with_event};
 use super::train::started;
 use super::trained;
 use anyhow::{Context as _, Result};
+use glasshouse_engine::metrics::law::line;
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::config::{Decay, EarlyStopping, GuardMode, Milestones};
 use glasshouse_engine::protocol::evaluation::{Cell, Table};
@@ -132,12 +133,7 @@ async fn parts(
 
 /// Slope of the least squares of log size on log width.
 fn slope(points: &[(f64, f64)]) -> f64 {
-    let logs: Vec<(f64, f64)> = points.iter().map(|(width, size)| (width.ln(), size.ln())).collect();
-    let count = logs.len() as f64;
-    let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
-    let (x, y) = (mean(|log| log.0), mean(|log| log.1));
-    let products: f64 = logs.iter().map(|log| (log.0 - x) * (log.1 - y)).sum();
-    products / logs.iter().map(|log| (log.0 - x).powi(2)).sum::<f64>()
+    line(points.iter().map(|(width, size)| (width.ln(), size.ln(), 1.0))).1
 }
 
 fn tell(sizes: &Sizes, json: bool) -> Result<()> {

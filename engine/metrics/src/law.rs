@@ -100,7 +100,7 @@ impl Curve {
 }
 
 /// Intercept and slope of the weighted least squares of (x, y, weight).
-fn line(points: impl Iterator<Item = (f64, f64, f64)>) -> (f64, f64) {
+pub fn line(points: impl Iterator<Item = (f64, f64, f64)>) -> (f64, f64) {
     let [mut w, mut wx, mut wy, mut wxx, mut wxy] = [0.0; 5];
     for (x, y, weight) in points {
         w += weight;

@@ -10,7 +10,7 @@ use crate::files::Files;
 use crate::read::{self, Item, Source};
 use crate::recipe::Recipe;
 use crate::report::diff;
-use crate::rules::{Judge, Outcome};
+use crate::rules::Outcome;
 use glasshouse_protocol::cleaning::{
     ComparedDocument, JudgedDocument, MAX_JUDGED, SampleJudgement, SampleStage, Verdict, VerdictKind,
 };
@@ -53,7 +53,7 @@ pub async fn judge_sample(
             "a sample of {count} documents exceeds {MAX_JUDGED}: clean all of them instead"
         )));
     }
-    let worker = Worker::new(recipe.clone(), files)?;
+    let worker = Worker::with_off(recipe.clone(), true, files)?;
     let sources = sources(files, recipe, inputs)?;
     // Round robin, so that one large source does not fill the sample.
     let mut open: VecDeque<_> =
@@ -73,12 +73,11 @@ pub async fn judge_sample(
             None => {}
         }
     }
-    let every = Judge::with_off(&recipe.rules, |rule| recipe.is_on(rule), files)?;
     let stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
     let judge = |document: Document| -> Result<Judged> {
-        let alone = alone(&every, &worker, &document);
+        let alone = alone(&worker, &document);
         let worked = worker.work(document)?;
         let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
         let (dropped, at, excerpt) = match worked.fate {
@@ -119,13 +118,13 @@ pub async fn judge_sample(
 }
 
 /// For each rule of the recipe, on or off, whether it would drop a document on its own.
-fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
+fn alone(worker: &Worker, document: &Document) -> Vec<bool> {
     let mut document = document.clone();
     if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair, worker.readers).is_err()
     {
         return Vec::new();
     }
-    every.judge_each(&document).iter().map(Outcome::is_dropped).collect()
+    worker.judge.judge_each(&document).iter().map(Outcome::is_dropped).collect()
 }
 
 /// Compares a document as read and extracted with the recipe's result, and lists every rule's verdict. Personal data is masked
@@ -137,7 +136,7 @@ pub async fn compare(
     id: &str,
     give: &impl AsyncFn(),
 ) -> Result<ComparedDocument> {
-    let worker = Worker::new(recipe.clone(), files)?;
+    let worker = Worker::with_off(recipe.clone(), true, files)?;
     let document = named(files, recipe, inputs, id, give).await?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
@@ -149,8 +148,7 @@ pub async fn compare(
             on: true,
         });
     } else {
-        let every = Judge::with_off(&recipe.rules, |rule| recipe.is_on(rule), files)?;
-        for (rule, outcome) in recipe.rules.iter().zip(every.judge_each(&before)) {
+        for (rule, outcome) in recipe.rules.iter().zip(worker.judge.judge_each(&before)) {
             let (verdict, reason) = match outcome {
                 Outcome::Kept => (VerdictKind::Keeps, String::new()),
                 Outcome::Edited(_) => (VerdictKind::Edits, String::new()),

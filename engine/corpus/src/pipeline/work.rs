@@ -13,7 +13,7 @@ use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::read::Readers;
 use crate::recipe::Recipe;
 use crate::report::Amount;
-use crate::rules::{self, Gibberish, Judge, Rule};
+use crate::rules::{self, Gibberish, Judge};
 use serde::{Deserialize, Serialize};
 
 const EXCERPT: usize = 240;
@@ -23,9 +23,7 @@ pub(super) struct Worker {
     pub detector: Detector,
     marker: Marker,
     contamination: Option<contamination::Set>,
-    judge: Judge,
-    /// Indices of the enabled rules in the recipe.
-    places: Vec<usize>,
+    pub(super) judge: Judge,
     /// Page readers outside of this program, if needed.
     pub(super) readers: Option<Readers>,
 }
@@ -85,15 +83,17 @@ pub(super) enum Fate {
 
 impl Worker {
     pub(super) fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
+        Self::with_off(recipe, false, files)
+    }
+
+    /// Rules that are off are `prepared` for [`Judge::judge_each`].
+    pub(super) fn with_off(recipe: Recipe, prepared: bool, files: &dyn Files) -> Result<Self> {
         recipe.validate()?;
-        let on = || recipe.rules.iter().enumerate().filter(|(_, rule)| recipe.is_on(rule));
-        let rules: Vec<Rule> = on().map(|(_, rule)| rule.clone()).collect();
         Ok(Self {
             detector: Detector::new(&recipe.personal, files)?,
             marker: Marker::new(&recipe.duplicates)?,
             contamination: contamination::Set::read(&recipe.contamination, files)?,
-            judge: Judge::new(&rules, files)?,
-            places: on().map(|(place, _)| place).collect(),
+            judge: Judge::with_off(&recipe.rules, |rule| recipe.is_on(rule), prepared, files)?,
             readers: files.readers(),
             recipe,
         })
@@ -118,13 +118,12 @@ impl Worker {
             told.edits.push(Edit { at, before: raw, after: amount, texts: None });
         }
         let judgement = self.judge.judge(&document);
-        let place = |number: usize| At::Rule(self.places.get(number).copied().unwrap_or(number));
         if let Some(text) = judgement.text {
             let after = Amount::from_text(&text);
             let before = std::mem::replace(&mut document.text, text);
             if let Some(last) = judgement.edited_by.last() {
                 let texts = Some((before, document.text.clone()));
-                told.edits.push(Edit { at: place(*last), before: amount, after, texts });
+                told.edits.push(Edit { at: At::Rule(*last), before: amount, after, texts });
             }
             amount = after;
         }
@@ -135,7 +134,7 @@ impl Worker {
             told.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.goes(told, place(number), &reason.to_string(), amount, &document.text));
+            return Ok(self.goes(told, At::Rule(number), &reason.to_string(), amount, &document.text));
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
@@ -218,8 +217,7 @@ impl Worker {
 
     /// The gibberish rule, which needs the whole corpus, and its stage.
     pub(super) fn gibberish(&self) -> Option<(At, &Gibberish)> {
-        let (number, rule) = self.judge.gibberish()?;
-        Some((At::Rule(self.places.get(number).copied()?), rule))
+        self.judge.gibberish().map(|(number, rule)| (At::Rule(number), rule))
     }
 
     pub(super) fn drops_overlaps(&self) -> bool {

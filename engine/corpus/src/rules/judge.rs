@@ -28,10 +28,13 @@ pub struct Judgement {
 pub struct Judge {
     rules: Vec<Rule>,
     ready: Vec<Ready>,
+    is_on: Vec<bool>,
 }
 
 enum Ready {
     Settings,
+    /// Off, and keeps every text.
+    Nothing,
     Placeholder(PlaceholderFinder),
     Blocklist(BlocklistFinder),
     Address(AddressFinder),
@@ -42,11 +45,16 @@ enum Ready {
 
 impl Judge {
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
-        Self::with_off(rules, |_| true, files)
+        Self::with_off(rules, |_| true, false, files)
     }
 
-    /// With rules that are off: without their files, these keep every text.
-    pub fn with_off(rules: &[Rule], is_on: impl Fn(&Rule) -> bool, files: &dyn Files) -> Result<Self> {
+    /// With rules that are off. [`Self::judge`] passes over them; [`Self::judge_each`] does not, if they are `prepared` and have their files.
+    pub fn with_off(
+        rules: &[Rule],
+        is_on: impl Fn(&Rule) -> bool,
+        prepared: bool,
+        files: &dyn Files,
+    ) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
         let ready = |rule: &Rule| -> Result<Ready> {
             Ok(match rule {
@@ -64,18 +72,20 @@ impl Judge {
                 _ => Ready::Settings,
             })
         };
-        let ready = |rule: &Rule| match ready(rule) {
-            Err(_) if !is_on(rule) => Ok(Ready::Settings),
-            ready => ready,
+        let ready = |rule: &Rule| match is_on(rule) {
+            true => ready(rule),
+            false if prepared => Ok(ready(rule).unwrap_or(Ready::Nothing)),
+            false => Ok(Ready::Nothing),
         };
         let ready = rules.iter().map(ready).collect::<Result<_>>()?;
-        Ok(Self { rules: rules.to_vec(), ready })
+        Ok(Self { rules: rules.to_vec(), ready, is_on: rules.iter().map(&is_on).collect() })
     }
 
     /// The gibberish rule and its index. It needs the other rules' verdicts on all texts, so it keeps every text here; the
     /// pipeline applies [`Gibberish::judge`] in a second pass.
     pub fn gibberish(&self) -> Option<(usize, &Gibberish)> {
-        self.rules.iter().enumerate().find_map(|(index, rule)| match rule {
+        let rules = self.rules.iter().zip(&self.is_on).enumerate();
+        rules.filter(|(_, (_, is_on))| **is_on).find_map(|(index, (rule, _))| match rule {
             Rule::Gibberish(gibberish) => Some((index, gibberish)),
             _ => None,
         })
@@ -89,7 +99,8 @@ impl Judge {
     pub fn judge(&self, document: &Document) -> Judgement {
         let mut judgement = Judgement::default();
         let mut measured = Measured::new(&document.text);
-        for (index, (rule, ready)) in self.rules.iter().zip(&self.ready).enumerate() {
+        let rules = self.rules.iter().zip(&self.ready).zip(&self.is_on).enumerate();
+        for (index, ((rule, ready), _)) in rules.filter(|(_, (_, is_on))| **is_on) {
             match step(rule, ready, document, &measured) {
                 Ok(None) => {}
                 Ok(Some(left)) => {
@@ -131,6 +142,7 @@ fn step(
         return Ok(None);
     }
     match (rule, ready) {
+        (_, Ready::Nothing) => {}
         (_, Ready::Placeholder(finder)) => finder.judge(measured)?,
         (_, Ready::Blocklist(finder)) => finder.judge(measured)?,
         (_, Ready::Address(finder)) => finder.judge(document.address.as_deref())?,
@@ -138,28 +150,28 @@ fn step(
         (Rule::Quality(quality), Ready::FastText(model)) => quality.judge_by(model, measured)?,
         (Rule::Language(language), Ready::FastText(model)) => language.judge_by(model, measured)?,
         (Rule::Perplexity(perplexity), Ready::Reference(model)) => perplexity.judge(model, measured)?,
-        _ => {}
-    }
-    match rule {
-        Rule::Gibberish(_)
-        | Rule::Placeholder(_)
-        | Rule::Blocklist(_)
-        | Rule::Address(_)
-        | Rule::Quality(_)
-        | Rule::Perplexity(_) => {}
-        Rule::Entropy(entropy) => entropy.judge(measured)?,
-        Rule::Licence(licence) => licence.judge(document.licence.as_deref())?,
-        Rule::Language(language) if language.file.is_none() => language.judge(measured)?,
-        Rule::Language(_) => {}
-        Rule::GopherRepetition(repetition) => repetition.judge(measured)?,
-        Rule::GopherQuality(quality) => quality.judge(measured)?,
-        Rule::C4Quality(quality) => {
+        (Rule::Entropy(entropy), _) => entropy.judge(measured)?,
+        (Rule::Licence(licence), _) => licence.judge(document.licence.as_deref())?,
+        (Rule::Language(language), _) => language.judge(measured)?,
+        (Rule::GopherRepetition(repetition), _) => repetition.judge(measured)?,
+        (Rule::GopherQuality(quality), _) => quality.judge(measured)?,
+        (Rule::C4Quality(quality), _) => {
             let left = quality.edit(measured)?;
             return Ok(left.map(|left| Measured::with_words(left.text, left.words)));
         }
-        Rule::FinewebQuality(quality) => quality.judge(measured)?,
-        Rule::Length(length) => length.judge(measured)?,
-        Rule::Punctuation(punctuation) => punctuation.judge(measured)?,
+        (Rule::FinewebQuality(quality), _) => quality.judge(measured)?,
+        (Rule::Length(length), _) => length.judge(measured)?,
+        (Rule::Punctuation(punctuation), _) => punctuation.judge(measured)?,
+        // Judged above with what they are made ready with, or, gibberish, in a second pass.
+        (
+            Rule::Gibberish(_)
+            | Rule::Placeholder(_)
+            | Rule::Blocklist(_)
+            | Rule::Address(_)
+            | Rule::Quality(_)
+            | Rule::Perplexity(_),
+            _,
+        ) => {}
     }
     Ok(None)
 }
