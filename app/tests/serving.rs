@@ -341,7 +341,7 @@ fn bad_requests_are_told_what_is_wrong() {
     said(&serving.post("/completions", &"[".repeat(100_000)), 400, &["JSON"]);
     said(&serving.complete(&json!({})), 400, &["prompt", "missing"]);
     said(&serving.complete(&json!({ "prompt": 5 })), 400, &["prompt", "number"]);
-    said(&serving.complete(&json!({ "prompt": ["One", {}] })), 400, &["prompt", "object"]);
+    said(&serving.complete(&json!({ "prompt": ["One", {}] })), 400, &["prompt", "list of strings"]);
     let one = json!({ "prompt": "O", "max_tokens": 64 });
     said(&serving.complete(&one), 400, &["at most 63"]);
     said(&serving.complete(&json!({ "prompt": [1, "a"] })), 400, &["token ids"]);
@@ -373,7 +373,7 @@ fn bad_requests_are_told_what_is_wrong() {
         |messages: Value| serving.post("/chat/completions", &json!({ "messages": messages }).to_string());
     said(&chat(json!([])), 400, &["messages"]);
     said(&chat(json!([{ "role": "owl", "content": "" }])), 400, &["messages[0]", "user"]);
-    said(&chat(json!([{ "role": "user", "content": [{ "type": "image_url" }] }])), 400, &["not text"]);
+    said(&chat(json!([{ "role": "user", "content": [{ "type": "image_url" }] }])), 400, &["messages[0]", "only text"]);
     said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
     said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
     said(

@@ -4,6 +4,7 @@ mod responses;
 
 use super::wanted::{Endpoint, Wanted};
 use glasshouse_protocol::{Completion, CompletionToken, Ending};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,15 +31,9 @@ impl Head {
         Self { endpoint: wanted.endpoint, id, created: now(), model: wanted.model.clone() }
     }
 
-    fn body(&self, object: &str, run: &str, choices: &Value) -> Map<String, Value> {
+    fn body(&self, object: &str, run: &str, choices: &Value) -> Value {
         let model = self.model.as_deref().unwrap_or(run);
-        let mut body = Map::new();
-        body.insert("id".to_owned(), json!(self.id));
-        body.insert("object".to_owned(), json!(object));
-        body.insert("created".to_owned(), json!(self.created));
-        body.insert("model".to_owned(), json!(model));
-        body.insert("choices".to_owned(), choices.clone());
-        body
+        json!({ "id": self.id, "object": object, "created": self.created, "model": model, "choices": choices })
     }
 
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
@@ -69,8 +64,8 @@ impl Head {
         };
         let choices = completions.iter().enumerate().map(choice).collect();
         let mut body = self.body(object, run, &choices);
-        body.insert("usage".to_owned(), usage(wanted, completions));
-        Value::Object(body)
+        body["usage"] = json!(Usage::new(wanted, completions));
+        body
     }
 
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
@@ -94,15 +89,15 @@ impl Head {
         if let Piece::End(completion) = piece {
             choice = with_counts(choice, completion);
         }
-        Value::Object(self.body(self.object_of_pieces(), run, &json!([choice])))
+        self.body(self.object_of_pieces(), run, &json!([choice]))
     }
 
     /// The stream chunk with the token counts.
     pub(super) fn usage(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
         let mut body = self.body(self.object_of_pieces(), run, &json!([]));
-        body.insert("usage".to_owned(), usage(wanted, completions));
-        Value::Object(body)
+        body["usage"] = json!(Usage::new(wanted, completions));
+        body
     }
 
     fn object_of_pieces(&self) -> &'static str {
@@ -132,10 +127,10 @@ impl Piece<'_> {
         }
     }
 
-    fn finish_reason(&self) -> Value {
+    fn finish_reason(&self) -> Option<&'static str> {
         match self {
-            Self::End(completion) => finish_reason(completion.ending),
-            Self::Begin | Self::Text { .. } => Value::Null,
+            Self::End(completion) => Some(finish_reason(completion.ending)),
+            Self::Begin | Self::Text { .. } => None,
         }
     }
 }
@@ -168,20 +163,29 @@ pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
     }
 }
 
-fn finish_reason(ending: Ending) -> Value {
+fn finish_reason(ending: Ending) -> &'static str {
     match ending {
-        Ending::MaxTokens => json!("length"),
-        Ending::Moderated => json!("content_filter"),
-        Ending::StopString | Ending::EndOfText | Ending::Interrupted => json!("stop"),
+        Ending::MaxTokens => "length",
+        Ending::Moderated => "content_filter",
+        Ending::StopString | Ending::EndOfText | Ending::Interrupted => "stop",
     }
 }
 
-/// Token counts. A prompt counts once, however many answers it gets.
-fn usage(wanted: &Wanted, completions: &[Completion]) -> Value {
-    let prompt: usize =
-        completions.iter().step_by(wanted.answers.max(1)).map(|completion| completion.prompt_tokens).sum();
-    let written: usize = completions.iter().map(|completion| completion.written_tokens).sum();
-    json!({ "prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written })
+#[derive(Debug, Serialize)]
+struct Usage {
+    prompt_tokens: usize,
+    completion_tokens: usize,
+    total_tokens: usize,
+}
+
+impl Usage {
+    /// A prompt counts once, however many answers it gets.
+    fn new(wanted: &Wanted, completions: &[Completion]) -> Self {
+        let prompts = completions.iter().step_by(wanted.answers.max(1));
+        let prompt_tokens = prompts.map(|completion| completion.prompt_tokens).sum();
+        let completion_tokens = completions.iter().map(|completion| completion.written_tokens).sum();
+        Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+    }
 }
 
 /// Log-probabilities as lists by token. As in other servers, the token that ended the text is included; evaluation harnesses rely

@@ -1,13 +1,14 @@
-//! Access to the fields of a request's JSON, with checks.
+//! The fields of a request, and those of other servers that are ignored or refused.
 
 use super::refusal::Refusal;
-use crate::format::shortened;
+use super::wanted::Endpoint;
 use axum::body::Body;
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
+use glasshouse_protocol::Role;
+use glasshouse_protocol::names::with_suggestion;
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -15,7 +16,7 @@ pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
 const BODY: Duration = Duration::from_secs(30);
 
 /// Ignored fields that do not affect an answer's text: identities, storage, priorities.
-const HARMLESS: [&str; 17] = [
+const HARMLESS: [&str; 16] = [
     "cache_prompt",
     "id_slot",
     "keep_alive",
@@ -29,7 +30,6 @@ const HARMLESS: [&str; 17] = [
     "safety_identifier",
     "service_tier",
     "store",
-    "stream_options",
     "timings_per_token",
     "user",
     "verbose",
@@ -69,168 +69,187 @@ const TEXT: &str = "the models only write text";
 const TOOLS: &str = "the models call no tools";
 
 /// Defaults of other servers, which are accepted. Any other value of these fields is refused as unsupported.
-const DEFAULTS: [(&str, DefaultValue); 5] = [
-    ("length_penalty", DefaultValue::Number(1.0)),
-    ("num_beams", DefaultValue::Number(1.0)),
-    ("reasoning_effort", DefaultValue::Text("none")),
-    ("spaces_between_special_tokens", DefaultValue::Flag(true)),
-    ("use_beam_search", DefaultValue::Flag(false)),
+const DEFAULTS: [(&str, &str); 5] = [
+    ("length_penalty", "1"),
+    ("num_beams", "1"),
+    ("reasoning_effort", "\"none\""),
+    ("spaces_between_special_tokens", "true"),
+    ("use_beam_search", "false"),
 ];
 
-#[derive(Clone, Copy, Debug)]
-enum DefaultValue {
-    Flag(bool),
-    Number(f64),
-    Text(&'static str),
+/// The fields of all endpoints; null is the same as absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Fields {
+    pub(super) model: Option<String>,
+    pub(super) prompt: Option<Prompts>,
+    pub(super) messages: Vec<Value>,
+    pub(super) input: Option<Input>,
+    pub(super) instructions: Option<String>,
+    pub(super) chat_template_kwargs: Map<String, Value>,
+    pub(super) add_generation_prompt: Option<bool>,
+    pub(super) continue_final_message: bool,
+    pub(super) n: Option<usize>,
+    pub(super) best_of: Option<usize>,
+    pub(super) max_tokens: Option<usize>,
+    pub(super) max_completion_tokens: Option<usize>,
+    pub(super) max_output_tokens: Option<usize>,
+    pub(super) min_tokens: usize,
+    pub(super) temperature: Option<f32>,
+    pub(super) top_p: Option<f32>,
+    pub(super) top_k: Option<i64>,
+    pub(super) min_p: Option<f32>,
+    pub(super) repetition_penalty: Option<f32>,
+    pub(super) seed: Option<i128>,
+    pub(super) stop: Option<Stop>,
+    pub(super) stop_token_ids: Vec<u32>,
+    pub(super) ignore_eos: bool,
+    pub(super) skip_special_tokens: Option<bool>,
+    pub(super) echo: bool,
+    pub(super) logprobs: Option<Logprobs>,
+    pub(super) top_logprobs: Option<usize>,
+    pub(super) stream: bool,
+    pub(super) stream_options: StreamOptions,
 }
 
-impl DefaultValue {
-    fn is(self, value: &Value) -> bool {
-        match self {
-            Self::Flag(flag) => value.as_bool() == Some(flag),
-            Self::Number(number) => value.as_f64() == Some(number),
-            Self::Text(text) => value.as_str() == Some(text),
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a string, a list of strings, a list of token ids (whole numbers), or a list of such lists"
+)]
+pub(super) enum Prompts {
+    Text(String),
+    Tokens(Vec<u32>),
+    Many(Vec<SinglePrompt>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SinglePrompt {
+    Text(String),
+    Tokens(Vec<u32>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a string or a list of messages")]
+pub(super) enum Input {
+    Text(String),
+    Messages(Vec<Value>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a string or a list of strings")]
+pub(super) enum Stop {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A count for completions, a switch for chats.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a whole number for completions, true or false for chats")]
+pub(super) enum Logprobs {
+    Count(usize),
+    Flag(bool),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StreamOptions {
+    /// The stream ends with token counts.
+    pub(super) include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Message {
+    pub(super) role: Role,
+    pub(super) content: Option<Content>,
+    #[serde(flatten)]
+    pub(super) fields: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "content must be a string or a list of text parts; the models read only text")]
+pub(super) enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Part {
+    pub(super) text: String,
+}
+
+/// Whether an endpoint has a field; `None` if it does not depend on the endpoint.
+fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
+    Some(match field {
+        "prompt" | "echo" => endpoint == Endpoint::Completions,
+        "messages" | "max_completion_tokens" | "top_logprobs" => endpoint == Endpoint::Chat,
+        "input" | "instructions" | "max_output_tokens" => endpoint == Endpoint::Responses,
+        "logprobs" | "max_tokens" | "n" => endpoint != Endpoint::Responses,
+        "add_generation_prompt" | "chat_template_kwargs" | "continue_final_message" => {
+            endpoint != Endpoint::Completions
         }
+        _ => return None,
+    })
+}
+
+/// Whether a field is ignored: it cannot affect the answer, or requests nothing. Refuses unsupported fields that request something.
+fn is_ignored(endpoint: Endpoint, name: &str, value: &Value) -> Result<bool, Refusal> {
+    let refused = |what: String| Err(Refusal::bad(name, format!("{name} {what}leave it out")));
+    let own = is_of(endpoint, name);
+    if value.is_null() || HARMLESS.contains(&name) {
+        Ok(true)
+    } else if own == Some(true) {
+        Ok(false)
+    } else if let Some((_, advice)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
+        let advice = if advice.is_empty() { String::new() } else { format!("{advice}; ") };
+        if asks_for_nothing(value) { Ok(true) } else { refused(format!("is not supported: {advice}")) }
+    } else if let Some((_, default)) = DEFAULTS.iter().find(|(known, _)| *known == name) {
+        let is_default = value.to_string().trim_end_matches(".0") == *default;
+        if is_default { Ok(true) } else { refused("is not supported: ".to_owned()) }
+    } else if own == Some(false) {
+        refused("is not a field of this endpoint; ".to_owned())
+    } else {
+        Ok(false)
     }
 }
 
-/// A JSON object that tracks which fields were read.
-#[derive(Debug)]
-pub(super) struct Fields {
-    all: Map<String, Value>,
-    read: RefCell<BTreeSet<String>>,
-}
-
 impl Fields {
-    pub(super) async fn read(body: Body) -> Result<Self, Refusal> {
+    pub(super) async fn read(endpoint: Endpoint, body: Body) -> Result<Self, Refusal> {
         let slow = |_| {
             let message = format!("the request was incomplete after {} s", BODY.as_secs());
             Refusal::new(StatusCode::REQUEST_TIMEOUT, None, message)
         };
         let bytes = tokio::time::timeout(BODY, whole(body)).await.map_err(slow)??;
-        Self::parse(&bytes)
+        Self::parse(endpoint, &bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+    fn parse(endpoint: Endpoint, bytes: &[u8]) -> Result<Self, Refusal> {
         let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, None, message);
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(all)) => Ok(Self { all, read: RefCell::default() }),
-            Ok(_) => Err(bad("the request must be a JSON object, such as {\"prompt\": \"Once\"}".to_owned())),
-            Err(error) => Err(bad(format!("the request is not valid JSON: {error}"))),
-        }
-    }
-
-    /// A field that exists and is not null.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.read.borrow_mut().insert(name.to_owned());
-        self.all.get(name).filter(|value| !value.is_null())
-    }
-
-    /// A number within a range.
-    pub(super) fn number(
-        &self,
-        name: &str,
-        range: std::ops::RangeInclusive<f64>,
-    ) -> Result<Option<f64>, Refusal> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let (least, most) = (range.start(), range.end());
-        let fits = value.as_f64().filter(|number| range.contains(number));
-        let wrong = || must(name, value, &format!("a number between {least} and {most}"));
-        fits.map(Some).ok_or_else(wrong)
-    }
-
-    /// An integer within a range.
-    pub(super) fn whole(
-        &self,
-        name: &str,
-        range: std::ops::RangeInclusive<usize>,
-    ) -> Result<Option<usize>, Refusal> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let (least, most) = (range.start(), range.end());
-        let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
-        let wrong = || {
-            let range = match *most {
-                usize::MAX => format!("{least} or more"),
-                most => format!("between {least} and {most}"),
-            };
-            must(name, value, &format!("a whole number, {range}"))
+        let all = match serde_json::from_slice(bytes) {
+            Ok(Value::Object(all)) => all,
+            Ok(_) => {
+                return Err(bad("the request must be a JSON object, such as {\"prompt\": \"Once\"}".to_owned()));
+            }
+            Err(error) => return Err(bad(format!("the request is not valid JSON: {error}"))),
         };
-        number.filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
-    }
-
-    /// A boolean, `false` by default.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
-        match self.get(name) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(value) => Err(must(name, value, "true or false")),
-        }
-    }
-
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(value) => Err(must(name, value, "a string")),
-        }
-    }
-
-    /// A string or a list of strings, without empty ones.
-    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
-        let wrong = |value: &Value| must(name, value, "a string or a list of strings");
-        let texts = match self.get(name) {
-            None => Vec::new(),
-            Some(Value::String(text)) => vec![text.clone()],
-            Some(value @ Value::Array(list)) => {
-                let texts = list.iter().map(|text| text.as_str().map(str::to_owned));
-                texts.collect::<Option<Vec<_>>>().ok_or_else(|| wrong(value))?
-            }
-            Some(value) => return Err(wrong(value)),
-        };
-        Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
-    }
-
-    pub(super) fn object(&self, name: &str) -> Result<Map<String, Value>, Refusal> {
-        match self.get(name) {
-            None => Ok(Map::new()),
-            Some(Value::Object(fields)) => Ok(fields.clone()),
-            Some(value) => Err(must(name, value, "an object")),
-        }
-    }
-
-    pub(super) fn ids(&self, name: &str) -> Result<Vec<u32>, Refusal> {
-        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-        match self.get(name) {
-            None => Ok(Vec::new()),
-            Some(value) => {
-                let ids = value.as_array().and_then(|list| list.iter().map(id).collect());
-                ids.ok_or_else(|| must(name, value, "a list of token ids"))
+        let mut used = Map::new();
+        for (name, value) in all {
+            if !is_ignored(endpoint, &name, &value)? {
+                used.insert(name, value);
             }
         }
-    }
-
-    /// Refuses unread fields that may affect the answer: unknown ones, and unsupported ones that request something.
-    pub(super) fn refuse_unread(&self) -> Result<(), Refusal> {
-        let read = self.read.borrow();
-        for (name, value) in &self.all {
-            if value.is_null() || read.contains(name) || HARMLESS.contains(&name.as_str()) {
-                continue;
-            }
-            if DEFAULTS.iter().any(|(known, default)| known == name && default.is(value)) {
-                continue;
-            }
-            let message = match UNSUPPORTED.iter().find(|(known, _)| known == name) {
-                Some(_) if asks_for_nothing(value) => continue,
-                Some((_, "")) => format!("{name} is not supported: leave it out"),
-                Some((_, advice)) => format!("{name} is not supported: {advice}; leave it out"),
-                None if DEFAULTS.iter().any(|(known, _)| known == name) => {
-                    format!("{name} is not supported: leave it out")
-                }
-                None => format!("unknown field {name}; remove it (supported fields: docs/serve.md)"),
+        let used = Value::Object(used);
+        Self::deserialize(&used).map_err(|error| {
+            // The error has no field: it is the one that fails alone.
+            let fails = |(name, value): (&String, &Value)| {
+                let one = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+                let error = Self::deserialize(&one).err()?;
+                Some(Refusal::bad(name, with_suggestion(&format!("{name}: {error}"))))
             };
-            return Err(Refusal::bad(name, message));
-        }
-        Ok(())
+            let found = used.as_object().and_then(|used| used.iter().find_map(fails));
+            found.unwrap_or_else(|| bad(error.to_string()))
+        })
     }
 }
 
@@ -270,29 +289,21 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// The refusal of a field whose value breaks a rule.
-fn must(name: &str, value: &Value, rule: &str) -> Refusal {
-    Refusal::bad(name, format!("{name} is {}; it must be {rule}", shortened(&value.to_string(), 40)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fields(value: &Value) -> Fields {
-        Fields::parse(value.to_string().as_bytes()).unwrap()
-    }
-
-    fn said<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
-        result.unwrap_err().body()["error"]["message"].as_str().unwrap().to_owned()
+    fn parse(endpoint: Endpoint, value: &Value) -> Result<Fields, Value> {
+        let parsed = Fields::parse(endpoint, value.to_string().as_bytes());
+        parsed.map_err(|refusal| refusal.body()["error"].take())
     }
 
     #[test]
-    fn what_was_not_read_and_may_change_the_answer_is_refused_by_name() {
+    fn fields_that_may_change_the_answer_are_refused_by_name() {
         let refused = |value: Value| {
-            let refusal = fields(&value).refuse_unread();
-            refusal.err().map(|refusal| refusal.body()["error"]["param"].as_str().unwrap().to_owned())
+            let error = parse(Endpoint::Chat, &value).err();
+            error.map(|error| error["param"].as_str().unwrap().to_owned())
         };
         for passes in [
             json!({ "user": "me", "metadata": { "a": "b" }, "temprature": null }),
@@ -301,6 +312,7 @@ mod tests {
             json!({ "text": { "format": { "type": "text" } }, "truncation": "disabled", "include": [] }),
             json!({ "num_beams": 1, "length_penalty": 1, "use_beam_search": false, "reasoning_effort": "none" }),
             json!({ "num_beams": 1.0, "length_penalty": 1.0, "spaces_between_special_tokens": true }),
+            json!({ "echo": false, "stream_options": { "include_usage": true, "include_obfuscation": false } }),
         ] {
             assert_eq!(refused(passes.clone()), None, "{passes}");
         }
@@ -316,39 +328,34 @@ mod tests {
             ("length_penalty", json!(0)),
             ("spaces_between_special_tokens", json!(false)),
             ("reasoning_effort", json!("low")),
-            // A misspelled field is refused whatever its value.
+            // A field of another endpoint, and a misspelled one, whatever its value.
+            ("prompt", json!("One")),
             ("temprature", json!(0)),
+            ("temperature", json!("hot")),
+            ("top_k", json!(0.5)),
+            ("max_tokens", json!(-1)),
+            ("stop", json!([1])),
+            ("stop_token_ids", json!([-1])),
+            ("ignore_eos", json!("yes")),
+            ("messages", json!("Hello")),
         ] {
-            assert_eq!(refused(json!({ name: value })).as_deref(), Some(name));
+            assert_eq!(refused(json!({ "n": 2, name: value })).as_deref(), Some(name));
         }
-        let message = |value: Value| said(fields(&value).refuse_unread());
-        assert_eq!(
-            message(json!({ "use_beam_search": true })),
-            "use_beam_search is not supported: leave it out"
-        );
-        assert_eq!(
-            message(json!({ "temprature": 0 })),
-            "unknown field temprature; remove it (supported fields: docs/serve.md)"
-        );
-        let some = fields(&json!({ "temperature": 0.5 }));
-        assert!(some.refuse_unread().is_err());
-        some.number("temperature", 0.0..=2.0).unwrap();
-        assert!(some.refuse_unread().is_ok());
+        let error = parse(Endpoint::Chat, &json!({ "temprature": 0 })).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains("did you mean `temperature`"), "{error}");
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_the_field() {
-        let fields =
-            fields(&json!({ "a": "x", "b": 3.5, "c": [1], "d": null, "e": -1, "f": true, "g": ["", "y"] }));
-        assert!(said(fields.number("a", 0.0..=2.0)).contains("a is \"x\""));
-        assert!(said(fields.number("b", 0.0..=2.0)).contains("between 0 and 2"));
-        assert!(said(fields.whole("b", 0..=5)).contains("whole number"));
-        assert!(said(fields.whole("e", 0..=5)).contains("-1"));
-        assert!(said(fields.texts("c")).contains("list of strings"));
-        assert!(said(fields.flag("a")).contains("true or false"));
-        assert_eq!(fields.number("d", 0.0..=1.0).unwrap(), None);
-        assert_eq!(fields.texts("g").unwrap(), ["y"]);
-        assert!(said(Fields::parse(b"{")).contains("not valid JSON"));
-        assert!(said(Fields::parse(b"[1]")).contains("JSON object"));
+    fn prompts_have_four_forms() {
+        let prompts = |value: Value| parse(Endpoint::Completions, &json!({ "prompt": value })).map(|fields| fields.prompt);
+        assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::Text(_)))));
+        assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::Tokens(_)))));
+        assert!(matches!(prompts(json!(["One", [1]])), Ok(Some(Prompts::Many(_)))));
+        for wrong in [json!(5), json!([1, "a"]), json!([-1]), json!(["One", {}])] {
+            assert_eq!(prompts(wrong.clone()).unwrap_err()["param"], "prompt", "{wrong}");
+        }
+        for bytes in [&b"{"[..], b"[1]"] {
+            assert!(Fields::parse(Endpoint::Chat, bytes).unwrap_err().body()["error"]["param"].is_null());
+        }
     }
 }

@@ -35,12 +35,15 @@ type Answer = Result<Response, Refusal>;
 /// `cors` is not an origin.
 pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router, String> {
     let admission = Arc::new(Admission { served: served.clone(), local: address.ip().is_loopback() });
+    let completions = |endpoint| {
+        post(move |State(served): State<Arc<Served>>, body: Body| complete(endpoint, served, body))
+    };
     let router = Router::new()
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))
-        .route("/v1/completions", post(completions))
-        .route("/v1/chat/completions", post(chat))
-        .route("/v1/responses", post(responses))
+        .route("/v1/completions", completions(Endpoint::Completions))
+        .route("/v1/chat/completions", completions(Endpoint::Chat))
+        .route("/v1/responses", completions(Endpoint::Responses))
         .route(HEALTH, get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
         .fallback(async |request: Request| {
             let message = format!("unknown path {}; {ENDPOINTS}", request.uri().path());
@@ -194,24 +197,8 @@ fn described(run: &RunSummary) -> Value {
     })
 }
 
-async fn completions(State(served): State<Arc<Served>>, body: Body) -> Answer {
-    complete(Endpoint::Completions, &served, body).await
-}
-
-async fn chat(State(served): State<Arc<Served>>, body: Body) -> Answer {
-    complete(Endpoint::Chat, &served, body).await
-}
-
-async fn responses(State(served): State<Arc<Served>>, body: Body) -> Answer {
-    complete(Endpoint::Responses, &served, body).await
-}
-
-async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answer {
-    // The parsed JSON takes many times its size, so drop it before waiting for the text.
-    let wanted = {
-        let fields = Fields::read(body).await?;
-        Wanted::read(endpoint, &fields, served)?
-    };
+async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer {
+    let wanted = Wanted::new(endpoint, Fields::read(endpoint, body).await?, &served)?;
     let taken = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {

@@ -1,15 +1,16 @@
-//! Parses a request's fields into commands.
+//! The commands of a request.
 
 use super::Served;
-use super::fields::Fields;
+use super::fields::{Content, Fields, Input, Logprobs, Message, Prompts, SinglePrompt, Stop};
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
     ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionSettings, GenerateConfig,
     Output, Prompt, Role, WeightSource,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::RangeInclusive;
 
 /// Maximum texts of one request.
 const MAX_TEXTS: usize = 4096;
@@ -46,36 +47,36 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn read(endpoint: Endpoint, fields: &Fields, served: &Served) -> Result<Self, Refusal> {
-        let (model, source) = model(fields, served)?;
+    pub(super) fn new(endpoint: Endpoint, mut fields: Fields, served: &Served) -> Result<Self, Refusal> {
+        let (model, source) = model(&fields, served)?;
         let prompts = match endpoint {
-            Endpoint::Completions => prompts(fields)?,
-            Endpoint::Chat => vec![chat(fields, messages(fields)?)?],
-            Endpoint::Responses => vec![chat(fields, input(fields)?)?],
+            Endpoint::Completions => prompts(fields.prompt.take())?,
+            Endpoint::Chat | Endpoint::Responses => vec![chat(&mut fields)?],
         };
-        let answers = match endpoint {
-            Endpoint::Responses => 1,
-            Endpoint::Completions | Endpoint::Chat => fields.whole("n", 1..=MAX_ANSWERS)?.unwrap_or(1),
-        };
-        if fields.whole("best_of", 1..=MAX_ANSWERS)?.is_some_and(|best| best != answers) {
+        let answers = within("n", fields.n, 1..=MAX_ANSWERS)?.unwrap_or(1);
+        if fields.best_of.is_some_and(|best| best != answers) {
             return Err(Refusal::bad(
                 "best_of",
                 "best_of is not supported; use n and choose among the answers",
             ));
         }
-        let mut settings = CompletionSettings {
+        let asked = match endpoint {
+            Endpoint::Completions => fields.max_tokens,
+            Endpoint::Chat => fields.max_completion_tokens.or(fields.max_tokens),
+            Endpoint::Responses => fields.max_output_tokens,
+        };
+        let settings = CompletionSettings {
             places: served.settings.places,
-            echo: endpoint == Endpoint::Completions && fields.flag("echo")?,
-            log_probabilities: log_probabilities(endpoint, fields)?,
-            ..CompletionSettings::default()
+            echo: fields.echo,
+            log_probabilities: log_probabilities(endpoint, &fields)?,
+            // A default length is no reason to refuse a prompt.
+            fits: asked.is_none(),
+            no_tokens: asked == Some(0) && endpoint == Endpoint::Completions,
         };
-        let config = config(endpoint, fields, served, &mut settings)?;
-        let streams = fields.flag("stream")?;
-        fields.refuse_unread()?;
-        let includes_usage = match fields.get("stream_options") {
-            Some(Value::Object(options)) => options.get("include_usage") == Some(&Value::Bool(true)),
-            _ => false,
-        };
+        let otherwise = if endpoint == Endpoint::Completions { TOKENS } else { ALL_THERE_IS_ROOM_FOR };
+        let length = asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR);
+        let (streams, includes_usage) = (fields.stream, fields.stream_options.include_usage);
+        let config = config(length, fields, served)?;
         let wanted =
             Self { endpoint, model, source, prompts, answers, config, settings, streams, includes_usage };
         let (texts, most) = (wanted.texts(), served.most().min(MAX_TEXTS));
@@ -117,7 +118,7 @@ impl Wanted {
 
 fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
-    let named = fields.text("model")?.filter(|name| !name.is_empty());
+    let named = fields.model.as_deref().filter(|name| !name.is_empty());
     let name = named.or(settings.run.as_deref());
     let Some(name) = name else { return Ok((None, WeightSource::Current)) };
     let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
@@ -136,45 +137,36 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
     Ok((named.map(str::to_owned), source))
 }
 
-/// A text, tokens, or a list of either.
-fn prompts(fields: &Fields) -> Result<Vec<Prompt>, Refusal> {
-    let wrong = |what: &str| {
-        let message = format!(
-            "{what}; prompt must be a string, a list of strings, a list of token ids, or a list of such lists"
-        );
-        Refusal::bad("prompt", message)
+fn prompts(prompts: Option<Prompts>) -> Result<Vec<Prompt>, Refusal> {
+    let text = |text| Prompt::Text { text };
+    let tokens = |ids| Prompt::Tokens { ids };
+    let prompt = |prompt| match prompt {
+        SinglePrompt::Text(it) => text(it),
+        SinglePrompt::Tokens(ids) => tokens(ids),
     };
-    match fields.get("prompt") {
-        None => Err(wrong("prompt is missing")),
-        Some(Value::String(text)) => Ok(vec![Prompt::Text { text: text.clone() }]),
-        Some(Value::Array(list)) if list.is_empty() => Err(wrong("prompt is an empty list")),
-        Some(Value::Array(list)) if list.iter().all(Value::is_number) => Ok(vec![Prompt::Tokens {
-            ids: ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?,
-        }]),
-        Some(Value::Array(list)) => {
-            let prompt = |value: &Value| match value {
-                Value::String(text) => Ok(Prompt::Text { text: text.clone() }),
-                Value::Array(list) => {
-                    let ids = ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?;
-                    Ok(Prompt::Tokens { ids })
-                }
-                other => Err(wrong(&format!("prompt holds {}", named(other)))),
-            };
-            list.iter().map(prompt).collect()
+    match prompts {
+        None => Err(Refusal::bad("prompt", "prompt is missing; send a text, such as {\"prompt\": \"Once\"}")),
+        Some(Prompts::Text(it)) => Ok(vec![text(it)]),
+        Some(Prompts::Tokens(ids)) if ids.is_empty() => {
+            Err(Refusal::bad("prompt", "prompt is an empty list; send at least one text or token id"))
         }
-        Some(other) => Err(wrong(&format!("prompt is {}", named(other)))),
+        Some(Prompts::Tokens(ids)) => Ok(vec![tokens(ids)]),
+        Some(Prompts::Many(many)) => Ok(many.into_iter().map(prompt).collect()),
     }
 }
 
-/// A JSON value's type, for error messages.
-fn named(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+/// The refusal of a number outside of a range.
+fn within(
+    name: &str,
+    number: Option<usize>,
+    range: RangeInclusive<usize>,
+) -> Result<Option<usize>, Refusal> {
+    match number.filter(|number| !range.contains(number)) {
+        None => Ok(number),
+        Some(wrong) => {
+            let (least, most) = (range.start(), range.end());
+            Err(Refusal::bad(name, format!("{name} is {wrong}; it must be between {least} and {most}")))
+        }
     }
 }
 
@@ -199,18 +191,26 @@ fn bytes_of_json(object: &Map<String, Value>) -> usize {
     serde_json::to_vec(object).map_or(0, |bytes| bytes.len() * 8)
 }
 
-fn ids(list: &[Value]) -> Option<Vec<u32>> {
-    list.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
-}
-
 /// A conversation and its template settings.
-fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<Prompt, Refusal> {
-    let continues = fields.flag("continue_final_message")?;
-    let opens = fields.get("add_generation_prompt").is_none() || fields.flag("add_generation_prompt")?;
-    let ending = match (continues, opens) {
-        (false, true) => ChatEnding::Answer,
-        (false, false) => ChatEnding::Closed,
-        (true, true) if fields.get("add_generation_prompt").is_some() => {
+fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
+    let (field, said) = match fields.input.take() {
+        Some(Input::Text(text)) => ("input", vec![json!({ "role": "user", "content": text })]),
+        Some(Input::Messages(messages)) => ("input", messages),
+        None => ("messages", std::mem::take(&mut fields.messages)),
+    };
+    if said.is_empty() {
+        let message = format!("the request has no messages; send {field}, or input for /v1/responses, {EXAMPLE}");
+        return Err(Refusal::bad(field, message));
+    }
+    let instructions = fields.instructions.take().map(|text| Ok(ChatMessage::new(Role::System, text)));
+    let said = said.into_iter().enumerate().map(|(at, value)| message(&format!("{field}[{at}]"), value));
+    let messages: Result<Vec<ChatMessage>, String> = instructions.into_iter().chain(said).collect();
+    let messages = messages.map_err(|message| Refusal::bad(field, message))?;
+    let continues = fields.continue_final_message;
+    let ending = match (continues, fields.add_generation_prompt) {
+        (false, None | Some(true)) => ChatEnding::Answer,
+        (false, Some(false)) => ChatEnding::Closed,
+        (true, Some(true)) => {
             let message = "continue_final_message and add_generation_prompt exclude each other";
             return Err(Refusal::bad("continue_final_message", message));
         }
@@ -220,7 +220,7 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<Prompt, Refusal> 
         let message = "continue_final_message requires the last message to be from the assistant";
         return Err(Refusal::bad("continue_final_message", message));
     }
-    let variables = fields.object("chat_template_kwargs")?;
+    let variables = std::mem::take(&mut fields.chat_template_kwargs);
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
     if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
         let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
@@ -229,66 +229,18 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<Prompt, Refusal> 
     Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, variables }) })
 }
 
-/// A conversation in the format of OpenAI's Responses API: a text or messages, preceded by instructions.
-fn input(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
-    let instructions = fields.text("instructions")?.map(|text| ChatMessage::new(Role::System, text));
-    let said = match fields.get("input") {
-        Some(Value::String(text)) => vec![ChatMessage::new(Role::User, text)],
-        Some(Value::Array(list)) if !list.is_empty() => {
-            let typed = |(at, item): (usize, &Value)| match item.get("type").and_then(Value::as_str) {
-                None | Some("message") => message("input", at, item),
-                Some(other) => Err(Refusal::bad(
-                    "input",
-                    format!("input[{at}] has the unsupported type {other}; send messages only"),
-                )),
-            };
-            list.iter().enumerate().map(typed).collect::<Result<_, _>>()?
-        }
-        _ => return Err(Refusal::bad("input", "input must be a string, or a list of messages")),
+/// A message. Fields other than role and content are passed to the template unchanged, except arguments of tool calls: OpenAI writes
+/// them as JSON in a string, and templates expect an object.
+fn message(path: &str, value: Value) -> Result<ChatMessage, String> {
+    let Message { role, content, fields: mut more } =
+        serde_json::from_value(value).map_err(|error| format!("{path}: {error}"))?;
+    let content = match content {
+        Some(Content::Text(text)) => text,
+        Some(Content::Parts(parts)) => parts.into_iter().map(|part| part.text).collect(),
+        None if role == Role::Assistant => String::new(),
+        None => return Err(format!("{path} has no content; write it {EXAMPLE}")),
     };
-    Ok(instructions.into_iter().chain(said).collect())
-}
-
-/// A conversation in OpenAI's format.
-fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
-    match fields.get("messages") {
-        Some(Value::Array(list)) if !list.is_empty() => {
-            list.iter().enumerate().map(|(at, value)| message("messages", at, value)).collect()
-        }
-        _ => Err(Refusal::bad("messages", format!("messages must be a list of messages, {EXAMPLE}"))),
-    }
-}
-
-/// Message number `at` of a field. Fields other than role and content are passed to the template unchanged, except arguments of
-/// tool calls: OpenAI writes them as JSON in a string, and templates expect an object.
-fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal> {
-    let wrong = |message: String| Refusal::bad(field, message);
-    let role = match value.get("role").and_then(Value::as_str) {
-        Some("system") => Role::System,
-        Some("developer") => Role::Developer,
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        Some("tool" | "function") => Role::Tool,
-        _ => {
-            return Err(wrong(format!(
-                "{field}[{at}] has an unknown role; use system, developer, user, assistant or tool"
-            )));
-        }
-    };
-    let content = match value.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None if role == Role::Assistant => String::new(),
-        Some(Value::Array(parts)) => {
-            let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
-            let texts: Option<Vec<String>> = parts.iter().map(text).collect();
-            let other =
-                || wrong(format!("{field}[{at}] has a part that is not text; the models read only text"));
-            texts.ok_or_else(other)?.concat()
-        }
-        _ => return Err(wrong(format!("{field}[{at}] has no content; write it {EXAMPLE}"))),
-    };
-    let mut more = value.as_object().cloned().unwrap_or_default();
-    more.retain(|name, value| !value.is_null() && !matches!(name.as_str(), "role" | "content"));
+    more.retain(|_, value| !value.is_null());
     glasshouse_conversation::modernise_calls(&mut more);
     for call in more.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
         let arguments = call.get_mut("function").and_then(|function| function.get_mut("arguments"));
@@ -303,81 +255,50 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
 
 /// The number of top log-probabilities per token; `None` if log-probabilities are not requested.
 fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize>, Refusal> {
-    match endpoint {
-        Endpoint::Completions => match fields.get("logprobs") {
-            Some(Value::Bool(false)) => Ok(None),
-            _ => fields.whole("logprobs", 0..=MAX_TOP_LOGPROBS),
-        },
-        Endpoint::Chat => {
-            let count = fields.whole("top_logprobs", 0..=MAX_TOP_LOGPROBS)?;
-            match (fields.flag("logprobs")?, count) {
-                (true, count) => Ok(Some(count.unwrap_or(0))),
-                (false, None | Some(0)) => Ok(None),
-                (false, Some(_)) => {
-                    Err(Refusal::bad("top_logprobs", "top_logprobs requires logprobs to be true"))
-                }
-            }
+    let top = within("top_logprobs", fields.top_logprobs, 0..=MAX_TOP_LOGPROBS)?;
+    match (endpoint, &fields.logprobs) {
+        (_, None | Some(Logprobs::Flag(false))) if top.unwrap_or(0) > 0 => {
+            Err(Refusal::bad("top_logprobs", "top_logprobs requires logprobs to be true"))
         }
-        Endpoint::Responses => Ok(None),
+        (_, None | Some(Logprobs::Flag(false))) => Ok(None),
+        (Endpoint::Completions, Some(Logprobs::Count(count))) => {
+            within("logprobs", Some(*count), 0..=MAX_TOP_LOGPROBS)
+        }
+        (Endpoint::Chat, Some(Logprobs::Flag(true))) => Ok(Some(top.unwrap_or(0))),
+        _ => Err(Refusal::bad("logprobs", "logprobs is a whole number for completions, and true or false for chats")),
     }
 }
 
-/// Sampling settings and length.
-fn config(
-    endpoint: Endpoint,
-    fields: &Fields,
-    served: &Served,
-    settings: &mut CompletionSettings,
-) -> Result<GenerateConfig, Refusal> {
-    let (asked, otherwise) = match endpoint {
-        Endpoint::Completions => (fields.whole("max_tokens", 0..=usize::MAX)?, TOKENS),
-        Endpoint::Chat => {
-            let most = fields.whole("max_completion_tokens", 1..=usize::MAX)?;
-            let older = fields.whole("max_tokens", 1..=usize::MAX)?;
-            (most.or(older), ALL_THERE_IS_ROOM_FOR)
-        }
-        Endpoint::Responses => (fields.whole("max_output_tokens", 1..=usize::MAX)?, ALL_THERE_IS_ROOM_FOR),
-    };
-    // A default length is no reason to refuse a prompt.
-    settings.fits = asked.is_none();
-    settings.no_tokens = asked == Some(0);
+/// Sampling settings. The engine checks their ranges.
+fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<GenerateConfig, Refusal> {
     let plain = GenerateConfig::default();
-    let number = |name, range, otherwise: f32| {
-        Ok::<_, Refusal>(fields.number(name, range)?.map_or(otherwise, |number| number as f32))
+    let stop = match fields.stop {
+        None => Vec::new(),
+        Some(Stop::One(text)) => vec![text],
+        Some(Stop::Many(texts)) => texts,
     };
     Ok(GenerateConfig {
-        max_tokens: asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR),
-        temperature: number("temperature", 0.0..=2.0, 1.0)?,
-        top_p: match number("top_p", 0.0..=1.0, plain.top_p)? {
-            // The smallest value: only the likeliest token.
-            0.0 => f32::MIN_POSITIVE,
-            top_p => top_p,
-        },
-        top_k: match fields.get("top_k").and_then(Value::as_i64) {
+        max_tokens,
+        temperature: fields.temperature.unwrap_or(1.0),
+        // At 0 the smallest value: only the likeliest token.
+        top_p: fields.top_p.map_or(plain.top_p, |share| if share == 0.0 { f32::MIN_POSITIVE } else { share }),
+        top_k: match fields.top_k {
+            None => plain.top_k,
             // -1 means "all" for other servers.
             Some(-1) => 0,
-            _ => fields.whole("top_k", 0..=usize::MAX)?.unwrap_or(plain.top_k),
+            Some(count) => usize::try_from(count)
+                .map_err(|_| Refusal::bad("top_k", format!("top_k is {count}; it must be at least 0, or -1 for all")))?,
         },
-        min_p: number("min_p", 0.0..=1.0, plain.min_p)?,
-        repetition_penalty: number("repetition_penalty", 0.01..=100.0, plain.repetition_penalty)?,
-        seed: seed(fields)?,
-        stop: fields.texts("stop")?,
-        stop_tokens: fields.ids("stop_token_ids")?,
-        ignore_end: fields.flag("ignore_eos")?,
-        min_tokens: fields.whole("min_tokens", 0..=usize::MAX)?.unwrap_or(0),
-        special_tokens: fields.get("skip_special_tokens").is_some() && !fields.flag("skip_special_tokens")?,
+        min_p: fields.min_p.unwrap_or(plain.min_p),
+        repetition_penalty: fields.repetition_penalty.unwrap_or(plain.repetition_penalty),
+        // Random by default; a negative one counts from the end of all seeds.
+        seed: fields.seed.map_or_else(|| RandomState::new().hash_one(()), |seed| seed as u64),
+        stop: stop.into_iter().filter(|text| !text.is_empty()).collect(),
+        stop_tokens: fields.stop_token_ids,
+        ignore_end: fields.ignore_eos,
+        min_tokens: fields.min_tokens,
+        special_tokens: fields.skip_special_tokens == Some(false),
         weights: served.settings.weights,
         moderation: Box::new(served.moderating().settings.clone()),
     })
-}
-
-/// The given seed, or a random one.
-fn seed(fields: &Fields) -> Result<u64, Refusal> {
-    match fields.get("seed") {
-        None => Ok(RandomState::new().hash_one(())),
-        Some(value) => {
-            let seed = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
-            seed.ok_or_else(|| Refusal::bad("seed", format!("seed is {value}; it must be a whole number")))
-        }
-    }
 }

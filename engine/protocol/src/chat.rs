@@ -15,7 +15,8 @@ pub enum Role {
     User,
     /// The model. Its messages are the training targets.
     Assistant,
-    /// The result of a tool call by the assistant.
+    /// The result of a tool call by the assistant; `function` is OpenAI's former name.
+    #[serde(alias = "function")]
     Tool,
 }
 

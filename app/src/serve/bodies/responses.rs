@@ -1,7 +1,7 @@
 //! Response bodies in the format of OpenAI's Responses API: complete, and as stream events.
 
-use super::{Head, Piece, Wanted, finish_reason, usage, with_counts};
-use glasshouse_protocol::Completion;
+use super::{Head, Piece, Usage, Wanted, with_counts};
+use glasshouse_protocol::{Completion, Ending};
 use serde_json::{Value, json};
 
 impl Head {
@@ -33,13 +33,13 @@ impl Head {
             "usage": null,
         });
         if let Some(completion) = completion {
-            let usage = usage(wanted, std::slice::from_ref(completion));
+            let usage = Usage::new(wanted, std::slice::from_ref(completion));
             response["usage"] = json!({
-                "input_tokens": usage["prompt_tokens"],
+                "input_tokens": usage.prompt_tokens,
                 "input_tokens_details": { "cached_tokens": 0 },
-                "output_tokens": usage["completion_tokens"],
+                "output_tokens": usage.completion_tokens,
                 "output_tokens_details": { "reasoning_tokens": 0 },
-                "total_tokens": usage["total_tokens"],
+                "total_tokens": usage.total_tokens,
             });
             if let Some(reason) = reason(completion) {
                 response["incomplete_details"] = json!({ "reason": reason });
@@ -124,9 +124,9 @@ fn status(completion: Option<&Completion>) -> &'static str {
 
 /// Why a response is incomplete.
 fn reason(completion: &Completion) -> Option<&'static str> {
-    match finish_reason(completion.ending).as_str() {
-        Some("length") => Some("max_output_tokens"),
-        Some("content_filter") => Some("content_filter"),
-        _ => None,
+    match completion.ending {
+        Ending::MaxTokens => Some("max_output_tokens"),
+        Ending::Moderated => Some("content_filter"),
+        Ending::StopString | Ending::EndOfText | Ending::Interrupted => None,
     }
 }
