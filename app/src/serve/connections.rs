@@ -1,25 +1,22 @@
-//! Connections: accepted in order of arrival, as many as the system has file descriptors for. Idle ones are closed after a
-//! timeout, or at once if others wait.
+//! Connections: accepted in order of arrival, up to a limit, and closed if they are idle.
 
-use super::seats::{Seats, Watched, WatchedStream};
 use axum::Router;
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Maximum connections. For one more, the longest-idle one is closed. Many systems allow a program 1,024 file descriptors, some
-/// of which the engine needs.
+/// Maximum connections; further ones wait until one ends. Many systems allow a program 1,024 file descriptors, some of which the engine
+/// needs.
 const CONNECTIONS: usize = 512;
+/// A client that reads nothing of a stream for this long is considered gone.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Timeout for a request's head, and for idle connections. Clients keep idle connections for at most 15 s by default, and should
 /// close first: a request sent into a closing connection is lost.
 const HEAD: Duration = Duration::from_secs(20);
@@ -56,36 +53,21 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 
 /// Serves connections until `stopped`, then lets the open ones finish.
 pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let (seats, router) = (Seats::new(CONNECTIONS), TowerToHyperService::new(router));
+    let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS)), TowerToHyperService::new(router));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     loop {
-        let taken = async {
-            let stream = taken(&listener).await;
-            (seats.place().await, stream)
-        };
         let (place, stream) = tokio::select! {
-            taken = taken => taken,
+            taken = taken(&listener, &free) => taken,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         // Chunks of text are small and should arrive at once.
         stream.set_nodelay(true).ok();
-        let (router, seat) = (router.clone(), place.seat.clone());
-        let stream = WatchedStream::new(TokioIo::new(stream), &seat);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answer = router.call(request.map(|body| Watched::request(body, &seat)));
-            let seat = seat.clone();
-            async move { Ok::<_, Infallible>(answer.await?.map(|body| Watched::answer(body, &seat))) }
-        });
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
         tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = place.seat.closed() => {}
-                // Errors of a connection concern only its client.
-                _ = connection => {}
-            }
+            // Errors of a connection concern only its client.
+            connection.await.ok();
             drop(place);
         });
     }
@@ -93,11 +75,13 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
     tokio::time::timeout(GRACE, graceful.shutdown()).await.ok();
 }
 
-/// The next connection. Without free file descriptors, retries later.
-async fn taken(listener: &TcpListener) -> TcpStream {
+/// The next connection with its place, once one is free. Without free file descriptors, retries later.
+async fn taken(listener: &TcpListener, free: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, TcpStream) {
+    // It is never closed.
+    let place = free.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, _)) => return (place, stream),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }

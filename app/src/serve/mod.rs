@@ -13,7 +13,6 @@ mod connections;
 mod fields;
 mod refusal;
 mod routes;
-mod seats;
 mod stream;
 mod switchboard;
 mod wanted;

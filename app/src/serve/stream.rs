@@ -1,8 +1,8 @@
 //! Streamed responses as server-sent events.
 
 use super::bodies::{Head, Piece, logprobs_of, text_of};
+use super::connections::PATIENCE;
 use super::refusal::Refusal;
-use super::seats::PATIENCE;
 use super::wanted::{Endpoint, Wanted};
 use super::{Ask, Taken};
 use axum::body::{Body, Bytes};
