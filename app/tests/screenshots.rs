@@ -1,5 +1,6 @@
 //! Screenshots of every page in both themes and five widths, for review, if `GLASSHOUSE_SCREENSHOTS` names a folder. All content
-//! is staged: no such device, run or text exists. Without the variable the same windows are only laid out, which must not fail.
+//! is staged: no such device, run or text exists. Without the variable the same windows are only laid out: that must not fail, every
+//! control must have a name, and no widget may lie beyond the window's sides.
 
 use crate::support;
 use egui::Role;
@@ -44,7 +45,10 @@ fn every_page_in_both_themes_and_five_widths() {
                     support::tell(window.state_mut(), [history]);
                     window.run_steps(2);
                 }
-                picture(&mut window, &format!("{}-{theme}-{width}", page.key()));
+                let name = format!("{}-{theme}-{width}", page.key());
+                window.check_accessibility();
+                support::assert_within_sides(&window, &name);
+                picture(&mut window, &name);
             }
         }
     }
