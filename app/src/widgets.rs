@@ -29,7 +29,7 @@ pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmente
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{choice, field, field_error, grouped, whole_number};
-pub use fold::{fold, fold_head, is_open, tell_fold, what_is_this};
+pub use fold::{fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{

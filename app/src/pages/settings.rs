@@ -36,31 +36,19 @@ impl Page for SettingsPage {
             self.listed = true;
             context.outbox.send(Command::ListDevices);
         }
-        let wide = ui.available_width() > 760.0;
-        if wide {
-            widgets::halves(ui, space::LARGE, |ui, column| {
-                ui.spacing_mut().item_spacing.y = space::LARGE;
-                if column == 0 {
-                    device_ui(ui, context);
-                    #[cfg(feature = "command-line")]
-                    serve::serve_ui(ui, context);
-                    storage_ui(ui, context);
-                    about_ui(ui, context);
-                } else {
-                    look_ui(ui, context);
-                    keys_ui(ui);
-                }
-            });
-        } else {
-            ui.spacing_mut().item_spacing.y = space::MEDIUM;
-            device_ui(ui, context);
-            look_ui(ui, context);
-            #[cfg(feature = "command-line")]
-            serve::serve_ui(ui, context);
-            storage_ui(ui, context);
-            keys_ui(ui);
-            about_ui(ui, context);
-        }
+        widgets::halves(ui, space::LARGE, |ui, column| {
+            ui.spacing_mut().item_spacing.y = space::LARGE;
+            if column == 0 {
+                device_ui(ui, context);
+                #[cfg(feature = "command-line")]
+                serve::serve_ui(ui, context);
+                storage_ui(ui, context);
+            } else {
+                look_ui(ui, context);
+                keys_ui(ui);
+                about_ui(ui, context);
+            }
+        });
     }
 }
 

@@ -189,22 +189,14 @@ impl WritePage {
     }
 
     fn columns_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let width = ui.available_width();
         let mut on = None;
         if !self.comparing {
             on = self.columns[0].ui(ui, context, "first").map(|prompt| (0, prompt));
-        } else if Breakpoint::of(width) == Breakpoint::Phone {
-            for (place, (column, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
-                on = column.ui(ui, context, name).map(|prompt| (place, prompt)).or(on);
-            }
         } else {
-            let half = ((width - space::LARGE) / 2.0).floor();
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::LARGE;
-                for (place, (shown, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
-                    on = column(ui, half, |ui| shown.ui(ui, context, name))
-                        .map(|prompt| (place, prompt))
-                        .or(on.take());
+            widgets::halves(ui, space::LARGE, |ui, place| {
+                let name = if place == 0 { "first" } else { "second" };
+                if let Some(column) = self.columns.get_mut(place) {
+                    on = column.ui(ui, context, name).map(|prompt| (place, prompt)).or(on.take());
                 }
             });
         }

@@ -19,11 +19,7 @@ pub fn fold<R>(
     open_at_first: bool,
     contents: impl FnOnce(&mut Ui, &mut Preferences) -> R,
 ) -> Option<R> {
-    let mut open = is_open(preferences, name, open_at_first);
-    if fold_head(ui, &mut open, title, note) {
-        preferences.folds.insert(name.to_owned(), open);
-    }
-    open.then(|| {
+    fold_row(ui, preferences, name, (title, note), open_at_first).then(|| {
         ui.push_id(name, |ui| {
             let shown = contents(ui, preferences);
             ui.add_space(space::SMALL);
@@ -31,6 +27,21 @@ pub fn fold<R>(
         })
         .inner
     })
+}
+
+/// A fold's header, with its state in the preferences. Returns whether it is open.
+pub fn fold_row(
+    ui: &mut Ui,
+    preferences: &mut Preferences,
+    name: &str,
+    (title, note): (&str, &str),
+    open_at_first: bool,
+) -> bool {
+    let mut open = is_open(preferences, name, open_at_first);
+    if fold_head(ui, &mut open, title, note) {
+        preferences.folds.insert(name.to_owned(), open);
+    }
+    open
 }
 
 /// A fold's header without stored state. Returns whether it was toggled.

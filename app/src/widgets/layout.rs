@@ -8,6 +8,9 @@ const PAGE_WIDTH: f32 = 2400.0;
 /// Width in points from which a page has a third column.
 pub const WIDE: f32 = 1480.0;
 
+/// Width in points from which there is room for two columns.
+const HALVED: f32 = 640.0;
+
 /// Whether there is room for one column only.
 pub fn is_narrow(ui: &Ui) -> bool {
     ui.ctx().content_rect().width() < theme::NARROW_WIDTH
@@ -82,8 +85,13 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.add(egui::Label::new(text).wrap())
 }
 
-/// Two columns of equal width; `contents` draws column 0, then column 1.
+/// Two columns of equal width, or one below the other if it is narrow; `contents` draws column 0, then column 1.
 pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
+    if ui.available_width() < HALVED {
+        contents(ui, 0);
+        ui.add_space(space::SMALL);
+        return contents(ui, 1);
+    }
     let width = ((ui.available_width() - gap) / 2.0).floor();
     let spacing = ui.spacing().item_spacing;
     ui.horizontal_top(|ui| {

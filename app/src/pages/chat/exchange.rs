@@ -3,10 +3,10 @@
 use super::conversation::{Exchange, Reply};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui, moderation_of};
+use crate::pages::parts::{caption, head, icon_button, line_ui, moderation_of};
 use crate::pages::written::{ending, source_of};
 use crate::theme::space;
-use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised};
+use crate::widgets::{card, halves, hint_line, plain, primary, prose, quiet_text, raised};
 use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
 
@@ -67,19 +67,12 @@ pub(super) fn exchange_ui(
 ) -> Option<Wanted> {
     let mut wanted = message_ui(ui, &exchange.asked, &mut edits.message, place);
     let compares = exchange.replies.len() > 1;
-    let width = ui.available_width();
-    if compares && Breakpoint::of(width) != Breakpoint::Phone {
-        let half = ((width - space::LARGE) / 2.0).floor();
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::LARGE;
-            for (which, reply) in exchange.replies.iter_mut().enumerate() {
-                column(ui, half, |ui| compared_ui(ui, context, reply, which, place.at));
+    if compares {
+        halves(ui, space::LARGE, |ui, which| {
+            if let Some(reply) = exchange.replies.get_mut(which) {
+                compared_ui(ui, context, reply, which, place.at);
             }
         });
-    } else if compares {
-        for (which, reply) in exchange.replies.iter_mut().enumerate() {
-            compared_ui(ui, context, reply, which, place.at);
-        }
     } else if let Some(reply) = exchange.replies.first_mut() {
         wanted = reply_ui(ui, context, reply, &mut edits.reply, place).or(wanted);
     }

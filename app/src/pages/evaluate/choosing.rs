@@ -130,11 +130,7 @@ impl EvaluatePage {
         let heads =
             [("evaluate:options", "What is evaluated"), ("evaluate:audit options", "What is audited")];
         for ((key, title), note) in heads.into_iter().zip(&notes) {
-            let mut open = widgets::is_open(context.preferences, key, false);
-            if widgets::fold_head(ui, &mut open, title, note) {
-                context.preferences.folds.insert(key.to_owned(), open);
-            }
-            if open {
+            if widgets::fold_row(ui, context.preferences, key, (title, note), false) {
                 ui.push_id(key, |ui| match key {
                     "evaluate:options" => self.asking.evaluation_ui(ui, context),
                     _ => self.asking.audit_ui(ui, context),

@@ -4,7 +4,7 @@
 use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, column};
+use crate::pages::parts::{beside_ui, caption};
 use crate::pages::written::{candidates_ui, narrowing_ui};
 use crate::state::ViewData;
 use crate::theme::space;
@@ -17,18 +17,10 @@ use glasshouse_protocol::{Candidate, Cut, ErrorReport};
 const SETTINGS: f32 = 232.0;
 
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let width = ui.available_width();
-    if Breakpoint::of(width) == Breakpoint::Phone {
-        settings_ui(ui, chosen);
-        ui.add_space(space::MEDIUM);
-        bars_ui(ui, shown, chosen);
-    } else {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::SECTION;
-            column(ui, width - SETTINGS - space::SECTION, |ui| bars_ui(ui, shown, chosen));
-            column(ui, SETTINGS, |ui| settings_ui(ui, chosen));
-        });
-    }
+    beside_ui(ui, SETTINGS, space::SECTION, |ui, place| match place {
+        0 => bars_ui(ui, shown, chosen),
+        _ => settings_ui(ui, chosen),
+    });
 }
 
 fn settings_ui(ui: &mut Ui, chosen: &mut Chosen) {

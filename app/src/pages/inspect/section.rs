@@ -4,7 +4,7 @@ use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, caption, formula};
+use crate::pages::parts::{caption, formula};
 use crate::preferences::Preferences;
 use crate::state::InspectionAnswer;
 use crate::theme::{Palette, space};
@@ -71,11 +71,6 @@ impl InspectPage {
             let beside = self.chosen.beside.is_some();
             if !beside || view == View::Diff {
                 self.column_ui(ui, palette, column, view);
-            } else if Breakpoint::of(ui.available_width()) == Breakpoint::Phone {
-                for column in 0..2 {
-                    ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));
-                    ui.add_space(space::MEDIUM);
-                }
             } else {
                 widgets::halves(ui, space::LARGE, |ui, column| {
                     ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));

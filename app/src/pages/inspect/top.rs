@@ -5,7 +5,7 @@ use super::chosen::Chosen;
 use super::{InspectPage, scrub};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, Chip, caption, chips_ui, column, visible};
+use crate::pages::parts::{Chip, beside_ui, caption, chips_ui, visible};
 use crate::pages::written::{another_source, source_name, sources};
 use crate::theme::{self, Palette, space};
 use crate::widgets;
@@ -16,26 +16,16 @@ use glasshouse_protocol::{View, WeightSource};
 impl InspectPage {
     pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
         widgets::card(ui, |ui| {
-            let width = ui.available_width();
-            if Breakpoint::of(width) == Breakpoint::Phone {
-                self.prompt_ui(ui);
-                self.weights_ui(ui, context);
-                self.scrub_ui(ui, context, open);
-                choosers_ui(ui, &self.asking, &mut self.chosen);
-            } else {
-                let right = 300.0;
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::LARGE;
-                    column(ui, width - right - space::LARGE, |ui| {
-                        self.prompt_ui(ui);
-                        self.scrub_ui(ui, context, open);
-                    });
-                    column(ui, right, |ui| {
-                        self.weights_ui(ui, context);
-                        choosers_ui(ui, &self.asking, &mut self.chosen);
-                    });
-                });
-            }
+            beside_ui(ui, 300.0, space::LARGE, |ui, place| match place {
+                0 => {
+                    self.prompt_ui(ui);
+                    self.scrub_ui(ui, context, open);
+                }
+                _ => {
+                    self.weights_ui(ui, context);
+                    choosers_ui(ui, &self.asking, &mut self.chosen);
+                }
+            });
             for notice in self.asking.notices(0) {
                 caption(ui, notice);
             }

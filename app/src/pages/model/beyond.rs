@@ -2,10 +2,10 @@
 
 use super::{Draft, ModelPage};
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, column};
+use crate::pages::parts::caption;
 use crate::pages::{Context, PageName};
 use crate::theme::space;
-use crate::widgets::{Stat, card, field, fold, hint_line, plain, stat_row, whole_number};
+use crate::widgets::{Stat, card, field, fold, halves, hint_line, plain, stat_row, whole_number};
 use egui::{ComboBox, DragValue, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
@@ -41,27 +41,12 @@ impl ModelPage {
                         caption(ui, "Estimating…");
                     }
                 };
-                let width = ui.available_width();
-                if Breakpoint::of(width) == Breakpoint::Phone {
-                    request_ui(ui, request, plan);
-                    ui.add_space(space::SMALL);
-                    figures_ui(ui);
-                    runs = further_ui(ui, plan);
-                    return;
-                }
-                let gap = space::SECTION;
-                let side = ((width - gap) / 2.0).floor();
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = gap;
-                    column(ui, side, |ui| {
-                        ui.spacing_mut().item_spacing.x = space::SMALL;
+                halves(ui, space::SECTION, |ui, column| match column {
+                    0 => {
                         request_ui(ui, request, plan);
                         runs = further_ui(ui, plan);
-                    });
-                    column(ui, side, |ui| {
-                        ui.spacing_mut().item_spacing.x = space::SMALL;
-                        figures_ui(ui);
-                    });
+                    }
+                    _ => figures_ui(ui),
                 });
             });
         });

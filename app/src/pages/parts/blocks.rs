@@ -56,14 +56,10 @@ pub(in crate::pages) fn section_ui(
 ) -> Option<Passage> {
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
-    let mut is_open = widgets::is_open(context.preferences, &key, !is_closed);
     let (mut copied, mut captured) = (false, false);
     let (pressed, card) = widgets::card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
-            if widgets::fold_head(ui, &mut is_open, title, note) {
-                context.preferences.folds.insert(key.clone(), is_open);
-            }
-            if !is_open {
+            if !widgets::fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
                 return None;
             }
             if csv.is_some() || has_numbers(blocks) {
@@ -150,10 +146,7 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
 /// A section within a card.
 fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> Option<Passage> {
     let key = format!("{key}:{}", own.key);
-    let mut is_open = widgets::is_open(context.preferences, &key, !own.is_closed);
-    if widgets::fold_head(ui, &mut is_open, &own.title, &own.note) {
-        context.preferences.folds.insert(key.clone(), is_open);
-    }
+    let is_open = widgets::fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
 }
 

@@ -58,17 +58,10 @@ impl Details {
             let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
             widgets::banner(ui, &report);
         }
-        let wide = ui.available_width() > 720.0;
-        if wide {
-            widgets::halves(ui, space::LARGE, |ui, column| match column {
-                0 => self.about_ui(ui, context, run),
-                _ => checkpoints_ui(ui, context, run),
-            });
-        } else {
-            self.about_ui(ui, context, run);
-            ui.add_space(space::SMALL);
-            checkpoints_ui(ui, context, run);
-        }
+        widgets::halves(ui, space::LARGE, |ui, column| match column {
+            0 => self.about_ui(ui, context, run),
+            _ => checkpoints_ui(ui, context, run),
+        });
         if let Some(points) = context.state.runs.frontiers.get(&run.name) {
             ui.add_space(space::SMALL);
             compress::frontier_ui(ui, points);

@@ -27,17 +27,11 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     );
     let head = ("Settings of the next run", note.as_str());
     widgets::fold(ui, context.preferences, FOLD, head, false, |ui, _| {
-        let wide = ui.available_width() > 720.0;
         let refused = refused.as_ref();
-        if wide {
-            widgets::halves(ui, space::SECTION, |ui, column| match column {
-                0 => pace_ui(ui, draft, runs, refused),
-                _ => upkeep_ui(ui, draft, has_f16, refused),
-            });
-        } else {
-            pace_ui(ui, draft, runs, refused);
-            upkeep_ui(ui, draft, has_f16, refused);
-        }
+        widgets::halves(ui, space::SECTION, |ui, column| match column {
+            0 => pace_ui(ui, draft, runs, refused),
+            _ => upkeep_ui(ui, draft, has_f16, refused),
+        });
     });
     if draft.train.precision != before {
         context.preferences.precision = draft.train.precision;

@@ -55,10 +55,6 @@ pub(in crate::pages) fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     };
     if first.step == last.step {
         of(ui, "Before", first);
-    } else if widgets::is_narrow(ui) {
-        of(ui, "Before", first);
-        ui.add_space(space::TIGHT);
-        of(ui, "After", last);
     } else {
         widgets::halves(ui, space::LARGE, |ui, column| match column {
             0 => of(ui, "Before", first),
