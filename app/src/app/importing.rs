@@ -6,8 +6,8 @@ use crate::link::Chosen;
 use crate::pages::PageName;
 use crate::state::Importing;
 use crate::theme::space;
-use crate::widgets::{self, plain, primary, quiet_text};
-use egui::{Key, ScrollArea, Ui};
+use crate::widgets::{self, quiet_text};
+use egui::{ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::quantity::bytes as size;
 use glasshouse_protocol::{Command, Event, FoundModel, ModelSource, Report};
@@ -38,35 +38,23 @@ impl App {
     /// Asks whether to fetch the listed files, or to import the inspected model.
     pub(super) fn importing_ui(&mut self, context: &egui::Context) {
         let Some(mut importing) = self.state.importing.take() else { return };
-        let (mut agreed, mut closed) = (false, false);
-        let shown = widgets::dialog(context, "importing").show(context, |ui| {
-            ui.set_width((context.content_rect().width() - 64.0).min(480.0));
-            let (icon, verb) = match &mut importing {
-                Importing::Listed { address, host, files, bytes } => {
-                    listed_ui(ui, address, host, files, *bytes);
-                    (icons::ICON_DOWNLOAD, "Fetch")
-                }
-                Importing::Found { model, context_length } => {
-                    found_ui(ui, model, context_length);
-                    (icons::ICON_UPLOAD_FILE, "Import")
-                }
-            };
-            ui.add_space(space::SMALL);
-            ui.horizontal_wrapped(|ui| {
-                let button = primary(ui, icon, verb);
-                if ui.memory(|memory| memory.focused().is_none()) {
-                    button.request_focus();
-                }
-                agreed = button.clicked();
-                closed = plain(ui, None, "Cancel").clicked();
-            });
+        let decision = widgets::question(context, "importing", 480.0, |ui| match &mut importing {
+            Importing::Listed { address, host, files, bytes } => {
+                listed_ui(ui, address, host, files, *bytes);
+                (Some(icons::ICON_DOWNLOAD), "Fetch", true)
+            }
+            Importing::Found { model, context_length } => {
+                found_ui(ui, model, context_length);
+                (Some(icons::ICON_UPLOAD_FILE), "Import", true)
+            }
         });
-        if agreed {
-            self.agree(importing);
-        } else if !closed && !shown.should_close() && !context.input(|input| input.key_pressed(Key::Escape)) {
-            self.state.importing = Some(importing);
-        } else if let Importing::Found { .. } = importing {
-            self.outbox.send(Command::LookAtModel { from: None });
+        match decision {
+            Some(true) => self.agree(importing),
+            None => self.state.importing = Some(importing),
+            Some(false) if matches!(importing, Importing::Found { .. }) => {
+                self.outbox.send(Command::LookAtModel { from: None });
+            }
+            Some(false) => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::state::{OpenedModel, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text};
 use conversation::{Exchange, Reply, messages};
-use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
+use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
@@ -310,16 +310,11 @@ impl ChatPage {
                     None => "Same weights, different seed".to_owned(),
                     Some(source) => source_name(source, context.state),
                 };
-                let width = ui.available_width();
-                let list = ComboBox::from_id_salt("rival").selected_text(named(&self.rival));
-                let list = list.width(width).truncate().show_ui(ui, |ui| {
-                    let others = super::written::sources(context.state).into_iter();
-                    for rival in std::iter::once(None).chain(others.map(|(source, _)| Some(source))) {
-                        let name = named(&rival);
-                        ui.selectable_value(&mut self.rival, rival, name);
-                    }
-                });
-                list.response.accessible_name("Second reply by");
+                let others = super::written::sources(context.state).into_iter().map(|(source, _)| Some(source));
+                let rivals = std::iter::once(None).chain(others).map(|rival| (rival.clone(), named(&rival)));
+                let head = ("Second reply by", &*named(&self.rival));
+                let (rivals, width) = (rivals.collect::<Vec<_>>(), Some(ui.available_width()));
+                widgets::choice_or(ui, head, &mut self.rival, width, &rivals);
             });
         });
     }

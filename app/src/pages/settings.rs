@@ -10,7 +10,7 @@ use super::{Context, Page};
 use crate::format;
 use crate::preferences::ThemeChoice;
 use crate::theme::{self, space};
-use crate::widgets::{self, Stat};
+use crate::widgets;
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
@@ -192,7 +192,7 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 Some(quota) => format!("{} of {}", format::bytes(used), format::bytes(quota)),
                 None => format::bytes(used),
             };
-            widgets::stat_row(ui, Stat { name: "Used", value: &value, exact: &format!("{used} bytes") });
+            widgets::stat_row(ui, "Used", &value, &format!("{used} bytes"));
             if let Some(quota) = storage.quota.filter(|quota| *quota > 0) {
                 widgets::progress_bar(ui, used as f32 / quota as f32, ui.available_width());
             }

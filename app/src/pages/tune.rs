@@ -25,7 +25,7 @@ use crate::pages::parts::{called, caption, column, head};
 use crate::state::{Runs, Training};
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
-use egui::{ComboBox, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{Command, LearnsFrom, RunLaunch, RunSummary, Start, TrainingState};
@@ -199,20 +199,14 @@ impl TunePage {
             quiet_text(ui, "There is no trained model yet. Train or import one.");
         } else {
             let wanted = self.wanted.as_ref().map(|(name, _)| name.clone());
-            let begun = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
-            let known = runs.iter().find(|run| Some(&run.name) == begun.as_ref());
-            let shown = known.map_or_else(|| "Choose a model".to_owned(), |run| called(run));
-            let width = ui.available_width().min(360.0);
-            let list = ComboBox::from_id_salt("begin with").selected_text(shown).width(width).truncate();
-            let list = list.show_ui(ui, |ui| {
-                for run in &runs {
-                    let chosen = Some(&run.name) == begun.as_ref();
-                    if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
-                        self.wanted = Some((run.name.clone(), None));
-                    }
-                }
-            });
-            list.response.accessible_name("Base model");
+            let before = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
+            let mut begun = before.clone();
+            let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), called(run))).collect();
+            let (head, width) = (("Base model", "Choose a model"), ui.available_width().min(360.0));
+            widgets::choice_or(ui, head, &mut begun, Some(width), &choices);
+            if begun != before {
+                self.wanted = begun.map(|run| (run, None));
+            }
             if self.wanted.is_some() {
                 caption(ui, "Reading the settings…");
             }

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::emath::Numeric;
-use egui::{ComboBox, DragValue, Label, Response, RichText, Ui, Vec2};
+use egui::{ComboBox, DragValue, Label, Response, RichText, TextEdit, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
 
@@ -39,22 +39,43 @@ pub fn field<R>(
     shown.inner
 }
 
-/// A drop-down list of choices with their names.
-pub fn choice<T: Copy + PartialEq>(
+/// A drop-down list of choices with their names; `otherwise` is shown for another value. With a width, long names are cut.
+pub fn choice_or<T: Clone + PartialEq>(
+    ui: &mut Ui,
+    (name, otherwise): (&str, &str),
+    value: &mut T,
+    width: Option<f32>,
+    choices: &[(T, impl AsRef<str>)],
+) -> Response {
+    let shown = choices.iter().find(|(choice, _)| choice == value);
+    let list = ComboBox::from_id_salt(name).selected_text(shown.map_or(otherwise, |(_, name)| name.as_ref()));
+    let list = match width {
+        Some(width) => list.width(width).truncate(),
+        None => list,
+    };
+    let list = list.show_ui(ui, |ui| {
+        for (choice, name) in choices {
+            ui.selectable_value(value, choice.clone(), name.as_ref());
+        }
+    });
+    list.response.accessible_name(name)
+}
+
+/// A drop-down list that has the value among its choices.
+pub fn choice<T: Clone + PartialEq>(
     ui: &mut Ui,
     name: &str,
     value: &mut T,
     width: Option<f32>,
     choices: &[(T, impl AsRef<str>)],
 ) -> Response {
-    let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name.as_ref());
-    let width = width.unwrap_or(ui.spacing().combo_width);
-    let list = ComboBox::from_id_salt(name).selected_text(shown).width(width).show_ui(ui, |ui| {
-        for (choice, name) in choices {
-            ui.selectable_value(value, *choice, name.as_ref());
-        }
-    });
-    list.response.accessible_name(name)
+    choice_or(ui, (name, ""), value, width, choices)
+}
+
+/// A line of text to edit, with a hint while it is empty.
+pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
+    let field = TextEdit::singleline(text).hint_text(hint).desired_width(width).id_salt(name);
+    ui.add(field).accessible_name(name)
 }
 
 pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {

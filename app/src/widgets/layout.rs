@@ -1,7 +1,8 @@
 //! Layout: page margins and scrolling, cards, sections, prose.
 
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::{Context, Frame, Id, Margin, Modal, Response, RichText, ScrollArea, Ui, WidgetText};
+use egui::{Context, Frame, Id, Key, Margin, Modal, Response, RichText, ScrollArea, Ui, WidgetText};
+use egui_material_icons::MaterialIcon;
 
 /// Maximum width of a page's contents in points.
 const PAGE_WIDTH: f32 = 2400.0;
@@ -64,6 +65,36 @@ pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
 pub fn dialog(context: &Context, name: &str) -> Modal {
     let frame = Frame::popup(&context.global_style()).inner_margin(Margin::same(space::LARGE as i8));
     Modal::new(Id::unique(name)).frame(frame)
+}
+
+/// A dialog of at most `width` points, with buttons to agree and to cancel below its contents, which return the icon and the words of
+/// the first, and whether it can be pressed. Returns the decision, once there is one.
+pub fn question(
+    context: &Context,
+    name: &str,
+    width: f32,
+    contents: impl FnOnce(&mut Ui) -> (Option<MaterialIcon>, &'static str, bool),
+) -> Option<bool> {
+    let shown = dialog(context, name).show(context, |ui| {
+        ui.set_width((context.content_rect().width() - 64.0).min(width));
+        let (icon, words, is_ready) = contents(ui);
+        ui.add_space(space::SMALL);
+        let buttons = |ui: &mut Ui| {
+            let agree = |ui: &mut Ui| {
+                let button = super::primary(ui, icon, words);
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    button.request_focus();
+                }
+                button.clicked()
+            };
+            let agrees = ui.add_enabled_ui(is_ready, agree).inner;
+            let cancels = super::plain(ui, None, "Cancel").clicked();
+            (agrees || cancels).then_some(agrees)
+        };
+        ui.horizontal_wrapped(buttons).inner
+    });
+    let closes = shown.should_close() || context.input(|input| input.key_pressed(Key::Escape));
+    shown.inner.or(closes.then_some(false))
 }
 
 pub fn section(ui: &mut Ui, text: &str) -> Response {

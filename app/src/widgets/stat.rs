@@ -25,15 +25,15 @@ pub fn stat(ui: &mut Ui, width: f32, stat: Stat<'_>) {
 }
 
 /// A name on the left and the number on the right, over the available width.
-pub fn stat_row(ui: &mut Ui, row: Stat<'_>) {
+pub fn stat_row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
     let quiet = Palette::of(ui).quiet;
     egui::Sides::new().height(20.0).shrink_left().truncate().show(
         ui,
-        |ui| super::term(ui, row.name, Some(quiet)),
+        |ui| super::term(ui, name, Some(quiet)),
         |ui| {
-            let value = ui.label(row.value);
-            if !row.exact.is_empty() {
-                value.on_hover_text(row.exact);
+            let value = ui.label(value);
+            if !exact.is_empty() {
+                value.on_hover_text(exact);
             }
         },
     );

@@ -9,7 +9,7 @@ use crate::pages::train::busy;
 use crate::state::{MIN_ROWS, Said, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
-use egui::{Key, Label, RichText, TextEdit, Ui};
+use egui::{Label, RichText, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
@@ -152,27 +152,22 @@ impl FeedbackRows {
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((at, before, mut row)) = self.edited.take() else { return };
         let free = !keeps(context.state);
-        let (mut saved, mut closed) = (false, false);
-        let shown = widgets::dialog(ui.ctx(), "edit feedback").show(ui.ctx(), |ui| {
-            ui.set_width((ui.ctx().content_rect().width() - 64.0).min(520.0));
+        let decision = widgets::question(ui.ctx(), "edit feedback", 520.0, |ui| {
             widgets::section(ui, &format!("Feedback, row {}", at + 1));
             fields_ui(ui, &mut row);
             let refused = row.kind().err();
             if let Some(reason) = &refused {
                 hint_line(ui, &format!("{}.", format::capitalized(reason)));
             }
-            ui.add_space(space::SMALL);
-            ui.horizontal_wrapped(|ui| {
-                let ready = refused.is_none() && free;
-                saved = ui.add_enabled_ui(ready, |ui| primary(ui, None, "Save").clicked()).inner;
-                closed = plain(ui, None, "Cancel").clicked();
-            });
+            (None, "Save", refused.is_none() && free)
         });
-        if saved {
-            let (at, expected, rows) = (Some(at), vec![before], vec![row]);
-            context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
-        } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
-            self.edited = Some((at, before, row));
+        match decision {
+            Some(true) => {
+                let (at, expected, rows) = (Some(at), vec![before], vec![row]);
+                context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
+            }
+            Some(false) => {}
+            None => self.edited = Some((at, before, row)),
         }
     }
 }

@@ -6,10 +6,10 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, lit_text, places};
 use crate::theme::{self, Palette};
-use crate::widgets::{card, quiet_text, segmented};
+use crate::widgets::{card, line_edit, quiet_text, segmented};
 use egui::accesskit::Role;
 use egui::text::{LayoutJob, TextWrapping};
-use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::DocumentSummary;
 
@@ -53,11 +53,8 @@ impl DataPage {
     fn text_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         let state = context.state;
         let top = ui.cursor().top();
-        let field = TextEdit::singleline(&mut self.search)
-            .hint_text("Search the text")
-            .desired_width(f32::INFINITY)
-            .id_salt("search documents");
-        if ui.add(field).accessible_name("Search the text").changed() {
+        let name = "Search the text";
+        if line_edit(ui, name, name, f32::INFINITY, &mut self.search).changed() {
             self.offset = 0;
             self.place = 0;
             self.move_to_place = true;

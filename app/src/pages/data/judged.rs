@@ -7,8 +7,8 @@ use super::{DataPage, Listed};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, lit_text};
-use crate::widgets::quiet_text;
-use egui::{ComboBox, ScrollArea, Ui};
+use crate::widgets::{self, quiet_text};
+use egui::{ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
@@ -56,16 +56,13 @@ impl DataPage {
         let before = self.dropped_by.clone();
         let all = format!("All stages ({})", report.dropped());
         let shown = before.as_deref().map_or(all.as_str(), |stage| cleaning.title(stage)).to_owned();
-        let width = ui.available_width();
-        let list = ComboBox::from_id_salt("dropped by").selected_text(shown).width(width).truncate();
-        let list = list.show_ui(ui, |ui| {
-            ui.selectable_value(&mut self.dropped_by, None, &all);
-            for stage in report.stages.iter().filter(|stage| stage.removed.documents > 0) {
-                let text = format!("{} ({})", cleaning.title(&stage.about.name), stage.removed.documents);
-                ui.selectable_value(&mut self.dropped_by, Some(stage.about.name.clone()), text);
-            }
+        let stages = report.stages.iter().filter(|stage| stage.removed.documents > 0).map(|stage| {
+            let text = format!("{} ({})", cleaning.title(&stage.about.name), stage.removed.documents);
+            (Some(stage.about.name.clone()), text)
         });
-        list.response.accessible_name("Stage that dropped documents");
+        let choices: Vec<_> = std::iter::once((None, all)).chain(stages).collect();
+        let (head, width) = (("Stage that dropped documents", &*shown), Some(ui.available_width()));
+        widgets::choice_or(ui, head, &mut self.dropped_by, width, &choices);
         if self.dropped_by != before {
             self.dropped_offset = 0;
         }

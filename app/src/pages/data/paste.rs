@@ -3,7 +3,7 @@
 use super::DataPage;
 use crate::pages::Context;
 use crate::pages::parts::head;
-use crate::widgets::{dialog, plain, primary, quiet_text};
+use crate::widgets::{question, quiet_text};
 use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::DocumentsChange;
 
@@ -18,9 +18,7 @@ pub(super) struct Paste {
 impl DataPage {
     pub(super) fn paste_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some(paste) = &mut self.paste else { return };
-        let mut close = false;
-        let shown = dialog(ui.ctx(), "paste text").show(ui.ctx(), |ui| {
-            ui.set_width((ui.ctx().content_rect().width() - 64.0).min(560.0));
+        let decision = question(ui.ctx(), "paste text", 560.0, |ui| {
             head(ui, "Add text as a document");
             quiet_text(
                 ui,
@@ -38,18 +36,13 @@ impl DataPage {
                     field.request_focus();
                 }
             });
-            ui.horizontal(|ui| {
-                let ready = !paste.text.trim().is_empty();
-                if ui.add_enabled_ui(ready, |ui| primary(ui, None, "Add document").clicked()).inner {
-                    let name = file_name(&paste.name);
-                    let bytes = std::mem::take(&mut paste.text).into_bytes();
-                    context.outbox.send_with(DocumentsChange::Add { names: vec![name] }, vec![bytes]);
-                    close = true;
-                }
-                close |= plain(ui, None, "Cancel").clicked();
-            });
+            (None, "Add document", !paste.text.trim().is_empty())
         });
-        if close || shown.should_close() {
+        if let Some(agrees) = decision {
+            if agrees {
+                let (name, bytes) = (file_name(&paste.name), std::mem::take(&mut paste.text).into_bytes());
+                context.outbox.send_with(DocumentsChange::Add { names: vec![name] }, vec![bytes]);
+            }
             self.paste = None;
         }
     }

@@ -7,7 +7,7 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head, places, section_ui};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table, plain, raised};
-use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::blocks::Section;
@@ -89,8 +89,7 @@ fn answers_ui(
     ui.horizontal_wrapped(|ui| {
         let name = |what: &str| format!("{what} of {}", task.name);
         ui.checkbox(&mut filter.wrong, "Wrong ones only").accessible_name(name("Wrong ones only"));
-        let field = TextEdit::singleline(&mut filter.search).hint_text("Search").id_salt("search answers");
-        ui.add(field.desired_width(200.0)).accessible_name(name("Search answers"));
+        widgets::line_edit(ui, &name("Search answers"), "Search", 200.0, &mut filter.search);
     });
     let found: Vec<&TaskAnswer> = task.answers.iter().filter(|answer| filter.holds(answer)).collect();
     let all = format::counted(task.answers.len() as u64, "answer");

@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::parts::{beside_ui, caption, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
-use egui::{FontId, Galley, Pos2, Rect, Role, TextEdit, Ui, Vec2, WidgetInfo, vec2};
+use egui::{FontId, Galley, Pos2, Rect, Role, Ui, Vec2, WidgetInfo, vec2};
 use egui_material_icons::icons;
 use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points};
 use glasshouse_protocol::inspect::TokenText;
@@ -187,8 +187,7 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
 fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let id = ui.scope_id().with("sought");
     let mut sought: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
-    let field = TextEdit::singleline(&mut sought).hint_text("Find a token").desired_width(f32::INFINITY);
-    ui.add(field.id_salt("sought")).accessible_name("Find a token");
+    widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, &mut sought);
     for token in found(shown.data.tokens(), &sought) {
         let text = shown.text(token.id);
         if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {

@@ -8,8 +8,8 @@ use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::caption;
 use crate::theme::{Palette, space};
-use crate::widgets::{Align, Column, Table, fold_head};
-use egui::{Label, RichText, TextEdit, Ui};
+use crate::widgets::{Align, Column, Table, fold_head, line_edit};
+use egui::{Label, RichText, Ui};
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,11 +41,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
         return;
     };
     remembered(ui, "graph", |ui, look: &mut Look| {
-        let field = TextEdit::singleline(&mut look.search)
-            .hint_text("Operation, scope, kernel or value")
-            .desired_width(ui.available_width().min(320.0))
-            .id_salt("search graph");
-        ui.add(field).accessible_name("Search the graph");
+        let (hint, width) = ("Operation, scope, kernel or value", ui.available_width().min(320.0));
+        line_edit(ui, "Search the graph", hint, width, &mut look.search);
         let search = look.search.trim().to_lowercase();
         let fits = |number: &usize| {
             search.is_empty() || graph.nodes.get(*number).is_some_and(|node| graph.mentions(node, &search))

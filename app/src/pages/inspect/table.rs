@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::parts::caption;
 use crate::state::Tensor;
 use crate::widgets::{self, Align, Column, Table, report_csv, report_table};
-use egui::{ComboBox, ScrollArea, Ui};
+use egui::{ScrollArea, Ui};
 use glasshouse_protocol::evaluation::{self, Cell};
 use glasshouse_protocol::inspect::Detail;
 use std::fmt::Write as _;
@@ -35,13 +35,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
         return;
     };
     if names.len() > 1 {
-        let list = ComboBox::from_id_salt("tensor").selected_text(name.as_str()).width(240.0).truncate();
-        let list = list.show_ui(ui, |ui| {
-            for (number, name) in names.iter().enumerate() {
-                ui.selectable_value(&mut place, number, name.as_str());
-            }
-        });
-        list.response.accessible_name("Tensor");
+        let choices: Vec<_> = names.iter().enumerate().collect();
+        widgets::choice(ui, "Tensor", &mut place, Some(240.0), &choices);
         ui.data_mut(|data| data.insert_temp(id, place));
     } else {
         caption(ui, name.as_str());

@@ -6,10 +6,10 @@ use super::{InspectPage, scrub};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, beside_ui, caption, chips_ui, visible};
-use crate::pages::written::{another_source, source_name, sources};
+use crate::pages::written::{another_source, source_ui};
 use crate::theme::{self, Palette, space};
 use crate::widgets;
-use egui::{ComboBox, TextEdit, Ui};
+use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
@@ -46,21 +46,9 @@ impl InspectPage {
 
     fn weights_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
         let state = context.state;
-        let list = sources(state);
-        let chooser = |ui: &mut Ui, name: &str, chosen: &mut WeightSource| {
-            let shown = source_name(chosen, state);
-            let width = ui.available_width();
-            let combo = ComboBox::from_id_salt(name).selected_text(shown).width(width).truncate();
-            let combo = combo.show_ui(ui, |ui| {
-                for (source, name) in &list {
-                    ui.selectable_value(chosen, source.clone(), name);
-                }
-            });
-            combo.response.accessible_name(name);
-        };
-        chooser(ui, "Weights", &mut self.chosen.source);
+        source_ui(ui, state, "Weights", &mut self.chosen.source);
         if let Some(beside) = &mut self.chosen.beside {
-            chooser(ui, "Weights to compare", beside);
+            source_ui(ui, state, "Weights to compare", beside);
         }
         let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
         if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
@@ -126,12 +114,7 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 /// A list of numbers from 0. Returns the newly chosen one.
 fn number_ui(ui: &mut Ui, name: &str, shown: usize, count: usize) -> Option<usize> {
     let mut chosen = shown;
-    let list = ComboBox::from_id_salt(name).selected_text(format!("{name} {shown}")).width(96.0);
-    let list = list.show_ui(ui, |ui| {
-        for number in 0..count {
-            ui.selectable_value(&mut chosen, number, format!("{name} {number}"));
-        }
-    });
-    list.response.accessible_name(name);
+    let choices: Vec<_> = (0..count).map(|number| (number, format!("{name} {number}"))).collect();
+    widgets::choice_or(ui, (name, &format!("{name} {shown}")), &mut chosen, Some(96.0), &choices);
     (chosen != shown).then_some(chosen)
 }

@@ -8,7 +8,7 @@ use crate::pages::parts::{Bar, bars_ui, caption, head};
 use crate::state::{Tensor, ViewData};
 use crate::theme::{Palette, space};
 use crate::widgets::{
-    Align, Axis, Column, Curve, CurvePlot, Stat, Table, explain, sparkline, stat_row, switch,
+    Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch,
 };
 use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
@@ -205,7 +205,7 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
         let shares = of(data, tensor, parameter);
         let [low, high] = of(data, edges, parameter) else { continue };
         let value = figure(data, norm, parameter);
-        stat_row(ui, Stat { name: &format!("{title}, norm"), value: &value, exact: "" });
+        stat_row(ui, &format!("{title}, norm"), &value, "");
         let width = (high - low) / shares.len().max(1) as f32;
         let bar = |(bin, (share, height)): (usize, (&f32, f32))| {
             let from = low + width * bin as f32;

@@ -7,9 +7,9 @@ use super::shown::Shown;
 use crate::pages::parts::{Ranked, Ranking, caption, head, icon_button};
 use crate::pages::written::legend_ui;
 use crate::theme::{Palette, space};
-use crate::widgets::{Scale, Stat, plain, segmented, slider, stat, switch, whole_number};
+use crate::widgets::{Scale, Stat, line_edit, plain, segmented, slider, stat, switch, whole_number};
 use crate::{format, theme};
-use egui::{FontId, RichText, Slider, TextEdit, Ui};
+use egui::{FontId, RichText, Slider, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Inspection;
 use glasshouse_protocol::inspect::Edit;
@@ -97,11 +97,8 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
     if chosen.set.edits.iter().any(|edit| matches!(edit, Edit::Patch { .. })) {
         ui.label("The other prompt");
-        let field = TextEdit::singleline(&mut chosen.set.other_prompt)
-            .hint_text("Source of the patched residual stream")
-            .desired_width(f32::INFINITY)
-            .id_salt("other prompt");
-        ui.add(field).accessible_name("The other prompt");
+        let hint = "Source of the patched residual stream";
+        line_edit(ui, "The other prompt", hint, f32::INFINITY, &mut chosen.set.other_prompt);
     }
 }
 

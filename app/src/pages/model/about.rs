@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::theme;
-use crate::widgets::{Stat, stat_row};
+use crate::widgets::stat_row;
 use egui::{RichText, Ui};
 
 /// Height in points: a name, two lines, and three numbers.
@@ -31,7 +31,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
         let each = part.map_or(all, |part| part.parameters(model));
         let count = if part.is_some_and(Component::is_in_block) { model.layers as u64 } else { 1 };
         let mut row = |name: &str, value: String, exact: String| {
-            stat_row(ui, Stat { name, value: &value, exact: &exact });
+            stat_row(ui, name, &value, &exact);
         };
         let times = if count > 1 { format!(" × {count}") } else { String::new() };
         row(

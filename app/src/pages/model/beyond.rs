@@ -5,8 +5,8 @@ use crate::format;
 use crate::pages::parts::caption;
 use crate::pages::{Context, PageName};
 use crate::theme::space;
-use crate::widgets::{Stat, card, field, fold, halves, hint_line, plain, stat_row, whole_number};
-use egui::{ComboBox, DragValue, Ui};
+use crate::widgets::{card, choice, field, fold, halves, hint_line, plain, stat_row, whole_number};
+use egui::{DragValue, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
@@ -63,15 +63,11 @@ impl ModelPage {
 
 fn request_ui(ui: &mut Ui, request: &mut ClusterRequest, plan: Option<&ClusterPlan>) {
     field(ui, "GPU", "beyond.gpu", None, |ui| {
-        let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {
-            for gpu in GPUS {
-                if ui.selectable_label(gpu.name == request.gpu, gpu.name).clicked() {
-                    gpu.name.clone_into(&mut request.gpu);
-                    request.price = None;
-                }
-            }
-        });
-        list.response.accessible_name("GPU");
+        let before = request.gpu.clone();
+        choice(ui, "GPU", &mut request.gpu, None, &GPUS.map(|gpu| (gpu.name.to_owned(), gpu.name)));
+        if request.gpu != before {
+            request.price = None;
+        }
     });
     let mut fewest = request.gpus.is_none();
     field(ui, "GPUs", "beyond.gpus", None, |ui| {
@@ -115,7 +111,7 @@ fn price_of(gpu: &str) -> f64 {
 
 fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
     for (name, value) in plan.rows() {
-        stat_row(ui, Stat { name: &format::capitalized(name), value: &value, exact: "" });
+        stat_row(ui, &format::capitalized(name), &value, "");
     }
     if !plan.fits {
         hint_line(ui, "This does not fit: use more GPUs, larger ones, or activation checkpointing.");

@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{Segment, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use crate::widgets::{Segment, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Fit, PlanSummary, RunState, RunSummary, TrainingState};
@@ -132,7 +132,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let tokens = plan.map(|(plan, _)| plan.tokens_per_step as f64 * draft.config.train.steps as f64);
         let row = |ui: &mut Ui, name: &str, value: Option<String>| {
             let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
-            stat_row(ui, Stat { name, value: &value, exact: "" });
+            stat_row(ui, name, &value, "");
         };
         row(ui, "Training tokens", tokens.map(format::quantity));
         row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
@@ -189,7 +189,7 @@ pub(super) fn past_ui(ui: &mut Ui, context: &Context<'_>) {
         for (run, estimated) in done.iter().rev().take(6) {
             let off = format!("{} %", format::signed((run.seconds / estimated - 1.0) * 100.0, 0));
             let exact = format!("{:.1} s estimated, {:.1} s taken", estimated, run.seconds);
-            stat_row(ui, Stat { name: &run.name, value: &off, exact: &exact });
+            stat_row(ui, &run.name, &off, &exact);
             let (estimated, took) = (format::duration(*estimated), format::duration(run.seconds));
             caption(ui, format!("estimated {estimated}, took {took}"));
             ui.add_space(space::TIGHT);

@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, drag, form_ui, head, number, variant_ui};
 use crate::theme::{self, Palette};
-use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row, with_code};
+use crate::widgets::{card, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
@@ -173,7 +173,7 @@ fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let paths = ["model.layers", "model.width", "model.context_length", "model.embedding_scale"];
     form_ui(ui, config, refused, &paths);
     let value = format!("{} from the tokenizer", format::whole(config.model.vocabulary as u64));
-    stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
+    stat_row(ui, "Vocabulary", &value, "");
 }
 
 fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
@@ -347,14 +347,7 @@ fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
 fn batch_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     form_ui(ui, config, refused, &["train.batch_size", "train.accumulate", "train.steps"]);
     let value = format::whole(config.tokens_per_step());
-    stat_row(
-        ui,
-        Stat {
-            name: "Tokens per step",
-            value: &value,
-            exact: "batch size × context length × gradient accumulation",
-        },
-    );
+    stat_row(ui, "Tokens per step", &value, "batch size × context length × gradient accumulation");
 }
 
 #[cfg(test)]

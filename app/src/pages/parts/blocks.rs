@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::theme::{self, Palette, space};
 use crate::widgets::{
-    self, Measured, Stat, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv,
+    self, Measured, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv,
     report_table, stat_row, term,
 };
 use egui::{Color32, Label, RichText, Ui};
@@ -168,7 +168,7 @@ fn fact_ui(ui: &mut Ui, fact: &Fact) {
             ui.label(value).on_hover_text(exact);
         });
     } else if value.chars().count() <= SHORT && name.chars().count() <= 2 * SHORT && !value.is_empty() {
-        stat_row(ui, Stat { name, value, exact });
+        stat_row(ui, name, value, exact);
     } else {
         caption(ui, name);
         if !value.is_empty() {

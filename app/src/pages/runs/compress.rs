@@ -2,8 +2,8 @@
 
 use crate::pages::Context;
 use crate::theme::{Palette, space};
-use crate::widgets::{self, plain, primary};
-use egui::{DragValue, Key, Role, Ui, WidgetInfo};
+use crate::widgets;
+use egui::{DragValue, Role, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use egui_plot::{Line, Plot, PlotPoints, Points};
 use glasshouse_protocol::{
@@ -26,28 +26,20 @@ enum Method {
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut method)) = context.asks.compress.take() else { return };
     let model = context.state.runs.histories.get(&run).map(|history| &history.config.model);
-    let (mut chosen, mut closed) = (false, false);
-    let shown = widgets::dialog(ui.ctx(), "compress").show(ui.ctx(), |ui| {
-        ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
+    let decision = widgets::question(ui.ctx(), "compress", 440.0, |ui| {
         widgets::section(ui, &format!("Compress {run}"));
         ui.add_space(space::TIGHT);
         method_ui(ui, &mut method, model);
-        ui.add_space(space::SMALL);
-        ui.horizontal_wrapped(|ui| {
-            let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
-            let button = primary(ui, icons::ICON_COMPRESS, name);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                button.request_focus();
-            }
-            chosen = button.clicked();
-            closed = plain(ui, None, "Cancel").clicked();
-        });
+        let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
+        (Some(icons::ICON_COMPRESS), name, true)
     });
-    if chosen {
-        let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
-        context.outbox.send(change.to(run));
-    } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
-        context.asks.compress = Some((run, method));
+    match decision {
+        Some(true) => {
+            let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
+            context.outbox.send(change.to(run));
+        }
+        Some(false) => {}
+        None => context.asks.compress = Some((run, method)),
     }
 }
 

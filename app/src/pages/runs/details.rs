@@ -8,7 +8,7 @@ use crate::link::Wish;
 use crate::pages::parts::called;
 use crate::pages::train::guard;
 use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Stat, Table};
+use crate::widgets::{self, Align, Column, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
@@ -75,9 +75,7 @@ impl Details {
             widgets::quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
             ui.add_space(space::SMALL);
             let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
-            let row = |ui: &mut Ui, name: &str, value: &str| {
-                widgets::stat_row(ui, Stat { name, value, exact: "" });
-            };
+            let row = |ui: &mut Ui, name: &str, value: &str| widgets::stat_row(ui, name, value, "");
             row(ui, "Best validation loss", &loss(run.best_val_loss));
             if run.state == RunState::Imported {
                 row(ui, "State", run.state_words());
@@ -92,7 +90,7 @@ impl Details {
                 row(ui, "Estimated", &format::duration(estimated));
             }
             for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
-                widgets::stat_row(ui, Stat { name, value: &value, exact: &basis });
+                widgets::stat_row(ui, name, &value, &basis);
             }
             ui.add_space(space::SMALL);
             self.kept_ui(ui, context, run);

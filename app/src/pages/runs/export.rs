@@ -3,8 +3,8 @@
 use crate::link::{FOLDERS, Wish};
 use crate::pages::Context;
 use crate::theme::space;
-use crate::widgets::{self, plain, primary};
-use egui::{Key, Ui};
+use crate::widgets;
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{ExportFormat, WeightFormat};
 
@@ -13,31 +13,20 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut format)) = context.asks.export.take() else { return };
     let history = context.state.runs.histories.get(&run);
     let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
-    let (mut chosen, mut closed) = (false, false);
-    let shown = widgets::dialog(ui.ctx(), "export").show(ui.ctx(), |ui| {
-        ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
+    let decision = widgets::question(ui.ctx(), "export", 440.0, |ui| {
         widgets::section(ui, &format!("Export {run}"));
         ui.add_space(space::TIGHT);
         format_ui(ui, &mut format, adapts);
-        ui.add_space(space::SMALL);
-        ui.horizontal_wrapped(|ui| {
-            let (icon, text) = match format {
-                ExportFormat::Link => (icons::ICON_LINK, "Copy link"),
-                _ if FOLDERS => (icons::ICON_DOWNLOAD, "Choose a place"),
-                _ => (icons::ICON_DOWNLOAD, "Download"),
-            };
-            let button = primary(ui, icon, text);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                button.request_focus();
-            }
-            chosen = button.clicked();
-            closed = plain(ui, None, "Cancel").clicked();
-        });
+        match format {
+            ExportFormat::Link => (Some(icons::ICON_LINK), "Copy link", true),
+            _ if FOLDERS => (Some(icons::ICON_DOWNLOAD), "Choose a place", true),
+            _ => (Some(icons::ICON_DOWNLOAD), "Download", true),
+        }
     });
-    if chosen {
-        context.asks.wish = Some(Wish::ExportModel { run, format });
-    } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
-        context.asks.export = Some((run, format));
+    match decision {
+        Some(true) => context.asks.wish = Some(Wish::ExportModel { run, format }),
+        Some(false) => {}
+        None => context.asks.export = Some((run, format)),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::link::{FOLDERS, Wish};
 use crate::pages::parts::{called, holds, run_colour};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 use std::cmp::Ordering;
@@ -138,11 +138,8 @@ impl List {
             ui.horizontal_wrapped(|ui| import_ui(ui, context));
             ui.add_space(space::TIGHT);
             if searched {
-                let field = TextEdit::singleline(&mut self.search)
-                    .hint_text("Search names, titles, tags and notes")
-                    .desired_width(f32::INFINITY)
-                    .id_salt("search runs");
-                ui.add(field).accessible_name("Search the runs");
+                let hint = "Search names, titles, tags and notes";
+                widgets::line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
                 ui.add_space(space::TIGHT);
             }
             // A phone shows the results; the name takes the remaining width.

@@ -5,8 +5,8 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, line_ui, visible};
 use crate::theme;
-use crate::widgets::{Align, Column, Table, card, csv, quiet_text};
-use egui::{ComboBox, RichText, ScrollArea, TextEdit, Ui};
+use crate::widgets::{Align, Column, Table, card, choice, csv, line_edit, quiet_text};
+use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
@@ -35,26 +35,12 @@ impl TokenizerPage {
             }
             ui.horizontal_wrapped(|ui| {
                 let width = (ui.available_width() - 180.0).clamp(140.0, 320.0);
-                let field = TextEdit::singleline(&mut self.search)
-                    .hint_text("Search")
-                    .desired_width(width)
-                    .id_salt("search entries");
-                if ui.add(field).accessible_name("Search the vocabulary").changed() {
+                let before = self.order;
+                let search = line_edit(ui, "Search the vocabulary", "Search", width, &mut self.search);
+                choice(ui, "Order of the vocabulary", &mut self.order, Some(150.0), &ORDERS);
+                if search.changed() || self.order != before {
                     self.offset = 0;
                 }
-                let name = ORDERS.iter().find(|(order, _)| *order == self.order).map_or("", |(_, name)| name);
-                ComboBox::from_id_salt("order of entries")
-                    .selected_text(name)
-                    .width(150.0)
-                    .show_ui(ui, |ui| {
-                        for (order, name) in ORDERS {
-                            if ui.selectable_value(&mut self.order, order, name).clicked() {
-                                self.offset = 0;
-                            }
-                        }
-                    })
-                    .response
-                    .accessible_name("Order of the vocabulary");
             });
             let Some((found, offset, page)) = entries else {
                 caption(ui, "Listing…");

@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::too_short;
 use crate::theme::space;
-use crate::widgets::{self, Stat, plain, primary, stat_row};
+use crate::widgets::{self, plain, primary, stat_row};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
@@ -72,7 +72,7 @@ pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
 /// The draft's run with its memory and time.
 pub(in crate::pages) fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
     for (name, value) in rows(context) {
-        stat_row(ui, Stat { name, value: &value, exact: "" });
+        stat_row(ui, name, &value, "");
     }
 }
 

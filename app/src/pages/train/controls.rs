@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::PageName;
 use crate::state::Training;
 use crate::theme::{self, space};
-use crate::widgets::{self, Stat};
+use crate::widgets::{self, stat_row as row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{
@@ -151,10 +151,6 @@ fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Optio
     let each = pace.or_else(|| Some(estimated? / training.steps.max(1) as f64));
     let seconds = |steps: u64| each.map(|each| each * steps as f64);
     (seconds(training.steps.saturating_sub(training.step)), seconds(training.steps))
-}
-
-fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
-    widgets::stat_row(ui, Stat { name, value, exact });
 }
 
 /// Tokens per second without the unit, which the row's title states.

@@ -2,7 +2,7 @@
 
 use crate::pages::parts::variant_ui;
 use crate::widgets::{self, field, whole_number};
-use egui::{ComboBox, TextEdit, Ui};
+use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{
     CheckpointChoice, CheckpointSummary, ErrorReport, Objective, RunConfig, RunSummary, TokenizerKind,
@@ -42,14 +42,9 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
             Some(step) => format!("step {}", crate::format::whole(step)),
             None => choice.to_string(),
         };
-        let list = ComboBox::from_id_salt("start").selected_text(words(&start.checkpoint));
-        let list = list.show_ui(ui, |ui| {
-            for choice in choices {
-                let name = words(&choice);
-                ui.selectable_value(&mut start.checkpoint, choice, name);
-            }
-        });
-        list.response.accessible_name("Base checkpoint");
+        let choices: Vec<_> = choices.map(|choice| (choice.clone(), words(&choice))).collect();
+        let head = ("Base checkpoint", &*words(&start.checkpoint));
+        widgets::choice_or(ui, head, &mut start.checkpoint, None, &choices);
     });
 }
 

@@ -5,9 +5,10 @@ use super::{named, text};
 use crate::pages::Context;
 use crate::pages::parts::{called, caption, described_ui, form_ui, number};
 use crate::state::Runs;
-use egui::{ComboBox, Ui};
+use crate::widgets;
+use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
+use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
 
 pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
@@ -56,25 +57,13 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
 fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     const RULE: &str = "A rule";
     let reward = &mut draft.train.reward;
-    let mut chosen = reward.model.clone();
     let known = named(runs, &reward.named_model().run);
-    let shown = match known {
-        Some(run) => called(run),
-        None if reward.model.is_empty() => RULE.to_owned(),
-        None => reward.model.clone(),
-    };
-    let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
-    let list = list.show_ui(ui, |ui| {
-        ui.selectable_value(&mut chosen, String::new(), RULE);
-        for run in runs.list.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
-            let is_chosen = known.is_some_and(|known| known.name == run.name);
-            if ui.selectable_label(is_chosen, called(run)).clicked() && !is_chosen {
-                chosen.clone_from(&run.name);
-            }
-        }
-    });
-    list.response.accessible_name("Reward");
-    if chosen != reward.model {
+    // The model may be named by its number or title.
+    let before = known.map_or_else(|| reward.model.clone(), |run| run.name.clone());
+    let mut chosen = before.clone();
+    let choices = std::iter::once((String::new(), RULE.to_owned())).chain(with_weights(runs, RunSummary::scores));
+    widgets::choice_or(ui, ("Reward", &before), &mut chosen, None, &choices.collect::<Vec<_>>());
+    if chosen != before {
         (reward.model, reward.rule) = (chosen, RewardRule::default());
     }
     if reward.model.is_empty() {
@@ -96,6 +85,12 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
     form_ui(ui, draft, refused, &["train.reward.temperature", "train.reward.beta"]);
 }
 
+/// Names and titles of the runs of a kind that have weights, newest first.
+fn with_weights(runs: &Runs, is: fn(&RunSummary) -> bool) -> impl Iterator<Item = (String, String)> {
+    let runs = runs.list.iter().rev().filter(move |run| is(run) && !run.checkpoints.is_empty());
+    runs.map(|run| (run.name.clone(), called(run)))
+}
+
 /// Settings of the objective `distil`; nothing for other objectives.
 pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
     if !context.draft.train.objective.has_teacher() {
@@ -104,18 +99,13 @@ pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option
     let runs = &context.state.runs;
     let settings = &mut context.draft.train.distil;
     let known = named(runs, &settings.teacher().run);
-    let shown = known.map_or_else(|| "Choose a teacher".to_owned(), called);
-    let width = ui.available_width().min(360.0);
-    let list = ComboBox::from_id_salt("teacher").selected_text(shown).width(width).truncate();
-    let list = list.show_ui(ui, |ui| {
-        for run in runs.list.iter().rev().filter(|run| run.writes() && !run.checkpoints.is_empty()) {
-            let chosen = known.is_some_and(|known| known.name == run.name);
-            if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
-                settings.teacher.clone_from(&run.name);
-            }
-        }
-    });
-    list.response.accessible_name("Teacher model");
+    let before = known.map_or_else(String::new, |run| run.name.clone());
+    let (mut chosen, width) = (before.clone(), ui.available_width().min(360.0));
+    let choices: Vec<_> = with_weights(runs, RunSummary::writes).collect();
+    widgets::choice_or(ui, ("Teacher model", "Choose a teacher"), &mut chosen, Some(width), &choices);
+    if chosen != before {
+        settings.teacher = chosen;
+    }
     caption(ui, "A larger model with the same tokenizer and at least the same context length.");
     form_ui(ui, context.draft, refused, &["train.distil.temperature", "train.distil.mix"]);
     caption(ui, "Mix 0 trains on the text only, 1 on the teacher only.");

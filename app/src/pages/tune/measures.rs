@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::parts::head;
 use crate::state::Training;
 use crate::theme::{Palette, space};
-use crate::widgets::{Axis, Curve, CurvePlot, Stat, card, stat_row};
+use crate::widgets::{Axis, Curve, CurvePlot, card, stat_row};
 use egui::Ui;
 use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 
@@ -115,7 +115,7 @@ fn measure_ui(
                 TIES => text::TIES,
                 _ => "",
             };
-            stat_row(ui, Stat { name, value, exact });
+            stat_row(ui, name, value, exact);
         }
         CurvePlot::legend_ui(ui, &curves);
         let write = |value: f64| format!("{value:.2}");

@@ -1,12 +1,12 @@
 //! The weights that generate a text, and the sampling settings.
 
-use super::sources::{source_name, sources};
+use super::sources::source_ui;
 use crate::pages::Context;
 use crate::pages::parts::{caption, drag, icon_button};
 use crate::state::State;
 use crate::theme::{Palette, space};
 use crate::widgets::{field_error, slider, term};
-use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
+use egui::{DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::setting::Settings as _;
 use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
@@ -67,15 +67,7 @@ pub(in crate::pages) fn sampling_ui(
     let quiet = Palette::of(ui).quiet;
     let refused = sampling.refused();
     ui.label("Weights");
-    let shown = source_name(&sampling.source, state);
-    let width = ui.available_width();
-    let list =
-        ComboBox::from_id_salt("weights").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
-            for (source, name) in sources(state) {
-                ui.selectable_value(&mut sampling.source, source, name);
-            }
-        });
-    list.response.accessible_name("Weights");
+    source_ui(ui, state, "Weights", &mut sampling.source);
     ui.add_space(space::TIGHT);
     let config = &mut sampling.config;
     let refused = refused.as_ref();

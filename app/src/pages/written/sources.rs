@@ -2,6 +2,8 @@
 
 use crate::format;
 use crate::state::State;
+use crate::widgets::choice_or;
+use egui::Ui;
 use glasshouse_protocol::{CheckpointSummary, RunSummary, Start, TrainingState, WeightSource};
 
 pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> String {
@@ -85,6 +87,12 @@ pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> 
             .find(|checkpoint| !shown(checkpoint) && !checkpoint.best)
             .map(|checkpoint| of(own, checkpoint))
     })
+}
+
+/// A list to choose a source from, over the available width.
+pub(in crate::pages) fn source_ui(ui: &mut Ui, state: &State, name: &str, source: &mut WeightSource) {
+    let (shown, width) = (source_name(source, state), ui.available_width());
+    choice_or(ui, (name, &shown), source, Some(width), &sources(state));
 }
 
 /// Every source with its name, newest first.
