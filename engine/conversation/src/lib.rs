@@ -11,54 +11,35 @@ pub mod template;
 mod yaml;
 
 pub use example::example;
-pub use glasshouse_protocol::{ChatExample, Role};
+pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
 pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
 pub use task::Task;
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Fields that say whether a message is trained on.
 pub(crate) const WEIGHT: &str = "weight";
 pub(crate) const TRAIN: [&str; 2] = ["train", "training"];
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    pub role: Role,
-    pub content: String,
-    /// Other fields that a template may use: `name`, `tool_calls`, `reasoning_content`.
-    #[serde(flatten)]
-    pub fields: Map<String, Value>,
+/// Whether an assistant message is trained on. Rows disable it with `weight`: 0 (OpenAI) or `train`: false (axolotl, whose settings also call
+/// the field `training`).
+pub(crate) fn is_learned(message: &Message) -> bool {
+    let off = |key: &str| message.fields.get(key) == Some(&Value::Bool(false));
+    !(TRAIN.into_iter().any(off) || message.fields.get(WEIGHT).and_then(Value::as_f64) == Some(0.0))
 }
 
-impl Message {
-    /// A message with text only.
-    pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), fields: Map::new() }
-    }
-
-    /// Whether an assistant message is trained on. Rows disable it with `weight`: 0 (OpenAI) or `train`: false (axolotl, whose
-    /// settings also call the field `training`).
-    pub fn is_learned(&self) -> bool {
-        let off = |key: &str| self.fields.get(key) == Some(&Value::Bool(false));
-        !(TRAIN.into_iter().any(off) || self.fields.get(WEIGHT).and_then(Value::as_f64) == Some(0.0))
-    }
-
-    pub fn calls_tools(&self) -> bool {
-        self.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty())
-    }
-
-    /// Whether required text is missing. An assistant may call tools instead, tools may return nothing, and empty system messages
-    /// are common in published data.
-    fn is_empty(&self) -> bool {
-        let needed = match self.role {
-            Role::User => true,
-            Role::Assistant => !self.calls_tools(),
-            Role::System | Role::Developer | Role::Tool => false,
-        };
-        needed && self.content.trim().is_empty()
-    }
+/// Whether required text is missing. An assistant may call tools instead, tools may return nothing, and empty system messages are common in
+/// published data.
+fn is_empty(message: &Message) -> bool {
+    let calls = || message.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
+    let needed = match message.role {
+        Role::User => true,
+        Role::Assistant => !calls(),
+        Role::System | Role::Developer | Role::Tool => false,
+    };
+    needed && message.content.trim().is_empty()
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,7 +95,7 @@ impl Conversation {
             if !role.may_follow(before) {
                 return Err(Invalid::Order { message: number, role, before });
             }
-            if message.is_empty() {
+            if is_empty(message) {
                 return Err(Invalid::Empty { message: number, role });
             }
             before = Some(role);

@@ -395,7 +395,7 @@ pub fn modernise_calls(fields: &mut Map<String, Value>) {
     }
 }
 
-/// Validates the fields that say whether a message is trained on ([`Message::is_learned`]).
+/// Validates the fields that say whether a message is trained on ([`is_learned`](crate::is_learned)).
 fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowError> {
     let at = |key: &str| format!("{path}.{key}");
     let not_read = |key: &str, what: String| RowError::NotRead { field: at(key), what };

@@ -41,12 +41,7 @@ impl ChatRenderer {
         answer: bool,
         variables: &Map<String, Value>,
     ) -> Result<String, String> {
-        use glasshouse_conversation::{Conversation, Message};
-        let message = |ChatMessage { role, content, fields }: &ChatMessage| Message {
-            fields: fields.clone(),
-            ..Message::new(*role, content)
-        };
-        let conversation = Conversation::new(messages.iter().map(message).collect());
+        let conversation = glasshouse_conversation::Conversation::new(messages.to_vec());
         self.template.text_with(&conversation, answer, variables).map_err(|error| error.to_string())
     }
 

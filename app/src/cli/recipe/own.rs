@@ -3,7 +3,7 @@
 use crate::cli::data;
 use crate::cli::settings::usage;
 use anyhow::{Context as _, Result};
-use glasshouse_conversation::{Message, Row, RowError};
+use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
@@ -89,15 +89,8 @@ fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>
 /// Converts a line to a conversation that ends with its answer.
 fn answered(line: &str) -> Result<Answered, String> {
     let row = Row::read(line, Objective::Chat).map_err(|error: RowError| error.to_string())?;
-    let messages: Vec<ChatMessage> = match row {
-        Row::Conversation { conversation, .. } => {
-            let messages = conversation.messages.into_iter();
-            let message = |message: Message| ChatMessage {
-                fields: message.fields,
-                ..ChatMessage::new(message.role, message.content)
-            };
-            messages.map(message).collect()
-        }
+    let messages = match row {
+        Row::Conversation { conversation, .. } => conversation.messages,
         Row::Completion { prompt, completion } => {
             vec![ChatMessage::new(Role::User, prompt), ChatMessage::new(Role::Assistant, completion)]
         }

@@ -13,7 +13,7 @@ mod methods;
 mod rewrite;
 mod values;
 
-use crate::{Conversation, Message, Role};
+use crate::{Conversation, Message, Role, is_learned};
 use glasshouse_protocol::TEMPLATE_REFUSES;
 pub use glasshouse_protocol::{CHATML, CHATML_TOKENS};
 use minijinja::value::{Kwargs, Serde, Value};
@@ -357,14 +357,14 @@ impl<'template> Rendering<'template> {
     fn learned(&self, spans: Vec<Range<usize>>) -> Result<Vec<Range<usize>>, TemplateError> {
         let messages = self.conversation.messages.iter().enumerate();
         let replies: Vec<_> = messages.filter(|(_, message)| message.role == Role::Assistant).collect();
-        let Some((marked, _)) = replies.iter().find(|(_, message)| !message.is_learned()) else {
+        let Some((marked, _)) = replies.iter().find(|(_, message)| !is_learned(message)) else {
             return Ok(spans);
         };
         // A single tag can enclose several messages.
         if spans.len() != replies.len() {
             return Err(TemplateError::Spans { message: *marked });
         }
-        let learned = spans.into_iter().zip(replies).filter(|(_, (_, message))| message.is_learned());
+        let learned = spans.into_iter().zip(replies).filter(|(_, (_, message))| is_learned(message));
         Ok(learned.map(|(span, _)| span).collect())
     }
 
