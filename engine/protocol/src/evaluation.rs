@@ -396,14 +396,7 @@ pub enum LossGrouping {
 }
 
 impl LossGrouping {
-    /// The name in JSON and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Position => "position",
-            Self::Frequency => "frequency",
-            Self::Source => "source",
-        }
-    }
+    crate::names::named! { Position = "position", Frequency = "frequency", Source = "source" }
 }
 
 /// A document's share of the total loss.

@@ -32,22 +32,11 @@ pub enum GuardKind {
 }
 
 impl GuardKind {
-    /// The display name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LossSpike => "loss spike",
-            Self::LossRise => "rising loss",
-            Self::GradientSpike => "gradient spike",
-            Self::NonFinite => "no finite gradient",
-            Self::DeadLayer => "dead layer",
-            Self::ExplodingLayer => "exploding layer",
-            Self::ExplodingActivations => "exploding activations",
-            Self::SilentPart => "silent part",
-            Self::Plateau => "plateau",
-            Self::Overfitting => "overfitting",
-            Self::WorseThanStart => "worse than the start",
-            Self::Repetition => "repetition",
-        }
+    crate::names::named! {
+        LossSpike = "loss spike", LossRise = "rising loss", GradientSpike = "gradient spike", NonFinite = "no finite gradient",
+        DeadLayer = "dead layer", ExplodingLayer = "exploding layer", ExplodingActivations = "exploding activations",
+        SilentPart = "silent part", Plateau = "plateau", Overfitting = "overfitting", WorseThanStart = "worse than the start",
+        Repetition = "repetition"
     }
 
     /// Whether a single batch may be the cause.

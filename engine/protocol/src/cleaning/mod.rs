@@ -163,13 +163,7 @@ pub enum VerdictKind {
 }
 
 impl VerdictKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Keeps => "keeps",
-            Self::Edits => "edits",
-            Self::Drops => "drops",
-        }
-    }
+    crate::names::named! { Keeps = "keeps", Edits = "edits", Drops = "drops" }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,14 +237,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Comparing => "comparing",
-            Self::Judging => "judging",
-            Self::Writing => "writing",
-            Self::Done => "done",
-        }
+    crate::names::named! {
+        Reading = "reading", Comparing = "comparing", Judging = "judging", Writing = "writing", Done = "done"
     }
 }
 

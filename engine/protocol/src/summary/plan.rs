@@ -71,15 +71,9 @@ pub enum MemoryKind {
 }
 
 impl MemoryKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Weights => "weights",
-            Self::Gradients => "gradients",
-            Self::OptimizerState => "optimizer state",
-            Self::Activations => "activations",
-            Self::Caches => "caches",
-            Self::TablesAndStaging => "tables and staging",
-        }
+    crate::names::named! {
+        Weights = "weights", Gradients = "gradients", OptimizerState = "optimizer state", Activations = "activations", Caches = "caches",
+        TablesAndStaging = "tables and staging"
     }
 }
 
@@ -88,11 +82,17 @@ impl MemoryKind {
 pub struct PassFlops {
     pub forward: f64,
     pub backward: f64,
-    /// Second forward pass for activations that were not stored.
+    /// Second forward pass for activations that were not stored: activation checkpointing, adapters, the fused head.
     pub recomputed: f64,
     /// Matrix products of the optimizer (Muon), spread over the tokens of a step.
     #[serde(default)]
     pub optimizer: f64,
+}
+
+impl PassFlops {
+    pub fn total(&self) -> f64 {
+        self.forward + self.backward + self.recomputed + self.optimizer
+    }
 }
 
 /// Time of a kernel, or of a CPU operation, in one scope.
