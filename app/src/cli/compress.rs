@@ -3,12 +3,14 @@
 use super::arguments::ModelArguments;
 use super::bar;
 use super::driver::drive;
-use super::report::{self, aligned};
+use super::report;
 use super::settings::{session_options, usage};
 use super::trained;
 use anyhow::{Context as _, Result};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::blocks::Block;
+use glasshouse_engine::protocol::evaluation::{Cell, Table};
 use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
 use glasshouse_engine::protocol::{
     Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
@@ -72,12 +74,12 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
         }
         Compression::Prune(_) => {
             say!("{run}: the weights of {from}, pruned")?;
-            let head = ["matrix", "weights", "zeros"].map(str::to_owned).to_vec();
             let row = |matrix: &PrunedMatrix| {
-                vec![matrix.name.clone(), matrix.weights.to_string(), percent(matrix.sparsity())]
+                let zeros = Cell::Text(percent(matrix.sparsity()));
+                [matrix.name.as_str().into(), matrix.weights.into(), zeros]
             };
-            let rows: Vec<_> = std::iter::once(head).chain(compressed.matrices.iter().map(row)).collect();
-            say!("{}", aligned(&rows, &[false, true, true]))?;
+            let rows = compressed.matrices.iter().map(row);
+            report::print(&[Block::Table(Table::new("", ["matrix", "weights", "zeros"], rows))])?;
         }
         Compression::Remove(RemoveSettings { part, count, .. }) => {
             let numbers: Vec<String> = compressed.removed.iter().map(ToString::to_string).collect();
@@ -112,9 +114,9 @@ pub struct CompressArguments {
     /// With --frontier: keep each point as a run
     #[arg(long, requires = "frontier")]
     pub keep: bool,
-    /// With magnitude and wanda: where zeros may be [default: unstructured]
-    #[arg(long, value_name = "PATTERN")]
-    pub pattern: Option<PatternName>,
+    /// With magnitude and wanda: zeros anywhere, or two in every four consecutive weights of a row [default: unstructured]
+    #[arg(long, value_name = "PATTERN", value_parser = patterns())]
+    pub pattern: Option<SparsityPattern>,
     /// With magnitude and wanda: fraction of each block matrix's weights to set to zero [default: 0.5]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub sparsity: Option<f64>,
@@ -136,6 +138,11 @@ pub struct CompressArguments {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+fn patterns() -> impl TypedValueParser<Value = SparsityPattern> {
+    PossibleValuesParser::new(SparsityPattern::ALL.map(SparsityPattern::name))
+        .try_map(|name| SparsityPattern::named("pattern", &name))
 }
 
 impl CompressArguments {
@@ -161,7 +168,7 @@ impl CompressArguments {
         let windows = windows.unwrap_or(PruneSettings::default().windows);
         let prune = |score| {
             let default = PruneSettings::default();
-            let pattern = pattern.map_or(default.pattern, PatternName::into);
+            let pattern = pattern.unwrap_or(default.pattern);
             Compression::Prune(PruneSettings {
                 score,
                 pattern,
@@ -208,22 +215,4 @@ pub enum MethodName {
     Channels,
     /// Remove the key-value heads that add least to the residual stream, with their query heads
     Heads,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PatternName {
-    /// Anywhere
-    Unstructured,
-    /// Two in every four consecutive weights of a row
-    #[value(name = "2:4")]
-    TwoOfFour,
-}
-
-impl From<PatternName> for SparsityPattern {
-    fn from(name: PatternName) -> Self {
-        match name {
-            PatternName::Unstructured => Self::Unstructured,
-            PatternName::TwoOfFour => Self::TwoOfFour,
-        }
-    }
 }
