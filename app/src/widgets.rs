@@ -28,8 +28,8 @@ pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
-pub use field::{choice, choice_or, field, field_error, grouped, line_edit, whole_number};
-pub use fold::{fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
+pub use field::{choice, choice_or, field, field_error, grouped, line_edit, radio, whole_number};
+pub use fold::{focus_ring, fold, fold_head, fold_row, is_open, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{

@@ -12,6 +12,7 @@ use egui_material_icons::icons;
 
 /// Width of the rail with titles, in points.
 const RAIL: f32 = 184.0;
+const CORNER: f32 = theme::CONTROL_CORNER as f32 + 2.0;
 /// Width of the rail with icons only, in points.
 const SLIM_RAIL: f32 = 60.0;
 
@@ -106,7 +107,7 @@ impl App {
             let place = pos2(rect.left() + 42.0, rect.center().y - galley.size().y / 2.0);
             ui.painter().galley(place, galley, palette.text);
         }
-        focus_ring(ui, &response);
+        widgets::focus_ring(ui, &response, CORNER);
         let label = format!("Project {name}");
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
         if response.on_hover_text(name).clicked() {
@@ -147,11 +148,11 @@ impl App {
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let open = self.page == page;
         if open {
-            ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, palette.chosen());
+            ui.painter().rect_filled(rect, CORNER, palette.chosen());
         } else if response.hovered() {
-            ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, palette.raised);
+            ui.painter().rect_filled(rect, CORNER, palette.raised);
         }
-        focus_ring(ui, &response);
+        widgets::focus_ring(ui, &response, CORNER);
         draw(ui, rect, if open { palette.accent } else { palette.quiet });
         response.widget_info(|| WidgetInfo::selected(Role::Tab, true, open, page.title()));
         if response.clicked() {
@@ -207,13 +208,5 @@ impl App {
         {
             self.preferences.folds.insert(name, true);
         }
-    }
-}
-
-fn focus_ring(ui: &Ui, response: &Response) {
-    if response.has_focus() {
-        let ring = Stroke::new(1.5, Palette::of(ui).accent);
-        let corner = f32::from(theme::CONTROL_CORNER) + 2.0;
-        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
     }
 }

@@ -11,7 +11,7 @@ use crate::format;
 use crate::preferences::ThemeChoice;
 use crate::theme::{self, space};
 use crate::widgets;
-use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
+use egui::{Label, RichText, Slider, Ui, Vec2};
 use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
@@ -72,12 +72,12 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "auto" => engine.device.why.as_str(),
             _ => text::AUTO,
         };
-        if choice_ui(ui, wish == "auto", "Automatic", why) {
+        if widgets::radio(ui, wish == "auto", "Automatic", why) {
             chosen = Some("auto".to_owned());
         }
         for device in &context.state.devices {
             let detail = describe(device);
-            if choice_ui(ui, wish == device.request, &device.name, &detail) {
+            if widgets::radio(ui, wish == device.request, &device.name, &detail) {
                 chosen = Some(device.request.clone());
             }
         }
@@ -98,7 +98,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         for (precision, text) in Precision::ALL.into_iter().zip(Precision::TEXTS) {
             let is_missing = precision == Precision::Mixed && !has_f16;
             let detail = if is_missing { text::NOT_HERE.to_owned() } else { text.help() };
-            if choice_ui(ui, context.draft.train.precision == precision, text.title, &detail) {
+            if widgets::radio(ui, context.draft.train.precision == precision, text.title, &detail) {
                 context.preferences.precision = precision;
                 context.draft.train.precision = precision;
             }
@@ -114,40 +114,6 @@ fn describe(device: &DeviceSummary) -> String {
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));
     format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)
-}
-
-/// An entry of a choice: mark, name, detail. Returns whether it was clicked.
-fn choice_ui(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
-    let palette = theme::Palette::of(ui);
-    let width = ui.available_width();
-    let room = width - 44.0;
-    let font = theme::strong().resolve(ui.style());
-    let small = egui::TextStyle::Body.resolve(ui.style());
-    let head = ui.painter().layout(name.to_owned(), font, palette.text, room);
-    let body = ui.painter().layout(detail.to_owned(), small, palette.quiet, room);
-    let height = head.size().y + body.size().y + 22.0;
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
-    let fill = match (chosen, response.hovered()) {
-        (true, _) => palette.chosen(),
-        (false, true) => palette.raised,
-        (false, false) => palette.panel,
-    };
-    ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, fill);
-    if response.has_focus() {
-        let ring = egui::Stroke::new(1.5, palette.accent);
-        ui.painter().rect_stroke(rect, 8.0, ring, egui::StrokeKind::Inside);
-    }
-    let centre = rect.left_top() + Vec2::new(20.0, 10.0 + head.size().y / 2.0);
-    let mark = if chosen { palette.accent } else { palette.quiet };
-    ui.painter().circle_stroke(centre, 6.5, egui::Stroke::new(1.5, mark));
-    if chosen {
-        ui.painter().circle_filled(centre, 3.5, mark);
-    }
-    let below = head.size().y + 2.0;
-    ui.painter().galley(rect.left_top() + Vec2::new(36.0, 10.0), head, palette.text);
-    ui.painter().galley(rect.left_top() + Vec2::new(36.0, 10.0 + below), body, palette.quiet);
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
-    response.clicked()
 }
 
 fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {

@@ -72,6 +72,13 @@ pub fn choice<T: Clone + PartialEq>(
     choice_or(ui, (name, ""), value, width, choices)
 }
 
+/// A radio button with its explanation below. Returns whether it was clicked.
+pub fn radio(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
+    let is_clicked = ui.radio(chosen, RichText::new(name).text_style(theme::strong())).clicked();
+    super::quiet_text(ui, detail);
+    is_clicked
+}
+
 /// A line of text to edit, with a hint while it is empty.
 pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
     let field = TextEdit::singleline(text).hint_text(hint).desired_width(width).id_salt(name);

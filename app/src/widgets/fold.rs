@@ -75,11 +75,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
         let place = pos2(rect.right() - galley.size().x, rect.center().y - galley.size().y / 2.0);
         painter.galley(place, galley, palette.quiet);
     }
-    if response.has_focus() {
-        let ring = Stroke::new(1.5, palette.accent);
-        let corner = f32::from(theme::CONTROL_CORNER);
-        painter.rect_stroke(rect, corner, ring, egui::StrokeKind::Inside);
-    }
+    focus_ring(ui, &response, f32::from(theme::CONTROL_CORNER));
     tell_fold(ui, &response, open, title);
     if !note.is_empty() {
         // The note is painted, so pass it to screen readers.
@@ -90,9 +86,17 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
 }
 
 /// Sets the accessible name and state of a fold's header.
-pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
+fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
     head.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, ui.is_enabled(), title));
     ui.ctx().accesskit_node_builder(head.id, |node| node.set_expanded(open));
+}
+
+/// A frame inside a widget that has the keyboard.
+pub fn focus_ring(ui: &Ui, response: &Response, corner: f32) {
+    if response.has_focus() {
+        let ring = Stroke::new(1.5, Palette::of(ui).accent);
+        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+    }
 }
 
 /// A page's introduction. It can be hidden; the question mark in the top bar shows it again.

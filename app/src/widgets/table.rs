@@ -103,10 +103,7 @@ impl Table<'_> {
         } else if response.hovered() {
             ui.painter().rect_filled(rect, 4.0, palette.raised);
         }
-        if response.has_focus() {
-            let ring = Stroke::new(1.5, palette.accent);
-            ui.painter().rect_stroke(rect, 4.0, ring, egui::StrokeKind::Inside);
-        }
+        super::focus_ring(ui, &response, 4.0);
         response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
         for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
             let layout = match column.align {

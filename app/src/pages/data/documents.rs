@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, lit_text, places};
 use crate::theme::{self, Palette};
-use crate::widgets::{card, line_edit, quiet_text, segmented};
+use crate::widgets::{card, focus_ring, line_edit, quiet_text, segmented};
 use egui::accesskit::Role;
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
@@ -167,10 +167,7 @@ impl TwoLineRow {
                 (false, false) => palette.panel,
             };
             ui.painter().rect_filled(rect, theme::CONTROL_CORNER, fill);
-            if response.has_focus() {
-                let ring = (1.5, palette.accent);
-                ui.painter().rect_stroke(rect, theme::CONTROL_CORNER, ring, egui::StrokeKind::Inside);
-            }
+            focus_ring(ui, &response, f32::from(theme::CONTROL_CORNER));
             let inner = rect.shrink2(vec2(8.0, 6.0));
             let painter = ui.painter_at(inner);
             first.wrap = TextWrapping::truncate_at_width(inner.width());

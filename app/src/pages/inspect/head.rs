@@ -9,7 +9,7 @@ use crate::format;
 use crate::pages::parts::{Breakpoint, caption, head, icon_button};
 use crate::state::Tensor;
 use crate::theme::{self, space};
-use crate::widgets::{Scale, prose};
+use crate::widgets::{Scale, focus_ring, prose};
 use egui::style::ScrollAnimation;
 use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons;
@@ -271,9 +271,7 @@ fn words_ui(
     if open || response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, 4.0, fill);
     }
-    if response.has_focus() {
-        ui.painter().rect_stroke(rect, 4.0, (1.5, palette.accent), egui::StrokeKind::Inside);
-    }
+    focus_ring(ui, &response, 4.0);
     let font = FontId::monospace(12.0);
     let token = Rect::from_min_max(rect.min, pos2(rect.right() - 104.0, rect.bottom()));
     ui.painter_at(token).text(

@@ -2,8 +2,9 @@
 
 use super::elided;
 use crate::theme::{self, Palette};
+use crate::widgets::focus_ring;
 use egui::accesskit::Role;
-use egui::{Align2, Color32, FontId, Rect, Sense, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranked {
@@ -59,9 +60,7 @@ impl Ranking {
         if self.presses && (response.hovered() || response.has_focus()) {
             painter.rect_filled(rect, theme::CONTROL_CORNER, palette.raised);
         }
-        if response.has_focus() {
-            painter.rect_stroke(rect, theme::CONTROL_CORNER, (1.5, palette.accent), StrokeKind::Inside);
-        }
+        focus_ring(ui, &response, f32::from(theme::CONTROL_CORNER));
         let colour = match (row.chosen, row.faint) {
             (true, _) => palette.accent,
             (false, true) => palette.quiet,

@@ -4,7 +4,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, form_ui, head};
 use crate::theme::space;
-use crate::widgets::{card, primary, progress_bar, stat_row};
+use crate::widgets::{card, primary, progress_bar, radio, stat_row};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::setting::Choice as _;
@@ -26,8 +26,9 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         head(ui, "Tokenizer settings");
         ui.spacing_mut().item_spacing.y = space::TIGHT;
         for (kind, text) in TokenizerKind::ALL.into_iter().zip(TokenizerKind::TEXTS) {
-            ui.radio_value(&mut context.draft.tokenizer.kind, kind, text.title);
-            caption(ui, text.help());
+            if radio(ui, context.draft.tokenizer.kind == kind, text.title, &text.help()) {
+                context.draft.tokenizer.kind = kind;
+            }
         }
         ui.add_space(space::TIGHT);
         // Always shown, so that the layout does not jump for kinds without these settings.

@@ -6,6 +6,7 @@ use crate::pages::Context;
 use crate::pages::parts::{called, caption, described_ui, form_ui, number};
 use crate::state::Runs;
 use crate::widgets;
+use crate::widgets;
 use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};

@@ -7,9 +7,8 @@ use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{is_open, prose, switch, tell_fold};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo, pos2};
-use egui_material_icons::icons;
+use crate::widgets::{is_open, prose, switch, fold_head};
+use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
@@ -40,8 +39,9 @@ impl DataPage {
                     ui,
                     |ui| switch(ui, card.on, &format!("{} works", card.title)).clicked(),
                     |ui| {
-                        if title_ui(ui, &card.title, card.on, open) {
-                            context.preferences.folds.insert(fold, !open);
+                        let mut is_open = open;
+                        if fold_head(ui, &mut is_open, &card.title, "") {
+                            context.preferences.folds.insert(fold, is_open);
                         }
                     },
                 );
@@ -151,39 +151,6 @@ impl DataPage {
             set(if threshold.kind == ThresholdKind::Count { value.round() } else { value });
         }
     }
-}
-
-/// A card's title, which toggles the fold. Returns whether it was clicked.
-fn title_ui(ui: &mut Ui, title: &str, on: bool, open: bool) -> bool {
-    let palette = Palette::of(ui);
-    let size = Vec2::new(ui.available_width(), ui.spacing().interact_size.y);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    let colour = match on {
-        _ if response.hovered() => palette.accent,
-        true => palette.text,
-        false => palette.quiet,
-    };
-    let icon = if open { icons::ICON_EXPAND_MORE } else { icons::ICON_CHEVRON_RIGHT };
-    let painter = ui.painter_at(rect);
-    let font = egui::FontId::new(18.0, icon.font_family());
-    let centre = pos2(rect.left() + 6.0, rect.center().y);
-    painter.text(centre, egui::Align2::CENTER_CENTER, icon.codepoint, font, colour);
-    let job = egui::text::LayoutJob {
-        wrap: egui::text::TextWrapping::truncate_at_width(rect.width() - 18.0),
-        ..egui::text::LayoutJob::simple_singleline(
-            title.to_owned(),
-            theme::strong().resolve(ui.style()),
-            colour,
-        )
-    };
-    let galley = painter.layout_job(job);
-    painter.galley(pos2(rect.left() + 18.0, rect.center().y - galley.size().y / 2.0), galley, colour);
-    if response.has_focus() {
-        let ring = egui::Stroke::new(1.5, palette.accent);
-        painter.rect_stroke(rect, f32::from(theme::CONTROL_CORNER), ring, egui::StrokeKind::Inside);
-    }
-    tell_fold(ui, &response, open, title);
-    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
 /// Effect of a stage on the sample: documents dropped in its turn, and documents it would drop on its own.

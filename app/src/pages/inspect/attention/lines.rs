@@ -4,6 +4,7 @@ use crate::pages::inspect::chosen::Chosen;
 use crate::pages::inspect::remembered::remembered;
 use crate::pages::inspect::shown::Shown;
 use crate::theme;
+use crate::widgets::focus_ring;
 use egui::style::ScrollAnimation;
 use egui::{
     Align2, EventFilter, FontId, Key, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
@@ -67,10 +68,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         if ui.is_rect_visible(rect) {
             paint(ui, shown, matrix, rect, reads);
         }
-        if response.has_focus() {
-            let ring = Stroke::new(1.5, shown.palette.accent);
-            ui.painter().rect_stroke(rect, 3.0, ring, egui::StrokeKind::Inside);
-        }
+        focus_ring(ui, &response, 3.0);
         response.on_hover_text_at_pointer(said);
     });
 }
