@@ -29,11 +29,12 @@ pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmente
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{choice, choice_or, field, field_error, grouped, line_edit, radio, whole_number};
-pub use fold::{focus_ring, fold, fold_head, fold_row, is_open, what_is_this};
+pub use fold::{focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{
-    WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, question, quiet_text, raised, section,
+    WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, question, quiet_text, raised,
+    section,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};

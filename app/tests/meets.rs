@@ -3,8 +3,8 @@
 
 use crate::support;
 use crate::support::{
-    answer, contains, copied, forget, in_training, is_chosen, is_shown, on, open_page,
-    press, sent, tell, type_into, wait, window,
+    answer, contains, copied, forget, in_training, is_chosen, is_shown, on, open_page, press, sent, tell,
+    type_into, wait, window,
 };
 use egui::{Key, Role};
 use egui_kittest::Harness;

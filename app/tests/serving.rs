@@ -373,7 +373,11 @@ fn bad_requests_are_told_what_is_wrong() {
         |messages: Value| serving.post("/chat/completions", &json!({ "messages": messages }).to_string());
     said(&chat(json!([])), 400, &["messages"]);
     said(&chat(json!([{ "role": "owl", "content": "" }])), 400, &["messages[0]", "user"]);
-    said(&chat(json!([{ "role": "user", "content": [{ "type": "image_url" }] }])), 400, &["messages[0]", "only text"]);
+    said(
+        &chat(json!([{ "role": "user", "content": [{ "type": "image_url" }] }])),
+        400,
+        &["messages[0]", "only text"],
+    );
     said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
     said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
     said(

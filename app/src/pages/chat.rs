@@ -310,7 +310,8 @@ impl ChatPage {
                     None => "Same weights, different seed".to_owned(),
                     Some(source) => source_name(source, context.state),
                 };
-                let others = super::written::sources(context.state).into_iter().map(|(source, _)| Some(source));
+                let others =
+                    super::written::sources(context.state).into_iter().map(|(source, _)| Some(source));
                 let rivals = std::iter::once(None).chain(others).map(|rival| (rival.clone(), named(&rival)));
                 let head = ("Second reply by", &*named(&self.rival));
                 let (rivals, width) = (rivals.collect::<Vec<_>>(), Some(ui.available_width()));

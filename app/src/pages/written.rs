@@ -11,7 +11,9 @@ mod text;
 pub(super) use candidates::{candidates_ui, legend_ui};
 pub(super) use look::{Look, all_tokens, source_of};
 pub(super) use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
-pub(super) use sources::{another_source, named_run, run_of, silence, source_name, source_ui, sources, start_of};
+pub(super) use sources::{
+    another_source, named_run, run_of, silence, source_name, source_ui, sources, start_of,
+};
 pub(super) use text::ending;
 
 use super::Context;

@@ -229,7 +229,9 @@ impl Fields {
         let all = match serde_json::from_slice(bytes) {
             Ok(Value::Object(all)) => all,
             Ok(_) => {
-                return Err(bad("the request must be a JSON object, such as {\"prompt\": \"Once\"}".to_owned()));
+                return Err(bad(
+                    "the request must be a JSON object, such as {\"prompt\": \"Once\"}".to_owned()
+                ));
             }
             Err(error) => return Err(bad(format!("the request is not valid JSON: {error}"))),
         };
@@ -347,7 +349,9 @@ mod tests {
 
     #[test]
     fn prompts_have_four_forms() {
-        let prompts = |value: Value| parse(Endpoint::Completions, &json!({ "prompt": value })).map(|fields| fields.prompt);
+        let prompts = |value: Value| {
+            parse(Endpoint::Completions, &json!({ "prompt": value })).map(|fields| fields.prompt)
+        };
         assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::Text(_)))));
         assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::Tokens(_)))));
         assert!(matches!(prompts(json!(["One", [1]])), Ok(Some(Prompts::Many(_)))));

@@ -156,11 +156,7 @@ fn prompts(prompts: Option<Prompts>) -> Result<Vec<Prompt>, Refusal> {
 }
 
 /// The refusal of a number outside of a range.
-fn within(
-    name: &str,
-    number: Option<usize>,
-    range: RangeInclusive<usize>,
-) -> Result<Option<usize>, Refusal> {
+fn within(name: &str, number: Option<usize>, range: RangeInclusive<usize>) -> Result<Option<usize>, Refusal> {
     match number.filter(|number| !range.contains(number)) {
         None => Ok(number),
         Some(wrong) => {
@@ -199,7 +195,8 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
         None => ("messages", std::mem::take(&mut fields.messages)),
     };
     if said.is_empty() {
-        let message = format!("the request has no messages; send {field}, or input for /v1/responses, {EXAMPLE}");
+        let message =
+            format!("the request has no messages; send {field}, or input for /v1/responses, {EXAMPLE}");
         return Err(Refusal::bad(field, message));
     }
     let instructions = fields.instructions.take().map(|text| Ok(ChatMessage::new(Role::System, text)));
@@ -265,7 +262,10 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
             within("logprobs", Some(*count), 0..=MAX_TOP_LOGPROBS)
         }
         (Endpoint::Chat, Some(Logprobs::Flag(true))) => Ok(Some(top.unwrap_or(0))),
-        _ => Err(Refusal::bad("logprobs", "logprobs is a whole number for completions, and true or false for chats")),
+        _ => Err(Refusal::bad(
+            "logprobs",
+            "logprobs is a whole number for completions, and true or false for chats",
+        )),
     }
 }
 
@@ -286,8 +286,9 @@ fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<Generate
             None => plain.top_k,
             // -1 means "all" for other servers.
             Some(-1) => 0,
-            Some(count) => usize::try_from(count)
-                .map_err(|_| Refusal::bad("top_k", format!("top_k is {count}; it must be at least 0, or -1 for all")))?,
+            Some(count) => usize::try_from(count).map_err(|_| {
+                Refusal::bad("top_k", format!("top_k is {count}; it must be at least 0, or -1 for all"))
+            })?,
         },
         min_p: fields.min_p.unwrap_or(plain.min_p),
         repetition_penalty: fields.repetition_penalty.unwrap_or(plain.repetition_penalty),

@@ -86,7 +86,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
 }
 
 /// Sets the accessible name and state of a fold's header.
-fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
+pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
     head.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, ui.is_enabled(), title));
     ui.ctx().accesskit_node_builder(head.id, |node| node.set_expanded(open));
 }

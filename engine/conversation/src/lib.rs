@@ -33,7 +33,8 @@ pub(crate) fn is_learned(message: &Message) -> bool {
 /// Whether required text is missing. An assistant may call tools instead, tools may return nothing, and empty system messages are common in
 /// published data.
 fn is_empty(message: &Message) -> bool {
-    let calls = || message.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
+    let calls =
+        || message.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
     let needed = match message.role {
         Role::User => true,
         Role::Assistant => !calls(),

@@ -7,9 +7,7 @@ use crate::format;
 use crate::pages::parts::{Bar, bars_ui, caption, head};
 use crate::state::{Tensor, ViewData};
 use crate::theme::{Palette, space};
-use crate::widgets::{
-    Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch,
-};
+use crate::widgets::{Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch};
 use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
 

@@ -5,8 +5,8 @@ use crate::format;
 use crate::pages::Context;
 use crate::theme::{self, Palette, space};
 use crate::widgets::{
-    self, Measured, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv,
-    report_table, stat_row, term,
+    self, Measured, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv, report_table,
+    stat_row, term,
 };
 use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;

@@ -6,7 +6,6 @@ use crate::pages::Context;
 use crate::pages::parts::{called, caption, described_ui, form_ui, number};
 use crate::state::Runs;
 use crate::widgets;
-use crate::widgets;
 use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
@@ -62,7 +61,8 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
     // The model may be named by its number or title.
     let before = known.map_or_else(|| reward.model.clone(), |run| run.name.clone());
     let mut chosen = before.clone();
-    let choices = std::iter::once((String::new(), RULE.to_owned())).chain(with_weights(runs, RunSummary::scores));
+    let choices =
+        std::iter::once((String::new(), RULE.to_owned())).chain(with_weights(runs, RunSummary::scores));
     widgets::choice_or(ui, ("Reward", &before), &mut chosen, None, &choices.collect::<Vec<_>>());
     if chosen != before {
         (reward.model, reward.rule) = (chosen, RewardRule::default());

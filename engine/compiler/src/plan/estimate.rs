@@ -70,8 +70,10 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
     let tokens = train.batch_size * model.context_length;
     let of_step = update::flops(&training.arena, &optimizer);
-    let flops =
-        PassFlops { optimizer: of_step / (tokens * train.accumulate) as f64, ..flops(&training.graph, tokens) };
+    let flops = PassFlops {
+        optimizer: of_step / (tokens * train.accumulate) as f64,
+        ..flops(&training.graph, tokens)
+    };
     let own = own_parameters(&training.graph.parameters);
     Ok(Estimate {
         parameters: own.iter().map(|parameter| parameter.ty.count()).sum(),

@@ -7,7 +7,7 @@ use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{is_open, prose, switch, fold_head};
+use crate::widgets::{fold_head, is_open, prose, switch};
 use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
