@@ -1,13 +1,12 @@
 //! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
-use super::arguments::ModelArguments;
+use super::arguments::{ModelArguments, choice};
 use super::bar;
 use super::driver::drive;
 use super::report;
 use super::settings::{session_options, usage};
 use super::trained;
 use anyhow::{Context as _, Result};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::evaluation::{Cell, Table};
@@ -86,7 +85,7 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
             let which =
                 if numbers.is_empty() { String::new() } else { format!(" ({}, from 0)", numbers.join(", ")) };
             let place = if *part == ModelPart::Blocks { "" } else { " in each block" };
-            let removed = counted(*count as u64, part.title());
+            let removed = counted(*count as u64, part.noun());
             say!("{run}: {from} without {removed}{which}{place}, {}, {times:.1} times smaller", bytes(now))?;
         }
     }
@@ -114,8 +113,8 @@ pub struct CompressArguments {
     /// With --frontier: keep each point as a run
     #[arg(long, requires = "frontier")]
     pub keep: bool,
-    /// With magnitude and wanda: zeros anywhere, or two in every four consecutive weights of a row [default: unstructured]
-    #[arg(long, value_name = "PATTERN", value_parser = patterns())]
+    /// With magnitude and wanda: where zeros may be [default: unstructured]
+    #[arg(long, value_name = "PATTERN", value_parser = choice::<SparsityPattern>())]
     pub pattern: Option<SparsityPattern>,
     /// With magnitude and wanda: fraction of each block matrix's weights to set to zero [default: 0.5]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
@@ -138,11 +137,6 @@ pub struct CompressArguments {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-fn patterns() -> impl TypedValueParser<Value = SparsityPattern> {
-    PossibleValuesParser::new(SparsityPattern::ALL.map(SparsityPattern::name))
-        .try_map(|name| SparsityPattern::named("pattern", &name))
 }
 
 impl CompressArguments {

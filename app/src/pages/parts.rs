@@ -16,7 +16,7 @@ pub(super) use bars::{Bar, bars_ui};
 pub(super) use blocks::{Line, blocks_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
-pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, variant_ui};
+pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
 pub(super) use kept::Kept;
 pub(super) use moderation::{moderation_of, moderation_ui};
 pub(super) use once::Once;

@@ -2,6 +2,7 @@
 
 use crate::evaluation::{Cell, Comparison, Metric, Table};
 use crate::quantity::{counted, percent};
+use crate::setting::choices;
 use crate::{Invalid, WeightFormat, require};
 use serde::{Deserialize, Serialize};
 
@@ -43,60 +44,55 @@ impl std::fmt::Display for Compression {
                 write!(formatter, "{} {}", score.name(), percent(*sparsity))
             }
             Self::Remove(RemoveSettings { part, count, .. }) => {
-                write!(formatter, "{} removed", counted(*count as u64, part.title()))
+                write!(formatter, "{} removed", counted(*count as u64, part.noun()))
             }
         }
     }
 }
 
-/// What decides which weights become zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PruneScore {
-    /// The absolute weight, compared within a matrix.
-    Magnitude,
-    /// The absolute weight times the norm of its input over a training text, compared within an output's row (Sun et al. 2023).
-    #[default]
-    Wanda,
+choices! {
+    /// What decides which weights become zero.
+    pub enum PruneScore = Wanda {
+        /// Zeros the smallest products of weight and input norm in each row; reads the training text.
+        ///
+        /// The absolute weight times the norm of its input, compared within an output's row (Sun et al. 2023).
+        Wanda = "wanda", "Wanda";
+        /// Zeros the smallest weights of each matrix.
+        Magnitude = "magnitude", "Magnitude";
+    }
 }
 
-impl PruneScore {
-    crate::names::named! { Magnitude = "magnitude", Wanda = "wanda" }
+choices! {
+    pub enum SparsityPattern = Unstructured {
+        /// Zeros anywhere.
+        Unstructured = "unstructured", "Anywhere";
+        /// Two zeros in every four consecutive weights of a row, for sparse tensor cores.
+        TwoOfFour = "2:4", "2 of 4";
+    }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SparsityPattern {
-    #[default]
-    #[serde(rename = "unstructured")]
-    Unstructured,
-    /// Two zeros in every four consecutive weights of a row, which sparse tensor cores skip.
-    #[serde(rename = "2:4")]
-    TwoOfFour,
-}
-
-impl SparsityPattern {
-    crate::names::named! { Unstructured = "unstructured", TwoOfFour = "2:4" }
-}
-
-/// Parts that can be removed from a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelPart {
-    /// Whole blocks, by block influence: 1 − the mean cosine similarity of a block's input and output (ShortGPT, Men et al. 2024).
-    #[default]
-    Blocks,
-    /// Hidden channels of every MLP, by the norm of what each adds to the output: its activation's norm times its column's norm in the
-    /// down projection, Wanda's score over a whole column (Wanda-sp, An et al. 2024).
-    Channels,
-    /// Key-value heads of every block with their query heads, by the same score over their columns of the output projection.
-    Heads,
+choices! {
+    /// Parts that can be removed from a model.
+    pub enum ModelPart = Blocks {
+        /// Removes the blocks whose output is most like their input.
+        ///
+        /// By block influence: 1 − the mean cosine similarity of a block's input and output (ShortGPT, Men et al. 2024).
+        Blocks = "blocks", "Blocks";
+        /// Removes, in every block, the channels that add least to the stream.
+        ///
+        /// By the norm of what each hidden channel of an MLP adds to the output: its activation's norm times its column's norm in the down
+        /// projection, Wanda's score over a whole column (Wanda-sp, An et al. 2024).
+        Channels = "channels", "MLP channels";
+        /// Removes, in every block, the key-value heads that add least to the stream, with their query heads.
+        ///
+        /// By the same score over their columns of the output projection.
+        Heads = "heads", "Heads";
+    }
 }
 
 impl ModelPart {
-    crate::names::named! { Blocks = "blocks", Channels = "channels", Heads = "heads" }
-
     /// One of them in a sentence.
-    pub fn title(self) -> &'static str {
+    pub fn noun(self) -> &'static str {
         match self {
             Self::Blocks => "block",
             Self::Channels => "MLP channel",
@@ -317,11 +313,5 @@ mod tests {
         assert!(refusal(PruneSettings { windows: 0, ..PruneSettings::default() }).is_some());
         let none = RemoveSettings { count: 0, ..RemoveSettings::default() };
         assert!(none.validate().is_err() && RemoveSettings::default().validate().is_ok());
-    }
-
-    #[test]
-    fn patterns_are_named_as_they_are_typed() {
-        let json = serde_json::to_string(&SparsityPattern::ALL).unwrap();
-        assert_eq!(json, format!("{:?}", SparsityPattern::ALL.map(SparsityPattern::name)).replace(", ", ","));
     }
 }

@@ -128,7 +128,7 @@ pub async fn remove(
 /// Nothing would remain, or the model normalises all heads together.
 pub fn check(model: &ModelConfig, settings: &RemoveSettings) -> Result<()> {
     let RemoveSettings { part, count, .. } = *settings;
-    let (there, title) = (part.count(model), part.title());
+    let (there, title) = (part.count(model), part.noun());
     if count >= there {
         let place = if part == ModelPart::Blocks { "the model" } else { "each block" };
         return Err(Error::Refused(match there {

@@ -5,7 +5,7 @@ use super::caption;
 use crate::format;
 use crate::widgets::{self, field, grouped};
 use egui::{DragValue, Response, TextEdit, Ui};
-use glasshouse_protocol::setting::{Chosen, Number, Setting, Value};
+use glasshouse_protocol::setting::{Choice, Chosen, Number, Setting, Value};
 use glasshouse_protocol::{ErrorReport, RunConfig};
 
 /// Rows for the settings of a run at these paths, as far as the run has them.
@@ -44,6 +44,14 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
 pub(in crate::pages) fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
     choice_ui(ui, name, choice, None);
     caption(ui, choice.text().help());
+}
+
+/// Choices side by side, with the explanation of the current one below. Returns whether it changed.
+pub(in crate::pages) fn segments_ui<T: Choice>(ui: &mut Ui, value: &mut T) -> bool {
+    let choices: Vec<_> = T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (*choice, text.title)).collect();
+    let has_changed = widgets::segmented(ui, value, &choices);
+    widgets::quiet_text(ui, value.text().help());
+    has_changed
 }
 
 fn choice_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen, width: Option<f32>) -> Response {

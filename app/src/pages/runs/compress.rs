@@ -1,13 +1,14 @@
 //! The settings of a smaller model, and measured frontiers.
 
 use crate::pages::Context;
+use crate::pages::parts::segments_ui;
 use crate::theme::{Palette, space};
 use crate::widgets;
 use egui::{DragValue, Role, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use egui_plot::{Line, Plot, PlotPoints, Points};
 use glasshouse_protocol::{
-    Compressed, Compression, ModelConfig, ModelPart, PruneScore, PruneSettings, RemoveSettings, RunChange,
+    Compressed, Compression, ModelConfig, ModelPart, PruneSettings, RemoveSettings, RunChange,
     SparsityPattern, WeightFormat, frontier,
 };
 
@@ -90,20 +91,11 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
 }
 
 fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelConfig>) {
-    let parts =
-        [(ModelPart::Blocks, "Blocks"), (ModelPart::Channels, "MLP channels"), (ModelPart::Heads, "Heads")];
-    if widgets::segmented(ui, &mut settings.part, &parts) {
+    if segments_ui(ui, &mut settings.part) {
         let there = model.map_or(1, |model| settings.part.count(model));
         settings.count = if settings.part == ModelPart::Blocks { 1 } else { (there / 4).max(1) };
     }
-    let text = match settings.part {
-        ModelPart::Blocks => "Removes the blocks whose output is most like their input.",
-        ModelPart::Channels => "Removes, in every block, the channels that add least to the stream.",
-        ModelPart::Heads => {
-            "Removes, in every block, the key-value heads that add least to the stream, with their query heads."
-        }
-    };
-    widgets::quiet_text(ui, format!("{text} The model is smaller and faster; reads the training text."));
+    widgets::quiet_text(ui, "The model is smaller and faster; reads the training text.");
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         let there = model.map_or(usize::MAX, |model| settings.part.count(model));
@@ -171,27 +163,13 @@ fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
 }
 
 fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {
-    let scores = [(PruneScore::Wanda, "Wanda"), (PruneScore::Magnitude, "Magnitude")];
-    widgets::segmented(ui, &mut settings.score, &scores);
-    let text = match settings.score {
-        PruneScore::Wanda => {
-            "Zeros the smallest products of weight and input norm in each row; reads the training text."
-        }
-        PruneScore::Magnitude => "Zeros the smallest weights of each matrix.",
-    };
-    widgets::quiet_text(ui, text);
+    segments_ui(ui, &mut settings.score);
     ui.add_space(space::TIGHT);
-    let patterns = [(SparsityPattern::Unstructured, "Anywhere"), (SparsityPattern::TwoOfFour, "2 of 4")];
-    if widgets::segmented(ui, &mut settings.pattern, &patterns) {
+    if segments_ui(ui, &mut settings.pattern) {
         settings.sparsity = PruneSettings::default().sparsity;
     }
-    match settings.pattern {
-        SparsityPattern::Unstructured => {
-            ui.add_space(space::TIGHT);
-            widgets::segmented(ui, &mut settings.sparsity, &SPARSITIES);
-        }
-        SparsityPattern::TwoOfFour => {
-            widgets::quiet_text(ui, "Two zeros in every four weights of a row, for sparse tensor cores.");
-        }
+    if settings.pattern == SparsityPattern::Unstructured {
+        ui.add_space(space::TIGHT);
+        widgets::segmented(ui, &mut settings.sparsity, &SPARSITIES);
     }
 }
