@@ -12,9 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{
-    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, presets,
-};
+use crate::protocol::{DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
