@@ -47,13 +47,15 @@ impl Express for RouterLoss {
         _: &Node,
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
-        let RouterLossInputs { x, gates } = inputs;
-        let (x, gates) = (run.floats(x)?, run.floats(gates)?.detach());
+        let RouterLossInputs { x, gates, shares } = inputs;
+        let (x, gates, shares) = (run.floats(x)?, run.floats(gates)?.detach(), run.floats(shares)?);
         let [rows, experts] = x.dims();
-        let load = chosen(&gates).mean_dim(0);
+        let shares = shares.reshape([rows, 1]);
+        let counted = chosen(&shares);
+        let load = (chosen(&gates) * counted.clone()).sum_dim(0) / counted.sum_dim(0).clamp_min(1.0);
         let lse = log_sum_exp(x.clone(), 1);
         let balance = (softmax(x, 1) * load.clone()).sum_dim(1) * (f64::from(self.balance) * experts as f64);
-        let each = balance + lse.clone() * lse * f64::from(self.z);
+        let each = (balance + lse.clone() * lse * f64::from(self.z)) * shares;
         Ok(RouterLossOutputs { rows: each.reshape([1, rows]), load })
     }
 }

@@ -523,6 +523,7 @@ fn route() -> Vec<Case> {
 }
 
 fn router_loss() -> Vec<Case> {
+    let rows = |shape: &[usize]| shape[..shape.len() - 1].iter().product::<usize>();
     [
         (vec![1, 1, 2], 1, 1.0, 0.0),
         (vec![2, 13, 5], 2, 0.0, 1.0),
@@ -531,7 +532,11 @@ fn router_loss() -> Vec<Case> {
     ]
     .map(|(shape, per_token, balance, z)| Case {
         op: Op::RouterLoss(ops::RouterLoss { balance, z }),
-        feeds: vec![Feed::Floats(shape.clone(), 4.0), Feed::Gates(shape, per_token, false)],
+        feeds: vec![
+            Feed::Floats(shape.clone(), 4.0),
+            Feed::Gates(shape.clone(), per_token, false),
+            Feed::Gates(vec![rows(&shape)], rows(&shape).div_ceil(2), false),
+        ],
     })
     .to_vec()
 }

@@ -67,10 +67,10 @@ impl Operation for RouteBackward {
 }
 
 /// Losses of a router, for each token: balance·E·Σ load·softmax(x) (Fedus et al. 2021), which is smallest if all experts are chosen equally
-/// often, and z·(log Σ exp x)² (Zoph et al. 2022). `load` is the share of the tokens that chose each expert (its sum is k); it has no
-/// gradient. Inputs: logits x [..,E], gates [..,E]. Outputs: rows [N], load [E].
+/// often, and z·(log Σ exp x)² (Zoph et al. 2022), times its share. `load` is the share of the tokens that chose each expert (its sum is
+/// k); it has no gradient. Inputs: logits x [..,E], gates [..,E], shares [N]: [`crate::graph::Input::Shares`]. Outputs: rows [N], load [E].
 ///
-/// A training graph adds the mean of the rows to the loss that it differentiates, but not to the one that it reports.
+/// A training graph adds the sum of the rows to the loss that it differentiates, but not to the one that it reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RouterLoss {
     pub balance: f32,
@@ -78,7 +78,7 @@ pub struct RouterLoss {
 }
 
 operands! {
-    RouterLossInputs of RouterLoss { x, gates }
+    RouterLossInputs of RouterLoss { x, gates, shares }
 }
 
 operands! {
@@ -87,34 +87,37 @@ operands! {
 
 impl Operation for RouterLoss {
     const NAME: &'static str = "router_loss";
-    const FORMULA: &'static str = "b·E·Σ load·softmax(x) + z·lse(x)²";
+    const FORMULA: &'static str = "share·(b·E·Σ load·softmax(x) + z·lse(x)²)";
     type Inputs<T> = RouterLossInputs<T>;
     type Outputs<T> = RouterLossOutputs<T>;
     type Gradients<T> = Nothing;
 
     fn types(
         &self,
-        RouterLossInputs { x, gates }: RouterLossInputs<&Type>,
+        RouterLossInputs { x, gates, shares }: RouterLossInputs<&Type>,
         _: Nothing,
     ) -> Rule<RouterLossOutputs<Type>> {
         alike("gates", gates, x)?;
+        vector("shares", shares, x.rows())?;
         Ok(RouterLossOutputs { rows: Type::f32(&[x.rows()]), load: Type::f32(&[x.columns()]) })
     }
 
     fn differentiate(
         &self,
         pass: &mut Backward<'_>,
-        RouterLossInputs { x, .. }: RouterLossInputs<ValueId>,
+        RouterLossInputs { x, shares, .. }: RouterLossInputs<ValueId>,
         RouterLossOutputs { load, .. }: RouterLossOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Some(scale) = pass.loss_scale() else { return Ok(()) };
-        let inputs = RouterLossBackwardInputs { x: pass.read(x)?, load: pass.read(load)? };
+        let Some(scale) = pass.loss_scale().filter(|_| self.balance != 0.0 || self.z != 0.0) else {
+            return Ok(());
+        };
+        let inputs = RouterLossBackwardInputs { x: pass.read(x)?, load: pass.read(load)?, shares };
         let Dx { dx } = pass.graph.add(RouterLossBackward { forward: *self, scale }, inputs)?;
         pass.flow(x, dx)
     }
 }
 
-/// dx = scale/N·(balance·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x). Inputs: x [..,E], load [E]. Output: dx.
+/// dx = scale·share·(balance·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x). Inputs: x [..,E], load [E], shares [N]. Output: dx.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RouterLossBackward {
     pub forward: RouterLoss,
@@ -123,18 +126,19 @@ pub struct RouterLossBackward {
 }
 
 operands! {
-    RouterLossBackwardInputs of RouterLossBackward { x, load }
+    RouterLossBackwardInputs of RouterLossBackward { x, load, shares }
 }
 
 impl Operation for RouterLossBackward {
     const NAME: &'static str = "router_loss_backward";
-    const FORMULA: &'static str = "dx = (b·E·p·(load − Σ load·p) + 2·z·lse·p) / N, p = softmax(x)";
+    const FORMULA: &'static str = "dx = share·(b·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x)";
     type Inputs<T> = RouterLossBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
 
     fn types(&self, inputs: RouterLossBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         vector("load", inputs.load, inputs.x.columns())?;
+        vector("shares", inputs.shares, inputs.x.rows())?;
         Ok(Dx { dx: inputs.x.clone() })
     }
 }
@@ -210,7 +214,7 @@ impl Operation for WeighExpertsBackward {
 /// not chosen, weight [C,E·F], y [..,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExpertLinear {
-    /// k, for the cost.
+    /// Experts that are computed for each token, for the cost: k, or all.
     pub per_token: usize,
     /// Whether the inputs, not the outputs, are divided among the experts.
     pub down: bool,

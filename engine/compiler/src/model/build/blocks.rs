@@ -6,7 +6,7 @@ use crate::graph::ops::{
     ExpertLinear, ExpertLinearInputs, HeadNorm, HeadNormInputs, Rope, RopeInputs, Route, RouterLoss,
     RouterLossInputs, WeighExperts, WeighExpertsInputs, X,
 };
-use crate::graph::{Constant, Type, ValueId};
+use crate::graph::{Constant, Input, Type, ValueId};
 use crate::model::{HookPoint, Purpose};
 use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{Gate, NormPlacement, Residual};
@@ -110,10 +110,13 @@ impl Builder<'_> {
         let logits = self.linear(&format!("{path}.router"), x, count, false)?;
         let gates = self.graph.add(Route { per_token, renormalise }, X { x: logits })?.y;
         self.sites.note(HookPoint::Gates(block), gates);
-        if matches!(self.purpose, Purpose::Loss { .. }) && self.prefix.is_empty() {
+        if let Purpose::Loss { batch, time, .. } = self.purpose
+            && self.prefix.is_empty()
+        {
             let share = 1.0 / self.config.layers as f32;
             let op = RouterLoss { balance: share * balance, z: share * z_loss };
-            self.graph.add(op, RouterLossInputs { x: logits, gates })?;
+            let shares = self.graph.input(Input::Shares, Type::f32(&[batch * time]));
+            self.graph.add(op, RouterLossInputs { x: logits, gates, shares })?;
         }
         let outputs = count * mlp.hidden * if mlp.gate == Gate::None { 1 } else { 2 };
         let weight = self.weight(&format!("{path}.up.weight"), &[outputs, width], false);
