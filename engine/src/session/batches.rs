@@ -3,8 +3,8 @@
 use super::Session;
 use super::generation::Encoded;
 use super::models::{Key, Model, SharedTokenizer};
-use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use super::training::ActiveRun;
+use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken};
 use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
@@ -30,8 +30,7 @@ impl Pool {
     /// Whether `count` more texts find places, or wait only for other completions, as completions do.
     fn takes(&self, count: usize, completes: bool) -> bool {
         let is_completion = |(_, asked): &(usize, Asked)| matches!(asked.form, Form::Completion);
-        self.texts.len() + count <= self.decoder.places()
-            || completes && self.texts.iter().all(is_completion)
+        self.texts.len() + count <= self.decoder.places() || completes && self.texts.iter().all(is_completion)
     }
 }
 

@@ -1,23 +1,18 @@
 //! Attention over a window.
 
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use super::log_sum_exp;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor, TensorData};
 use glasshouse_compiler::graph::ops::{Attention, AttentionOutputs};
-use glasshouse_compiler::graph::{DropoutSite, Heads, Node, ValueId};
+use glasshouse_compiler::graph::{DropoutSite, Heads, Node};
 use glasshouse_platform::Result;
 
 /// Stands for −∞ in masked scores: far below any score, but finite, so that gradients have no 0·∞.
 const MASKED: f64 = -1e30;
 
 impl Express for Attention {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let (heads, time) = (self.heads, run.graph.ty(inputs.qkv).shape[1]);
         let qkv = run.floats(inputs.qkv)?;
         let batch = qkv.dims()[0] / time;

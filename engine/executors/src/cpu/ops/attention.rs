@@ -2,7 +2,7 @@
 //! tile's last query are not computed.
 
 use super::elementwise::mask_in_place;
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, Run};
 use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
 use crate::cpu::vector::{exp, exponentials, maximum, sum};
 use crate::cpu::workers::{Rows, Scratch, Workers};
@@ -122,13 +122,7 @@ impl<'run> Sizes<'run> {
 }
 
 impl Interpret for Attention {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
         let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
@@ -138,13 +132,7 @@ impl Interpret for Attention {
 }
 
 impl Interpret for AttentionDelta {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
         delta(
             call.workers,
@@ -158,13 +146,7 @@ impl Interpret for AttentionDelta {
 }
 
 impl Interpret for AttentionBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
         let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
         let dropout = self.dropout.map(|site| (site, call.seed));

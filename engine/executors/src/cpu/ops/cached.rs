@@ -2,7 +2,7 @@
 
 use super::attention;
 use super::linear::products;
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::matrix::{Matrix, Shared};
 use crate::cpu::vector::{exponentials, maximum};
 use crate::cpu::workers::{Rows, Workers};
@@ -12,13 +12,7 @@ use glasshouse_platform::lanes::{Lanes, fused, vectorised};
 use glasshouse_platform::{Error, Result};
 
 impl Interpret for CachedAttention {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let CachedAttentionInputs { qkv, keys, cursor, .. } = inputs;
         let (chunks, time) = (cursor.cursor(), qkv.ty.shape[1]);
         let (texts, room) = (keys.ty.shape[0], keys.ty.shape[2]);
@@ -38,13 +32,7 @@ impl Interpret for CachedAttention {
 }
 
 impl Interpret for LastRow {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LastRowInputs { x, cursor } = inputs;
         let (columns, time) = (x.columns(), x.ty.shape[1]);
         let chunks = x.floats.chunks_exact(time * columns).zip(outputs.y.chunks_exact_mut(columns));

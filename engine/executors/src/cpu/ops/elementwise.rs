@@ -1,7 +1,7 @@
 //! Dropout, noise, sums, scaling and soft caps, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::tanh;
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::ops::{
@@ -15,13 +15,7 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Dropout {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let DropoutInputs { x, residual } = inputs;
         let (first, residual) = (call.first_element(x.ty), residual.map(|residual| residual.floats));
         dropout(call.workers, self.site, call.seed, first, x.floats, residual, outputs.y);
@@ -30,13 +24,7 @@ impl Interpret for Dropout {
 }
 
 impl Interpret for Noise {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (first, seed) = (call.first_element(inputs.x.ty), call.seed);
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
@@ -49,13 +37,7 @@ impl Interpret for Noise {
 }
 
 impl Interpret for Add {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AddInputs { a, b } = inputs;
         add(call.workers, a.floats, b.floats, outputs.y);
         Ok(())
@@ -63,13 +45,7 @@ impl Interpret for Add {
 }
 
 impl Interpret for Scale {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
             part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
@@ -79,13 +55,7 @@ impl Interpret for Scale {
 }
 
 impl Interpret for Softcap {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
         Ok(())
@@ -93,13 +63,7 @@ impl Interpret for Softcap {
 }
 
 impl Interpret for SoftcapBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
         call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
             let given = y.floats[range.clone()].iter().zip(&dy.floats[range]);

@@ -2,7 +2,7 @@
 
 use super::linear::accumulate;
 use super::unpack::unpack_row;
-use super::{Call, Given, Interpret, start};
+use super::{Call, Given, Interpret, Run, start};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::ops::{
     Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs,
@@ -13,13 +13,7 @@ use glasshouse_platform::Result;
 const WORK: usize = 1 << 14;
 
 impl Interpret for Embedding {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
         call.known(tokens, table.rows(), None)?;
         let cursor = cursor.map(Given::cursor).unwrap_or_default();
@@ -31,13 +25,7 @@ impl Interpret for Embedding {
 }
 
 impl Interpret for EmbeddingBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let EmbeddingBackwardInputs { dy, tokens, .. } = inputs;
         let (columns, table) = (dy.columns(), gradients.table);
         call.known(tokens, table.len() / columns, None)?;

@@ -2,7 +2,7 @@
 
 use super::linear::{accumulate, shared};
 use super::unpack::unpack_row;
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, Run};
 use crate::cpu::interleaved::GROUP;
 use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
@@ -29,26 +29,14 @@ const WORK: usize = 1 << 13;
 const MANY: usize = 16;
 
 impl Interpret for Route {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         route(*self, inputs.x.floats, inputs.x.columns(), outputs.y);
         Ok(())
     }
 }
 
 impl Interpret for RouteBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let RouteBackwardInputs { x, y, dy } = inputs;
         route_backward(self.renormalise, x.columns(), x.floats, y.floats, dy.floats, outputs.dx);
         Ok(())
@@ -56,13 +44,7 @@ impl Interpret for RouteBackward {
 }
 
 impl Interpret for RouterLoss {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (RouterLossInputs { x, gates, shares }, RouterLossOutputs { rows, load }) = (inputs, outputs);
         let experts = x.columns();
         let counted = shares.floats.iter().filter(|share| **share != 0.0).count().max(1);
@@ -77,13 +59,7 @@ impl Interpret for RouterLoss {
 }
 
 impl Interpret for RouterLossBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let RouterLossBackwardInputs { x, load, shares } = inputs;
         router_loss_backward(self.forward, self.scale, x.floats, load.floats, shares.floats, outputs.dx);
         Ok(())
@@ -148,13 +124,7 @@ vectorised! {
 }
 
 impl Interpret for WeighExperts {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let WeighExpertsInputs { h, gates } = inputs;
         weigh(call.workers, h.floats, gates.floats, outputs.y);
         Ok(())
@@ -162,13 +132,7 @@ impl Interpret for WeighExperts {
 }
 
 impl Interpret for WeighExpertsBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (WeighExpertsBackwardInputs { h, gates, dy }, WeighExpertsBackwardOutputs { dh, dgates }) =
             (inputs, outputs);
         weigh(call.workers, dy.floats, gates.floats, dh);
@@ -197,13 +161,7 @@ fn weigh(workers: &Workers, x: &[f32], gates: &[f32], y: &mut [f32]) {
 }
 
 impl Interpret for ExpertLinear {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearInputs { x, gates, weight } = inputs;
         let places = Places::new(self.down, gates, [weight.rows(), weight.columns()]);
         let (workers, element) = (call.workers, weight.ty.element);
@@ -230,7 +188,8 @@ impl Interpret for ExpertLinear {
             let mut products = vec![0.0; rows.len() * outer.len()];
             let own = Call { caches: &mut *call.caches, ..call };
             let inputs = LinearInputs { x, weight, bias: None, residual: None };
-            Linear::PLAIN.run(own, inputs, Y { y: &mut products }, Nothing)?;
+            let own_outputs = Y { y: &mut products[..] };
+            Linear::PLAIN.run(own, Run { inputs, outputs: own_outputs, gradients: Nothing })?;
             places.add(&rows, &products, (&mut *outputs.y, outer));
         }
         Ok(())
@@ -238,13 +197,7 @@ impl Interpret for ExpertLinear {
 }
 
 impl Interpret for ExpertLinearInputBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearInputBackwardInputs { dy, gates, weight } = inputs;
         let places = Places::new(self.0.down, gates, [weight.rows(), weight.columns()]);
         outputs.dx.fill(0.0);
@@ -257,13 +210,7 @@ impl Interpret for ExpertLinearInputBackward {
 }
 
 impl Interpret for ExpertLinearWeightBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearWeightBackwardInputs { dy, gates, x } = inputs;
         let [outputs, columns] = [dy, x].map(|operand| operand.floats.len() / gates.rows());
         let places = Places::new(self.0.down, gates, [outputs, columns]);
@@ -440,7 +387,14 @@ mod tests {
                 let weight = Given { ty: &ty, floats: &[], words: &words };
                 let shard = super::super::BatchShard::default();
                 let mut caches = [Vec::new(), Vec::new()];
-                let call = Call { scope: "", caches: &mut caches, seed: [0; 2], shard, interleaved, workers: &workers };
+                let call = Call {
+                    scope: "",
+                    caches: &mut caches,
+                    seed: [0; 2],
+                    shard,
+                    interleaved,
+                    workers: &workers,
+                };
                 let parts = [
                     (16..32, 0..columns),
                     (32..35, 0..columns),

@@ -1,6 +1,6 @@
 //! RMSNorm of each query and key head within the packed rows.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::Heads;
@@ -15,13 +15,7 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for HeadNorm {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormInputs { qkv, query, key } = inputs;
         let HeadNormOutputs { y, roots } = outputs;
         forward(
@@ -39,13 +33,7 @@ impl Interpret for HeadNorm {
 }
 
 impl Interpret for HeadNormBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormBackwardInputs { qkv, query, key, roots, dy } = inputs;
         let [qkv, query, key, roots, dy] = [qkv, query, key, roots, dy].map(|operand| operand.floats);
         backward(call.workers, rows_of(self.heads, self.whole), qkv, query, key, roots, dy, outputs.dx);
@@ -54,13 +42,7 @@ impl Interpret for HeadNormBackward {
 }
 
 impl Interpret for HeadNormWeightBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormWeightBackwardInputs { qkv, roots, dy } = inputs;
         let HeadNormGradients { query, key } = gradients;
         weight_backward(rows_of(self.heads, self.whole), qkv.floats, roots.floats, dy.floats, query, key);

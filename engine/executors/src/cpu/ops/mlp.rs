@@ -1,6 +1,6 @@
 //! Activations and gates, each in one pass over memory.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::{normal, sigmoid, tanh};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::ops::{
@@ -19,26 +19,14 @@ const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;
 const CUBIC: f32 = 0.044_715;
 
 impl Interpret for ops::Activation {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         activation(call.workers, self.0, inputs.x.floats, outputs.y);
         Ok(())
     }
 }
 
 impl Interpret for ActivationBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (ActivationBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
         dx.copy_from_slice(dy.floats);
         activation_backward(call.workers, self.0, x.floats, dx);
@@ -47,13 +35,7 @@ impl Interpret for ActivationBackward {
 }
 
 impl Interpret for ops::Gate {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let x = inputs.x;
         gate(call.workers, self.0, x.floats, outputs.y, x.columns() / 2);
         Ok(())
@@ -61,13 +43,7 @@ impl Interpret for ops::Gate {
 }
 
 impl Interpret for GateBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (GateBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
         let hidden = dy.columns();
         for (dx, dy) in dx.chunks_exact_mut(2 * hidden).zip(dy.floats.chunks_exact(hidden)) {

@@ -1,6 +1,6 @@
 //! LayerNorm and RMSNorm, one row at a time.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::NormForm;
@@ -16,13 +16,7 @@ use glasshouse_protocol::NormKind;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Norm {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
         let bias = bias.map(|bias| bias.floats);
         forward(call.workers, self.form, x.floats, scale.floats, bias, y, statistics);
@@ -31,13 +25,7 @@ impl Interpret for Norm {
 }
 
 impl Interpret for NormBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let [x, scale, statistics, dy] = [x, scale, statistics, dy].map(|operand| operand.floats);
         let residual = residual.map(|residual| residual.floats);
@@ -47,13 +35,7 @@ impl Interpret for NormBackward {
 }
 
 impl Interpret for NormWeightBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let NormWeightBackwardInputs { x, statistics, dy } = inputs;
         let NormGradients { scale, bias } = gradients;
         weight_backward(call.workers, x.floats, statistics.floats, dy.floats, scale, bias);

@@ -1,6 +1,6 @@
 //! Rotary position embedding of queries and keys within their packed rows.
 
-use super::{Call, Given, Interpret, start};
+use super::{Call, Given, Interpret, Run, start};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::graph::ops::{Rope, RopeInputs};
@@ -11,13 +11,7 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Rope {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (RopeInputs { qkv, table, cursor }, y) = (inputs, outputs.y);
         let cursor = cursor.map(Given::cursor).unwrap_or_default();
         y.copy_from_slice(qkv.floats);
