@@ -2,7 +2,7 @@
 
 use super::interpret::{Express, In, Out, Run, host};
 use super::plus;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::TensorData;
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Unpack, Y};

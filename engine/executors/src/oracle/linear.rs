@@ -2,7 +2,6 @@
 
 use super::interpret::{Express, In, Out, Run};
 use super::plus;
-use burn::tensor::Tensor;
 use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Linear, LinearInputs, Y};
 use glasshouse_platform::Result;
