@@ -12,9 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{
-    DeviceType, EnergyUse, Event, Fit, Forecast, PassFlops, PlanSummary, RunConfig, presets,
-};
+use crate::protocol::{DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -265,12 +263,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         milestone_bytes: disk::bytes_of_milestones(&own, &train),
         dispatches_per_step: needs.dispatches_per_step,
         flops_per_token: needs.flops_per_token,
-        flops_per_token_by_pass: PassFlops {
-            forward: needs.flops.forward,
-            backward: needs.flops.backward,
-            recomputed: needs.flops.recomputed,
-            optimizer: needs.flops.optimizer,
-        },
+        flops_per_token_by_pass: needs.flops,
         tokens_per_step: config.tokens_per_step(),
         fits: limits.holds(&needs),
         flops_by_scope: needs.flops_by_scope,

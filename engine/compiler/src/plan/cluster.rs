@@ -5,13 +5,13 @@
 //! ahead, and activations: for each block, PyTorch keeps the input of each linear layer, norm and activation for the backward
 //! pass, in bfloat16.
 
-use super::estimate::{Flops, estimate};
+use super::estimate::estimate;
 use super::lower::Target;
 use crate::model::parameters;
 use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
 use glasshouse_protocol::energy::{EnergySettings, EnergyUse};
-use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, RunConfig, TrainConfig};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, PassFlops, RunConfig, TrainConfig};
 
 /// Upper bound of the search for the fewest GPUs.
 const MAX_GPUS: usize = 4096;
@@ -119,7 +119,7 @@ fn energy(gpu: &GpuModel, gpus: usize, seconds: f64) -> EnergyUse {
 fn flops_per_token(config: &RunConfig) -> Result<f64> {
     let window =
         TrainConfig { batch_size: config.train.rows_together(), accumulate: 1, ..config.train.clone() };
-    let Flops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
+    let PassFlops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
     let again = if config.train.activation_checkpointing { forward } else { 0.0 };
     Ok(forward + backward + again)
 }

@@ -12,9 +12,7 @@ use crate::graph::{Graph, Node, Parameter};
 use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
-use glasshouse_protocol::MemoryKind;
-use glasshouse_protocol::{ModelConfig, TrainConfig};
-use serde::Serialize;
+use glasshouse_protocol::{MemoryKind, ModelConfig, PassFlops, TrainConfig};
 use std::collections::BTreeMap;
 
 /// Minimum number of micro-batches that the GPU executor uploads at once; the actual number is a multiple of `accumulate`.
@@ -25,7 +23,7 @@ pub fn ring(accumulate: usize) -> usize {
     RING.next_multiple_of(accumulate.max(1))
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// Number of weights, without a teacher's.
     pub parameters: usize,
@@ -39,18 +37,15 @@ pub struct Estimate {
     /// FLOPs per training token: forward, backward, recomputation and optimizer.
     pub flops_per_token: f64,
     /// FLOPs per training token by pass.
-    #[serde(rename = "flops_per_token_by_pass")]
-    pub flops: Flops,
+    pub flops: PassFlops,
     /// Share of forward and backward FLOPs by scope.
-    #[serde(skip)]
     pub flops_by_scope: BTreeMap<String, f64>,
 }
 
 /// Device memory in bytes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bytes {
     pub total: u64,
-    #[serde(flatten)]
     pub by_kind: BTreeMap<MemoryKind, u64>,
     /// The largest range of a buffer that a kernel binds.
     pub largest_binding: u64,
@@ -58,23 +53,6 @@ pub struct Bytes {
     pub largest_buffer: u64,
     /// Peak of live values: the activations of a perfect placement.
     pub peak_live: u64,
-}
-
-/// FLOPs per token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Flops {
-    pub forward: f64,
-    pub backward: f64,
-    /// Recomputed forward FLOPs: activation checkpointing, adapters, the fused head.
-    pub recomputed: f64,
-    /// The optimizer's matrix products.
-    pub optimizer: f64,
-}
-
-impl Flops {
-    pub fn total(&self) -> f64 {
-        self.forward + self.backward + self.recomputed + self.optimizer
-    }
 }
 
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
@@ -88,8 +66,10 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
     let tokens = train.batch_size * model.context_length;
     let of_step = update::flops(&training.arena, &optimizer);
-    let flops =
-        Flops { optimizer: of_step / (tokens * train.accumulate) as f64, ..flops(&training.graph, tokens) };
+    let flops = PassFlops {
+        optimizer: of_step / (tokens * train.accumulate) as f64,
+        ..flops(&training.graph, tokens)
+    };
     let own = own_parameters(&training.graph.parameters);
     Ok(Estimate {
         parameters: own.iter().map(|parameter| parameter.ty.count()).sum(),
@@ -169,8 +149,8 @@ pub fn work(graph: &Graph) -> f64 {
     flops(graph, 1).total()
 }
 
-fn flops(graph: &Graph, tokens: usize) -> Flops {
-    let mut flops = Flops::default();
+fn flops(graph: &Graph, tokens: usize) -> PassFlops {
+    let mut flops = PassFlops::default();
     let mut going_back = false;
     for node in &graph.nodes {
         let Cost { forward, backward, .. } = cost(graph, node);

@@ -261,7 +261,9 @@ impl Gpu {
     /// Waits until all submitted work is done.
     pub async fn idle(&self) -> Result<()> {
         let (sender, receiver) = async_channel::bounded(1);
-        self.queue.on_submitted_work_done(move || drop(sender.try_send(())));
+        self.queue.on_submitted_work_done(move || {
+            sender.try_send(()).ok();
+        });
         self.turn(None).await?;
         self.heard(receiver.recv()).await.map_err(|_| self.gone())?;
         self.check()
@@ -308,7 +310,9 @@ impl Gpu {
         submission: wgpu::SubmissionIndex,
     ) -> PendingRead {
         let (sender, done) = async_channel::bounded(1);
-        let tell = move |result: Result<_, wgpu::BufferAsyncError>| drop(sender.try_send(result.is_ok()));
+        let tell = move |result: Result<_, wgpu::BufferAsyncError>| {
+            sender.try_send(result.is_ok()).ok();
+        };
         staging.slice(..bytes).map_async(wgpu::MapMode::Read, tell);
         PendingRead { staging: staging.clone(), bytes, submission, done }
     }

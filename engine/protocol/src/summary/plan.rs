@@ -88,11 +88,17 @@ impl MemoryKind {
 pub struct PassFlops {
     pub forward: f64,
     pub backward: f64,
-    /// Second forward pass for activations that were not stored.
+    /// Second forward pass for activations that were not stored: activation checkpointing, adapters, the fused head.
     pub recomputed: f64,
     /// Matrix products of the optimizer (Muon), spread over the tokens of a step.
     #[serde(default)]
     pub optimizer: f64,
+}
+
+impl PassFlops {
+    pub fn total(&self) -> f64 {
+        self.forward + self.backward + self.recomputed + self.optimizer
+    }
 }
 
 /// Time of a kernel, or of a CPU operation, in one scope.
