@@ -3,7 +3,7 @@
 use super::linear::{accumulate, sum};
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::tanh;
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
     Add, AddInputs, Dropout, DropoutInputs, Noise, Scale, Softcap, SoftcapBackward, SoftcapBackwardInputs,
 };
@@ -17,8 +17,14 @@ const WORK: usize = 1 << 13;
 impl Interpret for Dropout {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let DropoutInputs { x, residual } = inputs;
-        let (first, residual) = (call.first_element(x.ty), residual.map(|residual| residual.floats));
-        dropout(call.workers, self.site, call.seed, first, x.floats, residual, outputs.y);
+        let (first, y) = (call.first_element(x.ty), outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            let first = (first + range.start) as u32;
+            mask(self.site, call.seed, first, &x.floats[range.clone()], part.data);
+            if let Some(residual) = residual {
+                accumulate(&residual.floats[range], part.data);
+            }
+        });
         Ok(())
     }
 }
@@ -38,8 +44,10 @@ impl Interpret for Noise {
 
 impl Interpret for Add {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
-        let AddInputs { a, b } = inputs;
-        add(call.workers, a.floats, b.floats, outputs.y);
+        let (AddInputs { a, b }, y) = (inputs, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            sum(&a.floats[range.clone()], &b.floats[range], part.data);
+        });
         Ok(())
     }
 }
@@ -74,30 +82,6 @@ impl Interpret for SoftcapBackward {
         });
         Ok(())
     }
-}
-
-/// y = x·mask/(1 − rate) (+ residual). Mask elements are numbered from `first`.
-pub fn dropout(
-    workers: &Workers,
-    site: DropoutSite,
-    seed: [u32; 2],
-    first: usize,
-    x: &[f32],
-    residual: Option<&[f32]>,
-    y: &mut [f32],
-) {
-    workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
-        mask(site, seed, (first + range.start) as u32, &x[range.clone()], part.data);
-        if let Some(residual) = residual {
-            accumulate(&residual[range], part.data);
-        }
-    });
-}
-
-/// y = a + b.
-pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
-    workers
-        .rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
 }
 
 vectorised! {

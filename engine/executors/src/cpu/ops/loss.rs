@@ -30,7 +30,8 @@ impl Interpret for CrossEntropy {
         let Self { label_smoothing, ignore_index } = *self;
         let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
-        forward(call.workers, settings, logits.floats, targets.words, loss, rows);
+        self::rows(call.workers, settings, logits.floats, targets.words, rows);
+        mean(settings, targets.words, rows, loss);
         Ok(())
     }
 }
@@ -86,19 +87,6 @@ impl<'run> Factors<'run> {
     pub(super) fn of_row(self, row: usize) -> f32 {
         self.weights.map_or(self.scale, |weights| self.scale * weights[row])
     }
-}
-
-/// Computes the loss (mean, count) and each row's (lse, loss).
-pub fn forward(
-    workers: &Workers,
-    settings: LossSettings,
-    logits: &[f32],
-    targets: &[u32],
-    loss: &mut [f32],
-    rows: &mut [f32],
-) {
-    self::rows(workers, settings, logits, targets, rows);
-    mean(settings, targets, rows, loss);
 }
 
 /// Computes each row's (lse, loss).
