@@ -169,6 +169,7 @@ fn trials() -> Result<Vec<Trial>> {
         head_size: 15,
         embedding_scale: 1.0,
         attention_scale: None,
+        attention_softcap: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
         base_width: None,

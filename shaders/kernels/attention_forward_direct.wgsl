@@ -2,7 +2,7 @@
 // variants: dropout? half? documents?
 // needs: documents with dropout
 //
-//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = cap(q·k[j]/√D) for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
 // h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in f16. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
@@ -11,9 +11,10 @@
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
 // read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
-// Those variants have dropout's code too, of a rate of 0 where nothing is dropped.
+// Those variants have dropout's code too, of a rate of 0 where nothing is dropped. A soft cap, cap(s) = c·tanh(s/c), is a loop of one turn
+// or none: software adapters run both sides of a branch.
 
-import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, softcapped_block, total};
 @if(dropout) import package::shared::blocks::{kept, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
@@ -26,6 +27,8 @@ struct Arguments {
     kv_heads: u32, // K.
     head_size: u32, // D.
     scale: f32, // 1 / √D.
+    capped: u32, // 1 where scores have a soft cap, else 0.
+    softcap: f32, // c·√D, the soft cap before the scale.
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
@@ -115,6 +118,9 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
             scores += transpose(four(keys, c)) * four(queries, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap);
+        }
         @if(documents) {
             scores = keys_from(scores, js, documents);
         }

@@ -2,13 +2,13 @@
 // variants: dropout? half? documents?
 // needs: documents with dropout
 //
-// Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
+// Forward:  s[j] = cap(q·k[j]/√D);  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
+// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta)·cap′[j];  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
-// delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
+// delta = dy·y of each row [B,H,T]; cap′ is 1 − (s/c)² with a soft cap, else 1. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
 // writes the rest. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl says why blocks, and what documents are.
 
-import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, cap_slopes, exponentials, neighbours, products, softcapped_block};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
@@ -21,6 +21,8 @@ struct Arguments {
     kv_heads: u32, // K.
     head_size: u32, // D.
     scale: f32, // 1 / √D.
+    capped: u32, // 1 where scores have a soft cap, else 0.
+    softcap: f32, // c·√D, the soft cap before the scale.
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
@@ -116,6 +118,9 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
             shares += transpose(four(values, c)) * four_flows(flows, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap);
+        }
         @if(documents) {
             scores = keys_from(scores, js, documents);
         }
@@ -128,12 +133,15 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
         @if(dropout) {
             shares = products(shares, kept_of_all(seed, rows, js));
         }
-        let slopes = products(probabilities, mat4x4<f32>(
+        var slopes = products(probabilities, mat4x4<f32>(
             shares[0] - vec4<f32>(row_delta.x),
             shares[1] - vec4<f32>(row_delta.y),
             shares[2] - vec4<f32>(row_delta.z),
             shares[3] - vec4<f32>(row_delta.w),
         ));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            slopes = products(slopes, cap_slopes(scores, arguments.softcap));
+        }
         for (var c = 0u; c < entries; c++) {
             gradient[c] += four(keys, c) * slopes;
         }

@@ -2,6 +2,7 @@
 // of its columns: four channels of a row, or a row's weights for four keys.
 
 @if(dropout) import package::shared::random::random_bits;
+import package::shared::softcap::softcapped_four;
 
 @if(half) alias Stored = vec4<f16>;
 @else alias Stored = vec4<f32>;
@@ -48,6 +49,22 @@ fn exponentials(block: mat4x4<f32>) -> mat4x4<f32> {
 // Entry by entry.
 fn products(left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(left[0] * right[0], left[1] * right[1], left[2] * right[2], left[3] * right[3]);
+}
+
+// Scores with a soft cap, before masks.
+fn softcapped_block(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        softcapped_four(scores[0], cap), softcapped_four(scores[1], cap), softcapped_four(scores[2], cap), softcapped_four(scores[3], cap));
+}
+
+// 1 − (s/c)² of capped scores; 0 of masked ones.
+fn cap_slopes(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
+    return mat4x4<f32>(cap_slope(scores[0], cap), cap_slope(scores[1], cap), cap_slope(scores[2], cap), cap_slope(scores[3], cap));
+}
+
+fn cap_slope(scores: vec4<f32>, cap: f32) -> vec4<f32> {
+    let shares = clamp(scores / cap, vec4<f32>(-1.0), vec4<f32>(1.0));
+    return vec4<f32>(1.0) - shares * shares;
 }
 
 // Four neighbours from `first` on; past the last one, the last.

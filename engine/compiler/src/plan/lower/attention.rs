@@ -21,10 +21,7 @@ use glasshouse_shaders::{
 pub(super) struct Window<'graph> {
     pub(super) site: NodeContext<'graph>,
     pub(super) qkv: Operand<'graph>,
-    pub(super) heads: Heads,
-    pub(super) scale: Option<f32>,
-    pub(super) dropout: Option<DropoutSite>,
-    pub(super) sliding: Option<usize>,
+    pub(super) op: Attention,
     /// Document starts, if rows hold several documents.
     pub(super) starts: Option<BindingSource>,
 }
@@ -37,7 +34,7 @@ impl Window<'_> {
     /// Maximum number of positions that a query sees.
     pub(super) fn seen(self) -> u32 {
         let (_, time) = self.batch_and_time();
-        self.sliding.map_or(time, |window| window.min(time)) as u32
+        self.op.window.map_or(time, |window| window.min(time)) as u32
     }
 
     /// Bindings of a kernel for any head size with these operands.
@@ -50,7 +47,7 @@ impl Window<'_> {
     /// Whether a kernel uses the blocked kernels of [`attention_direct`], which have no workgroup memory.
     fn by_blocks(self, family: Family) -> bool {
         let (batch, time) = self.batch_and_time();
-        let sizes = [batch * self.heads.heads, time, self.heads.head_size];
+        let sizes = [batch * self.op.heads.heads, time, self.op.heads.head_size];
         self.site.target.tier(family, sizes) == Tier::Direct && attention_direct::takes(self)
     }
 }
@@ -64,7 +61,7 @@ fn rows_in_group(kernel: &Kernel) -> usize {
 macro_rules! variant {
     ($tiled:ident, $window:expr) => {{
         use $tiled::Size;
-        let size = match $window.heads.head_size {
+        let size = match $window.op.heads.head_size {
             32 => Size::D32,
             48 => Size::D48,
             64 => Size::D64,
@@ -78,7 +75,7 @@ macro_rules! variant {
 
 /// The arguments shared by the three kernels.
 fn arguments(window: Window<'_>) -> Vec<u8> {
-    let ((batch, time), Window { heads, dropout, .. }) = (window.batch_and_time(), window);
+    let ((batch, time), Attention { heads, dropout, .. }) = (window.batch_and_time(), window.op);
     let (site, threshold, keep_scale) = dropping(dropout);
     let arguments = attention::Arguments {
         batch: batch as u32,
@@ -86,7 +83,8 @@ fn arguments(window: Window<'_>) -> Vec<u8> {
         heads: heads.heads as u32,
         kv_heads: heads.kv_heads as u32,
         head_size: heads.head_size as u32,
-        scale: heads.factor(window.scale),
+        scale: heads.factor(window.op.scale),
+        softcap: window.op.softcap.unwrap_or(0.0),
         dropout: u32::from(dropout.is_some()),
         site,
         threshold,
@@ -128,10 +126,8 @@ pub(super) fn each(
 
 impl Lower for Attention {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
-        let AttentionInputs { qkv, starts } = operands.inputs;
-        let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
+        let (heads, AttentionInputs { qkv, starts }) = (self.heads, operands.inputs);
+        let window = Window { site, qkv, op: *self, starts: starts.map(Operand::place) };
         let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
         if window.by_blocks(Family::AttentionForward) {
             return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
@@ -166,9 +162,7 @@ impl Lower for AttentionBackward {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
-        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
-        let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
+        let window = Window { site, qkv, op: self.forward, starts: starts.map(Operand::place) };
         let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
             attention_direct::query_backward(window, bindings)?
@@ -185,7 +179,7 @@ impl Lower for AttentionBackward {
 }
 
 fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
-    let ((batch, time), heads) = (window.batch_and_time(), window.heads);
+    let ((batch, time), heads) = (window.batch_and_time(), window.op.heads);
     within_reach(window.site, heads, time, 2)?;
     let kernel = variant!(attention_query_backward_tiled, window);
     let arguments = arguments(window);
@@ -194,7 +188,7 @@ fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<La
 }
 
 fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
-    let ((batch, time), heads) = (window.batch_and_time(), window.heads);
+    let ((batch, time), heads) = (window.batch_and_time(), window.op.heads);
     // Scores and sums, for every query head that shares the key.
     within_reach(window.site, heads, time * (heads.heads / heads.kv_heads), 2)?;
     let kernel = variant!(attention_key_backward_tiled, window);

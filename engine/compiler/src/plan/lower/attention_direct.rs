@@ -4,6 +4,7 @@ use super::attention::{Window, dropping};
 use super::matmul::built;
 use super::{BindingSource, Launch, MAX_LOOP_ITERATIONS, grid};
 use crate::Result;
+use crate::graph::ops::Attention;
 use crate::plan::Buffer;
 use glasshouse_shaders::{
     attention_forward_direct, attention_key_backward_direct, attention_query_backward_direct,
@@ -18,16 +19,18 @@ const MAX_HEAD_SIZE: usize = 128;
 /// Whether these kernels support the heads; others use the scalar kernels. Loops that llvmpipe would end early are left to the
 /// scalar kernels, whose lowering refuses them.
 pub(super) fn takes(window: Window<'_>) -> bool {
-    let ((_, time), heads) = (window.batch_and_time(), window.heads);
+    let ((_, time), heads) = (window.batch_and_time(), window.op.heads);
     let entries = heads.head_size / 4;
-    let turns = time.div_ceil(4) * (heads.heads / heads.kv_heads) * (1 + 2 * entries);
+    let turns = time.div_ceil(4) * (heads.heads / heads.kv_heads) * (1 + usize::from(window.op.softcap.is_some()) + 2 * entries);
     heads.head_size.is_multiple_of(4) && heads.head_size <= MAX_HEAD_SIZE && turns <= MAX_LOOP_ITERATIONS
 }
 
 /// The variant of one of the three kernels with its arguments and workgroups: one for each [`ROWS`] rows of each head.
 macro_rules! launch {
     ($module:ident, $window:expr, $head_count:ident, $bindings:expr) => {{
-        let ((batch, time), Window { qkv, heads, dropout, .. }) = ($window.batch_and_time(), $window);
+        let (batch, time) = $window.batch_and_time();
+        let Attention { heads, scale, softcap, dropout, .. } = $window.op;
+        let scale = heads.factor(scale);
         let (site, threshold, keep_scale) = dropping(dropout);
         let arguments = $module::Arguments {
             batch: batch as u32,
@@ -35,7 +38,9 @@ macro_rules! launch {
             heads: heads.heads as u32,
             kv_heads: heads.kv_heads as u32,
             head_size: heads.head_size as u32,
-            scale: heads.factor($window.scale),
+            scale,
+            capped: u32::from(softcap.is_some()),
+            softcap: softcap.unwrap_or(1.0) / scale,
             site,
             threshold,
             keep_scale,
@@ -50,7 +55,7 @@ macro_rules! launch {
         }
         bindings.extend($window.starts);
         let groups = grid(batch * heads.$head_count * time.div_ceil(ROWS))?;
-        let kernel = built($module::kernel(drops, qkv.half(), documents))?;
+        let kernel = built($module::kernel(drops, $window.qkv.half(), documents))?;
         Launch::new(kernel, arguments.bytes(), bindings, groups)
     }};
 }

@@ -28,6 +28,7 @@ pub fn gpt() -> ModelConfig {
         head_size: 5,
         embedding_scale: 1.0,
         attention_scale: None,
+        attention_softcap: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
         base_width: None,

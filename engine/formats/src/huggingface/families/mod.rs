@@ -2,6 +2,7 @@
 //! to our parameters.
 
 mod gemma;
+mod gemma2;
 mod gemma3;
 mod gpt2;
 mod gpt_neo;
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Family {
 }
 
 /// All families, in order of preference for exports.
-pub const FAMILIES: [&Family; 17] = [
+pub const FAMILIES: [&Family; 18] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen3::FAMILY,
@@ -59,6 +60,7 @@ pub const FAMILIES: [&Family; 17] = [
     &qwen2::FAMILY,
     &smollm3::FAMILY,
     &gemma::FAMILY,
+    &gemma2::FAMILY,
     &gpt_neox::FAMILY,
     &phi::FAMILY,
     &phi3::FAMILY,
@@ -98,7 +100,7 @@ impl Family {
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
         let mut lacks = crate::lacks(model, read.ok().as_ref(), self.padded_biases);
         // Since version 5, transformers refuses to open others, although these classes could compute them.
-        let strict = [llama::FAMILY.model_type, gemma3::FAMILY.model_type];
+        let strict = [llama::FAMILY.model_type, gemma2::FAMILY.model_type, gemma3::FAMILY.model_type];
         if strict.contains(&self.model_type) && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
         }
@@ -233,6 +235,7 @@ mod tests {
                     "rope_local_base_freq": 100.0, "rope_scaling": { "rope_type": "linear", "factor": 8.0 },
                 }),
             ),
+            like("gemma2", json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 })),
             json!({
                 "model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 24, "num_layers": 4, "num_heads": 3,
                 "max_position_embeddings": 64, "window_size": 16, "attention_types": [[["global", "local"], 2]],
