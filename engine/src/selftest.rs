@@ -220,6 +220,7 @@ fn trials() -> Result<Vec<Trial>> {
     let mixed = ModelConfig {
         embedding_scale: 5.5,
         attention_scale: Some(0.3),
+        attention_softcap: Some(3.0),
         residual_scale: 0.5,
         logit_softcap: Some(20.0),
         qk_norm: false,

@@ -202,6 +202,15 @@ fn python_transformers_agrees_on_what_few_classes_have() {
         model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::new(1e4) });
     });
     check(&config, &tokenizer, &arena, "Gemma3ForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        model.mlp.gate = Gate::Geglu;
+        (model.attention_softcap, model.logit_softcap) = (Some(0.5), None);
+        model.embedding_scale = (model.width as f32).sqrt();
+        (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
+        (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
+    });
+    check(&config, &tokenizer, &arena, "Gemma2ForCausalLM");
 }
 
 #[test]

@@ -294,10 +294,8 @@ fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
         op: Op::Attention(ops::Attention {
             heads,
-            scale: None,
             dropout: rate.map(dropout),
-            window: None,
-            documents: false,
+            ..Default::default()
         }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
@@ -334,6 +332,7 @@ fn attention() -> Vec<Case> {
         if let Op::Attention(op) = &mut case.op {
             op.window = Some(window);
             op.scale = (size == 32 || size == 80).then_some(0.3);
+            op.softcap = (window % 2 == 1).then_some(0.5);
         }
         cases.push(case);
     }
@@ -357,8 +356,20 @@ fn attention() -> Vec<Case> {
         let mut case = case(Heads { heads, kv_heads, head_size: size }, 3, time, 1.0, rate);
         if let Op::Attention(op) = &mut case.op {
             (op.window, op.documents) = (window, true);
+            op.softcap = (time > 60).then_some(0.5);
         }
         case.feeds.push(Feed::Starts(3, time));
+        cases.push(case);
+    }
+    // Scores below and far beyond a soft cap.
+    for (heads, time, scale, cap) in
+        [((2, 1, 3), 7, 1.0, 0.3), ((2, 2, 4), 5, 1.0, 0.3), ((2, 2, 16), 33, 12.0, 20.0)]
+    {
+        let (heads, kv_heads, head_size) = heads;
+        let mut case = case(Heads { heads, kv_heads, head_size }, 1, time, scale, None);
+        if let Op::Attention(op) = &mut case.op {
+            op.softcap = Some(cap);
+        }
         cases.push(case);
     }
     cases
@@ -366,7 +377,7 @@ fn attention() -> Vec<Case> {
 
 fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, scale: None, window: None }),
+        op: Op::CachedAttention(ops::CachedAttention { heads, ..Default::default() }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
@@ -376,7 +387,12 @@ fn cached_attention() -> Vec<Case> {
     };
     // One chunk for each of several texts, in caches with room for one more text.
     let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, scale: window.map(|_| 0.3), window }),
+        op: Op::CachedAttention(ops::CachedAttention {
+            heads,
+            scale: window.map(|_| 0.3),
+            softcap: window.map(|_| 0.4),
+            window,
+        }),
         feeds: vec![
             floats(&[starts.len(), time, heads.packed()]),
             Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
@@ -404,7 +420,7 @@ fn cached_attention() -> Vec<Case> {
         let mut case =
             case(Heads { heads: 4, kv_heads: 2, head_size: 16 }, time, positions, start, time as u32);
         if let Op::CachedAttention(op) = &mut case.op {
-            op.window = Some(window);
+            (op.window, op.softcap) = (Some(window), (window < 100).then_some(0.4));
         }
         cases.push(case);
     }

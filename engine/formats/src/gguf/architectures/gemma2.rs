@@ -54,14 +54,11 @@ pub(super) fn shared(
 }
 
 fn write(model: &ModelConfig) -> Settings {
-    let mut settings = shared_settings(model);
+    let mut settings = llama::shared_settings(model);
+    // Not 0 without a window: llama.cpp then masks everything.
+    let window = model.sliding_window.unwrap_or(model.context_length);
+    settings.push(("attention.sliding_window", count(window)));
     let caps = CAPS.into_iter().zip([model.attention_softcap, model.logit_softcap]);
     settings.extend(caps.filter_map(|((key, _), cap)| Some((key, cap?.into()))));
-    settings
-}
-
-pub(super) fn shared_settings(model: &ModelConfig) -> Settings {
-    let mut settings = llama::shared_settings(model);
-    settings.push(("attention.sliding_window", count(model.sliding_window.unwrap_or(0))));
     settings
 }

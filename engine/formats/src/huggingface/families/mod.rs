@@ -235,7 +235,6 @@ mod tests {
                     "rope_local_base_freq": 100.0, "rope_scaling": { "rope_type": "linear", "factor": 8.0 },
                 }),
             ),
-            like("gemma2", json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 })),
             json!({
                 "model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 24, "num_layers": 4, "num_heads": 3,
                 "max_position_embeddings": 64, "window_size": 16, "attention_types": [[["global", "local"], 2]],
@@ -248,6 +247,7 @@ mod tests {
                 "qwen3_moe",
                 json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 }),
             ),
+            like("gemma2", json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 })),
         ]
     }
 
@@ -362,6 +362,8 @@ mod tests {
                 json!({ "sliding_attention": { "rope_type": "linear", "factor": 2.0 } }),
                 "only the layers of full attention",
             ),
+            (17, "attn_logit_softcapping", json!(0.0), "model.attention_softcap"),
+            (17, "attn_logit_softcapping", json!("50"), "expected a number"),
             (14, "attention_types", json!([[["global"], 1_u64 << 60]]), "attention_types"),
             (14, "attention_types", json!([[["global", "sparse"], 2]]), "attention_types"),
             (14, "attention_layers", json!(["global"]), "attention_layers is [\"global\"]"),
@@ -443,6 +445,20 @@ mod tests {
             written.remove(old);
         }
         assert_eq!(family.read(&mut Fields::new(Path::new("config.json"), written)).unwrap(), gemma);
+    }
+
+    #[test]
+    fn caps_of_gemma_2_are_the_class_s_unless_they_are_null() {
+        let caps = |own: Value| {
+            let mut map = object(examples()[17].clone());
+            map.remove("attn_logit_softcapping");
+            map.extend(object(own));
+            let (_, model) = read(&Value::Object(map));
+            assert_eq!(model.full_attention, [1, 3]);
+            (model.attention_softcap, model.logit_softcap)
+        };
+        assert_eq!(caps(json!({})), (Some(50.0), Some(30.0)));
+        assert_eq!(caps(json!({ "attn_logit_softcapping": null, "final_logit_softcapping": 7 })), (None, Some(7.0)));
     }
 
     #[test]
