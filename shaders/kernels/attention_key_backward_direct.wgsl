@@ -3,9 +3,11 @@
 // needs: documents with dropout
 //
 // Forward:  s[t] = cap(q[t]·k/√D);  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t];  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t]
+//           dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
-// cap′ is 1 − (s/c)² with a soft cap, else 1. Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
+// Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl
 // says why blocks; here a block holds, for each of four keys, its weights for four queries.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that

@@ -2,9 +2,11 @@
 // variants: size=d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[t] = cap(q[t]·k/√D);  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t];  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t]
+//           dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
-// cap′ is 1 − (s/c)² with a soft cap, else 1. Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
+// Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
 // memory: once for dv, once for dk. In one walk, key, value and both gradients would be more numbers than an invocation has registers.

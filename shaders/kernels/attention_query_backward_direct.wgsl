@@ -5,7 +5,8 @@
 // Forward:  s[j] = cap(q·k[j]/√D);  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta)·cap′[j];  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
-// delta = dy·y of each row [B,H,T]; cap′ is 1 − (s/c)² with a soft cap, else 1. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
+// delta = dy·y of each row [B,H,T]; cap′ is 1 − (s/c)² with a soft cap, else 1.
+// Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
 // writes the rest. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl says why blocks, and what documents are.
 
 import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, cap_slopes, exponentials, neighbours, products, softcapped_block};

@@ -4,7 +4,8 @@
 // Forward:  s[j] = cap(q·k[j]/√D);  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta)·cap′[j];  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
-// cap′ is 1 − (s/c)² with a soft cap, else 1. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
+// Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
 // Shaped as attention_forward_tiled.wgsl: an invocation owns a query row, a workgroup ROWS neighbours of one head.
 // half: qkv, dy and dqkv are stored in f16.

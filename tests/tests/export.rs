@@ -156,6 +156,23 @@ fn python_transformers_agrees_on_a_qwen3() {
     check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
 }
 
+#[test]
+fn python_transformers_agrees_on_models_of_mup() {
+    for (preset, placement, class) in [
+        ("llama-tiny", NormPlacement::Pre, "GraniteForCausalLM"),
+        ("llama-tiny", NormPlacement::Output, "Olmo2ForCausalLM"),
+        ("gpt2-124m", NormPlacement::Pre, "GPT2LMHeadModel"),
+    ] {
+        let (config, tokenizer, arena) = small(preset, |config| {
+            let model = &mut config.model;
+            (model.base_width, model.logit_divisor, model.norm.placement) = (Some(16), 1.5, placement);
+            let normed = placement == NormPlacement::Output;
+            (model.qk_norm, model.qk_norm_whole) = (normed, normed);
+        });
+        check(&config, &tokenizer, &arena, class);
+    }
+}
+
 /// The usual classes reject a width that is not a multiple of the head count, or default to a padding id outside a small
 /// vocabulary.
 #[test]

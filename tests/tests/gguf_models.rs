@@ -163,6 +163,22 @@ fn every_architecture_comes_back_bit_for_bit() {
 }
 
 #[test]
+fn a_logit_divisor_that_an_architecture_lacks_is_folded_into_the_final_norm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    let (config, tokenizer, arena) = small("gpt2-124m", |config| config.model.logit_divisor = 1.5);
+    write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &path);
+    let found = Found::look(&path, None).unwrap();
+    assert_eq!((found.family.model_type, found.model.logit_divisor), ("gpt2", 1.0));
+    let (ids, weights) = ([3, 1, 4, 1, 5], found.weights().unwrap());
+    let read = RunConfig { model: found.model, ..config.clone() };
+    let pairs = our_logits(&config, &arena, &ids).concat().into_iter();
+    for (ours, theirs) in pairs.zip(our_logits(&read, &weights, &ids).concat()) {
+        assert!((ours - theirs).abs() < 1e-5 * ours.abs().max(1.0), "{ours} {theirs}");
+    }
+}
+
+#[test]
 fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
     let folder = tempfile::tempdir().unwrap();
     for (number, (name, config, tokenizer, arena)) in models(true).into_iter().enumerate() {
