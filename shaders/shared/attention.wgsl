@@ -1,4 +1,4 @@
-// Arguments of the attention kernels that take heads of any size, and the soft cap of their scores.
+// Arguments of the attention kernels over windows, and the soft cap of scores in tiled ones.
 
 import package::shared::softcap::softcapped;
 
@@ -9,7 +9,8 @@ struct Arguments {
     kv_heads: u32, // K.
     head_size: u32, // D.
     scale: f32, // 1 / √D.
-    softcap: f32, // Soft cap of the scaled scores; 0 where there is none.
+    capped: u32, // 1 where scores have a soft cap.
+    softcap: f32, // c.
     dropout: u32, // 1 where probabilities are dropped.
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
@@ -21,7 +22,7 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 
 fn capped(score: f32) -> f32 {
-    if arguments.softcap == 0.0 {
+    if arguments.capped == 0u {
         return score;
     }
     return softcapped(score, arguments.softcap);
@@ -29,7 +30,7 @@ fn capped(score: f32) -> f32 {
 
 // The gradient of a score before its cap for 1 after it: 1 − (s/c)².
 fn cap_slope(score: f32) -> f32 {
-    if arguments.softcap == 0.0 {
+    if arguments.capped == 0u {
         return 1.0;
     }
     let share = score / arguments.softcap;
