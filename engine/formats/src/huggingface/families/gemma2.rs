@@ -25,6 +25,8 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             fields.replace(name, json!(cap));
         }
     }
+    // In some files; the class reads `sliding_window`.
+    fields.ignore(&["sliding_window_size"]);
     let mut model = shared(fields, 10_000.0, 2)?;
     model.attention_softcap = fields.number_or_none("attn_logit_softcapping")?.map(|cap| cap as f32);
     Ok(model)
