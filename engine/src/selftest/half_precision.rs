@@ -323,7 +323,8 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
         for (window, documents) in kinds.iter().copied() {
             let softcap = window.map(|_| 0.5);
-            let op = Op::Attention(ops::Attention { heads, softcap, window, documents, ..Default::default() });
+            let op =
+                Op::Attention(ops::Attention { heads, softcap, window, documents, ..Default::default() });
             let fed = [Half(qkv), Starts(starts)];
             all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }

@@ -42,8 +42,9 @@ impl RunConfig {
         if path.starts_with("train.adapter.") {
             before.train.adapter.get_or_insert_default();
         }
-        let is_cleared =
-            value.trim() == "none" && Setting::at(path.trim()).is_some() && before.value(path.trim()).is_none();
+        let is_cleared = value.trim() == "none"
+            && Setting::at(path.trim()).is_some()
+            && before.value(path.trim()).is_none();
         let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
         add_defaults(&mut root)?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
@@ -282,7 +283,9 @@ mod tests {
     fn none_clears_optional_numbers_and_nothing_else() {
         let mut run = presets::preset("llama-tiny").unwrap();
         let before = run.clone();
-        for path in ["model.base_width", "model.attention_softcap", "model.sliding_window", "model.position.channels"] {
+        for path in
+            ["model.base_width", "model.attention_softcap", "model.sliding_window", "model.position.channels"]
+        {
             run.set(&format!("{path}=8")).unwrap();
             assert_ne!(run, before, "{path}");
             run.set(&format!("{path} = none")).unwrap();

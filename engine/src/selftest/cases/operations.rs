@@ -292,11 +292,7 @@ fn rope_at_cursor() -> Vec<Case> {
 
 fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention(ops::Attention {
-            heads,
-            dropout: rate.map(dropout),
-            ..Default::default()
-        }),
+        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout), ..Default::default() }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
     let mut cases = Vec::new();

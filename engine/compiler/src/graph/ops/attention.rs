@@ -113,7 +113,8 @@ impl Operation for Attention {
     ) -> Result<(), GraphError> {
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
-        let Delta { delta } = pass.graph.add(AttentionDelta { heads: self.heads }, AttentionDeltaInputs { y, dy })?;
+        let Delta { delta } =
+            pass.graph.add(AttentionDelta { heads: self.heads }, AttentionDeltaInputs { y, dy })?;
         let inputs = AttentionBackwardInputs { qkv, lse, delta, dy, starts };
         let back = AttentionBackward { forward: *self, documents: self.documents };
         let Dqkv { dqkv } = pass.graph.add(back, inputs)?;

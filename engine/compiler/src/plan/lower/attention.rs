@@ -98,9 +98,8 @@ impl Window<'_> {
         bindings: Vec<BindingSource>,
     ) -> Result<Launch> {
         let ((batch, time), Attention { heads, dropout, .. }) = (self.batch_and_time(), self.op);
-        let (site, threshold, keep_scale) = dropout.map_or((0, 0, 1.0), |site| {
-            (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate))
-        });
+        let (site, threshold, keep_scale) = dropout
+            .map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
         let arguments = attention::Arguments {
             batch: batch as u32,
             time: time as u32,

@@ -22,7 +22,9 @@ const CAPS: [(&str, f32); 2] = [("attn_logit_softcapping", 50.0), ("final_logit_
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     // The model of 46 blocks is 27B.
     let mut model = shared(facts, 2, 46, Some(4096))?;
-    for ((key, default), cap) in CAPS.into_iter().zip([&mut model.attention_softcap, &mut model.logit_softcap]) {
+    for ((key, default), cap) in
+        CAPS.into_iter().zip([&mut model.attention_softcap, &mut model.logit_softcap])
+    {
         *cap = Some(facts.number_or_none(key)?.unwrap_or(default));
     }
     // llama.cpp reads no head.

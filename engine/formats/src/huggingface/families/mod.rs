@@ -247,7 +247,10 @@ mod tests {
                 "qwen3_moe",
                 json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 }),
             ),
-            like("gemma2", json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 })),
+            like(
+                "gemma2",
+                json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 }),
+            ),
         ]
     }
 
@@ -458,7 +461,10 @@ mod tests {
             (model.attention_softcap, model.logit_softcap)
         };
         assert_eq!(caps(json!({})), (Some(50.0), Some(30.0)));
-        assert_eq!(caps(json!({ "attn_logit_softcapping": null, "final_logit_softcapping": 7 })), (None, Some(7.0)));
+        assert_eq!(
+            caps(json!({ "attn_logit_softcapping": null, "final_logit_softcapping": 7 })),
+            (None, Some(7.0))
+        );
     }
 
     #[test]
