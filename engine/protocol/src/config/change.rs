@@ -6,7 +6,8 @@ use super::{
     RewardSettings, TrainConfig, one_line,
 };
 use crate::model::Experts;
-use crate::{AdapterKind, Objective, RunConfig, Setting, names};
+use crate::setting::Setting;
+use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
 impl RunConfig {
