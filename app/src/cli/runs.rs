@@ -35,6 +35,9 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
         }
         Some(RunsCommand::Restore { runs }) => runs.iter().try_for_each(|run| project.restore_run(run))?,
     }
+    if let Err(error) = glasshouse_engine::platform::energy::settings() {
+        tell!("note: {error}; energy, cost and emissions are not shown");
+    }
     list(&project.run_summaries()?, arguments.json)
 }
 

@@ -102,7 +102,7 @@ impl Ablate {
         }
         base.validate().map_err(|invalid| invalid.to_string())?;
         let mut rows = Vec::new();
-        for seed in (0..self.seeds).map(|number| base.seed + number) {
+        for seed in (0..self.seeds).map(|number| base.seed.wrapping_add(number)) {
             for version in self.learned() {
                 let mut config = base.clone();
                 config.seed = seed;

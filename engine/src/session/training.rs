@@ -4,6 +4,7 @@ mod control;
 
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
+use super::projects::learns_other_text;
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
@@ -205,6 +206,7 @@ impl Session {
         request: RunRequest,
     ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {
         let (id, has_own_text) = (request.id, request.has_own_text());
+        platform::energy::settings()?;
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
@@ -354,9 +356,12 @@ impl Session {
         Ok((prepared_run, device, estimated))
     }
 
-    /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
+    /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run, unless it learns another text.
     fn adopt(&mut self, config: &RunConfig, prepared: &Arc<Prepared>) -> Result<()> {
         let project = self.opened()?;
+        if learns_other_text(&project.project, config) {
+            return Ok(());
+        }
         if project.prepared.as_ref().is_none_or(|before| before.folder != prepared.folder) {
             project.counts = None;
         }
