@@ -1,8 +1,9 @@
 //! Range tests and sweeps.
 
 use super::*;
-use crate::protocol::{RangeTest, SweepState, SweepSummary};
+use crate::protocol::{Ablation, RangeTest, SweepState, SweepSummary};
 use std::cell::Cell;
+use std::path::Path;
 
 /// Rates of which the middle one trains best.
 const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 3e-3, 1e-4]\n";
@@ -173,4 +174,106 @@ fn a_sweep_that_cannot_work_is_refused_before_anything_is_trained() {
     assert!(first.contains("learning_rate"), "{first}");
     assert!(second.contains("another sweep called rates"), "{second}");
     assert_eq!(ended(&heard).len(), 3);
+}
+
+const ABLATION: &str =
+    "name = \"rules\"\n[ablate]\nrecipe = \"light\"\nonly = [\"length\", \"exact-duplicates\", \"gibberish\", \"raw\"]\n";
+
+/// Stories, copies of some of them, and texts too short to keep; and a project beside them.
+fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
+    let stories: Vec<String> = crate::data::stories::up_to(60_000, 1).filter(|story| story.len() > 200).take(60).collect();
+    assert_eq!(stories.len(), 60);
+    let short = (0..10).map(|number| format!("Page {number}"));
+    let all = stories.iter().chain(&stories[..20]).cloned().chain(short);
+    let lines: String = all.map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect();
+    let path = folder.join("raw.jsonl");
+    std::fs::write(&path, lines).unwrap();
+    let mut config = tiny(12);
+    config.data.paths = vec![path.display().to_string()];
+    let launch = RunLaunch { sweep: Some(text.to_owned()), ..RunLaunch::default() };
+    let make = Command::UseProject { folder: folder.join("project"), make: true };
+    [after(make), after(Command::Train { config: Box::new(config), launch })]
+}
+
+#[test]
+fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = play(folder.path(), ablation(folder.path(), ABLATION).to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete, "{summary:?}");
+    let Ablation { text, whole, effects } = summary.ablation.unwrap();
+    assert!(text.held_out_documents >= 16 && whole.is_some(), "{text:?}");
+    let seen: Vec<_> = effects
+        .iter()
+        .map(|own| (own.version.name.as_str(), own.version.acted, own.bought.is_some()))
+        .collect();
+    let expected = [("length", true, true), ("gibberish", false, false), ("exact-duplicates", true, true), ("raw", true, true)];
+    assert_eq!(seen, expected);
+    assert!(effects.iter().filter_map(|own| own.bought.as_ref()).all(|bought| bought.interval.is_some()));
+    let more: Vec<u64> = effects.iter().map(|own| own.version.documents).collect();
+    // Copies of held-out documents are not learned either.
+    assert!(more[0] == 10 && (1..20).contains(&more[2]) && more[3] == more[0] + more[2], "{more:?}");
+    // The twins have the same held-out tokens and tokenizer.
+    let folders = std::fs::read_dir(folder.path().join("project/data")).unwrap();
+    let index = |entry: std::fs::DirEntry| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(entry.path().join("index.json")).unwrap()).unwrap()
+    };
+    let indices: Vec<_> = folders.map(|entry| index(entry.unwrap())).collect();
+    assert_eq!(indices.len(), 4);
+    for value in ["tokenizer_crc32c", "validation"] {
+        assert!(indices.iter().all(|index| index[value]["tokens"] == indices[0][value]["tokens"]));
+    }
+    assert!(indices.iter().all(|index| index["tokenizer_crc32c"] == indices[0]["tokenizer_crc32c"]));
+}
+
+#[test]
+fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
+    let [whole, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let undisturbed = last(&play(whole.path(), ablation(whole.path(), ABLATION).to_vec())).ablation.unwrap();
+    let commands = ablation(stopped.path(), ABLATION);
+    let mut first = commands.to_vec();
+    first.push((Some(TRAINS), Steer::Stop.into()));
+    let heard = play(stopped.path(), first);
+    assert!(!last(&heard).complete);
+    let summary = last(&play(stopped.path(), commands.to_vec()));
+    assert!(summary.complete && failures(&heard).is_empty());
+    let found = summary.ablation.unwrap();
+    assert_eq!(found.text, undisturbed.text);
+    let bought = |ablation: &Ablation| -> Vec<_> { ablation.effects.iter().map(|own| own.bought.clone()).collect() };
+    assert_eq!(bought(&found), bought(&undisturbed));
+}
+
+#[test]
+fn an_ablation_that_cannot_work_says_why_and_trains_nothing() {
+    for (from, to, why) in [
+        ("light", "raw", "no rules to leave out"),
+        ("light", "lihgt", "did you mean `light`"),
+        ("gibberish", "gibberich", "did you mean `gibberish`"),
+        ("\"length\", \"exact-duplicates\", \"gibberish\", \"raw\"", "\"gibberish\"", "nothing to compare"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let heard = play(folder.path(), ablation(folder.path(), &ABLATION.replace(from, to)).to_vec());
+        let failed = failures(&heard);
+        assert!(failed.len() == 1 && failed[0].contains(why), "{failed:?}");
+        assert!(ended(&heard).is_empty());
+    }
+}
+
+#[test]
+fn a_run_on_generated_rows_leaves_the_settings_of_the_project() {
+    let shelf = tempfile::tempdir().unwrap();
+    let own = Command::Train { config: Box::new(tiny(10)), launch: RunLaunch::default() };
+    let mut rows = crate::protocol::presets::preset("parentheses").unwrap();
+    (rows.train.steps, rows.train.batch_size, rows.train.eval_interval, rows.train.eval_batches) = (2, 4, 2, 1);
+    let rows = Command::Train { config: Box::new(rows), launch: RunLaunch::default() };
+    let open = || after(Command::OpenProject { id: "p".to_owned() });
+    let heard = play(shelf.path(), vec![make(), after(own), after(rows), after(Command::CloseProject), open()]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    assert_eq!(ended(&heard), [10, 2]);
+    let opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone()).last().unwrap();
+    let (tiny, config) = (tiny(10), opened.config);
+    assert_eq!((config.model.width, config.train.steps), (tiny.model.width, tiny.train.steps));
+    assert!(config.data.synthetic.is_none());
+    assert_eq!(opened.tokenizer.unwrap().config, config.tokenizer);
 }
