@@ -1,7 +1,8 @@
 //! Range tests and sweeps.
 
 use super::*;
-use crate::protocol::{Ablation, RangeTest, SweepState, SweepSummary};
+use crate::protocol::{Ablate, Ablation, RangeTest, SweepState, SweepSummary};
+use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
 use std::path::Path;
 
@@ -176,8 +177,15 @@ fn a_sweep_that_cannot_work_is_refused_before_anything_is_trained() {
     assert_eq!(ended(&heard).len(), 3);
 }
 
-const ABLATION: &str =
-    "name = \"rules\"\n[ablate]\nrecipe = \"light\"\nonly = [\"length\", \"exact-duplicates\", \"gibberish\", \"raw\"]\n";
+/// An ablation of these rules of the recipe `light`, without its near duplicates, which would be removed in place of exact ones.
+fn rules(only: &[&str]) -> String {
+    let mut recipe = Recipe::published("light").unwrap();
+    recipe.duplicates.near.enabled = false;
+    let (recipe, only) = (recipe.to_toml().unwrap(), only.iter().map(|name| (*name).to_owned()).collect());
+    Ablate { recipe, only, ..Ablate::default() }.to_toml("rules").unwrap()
+}
+
+const RULES: [&str; 4] = ["length", "exact-duplicates", "gibberish", "raw"];
 
 /// Stories, copies of some of them, and texts too short to keep; and a project beside them.
 fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
@@ -198,7 +206,7 @@ fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
 #[test]
 fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
     let folder = tempfile::tempdir().unwrap();
-    let heard = play(folder.path(), ablation(folder.path(), ABLATION).to_vec());
+    let heard = play(&folder.path().join("shelf"), ablation(folder.path(), &rules(&RULES)).to_vec());
     assert_eq!(failures(&heard), Vec::<String>::new());
     let summary = last(&heard);
     assert!(summary.complete, "{summary:?}");
@@ -213,7 +221,7 @@ fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
     assert!(effects.iter().filter_map(|own| own.bought.as_ref()).all(|bought| bought.interval.is_some()));
     let more: Vec<u64> = effects.iter().map(|own| own.version.documents).collect();
     // Copies of held-out documents are not learned either.
-    assert!(more[0] == 10 && (1..20).contains(&more[2]) && more[3] == more[0] + more[2], "{more:?}");
+    assert!(more[0] == 10 && (1..20).contains(&more[2]) && more[3] >= more[0] + more[2], "{more:?}");
     // The twins have the same held-out tokens and tokenizer.
     let folders = std::fs::read_dir(folder.path().join("project/data")).unwrap();
     let index = |entry: std::fs::DirEntry| -> serde_json::Value {
@@ -221,22 +229,24 @@ fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
     };
     let indices: Vec<_> = folders.map(|entry| index(entry.unwrap())).collect();
     assert_eq!(indices.len(), 4);
-    for value in ["tokenizer_crc32c", "validation"] {
-        assert!(indices.iter().all(|index| index[value]["tokens"] == indices[0][value]["tokens"]));
+    for value in ["/tokenizer_crc32c", "/validation/tokens"] {
+        let first = indices[0].pointer(value).unwrap();
+        assert!(indices.iter().all(|index| index.pointer(value) == Some(first)), "{value}");
     }
-    assert!(indices.iter().all(|index| index["tokenizer_crc32c"] == indices[0]["tokenizer_crc32c"]));
 }
 
 #[test]
 fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
     let [whole, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let undisturbed = last(&play(whole.path(), ablation(whole.path(), ABLATION).to_vec())).ablation.unwrap();
-    let commands = ablation(stopped.path(), ABLATION);
+    let shelf = |folder: &tempfile::TempDir| folder.path().join("shelf");
+    let heard = play(&shelf(&whole), ablation(whole.path(), &rules(&RULES)).to_vec());
+    let undisturbed = last(&heard).ablation.unwrap();
+    let commands = ablation(stopped.path(), &rules(&RULES));
     let mut first = commands.to_vec();
     first.push((Some(TRAINS), Steer::Stop.into()));
-    let heard = play(stopped.path(), first);
+    let heard = play(&shelf(&stopped), first);
     assert!(!last(&heard).complete);
-    let summary = last(&play(stopped.path(), commands.to_vec()));
+    let summary = last(&play(&shelf(&stopped), commands.to_vec()));
     assert!(summary.complete && failures(&heard).is_empty());
     let found = summary.ablation.unwrap();
     assert_eq!(found.text, undisturbed.text);
@@ -246,14 +256,14 @@ fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
 
 #[test]
 fn an_ablation_that_cannot_work_says_why_and_trains_nothing() {
-    for (from, to, why) in [
-        ("light", "raw", "no rules to leave out"),
-        ("light", "lihgt", "did you mean `light`"),
-        ("gibberish", "gibberich", "did you mean `gibberish`"),
-        ("\"length\", \"exact-duplicates\", \"gibberish\", \"raw\"", "\"gibberish\"", "nothing to compare"),
+    for (text, why) in [
+        ("[ablate]\nrecipe = \"raw\"", "no rules to leave out"),
+        ("[ablate]\nrecipe = \"lihgt\"", "did you mean `light`"),
+        (&rules(&["gibberich"]), "did you mean `gibberish`"),
+        (&rules(&["gibberish"]), "nothing to compare"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let heard = play(folder.path(), ablation(folder.path(), &ABLATION.replace(from, to)).to_vec());
+        let heard = play(&folder.path().join("shelf"), ablation(folder.path(), text).to_vec());
         let failed = failures(&heard);
         assert!(failed.len() == 1 && failed[0].contains(why), "{failed:?}");
         assert!(ended(&heard).is_empty());

@@ -108,6 +108,10 @@ fn labelled(batch: &Batch, time: usize) -> impl Iterator<Item = (&[u32], u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_compiler::plan::arena::ArenaLayout;
+    use glasshouse_executors::cpu::CpuDecoder;
+    use glasshouse_platform::{Yielder, block_on};
+    use glasshouse_project::initial;
     use glasshouse_protocol::presets;
 
     #[test]
@@ -136,9 +140,11 @@ mod tests {
         let mut config = presets::preset("addition").unwrap();
         (config.model.context_length, config.model.vocabulary) = (6, 14);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
-        let weights = glasshouse_project::initial::initial_weights(&config.model, 3, &graphs.train.parameters);
-        pollster::block_on(async {
-            let mut decoder = glasshouse_executors::cpu::CpuDecoder::new(&config.model, &weights, Some(1)).unwrap();
+        let parameters = &graphs.train.parameters;
+        let layout = ArenaLayout::from_parameters(parameters);
+        let weights = block_on(initial::parameters(parameters, &layout, 3, &Yielder::none()));
+        block_on(async {
+            let mut decoder = CpuDecoder::new(&config.model, &weights, Some(1)).unwrap();
             let greedy = GenerateConfig { temperature: 0.0, max_tokens: 3, ..GenerateConfig::default() };
             let (mut tokens, mut targets) = (Vec::new(), Vec::new());
             for prompt in [[1, 2, 3], [7, 7, 1], [4, 9, 11]] {
