@@ -191,8 +191,11 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
-                Event::Progress { what, .. } if !json && what != work => {
-                    bar::above(|| tell!("{what}"));
+                // Of an ablation, before its first run.
+                Event::Progress { what, .. } if last.is_none() && what != work => {
+                    if !json {
+                        tell!("{what}");
+                    }
                     work = what;
                 }
                 Event::Notice { problems, .. } if json && !problems.is_empty() => {

@@ -54,9 +54,10 @@ impl Project {
         storage::write_json(&self.sweep_path(name), sweep)
     }
 
-    /// The folder of a sweep's texts.
+    /// The folder of a sweep's texts, as an absolute path.
     pub fn sweep_folder(&self, name: &str) -> PathBuf {
-        self.folder().join(SWEEPS).join(name)
+        let folder = self.folder().join(SWEEPS).join(name);
+        std::path::absolute(&folder).unwrap_or(folder)
     }
 
     fn sweep_path(&self, name: &str) -> PathBuf {

@@ -41,6 +41,11 @@ impl Session {
             return Err(Error::Refused("there is no text to clean; name your files by --data".to_owned()));
         }
         let folder = self.opened()?.project.sweep_folder(name);
+        let within = |input: &&PathBuf| Some(folder.starts_with(std::path::absolute(input).ok()?));
+        if let Some(input) = inputs.iter().find(|input| within(input) == Some(true)) {
+            let reason = "contains the project, whose files would be cleaned too; name the files themselves, or another --project";
+            return Err(Error::bad_file(input, reason));
+        }
         let mut folders = vec![folder.join(WHOLE)];
         let about = format!("cleaning by {}", recipe.name);
         let report = self.clean_version(id, about, recipe.clone(), &inputs, &folder.join(WHOLE)).await?;

@@ -165,7 +165,7 @@ impl Session {
             let mut runs = opened.runs()?;
             // An imported model's training settings were not chosen by the user.
             runs.retain(|run| !run.is_imported());
-            runs.retain(|run| !run.config().is_ok_and(|config| learns_other_text(&opened, &config)));
+            runs.retain(|run| !run.config().is_ok_and(|config| learns_other_text(&config)));
             let mut config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
                 None => first_config()?,
@@ -357,9 +357,10 @@ impl Drop for LookedInto {
 }
 
 /// Whether a run learns generated rows or a version of the text for an ablation, rather than the project's text.
-pub(super) fn learns_other_text(project: &Project, config: &RunConfig) -> bool {
-    let versions = project.folder().join(SWEEPS);
-    !config.data.synthetic.is_none() || config.data.paths.iter().any(|path| Path::new(path).starts_with(&versions))
+pub(super) fn learns_other_text(config: &RunConfig) -> bool {
+    // A version is in `sweeps/NAME/VERSION`.
+    let is_version = |path: &String| Path::new(path).ancestors().nth(2).is_some_and(|folder| folder.ends_with(SWEEPS));
+    !config.data.synthetic.is_none() || config.data.paths.iter().any(is_version)
 }
 
 fn first_config() -> Result<RunConfig> {
