@@ -1,20 +1,20 @@
 //! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
 use super::arguments::TrainArguments;
+use super::data::named;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
-use super::data::named;
 use super::settings::usage;
 use super::train::{left_out, started, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use glasshouse_corpus::recipe::NAMES;
 use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
-use glasshouse_corpus::recipe::NAMES;
 use glasshouse_engine::protocol::{
-    Ablate, Ablation, Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling, Sweep, SweepRow,
-    TrainEvent,
+    Ablate, Ablation, Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling,
+    Sweep, SweepRow, TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;

@@ -252,7 +252,8 @@ mod tests {
             assert!(held[0].len() == 16 && held.iter().all(|own| *own == held[0]));
             for folder in &folders {
                 let training = texts(folder, "train");
-                let is_held = |text: &String| held[0].values().any(|own| text.trim_start_matches('\u{1}') == own);
+                let is_held =
+                    |text: &String| held[0].values().any(|own| text.trim_start_matches('\u{1}') == own);
                 assert!(!training.values().any(is_held));
             }
         }
@@ -261,7 +262,8 @@ mod tests {
     #[test]
     fn a_small_corpus_is_told_how_much_is_needed() {
         let (_folder, folders) = versions(31, "");
-        let error = pollster::block_on(hold_out(&SystemFiles, &folders, &async || ())).unwrap_err().to_string();
+        let error =
+            pollster::block_on(hold_out(&SystemFiles, &folders, &async || ())).unwrap_err().to_string();
         assert!(error.contains("32 documents") && error.contains("has 31"), "{error}");
     }
 

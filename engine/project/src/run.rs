@@ -9,8 +9,8 @@ use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::energy::Rate;
 use glasshouse_protocol::{
-    DataConfig, DeviceDescription, EnergySettings, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy, RunConfig,
-    RunState, RunSummary, Start,
+    DataConfig, DeviceDescription, EnergySettings, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy,
+    RunConfig, RunState, RunSummary, Start,
 };
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};

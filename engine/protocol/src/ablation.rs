@@ -95,7 +95,10 @@ impl Ablate {
             return Err("an ablation of cleaning rules trains on documents as text: leave out the objective and data.synthetic".to_owned());
         }
         if train.epochs.is_some() {
-            return Err("an ablation trains as many steps on every version of the text: give steps instead of epochs".to_owned());
+            return Err(
+                "an ablation trains as many steps on every version of the text: give steps instead of epochs"
+                    .to_owned(),
+            );
         }
         if !base.data.validation_files.is_empty() {
             return Err("an ablation holds out documents that all versions of the text keep: leave out the held-out files".to_owned());
@@ -186,7 +189,10 @@ impl Ablation {
         let columns = ["without", "documents more", "text more", "bits per byte bought", ""];
         let learned = self.effects.iter().filter(|own| own.version.differs);
         let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
-        let rest = [(false, "Removed and changed nothing"), (true, "No effect on their own, since other rules remove the same")];
+        let rest = [
+            (false, "Removed and changed nothing"),
+            (true, "No effect on their own, since other rules remove the same"),
+        ];
         blocks.extend(rest.into_iter().filter_map(|(acted, what)| {
             let own = self.effects.iter().map(|effect| &effect.version);
             let own = own.filter(|version| !version.differs && version.acted == acted);
@@ -208,7 +214,8 @@ mod tests {
     }
 
     fn ablate(seeds: u64) -> Ablate {
-        let versions = vec![version(WHOLE, false), version("length", true), version("terms", false), version(RAW, true)];
+        let versions =
+            vec![version(WHOLE, false), version("length", true), version("terms", false), version(RAW, true)];
         let text = AblatedText { versions, ..AblatedText::default() };
         Ablate { seeds, text, folder: "sweeps/a".to_owned(), ..Ablate::default() }
     }
@@ -219,11 +226,16 @@ mod tests {
         let rows = ablate(2).rows(&base).unwrap();
         let seen: Vec<(u64, &str)> = rows
             .iter()
-            .map(|(_, config)| (config.seed - base.seed, config.data.paths[0].rsplit(['/', '\\']).next().unwrap()))
+            .map(|(_, config)| {
+                (config.seed - base.seed, config.data.paths[0].rsplit(['/', '\\']).next().unwrap())
+            })
             .collect();
         assert_eq!(seen, [(0, WHOLE), (0, "length"), (0, RAW), (1, WHOLE), (1, "length"), (1, RAW)]);
         for (row, config) in &rows {
-            assert_eq!((row.steps, config.train.steps, &config.model), (base.train.steps, base.train.steps, &base.model));
+            assert_eq!(
+                (row.steps, config.train.steps, &config.model),
+                (base.train.steps, base.train.steps, &base.model)
+            );
         }
         assert!(ablate(1).rows(&base).unwrap().iter().all(|(row, _)| row.values.len() == 1));
     }
@@ -238,7 +250,10 @@ mod tests {
         };
         assert!(error(|config| config.train.epochs = Some(1.0)).contains("steps"));
         assert!(error(|config| config.train.objective = Objective::Chat).contains("text"));
-        assert!(error(|config| config.data.validation_files = vec!["v.txt".to_owned()]).contains("held-out files"));
+        assert!(
+            error(|config| config.data.validation_files = vec!["v.txt".to_owned()])
+                .contains("held-out files")
+        );
         assert!(Sweep::from_toml("[ablate]\nseeds = 0").unwrap_err().contains("seeds"));
         assert!(Sweep::from_toml("[ablate]\n[ladder]").is_err());
         assert!(Sweep::from_toml("[ablate]\n[settings]\nmodel.layers = [1]").is_err());
@@ -262,7 +277,9 @@ mod tests {
         let verdicts: Vec<&str> = effects.iter().map(RuleEffect::verdict).collect();
         assert!(verdicts[0] == "helps" && verdicts[1].contains("contains 0") && verdicts[2] == "harms");
         let blocks = Ablation { effects, ..Ablation::default() }.blocks();
-        let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else { panic!("{blocks:?}") };
+        let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else {
+            panic!("{blocks:?}")
+        };
         assert_eq!(table.rows.len(), 4);
         assert!(table.rows.iter().all(|row| row.len() == table.columns.len()) && rest.ends_with(": e."));
     }

@@ -101,7 +101,8 @@ impl Sweep {
         } else if ladder.is_some() && ablate.is_some() {
             "[ladder] and [ablate] are sweeps of their own; leave one of them out".to_owned()
         } else if (ladder.is_some() || ablate.is_some()) && is_mixed {
-            "[ladder] and [ablate] train all of their runs to the end; leave out [settings], runs and [stop]".to_owned()
+            "[ladder] and [ablate] train all of their runs to the end; leave out [settings], runs and [stop]"
+                .to_owned()
         } else if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
             format!("name must be at most {MAX_NAME} letters, digits, - and _ (got {name:?})")
         } else if runs.is_some_and(|runs| !(1..=MAX_SWEPT_RUNS).contains(&runs)) {

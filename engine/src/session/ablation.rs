@@ -159,14 +159,14 @@ pub(super) fn effects(ablate: &Ablate, documents: &[Vec<DocumentLoss>]) -> Ablat
     let bits = |nats: f64, bytes: f64| nats / std::f64::consts::LN_2 / bytes;
     let mut whole = Vec::new();
     for own in documents.chunks(width).filter_map(|seed| of_seed(seed, 0)) {
-        let [nats, bytes] = own.iter().fold([0.0, 0.0], |[nats, bytes], one| {
-            [nats + one.nats, bytes + f64::from(one.bytes)]
-        });
+        let [nats, bytes] =
+            own.iter().fold([0.0, 0.0], |[nats, bytes], one| [nats + one.nats, bytes + f64::from(one.bytes)]);
         whole.push(bits(nats, bytes));
     }
     let effect = |version: &TextVersion| {
         let place = learned.iter().position(|own| own.name == version.name);
-        let pairs = documents.chunks(width).filter_map(|seed| Some([of_seed(seed, place?)?, of_seed(seed, 0)?]));
+        let pairs =
+            documents.chunks(width).filter_map(|seed| Some([of_seed(seed, place?)?, of_seed(seed, 0)?]));
         let pairs: Vec<[Vec<DocumentLoss>; 2]> = pairs.collect();
         RuleEffect { version: version.clone(), bought: bought(&pairs) }
     };
@@ -223,8 +223,10 @@ mod tests {
     }
 
     fn ablate(seeds: u64) -> Ablate {
-        let version = |name: &str, differs| TextVersion { name: name.to_owned(), differs, ..TextVersion::default() };
-        let versions = vec![version(WHOLE, false), version("a", true), version("b", false), version(RAW, true)];
+        let version =
+            |name: &str, differs| TextVersion { name: name.to_owned(), differs, ..TextVersion::default() };
+        let versions =
+            vec![version(WHOLE, false), version("a", true), version("b", false), version(RAW, true)];
         Ablate { seeds, text: AblatedText { versions, ..AblatedText::default() }, ..Ablate::default() }
     }
 
@@ -232,9 +234,13 @@ mod tests {
     fn a_rule_bought_the_difference_of_the_same_documents() {
         // A document's own difficulty cancels out.
         let of = |more: f64| losses(move |at| more + 0.1 * (at % 3) as f64);
-        let found = effects(&ablate(1), &[losses(|_| 0.0), of(2.0), losses(|at| if at % 2 == 0 { 1.0 } else { -1.0 })]);
+        let found = effects(
+            &ablate(1),
+            &[losses(|_| 0.0), of(2.0), losses(|at| if at % 2 == 0 { 1.0 } else { -1.0 })],
+        );
         let [rule, without_effect, raw] = &found.effects[..] else { panic!("{found:?}") };
-        let (bought, [low, high]) = (rule.bought.as_ref().unwrap(), rule.bought.as_ref().unwrap().interval.unwrap());
+        let (bought, [low, high]) =
+            (rule.bought.as_ref().unwrap(), rule.bought.as_ref().unwrap().interval.unwrap());
         let expected = 2.0975 / 100.0 / std::f64::consts::LN_2;
         assert!((bought.value.unwrap() - expected).abs() < 1e-9 && low > 0.02 && high < 0.04, "{bought:?}");
         assert!(without_effect.bought.is_none());
@@ -248,7 +254,8 @@ mod tests {
 
     #[test]
     fn several_seeds_widen_the_interval_by_their_spread() {
-        let runs = |more: f64| [losses(|_| 0.0), losses(move |at| more + 0.1 * (at % 3) as f64), losses(|_| 0.0)];
+        let runs =
+            |more: f64| [losses(|_| 0.0), losses(move |at| more + 0.1 * (at % 3) as f64), losses(|_| 0.0)];
         let width = |documents: &[Vec<DocumentLoss>], seeds| {
             let found = effects(&ablate(seeds), documents);
             let bought = found.effects[0].bought.clone().unwrap();

@@ -111,7 +111,8 @@ impl Session {
                 // Mistakes are reported before anything is measured or cleaned.
                 sweep.points(&config).map_err(Error::Refused)?;
                 self.say_state(TrainingState::Preparing, 0, 0);
-                let begin = async |session: &mut Self| session.begin_sweep(id, &sweep, &config, &launch).await;
+                let begin =
+                    async |session: &mut Self| session.begin_sweep(id, &sweep, &config, &launch).await;
                 let (points, text) = self.stoppable((id, PREPARING), begin).await?;
                 KeptSweep { toml, config, points, text, findings: SweepFindings::default() }
             }

@@ -359,7 +359,8 @@ impl Drop for LookedInto {
 /// Whether a run learns generated rows or a version of the text for an ablation, rather than the project's text.
 pub(super) fn learns_other_text(config: &RunConfig) -> bool {
     // A version is in `sweeps/NAME/VERSION`.
-    let is_version = |path: &String| Path::new(path).ancestors().nth(2).is_some_and(|folder| folder.ends_with(SWEEPS));
+    let is_version =
+        |path: &String| Path::new(path).ancestors().nth(2).is_some_and(|folder| folder.ends_with(SWEEPS));
     !config.data.synthetic.is_none() || config.data.paths.iter().any(is_version)
 }
 

@@ -72,7 +72,8 @@ mod tests {
         };
         let right: Vec<String> = lessons[0].head.test.iter().map(|own| own.answer().to_owned()).collect();
         let mut wrong = right.clone();
-        wrong[2] = lessons[0].head.test[2].choices.iter().find(|choice| **choice != right[2]).unwrap().clone();
+        wrong[2] =
+            lessons[0].head.test[2].choices.iter().find(|choice| **choice != right[2]).unwrap().clone();
         let done = LessonProgress {
             measurement: Some(measurement),
             before: wrong,
@@ -94,7 +95,10 @@ mod tests {
             (2.5.into(), true.into(), "1-first".into(), 40.into())
         );
         let test = of("test");
-        assert_eq!((&test["right_before"], &test["right_after"], &test["questions"]), (&4.into(), &5.into(), &5.into()));
+        assert_eq!(
+            (&test["right_before"], &test["right_after"], &test["questions"]),
+            (&4.into(), &5.into(), &5.into())
+        );
         assert!(test["answers"][2]["before"] != test["answers"][2]["after"] && answers[1]["test"].is_null());
         assert_eq!(
             (answers[1]["prediction"].clone(), answers[1]["measurement"].clone()),

@@ -245,7 +245,9 @@ impl Head {
         for test in &self.test {
             if !CHOICES.contains(&test.choices.len()) || !(1..=test.choices.len()).contains(&test.right) {
                 let (least, most) = (CHOICES.start(), CHOICES.end());
-                let what = format!("a question has {least} to {most} choices, and right is the number of one of them");
+                let what = format!(
+                    "a question has {least} to {most} choices, and right is the number of one of them"
+                );
                 return Err(wrong(&test.question, what));
             }
         }

@@ -49,7 +49,8 @@ impl Quiz {
             }
             head(ui, "Your test");
             let of = lesson.head.test.len();
-            let earlier = score(&lesson.head.test, &before).map(|right| format!("Before the lesson: {right} of {of} right. "));
+            let earlier = score(&lesson.head.test, &before)
+                .map(|right| format!("Before the lesson: {right} of {of} right. "));
             let now = score(&lesson.head.test, &after).unwrap_or_default();
             ui.label(format!("{}After it: {now} of {of} right.", earlier.unwrap_or_default()));
             for (question, answer) in lesson.head.test.iter().zip(&after) {
@@ -118,6 +119,7 @@ pub(super) fn kept(context: &Context<'_>, lesson: &Lesson) -> LessonProgress {
 
 /// The number of right answers; `None` if the test was not taken.
 pub(super) fn score(questions: &[Question], answers: &[String]) -> Option<usize> {
-    let right = || questions.iter().zip(answers).filter(|(question, answer)| question.is_right(answer)).count();
+    let right =
+        || questions.iter().zip(answers).filter(|(question, answer)| question.is_right(answer)).count();
     (!answers.is_empty()).then(right)
 }

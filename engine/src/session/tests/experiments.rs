@@ -189,7 +189,8 @@ const RULES: [&str; 4] = ["length", "exact-duplicates", "gibberish", "raw"];
 
 /// Stories, copies of some of them, and texts too short to keep; and a project beside them.
 fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
-    let stories: Vec<String> = crate::data::stories::up_to(60_000, 1).filter(|story| story.len() > 200).take(60).collect();
+    let stories: Vec<String> =
+        crate::data::stories::up_to(60_000, 1).filter(|story| story.len() > 200).take(60).collect();
     assert_eq!(stories.len(), 60);
     let short = (0..10).map(|number| format!("Page {number}"));
     let all = stories.iter().chain(&stories[..20]).cloned().chain(short);
@@ -216,7 +217,12 @@ fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
         .iter()
         .map(|own| (own.version.name.as_str(), own.version.acted, own.bought.is_some()))
         .collect();
-    let expected = [("length", true, true), ("gibberish", false, false), ("exact-duplicates", true, true), ("raw", true, true)];
+    let expected = [
+        ("length", true, true),
+        ("gibberish", false, false),
+        ("exact-duplicates", true, true),
+        ("raw", true, true),
+    ];
     assert_eq!(seen, expected);
     assert!(effects.iter().filter_map(|own| own.bought.as_ref()).all(|bought| bought.interval.is_some()));
     let more: Vec<u64> = effects.iter().map(|own| own.version.documents).collect();
@@ -250,7 +256,8 @@ fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
     assert!(summary.complete && failures(&heard).is_empty());
     let found = summary.ablation.unwrap();
     assert_eq!(found.text, undisturbed.text);
-    let bought = |ablation: &Ablation| -> Vec<_> { ablation.effects.iter().map(|own| own.bought.clone()).collect() };
+    let bought =
+        |ablation: &Ablation| -> Vec<_> { ablation.effects.iter().map(|own| own.bought.clone()).collect() };
     assert_eq!(bought(&found), bought(&undisturbed));
 }
 
@@ -275,10 +282,12 @@ fn a_run_on_generated_rows_leaves_the_settings_of_the_project() {
     let shelf = tempfile::tempdir().unwrap();
     let own = Command::Train { config: Box::new(tiny(10)), launch: RunLaunch::default() };
     let mut rows = crate::protocol::presets::preset("parentheses").unwrap();
-    (rows.train.steps, rows.train.batch_size, rows.train.eval_interval, rows.train.eval_batches) = (2, 4, 2, 1);
+    (rows.train.steps, rows.train.batch_size, rows.train.eval_interval, rows.train.eval_batches) =
+        (2, 4, 2, 1);
     let rows = Command::Train { config: Box::new(rows), launch: RunLaunch::default() };
     let open = || after(Command::OpenProject { id: "p".to_owned() });
-    let heard = play(shelf.path(), vec![make(), after(own), after(rows), after(Command::CloseProject), open()]);
+    let heard =
+        play(shelf.path(), vec![make(), after(own), after(rows), after(Command::CloseProject), open()]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     assert_eq!(ended(&heard), [10, 2]);
     let opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone()).last().unwrap();

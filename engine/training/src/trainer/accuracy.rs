@@ -81,7 +81,8 @@ impl Trainer<'_> {
 async fn answered(lens: &mut Lens, batch: &Batch, time: usize) -> Result<Vec<bool>> {
     let normed = lens.normed([batch.tokens.len() / time, time], &batch.tokens).await?;
     let places: Vec<usize> = (0..batch.targets.len()).filter(|at| batch.targets[*at] != IGNORED).collect();
-    let inputs = places.iter().flat_map(|at| &normed.data[at * normed.columns()..(at + 1) * normed.columns()]);
+    let inputs =
+        places.iter().flat_map(|at| &normed.data[at * normed.columns()..(at + 1) * normed.columns()]);
     let logits = lens.logits_of(&inputs.copied().collect::<Vec<f32>>()).await?;
     let mut rows: Vec<Option<bool>> = vec![None; batch.targets.len().div_ceil(time)];
     for (at, logits) in places.iter().zip(logits.data.chunks_exact(logits.columns())) {

@@ -110,7 +110,10 @@ fn every_lesson_has_a_test_of_five_questions_with_one_right_answer_each() {
             assert!(question.ends_with('?') && different.len() == choices.len(), "{file}: {question}");
             assert!((1..=choices.len()).contains(right), "{file}: {question}");
         }
-        assert!(test.iter().any(|one| one.right != test[0].right), "{file}: the right answer is always at the same place");
+        assert!(
+            test.iter().any(|one| one.right != test[0].right),
+            "{file}: the right answer is always at the same place"
+        );
     }
 }
 
