@@ -7,7 +7,7 @@ use crate::runs::{
 };
 use crate::{common, runs};
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
+use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::model::training_graphs;
@@ -23,7 +23,7 @@ use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind, Precision,
-    RunConfig, Start, TokenizerKind, TrainConfig, Trainable, WeightFormat,
+    RunConfig, Start, TrainConfig, Trainable, WeightFormat,
 };
 use glasshouse_tests::blocking;
 use pollster::block_on;

@@ -25,11 +25,13 @@ impl Quiz {
         if lesson.head.test.is_empty() || check::progress(context, lesson).is_some() {
             return;
         }
-        widgets::card(ui, |ui| match taken.len() == lesson.head.test.len() {
-            true => caption(ui, "The test is handed in. The same questions come again after the lesson."),
-            false => self.test_ui(ui, context, lesson, "Test yourself before the lesson", |kept, answers| {
-                kept.before = answers;
-            }),
+        widgets::card(ui, |ui| {
+            if taken.len() == lesson.head.test.len() {
+                caption(ui, "The test is handed in. The same questions come again after the lesson.");
+                return;
+            }
+            let title = "Test yourself before the lesson";
+            self.test_ui(ui, context, lesson, title, |kept, answers| kept.before = answers);
         });
         ui.add_space(space::TIGHT);
     }
