@@ -208,3 +208,28 @@ fn the_field_of_text_is_named_on_the_command_line() {
         assert!(told.contains("What stands inside."), "{told}");
     }
 }
+
+#[test]
+fn what_cleaning_bought_is_printed_for_each_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let stories = stories();
+    let all =
+        stories.iter().chain(&stories[..15]).map(|tale| serde_json::json!({ "text": tale }).to_string());
+    std::fs::write(folder.join("raw.jsonl"), all.map(|line| line + "\n").collect::<String>()).unwrap();
+    let small = sets(&["model.context_length=16", "model.layers=1"]);
+    let ablate = ["ablate", "--recipe", "light", "--data", "raw.jsonl", "--device", "cpu", "--steps", "6"];
+    let ablate =
+        [&ablate[..], &["--only", "length,raw", "--tokenizer", "byte", "--json"], &small[..]].concat();
+    let ablation = last(&succeed(folder, &ablate))["ablation"].clone();
+    let bought: Vec<(&str, bool)> = ablation["effects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|effect| (effect["version"]["name"].as_str().unwrap(), effect["bought"]["interval"].is_array()))
+        .collect();
+    assert_eq!(bought, [("length", false), ("raw", true)]);
+    // Nothing is trained again, and a misspelt recipe is a usage error.
+    assert_eq!(last(&succeed(folder, &ablate))["ablation"], ablation);
+    fail(folder, &["ablate", "--recipe", "finweb", "--data", "raw.jsonl"], 2, &["fineweb"]);
+}

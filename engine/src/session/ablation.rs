@@ -8,8 +8,8 @@ use crate::project::Run;
 use crate::protocol::cleaning::report::{CleaningReport, Stage};
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
-    Ablate, AblatedText, Ablation, CheckpointChoice, EvaluateSettings, Event, RAW, RuleEffect, RunConfig,
-    TextVersion, WHOLE, WeightSource, names,
+    Ablate, AblatedText, Ablation, CheckpointChoice, DeviceKind, EvaluateSettings, Event, RAW, RuleEffect,
+    RunConfig, TextVersion, WHOLE, WeightSource, names,
 };
 use crate::{Error, Result};
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
@@ -41,6 +41,8 @@ impl Session {
             return Err(Error::Refused("there is no text to clean; name your files by --data".to_owned()));
         }
         let folder = self.opened()?.project.sweep_folder(name);
+        // Of an ablation that did not get to its first run, or whose runs are deleted.
+        files::remove_dir_all(&folder).ok();
         let within = |input: &&PathBuf| Some(folder.starts_with(std::path::absolute(input).ok()?));
         if let Some(input) = inputs.iter().find(|input| within(input) == Some(true)) {
             let reason = "contains the project, whose files would be cleaned too; name the files themselves, or another --project";
@@ -124,7 +126,16 @@ impl Session {
         }
         let source = WeightSource::Checkpoint { run: run.name(), checkpoint: CheckpointChoice::Latest };
         let settings = EvaluateSettings { baselines: false, ..EvaluateSettings::default() };
-        self.evaluate(id, &source, settings, Vec::new(), None).await.map(drop)
+        let chosen = self.device.request.clone();
+        if chosen.is_empty() {
+            // On a command line, each run has its own device.
+            let own = run.record()?.device.map(|device| device.request().to_owned());
+            let own = own.filter(|own| !DeviceKind::is_of_burn(own));
+            self.device.request = own.unwrap_or_else(|| "auto".to_owned());
+        }
+        let measured = self.evaluate(id, &source, settings, Vec::new(), None).await;
+        self.device.request = chosen;
+        measured.map(drop)
     }
 }
 

@@ -5,7 +5,7 @@ use super::training::{PREPARING, RunRequest, set_visible};
 use super::{EventSink, Session, cancellable};
 use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
-use crate::platform;
+use crate::platform::{self, files};
 use crate::project::{KeptSweep, Project, Run, RunRecord, SweepFindings, SweepPlace, SweptRun, metrics};
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
@@ -216,7 +216,11 @@ impl Session {
         Ok(match (&sweep.ladder, &sweep.ablate) {
             (Some(ladder), _) => (self.choose_sizes(id, ladder, config, launch).await?, None),
             (None, Some(ablate)) => {
-                (Vec::new(), Some(self.clean_versions(id, &sweep.name, ablate, config).await?))
+                let text = self.clean_versions(id, &sweep.name, ablate, config).await;
+                if text.is_err() {
+                    files::remove_dir_all(self.opened()?.project.sweep_folder(&sweep.name)).ok();
+                }
+                (Vec::new(), Some(text?))
             }
             (None, None) => (Vec::new(), None),
         })
