@@ -118,6 +118,7 @@ impl SweepForm {
                 if widgets::plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
                     context.outbox.send(Steer::Stop);
                 }
+                widgets::quiet_text(ui, &state.lab.work);
                 return;
             }
             let goes_on =
