@@ -132,10 +132,11 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
-    let AblateArguments { recipe: name, only, seeds, run, .. } = arguments;
+    let AblateArguments { recipe: name, only, tokenizers, seeds, run, .. } = arguments;
     let toml = named(name).and_then(|recipe| {
         let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
-        let ablate = Ablate { recipe, only: only.clone(), seeds: *seeds, ..Ablate::default() };
+        let (only, tokenizers) = (only.clone(), tokenizers.clone());
+        let ablate = Ablate { recipe, only, tokenizers, seeds: *seeds, ..Ablate::default() };
         ablate.to_toml(&arguments.name).map_err(usage)
     });
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
@@ -278,6 +279,9 @@ pub struct AblateArguments {
     /// Only these rules, separated by commas; `raw` stands for all rules together [default: all that change the text, and raw]
     #[arg(long, value_name = "RULE,RULE", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
+    #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
+    pub tokenizers: Vec<String>,
     /// Seeds, each with a run per rule
     #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
     pub seeds: u64,

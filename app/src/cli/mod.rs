@@ -150,7 +150,7 @@ commands! {
     Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
-    /// Measure what each rule of a cleaning recipe buys in bits per byte, by runs without it
+    /// Measure what each rule of a cleaning recipe, and the tokenizer, buys in bits per byte, by runs without it
     Ablate(experiments::AblateArguments) = experiments::ablate;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;

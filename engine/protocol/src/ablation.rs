@@ -25,6 +25,9 @@ pub struct Ablate {
     /// The rules to leave out, or `raw`; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
+    /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokenizers: Vec<String>,
     /// Runs per version of the text, each with its own seed.
     pub seeds: u64,
     /// The versions, once the text is cleaned, and their folder.
@@ -36,8 +39,8 @@ pub struct Ablate {
 
 impl Default for Ablate {
     fn default() -> Self {
-        let (recipe, only, text, folder) = Default::default();
-        Self { recipe, only, seeds: 1, text, folder }
+        let (recipe, only, tokenizers, text, folder) = Default::default();
+        Self { recipe, only, tokenizers, seeds: 1, text, folder }
     }
 }
 
@@ -63,8 +66,11 @@ pub struct TextVersion {
     pub bytes: u64,
     /// Whether the rule removed or changed anything.
     pub acted: bool,
-    /// Whether the text differs from the text cleaned by the whole recipe; only then a run learns it.
+    /// Whether the text differs from the text cleaned by the whole recipe, or the tokenizer; only then a run learns it.
     pub differs: bool,
+    /// The tokenizer that it has instead of that of the other versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
 }
 
 impl Ablate {
@@ -88,6 +94,11 @@ impl Ablate {
         self.text.versions.iter().filter(|version| version.name == WHOLE || version.differs)
     }
 
+    /// The version that a run learns.
+    pub fn version(&self, run: usize) -> Option<&TextVersion> {
+        self.learned().nth(run % self.learned().count().max(1))
+    }
+
     /// Its runs, with all versions for one seed after another; none before the text is cleaned.
     pub(crate) fn rows(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         let train = &base.train;
@@ -103,14 +114,25 @@ impl Ablate {
         if !base.data.validation_files.is_empty() {
             return Err("an ablation holds out documents that all versions of the text keep: leave out the held-out files".to_owned());
         }
+        if base.start.is_some() && !self.tokenizers.is_empty() {
+            return Err(
+                "a run that starts from another keeps its tokenizer: leave out the tokenizers or the start"
+                    .to_owned(),
+            );
+        }
         base.validate().map_err(|invalid| invalid.to_string())?;
+        for name in &self.tokenizers {
+            set_tokenizer(&mut base.clone(), name)?;
+        }
         let mut rows = Vec::new();
         for seed in (0..self.seeds).map(|number| base.seed.wrapping_add(number)) {
             for version in self.learned() {
                 let mut config = base.clone();
                 config.seed = seed;
-                config.data.paths = vec![Path::new(&self.folder).join(&version.name).display().to_string()];
+                let folder = version.tokenizer.as_ref().map_or(version.name.as_str(), |_| WHOLE);
+                config.data.paths = vec![Path::new(&self.folder).join(folder).display().to_string()];
                 config.data.mixture.clear();
+                version.tokenizer.iter().try_for_each(|name| set_tokenizer(&mut config, name))?;
                 let train = &mut config.train;
                 (train.eval_interval, train.sample_interval) = ((train.steps / EVALUATIONS).max(1), 0);
                 train.early_stopping = EarlyStopping::default();
@@ -122,6 +144,16 @@ impl Ablate {
         }
         Ok(rows)
     }
+}
+
+/// Sets a tokenizer by its kind, and after a colon its vocabulary size.
+fn set_tokenizer(config: &mut RunConfig, name: &str) -> Result<(), String> {
+    let (kind, vocabulary) = name.split_once(':').unwrap_or((name, ""));
+    config.set(&format!("tokenizer.kind={kind}"))?;
+    if !vocabulary.is_empty() {
+        config.set(&format!("tokenizer.vocabulary={vocabulary}"))?;
+    }
+    Ok(())
 }
 
 /// What the rules bought, so far.
@@ -186,7 +218,10 @@ impl Ablation {
             let bought = effect.bought.as_ref().map_or_else(|| Cell::from(NOTHING), Cell::from);
             [title.as_str().into(), (*documents).into(), bytes(*size).into(), bought, effect.verdict().into()]
         };
-        let columns = ["without", "documents more", "text more", "bits per byte bought", ""];
+        if self.effects.iter().any(|effect| effect.version.tokenizer.is_some()) {
+            about += " Other tokenizers read as many tokens, which may be more or fewer bytes.";
+        }
+        let columns = ["left out or replaced", "documents more", "text more", "bits per byte bought", ""];
         let learned = self.effects.iter().filter(|own| own.version.differs);
         let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
         let rest = [
@@ -210,7 +245,7 @@ mod tests {
 
     fn version(name: &str, differs: bool) -> TextVersion {
         let (name, title) = (name.to_owned(), name.to_owned());
-        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900 }
+        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, tokenizer: None }
     }
 
     fn ablate(seeds: u64) -> Ablate {
@@ -238,6 +273,16 @@ mod tests {
             );
         }
         assert!(ablate(1).rows(&base).unwrap().iter().all(|(row, _)| row.values.len() == 1));
+        // Another tokenizer reads the cleaned text.
+        let mut other = ablate(1);
+        other
+            .text
+            .versions
+            .push(TextVersion { tokenizer: Some("bpe:700".to_owned()), ..version("bpe", true) });
+        let rows = other.rows(&base).unwrap();
+        let (_, last) = rows.last().unwrap();
+        assert!(last.data.paths[0].ends_with(WHOLE) && last.tokenizer.vocabulary == 700);
+        assert_eq!(other.version(7).unwrap().name, "bpe");
     }
 
     #[test]
@@ -254,6 +299,8 @@ mod tests {
             error(|config| config.data.validation_files = vec!["v.txt".to_owned()])
                 .contains("held-out files")
         );
+        let unknown = Ablate { tokenizers: vec!["bype".to_owned()], ..Ablate::default() };
+        assert!(unknown.rows(&base).unwrap_err().contains("bpe"));
         assert!(Sweep::from_toml("[ablate]\nseeds = 0").unwrap_err().contains("seeds"));
         assert!(Sweep::from_toml("[ablate]\n[ladder]").is_err());
         assert!(Sweep::from_toml("[ablate]\n[settings]\nmodel.layers = [1]").is_err());

@@ -51,7 +51,7 @@ impl Session {
         let mut folders = vec![folder.join(WHOLE)];
         let about = format!("cleaning by {}", recipe.name);
         let report = self.clean_version(id, about, recipe.clone(), &inputs, &folder.join(WHOLE)).await?;
-        let stages = rules(&recipe, &report, &ablate.only)?;
+        let stages = rules(&recipe, &report, ablate)?;
         let mut versions = vec![TextVersion {
             name: WHOLE.to_owned(),
             title: format!("whole recipe ({})", recipe.name),
@@ -66,14 +66,15 @@ impl Session {
             }
             versions.push(TextVersion { name, title, acted, ..TextVersion::default() });
         }
-        if ablate.only.is_empty() || ablate.only.iter().any(|name| name == RAW) {
+        let raw = recipe.raw_twin()?;
+        if raw != recipe && (ablate.only.is_empty() || ablate.only.iter().any(|name| name == RAW)) {
             folders.push(folder.join(RAW));
-            let (about, raw) = ("reading the raw text".to_owned(), recipe.raw_twin()?);
+            let about = "reading the raw text".to_owned();
             self.clean_version(id, about, raw, &inputs, &folder.join(RAW)).await?;
             let (name, title) = (RAW.to_owned(), "all rules (raw)".to_owned());
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }
-        if folders.len() == 1 {
+        if folders.len() == 1 && ablate.tokenizers.is_empty() {
             return Err(Error::Refused(format!(
                 "the rules to leave out remove nothing from this text, so there is nothing to compare; leave out others of {}",
                 recipe.name
@@ -89,6 +90,13 @@ impl Session {
             version.bytes = own.bytes.saturating_sub(whole.bytes);
             version.differs = own.checksum != whole.checksum;
         }
+        versions.extend(ablate.tokenizers.iter().map(|tokenizer| TextVersion {
+            name: format!("tokenizer {tokenizer}"),
+            title: format!("tokenizer (now {tokenizer})"),
+            differs: true,
+            tokenizer: Some(tokenizer.clone()),
+            ..TextVersion::default()
+        }));
         let (held_out_documents, held_out_bytes) = (held_out.documents, held_out.bytes);
         let (recipe, unchanged) = (recipe.name, held_out.unchanged);
         Ok(AblatedText { recipe, versions, held_out_documents, held_out_bytes, unchanged })
@@ -143,12 +151,12 @@ impl Session {
 fn rules<'a>(
     recipe: &Recipe,
     report: &'a CleaningReport,
-    only: &[String],
+    Ablate { only, tokenizers, .. }: &Ablate,
 ) -> Result<Vec<(&'a Stage, Recipe)>> {
     let on = report.stages.iter().filter(|stage| !stage.about.is_off);
     let mut stages: Vec<(&Stage, Recipe)> =
         on.filter_map(|stage| Some((stage, recipe.without(&stage.about.name)?))).collect();
-    if stages.is_empty() {
+    if stages.is_empty() && tokenizers.is_empty() {
         return Err(Error::Refused(format!(
             "the recipe {} has no rules to leave out; choose another, such as fineweb",
             recipe.name
@@ -190,25 +198,23 @@ pub(super) fn effects(ablate: &Ablate, documents: &[Vec<DocumentLoss>]) -> Ablat
 /// documents is widened by that over seeds, if there are several: the two are independent.
 fn bought(pairs: &[[Vec<DocumentLoss>; 2]]) -> Option<Metric> {
     let [first, _] = pairs.first()?;
-    let mut items: Vec<[f64; 2]> = vec![[0.0; 2]; first.len()];
-    let bits = |[nats, bytes]: [f64; 2]| nats / std::f64::consts::LN_2 / bytes;
+    // Nats and bytes without and with it.
+    let mut items: Vec<[f64; 4]> = vec![[0.0; 4]; first.len()];
+    let bits = |[nats, bytes, with, of]: [f64; 4]| (nats / bytes - with / of) / std::f64::consts::LN_2;
+    let add = |sum: [f64; 4], own: [f64; 4]| std::array::from_fn(|at| sum[at] + own[at]);
     let mut by_seed = Vec::new();
     for [without, with] in pairs {
-        let is_same = |(one, other): (&DocumentLoss, &DocumentLoss)| {
-            (one.text_crc32c, one.bytes) == (other.text_crc32c, other.bytes)
-        };
         let same = [without.len(), with.len()] == [items.len(); 2];
         // An evaluation of other documents replaced that of the ablation.
-        if !same || !without.iter().zip(with).all(is_same) {
+        if !same || without.iter().zip(with).any(|(one, other)| one.text_crc32c != other.text_crc32c) {
             return None;
         }
-        let mut sums = [0.0; 2];
+        let mut sum = [0.0; 4];
         for (item, (one, other)) in items.iter_mut().zip(without.iter().zip(with)) {
-            let own = [one.nats - other.nats, f64::from(one.bytes)];
-            *item = [item[0] + own[0], item[1] + own[1]];
-            sums = [sums[0] + own[0], sums[1] + own[1]];
+            let own = [one.nats, f64::from(one.bytes), other.nats, f64::from(other.bytes)];
+            (*item, sum) = (add(*item, own), add(sum, own));
         }
-        by_seed.push(bits(sums));
+        by_seed.push(bits(sum));
     }
     let value = by_seed.iter().sum::<f64>() / by_seed.len() as f64;
     let spread = mean_interval(&by_seed).map_or(0.0, |[low, high]| (high - low) / 2.0);

@@ -10,7 +10,7 @@ use crate::project::{KeptSweep, Project, Run, RunRecord, SweepFindings, SweepPla
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
     AblatedText, Command, EVALUATING, Event, LadderPoint, RangeCurve, RangeTest, RunConfig, RunLaunch,
-    RunState, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainEvent, TrainingState,
+    RunState, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainEvent, TrainingState, WHOLE,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
@@ -146,8 +146,10 @@ impl Session {
                     let swept =
                         SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
                     let request = RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept);
-                    // All versions of a text are learned with the same tokenizer.
-                    match open.runs.first().cloned().flatten().filter(|_| open.kept.text.is_some()) {
+                    // The versions of a text are learned with the same tokenizer.
+                    let version = open.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
+                    let shares = version.is_some_and(|version| version.tokenizer.is_none());
+                    match open.runs.first().cloned().flatten().filter(|_| shares) {
                         Some(first) => request.with_tokenizer_of(first),
                         None => request,
                     }
@@ -351,7 +353,8 @@ impl OpenSweep {
         );
         let has_others = || self.runs[at].is_none() && self.runs.iter().any(Option::is_some);
         // All others would be compared with it.
-        let is_first = self.sweep.ablate.as_ref().is_some_and(|own| at % own.learned().count().max(1) == 0);
+        let version = self.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
+        let is_first = version.is_some_and(|version| version.name == WHOLE);
         !is_first && (matches!(error, Error::Diverged(_)) || is_of_settings && has_others())
     }
 

