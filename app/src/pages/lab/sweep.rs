@@ -39,6 +39,7 @@ const ABLATION: &str = r#"name = "ablate"
 recipe = "fineweb" # or gopher, c4, light; empty for the recipe of the page Data
 seeds = 1
 # only = ["gopher-quality", "raw"]
+# tokenizers = ["byte", "bpe:1024"]
 "#;
 
 /// Maximum small multiples; those of the lowest losses.
