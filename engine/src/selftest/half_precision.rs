@@ -292,13 +292,16 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let kinds = [(None, false), (Some(9), false), (None, true), (Some(9), true)];
         let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
         for (window, documents) in kinds.iter().copied() {
-            let op = ops::Attention { heads, scale: None, dropout: None, window, documents };
+            let softcap = window.map(|_| 0.5);
+            let op = ops::Attention { heads, softcap, window, documents, ..Default::default() };
             let fed = [Half(qkv), Starts(starts)];
             all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }
         all.push(case(ops::AttentionDelta { heads }, &[Half(y), Half(y)], &[], &[], 1e-6));
         for (window, documents) in kinds.iter().copied() {
-            let op = ops::AttentionBackward { heads, scale: None, dropout: None, window, documents };
+            let softcap = window.map(|_| 0.5);
+            let forward = ops::Attention { heads, softcap, window, documents, ..Default::default() };
+            let op = ops::AttentionBackward { forward, documents };
             let fed = [Half(qkv), Full(rows), Full(rows), Half(y), Starts(starts)];
             all.push(case(op, &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
         }

@@ -39,7 +39,7 @@ impl Express for CachedAttention {
                 repeat_heads(own_keys.unsqueeze(), heads),
                 repeat_heads(own_values.unsqueeze(), heads),
             );
-            let (y, _) = attend(run, operands, hidden, self.scale, None);
+            let (y, _) = attend(run, operands, hidden, [self.scale, self.softcap], None);
             all.push(y.swap_dims(1, 2).reshape([time, heads.width()]));
         }
         run.bind(old_keys, InterpretedValue::Floats(keys));

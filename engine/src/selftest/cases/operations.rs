@@ -291,7 +291,7 @@ fn rope_at_cursor() -> Vec<Case> {
 fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| {
         Case::new(
-            ops::Attention { heads, scale: None, dropout: rate.map(dropout), window: None, documents: false },
+            ops::Attention { heads, dropout: rate.map(dropout), ..Default::default() },
             [Feed::Floats(vec![batch, time, heads.packed()], scale)],
         )
     };
@@ -328,6 +328,7 @@ fn attention() -> Vec<Case> {
         if let Op::Attention(op) = &mut case.op {
             op.window = Some(window);
             op.scale = (size == 32 || size == 80).then_some(0.3);
+            op.softcap = (window % 2 == 1).then_some(0.5);
         }
         cases.push(case);
     }
@@ -351,8 +352,20 @@ fn attention() -> Vec<Case> {
         let mut case = case(Heads { heads, kv_heads, head_size: size }, 3, time, 1.0, rate);
         if let Op::Attention(op) = &mut case.op {
             (op.window, op.documents) = (window, true);
+            op.softcap = (time > 60).then_some(0.5);
         }
         case.feeds.push(Feed::Starts(3, time));
+        cases.push(case);
+    }
+    // Scores below and far beyond a soft cap.
+    for (heads, time, scale, cap) in
+        [((2, 1, 3), 7, 1.0, 0.3), ((2, 2, 4), 5, 1.0, 0.3), ((2, 2, 16), 33, 12.0, 6.0)]
+    {
+        let (heads, kv_heads, head_size) = heads;
+        let mut case = case(Heads { heads, kv_heads, head_size }, 1, time, scale, None);
+        if let Op::Attention(op) = &mut case.op {
+            op.softcap = Some(cap);
+        }
         cases.push(case);
     }
     cases
@@ -361,7 +374,7 @@ fn attention() -> Vec<Case> {
 fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| {
         Case::new(
-            ops::CachedAttention { heads, scale: None, window: None },
+            ops::CachedAttention { heads, ..Default::default() },
             [
                 floats(&[1, time, heads.packed()]),
                 Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
@@ -373,7 +386,7 @@ fn cached_attention() -> Vec<Case> {
     // One chunk for each of several texts, in caches with room for one more text.
     let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| {
         Case::new(
-            ops::CachedAttention { heads, scale: window.map(|_| 0.3), window },
+            ops::CachedAttention { heads, scale: window.map(|_| 0.3), softcap: window.map(|_| 0.4), window },
             [
                 floats(&[starts.len(), time, heads.packed()]),
                 Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
@@ -402,7 +415,7 @@ fn cached_attention() -> Vec<Case> {
         let mut case =
             case(Heads { heads: 4, kv_heads: 2, head_size: 16 }, time, positions, start, time as u32);
         if let Op::CachedAttention(op) = &mut case.op {
-            op.window = Some(window);
+            (op.window, op.softcap) = (Some(window), (window < 100).then_some(0.4));
         }
         cases.push(case);
     }

@@ -10,11 +10,13 @@ use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 /// Writes each chunk's keys and values into its text's caches from `start` on, then attends to all positions up to each query,
 /// or to the last `window` of them. Tokens at or past a chunk's length write nothing and their output is unspecified. Inputs:
 /// qkv [B,T,W], keys [S,K,P,D], values [S,K,P,D] (both caches), cursor u32[B,3]. Output: y [B,T,H·D].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CachedAttention {
     pub heads: Heads,
     /// Factor on q·k; `None` means 1/√D.
     pub scale: Option<f32>,
+    /// As in [`super::Attention`].
+    pub softcap: Option<f32>,
     /// Number of positions that a query sees, including its own.
     pub window: Option<usize>,
 }

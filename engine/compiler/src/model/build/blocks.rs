@@ -42,7 +42,8 @@ impl Builder<'_> {
     fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
         let path = format!("blocks.{block}.attention");
-        let (scale, window) = (config.attention_scale, config.window(block));
+        let (scale, softcap) = (config.attention_scale, config.attention_softcap);
+        let window = config.window(block);
         self.sites.note(HookPoint::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
@@ -68,11 +69,11 @@ impl Builder<'_> {
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
             let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
-            self.graph.add(CachedAttention { heads, scale, window }, inputs)?.y
+            self.graph.add(CachedAttention { heads, scale, softcap, window }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
             let starts = self.starts();
-            let op = Attention { heads, scale, dropout, window, documents: starts.is_some() };
+            let op = Attention { heads, scale, softcap, dropout, window, documents: starts.is_some() };
             self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
         self.sites.note(HookPoint::Attended(block), attended);

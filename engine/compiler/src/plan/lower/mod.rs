@@ -2,7 +2,6 @@
 //! [`crate::graph::ops`].
 
 mod attention;
-mod attention_direct;
 mod cached;
 mod distil;
 mod elementwise;

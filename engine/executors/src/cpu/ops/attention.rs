@@ -1,14 +1,14 @@
 //! Causal attention, one head and one tile of queries at a time: the T×T matrix is never materialised, and keys after a
 //! tile's last query are not computed.
 
-use super::elementwise::mask_in_place;
+use super::elementwise::{cap, cap_backward, mask_in_place};
 use super::{Call, Given, Interpret, Run};
 use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
 use crate::cpu::vector::{exp, exponentials, maximum, sum};
 use crate::cpu::workers::{Rows, Scratch, Workers};
 use glasshouse_compiler::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionInputs, AttentionOutputs,
+    AttentionInputs, AttentionOutputs, CachedAttention,
 };
 use glasshouse_compiler::graph::{DropoutSite, Heads};
 use glasshouse_platform::Result;
@@ -24,6 +24,7 @@ pub struct Sizes<'run> {
     pub heads: Heads,
     /// Factor on q·k.
     pub scale: f32,
+    pub softcap: Option<f32>,
     /// B.
     pub batch: usize,
     /// T.
@@ -73,18 +74,11 @@ impl Tile<'_> {
 
 impl<'run> Sizes<'run> {
     /// Sizes for rows [B,T,..].
-    fn new(
-        heads: Heads,
-        scale: Option<f32>,
-        window: Option<usize>,
-        rows: Given<'_>,
-        starts: Option<Given<'run>>,
-        call: &Call<'_>,
-    ) -> Self {
-        let (batch, time) = (rows.ty.shape[0], rows.ty.shape[1]);
+    fn new(op: Attention, rows: Given<'_>, starts: Option<Given<'run>>, call: &Call<'_>) -> Self {
+        let (Attention { heads, softcap, .. }, batch, time) = (op, rows.ty.shape[0], rows.ty.shape[1]);
         let starts = starts.map(|starts| starts.words);
-        let (scale, seen) = (heads.factor(scale), window.unwrap_or(time));
-        Self { heads, scale, batch, time, seen, starts, first: call.shard.first }
+        let (scale, seen) = (heads.factor(op.scale), op.window.unwrap_or(time));
+        Self { heads, scale, softcap, batch, time, seen, starts, first: call.shard.first }
     }
 
     /// The tiles of a window. Documents before that of a tile's first query are skipped.
@@ -125,7 +119,7 @@ impl Interpret for Attention {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
-        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
+        let sizes = Sizes::new(*self, qkv, starts, &call);
         forward(call.workers, sizes, dropout, qkv.floats, y, lse);
         Ok(())
     }
@@ -134,13 +128,8 @@ impl Interpret for Attention {
 impl Interpret for AttentionDelta {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(
-            call.workers,
-            Sizes::new(self.heads, None, None, y, None, &call),
-            y.floats,
-            dy.floats,
-            outputs.delta,
-        );
+        let sizes = Sizes::new(Attention { heads: self.heads, ..Attention::default() }, y, None, &call);
+        delta(call.workers, sizes, y.floats, dy.floats, outputs.delta);
         Ok(())
     }
 }
@@ -148,8 +137,8 @@ impl Interpret for AttentionDelta {
 impl Interpret for AttentionBackward {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
-        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
-        let dropout = self.dropout.map(|site| (site, call.seed));
+        let sizes = Sizes::new(self.forward, qkv, starts, &call);
+        let dropout = self.forward.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
         backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
         Ok(())
@@ -194,6 +183,9 @@ pub fn forward(
                     Old::Overwrite,
                     panel,
                 );
+                if let Some(limit) = sizes.softcap {
+                    cap(limit, &mut scores[..rows * stride]);
+                }
                 softmax(scores, stride, tile, &mut lse[first..end]);
                 if let Some((site, seed)) = dropout {
                     for row in 0..rows {
@@ -211,15 +203,15 @@ pub fn forward(
 
 /// y of some queries [N,D] of a head, from number `first` on, over its cached keys and values [.., D].
 pub fn cached(
+    op: CachedAttention,
     query: Matrix<'_>,
     [keys, values]: [&[f32]; 2],
     first: usize,
-    seen: usize,
-    scale: f32,
     y: MatrixMut<'_>,
     Scratch { panel, floats, .. }: &mut Scratch,
 ) {
     let (rows, size) = (query.row_count(), query.column_count());
+    let (scale, seen) = (op.heads.factor(op.scale), op.window.unwrap_or(usize::MAX));
     let begin = (first + 1).saturating_sub(seen);
     let tile = Tile { first, begin, end: first + rows, seen, starts: &[] };
     let (count, stride) = (tile.keys(), tile.keys().next_multiple_of(BLOCK));
@@ -227,6 +219,9 @@ pub fn cached(
     transpose(keys, begin * size, size, count, turned, stride);
     let turned = Matrix::new(turned, size, count, stride);
     product(query, turned, MatrixMut::new(scores, rows, count, stride), scale, Old::Overwrite, panel);
+    if let Some(limit) = op.softcap {
+        cap(limit, scores);
+    }
     softmax(scores, stride, tile, lse);
     let values = Matrix::new(&values[begin * size..tile.end * size], count, size, size);
     product(Matrix::new(scores, rows, count, stride), values, y, 1.0, Old::Overwrite, panel);
@@ -263,8 +258,10 @@ pub fn backward(
     workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
         let stride = sizes.score_stride();
         let Scratch { panel, floats, .. } = scratch;
-        let [keys, values, scores, slopes, kept] =
-            areas(floats, [size * stride, size * stride, TILE * stride, TILE * stride, TILE * stride]);
+        let (matrix, tile) = (size * stride, TILE * stride);
+        let capped = if sizes.softcap.is_some() { tile } else { 0 };
+        let [keys, values, scores, slopes, kept, capped] =
+            areas(floats, [matrix, matrix, tile, tile, tile, capped]);
         for unit in range {
             let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
             let piece = |kind, head| {
@@ -299,6 +296,10 @@ pub fn backward(
                     product(query, turned, into, sizes.scale, Old::Overwrite, panel);
                     let into = MatrixMut::new(slopes, rows, keys, stride);
                     product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
+                    if let Some(limit) = sizes.softcap {
+                        cap(limit, scores);
+                        capped.copy_from_slice(scores);
+                    }
                     let lse = &lse[row..row + rows];
                     probabilities(scores, stride, tile, lse);
                     let mut weights = &*scores;
@@ -315,6 +316,9 @@ pub fn backward(
                     let weights = Matrix::new(weights, rows, keys, stride).transposed();
                     product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
                     score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
+                    if let Some(limit) = sizes.softcap {
+                        cap_backward(limit, capped, slopes);
+                    }
                     let slopes = Matrix::new(slopes, rows, keys, stride);
                     product(
                         slopes,

@@ -4,7 +4,7 @@ use super::attention;
 use super::linear::products;
 use super::{Call, Interpret, Run};
 use crate::cpu::matrix::{Matrix, Shared};
-use crate::cpu::vector::{exponentials, maximum};
+use crate::cpu::vector::{exponentials, maximum, tanh};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs};
@@ -23,10 +23,7 @@ impl Interpret for CachedAttention {
             }
         }
         let [keys, values] = call.caches;
-        let window = self.window.unwrap_or(room);
-        let scale = self.heads.factor(self.scale);
-        let (qkv, sizes) = (qkv.floats, [time, room]);
-        forward(call.workers, self.heads, scale, window, qkv, keys, values, chunks, sizes, outputs.y);
+        forward(call.workers, *self, qkv.floats, keys, values, chunks, [time, room], outputs.y);
         Ok(())
     }
 }
@@ -53,9 +50,7 @@ impl Interpret for LastRow {
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
 pub fn forward(
     workers: &Workers,
-    heads: Heads,
-    scale: f32,
-    window: usize,
+    op: CachedAttention,
     qkv: &[f32],
     keys: &mut [f32],
     values: &mut [f32],
@@ -63,6 +58,7 @@ pub fn forward(
     [time, positions]: [usize; 2],
     y: &mut [f32],
 ) {
+    let (heads, window) = (op.heads, op.window.unwrap_or(positions));
     let Heads { kv_heads, head_size: size, .. } = heads;
     let packed = heads.packed();
     let chunk = |row: usize| chunks[row].map(|entry| entry as usize);
@@ -96,7 +92,7 @@ pub fn forward(
                 // SAFETY: each head has its own columns of its own chunk and runs once.
                 #[allow(unsafe_code, reason = "heads write to interleaved columns")]
                 let y = unsafe { y.matrix(row * time * width + head * size, length, size, width) };
-                attention::cached(query, cached, start, window, scale, y, scratch);
+                attention::cached(op, query, cached, start, y, scratch);
             }
         });
         return;
@@ -119,7 +115,8 @@ pub fn forward(
             let cache = (text * kv_heads + head / group) * positions;
             let cached = (cache + oldest) * size..(cache + seen) * size;
             let scores = &mut scratch.floats[..seen - oldest];
-            attend(query, scale, &keys[cached.clone()], &values[cached], scores, y);
+            let scale = heads.factor(op.scale);
+            attend(query, scale, op.softcap, &keys[cached.clone()], &values[cached], scores, y);
         }
     });
 }
@@ -128,6 +125,7 @@ vectorised! {
     fn attend<L>(
         query: &[f32],
         scale: f32,
+        softcap: Option<f32>,
         keys: &[f32],
         values: &[f32],
         scores: &mut [f32],
@@ -145,6 +143,9 @@ vectorised! {
             } else {
                 score::<L, 1>(query, keys, scale, seen, scores)
             };
+        }
+        if let Some(limit) = softcap {
+            scores.iter_mut().for_each(|score| *score = limit * tanh::<L>(*score / limit));
         }
         let share = 1.0 / exponentials::<L>(scores, maximum(scores));
         scores.iter_mut().for_each(|score| *score *= share);

@@ -65,7 +65,10 @@ impl Interpret for Scale {
 impl Interpret for Softcap {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
-        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            part.data.copy_from_slice(&x[range]);
+            cap(self.0, part.data);
+        });
         Ok(())
     }
 }
@@ -74,21 +77,26 @@ impl Interpret for SoftcapBackward {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
         call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
-            let given = y.floats[range.clone()].iter().zip(&dy.floats[range]);
-            for (dx, (y, dy)) in part.data.iter_mut().zip(given) {
-                let share = y / self.0;
-                *dx = dy * (1.0 - share * share);
-            }
+            part.data.copy_from_slice(&dy.floats[range.clone()]);
+            cap_backward(self.0, &y.floats[range], part.data);
         });
         Ok(())
     }
 }
 
 vectorised! {
-    /// y = limit·tanh(x/limit).
-    fn cap<L>(limit: f32, x: &[f32], y: &mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = limit * tanh::<L>(x / limit);
+    /// x ← limit·tanh(x/limit).
+    pub fn cap<L>(limit: f32, x: &mut [f32]) {
+        for x in x {
+            *x = limit * tanh::<L>(*x / limit);
+        }
+    }
+
+    /// dy ← dy·(1 − (y/limit)²), the gradient of x.
+    pub fn cap_backward<L>(limit: f32, y: &[f32], dy: &mut [f32]) {
+        for (dy, y) in dy.iter_mut().zip(y) {
+            let share = y / limit;
+            *dy *= 1.0 - share * share;
         }
     }
 
