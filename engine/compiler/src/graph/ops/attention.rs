@@ -1,10 +1,10 @@
 //! Causal and sliding-window attention.
 
-use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
+use super::{Cost, Done, DropoutSite, In, Named, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, are_starts, batched, expect};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,18 +70,15 @@ pub struct Attention {
 
 operands! {
     AttentionInputs of Attention { qkv, starts: if documents }
-}
-
-operands! {
     AttentionOutputs of Attention { y, lse }
 }
 
 impl Operation for Attention {
-    const NAME: &'static str = "attention";
-    const FORMULA: &'static str = "y = softmax(q·kᵀ / √D + mask)·v, for each head";
-    type Inputs<T> = AttentionInputs<T>;
-    type Outputs<T> = AttentionOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "attention",
+        "y = softmax(q·kᵀ / √D + mask)·v, for each head",
+        AttentionInputs -> AttentionOutputs
+    );
 
     fn formula(&self) -> &'static str {
         match (self.scale, self.softcap) {
@@ -105,12 +102,9 @@ impl Operation for Attention {
         Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        AttentionInputs { qkv: x, starts }: AttentionInputs<ValueId>,
-        AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let AttentionInputs { qkv: x, starts } = inputs;
+        let AttentionOutputs { y, lse } = outputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
         let Delta { delta } =
@@ -140,18 +134,11 @@ pub struct AttentionDelta {
 
 operands! {
     AttentionDeltaInputs of AttentionDelta { y, dy }
-}
-
-operands! {
     Delta of AttentionDelta { delta }
 }
 
 impl Operation for AttentionDelta {
-    const NAME: &'static str = "attention_delta";
-    const FORMULA: &'static str = "δ[t] = Σ dy[t]·y[t], for each head";
-    type Inputs<T> = AttentionDeltaInputs<T>;
-    type Outputs<T> = Delta<T>;
-    type Gradients<T> = Nothing;
+    declare!("attention_delta", "δ[t] = Σ dy[t]·y[t], for each head", AttentionDeltaInputs -> Delta);
 
     fn types(
         &self,
@@ -179,18 +166,15 @@ pub struct AttentionBackward {
 
 operands! {
     AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy, starts: if documents }
-}
-
-operands! {
     Dqkv of AttentionBackward { dqkv }
 }
 
 impl Operation for AttentionBackward {
-    const NAME: &'static str = "attention_backward";
-    const FORMULA: &'static str = "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D";
-    type Inputs<T> = AttentionBackwardInputs<T>;
-    type Outputs<T> = Dqkv<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "attention_backward",
+        "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D",
+        AttentionBackwardInputs -> Dqkv
+    );
 
     fn types(&self, inputs: AttentionBackwardInputs<&Type>, _: Nothing) -> Rule<Dqkv<Type>> {
         let (heads, AttentionBackwardInputs { qkv, lse, delta, dy, starts }) = (self.forward.heads, inputs);

@@ -3,7 +3,7 @@
 //! The graph processes chunks of B texts at once. Row b of the cursor holds the chunk's start position in its text, its number
 //! of real tokens (0: the row is idle), and its text's slot among the S in the caches. No two rows share a slot.
 
-use super::{Heads, Nothing, Operation, Y, operands};
+use super::{Heads, Nothing, Operation, Y, declare, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 
@@ -26,11 +26,11 @@ operands! {
 }
 
 impl Operation for CachedAttention {
-    const NAME: &'static str = "cached_attention";
-    const FORMULA: &'static str = "y = softmax(q·Kᵀ / √D)·V, K and V being the caches";
-    type Inputs<T> = CachedAttentionInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "cached_attention",
+        "y = softmax(q·Kᵀ / √D)·V, K and V being the caches",
+        CachedAttentionInputs -> Y
+    );
 
     fn types(&self, inputs: CachedAttentionInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let (heads, CachedAttentionInputs { qkv, keys, values, cursor }) = (self.heads, inputs);
@@ -63,11 +63,7 @@ operands! {
 }
 
 impl Operation for LastRow {
-    const NAME: &'static str = "last_row";
-    const FORMULA: &'static str = "y[b] = x[b, length − 1]";
-    type Inputs<T> = LastRowInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("last_row", "y[b] = x[b, length − 1]", LastRowInputs -> Y);
 
     fn types(&self, LastRowInputs { x, cursor }: LastRowInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         batched(x, x.columns())?;
