@@ -2245,7 +2245,7 @@ pub mod embedding_backward {
     ];
 }
 
-/// Share of the rows that chose each expert: those whose gate is not 0.
+/// Share of the rows that chose each expert, those whose gate is not 0, among those whose own share is not 0.
 pub mod expert_load {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2279,7 +2279,7 @@ pub mod expert_load {
         Kernel {
             name: "expert_load",
             entry_point: "expert_load",
-            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, W8BD1A2B6, WABF71350, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, WE8DD7BCA, WE569B06E, W601B625A, W98609812, WD0112C68, W0D6B5DC7, WC3F4079A, W59E6B889, W207F395B],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -2288,7 +2288,9 @@ pub mod expert_load {
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "gates", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "load", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 2, access: Access::Read, stride: 24 },
+        KernelBinding { name: "shares", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 4, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -5497,7 +5499,7 @@ pub mod route_backward {
     ];
 }
 
-/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row, or their gradient.
+/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row times its share, or their gradient.
 pub mod router_loss {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -5537,7 +5539,7 @@ pub mod router_loss {
         Kernel {
             name: "router_loss",
             entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W92A3A606, WD0112C68, W0D6B5DC7],
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W142438D5, WD0112C68, W0D6B5DC7, WC3F4079A],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -5545,9 +5547,9 @@ pub mod router_loss {
         Kernel {
             name: "router_loss:backward",
             entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W46216659, W4AA8724E, WD0112C68, W0D6B5DC7, WC3F4079A],
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W504DF6D6, WD0112C68, W0D6B5DC7, WC3F4079A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
+            bindings: BINDINGS_0,
             workgroup_memory: 0,
         },
     ];
@@ -5555,14 +5557,9 @@ pub mod router_loss {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "control", binding: 3, access: Access::Read, stride: 24 },
+        KernelBinding { name: "shares", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 5, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -6656,7 +6653,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "07b32842785e10df";
+pub const VERSION: &str = "0de8f31b46a0681b";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

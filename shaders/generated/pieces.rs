@@ -224,6 +224,10 @@ const ROOT_HALF: f32 = 0.7071067812;
 pub(crate) const W0ECACF76: &str = r#"
 alias Right = vec4<f16>;
 "#;
+pub(crate) const W0F0791D5: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> result: array<f32>;
+"#;
 pub(crate) const W0F935709: &str = r#"
 @group(0) @binding(8)
 var<storage, read_write> dx: array<f32>;
@@ -304,6 +308,32 @@ fn sums(group: vec3<u32>, local: u32) {
 "#;
 pub(crate) const W135A3C24: &str = r#"struct Arguments {
     by: u32
+}
+"#;
+pub(crate) const W142438D5: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    let factor = arguments.factor * shares[control.row * arguments.rows + row];
+    result[row] = factor * (balance * loaded + arguments.z * lse * lse);
 }
 "#;
 pub(crate) const W14470637: &str = r#"
@@ -1068,6 +1098,10 @@ fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
     return sum_of_lanes(lane, mass);
 }
 "#;
+pub(crate) const W34524943: &str = r#"
+@group(0) @binding(3)
+var<storage, read> control: Control;
+"#;
 pub(crate) const W3492E264: &str = r#"
 alias Result = vec4<f32>;
 "#;
@@ -1640,35 +1674,6 @@ fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4
     return mat4x4<f32>(select(lowest, scores[0], vec4<u32>(documents.x) <= keys), select(lowest, scores[1], vec4<u32>(documents.y) <= keys), select(lowest, scores[2], vec4<u32>(documents.z) <= keys), select(lowest, scores[3], vec4<u32>(documents.w) <= keys));
 }
 "#;
-pub(crate) const W4AA8724E: &str = r#"
-@compute @workgroup_size(256)
-fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group) * 256u + local;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.experts;
-    var largest = x[start];
-    for (var e = 1u; e < arguments.experts; e += 1u) {
-        largest = max(largest, x[start + e]);
-    }
-    var whole = 0.0;
-    var loaded = 0.0;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let exponential = exp(x[start + e] - largest);
-        whole += exponential;
-        loaded += load[e] * exponential;
-    }
-    loaded /= whole;
-    let lse = largest + log(whole);
-    let balance = arguments.balance * f32(arguments.experts);
-    let factor = arguments.factor * control.loss_scale;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
-        result[start + e] = factor * slope * exp(x[start + e] - largest) / whole;
-    }
-}
-"#;
 pub(crate) const W4ABC3B52: &str = r#"
 const LANES: u32 = 1u;
 "#;
@@ -1733,6 +1738,35 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 "#;
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
+"#;
+pub(crate) const W504DF6D6: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    let factor = arguments.factor * shares[control.row * arguments.rows + row];
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
+        result[start + e] = factor * control.loss_scale * slope * exp(x[start + e] - largest) / whole;
+    }
+}
 "#;
 pub(crate) const W50A33EFC: &str = r#"
 @group(0) @binding(1)
@@ -2083,6 +2117,10 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
         lse[plane * arguments.time + t] = largest + log(total);
     }
 }
+"#;
+pub(crate) const W601B625A: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> load: array<f32>;
 "#;
 pub(crate) const W60437B8F: &str = r#"
 fn right_along(step: u32) -> RightMatrices {
@@ -3315,6 +3353,10 @@ fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatri
     (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
 }
 "#;
+pub(crate) const W89973BAA: &str = r#"
+@group(0) @binding(4)
+var<storage, read> shares: array<f32>;
+"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
@@ -3327,10 +3369,6 @@ pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
     count: u32,
     columns: u32
 }
-"#;
-pub(crate) const W8BD1A2B6: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> load: array<f32>;
 "#;
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
@@ -3428,31 +3466,6 @@ pub(crate) const W928779A0: &str = r#"
 @group(0) @binding(3)
 var<storage, read> dy: array<Stored>;
 "#;
-pub(crate) const W92A3A606: &str = r#"
-@compute @workgroup_size(256)
-fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group) * 256u + local;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.experts;
-    var largest = x[start];
-    for (var e = 1u; e < arguments.experts; e += 1u) {
-        largest = max(largest, x[start + e]);
-    }
-    var whole = 0.0;
-    var loaded = 0.0;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let exponential = exp(x[start + e] - largest);
-        whole += exponential;
-        loaded += load[e] * exponential;
-    }
-    loaded /= whole;
-    let lse = largest + log(whole);
-    let balance = arguments.balance * f32(arguments.experts);
-    result[row] = arguments.factor * (balance * loaded + arguments.z * lse * lse);
-}
-"#;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<f32>;
@@ -3535,6 +3548,28 @@ var<storage, read> r: array<f32>;
 pub(crate) const W9831C237: &str = r#"
 fn lane_of(local: u32) -> u32 {
     return 0u;
+}
+"#;
+pub(crate) const W98609812: &str = r#"
+@compute @workgroup_size(256)
+fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let expert = group_number(group);
+    if expert >= arguments.experts {
+        return;
+    }
+    let first = control.row * arguments.rows;
+    var count = 0.0;
+    var whole = 0.0;
+    for (var n = local; n < arguments.rows; n += 256u) {
+        let counts = shares[first + n] != 0.0;
+        whole += select(0.0, 1.0, counts);
+        count += select(0.0, 1.0, counts && gates[n * arguments.experts + expert] != 0.0);
+    }
+    let chosen = sum_of_group(count, local, 256u);
+    let counted = sum_of_group(whole, local, 256u);
+    if local == 0u {
+        load[expert] = chosen / max(counted, 1.0);
+    }
 }
 "#;
 pub(crate) const W98DC70AB: &str = r#"
@@ -3862,23 +3897,6 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
 pub(crate) const WAB9B026A: &str = r#"
 fn softcapped(x: f32, cap: f32) -> f32 {
     return cap * tanh(clamp(x / cap, -10.0, 10.0));
-}
-"#;
-pub(crate) const WABF71350: &str = r#"
-@compute @workgroup_size(256)
-fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let expert = group_number(group);
-    if expert >= arguments.experts {
-        return;
-    }
-    var count = 0.0;
-    for (var n = local; n < arguments.rows; n += 256u) {
-        count += select(0.0, 1.0, gates[n * arguments.experts + expert] != 0.0);
-    }
-    let total = sum_of_group(count, local, 256u);
-    if local == 0u {
-        load[expert] = total / f32(arguments.rows);
-    }
 }
 "#;
 pub(crate) const WABF77109: &str = r#"
@@ -5197,10 +5215,6 @@ pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
 "#;
-pub(crate) const WD891E618: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> result: array<f32>;
-"#;
 pub(crate) const WD8B06FEF: &str = r#"
 fn answer(row: u32, local: u32) -> vec2<f32> {
     var sum = 0.0;
@@ -5508,6 +5522,10 @@ pub(crate) const WE518FE79: &str = r#"struct Arguments {
     all_rows: u32
 }
 "#;
+pub(crate) const WE569B06E: &str = r#"
+@group(0) @binding(3)
+var<storage, read> shares: array<f32>;
+"#;
 pub(crate) const WE586CEC4: &str = r#"
 fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
@@ -5561,6 +5579,10 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let numbers = dy[(min(step, end - 1u) * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
     return select(Four(), numbers, step < end);
 }
+"#;
+pub(crate) const WE8DD7BCA: &str = r#"
+@group(0) @binding(2)
+var<storage, read> control: Control;
 "#;
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
