@@ -166,13 +166,14 @@ fn what_cannot_be_pruned_is_refused_and_no_run_is_made() {
             "must be 0.5 with the pattern 2:4",
         ),
         (&["--method", "wanda", "--windows", "0"], "windows = 0 must be between 1"),
+        (&["--method", "gptq4", "--windows", "0"], "windows = 0 must be between 1"),
         (&["--sparsity", "0.5"], "for --method magnitude or wanda"),
         (&["--documents", "0"], "must be at least 1"),
         (&["--method", "blocks", "--remove", "0"], "remove = 0 must be at least 1"),
         (&["--method", "blocks", "--remove", "7"], "which cannot be removed"),
         (&["--method", "channels", "--remove", "100000"], "remove at most"),
         (&["--method", "wanda", "--remove", "1"], "--remove is for --method blocks, channels or heads"),
-        (&["--method", "q8_0", "--windows", "3"], "--windows is for --method wanda"),
+        (&["--method", "q8_0", "--windows", "3"], "--windows is for --method gptq4, wanda"),
         (&["--frontier", "--method", "wanda"], "cannot be used with"),
         (&["--method", "lottery"], "lottery"),
     ] {
@@ -221,9 +222,17 @@ fn a_run_in_fewer_bits_is_smaller_and_is_decoded_as_it_is_stored() {
         assert!(said.contains(&format!("\"weights\":\"{}\"", format.name())), "{said}");
     }
     assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+    // The same format, with other weights.
+    let calibrated = ["--method", "gptq4", "--windows", "8", "--json"];
+    let said = succeed(folder, &[&compress[..], &calibrated].concat());
+    let compressed: Compressed = serde_json::from_str(&said).unwrap();
+    assert_eq!(compressed.bytes[1], sizes[2]);
+    let [nearest, calibrated] = ["4", &compressed.run.unwrap()].map(|run| weights(folder, "wide", run).0);
+    let differ = |name: &str| nearest[name].1 != calibrated[name].1;
+    assert!(differ("blocks.0.mlp.up.weight") && !differ("embedding.tokens"));
     let error = error_of(folder, &["compress", "--project", "wide", "--run", "2"]);
     assert!(error.contains("is compressed to f16 already"), "{error}");
-    assert_eq!(count_runs(folder, "wide"), 4);
+    assert_eq!(count_runs(folder, "wide"), 5);
 }
 
 #[cfg(feature = "window")]
@@ -236,6 +245,7 @@ fn the_window_asks_how_a_run_is_compressed() {
     let settings = PruneSettings { score: PruneScore::Magnitude, sparsity: 0.75, ..PruneSettings::default() };
     for (pressed, method) in [
         (&["4 bits"][..], Some(Compression::Store { weights: WeightFormat::Q4_0 })),
+        (&["4 bits, calibrated"], Some(Compression::Calibrate { windows: 64 })),
         (&["Prune", "Magnitude", "75 %"], Some(Compression::Prune(settings))),
         (&["Parts"], Some(Compression::Remove(RemoveSettings::default()))),
         (&["Compare"], None),

@@ -1,6 +1,6 @@
 //! The data bench on the command line: from a folder of many formats to a corpus, a report, and a model trained on it.
 
-use crate::support::program::{fail, json_of, last, lines, lines_of, of, sets, succeed};
+use crate::support::program::{fail, last, lines, lines_of, of, sets, succeed};
 use serde_json::Value;
 use std::path::Path;
 
@@ -186,89 +186,6 @@ fn recipes_are_files_and_every_document_is_explained() {
     fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, &["no document"]);
 }
 
-/// Thirty stories in `mine` and their cleaning in `clean`. Cleaning replaces something in each, so that every held-out document
-/// differs from its raw form.
-fn clean_stories(folder: &Path) {
-    std::fs::create_dir(folder.join("mine")).unwrap();
-    for (number, tale) in stories()[..30].iter().enumerate() {
-        let text = format!("{tale} Write to mia.stone{number}@example-mail.org about it.");
-        std::fs::write(folder.join(format!("mine/{number}.txt")), text).unwrap();
-    }
-    succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--json"]);
-}
-
-/// The comparison of raw documents with their cleaning in `clean`, by a model of one layer.
-fn compare(folder: &Path, raw: &str, more: &[&str]) -> Value {
-    let compare = ["data", "compare", "--in", raw, "--clean", "clean", "--device", "cpu", "--json"];
-    let small = sets(&["model.context_length=16", "model.layers=1"]);
-    last(&succeed(folder, &[&compare[..], &small[..], more].concat()))
-}
-
-#[test]
-fn raw_and_clean_are_compared_on_the_same_text() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    clean_stories(folder);
-    let last = compare(folder, "mine", &["--seeds", "3", "--steps", "12"]);
-    assert_eq!(last["event"], "compared");
-    let pairs = last["pairs"].as_array().unwrap();
-    let seeds: std::collections::BTreeSet<u64> =
-        pairs.iter().map(|pair| pair["seed"].as_u64().unwrap()).collect();
-    assert_eq!((pairs.len(), seeds.len()), (3, 3));
-    for text in ["clean", "raw"] {
-        let of = |value: &Value, name: &str| value[name].as_f64().unwrap();
-        let differences: Vec<f64> = pairs
-            .iter()
-            .map(|pair| of(&pair["held_out"][text], "raw") - of(&pair["held_out"][text], "clean"))
-            .collect();
-        let told = &last["held_out"][text];
-        let mean = differences.iter().sum::<f64>() / 3.0;
-        assert!((mean - of(told, "difference")).abs() < 1e-9);
-        assert!(of(told, "low") <= mean && mean <= of(told, "high"));
-        let holds_zero = of(told, "low") <= 0.0 && of(told, "high") >= 0.0;
-        assert_eq!(told["better"].is_null(), holds_zero, "{told}");
-    }
-    let (cleaned, raw) = (&pairs[0]["held_out"]["clean"], &pairs[0]["held_out"]["raw"]);
-    assert_ne!(cleaned["raw"], raw["raw"], "each held-out text gives losses of its own");
-    // Both trainings use the same held-out tokens; a third text is their raw form.
-    let runs = folder.join("glasshouse-comparison");
-    let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
-        .unwrap()
-        .map(|entry| json_of(&entry.unwrap().path().join("index.json")))
-        .map(|index| index["validation"]["tokens"].as_u64().unwrap())
-        .collect();
-    assert_eq!(tokens.len(), 3, "{tokens:?}");
-    assert!((0..3).any(|at| tokens[at] == tokens[(at + 1) % 3]), "{tokens:?}");
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_ends_a_comparison_without_a_word_on_what_is_better() {
-    use crate::support::program::{program, send};
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    clean_stories(folder);
-    let compare = "data compare --in mine --clean clean --device cpu --seeds 2 --steps 100000 --json";
-    let small = ["--set", "model.context_length=16", "--set", "model.layers=1"];
-    let mut command = program(folder);
-    command.args(compare.split(' ')).args(small);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(said.any(|line| line.starts_with("{\"event\":\"step\"")));
-    send(&child, "-INT");
-    let rest = said.collect::<Vec<_>>().join("\n");
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.lines().last().unwrap().starts_with("stopped"), "{told}");
-    assert!(!rest.contains("compared"), "{rest}");
-    let runs = std::fs::read_dir(folder.join("glasshouse-comparison/runs")).unwrap();
-    let runs = runs.filter(|entry| entry.as_ref().unwrap().path().is_dir());
-    assert_eq!(runs.count(), 1, "no run was started behind the one that was stopped");
-}
-
 #[test]
 fn the_field_of_text_is_named_on_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -293,16 +210,26 @@ fn the_field_of_text_is_named_on_the_command_line() {
 }
 
 #[test]
-fn the_raw_documents_are_read_as_the_cleaned_ones_were() {
+fn what_cleaning_bought_is_printed_for_each_rule() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let lines: String = stories()[..30]
+    let stories = stories();
+    let all =
+        stories.iter().chain(&stories[..15]).map(|tale| serde_json::json!({ "text": tale }).to_string());
+    std::fs::write(folder.join("raw.jsonl"), all.map(|line| line + "\n").collect::<String>()).unwrap();
+    let small = sets(&["model.context_length=16", "model.layers=1"]);
+    let ablate = ["ablate", "--recipe", "light", "--data", "raw.jsonl", "--device", "cpu", "--steps", "6"];
+    let ablate =
+        [&ablate[..], &["--only", "length,raw", "--tokenizer", "byte", "--json"], &small[..]].concat();
+    let ablation = last(&succeed(folder, &ablate))["ablation"].clone();
+    let bought: Vec<(&str, bool)> = ablation["effects"]
+        .as_array()
+        .unwrap()
         .iter()
-        .map(|tale| serde_json::json!({ "data": { "body": tale } }).to_string() + "\n")
+        .map(|effect| (effect["version"]["name"].as_str().unwrap(), effect["bought"]["interval"].is_array()))
         .collect();
-    std::fs::write(folder.join("records.jsonl"), lines).unwrap();
-    let clean = ["data", "clean", "--in", "records.jsonl", "--out", "clean", "--text-field", "data.body"];
-    succeed(folder, &clean);
-    let last = compare(folder, "records.jsonl", &["--seeds", "2", "--steps", "4"]);
-    assert_eq!((&last["event"], last["pairs"].as_array().map(Vec::len)), (&"compared".into(), Some(2)));
+    assert_eq!(bought, [("length", false), ("raw", true)]);
+    // Nothing is trained again, and a misspelt recipe is a usage error.
+    assert_eq!(last(&succeed(folder, &ablate))["ablation"], ablation);
+    fail(folder, &["ablate", "--recipe", "finweb", "--data", "raw.jsonl"], 2, &["fineweb"]);
 }

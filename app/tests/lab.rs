@@ -55,6 +55,21 @@ fn a_ladder_shows_its_prediction_before_the_largest_model_is_trained() {
 }
 
 #[test]
+fn cleaning_rules_are_measured_and_their_intervals_are_put_in_words() {
+    for size in [WIDE, [420.0, 1600.0]] {
+        let mut scene = Scene::new(Engine::full(), PageName::Lab, size, "light");
+        scene.press("Cleaning rules");
+        assert!(scene.says("A run for each rule that changes the text"));
+        scene.press("Start the sweep");
+        let (_, launch) = scene.started();
+        assert!(launch.sweep.unwrap().contains("[ablate]"));
+        assert!(scene.says("Gopher quality") && scene.says("helps") && scene.says("the interval contains 0"));
+        scene.check_edges();
+        scene.picture("lab-ablation");
+    }
+}
+
+#[test]
 fn a_sweep_file_that_cannot_be_used_says_why_and_does_not_start() {
     let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
     scene.harness.get_by_label("Sweep file").focus();

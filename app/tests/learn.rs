@@ -4,6 +4,7 @@ use crate::support::engine::Engine;
 use crate::support::repository;
 use crate::support::scene::Scene;
 use crate::support::session::Session;
+use egui::Role;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::{Address, AppOptions};
 use glasshouse::pages::PageName;
@@ -68,6 +69,34 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     scene.picture("learn-lesson");
     scene.press_last("All lessons");
     assert!(scene.says("Lesson 1: Text and tokens, done") && scene.says("1 of 16 done"));
+}
+
+#[test]
+fn the_same_test_is_taken_before_and_after_a_lesson() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "light");
+    scene.press_last("Lesson 1: Text and tokens, not begun");
+    let test = Library::of(&[]).lessons[0].head.test.clone();
+    let choice = |question: usize, number: usize| test[question].choices[number].clone();
+    scene.press_last("Answer 5 questions");
+    assert!(scene.is_disabled("Hand in"));
+    (0..5).for_each(|question| scene.press_role(Role::RadioButton, &choice(question, 0)));
+    scene.press("Hand in");
+    let before = progress(&mut scene, "01-text-and-tokens").before;
+    assert_eq!(before, (0..5).map(|question| choice(question, 0)).collect::<Vec<_>>());
+    assert!(scene.says("The test is handed in") && !scene.says("Your test"));
+    scene.press("Between one and three: pieces of words");
+    scene.press("Predict");
+    scene.press("Measure");
+    // Before the lesson, answers are not told to be right or wrong.
+    scene.press("Answer 5 questions");
+    (0..5).for_each(|question| {
+        scene.press_role(Role::RadioButton, &choice(question, test[question].right - 1))
+    });
+    scene.press("Hand in");
+    assert!(scene.says("Before the lesson: 1 of 5 right. After it: 5 of 5 right."));
+    scene.press("Predict again");
+    let kept = progress(&mut scene, "01-text-and-tokens");
+    assert!(kept.before == before && kept.after.is_empty() && kept.measurement.is_none());
 }
 
 #[test]

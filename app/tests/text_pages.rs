@@ -58,6 +58,7 @@ fn the_titles_of_the_models_settings_are_those_of_the_table() {
     for path in [
         "model.layers",
         "model.attention_scale",
+        "model.attention_softcap",
         "model.qk_norm",
         "model.mlp.gate",
         "model.norm.eps",

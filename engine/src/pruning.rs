@@ -1,8 +1,10 @@
 //! Pruning of the matrices of blocks: scores, masks, and the inputs that Wanda weighs them by. Embedding, head, norms and biases
-//! stay dense: they are small, or the loss depends on them most.
+//! stay dense: they are small, or the loss depends on them most. Calibrated rounding measures the same inputs.
 
+mod calibration;
 mod parts;
 
+pub use calibration::round_calibrated;
 pub use parts::{check, remove};
 
 use crate::graph::ParameterId;
@@ -95,9 +97,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 /// Fails if a weight is NaN or infinite.
 fn finite(name: &str, weights: &[f32]) -> Result<()> {
     match weights.iter().find(|weight| !weight.is_finite()) {
-        Some(odd) => {
-            Err(Error::Refused(format!("{name} holds {odd}: training diverged; prune an earlier checkpoint")))
-        }
+        Some(odd) => Err(Error::Refused(format!(
+            "{name} holds {odd}: training diverged; choose an earlier checkpoint"
+        ))),
         None => Ok(()),
     }
 }

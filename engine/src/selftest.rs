@@ -169,6 +169,7 @@ fn trials() -> Result<Vec<Trial>> {
         head_size: 15,
         embedding_scale: 1.0,
         attention_scale: None,
+        attention_softcap: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
         base_width: None,
@@ -219,6 +220,7 @@ fn trials() -> Result<Vec<Trial>> {
     let mixed = ModelConfig {
         embedding_scale: 5.5,
         attention_scale: Some(0.3),
+        attention_softcap: Some(3.0),
         residual_scale: 0.5,
         logit_softcap: Some(20.0),
         qk_norm: false,

@@ -17,6 +17,7 @@
 //! Work that takes longer than a moment is a future that yields every few milliseconds. The inbox is read meanwhile, and a
 //! cancelled request's future is dropped together with its partial results.
 
+mod ablation;
 mod audits;
 mod batches;
 mod benches;

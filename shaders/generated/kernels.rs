@@ -354,42 +354,7 @@ pub mod attention_delta {
 pub mod attention_forward_direct {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// B.
-        pub batch: u32,
-        /// T.
-        pub time: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
-        /// 1 / √D.
-        pub scale: f32,
-        /// Number of the dropout site.
-        pub site: u32,
-        /// Random bits below it drop a probability.
-        pub threshold: u32,
-        /// 1 / (1 − rate).
-        pub keep_scale: f32,
-        /// Positions that a query sees, its own included: all, or those of a sliding window.
-        pub seen: u32,
-    }
-
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 40);
+    pub use crate::attention::Arguments;
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
@@ -401,7 +366,7 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct",
             entry_point: "attention_forward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, WECDE9EE6, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -409,7 +374,7 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct:half",
             entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, WECDE9EE6, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -417,7 +382,7 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct:dropout",
             entry_point: "attention_forward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, WB54D7B07, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
@@ -425,7 +390,7 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct:dropout,documents",
             entry_point: "attention_forward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, W3B70B89F, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
@@ -433,7 +398,7 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct:dropout,half",
             entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, WB54D7B07, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 0,
@@ -441,26 +406,26 @@ pub mod attention_forward_direct {
         Kernel {
             name: "attention_forward_direct:dropout,half,documents",
             entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, W3B70B89F, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
@@ -468,7 +433,7 @@ pub mod attention_forward_direct {
         KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
@@ -477,7 +442,7 @@ pub mod attention_forward_direct {
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
@@ -485,7 +450,7 @@ pub mod attention_forward_direct {
         KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
         KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
@@ -527,7 +492,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d32",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -535,7 +500,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d32,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -543,7 +508,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d48",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 6144,
@@ -551,7 +516,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d48,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 6144,
@@ -559,7 +524,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d64",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -567,7 +532,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d64,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -575,7 +540,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d128",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -583,7 +548,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:d128,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -591,7 +556,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:any4",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -599,7 +564,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:any4,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -607,7 +572,7 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:any",
             entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 8192,
@@ -615,14 +580,14 @@ pub mod attention_forward_tiled {
         Kernel {
             name: "attention_forward_tiled:any,half",
             entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W36B8F8F7, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
@@ -631,7 +596,7 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
@@ -640,7 +605,7 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
@@ -649,7 +614,7 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
@@ -663,42 +628,7 @@ pub mod attention_forward_tiled {
 pub mod attention_key_backward_direct {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// B.
-        pub batch: u32,
-        /// T.
-        pub time: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
-        /// 1 / √D.
-        pub scale: f32,
-        /// Number of the dropout site.
-        pub site: u32,
-        /// Random bits below it drop a probability.
-        pub threshold: u32,
-        /// 1 / (1 − rate).
-        pub keep_scale: f32,
-        /// Positions that a query sees, its own included: all, or those of a sliding window.
-        pub seen: u32,
-    }
-
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 40);
+    pub use crate::attention::Arguments;
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
@@ -710,7 +640,7 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct",
             entry_point: "attention_key_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, WCA6CEBFE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -718,7 +648,7 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct:half",
             entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, WCA6CEBFE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -726,7 +656,7 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct:dropout",
             entry_point: "attention_key_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W95FDEC54, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
@@ -734,7 +664,7 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct:dropout,documents",
             entry_point: "attention_key_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W80541DEC, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WB93CCA92, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
@@ -742,7 +672,7 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct:dropout,half",
             entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W95FDEC54, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 0,
@@ -750,14 +680,14 @@ pub mod attention_key_backward_direct {
         Kernel {
             name: "attention_key_backward_direct:dropout,half,documents",
             entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W80541DEC, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WB93CCA92, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -765,7 +695,7 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -773,7 +703,7 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -783,7 +713,7 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -794,7 +724,7 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -804,7 +734,7 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -848,7 +778,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d32",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -856,7 +786,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d32,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -864,7 +794,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d48",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 6144,
@@ -872,7 +802,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d48,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 6144,
@@ -880,7 +810,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d64",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -888,7 +818,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d64,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -896,7 +826,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d128",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -904,7 +834,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:d128,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -912,7 +842,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:any4",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -920,7 +850,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:any4,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -928,7 +858,7 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:any",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 8192,
@@ -936,14 +866,14 @@ pub mod attention_key_backward_tiled {
         Kernel {
             name: "attention_key_backward_tiled:any,half",
             entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, W71394640, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
@@ -954,7 +884,7 @@ pub mod attention_key_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
@@ -965,7 +895,7 @@ pub mod attention_key_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
@@ -976,7 +906,7 @@ pub mod attention_key_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
@@ -992,42 +922,7 @@ pub mod attention_key_backward_tiled {
 pub mod attention_query_backward_direct {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// B.
-        pub batch: u32,
-        /// T.
-        pub time: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
-        /// 1 / √D.
-        pub scale: f32,
-        /// Number of the dropout site.
-        pub site: u32,
-        /// Random bits below it drop a probability.
-        pub threshold: u32,
-        /// 1 / (1 − rate).
-        pub keep_scale: f32,
-        /// Positions that a query sees, its own included: all, or those of a sliding window.
-        pub seen: u32,
-    }
-
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 40);
+    pub use crate::attention::Arguments;
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
@@ -1039,7 +934,7 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct",
             entry_point: "attention_query_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W6775451E, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -1047,7 +942,7 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct:half",
             entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W6775451E, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -1055,7 +950,7 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct:dropout",
             entry_point: "attention_query_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, W78FB23AB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
@@ -1063,7 +958,7 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct:dropout,documents",
             entry_point: "attention_query_backward_direct",
-            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, WC9886027, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
@@ -1071,7 +966,7 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct:dropout,half",
             entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, W78FB23AB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 0,
@@ -1079,14 +974,14 @@ pub mod attention_query_backward_direct {
         Kernel {
             name: "attention_query_backward_direct:dropout,half,documents",
             entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, WC9886027, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
             workgroup_size: [8, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1094,7 +989,7 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1102,7 +997,7 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1112,7 +1007,7 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1123,7 +1018,7 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1133,7 +1028,7 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
@@ -1177,7 +1072,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d32",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -1185,7 +1080,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d32,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -1193,7 +1088,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d48",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 6144,
@@ -1201,7 +1096,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d48,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 6144,
@@ -1209,7 +1104,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d64",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -1217,7 +1112,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d64,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -1225,7 +1120,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d128",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -1233,7 +1128,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:d128,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -1241,7 +1136,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:any4",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 8192,
@@ -1249,7 +1144,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:any4,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 8192,
@@ -1257,7 +1152,7 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:any",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 8192,
@@ -1265,14 +1160,14 @@ pub mod attention_query_backward_tiled {
         Kernel {
             name: "attention_query_backward_tiled:any,half",
             entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W744907E0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, WD74CBDD6, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 8192,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
@@ -1283,7 +1178,7 @@ pub mod attention_query_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
@@ -1294,7 +1189,7 @@ pub mod attention_query_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
@@ -1305,7 +1200,7 @@ pub mod attention_query_backward_tiled {
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
@@ -1317,7 +1212,7 @@ pub mod attention_query_backward_tiled {
     ];
 }
 
-/// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(q·kᵀ/√D)·v over the last positions up to start + t,
+/// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(cap(q·kᵀ/√D))·v over the last positions up to start + t,
 pub mod cached_attention {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -1339,6 +1234,10 @@ pub mod cached_attention {
         pub positions: u32,
         /// 1 / √D.
         pub scale: f32,
+        /// 1 where scores have a soft cap, else 0: turns of a loop, since software adapters run both sides of a branch.
+        pub capped: u32,
+        /// Soft cap of the scaled scores.
+        pub softcap: f32,
         /// Parts that the cache is cut into; 1 without a split.
         pub parts: u32,
         /// Positions of a part.
@@ -1356,7 +1255,7 @@ pub mod cached_attention {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 40);
+    const _: () = assert!(size_of::<Arguments>() == 48);
 
     /// The variant with these features.
     pub fn kernel(split: bool) -> &'static Kernel {
@@ -1367,7 +1266,7 @@ pub mod cached_attention {
         Kernel {
             name: "cached_attention",
             entry_point: "cached_attention",
-            pieces: &[W241087D0, WCDB68EB2, W38A1162D, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, W207A1F0F, W16322FA3, WB0E49979, W83E52C54, W08D10412, WD0112C68, W0D6B5DC7, W818D0471],
+            pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, W207A1F0F, W16322FA3, WB0E49979, W83E52C54, WD006B592, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1536,
@@ -1375,7 +1274,7 @@ pub mod cached_attention {
         Kernel {
             name: "cached_attention:split",
             entry_point: "cached_attention",
-            pieces: &[W241087D0, WCDB68EB2, W38A1162D, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, WF4941F5B, W16322FA3, WB0E49979, W83E52C54, WCEAF3EF8, WD0112C68, W0D6B5DC7, W818D0471],
+            pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, WF4941F5B, W16322FA3, WB0E49979, W83E52C54, W6CB86CD6, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1536,
@@ -2346,7 +2245,7 @@ pub mod embedding_backward {
     ];
 }
 
-/// Share of the rows that chose each expert: those whose gate is not 0.
+/// Share of the rows that chose each expert, those whose gate is not 0, among those whose own share is not 0.
 pub mod expert_load {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2380,7 +2279,7 @@ pub mod expert_load {
         Kernel {
             name: "expert_load",
             entry_point: "expert_load",
-            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, W8BD1A2B6, WABF71350, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, WE8DD7BCA, WE569B06E, W601B625A, W98609812, WD0112C68, W0D6B5DC7, WC3F4079A, W59E6B889, W207F395B],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -2389,7 +2288,9 @@ pub mod expert_load {
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "gates", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "load", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 2, access: Access::Read, stride: 24 },
+        KernelBinding { name: "shares", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "load", binding: 4, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -5598,7 +5499,7 @@ pub mod route_backward {
     ];
 }
 
-/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row, or their gradient.
+/// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row times its share, or their gradient.
 pub mod router_loss {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -5638,7 +5539,7 @@ pub mod router_loss {
         Kernel {
             name: "router_loss",
             entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W92A3A606, WD0112C68, W0D6B5DC7],
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W142438D5, WD0112C68, W0D6B5DC7, WC3F4079A],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -5646,9 +5547,9 @@ pub mod router_loss {
         Kernel {
             name: "router_loss:backward",
             entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, WD891E618, W46216659, W4AA8724E, WD0112C68, W0D6B5DC7, WC3F4079A],
+            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W504DF6D6, WD0112C68, W0D6B5DC7, WC3F4079A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
+            bindings: BINDINGS_0,
             workgroup_memory: 0,
         },
     ];
@@ -5656,14 +5557,9 @@ pub mod router_loss {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "load", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "result", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "control", binding: 3, access: Access::Read, stride: 24 },
+        KernelBinding { name: "shares", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 5, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -5858,7 +5754,7 @@ pub mod softcap {
         Kernel {
             name: "softcap",
             entry_point: "softcap",
-            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, WCA6B48CF, WD0112C68, W0D6B5DC7],
+            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, W98DC70AB, WD0112C68, W0D6B5DC7, WAB9B026A],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -6352,6 +6248,10 @@ pub mod attention {
         pub head_size: u32,
         /// 1 / √D.
         pub scale: f32,
+        /// 1 where scores have a soft cap.
+        pub capped: u32,
+        /// c.
+        pub softcap: f32,
         /// 1 where probabilities are dropped.
         pub dropout: u32,
         /// Number of the dropout site.
@@ -6370,12 +6270,12 @@ pub mod attention {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
+            bytes.resize(64, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 48);
+    const _: () = assert!(size_of::<Arguments>() == 56);
 
 }
 
@@ -6753,7 +6653,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "e0c7b89b94bb622b";
+pub const VERSION: &str = "0de8f31b46a0681b";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

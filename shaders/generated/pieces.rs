@@ -47,12 +47,6 @@ pub(crate) const W0298B390: &str = r#"struct Arguments {
 "#;
 pub(crate) const W02BE1858: &str = r#"alias Result = vec4<f16>;
 "#;
-pub(crate) const W042D832E: &str = r#"
-fn kept(seed: vec2<u32>, site: u32, threshold: u32, keep_scale: f32, entries: vec4<u32>) -> vec4<f32> {
-    let dropped = vec4<bool>(random_bits(seed, site, entries.x) < threshold, random_bits(seed, site, entries.y) < threshold, random_bits(seed, site, entries.z) < threshold, random_bits(seed, site, entries.w) < threshold);
-    return select(vec4<f32>(keep_scale), vec4<f32>(), dropped);
-}
-"#;
 pub(crate) const W051304C3: &str = r#"
 fn slope_by(kind: u32, x: Entry) -> Entry {
     switch kind {
@@ -141,77 +135,6 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
 pub(crate) const W085059D2: &str = r#"
 var<workgroup> lane_sums: array<f32, LANES>;
 "#;
-pub(crate) const W08D10412: &str = r#"
-@compute @workgroup_size(LANES)
-fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
-    let row = number / arguments.heads;
-    if row >= arguments.rows {
-        return;
-    }
-    let chunk = cursor[row / arguments.time];
-    let t = row % arguments.time;
-    if t >= chunk.length {
-        return;
-    }
-    let head = number % arguments.heads;
-    let head_size = arguments.head_size;
-    let key_head = head / (arguments.heads / arguments.kv_heads);
-    let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
-    let until = min(chunk.start + t + 1u, arguments.positions);
-    let oldest = until - min(until, arguments.seen);
-    let begin = oldest;
-    let end = until;
-    let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
-    for (var d = local; d < head_size; d += LANES) {
-        query[d] = qkv[query_at + d] * arguments.scale;
-    }
-    workgroupBarrier();
-    var largest = MIN_SCORE;
-    var total = 0.0;
-    var attended = vec4<f32>();
-    for (var start = begin; start < end; start += LANES) {
-        let count = min(LANES, end - start);
-        var score = MIN_SCORE;
-        if local < count {
-            let key = cache + (start + local) * head_size;
-            score = 0.0;
-            for (var d = 0u; d < head_size; d++) {
-                score += query[d] * keys[key + d];
-            }
-        }
-        scores[local] = score;
-        workgroupBarrier();
-        var next = largest;
-        for (var slot = 0u; slot < count; slot++) {
-            next = max(next, scores[slot]);
-        }
-        shares[local] = exp(score - next);
-        workgroupBarrier();
-        let shrink = exp(largest - next);
-        largest = next;
-        total *= shrink;
-        attended *= shrink;
-        for (var slot = 0u; slot < count; slot++) {
-            let share = shares[slot];
-            let value = cache + (start + slot) * head_size;
-            total += share;
-            for (var channel = 0u; channel < 4u; channel++) {
-                let d = channel * LANES + local;
-                if d < head_size {
-                    attended[channel] += share * values[value + d];
-                }
-            }
-        }
-    }
-    for (var channel = 0u; channel < 4u; channel++) {
-        let d = channel * LANES + local;
-        if d < head_size {
-            y[number * head_size + d] = attended[channel] / total;
-        }
-    }
-}
-"#;
 pub(crate) const W093FC7C4: &str = r#"@compute @workgroup_size(8, 8)
 fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     let slice = group_number(group) / arguments.tiles;
@@ -252,10 +175,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     return select(vec4<f32>(), columns, step < arguments.inner);
 }
-"#;
-pub(crate) const W0A72E0D1: &str = r#"
-@group(0) @binding(1)
-var<storage, read> qkv: array<Stored>;
 "#;
 pub(crate) const W0A9D914D: &str = r#"
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
@@ -304,6 +223,10 @@ const ROOT_HALF: f32 = 0.7071067812;
 "#;
 pub(crate) const W0ECACF76: &str = r#"
 alias Right = vec4<f16>;
+"#;
+pub(crate) const W0F0791D5: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> result: array<f32>;
 "#;
 pub(crate) const W0F935709: &str = r#"
 @group(0) @binding(8)
@@ -387,6 +310,32 @@ pub(crate) const W135A3C24: &str = r#"struct Arguments {
     by: u32
 }
 "#;
+pub(crate) const W142438D5: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    let factor = arguments.factor * shares[control.row * arguments.rows + row];
+    result[row] = factor * (balance * loaded + arguments.z * lse * lse);
+}
+"#;
 pub(crate) const W14470637: &str = r#"
 fn safe_tanh(x: Entry) -> Entry {
     return tanh(clamp(x, Entry(-10.0), Entry(10.0)));
@@ -398,6 +347,80 @@ fn products(left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
 }
 "#;
 pub(crate) const W148953AA: &str = r#"enable f16;
+"#;
+pub(crate) const W1512D949: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    let seed = schedule[control.row].seed;
+    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
+        {
+            scores = keys_from(scores, js, documents);
+        }
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        {
+            shares = products(shares, kept_of_queries(seed, rows, js));
+        }
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
 "#;
 pub(crate) const W15135189: &str = r#"
 fn gelu_exact_of(x: Entry) -> Entry {
@@ -412,6 +435,12 @@ fn w_steps(column: u32, step: u32) -> vec4<f32> {
 "#;
 pub(crate) const W16322FA3: &str = r#"
 var<workgroup> query: array<f32, 256>;
+"#;
+pub(crate) const W16343D56: &str = r#"
+fn kept_of_queries(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
+    let firsts = rows * arguments.time;
+    return mat4x4<f32>(kept(seed, keys + firsts.x), kept(seed, keys + firsts.y), kept(seed, keys + firsts.z), kept(seed, keys + firsts.w));
+}
 "#;
 pub(crate) const W16784D61: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
@@ -558,6 +587,76 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
 pub(crate) const W1C02B554: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f32>>;
+"#;
+pub(crate) const W1C7194EB: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    let seed = schedule[control.row].seed;
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
+        {
+            scores = keys_from(scores, js, documents);
+        }
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        {
+            shares = products(shares, kept_of_queries(seed, rows, js));
+        }
+        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+        }
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
 "#;
 pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
@@ -896,6 +995,11 @@ pub(crate) const W2E620B16: &str = r#"
 @group(0) @binding(6)
 var<storage, read> softened: array<vec2<f32>>;
 "#;
+pub(crate) const W2EB71ADC: &str = r#"
+fn softcapped_four(x: vec4<f32>, cap: f32) -> vec4<f32> {
+    return cap * tanh(clamp(x / cap, vec4<f32>(-10.0), vec4<f32>(10.0)));
+}
+"#;
 pub(crate) const W2EBCDECA: &str = r#"
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 "#;
@@ -994,6 +1098,10 @@ fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
     return sum_of_lanes(lane, mass);
 }
 "#;
+pub(crate) const W34524943: &str = r#"
+@group(0) @binding(3)
+var<storage, read> control: Control;
+"#;
 pub(crate) const W3492E264: &str = r#"
 alias Result = vec4<f32>;
 "#;
@@ -1015,83 +1123,6 @@ pub(crate) const W36B122FE: &str = r#"struct Arguments {
     kind: u32
 }
 "#;
-pub(crate) const W36B8F8F7: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let document = document_start(window + t);
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
-    let seed = schedule[control.row].seed;
-    var query: array<Entry, SIZE>;
-    var attended: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
-        attended[c] = Entry();
-    }
-    var largest = MIN_SCORE;
-    var total = 0.0;
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var products = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                products += query[c] * staged_keys[key + c];
-            }
-            let score = horizontal_sum(products);
-            let sees = document <= j && j <= t && t - j < arguments.seen;
-            if sees {
-                if score > largest {
-                    let shrink = exp(largest - score);
-                    total *= shrink;
-                    for (var c = 0u; c < entries(); c++) {
-                        attended[c] *= shrink;
-                    }
-                    largest = score;
-                }
-                var share = exp(score - largest);
-                total += share;
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                for (var c = 0u; c < entries(); c++) {
-                    attended[c] += share * staged_values[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        let out = ((window + t) * arguments.heads + head) * entries();
-        for (var c = 0u; c < entries(); c++) {
-            y[out + c] = Stored(attended[c] / total);
-        }
-        lse[plane * arguments.time + t] = largest + log(total);
-    }
-}
-"#;
 pub(crate) const W373038CE: &str = r#"
 fn exponentials(block: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(exp(block[0]), exp(block[1]), exp(block[2]), exp(block[3]));
@@ -1101,20 +1132,6 @@ pub(crate) const W37F0954B: &str = r#"
 fn gelu_tanh_slope(x: Entry) -> Entry {
     let t = safe_tanh(ROOT_2_OVER_PI * (x + CUBIC * x * x * x));
     return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * ROOT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
-}
-"#;
-pub(crate) const W38A1162D: &str = r#"
-struct Arguments {
-    rows: u32,
-    time: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    positions: u32,
-    scale: f32,
-    parts: u32,
-    part: u32,
-    seen: u32
 }
 "#;
 pub(crate) const W3913BA94: &str = r#"
@@ -1162,77 +1179,6 @@ var<storage, read> key_scale: array<f32>;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
 "#;
-pub(crate) const W3B70B89F: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
-    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
-    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    let seed = schedule[control.row].seed;
-    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        {
-            scores = keys_from(scores, js, documents);
-        }
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        {
-            shares = products(shares, kept_of_all(seed, rows, js));
-        }
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
-}
-"#;
 pub(crate) const W3B94DD36: &str = r#"
 const SIZE: u32 = 8u;
 "#;
@@ -1260,6 +1206,147 @@ var<storage, read_write> x: array<f32>;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
 "#;
+pub(crate) const W3DD94F37: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
+"#;
+pub(crate) const W3E795FF4: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    let seed = schedule[control.row].seed;
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            {
+                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
+                kept_probabilities = products(probabilities, keep);
+                shares = products(shares, keep);
+            }
+            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+            }
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}
+"#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
 "#;
@@ -1269,6 +1356,22 @@ alias LeftMatrix = coop_mat16x16<Number, A>;
 pub(crate) const W3EDE9C1C: &str = r#"
 fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
+}
+"#;
+pub(crate) const W3F9D4582: &str = r#"
+struct Arguments {
+    rows: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    positions: u32,
+    scale: f32,
+    capped: u32,
+    softcap: f32,
+    parts: u32,
+    part: u32,
+    seen: u32
 }
 "#;
 pub(crate) const W3FE1827E: &str = r#"
@@ -1388,6 +1491,14 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W44C9D9A5: &str = r#"
 alias Number = f32;
 "#;
+pub(crate) const W44EBEC0A: &str = r#"
+fn capped(score: f32) -> f32 {
+    if arguments.capped == 0u {
+        return score;
+    }
+    return softcapped(score, arguments.softcap);
+}
+"#;
 pub(crate) const W45923EA9: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> sums: array<vec2<f32>>;
@@ -1449,6 +1560,74 @@ pub(crate) const W484BA555: &str = r#"struct Arguments {
     first: u32
 }
 "#;
+pub(crate) const W4897CE37: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    let seed = schedule[control.row].seed;
+    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        {
+            shares = products(shares, kept_of_queries(seed, rows, js));
+        }
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
+"#;
 pub(crate) const W49339BC8: &str = r#"
 var<workgroup> lane_ids: array<u32, LANES>;
 "#;
@@ -1493,35 +1672,6 @@ pub(crate) const W4A3CF34E: &str = r#"
 fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
     let lowest = vec4<f32>(MIN_SCORE);
     return mat4x4<f32>(select(lowest, scores[0], vec4<u32>(documents.x) <= keys), select(lowest, scores[1], vec4<u32>(documents.y) <= keys), select(lowest, scores[2], vec4<u32>(documents.z) <= keys), select(lowest, scores[3], vec4<u32>(documents.w) <= keys));
-}
-"#;
-pub(crate) const W4AA8724E: &str = r#"
-@compute @workgroup_size(256)
-fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group) * 256u + local;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.experts;
-    var largest = x[start];
-    for (var e = 1u; e < arguments.experts; e += 1u) {
-        largest = max(largest, x[start + e]);
-    }
-    var whole = 0.0;
-    var loaded = 0.0;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let exponential = exp(x[start + e] - largest);
-        whole += exponential;
-        loaded += load[e] * exponential;
-    }
-    loaded /= whole;
-    let lse = largest + log(whole);
-    let balance = arguments.balance * f32(arguments.experts);
-    let factor = arguments.factor * control.loss_scale;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
-        result[start + e] = factor * slope * exp(x[start + e] - largest) / whole;
-    }
 }
 "#;
 pub(crate) const W4ABC3B52: &str = r#"
@@ -1589,6 +1739,35 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
 "#;
+pub(crate) const W504DF6D6: &str = r#"
+@compute @workgroup_size(256)
+fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.experts;
+    var largest = x[start];
+    for (var e = 1u; e < arguments.experts; e += 1u) {
+        largest = max(largest, x[start + e]);
+    }
+    var whole = 0.0;
+    var loaded = 0.0;
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let exponential = exp(x[start + e] - largest);
+        whole += exponential;
+        loaded += load[e] * exponential;
+    }
+    loaded /= whole;
+    let lse = largest + log(whole);
+    let balance = arguments.balance * f32(arguments.experts);
+    let factor = arguments.factor * shares[control.row * arguments.rows + row];
+    for (var e = 0u; e < arguments.experts; e += 1u) {
+        let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
+        result[start + e] = factor * control.loss_scale * slope * exp(x[start + e] - largest) / whole;
+    }
+}
+"#;
 pub(crate) const W50A33EFC: &str = r#"
 @group(0) @binding(1)
 var<storage, read> h: array<f32>;
@@ -1627,6 +1806,78 @@ var<storage, read> w: array<Right>;
 "#;
 pub(crate) const W52D5860C: &str = r#"struct Arguments {
     count: u32
+}
+"#;
+pub(crate) const W52ED54C2: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * entries();
+    var query: array<Entry, SIZE>;
+    var flow: array<Entry, SIZE>;
+    var gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
+        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
+        gradient[c] = Entry();
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var scores = Entry();
+            var flows = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                scores += query[c] * staged_keys[key + c];
+                flows += flow[c] * staged_values[key + c];
+            }
+            let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
+                var share = horizontal_sum(flows);
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                let score = capped(horizontal_sum(scores));
+                let slope = exp(score - row_lse) * (share - row_delta) * cap_slope(score);
+                for (var c = 0u; c < entries(); c++) {
+                    gradient[c] += slope * staged_keys[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
+        }
+    }
 }
 "#;
 pub(crate) const W53371992: &str = r#"
@@ -1731,6 +1982,14 @@ alias Stored = Entry;
 pub(crate) const W5A1D6603: &str = r#"
 alias RightMatrix = coop_mat16x16<Number, B>;
 "#;
+pub(crate) const W5A52C9C3: &str = r#"@group(0) @binding(1)
+var<storage, read> qkv: array<Stored>;
+"#;
+pub(crate) const W5A771A88: &str = r#"
+fn softcapped_block(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
+    return mat4x4<f32>(softcapped_four(scores[0], cap), softcapped_four(scores[1], cap), softcapped_four(scores[2], cap), softcapped_four(scores[3], cap));
+}
+"#;
 pub(crate) const W5A7C4623: &str = r#"
 alias Operand = vec4<f32>;
 "#;
@@ -1781,6 +2040,87 @@ const INVOCATIONS: u32 = 64u;
 pub(crate) const W5EBD0844: &str = r#"
 @group(0) @binding(2)
 var<storage, read> keys: array<f32>;
+"#;
+pub(crate) const W5FE40997: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let document = document_start(window + t);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let seed = schedule[control.row].seed;
+    var query: array<Entry, SIZE>;
+    var attended: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
+        attended[c] = Entry();
+    }
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var products = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                products += query[c] * staged_keys[key + c];
+            }
+            let score = capped(horizontal_sum(products));
+            let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
+                if score > largest {
+                    let shrink = exp(largest - score);
+                    total *= shrink;
+                    for (var c = 0u; c < entries(); c++) {
+                        attended[c] *= shrink;
+                    }
+                    largest = score;
+                }
+                var share = exp(score - largest);
+                total += share;
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                for (var c = 0u; c < entries(); c++) {
+                    attended[c] += share * staged_values[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        let out = ((window + t) * arguments.heads + head) * entries();
+        for (var c = 0u; c < entries(); c++) {
+            y[out + c] = Stored(attended[c] / total);
+        }
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
+"#;
+pub(crate) const W601B625A: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> load: array<f32>;
 "#;
 pub(crate) const W60437B8F: &str = r#"
 fn right_along(step: u32) -> RightMatrices {
@@ -1951,60 +2291,6 @@ fn sums(group: vec3<u32>, local: u32) {
     }
 }
 "#;
-pub(crate) const W6775451E: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let ts = neighbours(own, arguments.time);
-    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
-    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
-    let rows = vec4<u32>(plane * arguments.time) + ts;
-    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    var gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        gradient[c] = mat4x4<f32>();
-    }
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        var scores = mat4x4<f32>();
-        var shares = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-            shares += transpose(four(values, c)) * four_flows(flows, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
-        for (var c = 0u; c < entries; c++) {
-            gradient[c] += four(keys, c) * slopes;
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let block = gradient[c];
-        store(own, queries.x + c, block[0]);
-        store(own + 1u, queries.y + c, block[1]);
-        store(own + 2u, queries.z + c, block[2]);
-        store(own + 3u, queries.w + c, block[3]);
-    }
-}
-"#;
 pub(crate) const W67B064A2: &str = r#"
 @group(0) @binding(2)
 var<storage, read> x: array<Right>;
@@ -2072,6 +2358,88 @@ fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
         (*blocks).right += outer(left, right_across);
         (*blocks).down += outer(left_down, right);
         (*blocks).across += outer(left_down, right_across);
+    }
+}
+"#;
+pub(crate) const W6CB86CD6: &str = r#"
+@compute @workgroup_size(LANES)
+fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) / arguments.parts;
+    let row = number / arguments.heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let chunk = cursor[row / arguments.time];
+    let t = row % arguments.time;
+    if t >= chunk.length {
+        return;
+    }
+    let head = number % arguments.heads;
+    let head_size = arguments.head_size;
+    let key_head = head / (arguments.heads / arguments.kv_heads);
+    let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
+    let part = group_number(group) % arguments.parts;
+    let until = min(chunk.start + t + 1u, arguments.positions);
+    let oldest = until - min(until, arguments.seen);
+    let begin = max(oldest, part * arguments.part);
+    let end = min(until, (part + 1u) * arguments.part);
+    let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
+    for (var d = local; d < head_size; d += LANES) {
+        query[d] = qkv[query_at + d] * arguments.scale;
+    }
+    workgroupBarrier();
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    var attended = vec4<f32>();
+    for (var start = begin; start < end; start += LANES) {
+        let count = min(LANES, end - start);
+        var score = MIN_SCORE;
+        if local < count {
+            let key = cache + (start + local) * head_size;
+            score = 0.0;
+            for (var d = 0u; d < head_size; d++) {
+                score += query[d] * keys[key + d];
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                score = softcapped(score, arguments.softcap);
+            }
+        }
+        scores[local] = score;
+        workgroupBarrier();
+        var next = largest;
+        for (var slot = 0u; slot < count; slot++) {
+            next = max(next, scores[slot]);
+        }
+        shares[local] = exp(score - next);
+        workgroupBarrier();
+        let shrink = exp(largest - next);
+        largest = next;
+        total *= shrink;
+        attended *= shrink;
+        for (var slot = 0u; slot < count; slot++) {
+            let share = shares[slot];
+            let value = cache + (start + slot) * head_size;
+            total += share;
+            for (var channel = 0u; channel < 4u; channel++) {
+                let d = channel * LANES + local;
+                if d < head_size {
+                    attended[channel] += share * values[value + d];
+                }
+            }
+        }
+    }
+    for (var channel = 0u; channel < 4u; channel++) {
+        let d = channel * LANES + local;
+        if d < head_size {
+            partials[(number * arguments.parts + part) * (head_size + 2u) + d] = attended[channel];
+        }
+    }
+    {
+        if local == 0u {
+            let at = (number * arguments.parts + part) * (head_size + 2u) + head_size;
+            partials[at] = largest;
+            partials[at + 1u] = total;
+        }
     }
 }
 "#;
@@ -2149,113 +2517,6 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
-pub(crate) const W71394640: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-    }
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            if document_start(window + start) > last {
-                break;
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let share = probability * kept((query_plane + t) * arguments.time + j);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            if document_start(window + start) > last {
-                break;
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
-                    let slope = probability * (flow - delta[query_plane + t]);
-                    for (var c = 0u; c < entries(); c++) {
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-        }
-    }
-}
-"#;
 pub(crate) const W715D3F0E: &str = r#"
 @group(0) @binding(2)
 var<storage, read> b: array<Entry>;
@@ -2288,6 +2549,24 @@ fn divergence(x: f32) -> f32 {
     return select(exp_less_one(x) - x, series, abs(x) < 0.25);
 }
 "#;
+pub(crate) const W720F2DDC: &str = r#"
+struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    scale: f32,
+    capped: u32,
+    softcap: f32,
+    dropout: u32,
+    site: u32,
+    threshold: u32,
+    keep_scale: f32,
+    seen: u32,
+    documents: u32
+}
+"#;
 pub(crate) const W729FFC5E: &str = r#"
 fn right_across(step: u32) -> RightMatrices {
     return RightMatrices(right_across_matrix(0u, step), right_across_matrix(EDGE, step), right_across_matrix(2u * EDGE, step), right_across_matrix(3u * EDGE, step), right_across_matrix(4u * EDGE, step), right_across_matrix(5u * EDGE, step), right_across_matrix(6u * EDGE, step), right_across_matrix(7u * EDGE, step));
@@ -2300,77 +2579,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
 "#;
 pub(crate) const W740C2757: &str = r#"
 const STEP: u32 = 1u;
-"#;
-pub(crate) const W744907E0: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let document = document_start(window + t);
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
-    let seed = schedule[control.row].seed;
-    let query_at = (window + t) * row_entries + head * entries();
-    var query: array<Entry, SIZE>;
-    var flow: array<Entry, SIZE>;
-    var gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
-        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
-        gradient[c] = Entry();
-    }
-    let row_lse = lse[plane * arguments.time + t];
-    let row_delta = delta[plane * arguments.time + t];
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var scores = Entry();
-            var flows = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                scores += query[c] * staged_keys[key + c];
-                flows += flow[c] * staged_values[key + c];
-            }
-            let sees = document <= j && j <= t && t - j < arguments.seen;
-            if sees {
-                var share = horizontal_sum(flows);
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
-                for (var c = 0u; c < entries(); c++) {
-                    gradient[c] += slope * staged_keys[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
-        }
-    }
-}
 "#;
 pub(crate) const W746FE9EB: &str = r#"
 @group(0) @binding(4)
@@ -2429,7 +2637,26 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
 }
 "#;
-pub(crate) const W78FB23AB: &str = r#"
+pub(crate) const W794D667F: &str = r#"
+fn drawn(index: u32) -> f32 {
+    let bits = random_bits(schedule[control.row].seed, arguments.site, index);
+    return f32(bits >> 8u) / 8388608.0 - 1.0;
+}
+"#;
+pub(crate) const W799ACE7A: &str = r#"
+fn stage_right(at: u32, numbers: Four) {
+    right_tile[at] = numbers;
+}
+"#;
+pub(crate) const W79CEF105: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> key_gradient: array<f32>;
+"#;
+pub(crate) const W7A12277E: &str = r#"
+@group(0) @binding(1)
+var<storage, read_write> control: Control;
+"#;
+pub(crate) const W7A41B6EE: &str = r#"
 @compute @workgroup_size(LANES)
 fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
@@ -2454,7 +2681,6 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
     let rows = vec4<u32>(plane * arguments.time) + ts;
     let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
     let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    let seed = schedule[control.row].seed;
     var gradient: array<mat4x4<f32>, SIZE>;
     for (var c = 0u; c < entries; c++) {
         gradient[c] = mat4x4<f32>();
@@ -2469,11 +2695,14 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
             shares += transpose(four(values, c)) * four_flows(flows, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        {
-            shares = products(shares, kept_of_all(seed, rows, js));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
         }
-        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+        }
         for (var c = 0u; c < entries; c++) {
             gradient[c] += four(keys, c) * slopes;
         }
@@ -2486,25 +2715,6 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
         store(own + 3u, queries.w + c, block[3]);
     }
 }
-"#;
-pub(crate) const W794D667F: &str = r#"
-fn drawn(index: u32) -> f32 {
-    let bits = random_bits(schedule[control.row].seed, arguments.site, index);
-    return f32(bits >> 8u) / 8388608.0 - 1.0;
-}
-"#;
-pub(crate) const W799ACE7A: &str = r#"
-fn stage_right(at: u32, numbers: Four) {
-    right_tile[at] = numbers;
-}
-"#;
-pub(crate) const W79CEF105: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> key_gradient: array<f32>;
-"#;
-pub(crate) const W7A12277E: &str = r#"
-@group(0) @binding(1)
-var<storage, read_write> control: Control;
 "#;
 pub(crate) const W7A7D77CF: &str = r#"
 @compute @workgroup_size(256)
@@ -2686,6 +2896,95 @@ fn preference(@builtin(local_invocation_index) local: u32) {
 pub(crate) const W7AE9F516: &str = r#"
 const PART_ROWS: u32 = SIDE / PARTS / EDGE;
 "#;
+pub(crate) const W7B5499DF: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    let seed = schedule[control.row].seed;
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            {
+                if starts[start_row + t] > last {
+                    break;
+                }
+            }
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+            }
+            {
+                let documents = vec4<u32>(starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
+                scores = queries_until(scores, documents, own);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            {
+                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
+                kept_probabilities = products(probabilities, keep);
+                shares = products(shares, keep);
+            }
+            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+            }
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}
+"#;
 pub(crate) const W7B75EEB3: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
     return Entry(w[output * arguments.inner + k]);
@@ -2737,87 +3036,10 @@ fn random_bits(seed: vec2<u32>, site: u32, index: u32) -> u32 {
     return mix_bits((mix_bits(index ^ seed.x) + seed.y) ^ (site * 2654435769u));
 }
 "#;
-pub(crate) const W80541DEC: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    let seed = schedule[control.row].seed;
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            {
-                if starts[start_row + t] > last {
-                    break;
-                }
-            }
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            {
-                let documents = vec4<u32>(starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
-                scores = queries_until(scores, documents, own);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            {
-                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
-                kept_probabilities = products(probabilities, keep);
-                shares = products(shares, keep);
-            }
-            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
+pub(crate) const W80EF7913: &str = r#"
+fn cap_slope(scores: vec4<f32>, cap: f32) -> vec4<f32> {
+    let shares = clamp(scores / cap, vec4<f32>(-1.0), vec4<f32>(1.0));
+    return vec4<f32>(1.0) - shares * shares;
 }
 "#;
 pub(crate) const W81677BDB: &str = r#"
@@ -2900,6 +3122,142 @@ pub(crate) const W8241C600: &str = r#"struct Arguments {
     query_size: u32,
     key_size: u32,
     segments: u32
+}
+"#;
+pub(crate) const W82852266: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    let seed = schedule[control.row].seed;
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        {
+            shares = products(shares, kept_of_queries(seed, rows, js));
+        }
+        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+        }
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
+"#;
+pub(crate) const W828C8C3C: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+            }
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
 }
 "#;
 pub(crate) const W82C490A1: &str = r#"
@@ -2995,6 +3353,10 @@ fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatri
     (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
 }
 "#;
+pub(crate) const W89973BAA: &str = r#"
+@group(0) @binding(4)
+var<storage, read> shares: array<f32>;
+"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
@@ -3007,10 +3369,6 @@ pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
     count: u32,
     columns: u32
 }
-"#;
-pub(crate) const W8BD1A2B6: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> load: array<f32>;
 "#;
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
@@ -3064,11 +3422,6 @@ pub(crate) const W8E03EF98: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dw: array<vec4<f32>>;
 "#;
-pub(crate) const W8E36B793: &str = r#"
-fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
-    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, vec4<u32>(row * arguments.time) + keys);
-}
-"#;
 pub(crate) const W8EA9DD8E: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
@@ -3112,31 +3465,6 @@ fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
 pub(crate) const W928779A0: &str = r#"
 @group(0) @binding(3)
 var<storage, read> dy: array<Stored>;
-"#;
-pub(crate) const W92A3A606: &str = r#"
-@compute @workgroup_size(256)
-fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group) * 256u + local;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.experts;
-    var largest = x[start];
-    for (var e = 1u; e < arguments.experts; e += 1u) {
-        largest = max(largest, x[start + e]);
-    }
-    var whole = 0.0;
-    var loaded = 0.0;
-    for (var e = 0u; e < arguments.experts; e += 1u) {
-        let exponential = exp(x[start + e] - largest);
-        whole += exponential;
-        loaded += load[e] * exponential;
-    }
-    loaded /= whole;
-    let lse = largest + log(whole);
-    let balance = arguments.balance * f32(arguments.experts);
-    result[row] = arguments.factor * (balance * loaded + arguments.z * lse * lse);
-}
 "#;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
@@ -3193,78 +3521,6 @@ pub(crate) const W95DC85D8: &str = r#"struct Arguments {
     hidden: u32
 }
 "#;
-pub(crate) const W95FDEC54: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    let seed = schedule[control.row].seed;
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            {
-                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
-                kept_probabilities = products(probabilities, keep);
-                shares = products(shares, keep);
-            }
-            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
-}
-"#;
 pub(crate) const W963E2A0A: &str = r#"
 fn gelu_exact_slope(x: Entry) -> Entry {
     let density = ROOT_1_OVER_2_PI * exp(max(-0.5 * x * x, Entry(-80.0)));
@@ -3292,6 +3548,38 @@ var<storage, read> r: array<f32>;
 pub(crate) const W9831C237: &str = r#"
 fn lane_of(local: u32) -> u32 {
     return 0u;
+}
+"#;
+pub(crate) const W98609812: &str = r#"
+@compute @workgroup_size(256)
+fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let expert = group_number(group);
+    if expert >= arguments.experts {
+        return;
+    }
+    let first = control.row * arguments.rows;
+    var count = 0.0;
+    var whole = 0.0;
+    for (var n = local; n < arguments.rows; n += 256u) {
+        let counts = shares[first + n] != 0.0;
+        whole += select(0.0, 1.0, counts);
+        count += select(0.0, 1.0, counts && gates[n * arguments.experts + expert] != 0.0);
+    }
+    let chosen = sum_of_group(count, local, 256u);
+    let counted = sum_of_group(whole, local, 256u);
+    if local == 0u {
+        load[expert] = chosen / max(counted, 1.0);
+    }
+}
+"#;
+pub(crate) const W98DC70AB: &str = r#"
+@compute @workgroup_size(256)
+fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let value = softcapped(given[at], arguments.cap);
+        result[at] = value;
+    }
 }
 "#;
 pub(crate) const W98FC6BBD: &str = r#"
@@ -3329,6 +3617,11 @@ pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
 pub(crate) const W9BAE96C7: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> result: array<f32>;
+"#;
+pub(crate) const W9C66E75C: &str = r#"
+fn cap_slopes(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
+    return mat4x4<f32>(cap_slope(scores[0], cap), cap_slope(scores[1], cap), cap_slope(scores[2], cap), cap_slope(scores[3], cap));
+}
 "#;
 pub(crate) const W9C868AC8: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
@@ -3601,21 +3894,9 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     stage_right(across_at(right), right_four(tile.y, first, right, end));
 }
 "#;
-pub(crate) const WABF71350: &str = r#"
-@compute @workgroup_size(256)
-fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let expert = group_number(group);
-    if expert >= arguments.experts {
-        return;
-    }
-    var count = 0.0;
-    for (var n = local; n < arguments.rows; n += 256u) {
-        count += select(0.0, 1.0, gates[n * arguments.experts + expert] != 0.0);
-    }
-    let total = sum_of_group(count, local, 256u);
-    if local == 0u {
-        load[expert] = total / f32(arguments.rows);
-    }
+pub(crate) const WAB9B026A: &str = r#"
+fn softcapped(x: f32, cap: f32) -> f32 {
+    return cap * tanh(clamp(x / cap, -10.0, 10.0));
 }
 "#;
 pub(crate) const WABF77109: &str = r#"
@@ -3638,19 +3919,6 @@ var<storage, read> dy: array<Stored>;
 pub(crate) const WAC68C428: &str = r#"
 @group(0) @binding(4)
 var<storage, read> cursor: array<Cursor>;
-"#;
-pub(crate) const WAC7C2BAC: &str = r#"struct Arguments {
-    batch: u32,
-    time: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    scale: f32,
-    site: u32,
-    threshold: u32,
-    keep_scale: f32,
-    seen: u32
-}
 "#;
 pub(crate) const WAC8E9088: &str = r#"
 @group(0) @binding(1)
@@ -3982,11 +4250,6 @@ pub(crate) const WB1F15E70: &str = r#"
 @group(0) @binding(1)
 var<storage, read> a: array<Entry>;
 "#;
-pub(crate) const WB1F40A1C: &str = r#"
-fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
-    return mat4x4<f32>(kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
-}
-"#;
 pub(crate) const WB20CC15A: &str = r#"struct Arguments {
     tokens: u32,
     time: u32,
@@ -4099,71 +4362,6 @@ var<storage, read_write> statistics: array<vec2<f32>>;
 pub(crate) const WB5353B0D: &str = r#"
 @group(0) @binding(3)
 var<storage, read> values: array<f32>;
-"#;
-pub(crate) const WB54D7B07: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    let seed = schedule[control.row].seed;
-    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        {
-            shares = products(shares, kept_of_all(seed, rows, js));
-        }
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
-}
 "#;
 pub(crate) const WB587F82E: &str = r#"struct Arguments {
     count: u32,
@@ -4330,12 +4528,6 @@ pub(crate) const WBE544DA4: &str = r#"
 @group(0) @binding(2)
 var<storage, read> tokens: array<u32>;
 "#;
-pub(crate) const WBF6F5324: &str = r#"
-fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
-    let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
-    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, entries);
-}
-"#;
 pub(crate) const WBFA659BA: &str = r#"
 const ROWS: u32 = 32u;
 "#;
@@ -4487,6 +4679,114 @@ pub(crate) const WC8F950D9: &str = r#"
 @group(0) @binding(2)
 var<storage, read> statistics: array<vec2<f32>>;
 "#;
+pub(crate) const WC941EFF0: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+    }
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            if document_start(window + start) > last {
+                break;
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
+                if sees {
+                    let probability = exp(capped(horizontal_sum(scores)) - lse[query_plane + t]);
+                    let share = probability * kept((query_plane + t) * arguments.time + j);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            if document_start(window + start) > last {
+                break;
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
+                if sees {
+                    let score = capped(horizontal_sum(scores));
+                    let probability = exp(score - lse[query_plane + t]);
+                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
+                    let slope = probability * (flow - delta[query_plane + t]) * cap_slope(score);
+                    for (var c = 0u; c < entries(); c++) {
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
 pub(crate) const WC9460618: &str = r#"
 alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
 "#;
@@ -4494,70 +4794,6 @@ pub(crate) const WC95F12AF: &str = r#"struct Arguments {
     count: u32,
     site: u32,
     size: f32
-}
-"#;
-pub(crate) const WC9886027: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
-    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
-    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
-    let ts = neighbours(own, arguments.time);
-    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
-    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
-    let rows = vec4<u32>(plane * arguments.time) + ts;
-    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    let seed = schedule[control.row].seed;
-    var gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        gradient[c] = mat4x4<f32>();
-    }
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        var scores = mat4x4<f32>();
-        var shares = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-            shares += transpose(four(values, c)) * four_flows(flows, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        {
-            scores = keys_from(scores, js, documents);
-        }
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        {
-            shares = products(shares, kept_of_all(seed, rows, js));
-        }
-        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
-        for (var c = 0u; c < entries; c++) {
-            gradient[c] += four(keys, c) * slopes;
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let block = gradient[c];
-        store(own, queries.x + c, block[0]);
-        store(own + 1u, queries.y + c, block[1]);
-        store(own + 2u, queries.z + c, block[2]);
-        store(own + 3u, queries.w + c, block[3]);
-    }
 }
 "#;
 pub(crate) const WC9B56134: &str = r#"@compute @workgroup_size(8, 8)
@@ -4595,83 +4831,6 @@ pub(crate) const WC9FA7359: &str = r#"struct Arguments {
 pub(crate) const WCA1F0931: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Operand>;
-"#;
-pub(crate) const WCA6B48CF: &str = r#"
-@compute @workgroup_size(256)
-fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at < arguments.count {
-        let share = given[at] / arguments.cap;
-        let value = arguments.cap * tanh(clamp(share, -10.0, 10.0));
-        result[at] = value;
-    }
-}
-"#;
-pub(crate) const WCA6CEBFE: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
-}
 "#;
 pub(crate) const WCB2E52F5: &str = r#"
 alias Right = vec4<f32>;
@@ -4762,10 +4921,25 @@ fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
 }
 "#;
-pub(crate) const WCEAF3EF8: &str = r#"
+pub(crate) const WCEFC8A43: &str = r#"
+const KEPT_COLUMNS: u32 = SIDE / 2u;
+"#;
+pub(crate) const WCF63F508: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    let numbers = x[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
+}
+"#;
+pub(crate) const WCFE0E5E9: &str = r#"
+fn scale_word(quads: u32, k: u32) -> u32 {
+    return quant_words(quads) + k / 16u;
+}
+"#;
+pub(crate) const WD006B592: &str = r#"
 @compute @workgroup_size(LANES)
 fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group) / arguments.parts;
+    let number = group_number(group);
     let row = number / arguments.heads;
     if row >= arguments.rows {
         return;
@@ -4779,11 +4953,10 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     let head_size = arguments.head_size;
     let key_head = head / (arguments.heads / arguments.kv_heads);
     let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
-    let part = group_number(group) % arguments.parts;
     let until = min(chunk.start + t + 1u, arguments.positions);
     let oldest = until - min(until, arguments.seen);
-    let begin = max(oldest, part * arguments.part);
-    let end = min(until, (part + 1u) * arguments.part);
+    let begin = oldest;
+    let end = until;
     let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
     for (var d = local; d < head_size; d += LANES) {
         query[d] = qkv[query_at + d] * arguments.scale;
@@ -4800,6 +4973,9 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             score = 0.0;
             for (var d = 0u; d < head_size; d++) {
                 score += query[d] * keys[key + d];
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                score = softcapped(score, arguments.softcap);
             }
         }
         scores[local] = score;
@@ -4829,31 +5005,9 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     for (var channel = 0u; channel < 4u; channel++) {
         let d = channel * LANES + local;
         if d < head_size {
-            partials[(number * arguments.parts + part) * (head_size + 2u) + d] = attended[channel];
+            y[number * head_size + d] = attended[channel] / total;
         }
     }
-    {
-        if local == 0u {
-            let at = (number * arguments.parts + part) * (head_size + 2u) + head_size;
-            partials[at] = largest;
-            partials[at + 1u] = total;
-        }
-    }
-}
-"#;
-pub(crate) const WCEFC8A43: &str = r#"
-const KEPT_COLUMNS: u32 = SIDE / 2u;
-"#;
-pub(crate) const WCF63F508: &str = r#"
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
-    let step = first + place.y;
-    let numbers = x[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
-    return select(Four(), numbers, step < end);
-}
-"#;
-pub(crate) const WCFE0E5E9: &str = r#"
-fn scale_word(quads: u32, k: u32) -> u32 {
-    return quant_words(quads) + k / 16u;
 }
 "#;
 pub(crate) const WD0112C68: &str = r#"
@@ -4910,6 +5064,15 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 "#;
 pub(crate) const WD2B7E7B4: &str = r#"
 const ROWS: u32 = 64u;
+"#;
+pub(crate) const WD32AA8A8: &str = r#"
+fn cap_slope(score: f32) -> f32 {
+    if arguments.capped == 0u {
+        return 1.0;
+    }
+    let share = score / arguments.softcap;
+    return 1.0 - share * share;
+}
 "#;
 pub(crate) const WD358B6F5: &str = r#"
 fn max_of_row(value: f32, local: u32) -> f32 {
@@ -5017,22 +5180,6 @@ fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
-pub(crate) const WD74CBDD6: &str = r#"
-struct Arguments {
-    batch: u32,
-    time: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    scale: f32,
-    dropout: u32,
-    site: u32,
-    threshold: u32,
-    keep_scale: f32,
-    seen: u32,
-    documents: u32
-}
-"#;
 pub(crate) const WD789EB2C: &str = r#"
 @compute @workgroup_size(256)
 fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5067,10 +5214,6 @@ var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
-"#;
-pub(crate) const WD891E618: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> result: array<f32>;
 "#;
 pub(crate) const WD8B06FEF: &str = r#"
 fn answer(row: u32, local: u32) -> vec2<f32> {
@@ -5379,6 +5522,10 @@ pub(crate) const WE518FE79: &str = r#"struct Arguments {
     all_rows: u32
 }
 "#;
+pub(crate) const WE569B06E: &str = r#"
+@group(0) @binding(3)
+var<storage, read> shares: array<f32>;
+"#;
 pub(crate) const WE586CEC4: &str = r#"
 fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
@@ -5432,6 +5579,10 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let numbers = dy[(min(step, end - 1u) * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
     return select(Four(), numbers, step < end);
 }
+"#;
+pub(crate) const WE8DD7BCA: &str = r#"
+@group(0) @binding(2)
+var<storage, read> control: Control;
 "#;
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
@@ -5556,66 +5707,6 @@ pub(crate) const WEC1F463E: &str = r#"struct Arguments {
 pub(crate) const WEC36ACE0: &str = r#"
 const DEPTH: u32 = 16u;
 "#;
-pub(crate) const WECDE9EE6: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
-}
-"#;
 pub(crate) const WED0C6028: &str = r#"
 fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
     let distance = max(logit_of(key) - logit_of(best), -100.0 * temperature);
@@ -5685,6 +5776,12 @@ fn total(entry: Entry) -> f32 {
 pub(crate) const WEF7DE9F2: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<Stored>;
+"#;
+pub(crate) const WEFC3F604: &str = r#"
+fn kept(seed: vec2<u32>, entries: vec4<u32>) -> vec4<f32> {
+    let dropped = vec4<bool>(random_bits(seed, arguments.site, entries.x) < arguments.threshold, random_bits(seed, arguments.site, entries.y) < arguments.threshold, random_bits(seed, arguments.site, entries.z) < arguments.threshold, random_bits(seed, arguments.site, entries.w) < arguments.threshold);
+    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+}
 "#;
 pub(crate) const WF0345421: &str = r#"
 fn w_columns(step: u32, column: u32) -> vec4<f32> {
@@ -5843,6 +5940,12 @@ const CHUNK: u32 = 16384u;
 pub(crate) const WF9052591: &str = r#"
 @group(0) @binding(1)
 var<storage, read> y: array<Stored>;
+"#;
+pub(crate) const WF92C2695: &str = r#"
+fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
+    let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
+    return kept(seed, entries);
+}
 "#;
 pub(crate) const WF94D40CC: &str = r#"
 @group(0) @binding(3)

@@ -2,7 +2,7 @@
 // variants: dropout? half? documents?
 // needs: documents with dropout
 //
-//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = cap(q·k[j]/√D) for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
 // h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in f16. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
@@ -11,28 +11,16 @@
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
 // read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
-// Those variants have dropout's code too, of a rate of 0 where nothing is dropped.
+// Those variants have dropout's code too, of a rate of 0 where nothing is dropped. A soft cap, cap(s) = c·tanh(s/c), is a loop of one turn
+// or none: software adapters run both sides of a branch.
 
-import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
-@if(dropout) import package::shared::blocks::{kept, products};
+import package::shared::attention::arguments;
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, softcapped_block, total};
+@if(dropout) import package::shared::blocks::{kept_of_queries, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
 import package::shared::grid::group_number;
 
-struct Arguments {
-    batch: u32, // B.
-    time: u32, // T.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
-    scale: f32, // 1 / √D.
-    site: u32, // Number of the dropout site.
-    threshold: u32, // Random bits below it drop a probability.
-    keep_scale: f32, // 1 / (1 − rate).
-    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
-}
-
-@group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
@@ -49,18 +37,6 @@ fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
     return select(vec4<f32>(MIN_SCORE), scores * arguments.scale, sees);
-}
-
-// M of a query's probabilities for four keys.
-@if(dropout)
-fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
-    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, vec4<u32>(row * arguments.time) + keys);
-}
-
-@if(dropout)
-fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 
 fn store(t: u32, at: u32, value: vec4<f32>) {
@@ -115,6 +91,9 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
             scores += transpose(four(keys, c)) * four(queries, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
         @if(documents) {
             scores = keys_from(scores, js, documents);
         }
@@ -127,7 +106,7 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
             visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
         sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
         @if(dropout) {
-            shares = products(shares, kept_of_all(seed, rows, js));
+            shares = products(shares, kept_of_queries(seed, rows, js));
         }
         let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
         for (var c = 0u; c < entries; c++) {

@@ -1,10 +1,11 @@
 // Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
 // variants: size=d32|d48|d64|d128|any4|any half?
 //
-//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = cap(q·k[j]/√D) for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see. cap(s) is c·tanh(s/c)
+// or, without a soft cap, s.
 //
 // One invocation owns a query row and walks the keys with an online softmax (Milakov and Gimelshein 2018): the sums are
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
@@ -12,7 +13,7 @@
 // masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in f16.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
-import package::shared::attention::arguments;
+import package::shared::attention::{arguments, capped};
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
@@ -83,7 +84,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
             for (var c = 0u; c < entries(); c++) {
                 products += query[c] * staged_keys[key + c];
             }
-            let score = horizontal_sum(products);
+            let score = capped(horizontal_sum(products));
             let sees = document <= j && j <= t && t - j < arguments.seen;
             if sees {
                 if score > largest {

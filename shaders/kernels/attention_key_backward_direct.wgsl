@@ -2,35 +2,24 @@
 // variants: dropout? half? documents?
 // needs: documents with dropout
 //
-// Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
+// Forward:  s[t] = cap(q[t]·k/√D);  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t]
+//           dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl
 // says why blocks; here a block holds, for each of four keys, its weights for four queries.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first query that sees none of the keys ends the walk.
 
-import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
+import package::shared::attention::arguments;
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, cap_slopes, exponentials, neighbours, products, softcapped_block};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::queries_until;
 import package::shared::grid::group_number;
 
-struct Arguments {
-    batch: u32, // B.
-    time: u32, // T.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
-    scale: f32, // 1 / √D.
-    site: u32, // Number of the dropout site.
-    threshold: u32, // Random bits below it drop a probability.
-    keep_scale: f32, // 1 / (1 − rate).
-    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
-}
-
-@group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
@@ -60,7 +49,7 @@ fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32>
 @if(dropout)
 fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
     let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
-    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, entries);
+    return kept(seed, entries);
 }
 
 fn store(j: u32, at: u32, value: vec4<f32>) {
@@ -117,6 +106,9 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
                 scores += transpose(four(queries, c)) * four(keys, c);
                 shares += transpose(four_flows(flows, c)) * four(values, c);
             }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+            }
             @if(documents) {
                 let documents = vec4<u32>(
                     starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
@@ -143,8 +135,11 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
                 kept_probabilities = products(probabilities, keep);
                 shares = products(shares, keep);
             }
-            let slopes = products(probabilities, mat4x4<f32>(
+            var slopes = products(probabilities, mat4x4<f32>(
                 shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+            }
             for (var c = 0u; c < entries; c++) {
                 value_gradient[c] += four_flows(flows, c) * kept_probabilities;
                 key_gradient[c] += four(queries, c) * slopes;

@@ -1,9 +1,11 @@
 // Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
 // variants: size=d32|d48|d64|d128|any4|any half?
 //
-// Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
+// Forward:  s[t] = cap(q[t]·k/√D);  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t])·cap′[t]
+//           dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
@@ -12,7 +14,7 @@
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first query that sees none of the keys ends the walk.
 
-import package::shared::attention::arguments;
+import package::shared::attention::{arguments, cap_slope, capped};
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
@@ -110,7 +112,7 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                 }
                 let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
                 if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let probability = exp(capped(horizontal_sum(scores)) - lse[query_plane + t]);
                     let share = probability * kept((query_plane + t) * arguments.time + j);
                     for (var c = 0u; c < entries(); c++) {
                         value_gradient[c] += share * staged_flows[query + c];
@@ -153,9 +155,10 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                 }
                 let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
                 if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let score = capped(horizontal_sum(scores));
+                    let probability = exp(score - lse[query_plane + t]);
                     let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
-                    let slope = probability * (flow - delta[query_plane + t]);
+                    let slope = probability * (flow - delta[query_plane + t]) * cap_slope(score);
                     for (var c = 0u; c < entries(); c++) {
                         key_gradient[c] += slope * staged_queries[query + c];
                     }

@@ -2,32 +2,20 @@
 // variants: dropout? half? documents?
 // needs: documents with dropout
 //
-// Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
+// Forward:  s[j] = cap(q·k[j]/√D);  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
+// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta)·cap′[j];  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
-// delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
+// delta = dy·y of each row [B,H,T]; cap′ is 1 − (s/c)² with a soft cap, else 1.
+// Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
 // writes the rest. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl says why blocks, and what documents are.
 
-import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
-@if(dropout) import package::shared::blocks::kept;
+import package::shared::attention::arguments;
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, cap_slopes, exponentials, neighbours, products, softcapped_block};
+@if(dropout) import package::shared::blocks::kept_of_queries;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
 import package::shared::grid::group_number;
 
-struct Arguments {
-    batch: u32, // B.
-    time: u32, // T.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
-    scale: f32, // 1 / √D.
-    site: u32, // Number of the dropout site.
-    threshold: u32, // Random bits below it drop a probability.
-    keep_scale: f32, // 1 / (1 − rate).
-    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
-}
-
-@group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
@@ -51,18 +39,6 @@ fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
     return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - vec4<f32>(lse), sees);
-}
-
-// M of a query's probabilities for four keys.
-@if(dropout)
-fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
-    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, vec4<u32>(row * arguments.time) + keys);
-}
-
-@if(dropout)
-fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 
 fn store(t: u32, at: u32, value: vec4<f32>) {
@@ -116,6 +92,9 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
             shares += transpose(four(values, c)) * four_flows(flows, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
+        }
         @if(documents) {
             scores = keys_from(scores, js, documents);
         }
@@ -126,14 +105,17 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
             seen(scores[3], js, own + 3u, row_lse.w),
         ));
         @if(dropout) {
-            shares = products(shares, kept_of_all(seed, rows, js));
+            shares = products(shares, kept_of_queries(seed, rows, js));
         }
-        let slopes = products(probabilities, mat4x4<f32>(
+        var slopes = products(probabilities, mat4x4<f32>(
             shares[0] - vec4<f32>(row_delta.x),
             shares[1] - vec4<f32>(row_delta.y),
             shares[2] - vec4<f32>(row_delta.z),
             shares[3] - vec4<f32>(row_delta.w),
         ));
+        for (var turn = 0u; turn < arguments.capped; turn++) {
+            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
+        }
         for (var c = 0u; c < entries; c++) {
             gradient[c] += four(keys, c) * slopes;
         }

@@ -1,16 +1,17 @@
 // Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
 // variants: size=d32|d48|d64|d128|any4|any half?
 //
-// Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
+// Forward:  s[j] = cap(q·k[j]/√D);  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
+// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta)·cap′[j];  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
+// cap′ is 1 − (s/c)² with a soft cap, else 1.
 // Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
 // Shaped as attention_forward_tiled.wgsl: an invocation owns a query row, a workgroup ROWS neighbours of one head.
 // half: qkv, dy and dqkv are stored in f16.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
-import package::shared::attention::arguments;
+import package::shared::attention::{arguments, cap_slope, capped};
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
@@ -93,7 +94,8 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
                     let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
                     share = select(share * arguments.keep_scale, 0.0, dropped);
                 }
-                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
+                let score = capped(horizontal_sum(scores));
+                let slope = exp(score - row_lse) * (share - row_delta) * cap_slope(score);
                 for (var c = 0u; c < entries(); c++) {
                     gradient[c] += slope * staged_keys[key + c];
                 }

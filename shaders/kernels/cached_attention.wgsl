@@ -1,4 +1,4 @@
-// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(q·kᵀ/√D)·v over the last positions up to start + t,
+// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(cap(q·kᵀ/√D))·v over the last positions up to start + t,
 // all of them or those of a sliding window.
 // variants: split?
 //
@@ -15,6 +15,7 @@
 
 import package::shared::decode::Cursor;
 import package::shared::grid::group_number;
+import package::shared::softcap::softcapped;
 
 const LANES: u32 = 64u;
 const MIN_SCORE: f32 = -3.0e38;
@@ -27,6 +28,8 @@ struct Arguments {
     head_size: u32, // D.
     positions: u32, // P, rows of a cache.
     scale: f32, // 1 / √D.
+    capped: u32, // 1 where scores have a soft cap, else 0: turns of a loop, since software adapters run both sides of a branch.
+    softcap: f32, // Soft cap of the scaled scores.
     parts: u32, // Parts that the cache is cut into; 1 without a split.
     part: u32, // Positions of a part.
     seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
@@ -85,6 +88,9 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             score = 0.0;
             for (var d = 0u; d < head_size; d++) {
                 score += query[d] * keys[key + d];
+            }
+            for (var turn = 0u; turn < arguments.capped; turn++) {
+                score = softcapped(score, arguments.softcap);
             }
         }
         scores[local] = score;

@@ -1,7 +1,7 @@
-// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row, or their gradient.
+// Losses of a router, b·E·Σ load·p + z·lse² with p = softmax(x) and lse = log Σ exp x, for each row times its share, or their gradient.
 // variants: backward?
 //
-// x [N,E]; load [E]; result [N], or [N,E]. One invocation a row. The gradient is that of the loss scale times the losses.
+// x [N,E]; load [E]; shares [N] of every micro-batch; result [N], or [N,E]. One invocation a row. The gradient is that of the loss scale times the losses.
 
 import package::shared::control::Control;
 import package::shared::grid::group_number;
@@ -17,8 +17,9 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> load: array<f32>;
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;
-@if(backward) @group(0) @binding(4) var<storage, read> control: Control;
+@group(0) @binding(3) var<storage, read> control: Control;
+@group(0) @binding(4) var<storage, read> shares: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<f32>;
 
 @compute @workgroup_size(256)
 fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -41,10 +42,10 @@ fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     loaded /= whole;
     let lse = largest + log(whole);
     let balance = arguments.balance * f32(arguments.experts);
-    @if(!backward) result[row] = arguments.factor * (balance * loaded + arguments.z * lse * lse);
-    @if(backward) let factor = arguments.factor * control.loss_scale;
+    let factor = arguments.factor * shares[control.row * arguments.rows + row];
+    @if(!backward) result[row] = factor * (balance * loaded + arguments.z * lse * lse);
     @if(backward) for (var e = 0u; e < arguments.experts; e += 1u) {
         let slope = balance * (load[e] - loaded) + 2.0 * arguments.z * lse;
-        result[start + e] = factor * slope * exp(x[start + e] - largest) / whole;
+        result[start + e] = factor * control.loss_scale * slope * exp(x[start + e] - largest) / whole;
     }
 }

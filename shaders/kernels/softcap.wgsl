@@ -1,9 +1,10 @@
 // Soft cap: y = c·tanh(x/c), entry by entry, or its gradient from y: dx = dy·(1 − (y/c)²).
 // variants: backward?
 //
-// One invocation an entry. The argument of tanh is clamped: several drivers compute it from exp and overflow. Beyond 10 it is 1 in f32.
+// One invocation an entry.
 
 import package::shared::grid::group_number;
+@if(!backward) import package::shared::softcap::softcapped;
 
 struct Arguments {
     count: u32, // Entries.
@@ -19,9 +20,9 @@ struct Arguments {
 fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
-        let share = given[at] / arguments.cap;
+        @if(backward) let share = given[at] / arguments.cap;
         @if(backward) let value = dy[at] * (1.0 - share * share);
-        @else let value = arguments.cap * tanh(clamp(share, -10.0, 10.0));
+        @if(!backward) let value = softcapped(given[at], arguments.cap);
         result[at] = value;
     }
 }

@@ -179,10 +179,12 @@ def attention(model, weights, name, x, fused, index=0):
         key = key.repeat_interleave(heads // kv_heads, dim=1)
         value = value.repeat_interleave(heads // kv_heads, dim=1)
     scale = model.get("attention_scale", 1 / math.sqrt(size))
-    if fused and not local:
+    cap = model.get("attention_softcap")
+    if fused and not local and cap is None:
         result = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
     else:
         scores = query @ key.transpose(-1, -2) * scale
+        scores = scores if cap is None else cap * (scores / cap).tanh()
         hidden = torch.ones(time, time, dtype=torch.bool).triu(1)
         if local:
             hidden |= torch.ones(time, time, dtype=torch.bool).tril(-window)

@@ -48,6 +48,7 @@ LONGROPE = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.3], long_factor=
 GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=3.0, residual_multiplier=0.5, logits_scaling=4.0)
 PHI3 = {**LLAMA, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 GEMMA3 = {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2, "query_pre_attn_scalar": 12}
+GEMMA2 = {**GEMMA3, "layer_types": None, "attn_logit_softcapping": 2.0}
 QWEN3_MOE = {**LLAMA, "head_dim": 16, "moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2}
 # Over several blocks, the class takes the shares of all of them together; ours is a mean over the blocks.
 ONE_BLOCK = dict(num_hidden_layers=1, router_aux_loss_coef=0.5)
@@ -72,6 +73,8 @@ FAMILIES = {
     "olmo2": ("Olmo2", {**LLAMA, "num_key_value_heads": 4}),
     "olmo2-grouped": ("Olmo2", {**LLAMA, "rope_parameters": {**YARN, "beta_fast": 4.0}}),
     "llama-dynamic": ("Llama", {**LLAMA, "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}),
+    "gemma2": ("Gemma2", GEMMA2),
+    "gemma2-uncapped": ("Gemma2", {**GEMMA2, "attn_logit_softcapping": None, "final_logit_softcapping": None, "tie_word_embeddings": False}),
     "gemma3": (
         "Gemma3Text",
         {

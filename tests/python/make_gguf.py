@@ -6,7 +6,7 @@
 Makes DIR/NAME.gguf for each, and DIR/expected.json: by name `class` (that of transformers), `ids` (38 tokens), `logits` ([T][V], float32,
 of the weights as they are stored), `texts` (each with its ids), `end` (the id that ends a text), `prompt` (the ids of "The" with what the
 tokenizer puts before a text). Names of tensors are those that the package maps from transformers' names; queries and keys of `llama` and
-`granite` are permuted, the weights of GPT-2 transposed, and 1 is added to the norms of Gemma 3, as llama.cpp's converter does.
+`granite` are permuted, the weights of GPT-2 transposed, and 1 is added to the norms of Gemma 2 and 3, as llama.cpp's converter does.
 """
 
 import json
@@ -21,7 +21,7 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-from make_families import GEMMA3, GRANITE, LLAMA, LLAMA3, LONGROPE, PHI3, TEXTS, byte_level, sentence_piece  # noqa: E402
+from make_families import GEMMA2, GEMMA3, GRANITE, LLAMA, LLAMA3, LONGROPE, PHI3, TEXTS, byte_level, sentence_piece  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
 TYPES = gguf.GGMLQuantizationType
@@ -41,7 +41,8 @@ MODELS = {
     "phi3-longrope": ("Phi3", {**PHI3, "original_max_position_embeddings": 16, "rope_parameters": LONGROPE}, byte_level, TYPES.F32),
     "granite": ("Granite", {**LLAMA, **GRANITE, "tie_word_embeddings": True}, byte_level, TYPES.F32),
     "olmo2": ("Olmo2", LLAMA, byte_level, TYPES.F16),
-    # Its pattern of windows is fixed, and queries are scaled by the head size.
+    # Their patterns of windows are fixed, and queries are scaled by the head size.
+    "gemma2": ("Gemma2", {**GEMMA2, "query_pre_attn_scalar": 8}, byte_level, TYPES.F32),
     "gemma3": ("Gemma3Text", {**GEMMA3, "num_hidden_layers": 7, "layer_types": None, "query_pre_attn_scalar": 8}, byte_level, TYPES.F32),
 }
 ARCHITECTURES = {
@@ -52,6 +53,7 @@ ARCHITECTURES = {
     "Phi3": gguf.MODEL_ARCH.PHI3,
     "Granite": gguf.MODEL_ARCH.GRANITE,
     "Olmo2": gguf.MODEL_ARCH.OLMO2,
+    "Gemma2": gguf.MODEL_ARCH.GEMMA2,
     "Gemma3Text": gguf.MODEL_ARCH.GEMMA3,
 }
 
@@ -93,8 +95,11 @@ def settings(writer, config):
         writer.add_embedding_scale(config.embedding_multiplier)
         writer.add_residual_scale(config.residual_multiplier)
         writer.add_logit_scale(config.logits_scaling)
-    if config.model_type == "gemma3_text":
+    if config.model_type in ("gemma2", "gemma3_text"):
         writer.add_sliding_window(config.sliding_window)
+    if config.model_type == "gemma2":
+        writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
+        writer.add_final_logit_softcapping(config.final_logit_softcapping)
 
 
 def angles(config):
@@ -171,7 +176,7 @@ def write(path, model, config, kind, stored, tokenizer, special):
         heads = {"q_proj": config.num_attention_heads, "k_proj": getattr(config, "num_key_value_heads", None)}.get(name.split(".")[-2])
         if turned and heads:
             entries = permuted(entries, heads)
-        if kind == "Gemma3Text" and name.endswith("norm.weight"):
+        if kind in ("Gemma2", "Gemma3Text") and name.endswith("norm.weight"):
             entries = entries + 1
         entries = np.ascontiguousarray(entries)
         theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))

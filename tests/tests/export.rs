@@ -156,6 +156,23 @@ fn python_transformers_agrees_on_a_qwen3() {
     check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
 }
 
+#[test]
+fn python_transformers_agrees_on_models_of_mup() {
+    for (preset, placement, class) in [
+        ("llama-tiny", NormPlacement::Pre, "GraniteForCausalLM"),
+        ("llama-tiny", NormPlacement::Output, "Olmo2ForCausalLM"),
+        ("gpt2-124m", NormPlacement::Pre, "GPT2LMHeadModel"),
+    ] {
+        let (config, tokenizer, arena) = small(preset, |config| {
+            let model = &mut config.model;
+            (model.base_width, model.logit_divisor, model.norm.placement) = (Some(16), 1.5, placement);
+            let normed = placement == NormPlacement::Output;
+            (model.qk_norm, model.qk_norm_whole) = (normed, normed);
+        });
+        check(&config, &tokenizer, &arena, class);
+    }
+}
+
 /// The usual classes reject a width that is not a multiple of the head count, or default to a padding id outside a small
 /// vocabulary.
 #[test]
@@ -202,6 +219,15 @@ fn python_transformers_agrees_on_what_few_classes_have() {
         model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::new(1e4) });
     });
     check(&config, &tokenizer, &arena, "Gemma3ForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        model.mlp.gate = Gate::Geglu;
+        (model.attention_softcap, model.logit_softcap) = (Some(0.5), None);
+        model.embedding_scale = (model.width as f32).sqrt();
+        (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
+        (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
+    });
+    check(&config, &tokenizer, &arena, "Gemma2ForCausalLM");
 }
 
 #[test]

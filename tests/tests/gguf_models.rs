@@ -67,25 +67,42 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
             (model.qk_norm, model.qk_norm_whole, model.tied_head) = (true, true, false);
             model.norm.placement = NormPlacement::Output;
         }),
+        gemma2(sized),
         gemma3(sized),
     ]
 }
 
-/// Gemma 3, with weights to which 1 can be added without rounding.
-fn gemma3(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+/// A Gemma, with weights to which 1 can be added without rounding.
+fn gemma(change: impl Fn(&mut ModelConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let (config, tokenizer, mut arena) = small("llama-tiny", |config| {
         let model = &mut config.model;
-        sized(model);
-        model.layers = 7;
-        (model.sliding_window, model.full_attention) = (Some(7), vec![5]);
+        change(model);
         model.embedding_scale = (model.width as f32).sqrt();
         model.attention_scale = Some(1.0 / (model.head_size as f32).sqrt());
-        model.position = Position::Rope(Rope { local_base: Some(1e4), ..Rope::new(1e6) });
-        (model.qk_norm, model.mlp.gate) = (true, Gate::Geglu);
+        model.mlp.gate = Gate::Geglu;
         model.norm.placement = NormPlacement::Sandwich;
         model.norm.add_unit_offset = true;
     });
     arena.iter_mut().for_each(|weight| *weight = (*weight * 4096.0).round() / 4096.0);
+    (config, tokenizer, arena)
+}
+
+fn gemma2(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+    let (config, tokenizer, arena) = gemma(|model| {
+        sized(model);
+        (model.layers, model.sliding_window, model.full_attention) = (3, Some(7), vec![1]);
+        (model.attention_softcap, model.logit_softcap) = (Some(0.5), Some(5.0));
+    });
+    ("gemma2", config, tokenizer, arena)
+}
+
+fn gemma3(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+    let (config, tokenizer, arena) = gemma(|model| {
+        sized(model);
+        (model.layers, model.sliding_window, model.full_attention) = (7, Some(7), vec![5]);
+        model.position = Position::Rope(Rope { local_base: Some(1e4), ..Rope::new(1e6) });
+        model.qk_norm = true;
+    });
     ("gemma3_text", config, tokenizer, arena)
 }
 
@@ -142,6 +159,22 @@ fn every_architecture_comes_back_bit_for_bit() {
         let again = &found.tokenizer.tokenizer;
         assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap(), "{name}");
         assert_eq!(again.end_of_text(), tokenizer.end_of_text(), "{name}");
+    }
+}
+
+#[test]
+fn a_logit_divisor_that_an_architecture_lacks_is_folded_into_the_final_norm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    let (config, tokenizer, arena) = small("gpt2-124m", |config| config.model.logit_divisor = 1.5);
+    write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &path);
+    let found = Found::look(&path, None).unwrap();
+    assert_eq!((found.family.model_type, found.model.logit_divisor), ("gpt2", 1.0));
+    let (ids, weights) = ([3, 1, 4, 1, 5], found.weights().unwrap());
+    let read = RunConfig { model: found.model, ..config.clone() };
+    let pairs = our_logits(&config, &arena, &ids).concat().into_iter();
+    for (ours, theirs) in pairs.zip(our_logits(&read, &weights, &ids).concat()) {
+        assert!((ours - theirs).abs() < 1e-5 * ours.abs().max(1.0), "{ours} {theirs}");
     }
 }
 

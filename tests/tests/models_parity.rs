@@ -117,6 +117,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
         head_size,
         embedding_scale: draw.of(&[1.0, 1.0, 3.5]),
         attention_scale: draw.of(&[None, None, Some(0.5)]),
+        attention_softcap: (window % 3 == 1).then_some(2.0),
         residual_scale: draw.of(&[1.0, 1.0, 0.4]),
         logit_divisor: if bias.head { 1.0 } else { draw.of(&[1.0, 1.0, 3.0]) },
         base_width: None,

@@ -7,7 +7,7 @@ use crate::runs::{
 };
 use crate::{common, runs};
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
+use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::model::training_graphs;
@@ -17,13 +17,13 @@ use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
+use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_engine::{Result, Yielder};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind, Precision,
-    RunConfig, Start, TokenizerKind, TrainConfig, Trainable, WeightFormat,
+    RunConfig, Start, TrainConfig, Trainable, WeightFormat,
 };
 use glasshouse_tests::blocking;
 use pollster::block_on;
@@ -791,41 +791,6 @@ fn the_whole_validation_split_can_be_evaluated() {
     assert!((f64::from(*val_loss) - sum / count).abs() < 1e-6, "{val_loss} {}", sum / count);
     // A resumed run keeps this setting.
     assert!(run.record().unwrap().evaluate_whole_split);
-}
-
-#[test]
-fn a_run_is_measured_on_a_folder_as_its_own_evaluation_measures_it() {
-    let (folder, project) = project();
-    let written = |name: &str, line: fn(u32) -> String| {
-        let place = folder.path().join(name);
-        std::fs::create_dir(&place).unwrap();
-        for number in 0..40 {
-            std::fs::write(place.join(format!("{number}.txt")), line(number).repeat(8)).unwrap();
-        }
-        place
-    };
-    let own = written("own", |number| format!("Number {number} went home at {} o'clock. ", number * 7 % 24));
-    let other = written("other", |number| format!("{}={}; ", number * number, number * 31 % 97));
-    let mut config = config();
-    config.data.paths = vec![own.display().to_string()];
-    config.tokenizer.kind = TokenizerKind::Byte;
-    "cpu".clone_into(&mut config.device);
-    let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
-    prepared.complete(&mut config);
-    // An average of the weights is what is evaluated and saved.
-    for ema in [0.0, 0.99] {
-        config.train.ema = ema;
-        let run = project.create_run(&config, &prepared.folder).unwrap();
-        let untrained = block_on(held_out_loss(&run, &own)).unwrap_err().to_string();
-        assert!(untrained.contains("train it first"), "{untrained}");
-        let options = Options { evaluate_whole_split: true, stop_after: Some(20), ..Options::default() };
-        let events = session(&run, &prepared.store, "cpu", options).unwrap();
-        let evaluated =
-            found!(events.iter(), TrainEvent::Eval { step: 20, val_loss, .. } => f64::from(*val_loss)).next();
-        let [on_own, on_other] = [&own, &other].map(|text| block_on(held_out_loss(&run, text)).unwrap());
-        assert!((evaluated.unwrap() - on_own).abs() < 1e-5, "{evaluated:?} {on_own}");
-        assert!(on_other > on_own + 0.1, "{on_other} {on_own}");
-    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
     let run = compressed.run.as_deref().context("the engine named no run; report it if it happens again")?;
     let times = whole as f64 / now.max(1) as f64;
     match &compressed.method {
-        Compression::Store { .. } => {
+        Compression::Store { .. } | Compression::Calibrate { .. } => {
             say!("{run}: the weights of {from} in {}, {times:.1} times smaller", bytes(now))?;
         }
         Compression::Prune(_) => {
@@ -122,7 +122,7 @@ pub struct CompressArguments {
     /// With blocks, channels and heads: number to remove, of channels and heads in every block [default: 1]
     #[arg(long, value_name = "N")]
     pub remove: Option<usize>,
-    /// Windows of training text for the scores of all methods but magnitude [default: 64]
+    /// Windows of training text that gptq4 and all pruning but magnitude read [default: 64]
     #[arg(long, value_name = "N")]
     pub windows: Option<usize>,
     /// Validation documents for the losses [default: all]
@@ -155,9 +155,9 @@ impl CompressArguments {
         )?;
         for_others(!parts && remove.is_some(), "--remove is", "blocks, channels or heads")?;
         for_others(
-            !zeros && !parts && windows.is_some(),
+            !zeros && !parts && method != MethodName::Gptq4 && windows.is_some(),
             "--windows is",
-            "wanda, blocks, channels or heads",
+            "gptq4, wanda, blocks, channels or heads",
         )?;
         let windows = windows.unwrap_or(PruneSettings::default().windows);
         let prune = |score| {
@@ -178,6 +178,7 @@ impl CompressArguments {
             MethodName::F16 => Compression::Store { weights: WeightFormat::F16 },
             MethodName::Q8_0 => Compression::Store { weights: WeightFormat::Q8_0 },
             MethodName::Q4_0 => Compression::Store { weights: WeightFormat::Q4_0 },
+            MethodName::Gptq4 => Compression::Calibrate { windows },
             MethodName::Magnitude => prune(PruneScore::Magnitude),
             MethodName::Wanda => prune(PruneScore::Wanda),
             MethodName::Blocks => remove(ModelPart::Blocks),
@@ -199,6 +200,9 @@ pub enum MethodName {
     /// Store 4 bits per weight, and a scale per 32 weights
     #[value(name = "q4_0")]
     Q4_0,
+    /// Store 4 bits per weight, rounded so that outputs on windows of training text change least (GPTQ)
+    #[value(name = "gptq4")]
+    Gptq4,
     /// Prune the smallest weights of each matrix
     Magnitude,
     /// Prune the smallest products of weight and input norm in each row

@@ -7,7 +7,6 @@ use super::fetch::DataFetchArguments;
 use super::report::{print, printable};
 use super::settings::usage;
 use super::train::{quoted, try_next};
-use super::twins::DataCompareArguments;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
@@ -29,7 +28,6 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
         DataCommand::Clean(arguments) => clean(arguments),
         DataCommand::Inspect(arguments) => inspect(arguments),
         DataCommand::Explain(arguments) => explain(arguments),
-        DataCommand::Compare(arguments) => super::twins::compare(arguments),
         DataCommand::Recipe(arguments) => recipe(arguments),
         DataCommand::Script(arguments) => write_script(arguments),
         DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
@@ -278,8 +276,6 @@ pub enum DataCommand {
     Inspect(DataInspectArguments),
     /// Show the result of every rule for one document, and the document before and after
     Explain(DataExplainArguments),
-    /// Compare short runs on raw and cleaned documents, with several seeds, on the same held-out text
-    Compare(Box<DataCompareArguments>),
     /// Print a recipe as TOML, to edit it
     Recipe(DataRecipeArguments),
     /// Print a recipe as a datatrove script in Python, for a cluster

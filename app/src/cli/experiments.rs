@@ -1,6 +1,7 @@
-//! `glasshouse find-rate`, `glasshouse sweep` and `glasshouse scale`: experiments that choose settings.
+//! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
 use super::arguments::TrainArguments;
+use super::data::named;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
 use super::settings::usage;
@@ -8,11 +9,12 @@ use super::train::{left_out, started, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use glasshouse_corpus::recipe::NAMES;
 use glasshouse_engine::protocol::blocks::{Bar, Block};
 use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling, Sweep, SweepRow,
-    TrainEvent,
+    Ablate, Ablation, Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling,
+    Sweep, SweepRow, TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -129,6 +131,17 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
 }
 
+pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
+    let AblateArguments { recipe: name, only, tokenizers, seeds, run, .. } = arguments;
+    let toml = named(name).and_then(|recipe| {
+        let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
+        let (only, tokenizers) = (only.clone(), tokenizers.clone());
+        let ablate = Ablate { recipe, only, tokenizers, seeds: *seeds, ..Ablate::default() };
+        ablate.to_toml(&arguments.name).map_err(usage)
+    });
+    told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
+}
+
 /// Minutes from `90s`, `10m`, `2h` or a number of minutes.
 fn minutes(text: &str) -> Result<f64, String> {
     let (number, unit) =
@@ -150,7 +163,7 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
         let whole = run.eval == super::arguments::EvaluationArgument::Full;
         let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
         let (command, _) = started(run, launch, engine).await?;
-        let (mut last, mut bar) = (None, ProgressBar::hidden());
+        let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
         let hear = |event| {
             match event {
                 Event::Sweep { sweep } => {
@@ -179,6 +192,13 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                     }
                 }
                 Event::TrainingEnded { .. } => bar.finish_and_clear(),
+                // Of an ablation, before its first run.
+                Event::Progress { what, .. } if last.is_none() && what != work => {
+                    if !json {
+                        tell!("{what}");
+                    }
+                    work = what;
+                }
                 Event::Notice { problems, .. } if json && !problems.is_empty() => {
                     say!("{}", left_out(&problems))?;
                 }
@@ -193,6 +213,7 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
         Some(last) if !json => {
             report::print(&last.blocks())?;
             report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
+            report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
             if !last.complete {
                 say!("stopped; the same command continues")?;
             }
@@ -245,6 +266,29 @@ pub struct ScaleArguments {
     /// All other options are those of `train`: they describe the base model, whose width, layers and MLP are scaled with its number of
     /// heads. Started again, a stopped ladder continues.
     #[arg(long, value_name = "NAME", default_value = "scale")]
+    pub name: String,
+    #[command(flatten)]
+    pub run: TrainArguments,
+}
+
+#[derive(Args, Debug)]
+pub struct AblateArguments {
+    /// Recipe whose rules are measured: fineweb, gopher, c4, light, or a TOML file
+    #[arg(long, value_name = "RECIPE")]
+    pub recipe: String,
+    /// Only these rules, separated by commas; `raw` stands for all rules together [default: all that change the text, and raw]
+    #[arg(long, value_name = "RULE,RULE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
+    #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
+    pub tokenizers: Vec<String>,
+    /// Seeds, each with a run per rule
+    #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
+    pub seeds: u64,
+    /// Name of the ablation, and tag of its runs
+    ///
+    /// All other options are those of `train`; --data names the raw files. Started again, a stopped ablation continues.
+    #[arg(long, value_name = "NAME", default_value = "ablate")]
     pub name: String,
     #[command(flatten)]
     pub run: TrainArguments,

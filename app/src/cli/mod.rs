@@ -58,7 +58,6 @@ mod share;
 mod tokenizer;
 mod train;
 mod trained;
-mod twins;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(not(feature = "window"))]
@@ -151,6 +150,8 @@ commands! {
     Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
+    /// Measure what each rule of a cleaning recipe, and the tokenizer, buys in bits per byte, by runs without it
+    Ablate(experiments::AblateArguments) = experiments::ablate;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects

@@ -5,8 +5,8 @@ use super::report::aligned;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::quantity::{count, duration};
+use glasshouse_engine::protocol::{EnergySettings, RunSummary};
 use std::path::PathBuf;
 
 pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
@@ -34,6 +34,9 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
             }
         }
         Some(RunsCommand::Restore { runs }) => runs.iter().try_for_each(|run| project.restore_run(run))?,
+    }
+    if let Err(error) = EnergySettings::from_variables(|name| std::env::var(name).ok()) {
+        tell!("note: {error}; energy, cost and emissions are not shown");
     }
     list(&project.run_summaries()?, arguments.json)
 }

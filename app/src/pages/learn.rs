@@ -8,6 +8,7 @@ mod lesson;
 mod library;
 mod markdown;
 mod measures;
+mod quiz;
 mod sheet;
 mod text;
 
@@ -25,6 +26,7 @@ use egui::{Label, RichText, Sense, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, presets};
 use instrument::Shown;
+use quiz::Quiz;
 
 #[derive(Debug, Default)]
 pub struct LearnPage {
@@ -40,6 +42,7 @@ pub struct LearnPage {
     lacks: Option<String>,
     shown: Shown,
     checking: Checking,
+    quiz: Quiz,
 }
 
 /// The next lessons, as a row of the home page.
@@ -137,13 +140,13 @@ impl LearnPage {
         if self.read != Some(revision) {
             self.read = Some(revision);
             self.library = Library::of(&context.state.lessons.files);
-            (self.shown, self.checking) = (Shown::default(), Checking::default());
+            (self.shown, self.checking, self.quiz) = Default::default();
         }
     }
 
     fn go(&mut self, place: usize) {
         self.open = self.library.lessons.get(place).map(|lesson| lesson.name.clone());
-        (self.shown, self.checking) = (Shown::default(), Checking::default());
+        (self.shown, self.checking, self.quiz) = Default::default();
     }
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -241,8 +244,9 @@ impl LearnPage {
         pressed
     }
 
-    /// The exercises of a lesson: prediction, instrument, measurement, code.
+    /// The exercises of a lesson: test, prediction, instrument, measurement, test, code.
     fn work_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+        self.quiz.before_ui(ui, context, lesson);
         widgets::card(ui, |ui| self.checking.prediction_ui(ui, context, lesson));
         ui.add_space(space::TIGHT);
         let predicted = check::progress(context, lesson).is_some();
@@ -260,6 +264,7 @@ impl LearnPage {
             // The measurement uses the lesson's own text, not one typed since.
             self.shown = Shown::default();
         }
+        self.quiz.after_ui(ui, context, lesson);
         ui.add_space(space::TIGHT);
         if !lesson.head.code.is_empty() {
             widgets::card(ui, |ui| {

@@ -10,6 +10,8 @@ pub struct Lab {
     pub sweep: Option<SweepSummary>,
     /// Number of reports of sweeps so far, to detect a new one.
     pub reports: u64,
+    /// The current work of an ablation between its runs, in words; else empty.
+    pub work: String,
 }
 
 impl Lab {
@@ -20,7 +22,9 @@ impl Lab {
             Event::Sweep { sweep } => {
                 self.sweep = Some((**sweep).clone());
                 self.reports += 1;
+                self.work.clear();
             }
+            Event::Progress { what, .. } => self.work.clone_from(what),
             _ => {}
         }
     }

@@ -3,13 +3,13 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
-    Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep, Moderated,
-    ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary, Prompt,
-    Proposal, RangeCurve, Role, RunConfig, RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState,
-    SweepSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource,
-    WrittenToken, message, presets,
+    Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary,
+    DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event,
+    Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep,
+    Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary,
+    Prompt, Proposal, RangeCurve, Role, RuleEffect, RunConfig, RunLaunch, RunState, RunSummary, Scaling,
+    SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary, TokenizerSummary, Uncertainty,
+    VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -612,7 +612,24 @@ fn sweep(toml: &str) -> Event {
     if toml.contains("[ladder]") {
         return ladder(toml);
     }
+    let effect = |title: &str, bought: [f64; 3]| RuleEffect {
+        version: TextVersion {
+            title: title.to_owned(),
+            documents: 40,
+            bytes: 31_000,
+            acted: true,
+            differs: true,
+            ..TextVersion::default()
+        },
+        bought: Some(RuleEffect::metric(bought[0], Some([bought[1], bought[2]]), 1)),
+    };
+    let effects = vec![
+        effect("Gopher quality", [0.021, 0.012, 0.03]),
+        effect("Near duplicates", [0.004, -0.003, 0.01]),
+    ];
+    let ablation = toml.contains("[ablate]").then(|| Ablation { effects, ..Ablation::default() });
     let sweep = SweepSummary {
+        ablation,
         name: "rates".to_owned(),
         toml: toml.to_owned(),
         rows: vec![done, row("0.01")],

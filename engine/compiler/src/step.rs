@@ -106,6 +106,17 @@ impl MicroBatch {
         }
     }
 
+    /// [`crate::graph::Input::Shares`]: equal, except that padding has none. It follows the last target that counts in a row of `time`
+    /// positions, as in transformers' attention mask.
+    pub fn shares(&self, time: usize, ignored: Option<u32>) -> Vec<f32> {
+        let length = |row: &[u32]| row.iter().rposition(|id| Some(*id) != ignored).map_or(0, |last| last + 1);
+        let lengths: Vec<usize> = self.targets.chunks(time.max(1)).map(length).collect();
+        let share = 1.0 / lengths.iter().sum::<usize>().max(1) as f32;
+        let rows = self.targets.chunks(time.max(1)).zip(lengths);
+        rows.flat_map(|(row, length)| (0..row.len()).map(move |at| if at < length { share } else { 0.0 }))
+            .collect()
+    }
+
     /// The error in its scores, as a sentence, for a graph that takes `wanted` scores, or none.
     pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
         let given = self.scores.as_ref().map(Vec::len);
@@ -181,6 +192,18 @@ pub enum Data {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padding_has_no_share() {
+        let targets = vec![IGNORED, 5, IGNORED, IGNORED, 1, IGNORED, 2, 3];
+        let batch = MicroBatch { targets, ..MicroBatch::default() };
+        assert_eq!(
+            batch.shares(4, Some(IGNORED)),
+            [1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0].map(|of| of / 6.0)
+        );
+        assert_eq!(batch.shares(4, None), [0.125; 8]);
+        assert_eq!(MicroBatch { targets: vec![IGNORED; 2], ..batch }.shares(2, Some(IGNORED)), [0.0; 2]);
+    }
 
     #[test]
     fn starts_never_fall_and_never_lie_ahead() {

@@ -30,7 +30,7 @@ pub mod repair;
 pub mod report;
 pub mod rules;
 pub mod script;
-pub mod twins;
+pub mod versions;
 
 pub use document::{Document, Kind};
 pub use error::{Error, Result};

@@ -7,8 +7,6 @@ use crate::balance;
 use crate::duplicates::{self, contamination};
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::files::Files;
-use crate::output::RECIPE_FILE;
 use crate::rules::threshold::{Row, thresholds};
 use crate::rules::{self, Rule};
 use crate::{personal, read, repair};
@@ -16,13 +14,10 @@ use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
-
-const MAX_RECIPE_BYTES: u64 = 16 << 20;
 
 /// Maximum held-out fraction: something must be left for training.
 pub const MAX_VALIDATION: f64 = 0.99;
@@ -88,15 +83,6 @@ impl Recipe {
             return Self::from_toml(&text).map_err(|error| Error::bad_file(path, error.to_string()));
         }
         Self::published(name)
-    }
-
-    pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
-        let path = folder.join(RECIPE_FILE);
-        let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
-        let mut text = String::new();
-        let file = files.open(&path).map_err(|error| damaged(error.to_string()))?;
-        file.take(MAX_RECIPE_BYTES).read_to_string(&mut text).map_err(|error| damaged(error.to_string()))?;
-        Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
     }
 
     pub fn from_toml(text: &str) -> Result<Self> {

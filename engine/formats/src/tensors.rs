@@ -112,6 +112,11 @@ impl Parameters {
         (&self.list[number].ty.shape, self.layout.range(ParameterId(number as u32)))
     }
 
+    /// Arena range of a parameter, if the model has it.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.find(name).map(|(_, range)| range)
+    }
+
     /// Like [`Self::of_number`], by name.
     fn find(&self, name: &str) -> Option<(&[usize], Range<usize>)> {
         self.numbers.get(name).map(|number| self.of_number(*number))

@@ -68,6 +68,10 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         None => "q·kᵀ / √D".to_owned(),
         Some(scale) => format!("{scale}·q·kᵀ"),
     };
+    let scores = match config.attention_softcap {
+        None => scores,
+        Some(cap) => format!("{cap}·tanh({scores} / {cap})"),
+    };
     // A tied head has no matrix of its own; a classification head always has.
     let head = if config.tied_head && config.labels.is_empty() { "Eᵀ" } else { "W_U" };
     let head_bias = plus(bias.head && config.labels.is_empty(), "b_U");
@@ -142,6 +146,8 @@ mod tests {
         let mut model = sandwich().model;
         let of = |model: &ModelConfig, name| formula(model, 0, name);
         assert_eq!(of(&model, "probabilities"), "A = softmax(0.7·q·kᵀ + mask)");
+        model.attention_softcap = Some(5.0);
+        assert_eq!(of(&model, "probabilities"), "A = softmax(5·tanh(0.7·q·kᵀ / 5) + mask)");
         assert_eq!(of(&model, "mlp_input"), "RMSNorm(y)");
         assert_eq!(of(&model, "mlp_output"), "mlp = 0.5·(RMSNorm(h·W_down))");
         model.norm.placement = NormPlacement::Output;

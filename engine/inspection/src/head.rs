@@ -1,4 +1,4 @@
-//! A single head's computation, step by step: scaled q·k, mask, softmax, ·v, times its columns of the output weight.
+//! A single head's computation, step by step: scaled and capped q·k, mask, softmax, ·v, times its columns of the output weight.
 
 use super::linear::products;
 use super::probabilities::{self, Attention};
@@ -35,8 +35,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("keys", &scope, &vectors, rows(&|at| attention.key(head, at).to_vec()));
     found.floats("values", &scope, &vectors, rows(&|at| attention.value(head, at).to_vec()));
     found.floats("scores", &scope, &[("T", time), ("T", time)], scores);
-    if let Some(scale) = config.attention_scale {
-        found.floats("scale", &scope, &[("1", 1)], vec![scale]);
+    for (name, factor) in [("scale", config.attention_scale), ("softcap", config.attention_softcap)] {
+        if let Some(factor) = factor {
+            found.floats(name, &scope, &[("1", 1)], vec![factor]);
+        }
     }
     found.floats("probabilities", &scope, &[("T", time), ("T", time)], probabilities);
     found.floats("weighted", &scope, &vectors, weighted);

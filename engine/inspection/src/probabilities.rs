@@ -44,6 +44,7 @@ pub(super) struct Attention<'a> {
     heads: Heads,
     /// Factor on q·k.
     scale: f64,
+    softcap: Option<f32>,
     /// Number of positions that a query sees, including its own.
     window: usize,
 }
@@ -51,10 +52,10 @@ pub(super) struct Attention<'a> {
 impl<'a> Attention<'a> {
     /// `packed` is the value at [`glasshouse_compiler::model::HookPoint::QueriesKeysValues`].
     pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
-        let ModelConfig { heads, kv_heads, head_size, .. } = *config;
+        let ModelConfig { heads, kv_heads, head_size, attention_softcap: softcap, .. } = *config;
         let window = config.window(layer).unwrap_or(usize::MAX);
         let scale = config.attention_scale.map_or_else(|| 1.0 / (head_size as f64).sqrt(), f64::from);
-        Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, scale, window }
+        Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, scale, softcap, window }
     }
 
     /// T.
@@ -94,13 +95,16 @@ impl<'a> Attention<'a> {
         (query + 1).saturating_sub(self.window)
     }
 
-    /// Scaled q·k of a query with keys from position `from` on, filling `scores`.
+    /// Scaled and capped q·k of a query with keys from position `from` on, filling `scores`.
     fn score(&self, head: usize, query: usize, from: usize, scores: &mut [f32]) {
         let keys = self.entries(from, self.keys_of(head));
         products(self.query(head, query), keys, self.heads.packed(), self.scale, scores);
+        if let Some(cap) = self.softcap {
+            scores.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
+        }
     }
 
-    /// A head's scaled q·k before masking, [T, T].
+    /// A head's scaled and capped q·k before masking, [T, T].
     pub(super) async fn scores(&self, head: usize, yielder: &Yielder) -> Vec<f32> {
         let time = self.time();
         let mut scores = vec![0.0; time * time];

@@ -200,7 +200,8 @@ fn probabilities_times_values_are_what_attention_found() {
     let yielder = Yielder::none();
     let windowed = ModelConfig { sliding_window: Some(4), full_attention: vec![1], qk_norm: true, ..llama() };
     let scaled = ModelConfig { attention_scale: Some(0.4), qk_norm_whole: true, ..windowed.clone() };
-    for config in [gpt(), llama(), windowed, scaled] {
+    let capped = ModelConfig { attention_softcap: Some(0.5), ..scaled.clone() };
+    for config in [gpt(), llama(), windowed, scaled, capped] {
         for layer in 0..config.layers {
             let sites = [HookPoint::QueriesKeysValues(layer), HookPoint::Attended(layer)];
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();

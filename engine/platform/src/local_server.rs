@@ -164,21 +164,14 @@ mod server {
 
     impl LocalServer {
         /// Always `None`.
-        ///
-        /// # Errors
-        /// Never.
         pub async fn start(_: &str, _: &[&OsStr], _: &Path, _: &Yielder) -> Result<Option<Self>> {
             Ok(None)
         }
 
-        /// # Errors
-        /// Never: there is no server.
         pub fn get(&self, _: &str) -> Result<Value> {
             match *self {}
         }
 
-        /// # Errors
-        /// Never: there is no server.
         pub fn post(&self, _: &str, _: &Value) -> Result<Value> {
             match *self {}
         }

@@ -57,9 +57,6 @@ pub fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
 }
 
 /// No-op on other systems.
-///
-/// # Errors
-/// Never.
 #[cfg(not(target_os = "linux"))]
 pub fn reserve(_: &std::fs::File, _: u64) -> std::io::Result<()> {
     Ok(())

@@ -15,17 +15,11 @@ pub async fn open(shelf: &Path) -> Result<StorageSummary> {
 }
 
 /// No-op: files can always be read.
-///
-/// # Errors
-/// Never.
 pub async fn load(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
 /// No-op: the file system is always up to date.
-///
-/// # Errors
-/// Never.
 pub async fn refresh(_shelf: &Path, _open: Option<&Path>) -> Result<()> {
     Ok(())
 }
@@ -34,9 +28,6 @@ pub async fn refresh(_shelf: &Path, _open: Option<&Path>) -> Result<()> {
 pub fn unload(_folder: &Path) {}
 
 /// No-op: files are already persistent.
-///
-/// # Errors
-/// Never.
 pub async fn flush() -> Result<()> {
     Ok(())
 }

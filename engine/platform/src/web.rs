@@ -27,9 +27,6 @@ pub fn map(path: &Path) -> Result<Mapping> {
 }
 
 /// No-op: in-memory files allocate as they grow.
-///
-/// # Errors
-/// Never.
 pub fn reserve(_: &memory_files::File, _: u64) -> std::io::Result<()> {
     Ok(())
 }
@@ -103,18 +100,12 @@ pub const LENS_BYTES: u64 = 96 << 20;
 pub const MILESTONE_BYTES: u64 = 64 << 20;
 
 /// Runs blocking work. Files are in memory and there is one thread, so it runs here after one yield.
-///
-/// # Errors
-/// Never.
 pub async fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     yield_now().await;
     Ok(work())
 }
 
 /// Runs long work that yields, on the only thread.
-///
-/// # Errors
-/// Never.
 pub async fn spawn_yielding<T: Send + 'static>(
     work: impl AsyncFnOnce(Yielder) -> T + Send + 'static,
 ) -> Result<T> {
@@ -123,17 +114,11 @@ pub async fn spawn_yielding<T: Send + 'static>(
 }
 
 /// No-op: browsers start no programs.
-///
-/// # Errors
-/// Never.
 pub fn make_executable(_: &Path) -> Result<()> {
     Ok(())
 }
 
 /// Yields for about `seconds`.
-///
-/// # Errors
-/// Never in a browser.
 pub async fn pause(seconds: f64) -> Result<()> {
     let began = web_time::Instant::now();
     while began.elapsed().as_secs_f64() < seconds {

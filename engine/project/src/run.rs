@@ -7,9 +7,10 @@ use glasshouse_compiler::model::parameters;
 use glasshouse_compiler::plan::disk;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
+use glasshouse_protocol::energy::Rate;
 use glasshouse_protocol::{
-    DataConfig, DeviceDescription, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy, RunConfig,
-    RunState, RunSummary, Start,
+    DataConfig, DeviceDescription, EnergySettings, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy,
+    RunConfig, RunState, RunSummary, Start,
 };
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,9 @@ pub struct RunRecord {
     /// Energy counted while it trained; `None` without a meter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy: Option<MeteredEnergy>,
+    /// The power of the device under full load, if the user gave it when the run was last started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watts: Option<Rate>,
 }
 
 impl RunRecord {
@@ -115,7 +119,9 @@ impl RunRecord {
     /// # Errors
     /// The user's figures are not of the expected form.
     pub fn energy_use(&self) -> Result<Option<EnergyUse>> {
-        let settings = glasshouse_platform::energy::settings()?;
+        // The power is that of the run's device, not of the one that shows it.
+        let settings =
+            EnergySettings { watts: self.watts.clone(), ..glasshouse_platform::energy::settings()? };
         let trained = self.state != RunState::Imported;
         Ok(EnergyUse::of_run(self.seconds, self.energy.as_ref(), &settings).filter(|_| trained))
     }
@@ -196,6 +202,7 @@ impl Run {
             best_val_interval: None,
             sweep: None,
             energy: None,
+            watts: None,
         })?;
         // Written last, because a folder with a configuration counts as a run.
         self.save_config(config)
@@ -396,7 +403,7 @@ impl Run {
     /// Summary for display.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
-        // Mistakes in the user's figures are reported by an evaluation.
+        // Mistakes in the user's figures are reported when a project is opened and when its runs are listed.
         let energy = record.energy_use().unwrap_or_default();
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
         if record.state == RunState::Imported {

@@ -2,11 +2,13 @@
 
 use super::{MAX_RECORD_BYTES, Project, SweepPlace};
 use glasshouse_platform::{Error, Result, files, storage};
-use glasshouse_protocol::{LadderPoint, RunConfig};
+use glasshouse_protocol::evaluation::Metric;
+use glasshouse_protocol::{AblatedText, LadderPoint, RunConfig, Scaling};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-const FOLDER: &str = "sweeps";
+/// Folder of the sweeps, with the texts of ablations.
+pub const SWEEPS: &str = "sweeps";
 
 /// A sweep file and the settings that it was started with, so that a sweep continues with the same ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +18,20 @@ pub struct KeptSweep {
     /// The sizes of a ladder, chosen by a measurement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<LadderPoint>,
+    /// The versions of the text of an ablation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<AblatedText>,
+    #[serde(default)]
+    pub findings: SweepFindings,
+}
+
+/// What was computed from the runs that are over, which takes a moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SweepFindings {
+    /// Whether each run is over, and its loss.
+    pub of: Vec<(bool, Option<f32>)>,
+    pub importance: Vec<Metric>,
+    pub scaling: Option<Scaling>,
 }
 
 /// What a run of a sweep is created with.
@@ -33,12 +49,18 @@ impl Project {
     }
 
     pub fn keep_sweep(&self, name: &str, sweep: &KeptSweep) -> Result<()> {
-        let folder = self.folder().join(FOLDER);
+        let folder = self.folder().join(SWEEPS);
         files::create_dir_all(&folder).map_err(Error::io(folder))?;
         storage::write_json(&self.sweep_path(name), sweep)
     }
 
+    /// The folder of a sweep's texts, as an absolute path.
+    pub fn sweep_folder(&self, name: &str) -> PathBuf {
+        let folder = self.folder().join(SWEEPS).join(name);
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
     fn sweep_path(&self, name: &str) -> PathBuf {
-        self.folder().join(FOLDER).join(format!("{name}.json"))
+        self.folder().join(SWEEPS).join(format!("{name}.json"))
     }
 }

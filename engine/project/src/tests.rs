@@ -2,6 +2,7 @@ use super::*;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Yielder, block_on};
+use glasshouse_protocol::energy::Rate;
 use glasshouse_protocol::{LearnsFrom, RunState, presets};
 
 fn project() -> (tempfile::TempDir, Project) {
@@ -267,4 +268,19 @@ fn a_run_learns_from_what_its_path_says() {
     };
     assert_eq!(learned("shelf/feedback/documents"), LearnsFrom::Documents);
     assert_eq!(learned("shelf/tale/feedback/chat.jsonl"), LearnsFrom::Feedback);
+}
+
+#[test]
+fn the_power_that_bounds_a_runs_energy_is_recorded_with_it() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let energy = |watts: Option<f64>| {
+        let watts = watts.map(|value| Rate { value, ..Rate::default() });
+        let record = RunRecord { seconds: 3600.0, watts, ..run.record().unwrap() };
+        run.save_record(&record).unwrap();
+        run.summary().unwrap().energy
+    };
+    assert_eq!(energy(None), None);
+    let bound = energy(Some(500.0)).unwrap();
+    assert!(bound.is_bound && (bound.kwh - 0.5).abs() < 1e-12, "{bound:?}");
 }

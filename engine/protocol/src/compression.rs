@@ -15,6 +15,9 @@ const MAX_WINDOWS: usize = 4096;
 pub enum Compression {
     /// Matrices stored in fewer bits, each weight rounded to the nearest.
     Store { weights: WeightFormat },
+    /// Matrices stored as q4_0, with those of blocks rounded so that their outputs on windows of training text change least (GPTQ, Frantar et
+    /// al. 2022).
+    Calibrate { windows: usize },
     /// Matrices of blocks with some weights set to zero.
     Prune(PruneSettings),
     /// Whole parts of the model removed, which leaves a smaller and faster model.
@@ -26,17 +29,19 @@ impl Compression {
     pub fn validate(&self) -> Result<(), Invalid> {
         match self {
             Self::Store { .. } => Ok(()),
+            Self::Calibrate { windows } => check_windows(*windows),
             Self::Prune(settings) => settings.validate(),
             Self::Remove(settings) => settings.validate(),
         }
     }
 }
 
-/// Formats it as in `q8_0`, `wanda 50.0 %`, `magnitude 2:4` and `2 blocks removed`.
+/// Formats it as in `q8_0`, `gptq4`, `wanda 50.0 %`, `magnitude 2:4` and `2 blocks removed`.
 impl std::fmt::Display for Compression {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Store { weights } => formatter.write_str(weights.name()),
+            Self::Calibrate { .. } => formatter.write_str("gptq4"),
             Self::Prune(PruneSettings { score, pattern: SparsityPattern::TwoOfFour, .. }) => {
                 write!(formatter, "{} 2:4", score.name())
             }

@@ -21,6 +21,11 @@ pub struct LessonProgress {
     pub predicted: f64,
     /// `None` until measured.
     pub measurement: Option<LessonMeasurement>,
+    /// Answers to the lesson's test before and after it; empty until handed in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 //! A run is described by a [`RunConfig`], saved as TOML in the project folder. Each front end (command line, window, browser page)
 //! builds one, [`RunConfig::validate`] reports what is wrong with it, and the engine does the rest.
 
+mod ablation;
 pub mod bench;
 pub mod blocks;
 mod chat;
@@ -44,6 +45,7 @@ mod typed;
 mod verification;
 mod weight_format;
 
+pub use ablation::{Ablate, AblatedText, Ablation, RAW, RuleEffect, TextVersion, WHOLE};
 pub use bench::BenchReport;
 pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,

@@ -34,6 +34,9 @@ settings! {
         /// Factor on the products of queries and keys; otherwise 1/√D (GPT-Neo: 1, Granite and Gemma: other values).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub attention_scale: Option<f32>, "Attention scale", above_to(0.0, 1000.0);
+        /// Keeps attention scores between −c and c, smoothly: c·tanh(x/c), after the scale and before softmax (Gemma 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub attention_softcap: Option<f32>, "Score cap", above_to(0.0, 1000.0);
         /// Factor on the outputs of attention and MLP before they are added to the residual stream (Granite).
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub residual_scale: f32, "Residual scale", above_to(0.0, 1000.0);
@@ -117,7 +120,7 @@ settings! {
         #[serde(default)]
         pub bias: bool, "Norm bias";
         /// Norms before each part (GPT-2 and later) train more easily; the original transformer had them after each addition. OLMo 2 norms the
-        /// parts' outputs, and Gemma 3 their inputs and outputs.
+        /// parts' outputs, and Gemma 2 their inputs and outputs.
         #[serde(default)]
         pub placement: NormPlacement, "Norm placement";
         /// The norm multiplies by 1 + w. Its weights start at 0, so weight decay pulls towards the identity (Gemma).
@@ -146,8 +149,8 @@ choices! {
         Post = "post", "after each addition";
         /// x + norm(f(x)), with a final norm (OLMo 2, Team OLMo 2024).
         Output = "output", "on outputs (OLMo 2)";
-        /// x + norm₂(f(norm₁(x))), with a final norm (Gemma 3, Gemma Team 2025).
-        Sandwich = "sandwich", "before and on outputs (Gemma 3)";
+        /// x + norm₂(f(norm₁(x))), with a final norm (Gemma 2 and 3, Gemma Team 2024).
+        Sandwich = "sandwich", "before and on outputs (Gemma 2)";
     }
 }
 
@@ -737,6 +740,7 @@ mod tests {
     fn factors_that_are_no_numbers_above_0_are_refused_by_name() {
         for bad in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             assert_eq!(refused(|model| model.attention_scale = Some(bad)), "model.attention_scale");
+            assert_eq!(refused(|model| model.attention_softcap = Some(bad)), "model.attention_softcap");
             assert_eq!(refused(|model| model.residual_scale = bad), "model.residual_scale");
             assert_eq!(refused(|model| model.logit_divisor = bad), "model.logit_divisor");
             assert_eq!(refused(|model| model.logit_softcap = Some(bad)), "model.logit_softcap");
@@ -818,7 +822,8 @@ mod tests {
         let mut run = plain;
         let model = &mut run.model;
         (model.attention_scale, model.residual_scale, model.logit_divisor) = (Some(0.5), 0.25, 8.0);
-        (model.logit_softcap, model.qk_norm, model.qk_norm_whole) = (Some(30.0), true, true);
+        (model.logit_softcap, model.attention_softcap) = (Some(30.0), Some(50.0));
+        (model.qk_norm, model.qk_norm_whole) = (true, true);
         (model.norm.placement, model.sliding_window) = (NormPlacement::Sandwich, Some(8));
         model.full_attention = vec![1];
         model.position = Position::Rope(Rope {

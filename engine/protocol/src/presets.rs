@@ -125,6 +125,7 @@ pub fn gpt(
         head_size: width / heads.max(1),
         embedding_scale: 1.0,
         attention_scale: None,
+        attention_softcap: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
         base_width: None,

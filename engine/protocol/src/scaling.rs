@@ -95,10 +95,7 @@ impl Ladder {
     /// # Errors
     /// A number is too large for TOML.
     pub fn to_toml(&self, name: &str) -> Result<String, String> {
-        let ladder = toml::Value::try_from(self).map_err(|error| error.to_string())?;
-        let entries = [("name", toml::Value::from(name)), ("ladder", ladder)];
-        let file: toml::Table = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        toml::to_string(&file).map_err(|error| error.to_string())
+        crate::sweep::file(name, "ladder", self)
     }
 
     /// Seconds for all runs together.
@@ -347,6 +344,6 @@ mod tests {
         let sweep = Sweep::from_toml(&ladder.to_toml("mine").unwrap()).unwrap();
         assert_eq!((sweep.name.as_str(), sweep.ladder), ("mine", Some(ladder)));
         let base = presets::preset("llama-tiny").unwrap();
-        assert_eq!(Sweep::from_toml("[ladder]\nsizes = 7").unwrap().count(&base), Ok(7));
+        assert_eq!(Sweep::from_toml("[ladder]\nsizes = 7").unwrap().count(&base), Ok(Some(7)));
     }
 }

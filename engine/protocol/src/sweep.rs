@@ -1,5 +1,5 @@
-//! Sweeps: runs over values of some settings, some of them stopped early by a rule, or over the sizes of a [`Ladder`]. What to train
-//! next is a pure function of the file and the runs' evaluations, so a killed sweep continues where it was.
+//! Sweeps: runs over values of some settings, some of them stopped early by a rule, over the sizes of a [`Ladder`], or over the versions of
+//! a text ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep continues where it was.
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
@@ -8,7 +8,7 @@ use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
-use crate::{Ladder, LadderSize, Scaling};
+use crate::{Ablate, Ablation, Ladder, LadderSize, Scaling};
 use serde::{Deserialize, Serialize};
 
 const MAX_SWEPT_RUNS: usize = 1000;
@@ -46,6 +46,8 @@ pub struct Sweep {
     pub stop: Stop,
     /// The runs are models of growing size.
     pub ladder: Option<Ladder>,
+    /// The runs learn versions of a text, each cleaned without one rule.
+    pub ablate: Option<Ablate>,
     /// Lists and ranges by the settings' paths.
     #[serde(default)]
     settings: toml::Table,
@@ -91,12 +93,16 @@ impl Sweep {
         let sweep: Self = toml::from_str(text).map_err(|error| format!("the sweep: {}", one_line(&error)))?;
         let Self { name, runs, stop: Stop { rule, rungs, factor }, .. } = &sweep;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-        let ladder = sweep.ladder.as_ref();
+        let (ladder, ablate) = (sweep.ladder.as_ref(), sweep.ablate.as_ref());
         let is_mixed = !sweep.settings.is_empty() || runs.is_some() || *rule != StopRule::Never;
-        let wrong = if let Some(reason) = ladder.and_then(|ladder| ladder.check().err()) {
+        let reason = ladder.and_then(|ladder| ladder.check().err());
+        let wrong = if let Some(reason) = reason.or_else(|| ablate?.check().err()) {
             reason
-        } else if ladder.is_some() && is_mixed {
-            "a [ladder] trains each of its sizes to the end; leave out [settings], runs and [stop]".to_owned()
+        } else if ladder.is_some() && ablate.is_some() {
+            "[ladder] and [ablate] are sweeps of their own; leave one of them out".to_owned()
+        } else if (ladder.is_some() || ablate.is_some()) && is_mixed {
+            "[ladder] and [ablate] train all of their runs to the end; leave out [settings], runs and [stop]"
+                .to_owned()
         } else if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(fits) {
             format!("name must be at most {MAX_NAME} letters, digits, - and _ (got {name:?})")
         } else if runs.is_some_and(|runs| !(1..=MAX_SWEPT_RUNS).contains(&runs)) {
@@ -113,21 +119,29 @@ impl Sweep {
         Err(format!("the sweep: {wrong}"))
     }
 
-    /// The number of its runs; that of a ladder may become smaller once it is started.
+    /// The number of its runs; that of a ladder may become smaller once it is started. `None` if it depends on the text.
     ///
     /// # Errors
     /// As [`Self::points`].
-    pub fn count(&self, base: &RunConfig) -> Result<usize, String> {
-        self.ladder.as_ref().map_or_else(|| Ok(self.points(base)?.len()), |ladder| Ok(ladder.sizes))
+    pub fn count(&self, base: &RunConfig) -> Result<Option<usize>, String> {
+        let points = self.points(base)?;
+        Ok(match &self.ladder {
+            Some(ladder) => Some(ladder.sizes),
+            None => Some(points.len()).filter(|_| self.ablate.is_none()),
+        })
     }
 
-    /// All its runs, with `base` for everything that does not vary; of a ladder, those of its chosen sizes.
+    /// All its runs, with `base` for everything that does not vary; of a ladder, those of its chosen sizes, and of an ablation those on its
+    /// versions of the text.
     ///
     /// # Errors
     /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         if let Some(ladder) = &self.ladder {
             return ladder.rows(base);
+        }
+        if let Some(ablate) = &self.ablate {
+            return ablate.rows(base).map_err(|reason| format!("the sweep: {reason}"));
         }
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
@@ -309,6 +323,14 @@ impl Sweep {
     }
 }
 
+/// The sweep file of this name with one table.
+pub(crate) fn file(name: &str, key: &str, table: &impl Serialize) -> Result<String, String> {
+    let table = toml::Value::try_from(table).map_err(|error| error.to_string())?;
+    let entries = [("name", toml::Value::from(name)), (key, table)];
+    let file: toml::Table = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    toml::to_string(&file).map_err(|error| error.to_string())
+}
+
 /// Settings below a table, by dotted path.
 fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, toml::Value)>) {
     for (key, value) in table {
@@ -355,7 +377,7 @@ pub struct SweepRow {
     pub steps: u64,
     /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
     pub losses: Vec<(u64, f32)>,
-    /// The lowest of them; in a ladder, the last.
+    /// The lowest of them; in a ladder and an ablation, the last.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,
@@ -423,6 +445,8 @@ pub struct SweepSummary {
     /// Laws and prediction of a ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ablation: Option<Ablation>,
 }
 
 impl SweepSummary {
@@ -494,7 +518,8 @@ impl SweepSummary {
                  in total."
             );
             return Some(Block::Note(text))
-                .filter(|_| self.complete && self.rows.len() > 1 && self.scaling.is_none())
+                .filter(|_| self.complete && self.rows.len() > 1)
+                .filter(|_| self.scaling.is_none() && self.ablation.is_none())
                 .into_iter()
                 .collect();
         };

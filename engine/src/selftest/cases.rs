@@ -129,6 +129,10 @@ pub struct Built {
 }
 
 impl Case {
+    fn new(op: impl Into<Op>, feeds: impl Into<Vec<Feed>>) -> Self {
+        Self { op: op.into(), feeds: feeds.into() }
+    }
+
     /// Total entries of all float inputs.
     pub fn size(&self) -> usize {
         self.feeds

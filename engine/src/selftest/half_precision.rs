@@ -51,7 +51,13 @@ enum FedKind {
     Starts,
 }
 
-fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize], tolerance: f64) -> HalfCase {
+fn case(
+    op: impl Into<Op>,
+    fed: &[Fed<'_>],
+    gradients: &[&[usize]],
+    half_outputs: &[usize],
+    tolerance: f64,
+) -> HalfCase {
     let owned = |fed: &Fed<'_>| match fed {
         Full(shape) => (FedKind::Full, shape.to_vec()),
         Half(shape) => (FedKind::Half, shape.to_vec()),
@@ -59,7 +65,7 @@ fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize],
         Starts(shape) => (FedKind::Starts, shape.to_vec()),
     };
     HalfCase {
-        op,
+        op: op.into(),
         fed: fed.iter().map(owned).collect(),
         gradients: gradients.iter().map(|shape| shape.to_vec()).collect(),
         half_outputs: half_outputs.to_vec(),
@@ -154,12 +160,12 @@ impl HalfCase {
 fn linear_layers() -> Vec<HalfCase> {
     let mut all = Vec::new();
     let (x, w, y): (&[usize], &[usize], &[usize]) = (&[67, 20], &[37, 20], &[67, 37]);
-    let plain = Op::Linear(ops::Linear { bias: false, residual: false });
+    let plain = ops::Linear { bias: false, residual: false };
     all.push(case(plain, &[Half(x), Half(w)], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(x), Half(w)], &[], &[], 1e-6));
-    let shifted = Op::Linear(ops::Linear { bias: true, residual: false });
+    let shifted = ops::Linear { bias: true, residual: false };
     all.push(case(shifted, &[Half(x), Half(w), Full(&[37])], &[], &[0], ROUNDING));
-    let added = Op::Linear(ops::Linear { bias: true, residual: true });
+    let added = ops::Linear { bias: true, residual: true };
     all.push(case(added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6));
     // Sizes of cooperative matrices.
     let (x, w, y): (&[usize], &[usize], &[usize]) = (&[80, 48], &[112, 48], &[80, 112]);
@@ -174,7 +180,7 @@ fn linear_layers() -> Vec<HalfCase> {
 
 fn gradients_of_linear_layers() -> Vec<HalfCase> {
     let mut all = Vec::new();
-    let plain = Op::LinearInputBackward(ops::LinearInputBackward { residual: false });
+    let plain = ops::LinearInputBackward { residual: false };
     all.push(case(plain, &[Half(&[67, 20]), Half(&[20, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(&[80, 112]), Half(&[112, 48])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Full(&[67, 65]), Half(&[65, 36])], &[], &[0], ROUNDING));
@@ -183,7 +189,7 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
     all.push(case(plain, &[Half(&[80, 1616]), Half(&[1616, 48])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Full(&[67, 1031]), Half(&[1031, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(&[67, 20]), Full(&[20, 7])], &[], &[], 1e-6));
-    let weight = Op::LinearWeightBackward(ops::LinearWeightBackward);
+    let weight = ops::LinearWeightBackward;
     all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6));
     // A sum of 1616 products, whose order depends on the strategy.
@@ -191,7 +197,7 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
     all.push(case(weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6));
     for (rows, columns) in [(300, 8), (1000, 36)] {
-        let sums = Op::SumRows(ops::SumRows { groups: rows });
+        let sums = ops::SumRows { groups: rows };
         all.push(case(sums, &[Half(&[rows, columns])], &[&[columns]], &[], 1e-6));
     }
     all
@@ -205,18 +211,12 @@ fn norms() -> Vec<HalfCase> {
         for bias in [false, true].into_iter().filter(|bias| !bias || kind == NormKind::Layer) {
             let fed = [Full(x), Full(w), Full(w)];
             let fed = if bias { &fed[..] } else { &fed[..2] };
-            all.push(case(Op::Norm(ops::Norm { form, bias }), fed, &[], &[0], ROUNDING));
+            all.push(case(ops::Norm { form, bias }, fed, &[], &[0], ROUNDING));
         }
         let fed = [Full(x), Full(w), Full(&[67, 2]), Half(x), Full(x)];
-        all.push(case(Op::NormBackward(ops::NormBackward { form, residual: true }), &fed, &[], &[], 1e-6));
+        all.push(case(ops::NormBackward { form, residual: true }, &fed, &[], &[], 1e-6));
         let fed = [Full(x), Full(&[67, 2]), Half(x)];
-        all.push(case(
-            Op::NormWeightBackward(ops::NormWeightBackward { bias: true }),
-            &fed,
-            &[w, w],
-            &[],
-            1e-6,
-        ));
+        all.push(case(ops::NormWeightBackward { bias: true }, &fed, &[w, w], &[], 1e-6));
     }
     all
 }
@@ -232,25 +232,13 @@ fn activations_and_gates() -> Vec<HalfCase> {
     ];
     for kind in kinds {
         let shape: &[usize] = &[33, 12];
-        all.push(case(Op::Activation(ops::Activation(kind)), &[Half(shape)], &[], &[0], ROUNDING));
-        all.push(case(
-            Op::ActivationBackward(ops::ActivationBackward(kind)),
-            &[Half(shape), Half(shape)],
-            &[],
-            &[0],
-            ROUNDING,
-        ));
+        all.push(case(ops::Activation(kind), &[Half(shape)], &[], &[0], ROUNDING));
+        all.push(case(ops::ActivationBackward(kind), &[Half(shape), Half(shape)], &[], &[0], ROUNDING));
     }
     for (kind, hidden) in [(Gate::Swiglu, 12), (Gate::Geglu, 20)] {
         let (wide, narrow): (&[usize], &[usize]) = (&[33, 2 * hidden], &[33, hidden]);
-        all.push(case(Op::Gate(ops::Gate(kind)), &[Half(wide)], &[], &[0], ROUNDING));
-        all.push(case(
-            Op::GateBackward(ops::GateBackward(kind)),
-            &[Half(wide), Half(narrow)],
-            &[],
-            &[0],
-            ROUNDING,
-        ));
+        all.push(case(ops::Gate(kind), &[Half(wide)], &[], &[0], ROUNDING));
+        all.push(case(ops::GateBackward(kind), &[Half(wide), Half(narrow)], &[], &[0], ROUNDING));
     }
     all
 }
@@ -259,15 +247,9 @@ fn dropout() -> Vec<HalfCase> {
     let mut all = Vec::new();
     let site = DropoutSite { rate: 0.3, site: 5 };
     for shape in [&[33, 12], &[33, 20]] {
-        let plain = Op::Dropout(ops::Dropout { site, residual: false });
+        let plain = ops::Dropout { site, residual: false };
         all.push(case(plain, &[Full(shape)], &[], &[0], ROUNDING));
-        all.push(case(
-            Op::Dropout(ops::Dropout { site, residual: true }),
-            &[Half(shape), Full(shape)],
-            &[],
-            &[],
-            1e-6,
-        ));
+        all.push(case(ops::Dropout { site, residual: true }, &[Half(shape), Full(shape)], &[], &[], 1e-6));
     }
     all
 }
@@ -277,28 +259,16 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     let heads = Heads { heads: 4, kv_heads: 2, head_size: 6 };
     let (qkv, table): (&[usize], &[usize]) = (&[2, 9, heads.packed()], &[9, 6]);
     for inverse in [false, true] {
-        let rope = Op::Rope(ops::Rope { heads, inverse, cursor: false });
+        let rope = ops::Rope { heads, inverse, cursor: false };
         all.push(case(rope, &[Half(qkv), Full(table)], &[], &[0], ROUNDING));
     }
     let (scale, roots): (&[usize], &[usize]) = (&[6], &[18, 6]);
     let fed = [Half(qkv), Full(scale), Full(scale)];
-    all.push(case(Op::HeadNorm(ops::HeadNorm { heads, whole: false, eps: 1e-5 }), &fed, &[], &[0], ROUNDING));
+    all.push(case(ops::HeadNorm { heads, whole: false, eps: 1e-5 }, &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(scale), Full(scale), Full(roots), Half(qkv)];
-    all.push(case(
-        Op::HeadNormBackward(ops::HeadNormBackward { heads, whole: false }),
-        &fed,
-        &[],
-        &[0],
-        ROUNDING,
-    ));
+    all.push(case(ops::HeadNormBackward { heads, whole: false }, &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(roots), Half(qkv)];
-    all.push(case(
-        Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads, whole: false }),
-        &fed,
-        &[scale, scale],
-        &[],
-        1e-6,
-    ));
+    all.push(case(ops::HeadNormWeightBackward { heads, whole: false }, &fed, &[scale, scale], &[], 1e-6));
     all
 }
 
@@ -322,21 +292,18 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let kinds = [(None, false), (Some(9), false), (None, true), (Some(9), true)];
         let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
         for (window, documents) in kinds.iter().copied() {
-            let op = Op::Attention(ops::Attention { heads, scale: None, dropout: None, window, documents });
+            let softcap = window.map(|_| 0.5);
+            let op = ops::Attention { heads, softcap, window, documents, ..Default::default() };
             let fed = [Half(qkv), Starts(starts)];
             all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }
-        all.push(case(
-            Op::AttentionDelta(ops::AttentionDelta { heads }),
-            &[Half(y), Half(y)],
-            &[],
-            &[],
-            1e-6,
-        ));
+        all.push(case(ops::AttentionDelta { heads }, &[Half(y), Half(y)], &[], &[], 1e-6));
         for (window, documents) in kinds.iter().copied() {
-            let op = ops::AttentionBackward { heads, scale: None, dropout: None, window, documents };
+            let softcap = window.map(|_| 0.5);
+            let forward = ops::Attention { heads, softcap, window, documents, ..Default::default() };
+            let op = ops::AttentionBackward { forward, documents };
             let fed = [Half(qkv), Full(rows), Full(rows), Half(y), Starts(starts)];
-            all.push(case(op.into(), &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
+            all.push(case(op, &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
         }
     }
     all
@@ -349,24 +316,19 @@ fn gradients_of_the_loss() -> Vec<HalfCase> {
     let (x, w, pairs): (&[usize], &[usize], &[usize]) = (&[rows, width], &[vocabulary, width], &[rows, 2]);
     let logits: &[usize] = &[rows, vocabulary];
     let targets = || Targets(&[130], 36);
-    let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
-        label_smoothing,
-        ignore_index,
-        scale: 0.5,
-        weighted: false,
-    });
+    let op = ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5, weighted: false };
     all.push(case(op, &[Full(logits), targets(), Full(pairs), Full(&[2])], &[], &[0], ROUNDING));
-    let op = Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 });
+    let op = ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 };
     all.push(case(op, &[Half(x), Half(w), targets()], &[], &[], 1e-6));
     let weight = true;
-    let op = Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward {
+    let op = ops::LinearCrossEntropyBackward {
         label_smoothing,
         ignore_index,
         scale: 0.5,
         chunk: 64,
         weighted: false,
         weight,
-    });
+    };
     // The factors were rounded before.
     let fed = [Half(x), Half(w), targets(), Full(pairs), Full(&[2])];
     all.push(case(op, &fed, &[w], &[0, 2], 2.0 * ROUNDING));

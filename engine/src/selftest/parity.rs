@@ -181,10 +181,10 @@ impl Backward {
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
         if let Op::RouterLoss(forward) = case.op {
-            let (x, load) = (built.inputs[0].0, built.outputs[1]);
-            let dx = graph.push(ops::RouterLossBackward { forward, scale: SCALE }, &[x, load])?[0];
+            let (x, shares, load) = (built.inputs[0].0, built.inputs[2].0, built.outputs[1]);
+            let dx = graph.push(ops::RouterLossBackward { forward, scale: SCALE }, &[x, load, shares])?[0];
             let rows = graph.ty(output).count();
-            return Self::from(graph, built, (x, dx), vec![SCALE / rows as f32; rows]);
+            return Self::from(graph, built, (x, dx), vec![SCALE; rows]);
         }
         if let Op::Distil(forward) = case.op {
             let back = ops::DistilBackward { forward, scale: SCALE };

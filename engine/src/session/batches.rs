@@ -3,6 +3,7 @@
 use super::Session;
 use super::generation::Encoded;
 use super::models::{Key, Model, SharedTokenizer};
+use super::training::ActiveRun;
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken};
 use crate::tokenizer::DecodeStream;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 /// Maximum requests for texts at the same time, not counting completions.
 const REQUESTS: usize = 8;
+/// Places of a decoder for texts that come while others use the same weights. The first text has a decoder of its own, which is faster.
+const SHARED: usize = 4;
 
 /// Texts that share a decoder.
 pub(super) struct Pool {
@@ -24,12 +27,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn decoder(&self) -> &Decoder {
-        &self.decoder
-    }
-
-    pub(super) fn push(&mut self, request: Request<Decode<'static>>, asked: Asked) {
-        self.texts.push((self.batch.push(request), asked));
+    /// Whether `count` more texts find places, or wait only for other completions, as completions do.
+    fn takes(&self, count: usize, completes: bool) -> bool {
+        let is_completion = |(_, asked): &(usize, Asked)| matches!(asked.form, Form::Completion);
+        self.texts.len() + count <= self.decoder.places() || completes && self.texts.iter().all(is_completion)
     }
 }
 
@@ -79,12 +80,10 @@ impl Batches {
         self.texts().filter(|asked| matches!(asked.form, Form::Completion))
     }
 
-    /// The pool of other completions of the same weights.
-    pub(super) fn completions_of(&mut self, key: &Key, weights: Option<WeightFormat>) -> Option<&mut Pool> {
-        let is_completion = |(_, asked): &(usize, Asked)| matches!(asked.form, Form::Completion);
-        self.pools
-            .iter_mut()
-            .find(|pool| pool.key == *key && pool.weights == weights && pool.texts.iter().all(is_completion))
+    pub(super) fn push(&mut self, pool: usize, request: Request<Decode<'static>>, asked: Asked) {
+        if let Some(pool) = self.pools.get_mut(pool) {
+            pool.texts.push((pool.batch.push(request), asked));
+        }
     }
 }
 
@@ -100,19 +99,32 @@ impl Session {
         Ok(())
     }
 
-    /// Starts generating texts with a decoder of their own.
-    pub(super) fn write_all(
+    /// The index of the pool for `count` more texts of request `id`: one of the same weights that takes them, or a new one with `places`.
+    pub(super) async fn pool(
         &mut self,
-        key: Key,
-        mut decoder: Decoder,
+        id: u64,
+        model: &Model,
         weights: Option<WeightFormat>,
-        texts: Vec<(Request<Decode<'static>>, Asked)>,
-    ) {
-        decoder.set_interactive(self.visible);
-        let batch = Batch::empty(&mut decoder);
-        let mut pool = Pool { key, weights, decoder, batch, texts: Vec::new() };
-        texts.into_iter().for_each(|(request, asked)| pool.push(request, asked));
-        self.generations.batches.pools.push(pool);
+        [count, places]: [usize; 2],
+        completes: bool,
+        live: Option<ActiveRun<'_, '_>>,
+    ) -> Result<usize> {
+        let pools = &self.generations.batches.pools;
+        let is_same = |pool: &Pool| pool.key == model.key && pool.weights == weights;
+        let at = match pools.iter().position(|pool| is_same(pool) && pool.takes(count, completes)) {
+            Some(at) => at,
+            None => {
+                let places = if pools.iter().any(is_same) { places.max(SHARED) } else { places };
+                let mut decoder = self.decoder(model, weights, places, live).await?;
+                decoder.set_interactive(self.visible);
+                let batch = Batch::empty(&mut decoder);
+                let pool = Pool { key: model.key.clone(), weights, decoder, batch, texts: Vec::new() };
+                self.generations.batches.pools.push(pool);
+                self.generations.batches.pools.len() - 1
+            }
+        };
+        self.sink.answer(id, model.opened(&self.generations.batches.pools[at].decoder));
+        Ok(at)
     }
 
     /// Generates a few tokens of each text.

@@ -104,7 +104,7 @@ impl Session {
         Ok(self.opened()?.project.folder().join(CLEANED))
     }
 
-    fn recipe(&mut self) -> Result<Recipe> {
+    pub(super) fn recipe(&mut self) -> Result<Recipe> {
         let path = self.recipe_file()?;
         if !files::exists(&path) {
             return Ok(Recipe::published(FIRST_RECIPE)?);
@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// The files to clean: the project's own.
-    fn raw_documents(&mut self) -> Result<Vec<PathBuf>> {
+    pub(super) fn raw_documents(&mut self) -> Result<Vec<PathBuf>> {
         let folder = self.opened()?.documents_folder();
         let any = files::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
         if any {

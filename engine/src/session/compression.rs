@@ -15,7 +15,7 @@ use crate::protocol::{
     CheckpointChoice, Compressed, Compression, EvaluateSettings, Evaluation, Event, Hint, ModelConfig,
     ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings, SparsityPattern, WeightFormat,
 };
-use crate::pruning::{Inputs, check, measure_inputs, prune, remove};
+use crate::pruning::{Inputs, check, measure_inputs, prune, remove, round_calibrated};
 use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
 
@@ -111,6 +111,7 @@ impl Session {
             };
             let done = match &method {
                 Compression::Store { weights } => weights.name(),
+                Compression::Calibrate { .. } => "gptq4",
                 Compression::Prune(_) | Compression::Remove(_) => "pruned",
             };
             let staged = project.keep_weights(now, checkpoint.clone(), done, &yielder).await?;
@@ -146,7 +147,7 @@ impl Session {
                 check(model, settings)?;
                 Some(settings.windows)
             }
-            Compression::Store { .. } | Compression::Prune(_) => None,
+            Compression::Store { .. } | Compression::Calibrate { .. } | Compression::Prune(_) => None,
         };
         let known = shared.inputs.as_ref().map(|(windows, _)| *windows);
         if let Some(windows) = windows.filter(|windows| known != Some(*windows)) {
@@ -162,6 +163,13 @@ impl Session {
         now.info.val_loss = None;
         match method {
             Compression::Store { weights } => now.store_in(*weights, yielder).await?,
+            Compression::Calibrate { windows } => {
+                trained.expect_full()?;
+                let (texts, threads) =
+                    (calibration(&trained.run, model, *windows).await?, self.options.threads);
+                round_calibrated(model, &mut now.parameters, &texts, threads, yielder).await?;
+                now.store_in(WeightFormat::Q4_0, yielder).await?;
+            }
             Compression::Prune(settings) => {
                 // Blocks with other weights would be rounded again.
                 now.config.weights = WeightFormat::F32;
@@ -247,6 +255,9 @@ fn loss_of(evaluation: &Evaluation) -> Metric {
 fn frontier_of(model: &ModelConfig) -> Vec<Compression> {
     let stored = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0];
     let mut methods = stored.map(|weights| Compression::Store { weights }).to_vec();
+    if model.experts.count == 0 {
+        methods.push(Compression::Calibrate { windows: PruneSettings::default().windows });
+    }
     let pruned = [
         (PruneScore::Magnitude, SparsityPattern::Unstructured),
         (PruneScore::Wanda, SparsityPattern::Unstructured),
@@ -272,10 +283,10 @@ fn frontier_of(model: &ModelConfig) -> Vec<Compression> {
 
 /// Evenly spaced windows of a run's training text.
 async fn calibration(run: &Run, model: &ModelConfig, windows: usize) -> Result<Vec<Vec<u32>>> {
-    let other = "or prune by magnitude, which needs no text";
+    let other = "or choose q4_0 or magnitude, which need no text";
     let prepared = prepare::open_aside(run.data_folder()?).await.map_err(|error| {
         Error::Refused(format!(
-            "the scores read the run's training text: {error}; train a step on one, {other}"
+            "calibration reads the run's training text: {error}; train a step on one, {other}"
         ))
         .hint(Hint::OneStep)
     })?;
@@ -283,7 +294,7 @@ async fn calibration(run: &Run, model: &ModelConfig, windows: usize) -> Result<V
     let windows = windows.min((total / length as u64) as usize);
     if windows == 0 {
         return Err(Error::Refused(format!(
-            "the training text has {total} tokens, but the scores read windows of {length}; use a longer text, {other}"
+            "the training text has {total} tokens, but calibration reads windows of {length}; use a longer text, {other}"
         )));
     }
     let room = total - length as u64;

@@ -27,6 +27,7 @@ impl ChosenDevice {
     /// The target that kernels are chosen for.
     pub(super) fn target(&self) -> Target {
         Target::new(self.summary.kind == DeviceType::Software)
+            .with_all_experts(self.summary.kind != DeviceType::Cpu)
             .with_binding(self.summary.binding.unwrap_or(u64::MAX))
             .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }

@@ -1,15 +1,16 @@
 //! Experiments that choose settings: the range test of learning rates, and sweeps.
 
+use super::ablation::effects;
 use super::training::{PREPARING, RunRequest, set_visible};
 use super::{EventSink, Session, cancellable};
 use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
-use crate::platform;
-use crate::project::{KeptSweep, Project, Run, RunRecord, SweepPlace, SweptRun, metrics};
-use crate::protocol::evaluation::Metric;
+use crate::platform::{self, files};
+use crate::project::{KeptSweep, Project, Run, RunRecord, SweepFindings, SweepPlace, SweptRun, metrics};
+use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
-    Command, Event, RangeCurve, RangeTest, RunConfig, RunLaunch, RunState, Steer, Sweep, SweepRow,
-    SweepState, SweepSummary, TrainEvent, TrainingState,
+    AblatedText, Command, EVALUATING, Event, LadderPoint, RangeCurve, RangeTest, RunConfig, RunLaunch,
+    RunState, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainEvent, TrainingState, WHOLE,
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result};
@@ -107,26 +108,32 @@ impl Session {
                 )));
             }
             None => {
-                let points = match &sweep.ladder {
-                    Some(ladder) => {
-                        self.say_state(TrainingState::Preparing, 0, 0);
-                        let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
-                        let mut inbox = std::mem::take(&mut self.inbox);
-                        let ends = |command: &Command| *command == Steer::Stop.into();
-                        let (work, chosen) =
-                            ((id, PREPARING), self.choose_sizes(id, ladder, &config, &launch));
-                        let chosen =
-                            cancellable(&mut inbox, &sink, &evaluations, work, ends, None, chosen).await;
-                        self.inbox = inbox;
-                        chosen?
-                    }
-                    None => Vec::new(),
-                };
-                KeptSweep { toml, config, points }
+                // Mistakes are reported before anything is measured or cleaned.
+                sweep.points(&config).map_err(Error::Refused)?;
+                self.say_state(TrainingState::Preparing, 0, 0);
+                let begin =
+                    async |session: &mut Self| session.begin_sweep(id, &sweep, &config, &launch).await;
+                let (points, text) = self.stoppable((id, PREPARING), begin).await?;
+                KeptSweep { toml, config, points, text, findings: SweepFindings::default() }
             }
         };
         let mut open = OpenSweep::new(&project, sweep, kept)?;
         loop {
+            while let Some((at, run)) = open.unmeasured() {
+                let measure = async |session: &mut Self| session.measure_version(id, &run).await;
+                match self.stoppable((id, EVALUATING), measure).await {
+                    Err(Error::Cancelled(_)) => {
+                        open.tell(&self.sink, id, false);
+                        self.say_state(TrainingState::Idle, 0, 0);
+                        return Ok(());
+                    }
+                    measured => measured?,
+                }
+                open.read(at)?;
+                if open.documents[at].is_empty() {
+                    return Err(Error::Internal("an evaluation without losses of documents".to_owned()));
+                }
+            }
             open.tell(&self.sink, id, true);
             let Some((at, until)) = open.summary.current else { return Ok(()) };
             // Epochs may become more steps than the settings say.
@@ -138,7 +145,14 @@ impl Session {
                     let place = SweepPlace { name: open.sweep.name.clone(), point: at, given_up: false };
                     let swept =
                         SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
-                    RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept)
+                    let request = RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept);
+                    // The versions of a text are learned with the same tokenizer.
+                    let version = open.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
+                    let shares = version.is_some_and(|version| version.tokenizer.is_none());
+                    match open.runs.first().cloned().flatten().filter(|_| shares) {
+                        Some(first) => request.with_tokenizer_of(first),
+                        None => request,
+                    }
                 }
             };
             let trained = self.train_one(request).await;
@@ -178,6 +192,43 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Awaits work that stopping the training cancels.
+    async fn stoppable<T>(
+        &mut self,
+        work: (u64, &'static str),
+        does: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let ends = |command: &Command| *command == Steer::Stop.into();
+        let done = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, does(self)).await;
+        self.inbox = inbox;
+        done
+    }
+
+    /// Chooses the sizes of a ladder, or cleans the versions of a text.
+    async fn begin_sweep(
+        &mut self,
+        id: u64,
+        sweep: &Sweep,
+        config: &RunConfig,
+        launch: &RunLaunch,
+    ) -> Result<(Vec<LadderPoint>, Option<AblatedText>)> {
+        Ok(match (&sweep.ladder, &sweep.ablate) {
+            (Some(ladder), _) => (self.choose_sizes(id, ladder, config, launch).await?, None),
+            (None, Some(ablate)) => {
+                let text = self.clean_versions(id, &sweep.name, ablate, config).await;
+                if text.is_err() {
+                    files::remove_dir_all(self.opened()?.project.sweep_folder(&sweep.name)).ok();
+                }
+                (Vec::new(), Some(text?))
+            }
+            (None, None) => (Vec::new(), None),
+        })
+    }
+}
+
 fn place_in(run: &Run, sweep: &str) -> Option<SweepPlace> {
     run.record().ok()?.sweep.filter(|place| place.name == sweep)
 }
@@ -213,22 +264,30 @@ struct OpenSweep {
     kept: KeptSweep,
     configs: Vec<RunConfig>,
     runs: Vec<Option<Run>>,
+    /// Of an ablation, the losses of the held-out documents; empty for runs that are not measured yet.
+    documents: Vec<Vec<DocumentLoss>>,
     summary: SweepSummary,
+    project: Project,
 }
 
 impl OpenSweep {
-    /// `sweep` is the file of `kept`, whose sizes of a ladder are used.
+    /// `sweep` is the file of `kept`, whose sizes of a ladder or versions of a text are used.
     fn new(project: &Project, mut sweep: Sweep, kept: KeptSweep) -> Result<Self> {
         if let Some(ladder) = &mut sweep.ladder {
             ladder.points.clone_from(&kept.points);
         }
+        if let (Some(ablate), Some(text)) = (&mut sweep.ablate, &kept.text) {
+            ablate.folder = project.sweep_folder(&sweep.name).display().to_string();
+            ablate.text.clone_from(text);
+        }
         let points = sweep.points(&kept.config).map_err(Error::Refused)?;
         let (rows, configs): (Vec<SweepRow>, _) = points.into_iter().unzip();
         let (name, toml) = (sweep.name.clone(), kept.toml.clone());
-        let runs = vec![None; rows.len()];
+        let (runs, documents) = (vec![None; rows.len()], vec![Vec::new(); rows.len()]);
         let summary = SweepSummary { name, toml, rows, ..SweepSummary::default() };
-        let mut open = Self { sweep, kept, configs, runs, summary };
-        for run in project.runs()? {
+        let project = project.clone();
+        let mut open = Self { sweep, kept, configs, runs, documents, summary, project };
+        for run in open.project.runs()? {
             if let Some(at) = place_in(&run, &open.sweep.name).map(|place| place.point)
                 && let Some(own) = open.runs.get_mut(at)
             {
@@ -248,12 +307,42 @@ impl OpenSweep {
             }
         }
         self.summary.settle(&self.sweep, goes_on);
-        // The sizes of a ladder vary together.
-        match self.sweep.ladder {
-            Some(_) => self.summary.scaling = Some(scaling(&self.summary.rows)),
-            None => self.summary.importance = importance(&self.summary),
-        }
+        self.find();
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
+    }
+
+    /// What follows from the runs so far. Laws and importance are computed and kept when another run is over.
+    fn find(&mut self) {
+        if let Some(ablate) = &self.sweep.ablate {
+            self.summary.ablation = Some(effects(ablate, &self.documents));
+            return;
+        }
+        let over = |row: &SweepRow| (row.is_over(), row.loss.filter(|_| row.is_over()));
+        let of: Vec<_> = self.summary.rows.iter().map(over).collect();
+        if self.kept.findings.of != of {
+            // The sizes of a ladder vary together.
+            let (importance, scaling) = match self.sweep.ladder {
+                Some(_) => (Vec::new(), Some(scaling(&self.summary.rows))),
+                None => (importance(&self.summary), None),
+            };
+            self.kept.findings = SweepFindings { of, importance, scaling };
+            if self.runs.iter().any(Option::is_some) {
+                // If that fails, they are computed again.
+                self.project.keep_sweep(&self.sweep.name, &self.kept).ok();
+            }
+        }
+        let SweepFindings { importance, scaling, .. } = self.kept.findings.clone();
+        (self.summary.importance, self.summary.scaling) = (importance, scaling);
+    }
+
+    /// A finished run of an ablation whose loss by document is not known yet.
+    fn unmeasured(&self) -> Option<(usize, Run)> {
+        self.sweep.ablate.as_ref()?;
+        let mut rows = self.runs.iter().zip(&self.documents).zip(&self.summary.rows).enumerate();
+        rows.find_map(|(at, ((run, documents), row))| {
+            let run = run.as_ref().filter(|run| documents.is_empty() && !run.is_deleted())?;
+            (row.state == SweepState::Finished).then(|| (at, run.clone()))
+        })
     }
 
     /// Whether an error ends only a run: it diverged, or its settings cannot be trained where those of others can.
@@ -263,7 +352,10 @@ impl OpenSweep {
             Error::Refused(_) | Error::Invalid(_) | Error::Graph(_) | Error::OutOfMemory { .. }
         );
         let has_others = || self.runs[at].is_none() && self.runs.iter().any(Option::is_some);
-        matches!(error, Error::Diverged(_)) || is_of_settings && has_others()
+        // All others would be compared with it.
+        let version = self.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
+        let is_first = version.is_some_and(|version| version.name == WHOLE);
+        !is_first && (matches!(error, Error::Diverged(_)) || is_of_settings && has_others())
     }
 
     /// Reads what a run has done.
@@ -279,10 +371,16 @@ impl OpenSweep {
         let history = metrics::thinned(&run.metrics_path(), 0)?;
         row.losses = history.into_iter().filter_map(evaluated).collect();
         let mut losses = row.losses.iter().map(|(_, loss)| *loss);
-        row.loss = if row.size.is_some() { losses.next_back() } else { losses.min_by(f32::total_cmp) };
+        let is_last = row.size.is_some() || self.sweep.ablate.is_some();
+        row.loss = if is_last { losses.next_back() } else { losses.min_by(f32::total_cmp) };
         row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);
+        if self.sweep.ablate.is_some()
+            && let Some(likelihood) = run.evaluation()?.and_then(|own| own.likelihood)
+        {
+            self.documents[at] = likelihood.by_document;
+        }
         if record.sweep.is_some_and(|place| place.given_up) {
             let error = row.error.take().unwrap_or_default();
             row.fail(error);

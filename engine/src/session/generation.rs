@@ -1,5 +1,5 @@
-//! Requests for texts. Single texts and samples have a decoder of their own; completions for other programs join the batch of their
-//! weights, and their log-probabilities come from one batched pass over each finished text.
+//! Requests for texts, which join the batch of their weights if it has room. Log-probabilities of completions for other programs come
+//! from one batched pass over each finished text.
 
 mod scoring;
 
@@ -124,7 +124,7 @@ impl Session {
         prompt: Prompt,
         config: &GenerateConfig,
         samples: Option<usize>,
-        live: Option<ActiveRun<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
         let (config, judges) = self.with_judges(config)?;
@@ -135,8 +135,8 @@ impl Session {
             )));
         }
         let places = count.min(PLACES);
-        let (model, decoder) = self.model_and_decoder(source, config.weights, places, live).await?;
-        self.sink.answer(id, model.opened(&decoder));
+        let model = self.weights(source, live.as_mut()).await?;
+        let pool = self.pool(id, &model, config.weights, [places; 2], false, live).await?;
         let (said, messages) = match &prompt {
             Prompt::Text { text } => (text.as_str(), 0),
             Prompt::Messages { messages, .. } => {
@@ -174,8 +174,9 @@ impl Session {
             let asked = Asked { id, number, seed, model, prompt, settings, special: false, form };
             (Request { judges: judges.clone(), ..request }, asked)
         };
-        let texts = (0..count).map(text).collect();
-        self.write_all(model.key.clone(), decoder, config.weights, texts);
+        for (request, asked) in (0..count).map(text) {
+            self.generations.batches.push(pool, request, asked);
+        }
         Ok(())
     }
 
@@ -242,7 +243,9 @@ impl Session {
             let behind = Behind::Likeliest(request);
             self.generations.scoring.unscored.push_back(Unscored { asked, behind });
         } else {
-            self.take_up(source, asked, request, live).await?;
+            let (weights, places) = (request.config.weights, asked.settings.places);
+            let pool = self.pool(id, &asked.model, weights, [1, places], true, live).await?;
+            self.generations.batches.push(pool, request, asked);
         }
         Ok(())
     }
@@ -264,28 +267,6 @@ impl Session {
         }
         let newest = states.iter().max_by_key(|model| model.step).copied();
         newest.filter(|_| states.len() >= MAX_STATES).cloned()
-    }
-
-    /// Adds a completion to the batch of its weights.
-    async fn take_up(
-        &mut self,
-        source: &WeightSource,
-        asked: Asked,
-        request: Request<Decode<'static>>,
-        live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
-        let (id, weights) = (asked.id, request.config.weights);
-        if let Some(pool) = self.generations.batches.completions_of(&asked.model.key, weights) {
-            self.sink.answer(id, asked.model.opened(pool.decoder()));
-            pool.push(request, asked);
-            return Ok(());
-        }
-        let (model, decoder) = self.model_and_decoder(source, weights, asked.settings.places, live).await?;
-        self.sink.answer(id, model.opened(&decoder));
-        let key = model.key.clone();
-        // The same weights score the text and write it.
-        self.write_all(key, decoder, weights, vec![(request, Asked { model, ..asked })]);
-        Ok(())
     }
 
     /// Reports a generated text, or queues it for scoring. `is_last` if no other text of its request is unfinished.

@@ -4,6 +4,7 @@ mod control;
 
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
+use super::projects::learns_other_text;
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
@@ -43,20 +44,31 @@ pub(super) struct RunRequest {
     run: Option<String>,
     /// If a new run belongs to a sweep.
     sweep: Option<Box<SweptRun>>,
+    /// The run whose tokenizer a new one uses, instead of training its own.
+    tokenizer_of: Option<Run>,
     launch: RunLaunch,
 }
 
 impl RunRequest {
     pub(super) fn start(id: u64, config: RunConfig, launch: RunLaunch) -> Self {
-        Self { id, config: Some(Box::new(config)), run: None, sweep: None, launch }
+        Self { id, config: Some(Box::new(config)), run: None, sweep: None, tokenizer_of: None, launch }
     }
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
-        Self { id, config: None, run, sweep: None, launch }
+        Self { id, config: None, run, sweep: None, tokenizer_of: None, launch }
     }
 
     pub(super) fn in_sweep(self, swept: SweptRun) -> Self {
         Self { sweep: Some(Box::new(swept)), ..self }
+    }
+
+    pub(super) fn with_tokenizer_of(self, run: Run) -> Self {
+        Self { tokenizer_of: Some(run), ..self }
+    }
+
+    /// Whether its settings name its text, a version of that of an ablation.
+    fn has_own_text(&self) -> bool {
+        self.sweep.as_ref().is_some_and(|sweep| sweep.kept.text.is_some())
     }
 }
 
@@ -118,10 +130,10 @@ impl Session {
         Ok(stopped)
     }
 
-    async fn prepare_and_follow(&mut self, mut request: RunRequest) -> Result<(RunSummary, bool)> {
+    async fn prepare_and_follow(&mut self, request: RunRequest) -> Result<(RunSummary, bool)> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let (id, sweep) = (request.id, request.sweep.take());
+        let (id, sweep) = (request.id, request.sweep.clone());
         let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
             request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
@@ -193,7 +205,8 @@ impl Session {
         &mut self,
         request: RunRequest,
     ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {
-        let id = request.id;
+        let (id, has_own_text) = (request.id, request.has_own_text());
+        platform::energy::settings()?;
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
@@ -204,7 +217,7 @@ impl Session {
                     config.device.clone_from(chosen);
                 }
                 Executor::check_request(&config.device).await?;
-                if !self.opened()?.is_beside_others() {
+                if !self.opened()?.is_beside_others() && !has_own_text {
                     let held_out = std::mem::take(&mut config.data.validation_files);
                     config.data = DataConfig {
                         validation: config.data.validation,
@@ -247,6 +260,9 @@ impl Session {
                     for notice in teacher.settle(&mut config) {
                         self.sink.notice(notice);
                     }
+                }
+                if let Some(run) = &request.tokenizer_of {
+                    taught = Some(data::prepare::open_tokenizer(&run.data_folder()?)?.into());
                 }
                 let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
                 let prepared = Arc::new(self.prepare(id, &config, given).await?);
@@ -340,8 +356,11 @@ impl Session {
         Ok((prepared_run, device, estimated))
     }
 
-    /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
+    /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run, unless it learns another text.
     fn adopt(&mut self, config: &RunConfig, prepared: &Arc<Prepared>) -> Result<()> {
+        if learns_other_text(config) {
+            return Ok(());
+        }
         let project = self.opened()?;
         if project.prepared.as_ref().is_none_or(|before| before.folder != prepared.folder) {
             project.counts = None;

@@ -14,4 +14,4 @@ mod trainer;
 pub use event::{Progress, SampleRequest, TrainEvent};
 pub use restore::restore;
 pub use sample::PendingSample;
-pub use trainer::{Fault, Options, Trainer, held_out_loss, step_input};
+pub use trainer::{Fault, Options, Trainer, step_input};

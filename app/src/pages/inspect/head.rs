@@ -39,7 +39,8 @@ struct Steps<'a> {
     values: &'a Tensor,
     /// Factor on q·k, if it is not 1 / √D.
     scale: Option<f32>,
-    /// Scaled q·k for each key.
+    softcap: Option<f32>,
+    /// Scaled and capped q·k for each key.
     scores: &'a [f32],
     probabilities: &'a [f32],
 }
@@ -47,6 +48,7 @@ struct Steps<'a> {
 impl<'a> Steps<'a> {
     fn of(shown: &Shown<'a>) -> Option<Self> {
         let tensor = |name: &str| shown.data.tensor(name);
+        let number = |name: &str| tensor(name).and_then(|number| number.floats.first().copied());
         let (queries, keys, values) = (tensor("queries")?, tensor("keys")?, tensor("values")?);
         let query = shown.position().min(queries.size(0).saturating_sub(1));
         Some(Self {
@@ -55,7 +57,8 @@ impl<'a> Steps<'a> {
             queries,
             keys,
             values,
-            scale: tensor("scale").and_then(|scale| scale.floats.first().copied()),
+            scale: number("scale"),
+            softcap: number("softcap"),
             scores: tensor("scores")?.at(&[query]),
             probabilities: tensor("probabilities")?.at(&[query]),
         })
@@ -91,24 +94,27 @@ impl<'a> Steps<'a> {
         let terms: Vec<String> = terms.collect();
         let more = if query.len() > TERMS { " + …" } else { "" };
         let most = self.largest();
-        let score = at(self.scores);
+        let root = (self.size as f32).sqrt();
+        let score = match self.softcap {
+            Some(_) => dot * self.scale.unwrap_or(1.0 / root),
+            None => at(self.scores),
+        };
         let scaled = match self.scale {
             Some(scale) => format!("{scale}·q·k = {scale} · {} = {score:.3}", in_parentheses(dot, 3)),
-            None => {
-                let root = (self.size as f32).sqrt();
-                format!("q·k / √{} = {dot:.3} / {root:.3} = {score:.3}", self.size)
-            }
+            None => format!("q·k / √{} = {dot:.3} / {root:.3} = {score:.3}", self.size),
         };
-        vec![
-            format!("q·k = {}{more} = {dot:.3}", terms.join(" + ")),
-            scaled,
-            format!(
-                "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
-                at(self.scores),
-                in_parentheses(most, 3),
-                at(self.probabilities)
-            ),
-        ]
+        let capped = self.softcap.map(|cap| {
+            format!("capped: {cap} · tanh({} / {cap}) = {:.3}", in_parentheses(score, 3), at(self.scores))
+        });
+        let mut lines = vec![format!("q·k = {}{more} = {dot:.3}", terms.join(" + ")), scaled];
+        lines.extend(capped);
+        lines.push(format!(
+            "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
+            at(self.scores),
+            in_parentheses(most, 3),
+            at(self.probabilities)
+        ));
+        lines
     }
 }
 

@@ -33,6 +33,15 @@ tokens_per_parameter = 20
 minutes = 10       # or largest = 1000000, in parameters
 "#;
 
+const ABLATION: &str = r#"name = "ablate"
+
+[ablate]
+recipe = "fineweb" # or gopher, c4, light; empty for the recipe of the page Data
+seeds = 1
+# only = ["gopher-quality", "raw"]
+# tokenizers = ["byte", "bpe:1024"]
+"#;
+
 /// Maximum small multiples; those of the lowest losses.
 const MULTIPLES: usize = 24;
 const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
@@ -42,7 +51,7 @@ pub(super) struct SweepForm {
     /// `None` shows the last sweep's file, or an example.
     toml: Option<String>,
     /// What was checked last, and the number of runs or what is wrong.
-    checked: Option<(String, RunConfig, Result<usize, String>)>,
+    checked: Option<(String, RunConfig, Result<Option<usize>, String>)>,
     /// By number of reports.
     table: Kept<u64, Section>,
 }
@@ -61,6 +70,12 @@ impl SweepForm {
                 scaling_ui(ui, context, sweep, scaling);
             });
         }
+        if let Some(ablation) = &sweep.ablation {
+            ui.add_space(space::LARGE);
+            let rules = Section::new("What each rule bought", ablation.blocks());
+            section_ui(ui, context, "lab", &rules, None, |_, _| ());
+            return;
+        }
         ui.add_space(space::LARGE);
         let about = "One line per run, from its settings to its lowest validation loss. The best run is drawn last and thick.";
         let lines = Section::new("Parallel coordinates", [Block::Note(about.to_owned())]);
@@ -76,7 +91,7 @@ impl SweepForm {
         caption(
             ui,
             "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
-             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest.",
+             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. Cleaning rules are measured by runs on your text without them.",
         );
         let last = state.lab.sweep.as_ref().map(|sweep| sweep.toml.as_str());
         let mut written = self.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());
@@ -91,8 +106,11 @@ impl SweepForm {
         let counted = self.checked.as_ref().map(|(.., counted)| counted);
         match counted {
             Some(Err(reason)) => widgets::hint_line(ui, reason),
-            Some(Ok(count)) => {
+            Some(Ok(Some(count))) => {
                 widgets::quiet_text(ui, format::counted(*count as u64, "run"));
+            }
+            Some(Ok(None)) => {
+                widgets::quiet_text(ui, "A run for each rule that changes the text");
             }
             None => {}
         }
@@ -101,6 +119,7 @@ impl SweepForm {
                 if widgets::plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
                     context.outbox.send(Steer::Stop);
                 }
+                widgets::quiet_text(ui, &state.lab.work);
                 return;
             }
             let goes_on =
@@ -116,6 +135,9 @@ impl SweepForm {
             }
             if widgets::quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
                 self.toml = Some(LADDER.to_owned());
+            }
+            if widgets::quiet(ui, icons::ICON_CLEANING_SERVICES, "Cleaning rules").clicked() {
+                self.toml = Some(ABLATION.to_owned());
             }
             if !idle {
                 widgets::quiet_text(ui, "A run is training. Stop it first; it can be resumed.");

@@ -1,8 +1,9 @@
 //! A learner's predictions and measurements, as a file for a teacher.
 
 use super::lesson::Lesson;
+use super::quiz::score;
 use glasshouse_protocol::LessonProgress;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const VERSION: u32 = 1;
@@ -23,10 +24,28 @@ pub fn json(lessons: &[Lesson], progress: &BTreeMap<String, LessonProgress>) -> 
             "held": measured.map(|measured| measured.held),
             "run": measured.and_then(|measured| measured.run.as_ref()),
             "step": measured.and_then(|measured| measured.step),
+            "test": test(lesson, progress),
         })
     });
     let file = json!({ "version": VERSION, "answers": answers.collect::<Vec<_>>() });
     format!("{file:#}\n").into_bytes()
+}
+
+/// Right answers before and after the lesson, and every answer; null if the test was not taken.
+fn test(lesson: &Lesson, progress: &LessonProgress) -> Value {
+    let (questions, LessonProgress { before, after, .. }) = (&lesson.head.test, progress);
+    if before.is_empty() && after.is_empty() {
+        return Value::Null;
+    }
+    let answers = questions.iter().enumerate().map(|(at, question)| {
+        json!({ "question": question.question, "right": question.answer(), "before": before.get(at), "after": after.get(at) })
+    });
+    json!({
+        "questions": questions.len(),
+        "right_before": score(questions, before),
+        "right_after": score(questions, after),
+        "answers": answers.collect::<Vec<_>>(),
+    })
 }
 
 #[cfg(test)]
@@ -51,7 +70,16 @@ mod tests {
             run: Some("1-first".to_owned()),
             step: Some(40),
         };
-        let done = LessonProgress { measurement: Some(measurement), ..predicted("two") };
+        let right: Vec<String> = lessons[0].head.test.iter().map(|own| own.answer().to_owned()).collect();
+        let mut wrong = right.clone();
+        wrong[2] =
+            lessons[0].head.test[2].choices.iter().find(|choice| **choice != right[2]).unwrap().clone();
+        let done = LessonProgress {
+            measurement: Some(measurement),
+            before: wrong,
+            after: right,
+            ..predicted("two")
+        };
         let mut progress = BTreeMap::new();
         progress.insert(lessons[1].name.clone(), predicted("three"));
         progress.insert(lessons[0].name.clone(), done);
@@ -66,6 +94,12 @@ mod tests {
             (of("measurement"), of("held"), of("run"), of("step")),
             (2.5.into(), true.into(), "1-first".into(), 40.into())
         );
+        let test = of("test");
+        assert_eq!(
+            (&test["right_before"], &test["right_after"], &test["questions"]),
+            (&4.into(), &5.into(), &5.into())
+        );
+        assert!(test["answers"][2]["before"] != test["answers"][2]["after"] && answers[1]["test"].is_null());
         assert_eq!(
             (answers[1]["prediction"].clone(), answers[1]["measurement"].clone()),
             ("three".into(), ().into())

@@ -2,6 +2,7 @@
 
 use super::lesson::{Lesson, Offer, Prediction};
 use super::measures::{self, Missing};
+use super::quiz::kept;
 use super::text;
 use crate::format;
 use crate::pages::home::grow_first_model;
@@ -47,8 +48,12 @@ impl Checking {
             let words = format!("Your prediction: {}", progress.prediction);
             ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
             if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
-                let lesson = lesson.name.clone();
-                context.outbox.send(Command::KeepLesson { lesson, progress: None });
+                // The test before the lesson stays.
+                let before = kept(context, lesson).before;
+                let is_tested = !before.is_empty();
+                let progress = LessonProgress { before, ..LessonProgress::default() };
+                let progress = is_tested.then(|| Box::new(progress));
+                context.outbox.send(Command::KeepLesson { lesson: lesson.name.clone(), progress });
                 *self = Self::default();
             }
             return;
@@ -87,6 +92,7 @@ impl Checking {
                     prediction: in_words(prediction, predicted),
                     predicted,
                     measurement: None,
+                    ..kept(context, lesson)
                 };
                 keep(context, lesson, progress);
             }

@@ -12,7 +12,7 @@ pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/lesson
 
 /// The line before and after the TOML declaration.
 const FENCE: &str = "+++";
-/// Allowed number of choices of a prediction.
+/// Allowed number of choices of a prediction or a question.
 const CHOICES: std::ops::RangeInclusive<usize> = 2..=4;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,30 @@ pub struct Head {
     pub code: Vec<Code>,
     #[serde(default)]
     pub run: Vec<Offer>,
+    /// Asked before the prediction and after the measurement.
+    #[serde(default)]
+    pub test: Vec<Question>,
+}
+
+/// A question of a test.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    pub question: String,
+    pub choices: Vec<String>,
+    /// Number of the right choice, from 1.
+    pub right: usize,
+}
+
+impl Question {
+    /// The right choice.
+    pub fn answer(&self) -> &str {
+        self.choices.get(self.right.wrapping_sub(1)).map_or("", String::as_str)
+    }
+
+    pub fn is_right(&self, answer: &str) -> bool {
+        answer == self.answer()
+    }
 }
 
 /// What the lesson shows: a view of the model, a plot of runs, or a text split into tokens.
@@ -217,6 +241,15 @@ impl Head {
         }
         for offer in &self.run {
             offer.check()?;
+        }
+        for test in &self.test {
+            if !CHOICES.contains(&test.choices.len()) || !(1..=test.choices.len()).contains(&test.right) {
+                let (least, most) = (CHOICES.start(), CHOICES.end());
+                let what = format!(
+                    "a question has {least} to {most} choices, and right is the number of one of them"
+                );
+                return Err(wrong(&test.question, what));
+            }
         }
         Ok(())
     }

@@ -155,7 +155,7 @@ fn group(part: Component) -> &'static str {
 fn group_of_field(path: &str) -> Option<&'static str> {
     let groups: [(&str, &[&str]); 6] = [
         ("model attention", &["heads", "kv_heads", "head_size", "position", "sliding_window"]),
-        ("model attention", &["attention_scale", "qk_norm"]),
+        ("model attention", &["attention_", "qk_norm"]),
         ("model norm", &["logit", "residual", "bias", "base_width", "norm"]),
         ("model mlp", &["mlp", "experts"]),
         ("model beginning", &["dropout", "init"]),
@@ -181,6 +181,7 @@ fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
     let model = &mut config.model;
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
     optional_ui(ui, refused, "model.attention_scale", &mut model.attention_scale, default);
+    optional_ui(ui, refused, "model.attention_softcap", &mut model.attention_softcap, 50.0);
     form_ui(ui, config, refused, &["model.qk_norm"]);
     config.model.qk_norm_whole &= config.model.qk_norm;
     if config.model.qk_norm {

@@ -46,7 +46,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 
 fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&ModelConfig>) {
     let mut kind = match method {
-        Some(Compression::Store { .. }) => Method::Store,
+        Some(Compression::Store { .. } | Compression::Calibrate { .. }) => Method::Store,
         Some(Compression::Prune(_)) => Method::Prune,
         Some(Compression::Remove(_)) => Method::Remove,
         None => Method::Frontier,
@@ -67,16 +67,33 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
     }
     ui.add_space(space::TIGHT);
     match method {
-        Some(Compression::Store { weights }) => {
+        Some(way @ (Compression::Store { .. } | Compression::Calibrate { .. })) => {
+            // The format, or `None` for calibrated rounding.
+            let mut format = match way {
+                Compression::Store { weights } => Some(*weights),
+                _ => None,
+            };
             let formats = [
-                (WeightFormat::Q8_0, "8 bits"),
-                (WeightFormat::Q4_0, "4 bits"),
-                (WeightFormat::F16, "16 bits"),
+                (Some(WeightFormat::Q8_0), "8 bits"),
+                (Some(WeightFormat::Q4_0), "4 bits"),
+                (None, "4 bits, calibrated"),
+                (Some(WeightFormat::F16), "16 bits"),
             ];
-            widgets::segmented(ui, weights, &formats);
-            let text = "Rounds each weight of the matrices to the nearest. The file is smaller, and text is generated from the \
-                        smaller weights.";
-            widgets::quiet_text(ui, text);
+            if widgets::segmented(ui, &mut format, &formats) {
+                let windows = PruneSettings::default().windows;
+                *way = format
+                    .map_or(Compression::Calibrate { windows }, |weights| Compression::Store { weights });
+            }
+            let how = match format {
+                Some(_) => "Rounds each weight of the matrices to the nearest.",
+                None => {
+                    "Rounds the weights of blocks so that their outputs on training text change least (GPTQ)."
+                }
+            };
+            widgets::quiet_text(
+                ui,
+                format!("{how} The file is smaller, and text is generated from the smaller weights."),
+            );
         }
         Some(Compression::Prune(settings)) => pruning_ui(ui, settings),
         Some(Compression::Remove(settings)) => removal_ui(ui, settings, model),
@@ -127,7 +144,7 @@ fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
     });
     let measured = points.iter().filter_map(|point| {
         let colour = match point.method {
-            Compression::Store { .. } => first,
+            Compression::Store { .. } | Compression::Calibrate { .. } => first,
             Compression::Prune(_) => palette.quiet,
             Compression::Remove(_) => second,
         };

@@ -80,7 +80,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         (
             icons::ICON_UPLOAD_FILE,
             "Import a GGUF file",
-            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen, Gemma 3, Phi-3, Granite or OLMo 2, quantised or not",
+            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen, Gemma 2 and 3, Phi-3, Granite or OLMo 2, quantised or not",
             Wish::ImportModelFile,
         ),
         (

@@ -172,6 +172,8 @@ pub enum Input {
     /// f32: per-batch constants of the objective (advantages, reference log-probabilities …), in the shape that its operation
     /// asks for.
     Scores,
+    /// f32[B·T]: the share of each token in the means of a router's losses, 0 for padding.
+    Shares,
     /// Any other input of a test or a probe, by number.
     Free(u32),
 }

@@ -298,7 +298,7 @@ fn attention_takes_a_start_for_each_position() {
         let qkv = graph.input(Input::Free(0), Type::f32(&[2, 3, heads.packed()]));
         let starts = starts.map(|ty| graph.input(Input::Starts, ty));
         let inputs: Vec<_> = [Some(qkv), starts].into_iter().flatten().collect();
-        graph.push(ops::Attention { heads, scale: None, dropout: None, window: None, documents }, &inputs)
+        graph.push(ops::Attention { heads, documents, ..Default::default() }, &inputs)
     };
     assert!(attend(false, None).is_ok());
     assert!(attend(true, Some(Type::u32(&[2, 3]))).is_ok());
@@ -414,7 +414,8 @@ fn factors_of_1_add_no_node() {
     // A factor and its gradient, for each part.
     assert_eq!(nodes(&block), plain + 4 * layers);
     let (scale, divisor) = (Some(0.5), 2.0);
-    assert_eq!(nodes(&ModelConfig { attention_scale: scale, ..run.model.clone() }), plain);
+    let scores = ModelConfig { attention_scale: scale, attention_softcap: scale, ..run.model.clone() };
+    assert_eq!(nodes(&scores), plain);
     assert_eq!(nodes(&ModelConfig { logit_divisor: divisor, ..run.model.clone() }), plain + 2);
     assert_eq!(nodes(&ModelConfig { logit_softcap: scale, ..run.model.clone() }), plain + 2);
 }

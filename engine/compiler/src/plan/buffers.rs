@@ -36,7 +36,10 @@ pub struct Allocation {
 
 /// Whether an input's buffer holds several micro-batches in sequence.
 pub fn ringed(input: Input) -> bool {
-    matches!(input, Input::Tokens | Input::Targets | Input::Starts | Input::TokenOrder | Input::Scores)
+    matches!(
+        input,
+        Input::Tokens | Input::Targets | Input::Starts | Input::TokenOrder | Input::Scores | Input::Shares
+    )
 }
 
 /// All buffers for `plans`, which must have the same parameters, with a ring of `ring` micro-batches. With an optimizer there

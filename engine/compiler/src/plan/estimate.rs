@@ -13,7 +13,6 @@ use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
 use glasshouse_protocol::{MemoryKind, ModelConfig, PassFlops, TrainConfig};
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Minimum number of micro-batches that the GPU executor uploads at once; the actual number is a multiple of `accumulate`.
@@ -24,7 +23,7 @@ pub fn ring(accumulate: usize) -> usize {
     RING.next_multiple_of(accumulate.max(1))
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// Number of weights, without a teacher's.
     pub parameters: usize,
@@ -38,18 +37,15 @@ pub struct Estimate {
     /// FLOPs per training token: forward, backward, recomputation and optimizer.
     pub flops_per_token: f64,
     /// FLOPs per training token by pass.
-    #[serde(rename = "flops_per_token_by_pass")]
     pub flops: PassFlops,
     /// Share of forward and backward FLOPs by scope.
-    #[serde(skip)]
     pub flops_by_scope: BTreeMap<String, f64>,
 }
 
 /// Device memory in bytes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bytes {
     pub total: u64,
-    #[serde(flatten)]
     pub by_kind: BTreeMap<MemoryKind, u64>,
     /// The largest range of a buffer that a kernel binds.
     pub largest_binding: u64,

@@ -17,6 +17,9 @@ use glasshouse_protocol::{ModelConfig, TrainConfig};
 /// Number of amounts that describe a step.
 const AMOUNTS: usize = 4;
 
+/// Passes over the amounts of a fit.
+const ROUNDS: usize = 100_000;
+
 /// Work of a training step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Demand {
@@ -75,17 +78,19 @@ impl CostModel {
             .iter()
             .map(|(demand, seconds)| demand.amounts().map(|amount| amount / seconds.max(1e-9)))
             .collect();
-        let mut best = (f64::INFINITY, [0.0; AMOUNTS]);
-        // With so few amounts, all subsets can be tried: the best fit without a negative cost is the solution.
-        for priced in 1..1usize << AMOUNTS {
-            let columns: Vec<usize> = (0..AMOUNTS).filter(|column| (priced >> column) & 1 == 1).collect();
-            let Some(prices) = least_squares(&rows, &columns) else { continue };
-            let error: f64 = rows.iter().map(|row| (dot(row, &prices) - 1.0).powi(2)).sum();
-            if prices.iter().all(|price| *price >= 0.0) && error < best.0 {
-                best = (error, prices);
+        let products = |weight: &dyn Fn(&[f64; AMOUNTS]) -> f64| {
+            std::array::from_fn(|at| rows.iter().map(|row| row[at] * weight(row)).sum::<f64>())
+        };
+        let squares: [[f64; AMOUNTS]; AMOUNTS] = std::array::from_fn(|other| products(&|row| row[other]));
+        let (sums, mut prices): ([f64; AMOUNTS], _) = (products(&|_| 1.0), [0.0; AMOUNTS]);
+        // Least squares by coordinate descent, each cost at least 0.
+        for at in (0..AMOUNTS).cycle().take(ROUNDS * AMOUNTS) {
+            if squares[at][at] > 0.0 {
+                let apart = sums[at] - dot(&squares[at], &prices);
+                prices[at] = f64::max(prices[at] + apart / squares[at][at], 0.0);
             }
         }
-        Self { prices: best.1 }
+        Self { prices }
     }
 
     /// Predicted seconds of a step.
@@ -96,51 +101,6 @@ impl CostModel {
 
 fn dot(left: &[f64; AMOUNTS], right: &[f64; AMOUNTS]) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
-}
-
-/// Least-squares costs for the selected columns, zero for the others, with target 1 for each row; `None` if the rows do not
-/// determine them.
-fn least_squares(rows: &[[f64; AMOUNTS]], columns: &[usize]) -> Option<[f64; AMOUNTS]> {
-    let count = columns.len();
-    // Amounts differ by many powers of ten: each column is scaled to a maximum of 1.
-    let scales: Vec<f64> =
-        columns.iter().map(|column| rows.iter().map(|row| row[*column]).fold(0.0, f64::max)).collect();
-    if scales.contains(&0.0) {
-        return None;
-    }
-    let scaled = |row: &[f64; AMOUNTS], at: usize| row[columns[at]] / scales[at];
-    // The normal equations, with the right-hand side as the last column.
-    let mut system = vec![vec![0.0; count + 1]; count];
-    for row in rows {
-        for (at, line) in system.iter_mut().enumerate() {
-            for (other, entry) in line.iter_mut().enumerate() {
-                *entry += scaled(row, at) * if other < count { scaled(row, other) } else { 1.0 };
-            }
-        }
-    }
-    for pivot in 0..count {
-        let largest = (pivot..count)
-            .max_by(|one, other| system[*one][pivot].abs().total_cmp(&system[*other][pivot].abs()))?;
-        system.swap(pivot, largest);
-        if system[pivot][pivot].abs() < 1e-12 {
-            return None;
-        }
-        for line in pivot + 1..count {
-            let (above, below) = system.split_at_mut(line);
-            let factor = below[0][pivot] / above[pivot][pivot];
-            for (entry, taken) in below[0].iter_mut().zip(&above[pivot]).skip(pivot) {
-                *entry -= factor * taken;
-            }
-        }
-    }
-    let mut prices = [0.0; AMOUNTS];
-    let mut solved = vec![0.0; count];
-    for at in (0..count).rev() {
-        let known: f64 = (at + 1..count).map(|other| system[at][other] * solved[other]).sum();
-        solved[at] = (system[at][count] - known) / system[at][at];
-        prices[columns[at]] = solved[at] / scales[at];
-    }
-    Some(prices)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 use super::lower::Target;
 use crate::graph::ops::{
     Add, AddInputs, CrossEntropy, CrossEntropyBackward, CrossEntropyInputs, CrossEntropyOutputs, Dropout,
-    DropoutInputs, Dx, HeadGradients, Linear, LinearCrossEntropy, LinearCrossEntropyBackward,
-    LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs,
-    LinearCrossEntropyOutputs, LinearInputBackward, LinearInputs, Named, Nothing, Operands, Operation,
+    DropoutInputs, Dx, ExpertLinear, ExpertLinearInputs, HeadGradients, Linear, LinearCrossEntropy,
+    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
+    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputBackward, LinearInputs, Named, Nothing,
+    Operands, Operation,
 };
 use crate::graph::{Element, Graph, Node, NodeId, Op, Origin, Type, ValueId};
 
@@ -19,7 +20,8 @@ pub struct Fusions {
     pub head: Option<HeadFusion>,
     /// Residual additions with the linear layer or dropout before them.
     pub residual: bool,
-    /// Linear layers with the conversion of their quantised weight, for an executor that multiplies it as it is stored.
+    /// Linear layers with the conversion of their quantised weight, and experts with that of any stored weight, for an executor that
+    /// multiplies it as it is stored.
     pub quantised: bool,
 }
 
@@ -65,6 +67,7 @@ pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
         let Some(node) = pass.nodes[at].clone() else { continue };
         match node.op {
             Op::Linear(op) if quantised => pass.quantised(at, op, node.named(&op)),
+            Op::ExpertLinear(op) if quantised => pass.stored_experts(at, op, node.named(&op)),
             Op::Add(op) if residual => pass.residual(at, node.named(&op)),
             Op::CrossEntropy(op) => head.and_then(|head| pass.head(at, op, node.named(&op), head)),
             _ => None,
@@ -140,17 +143,31 @@ impl<'plan> Pass<'plan> {
     /// Gives a linear layer its quantised weight.
     fn quantised(&mut self, at: usize, op: Linear, node: Option<Named<Linear, ValueId>>) -> Option<()> {
         let Named { inputs, outputs, gradients } = node?;
-        let (before, producer) = self.producer(inputs.weight)?;
+        let (before, weight) = self.stored(inputs.weight)?;
+        matches!(self.element(weight), Element::Q8_0 | Element::Q4_0).then_some(())?;
+        let inputs = LinearInputs { weight, ..inputs };
+        self.replace(at, &[before], op, Named { inputs, outputs, gradients })
+    }
+
+    /// Gives experts their stored weight.
+    fn stored_experts(
+        &mut self,
+        at: usize,
+        op: ExpertLinear,
+        node: Option<Named<ExpertLinear, ValueId>>,
+    ) -> Option<()> {
+        let Named { inputs, outputs, gradients } = node?;
+        let (before, weight) = self.stored(inputs.weight)?;
+        let inputs = ExpertLinearInputs { weight, ..inputs };
+        self.replace(at, &[before], op, Named { inputs, outputs, gradients })
+    }
+
+    /// The conversion that makes a value for one reader: its node, and the stored weight.
+    fn stored(&self, value: ValueId) -> Option<(usize, ValueId)> {
+        let (at, producer) = self.producer(value)?;
         let Op::Unpack(unpack) = producer.op else { return None };
         let weight = producer.named(&unpack)?.inputs.x;
-        let is_quantised = matches!(self.element(weight), Element::Q8_0 | Element::Q4_0);
-        (is_quantised && self.has_one_user(inputs.weight)).then_some(())?;
-        self.replace(
-            at,
-            &[before],
-            op,
-            Named { inputs: LinearInputs { weight, ..inputs }, outputs, gradients },
-        )
+        self.has_one_user(value).then_some((at, weight))
     }
 
     /// Fuses a residual addition with the linear layer or dropout that computes its first operand.

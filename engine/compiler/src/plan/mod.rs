@@ -26,7 +26,8 @@ pub mod work;
 mod tests;
 
 use crate::Result;
-use crate::graph::{Element, Graph, Input, NodeId, Origin, ValueId};
+use crate::graph::ops::{ExpertLinearInputBackward, ExpertLinearWeightBackward};
+use crate::graph::{Element, Graph, Input, NodeId, Op, Origin, ValueId};
 use arena::ArenaLayout;
 use glasshouse_shaders::Kernel;
 use lower::{BindingSource, Lowering};
@@ -49,8 +50,8 @@ pub enum Buffer {
     FirstMoments(usize),
     /// A piece of the second moments.
     SecondMoments(usize),
-    /// Filled in by the host. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`] and
-    /// [`Input::TokenOrder`] hold several micro-batches; kernels index them by the control's row.
+    /// Filled in by the host. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`],
+    /// [`Input::Shares`] and [`Input::TokenOrder`] hold several micro-batches; kernels index them by the control's row.
     Input(Input),
     /// A constant table, by its value.
     Constant(ValueId),
@@ -105,10 +106,25 @@ pub struct Plan {
     pub dispatches: Vec<Dispatch>,
 }
 
+/// Makes products of experts declare the cost of all of them.
+fn compute_all_experts(graph: &mut Graph) {
+    for node in &mut graph.nodes {
+        if let Op::ExpertLinear(op)
+        | Op::ExpertLinearInputBackward(ExpertLinearInputBackward(op))
+        | Op::ExpertLinearWeightBackward(ExpertLinearWeightBackward(op)) = &mut node.op
+        {
+            op.per_token = graph.values[node.inputs[1].index()].ty.columns();
+        }
+    }
+}
+
 /// Applies the target's fusions and lowers a graph. Values of `keep` stay readable after the run. `target` determines the
 /// kernel variants.
 pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result<Plan> {
-    let graph = fuse::fused(graph, keep, target);
+    let mut graph = fuse::fused(graph, keep, target);
+    if target.computes_all_experts {
+        compute_all_experts(&mut graph);
+    }
     let lowered: Vec<Lowering> = (0..graph.nodes.len())
         .map(|at| lower::node(&graph, NodeId(at as u32), target))
         .collect::<Result<_>>()?;

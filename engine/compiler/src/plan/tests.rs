@@ -229,6 +229,18 @@ fn flops_follow_from_the_shapes() {
     assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
 }
 
+/// On a GPU, all experts are computed for all tokens.
+#[test]
+fn a_gpu_counts_all_experts() {
+    let mut run = run("llama-tiny", 1);
+    let expected = [8, 2].map(|per_token| {
+        (run.model.experts.count, run.model.experts.per_token) = (8, per_token);
+        estimated(&run, &TARGETS[1]).flops
+    });
+    assert!(expected[0].forward > expected[1].forward && expected[0].backward > expected[1].backward);
+    assert_eq!(estimated(&run, &TARGETS[1].clone().with_all_experts(true)).flops, expected[0]);
+}
+
 /// Muon takes two products of [m, m] by [m, n] and one of [m, m] by [m, m] per iteration, of whichever shape a matrix is stored in.
 #[test]
 fn muon_counts_its_products() {

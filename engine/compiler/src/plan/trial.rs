@@ -233,7 +233,7 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
     let (batch, time) = (operands[0].shape[0], operands[0].shape[1]);
     let sizes = match node.op {
         Op::Attention(ops::Attention { heads, .. })
-        | Op::AttentionBackward(ops::AttentionBackward { heads, .. }) => {
+        | Op::AttentionBackward(ops::AttentionBackward { forward: ops::Attention { heads, .. }, .. }) => {
             [batch * heads.heads, time, heads.head_size]
         }
         _ => [batch, time, 1],

@@ -6,6 +6,7 @@
 //! evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on the division.
 
 mod decoder;
+pub mod gptq;
 mod interleaved;
 mod matrix;
 mod memory_demand;

@@ -3,7 +3,7 @@
 
 use super::interleaved::interleave;
 pub use super::ops::BatchShard;
-use super::ops::{Call, Given, Interpret};
+use super::ops::{Call, Given, Interpret, Run};
 use super::workers::Workers;
 use glasshouse_compiler::graph::ops::Operands;
 use glasshouse_compiler::graph::{Element, Graph, Op, Origin, Type, ValueId};
@@ -459,7 +459,7 @@ fn interpret<'run, O: Interpret>(
     op: &O,
     call: Call<'_>,
     mut inputs: impl Iterator<Item = Given<'run>>,
-    results: [&mut [f32]; MAX_RESULTS],
+    results: [&'run mut [f32]; MAX_RESULTS],
 ) -> Result<()> {
     let mut results = results.into_iter();
     let operands = (
@@ -468,7 +468,7 @@ fn interpret<'run, O: Interpret>(
         O::Gradients::take(op, &mut results),
     );
     match operands {
-        (Some(inputs), Some(outputs), Some(gradients)) => op.run(call, inputs, outputs, gradients),
+        (Some(inputs), Some(outputs), Some(gradients)) => op.run(call, Run { inputs, outputs, gradients }),
         _ => Err(Error::Internal(format!("{}: operands are missing", call.scope))),
     }
 }

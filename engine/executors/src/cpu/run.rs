@@ -20,6 +20,8 @@ pub struct Run {
     starts: Option<(ValueId, usize)>,
     /// The precomputed scores input of the objective, and its length.
     scores: Option<(ValueId, usize)>,
+    /// The shares input of routers, T and the ignored target.
+    shares: Option<(ValueId, usize, Option<u32>)>,
     loss: ValueId,
     /// Each row's loss, if kept.
     rows: Option<ValueId>,
@@ -40,10 +42,13 @@ impl Run {
         let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
         let scores = graph.find(Origin::Input(Input::Scores));
         let scores = scores.map(|scores| (scores, graph.ty(scores).count()));
+        let ignored = graph.loss_targets().and_then(|targets| targets.ignored);
+        let shares = graph.find(Origin::Input(Input::Shares));
+        let shares = shares.map(|shares| (shares, graph.ty(targets).columns(), ignored));
         let known = probes.iter().map(|probe| probe.statistics);
         let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().chain(known).collect();
         let program = Program::new(&fused(graph, &read), &read);
-        Ok(Self { program, tokens, targets, starts, scores, loss, rows, probes: probes.to_vec() })
+        Ok(Self { program, tokens, targets, starts, scores, shares, loss, rows, probes: probes.to_vec() })
     }
 
     /// Returns (loss, counted rows) of a batch. Yields between nodes.
@@ -71,6 +76,9 @@ impl Run {
         }
         if let (Some((value, _)), Some(starts)) = (self.starts, &batch.document_starts) {
             self.program.set_words(value, starts)?;
+        }
+        if let Some((value, time, ignored)) = self.shares {
+            self.program.set_floats(weights, value, &batch.shares(time, ignored))?;
         }
         match (self.scores, &batch.scores) {
             (Some((value, _)), Some(scores)) => self.program.set_floats(weights, value, scores),

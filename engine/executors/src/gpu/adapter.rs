@@ -229,6 +229,7 @@ impl AdapterReport {
     /// The target kernels are chosen for.
     pub(super) fn target(&self) -> Target {
         Target::new(self.software)
+            .with_all_experts(true)
             .with_binding(self.limits.binding_bytes)
             .with_buffer(self.limits.buffer_bytes)
             .with_subgroups(self.features.contains(&"subgroups"))

@@ -70,10 +70,11 @@ fn attend(
     (batch, time): (usize, usize),
     heads: Heads,
     dropout: Option<DropoutSite>,
-    starts: Option<&[u32]>,
+    (softcap, starts): (Option<f32>, Option<&[u32]>),
     qkv: &[f32],
     dy: &[f32],
 ) -> Attended {
+    let cap = softcap.map(f64::from);
     let Heads { heads: count, kv_heads, head_size } = heads;
     let scale = 1.0 / (head_size as f64).sqrt();
     let group = count / kv_heads;
@@ -94,7 +95,9 @@ fn attend(
                 let (query, row) = (at(b, t, h), ((b * time + t) * count + h) * head_size);
                 let key = |j| at(b, j, count + h / group);
                 let value = |j| at(b, j, count + kv_heads + h / group);
-                let scores: Vec<f64> = (0..=t).map(|j| dot(query, qkv, key(j)) * scale).collect();
+                let score = |j| dot(query, qkv, key(j)) * scale;
+                let capped = |score: f64| cap.map_or(score, |cap| cap * (score / cap).tanh());
+                let scores: Vec<f64> = (0..=t).map(|j| capped(score(j))).collect();
                 let oldest = starts.map_or(0, |starts| starts[b * time + t] as usize);
                 let largest = scores[oldest..].iter().copied().fold(f64::MIN, f64::max);
                 let total: f64 = scores[oldest..].iter().map(|score| (score - largest).exp()).sum();
@@ -116,7 +119,8 @@ fn attend(
                 out.delta[plane * time + t] = delta;
                 for j in oldest..=t {
                     let probability = (scores[j] - lse).exp();
-                    let slope = probability * (mask(j) * dot(value(j), dy, row) - delta) * scale;
+                    let bend = cap.map_or(1.0, |cap| 1.0 - (scores[j] / cap).powi(2));
+                    let slope = probability * (mask(j) * dot(value(j), dy, row) - delta) * scale * bend;
                     for d in 0..head_size {
                         out.dqkv[query + d] += slope * f64::from(qkv[key(j) + d]);
                         out.dqkv[key(j) + d] += slope * f64::from(qkv[query + d]);
@@ -142,14 +146,16 @@ fn check_attention(
     let dy = graph.input(Input::Free(1), Type::f32(&[batch, time, heads.width()]));
     let starts = documents.then(|| graph.input(Input::Starts, Type::u32(&[batch, time])));
     let with_starts = |inputs: &[ValueId]| inputs.iter().copied().chain(starts).collect::<Vec<ValueId>>();
-    let op = ops::Attention { heads, scale: None, dropout, window: None, documents };
+    // Capped with documents.
+    let softcap = documents.then_some(0.4);
+    let op = ops::Attention { heads, softcap, dropout, documents, ..Default::default() };
     let forward = graph.push(op, &with_starts(&[qkv])).unwrap();
     let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
-    let op = ops::AttentionBackward { heads, scale: None, dropout, window: None, documents };
+    let op = ops::AttentionBackward { forward: op, documents };
     let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], delta, dy])).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let given_starts = documents.then(|| starts_of(batch, time));
-    let truth = attend((batch, time), heads, dropout, given_starts.as_deref(), &given.0, &given.1);
+    let truth = attend((batch, time), heads, dropout, (softcap, given_starts.as_deref()), &given.0, &given.1);
     let mut inputs = vec![(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
     inputs.extend(starts.zip(given_starts.map(Data::U32)));
     for target in targets {
@@ -207,7 +213,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
     let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
-        let op = ops::Attention { heads, scale: None, dropout: None, window: None, documents: false };
+        let op = ops::Attention { heads, ..Default::default() };
         let y = graph.push(op, &[qkv]).unwrap()[0];
         glasshouse_compiler::plan::compile(graph, &[y], &target)
     };
@@ -369,7 +375,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
         let keys = graph.cache(0, cache.clone());
         let values = graph.cache(1, cache.clone());
         let cursor = graph.input(Input::Cursor, Type::u32(&[1, 3]));
-        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, scale: None, window: None });
+        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, ..Default::default() });
         let y = graph.push(op, &[qkv, keys, values, cursor]).unwrap()[0];
         let rows = noise(time * sizes.packed(), 10);
         let caches = [noise(cache.count(), 11), noise(cache.count(), 12)];

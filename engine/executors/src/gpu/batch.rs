@@ -24,6 +24,8 @@ pub(super) struct BatchRules {
     ordered: bool,
     /// T, if rows hold several documents.
     documents: Option<usize>,
+    /// T, if experts are trained.
+    shares: Option<usize>,
     /// Number of precomputed scores for the objective.
     scores: Option<usize>,
 }
@@ -32,6 +34,7 @@ impl BatchRules {
     /// Reads the requirements from a graph with a loss.
     pub(super) fn new(graph: &Graph) -> Result<Self> {
         let tokens = graph.find(Origin::Input(Input::Tokens));
+        let targets = graph.find(Origin::Input(Input::Targets));
         let missing = |what: &str| Error::Internal(format!("the graph has no {what}"));
         let embedding = graph.nodes.iter().rev().find(|node| matches!(node.op, Op::Embedding(_)));
         let vocabulary = embedding.map(|node| graph.ty(node.inputs[1]).rows());
@@ -46,6 +49,7 @@ impl BatchRules {
             ignored,
             ordered: graph.find(Origin::Input(Input::TokenOrder)).is_some(),
             documents: graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns()),
+            shares: graph.find(Origin::Input(Input::Shares)).and(targets).map(|ids| graph.ty(ids).columns()),
             scores: graph.find(Origin::Input(Input::Scores)).map(|scores| graph.ty(scores).count()),
         })
     }
@@ -104,6 +108,12 @@ impl BatchRules {
                 ids.extend(batch.scores.iter().flatten().map(|score| score.to_bits()));
             };
             put(Input::Scores, &bits)?;
+        }
+        if let Some(time) = self.shares {
+            let bits = |batch: &MicroBatch, ids: &mut Vec<u32>| {
+                ids.extend(batch.shares(time, self.ignored).into_iter().map(f32::to_bits));
+            };
+            put(Input::Shares, &bits)?;
         }
         if self.ordered {
             put(Input::TokenOrder, &|batch, ids| ids.extend(token_order(&batch.tokens)))?;

@@ -172,6 +172,7 @@ fn models() -> Vec<ModelConfig> {
         layers: 3,
         embedding_scale: 2.5,
         attention_scale: Some(0.3),
+        attention_softcap: Some(0.8),
         logit_softcap: Some(5.0),
         qk_norm: false,
         sliding_window: Some(7),

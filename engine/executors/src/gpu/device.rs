@@ -260,10 +260,12 @@ impl Gpu {
 
     /// Waits until all submitted work is done.
     pub async fn idle(&self) -> Result<()> {
-        let (sender, receiver) = signal::channel();
-        self.queue.on_submitted_work_done(move || sender.send(()));
+        let (sender, receiver) = async_channel::bounded(1);
+        self.queue.on_submitted_work_done(move || {
+            sender.try_send(()).ok();
+        });
         self.turn(None).await?;
-        self.heard(receiver).await.ok_or_else(|| self.gone())?;
+        self.heard(receiver.recv()).await.map_err(|_| self.gone())?;
         self.check()
     }
 
@@ -307,15 +309,18 @@ impl Gpu {
         bytes: u64,
         submission: wgpu::SubmissionIndex,
     ) -> PendingRead {
-        let (sender, done) = signal::channel();
-        staging.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| sender.send(result.is_ok()));
+        let (sender, done) = async_channel::bounded(1);
+        let tell = move |result: Result<_, wgpu::BufferAsyncError>| {
+            sender.try_send(result.is_ok()).ok();
+        };
+        staging.slice(..bytes).map_async(wgpu::MapMode::Read, tell);
         PendingRead { staging: staging.clone(), bytes, submission, done }
     }
 
     /// Waits for the mapping and returns the bytes.
-    pub(super) async fn end_read(&self, mut reading: PendingRead) -> Result<Vec<u8>> {
+    pub(super) async fn end_read(&self, reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
-        if self.heard(&mut reading.done).await != Some(true) {
+        if self.heard(reading.done.recv()).await != Ok(true) {
             return Err(self.gone());
         }
         self.check()?;
@@ -441,7 +446,7 @@ pub(super) struct PendingRead {
     staging: wgpu::Buffer,
     bytes: u64,
     submission: wgpu::SubmissionIndex,
-    done: signal::Receiver<bool>,
+    done: async_channel::Receiver<bool>,
 }
 
 impl Drop for PendingRead {

@@ -285,7 +285,7 @@ impl GpuExecutor {
 
     pub async fn weights(&self) -> Result<Vec<f32>> {
         let mut parameters = self.storage.read_arena(&self.gpu, Buffer::Parameters).await?;
-        self.layout.unpack(&self.storage.read_stored(&self.gpu).await?, &mut parameters);
+        self.layout.unpack(&self.storage.read_words(&self.gpu, Buffer::Stored).await?, &mut parameters);
         Ok(parameters)
     }
 

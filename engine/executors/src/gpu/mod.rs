@@ -29,7 +29,7 @@ pub use occupancy::Occupancy;
 pub use profile::Timing;
 pub use repeater::{Repeater, WARM_UP};
 pub use replay::EncodeStatistics;
-pub use run::{PreparedGraph, run_graph, run_graph_for, run_graph_seeded};
+pub use run::{PreparedGraph, run_graph, run_graph_for};
 
 use glasshouse_platform::block_on;
 

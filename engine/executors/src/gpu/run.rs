@@ -28,21 +28,10 @@ pub async fn run_graph(
     inputs: &[(ValueId, Data)],
     read: &[ValueId],
 ) -> Result<Vec<Data>> {
-    run_graph_seeded(gpu, graph, inputs, read, [0, 0]).await
+    run_graph_for(gpu, graph, inputs, read, [0, 0], gpu.target().with_fusions(Fusions::NONE)).await
 }
 
-/// Like [`run_graph`], with a dropout seed.
-pub async fn run_graph_seeded(
-    gpu: &Gpu,
-    graph: &Graph,
-    inputs: &[(ValueId, Data)],
-    read: &[ValueId],
-    seed: [u32; 2],
-) -> Result<Vec<Data>> {
-    run_graph_for(gpu, graph, inputs, read, seed, gpu.target().with_fusions(Fusions::NONE)).await
-}
-
-/// Like [`run_graph_seeded`], with the kernels of another target.
+/// Like [`run_graph`], with a dropout seed and the kernels of another target.
 pub async fn run_graph_for(
     gpu: &Gpu,
     graph: &Graph,

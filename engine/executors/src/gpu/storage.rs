@@ -156,19 +156,14 @@ impl Storage {
 
     /// Reads an arena of floats; empty if there is no such arena.
     pub(super) async fn read_arena(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<f32>> {
-        let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
-        let mut floats = Vec::with_capacity(bytes as usize / 4);
-        for piece in self.pieces(arena) {
-            let bytes = gpu.read(piece, 0, piece.size()).await?;
-            floats.extend(bytes.as_chunks::<4>().0.iter().map(|float| f32::from_le_bytes(*float)));
-        }
-        Ok(floats)
+        self.read_words(gpu, arena).await.map(bytemuck::allocation::cast_vec)
     }
 
-    /// Reads the words of the weights stored in fewer bits.
-    pub(super) async fn read_stored(&self, gpu: &Gpu) -> Result<Vec<u32>> {
-        let mut words = Vec::new();
-        for piece in self.pieces(Buffer::Stored) {
+    /// Reads an arena of words.
+    pub(super) async fn read_words(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<u32>> {
+        let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
+        let mut words = Vec::with_capacity(bytes as usize / 4);
+        for piece in self.pieces(arena) {
             let bytes = gpu.read(piece, 0, piece.size()).await?;
             words.extend(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)));
         }

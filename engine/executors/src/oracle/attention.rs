@@ -1,23 +1,18 @@
 //! Attention over a window.
 
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use super::log_sum_exp;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor, TensorData};
 use glasshouse_compiler::graph::ops::{Attention, AttentionOutputs};
-use glasshouse_compiler::graph::{DropoutSite, Heads, Node, ValueId};
+use glasshouse_compiler::graph::{DropoutSite, Heads, Node};
 use glasshouse_platform::Result;
 
 /// Stands for −∞ in masked scores: far below any score, but finite, so that gradients have no 0·∞.
 const MASKED: f64 = -1e30;
 
 impl Express for Attention {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let (heads, time) = (self.heads, run.graph.ty(inputs.qkv).shape[1]);
         let qkv = run.floats(inputs.qkv)?;
         let batch = qkv.dims()[0] / time;
@@ -34,7 +29,7 @@ impl Express for Attention {
             let starts = run.ids(starts)?;
             hidden = hidden.expand([batch, 1, time, time]).bool_or(before(run, &starts, time));
         }
-        let (y, lse) = attend(run, (query, key, value), hidden, self.scale, self.dropout);
+        let (y, lse) = attend(run, (query, key, value), hidden, [self.scale, self.softcap], self.dropout);
         let y = y.swap_dims(1, 2).reshape([batch * time, heads.width()]);
         Ok(AttentionOutputs { y, lse: lse.reshape([batch * heads.heads, time]) })
     }
@@ -69,17 +64,20 @@ fn before(run: &Run<'_>, starts: &[u32], time: usize) -> Tensor<4, Bool> {
     run.device.tensor::<4>(TensorData::new(entries, shape)).greater_elem(0.5)
 }
 
-/// softmax(s·q·kᵀ)·v, by default with s = 1/√D, with the mask `hidden`, [1,1,T,S] or [B,1,T,S]: q [B,H,T,D], k and v [B,H,S,D] → y [B,H,T,D], log Σ exp of
-/// the scores [B,H,T,1].
+/// softmax(s·q·kᵀ)·v, by default with s = 1/√D, perhaps with a soft cap on the scores, with the mask `hidden`, [1,1,T,S] or [B,1,T,S]:
+/// q [B,H,T,D], k and v [B,H,S,D] → y [B,H,T,D], log Σ exp of the scores [B,H,T,1].
 pub(super) fn attend(
     run: &Run<'_>,
     (query, key, value): (Tensor<4>, Tensor<4>, Tensor<4>),
     hidden: Tensor<4, Bool>,
-    scale: Option<f32>,
+    [scale, softcap]: [Option<f32>; 2],
     dropout: Option<DropoutSite>,
 ) -> (Tensor<4>, Tensor<4>) {
     let scale = scale.map_or_else(|| 1.0 / (query.dims()[3] as f64).sqrt(), f64::from);
-    let scores = query.matmul(key.swap_dims(2, 3)) * scale;
+    let mut scores = query.matmul(key.swap_dims(2, 3)) * scale;
+    if let Some(cap) = softcap {
+        scores = (scores / cap).tanh() * cap;
+    }
     let hidden = hidden.expand(scores.dims());
     let scores = scores.mask_fill(hidden, MASKED);
     let lse = log_sum_exp(scores.clone().detach(), 3);

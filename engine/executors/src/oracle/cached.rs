@@ -1,19 +1,14 @@
 //! Decoding ops: attention over caches, and the last rows of chunks.
 
 use super::attention::{attend, hidden, part, repeat_heads};
-use super::interpret::{Express, InterpretedValue, Run};
+use super::interpret::{Express, In, InterpretedValue, Out, Run};
 use burn::tensor::Tensor;
 use glasshouse_compiler::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, Y};
 use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::{Error, Result};
 
 impl Express for CachedAttention {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let (CachedAttentionInputs { qkv, keys: old_keys, values: old_values, cursor }, heads) =
             (inputs, self.heads);
         let [_, kv_heads, positions, size] = dimensions(run, old_keys)?;
@@ -44,7 +39,7 @@ impl Express for CachedAttention {
                 repeat_heads(own_keys.unsqueeze(), heads),
                 repeat_heads(own_values.unsqueeze(), heads),
             );
-            let (y, _) = attend(run, operands, hidden, self.scale, None);
+            let (y, _) = attend(run, operands, hidden, [self.scale, self.softcap], None);
             all.push(y.swap_dims(1, 2).reshape([time, heads.width()]));
         }
         run.bind(old_keys, InterpretedValue::Floats(keys));
@@ -60,12 +55,7 @@ fn dimensions(run: &Run<'_>, id: ValueId) -> Result<[usize; 4]> {
 }
 
 impl Express for LastRow {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let time = run.graph.ty(inputs.x).shape[1];
         let x = run.floats(inputs.x)?;
         let chunks = run.cursor(inputs.cursor)?.into_iter().enumerate();

@@ -1,20 +1,15 @@
 //! The loss against a teacher's logits.
 
-use super::interpret::{Express, Run, expect_below};
+use super::interpret::{Express, In, Out, Run, expect_below};
 use super::log_sum_exp;
 use super::loss::Counted;
 use burn::tensor::Tensor;
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Distil, DistilInputs, DistilOutputs};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for Distil {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let DistilInputs { logits, teacher, targets } = inputs;
         let (logits, teacher) = (run.floats(logits)?, run.floats(teacher)?.detach());
         let targets = run.ids(targets)?;

@@ -1,20 +1,15 @@
 //! Dropout, noise, sums, scaling and soft caps.
 
-use super::interpret::{Express, Run, host};
+use super::interpret::{Express, In, Out, Run, host};
 use super::plus;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::TensorData;
 use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Unpack, Y};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for Dropout {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let DropoutInputs { x, residual } = inputs;
         let x = run.floats(x)?;
         let residual = run.floats_if(residual)?;
@@ -23,47 +18,27 @@ impl Express for Dropout {
 }
 
 impl Express for Noise {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let x = run.floats(inputs.x)?;
         Ok(Y { y: run.add_noise(x, *self) })
     }
 }
 
 impl Express for Add {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: run.floats(inputs.a)? + run.floats(inputs.b)? })
     }
 }
 
 impl Express for Scale {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: run.floats(inputs.x)? * self.0 })
     }
 }
 
 impl Express for Unpack {
     /// A stored weight has no gradient.
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let mut weights = host::<f32>(run.floats(inputs.x)?)?;
         let ty = run.graph.ty(inputs.x);
         blocks::round(ty.element, ty.columns(), &mut weights);
@@ -72,12 +47,7 @@ impl Express for Unpack {
 }
 
 impl Express for Softcap {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: (run.floats(inputs.x)? / self.0).tanh() * self.0 })
     }
 }

@@ -1,18 +1,13 @@
 //! The token embedding.
 
-use super::interpret::{Express, Run, expect_below};
+use super::interpret::{Express, In, Out, Run, expect_below};
 use burn::tensor::Tensor;
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Embedding, EmbeddingInputs, Y};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for Embedding {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
         let time = run.graph.ty(tokens).columns();
         let (tokens, entries) = (run.ids(tokens)?, run.graph.ty(table).rows());

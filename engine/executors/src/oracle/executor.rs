@@ -181,6 +181,11 @@ impl OracleExecutor {
                 run.bind(id, run.value_from_data(id, &Data::U32(ids.clone()))?);
             }
         }
+        if let Some(id) = graph.find(Origin::Input(Input::Shares)) {
+            let time = graph.find(Origin::Input(Input::Targets)).map_or(1, |ids| graph.ty(ids).columns());
+            let ignored = graph.loss_targets().and_then(|targets| targets.ignored);
+            run.bind(id, run.value_from_data(id, &Data::F32(batch.shares(time, ignored)))?);
+        }
         let scores = graph.find(Origin::Input(Input::Scores));
         if let Some(fault) = batch.scores_fault(scores.map(|scores| graph.ty(scores).count())) {
             return Err(Error::Refused(fault));
@@ -233,7 +238,7 @@ impl OracleExecutor {
             };
             let mut objective = mean.clone() * share;
             for rows in &router_losses {
-                objective = objective + run.floats(*rows)?.mean_dim(1) * each;
+                objective = objective + run.floats(*rows)?.sum_dim(1) * each;
             }
             let mut gradients = objective.backward();
             total += host::<f64>(mean)?.iter().sum::<f64>() * share;

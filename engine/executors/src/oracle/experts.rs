@@ -1,14 +1,14 @@
 //! Mixture of experts: every expert for every token, times its gate.
 
-use super::interpret::{Express, Run, host};
+use super::interpret::{Express, In, Out, Run, host};
 use super::log_sum_exp;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{
     ExpertLinear, ExpertLinearInputs, Route, RouterLoss, RouterLossInputs, RouterLossOutputs, WeighExperts,
     WeighExpertsInputs, Y,
 };
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 /// 1 where a gate is not 0.
@@ -17,12 +17,7 @@ fn chosen(gates: &Tensor<2>) -> Tensor<2> {
 }
 
 impl Express for Route {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let x = run.floats(inputs.x)?;
         let [rows, experts] = x.dims();
         let logits = host::<f64>(x.clone().detach())?;
@@ -41,30 +36,22 @@ impl Express for Route {
 }
 
 impl Express for RouterLoss {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
-        let RouterLossInputs { x, gates } = inputs;
-        let (x, gates) = (run.floats(x)?, run.floats(gates)?.detach());
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
+        let RouterLossInputs { x, gates, shares } = inputs;
+        let (x, gates, shares) = (run.floats(x)?, run.floats(gates)?.detach(), run.floats(shares)?);
         let [rows, experts] = x.dims();
-        let load = chosen(&gates).mean_dim(0);
+        let shares = shares.reshape([rows, 1]);
+        let counted = chosen(&shares);
+        let load = (chosen(&gates) * counted.clone()).sum_dim(0) / counted.sum_dim(0).clamp_min(1.0);
         let lse = log_sum_exp(x.clone(), 1);
         let balance = (softmax(x, 1) * load.clone()).sum_dim(1) * (f64::from(self.balance) * experts as f64);
-        let each = balance + lse.clone() * lse * f64::from(self.z);
+        let each = (balance + lse.clone() * lse * f64::from(self.z)) * shares;
         Ok(RouterLossOutputs { rows: each.reshape([1, rows]), load })
     }
 }
 
 impl Express for WeighExperts {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let WeighExpertsInputs { h, gates } = inputs;
         let (h, gates) = (run.floats(h)?, run.floats(gates)?);
         // The gradient of a gate of 0 is 0.
@@ -76,12 +63,7 @@ impl Express for WeighExperts {
 }
 
 impl Express for ExpertLinear {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let ExpertLinearInputs { x, gates, weight } = inputs;
         let (x, gates, weight) = (run.floats(x)?, run.floats(gates)?.detach(), run.floats(weight)?);
         // Values of experts that were not chosen are 0 here, as for an executor that does not compute them.

@@ -1,20 +1,15 @@
 //! The norm of query and key heads.
 
 use super::attention::part;
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use super::reciprocal_root;
 use burn::tensor::Tensor;
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{HeadNorm, HeadNormInputs, HeadNormOutputs};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for HeadNorm {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let (HeadNormInputs { qkv, query, key }, heads) = (inputs, self.heads);
         let (qkv, query, key) = (run.floats(qkv)?, run.floats(query)?, run.floats(key)?);
         let (mut parts, mut roots) = (Vec::new(), Vec::new());

@@ -182,13 +182,11 @@ impl<'run> Run<'run> {
 
 /// An operation as a plain burn expression, following its formula in [`glasshouse_compiler::graph::ops`].
 pub(super) trait Express: Operation {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>>;
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>>;
 }
+
+pub(super) type In<O> = <O as Operation>::Inputs<ValueId>;
+pub(super) type Out<O> = <O as Operation>::Outputs<Tensor<2>>;
 
 /// A tensor's entries in row-major order.
 pub(super) fn host<E: burn::tensor::Element>(tensor: Tensor<2>) -> Result<Vec<E>> {

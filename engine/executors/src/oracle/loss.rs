@@ -1,21 +1,16 @@
 //! Cross-entropy and counted rows.
 
-use super::interpret::{Express, Run, expect_below};
+use super::interpret::{Express, In, Out, Run, expect_below};
 use super::{Device, log_sum_exp};
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Score, ScoreInputs, ScoreOutputs,
 };
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for CrossEntropy {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let CrossEntropyInputs { logits, targets } = inputs;
         let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
         cross_entropy(run, node, logits, &targets, (self.label_smoothing, self.ignore_index))
@@ -23,12 +18,7 @@ impl Express for CrossEntropy {
 }
 
 impl Express for Score {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let ScoreInputs { logits, targets } = inputs;
         let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
         let counted = Counted::new(run.device, &targets, self.ignore_index);

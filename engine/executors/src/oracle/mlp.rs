@@ -1,32 +1,22 @@
 //! Activations and gates.
 
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{self, Y};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Activation, Gate};
 
 impl Express for ops::Activation {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: activation(run.floats(inputs.x)?, self.0) })
     }
 }
 
 impl Express for ops::Gate {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: gate(run.floats(inputs.x)?, self.0) })
     }
 }

@@ -1,20 +1,15 @@
 //! LayerNorm and RMSNorm.
 
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use super::{plus, reciprocal_root};
 use burn::tensor::Tensor;
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Norm, NormInputs, NormOutputs};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 use glasshouse_protocol::NormKind;
 
 impl Express for Norm {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let NormInputs { x, scale, bias } = inputs;
         let (x, scale, bias) = (run.floats(x)?, run.floats(scale)?, run.floats_if(bias)?);
         let mean = match self.form.kind {

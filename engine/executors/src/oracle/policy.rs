@@ -1,19 +1,14 @@
 //! The policy loss of answers by their rewards.
 
-use super::interpret::{Express, Run, host};
+use super::interpret::{Express, In, Out, Run, host};
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{POLICY_SCORES, Policy, PolicyInputs, PolicyOutputs, TokenScores};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for Policy {
     /// The op's weights follow from the formula; autodiff computes the gradient without them.
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let PolicyInputs { rows, targets, scores } = inputs;
         let (rows, targets) = (run.floats(rows)?, run.ids(targets)?);
         let count = targets.len();

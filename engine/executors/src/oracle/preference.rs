@@ -1,21 +1,16 @@
 //! Losses over pairs of answers.
 
-use super::interpret::{Express, Run, host};
+use super::interpret::{Express, In, Out, Run, host};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{Preference, PreferenceInputs, PreferenceOutputs, REPORTED};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 use glasshouse_protocol::config::PreferenceLoss;
 
 impl Express for Preference {
     /// The op's weights follow from the formula; autodiff computes the gradient without them.
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let PreferenceInputs { rows, targets, scores } = inputs;
         let time = run.graph.ty(targets).columns();
         let (rows, targets, scores) = (run.floats(rows)?, run.ids(targets)?, run.floats(scores)?);

@@ -1,19 +1,14 @@
 //! Rotary positions.
 
 use super::attention::part;
-use super::interpret::{Express, Run};
+use super::interpret::{Express, In, Out, Run};
 use burn::tensor::Tensor;
 use glasshouse_compiler::graph::ops::{Rope, RopeInputs, Y};
-use glasshouse_compiler::graph::{Heads, Node, ValueId};
+use glasshouse_compiler::graph::{Heads, Node};
 use glasshouse_platform::Result;
 
 impl Express for Rope {
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        _: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let (RopeInputs { qkv, table, cursor }, heads) = (inputs, self.heads);
         let time = run.graph.ty(qkv).shape[1];
         let (qkv, table) = (run.floats(qkv)?, run.floats(table)?);

@@ -1,21 +1,16 @@
 //! Cross-entropy with unlikelihood.
 
-use super::interpret::{Express, Run, expect_below};
+use super::interpret::{Express, In, Out, Run, expect_below};
 use super::log_sum_exp;
 use super::loss::Counted;
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::{MIN_REST, Unlikelihood, UnlikelihoodInputs, UnlikelihoodOutputs};
-use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
 
 impl Express for Unlikelihood {
     /// Uses a table over all tokens that marks those to be made unlikely.
-    fn express(
-        &self,
-        run: &mut Run<'_>,
-        node: &Node,
-        inputs: Self::Inputs<ValueId>,
-    ) -> Result<Self::Outputs<Tensor<2>>> {
+    fn express(&self, run: &mut Run<'_>, node: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = inputs;
         let time = run.graph.ty(tokens).columns();
         let (logits, tokens, targets) = (run.floats(logits)?, run.ids(tokens)?, run.ids(targets)?);

@@ -58,6 +58,9 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     let described = path.with_file_name(described);
     check_place(path, replace)?;
     check_place(&described, replace)?;
+    let fits = |model: &ModelConfig| Architecture::for_model(model, export.family).is_ok();
+    let (model, parameters) = crate::without_divisor(export.model, export.parameters, fits)?;
+    let export = &Export { model: &model, parameters: &parameters, ..*export };
     let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
     let head: [(&str, Value<'_>); 5] = [

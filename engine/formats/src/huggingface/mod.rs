@@ -56,8 +56,12 @@ pub async fn export(
     replace: bool,
     yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
-    let Export { config: RunConfig { model, .. }, tokenizer, facts, family, dtype, .. } = *export;
+    let Export { config, tokenizer, facts, family, dtype, parameters } = *export;
     let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
+    let fits = |model: &ModelConfig| Family::for_model(model, family).is_ok();
+    let (model, parameters) = crate::without_divisor(&config.model, parameters, fits)?;
+    let config = &RunConfig { model: model.into_owned(), ..config.clone() };
+    let (export, model) = (&Export { config, parameters: &parameters, ..*export }, &config.model);
     let family = Family::for_model(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;

@@ -1,10 +1,10 @@
-//! Comparisons of two models or kinds of runs: verdicts in plain words, with the interval of the difference.
+//! Comparisons of two models: verdicts in plain words, with the interval of the difference.
 
 mod compare;
 mod remade;
-mod runs;
+mod student;
 #[cfg(test)]
 mod tests;
 
 pub use compare::compare;
-pub use runs::{MAX_PAIRS, compare_runs, mean_interval};
+pub use student::mean_interval;

@@ -52,8 +52,9 @@ pub struct CheckpointInfo {
 }
 
 /// Settings that are not written at their default, which is this.
-const UNWRITTEN: [(&str, &str); 11] = [
+const UNWRITTEN: [(&str, &str); 12] = [
     ("model.attention_scale", "none"),
+    ("model.attention_softcap", "none"),
     ("model.residual_scale", "1"),
     ("model.logit_divisor", "1"),
     ("model.logit_softcap", "none"),

@@ -6,6 +6,7 @@ use super::{
     RewardSettings, TrainConfig, one_line,
 };
 use crate::model::Experts;
+use crate::setting::Setting;
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -17,7 +18,8 @@ impl RunConfig {
         fields
     }
 
-    /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string.
+    /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string; `none` clears an
+    /// optional number.
     ///
     /// # Errors
     /// One line if the path does not exist (with the nearest existing one) or the value has the wrong type.
@@ -41,6 +43,9 @@ impl RunConfig {
         if path.starts_with("train.adapter.") {
             before.train.adapter.get_or_insert_default();
         }
+        let is_cleared = value.trim() == "none"
+            && Setting::at(path.trim()).is_some()
+            && before.value(path.trim()).is_none();
         let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
         add_defaults(&mut root)?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
@@ -72,7 +77,11 @@ impl RunConfig {
             }
             (_, parsed) => parsed,
         };
-        table.insert(last.to_owned(), value);
+        if is_cleared {
+            table.remove(last);
+        } else {
+            table.insert(last.to_owned(), value);
+        }
         // Through text, like a run's file: deserializers of values would be compiled in addition.
         let text = toml::to_string(&root).map_err(|error| error.to_string())?;
         *self = toml::from_str(&text)
@@ -82,6 +91,9 @@ impl RunConfig {
         }
         if ["model.width", "model.base_width"].contains(&path.as_str()) {
             self.model.settle_parametrisation();
+        }
+        if before.model.base_width.is_some() && self.model.base_width.is_none() {
+            self.model.logit_divisor = 1.0;
         }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
@@ -266,6 +278,27 @@ mod tests {
     fn a_misspelt_setting_is_answered_with_the_nearest() {
         let reason = presets::preset("nanogpt-cpu").unwrap().set("model.contxt_length=3").unwrap_err();
         assert!(reason.contains("did you mean `context_length`?"), "{reason}");
+    }
+
+    #[test]
+    fn none_clears_optional_numbers_and_nothing_else() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        let before = run.clone();
+        for path in
+            ["model.base_width", "model.attention_softcap", "model.sliding_window", "model.position.channels"]
+        {
+            run.set(&format!("{path}=8")).unwrap();
+            assert_ne!(run, before, "{path}");
+            run.set(&format!("{path} = none")).unwrap();
+            assert_eq!(run, before, "{path}");
+        }
+        run.model.logit_divisor = 8.0;
+        run.set("model.base_width=none").unwrap();
+        assert_eq!(run.model.logit_divisor, 8.0);
+        run.set("model.mlp.gate=none").unwrap();
+        for path in ["model.layers", "model.embedding_scale", "model.tied_head", "model.base_widht"] {
+            assert!(run.set(&format!("{path}=none")).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -68,14 +68,14 @@ fn embedding() -> Vec<Case> {
     let mut cases = Vec::new();
     for (batch, time, vocabulary, width) in sizes {
         let tokens = || Feed::Tokens(vec![batch, time], vocabulary);
-        cases.push(Case {
-            op: Op::Embedding(ops::Embedding { positions: false, cursor: false }),
-            feeds: vec![tokens(), weight(&[vocabulary, width])],
-        });
-        cases.push(Case {
-            op: Op::Embedding(ops::Embedding { positions: true, cursor: false }),
-            feeds: vec![tokens(), weight(&[vocabulary, width]), weight(&[time + 2, width])],
-        });
+        cases.push(Case::new(
+            ops::Embedding { positions: false, cursor: false },
+            [tokens(), weight(&[vocabulary, width])],
+        ));
+        cases.push(Case::new(
+            ops::Embedding { positions: true, cursor: false },
+            [tokens(), weight(&[vocabulary, width]), weight(&[time + 2, width])],
+        ));
     }
     cases
 }
@@ -95,14 +95,16 @@ fn reach(time: usize, starts: &[u32]) -> usize {
 
 /// Embedding of decoded chunks; has no gradient.
 fn embedding_at_cursor() -> Vec<Case> {
-    let case = |time: usize, starts: &[u32]| Case {
-        op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
-        feeds: vec![
-            Feed::Tokens(vec![starts.len(), time], 11),
-            weight(&[11, 5]),
-            weight(&[reach(time, starts), 5]),
-            chunks(time, starts),
-        ],
+    let case = |time: usize, starts: &[u32]| {
+        Case::new(
+            ops::Embedding { positions: true, cursor: true },
+            [
+                Feed::Tokens(vec![starts.len(), time], 11),
+                weight(&[11, 5]),
+                weight(&[reach(time, starts), 5]),
+                chunks(time, starts),
+            ],
+        )
     };
     let mut wide = case(5, &[2]);
     wide.feeds[1] = weight(&[11, 8]);
@@ -124,18 +126,18 @@ fn stored_weights() -> Vec<Case> {
                 if residual {
                     feeds.push(floats(&[rows, 1, output]));
                 }
-                cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
+                cases.push(Case::new(ops::Linear { bias, residual }, feeds));
             }
         }
         let (tokens, table) = (Feed::Tokens(vec![2, 3], 300), Feed::Stored(vec![300, 96], format));
-        cases.push(Case {
-            op: Op::Embedding(ops::Embedding { positions: false, cursor: false }),
-            feeds: vec![tokens.clone(), table.clone()],
-        });
-        cases.push(Case {
-            op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
-            feeds: vec![tokens, table, weight(&[9, 96]), chunks(3, &[4, 0])],
-        });
+        cases.push(Case::new(
+            ops::Embedding { positions: false, cursor: false },
+            [tokens.clone(), table.clone()],
+        ));
+        cases.push(Case::new(
+            ops::Embedding { positions: true, cursor: true },
+            [tokens, table, weight(&[9, 96]), chunks(3, &[4, 0])],
+        ));
     }
     cases
 }
@@ -143,12 +145,7 @@ fn stored_weights() -> Vec<Case> {
 fn unpack() -> Vec<Case> {
     let formats = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0].into_iter();
     let shapes = [[1, 32], [300, 96], [129, 64]];
-    let case = |format| {
-        shapes.map(|shape| Case {
-            op: Op::Unpack(ops::Unpack),
-            feeds: vec![Feed::Stored(shape.to_vec(), format)],
-        })
-    };
+    let case = |format| shapes.map(|shape| Case::new(ops::Unpack, [Feed::Stored(shape.to_vec(), format)]));
     formats.flat_map(case).collect()
 }
 
@@ -178,13 +175,13 @@ fn norm() -> Vec<Case> {
             }
             // A narrow row can have almost no variance by chance; then only rounding errors would be visible.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
-            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm::new(kind, eps), bias }), feeds });
+            cases.push(Case::new(ops::Norm { form: NormForm::new(kind, eps), bias }, feeds));
         }
     }
     for (kind, width) in [(NormKind::Layer, 36), (NormKind::Rms, 35), (NormKind::Rms, 64)] {
         let form = NormForm { unit_offset: true, ..NormForm::new(kind, 1e-5) };
         let feeds = vec![floats(&[5, width]), weight(&[width])];
-        cases.push(Case { op: Op::Norm(ops::Norm { form, bias: false }), feeds });
+        cases.push(Case::new(ops::Norm { form, bias: false }, feeds));
     }
     for kind in [NormKind::Layer, NormKind::Rms] {
         for feeds in [
@@ -192,10 +189,7 @@ fn norm() -> Vec<Case> {
             vec![Feed::Shared(vec![7, 13]), Feed::Scale(13)],
             vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
         ] {
-            cases.push(Case {
-                op: Op::Norm(ops::Norm { form: NormForm::new(kind, 1e-5), bias: false }),
-                feeds,
-            });
+            cases.push(Case::new(ops::Norm { form: NormForm::new(kind, 1e-5), bias: false }, feeds));
         }
     }
     cases
@@ -229,15 +223,15 @@ fn linear() -> Vec<Case> {
             if residual {
                 feeds.push(floats(&shape(output)));
             }
-            cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
+            cases.push(Case::new(ops::Linear { bias, residual }, feeds));
         }
     }
     // The last are sizes of cooperative matrices.
     for (time, input, output) in [(11, 5, 7), (11, 12, 7), (11, 5, 8), (11, 36, 68), (16, 16, 32)] {
-        cases.push(Case {
-            op: Op::Linear(ops::Linear { bias: false, residual: false }),
-            feeds: vec![Feed::Shared(vec![3, time, input]), weight(&[output, input])],
-        });
+        cases.push(Case::new(
+            ops::Linear { bias: false, residual: false },
+            [Feed::Shared(vec![3, time, input]), weight(&[output, input])],
+        ));
     }
     cases
 }
@@ -251,10 +245,10 @@ fn head_sizes() -> [Heads; 6] {
 fn head_norm() -> Vec<Case> {
     let case = |heads: Heads, whole: bool, rows: &[usize]| {
         let [[_, query], [_, key]] = heads.normed(whole);
-        Case {
-            op: Op::HeadNorm(ops::HeadNorm { heads, whole, eps: 1e-5 }),
-            feeds: vec![floats(&[rows, &[heads.packed()]].concat()), Feed::Scale(query), Feed::Scale(key)],
-        }
+        Case::new(
+            ops::HeadNorm { heads, whole, eps: 1e-5 },
+            [floats(&[rows, &[heads.packed()]].concat()), Feed::Scale(query), Feed::Scale(key)],
+        )
     };
     let both = [false, true].into_iter();
     let mut cases: Vec<Case> =
@@ -265,9 +259,11 @@ fn head_norm() -> Vec<Case> {
 }
 
 fn rope() -> Vec<Case> {
-    let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
-        op: Op::Rope(ops::Rope { heads, inverse, cursor: false }),
-        feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
+    let case = |heads: Heads, batch: usize, time: usize, inverse: bool| {
+        Case::new(
+            ops::Rope { heads, inverse, cursor: false },
+            [floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
+        )
     };
     let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, 2, 13, false)).to_vec();
     cases.push(case(head_sizes()[2], 3, 7, true));
@@ -279,27 +275,25 @@ fn rope() -> Vec<Case> {
 /// Rotation of decoded chunks.
 fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
-    let case = |time: usize, starts: &[u32]| Case {
-        op: Op::Rope(ops::Rope { heads, inverse: false, cursor: true }),
-        feeds: vec![
-            floats(&[starts.len(), time, heads.packed()]),
-            Feed::RopeTable(reach(time, starts), heads.head_size),
-            chunks(time, starts),
-        ],
+    let case = |time: usize, starts: &[u32]| {
+        Case::new(
+            ops::Rope { heads, inverse: false, cursor: true },
+            [
+                floats(&[starts.len(), time, heads.packed()]),
+                Feed::RopeTable(reach(time, starts), heads.head_size),
+                chunks(time, starts),
+            ],
+        )
     };
     vec![case(1, &[0]), case(1, &[9]), case(5, &[4]), case(1, &[3, 0, 8, 8]), case(2, &[0, 5, 1])]
 }
 
 fn attention() -> Vec<Case> {
-    let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention(ops::Attention {
-            heads,
-            scale: None,
-            dropout: rate.map(dropout),
-            window: None,
-            documents: false,
-        }),
-        feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
+    let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| {
+        Case::new(
+            ops::Attention { heads, dropout: rate.map(dropout), ..Default::default() },
+            [Feed::Floats(vec![batch, time, heads.packed()], scale)],
+        )
     };
     let mut cases = Vec::new();
     for heads in head_sizes() {
@@ -334,6 +328,7 @@ fn attention() -> Vec<Case> {
         if let Op::Attention(op) = &mut case.op {
             op.window = Some(window);
             op.scale = (size == 32 || size == 80).then_some(0.3);
+            op.softcap = (window % 2 == 1).then_some(0.5);
         }
         cases.push(case);
     }
@@ -357,32 +352,48 @@ fn attention() -> Vec<Case> {
         let mut case = case(Heads { heads, kv_heads, head_size: size }, 3, time, 1.0, rate);
         if let Op::Attention(op) = &mut case.op {
             (op.window, op.documents) = (window, true);
+            op.softcap = (time > 60).then_some(0.5);
         }
         case.feeds.push(Feed::Starts(3, time));
+        cases.push(case);
+    }
+    // Scores below and far beyond a soft cap.
+    for (heads, time, scale, cap) in
+        [((2, 1, 3), 7, 1.0, 0.3), ((2, 2, 4), 5, 1.0, 0.3), ((2, 2, 16), 33, 12.0, 6.0)]
+    {
+        let (heads, kv_heads, head_size) = heads;
+        let mut case = case(Heads { heads, kv_heads, head_size }, 1, time, scale, None);
+        if let Op::Attention(op) = &mut case.op {
+            op.softcap = Some(cap);
+        }
         cases.push(case);
     }
     cases
 }
 
 fn cached_attention() -> Vec<Case> {
-    let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, scale: None, window: None }),
-        feeds: vec![
-            floats(&[1, time, heads.packed()]),
-            Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
-            Feed::Cache(1, vec![1, heads.kv_heads, positions, heads.head_size]),
-            Feed::Cursor(vec![[start, length, 0]]),
-        ],
+    let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| {
+        Case::new(
+            ops::CachedAttention { heads, ..Default::default() },
+            [
+                floats(&[1, time, heads.packed()]),
+                Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
+                Feed::Cache(1, vec![1, heads.kv_heads, positions, heads.head_size]),
+                Feed::Cursor(vec![[start, length, 0]]),
+            ],
+        )
     };
     // One chunk for each of several texts, in caches with room for one more text.
-    let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, scale: window.map(|_| 0.3), window }),
-        feeds: vec![
-            floats(&[starts.len(), time, heads.packed()]),
-            Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
-            Feed::Cache(1, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
-            chunks(time, starts),
-        ],
+    let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| {
+        Case::new(
+            ops::CachedAttention { heads, scale: window.map(|_| 0.3), softcap: window.map(|_| 0.4), window },
+            [
+                floats(&[starts.len(), time, heads.packed()]),
+                Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
+                Feed::Cache(1, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
+                chunks(time, starts),
+            ],
+        )
     };
     let mut cases = Vec::new();
     for heads in head_sizes() {
@@ -404,7 +415,7 @@ fn cached_attention() -> Vec<Case> {
         let mut case =
             case(Heads { heads: 4, kv_heads: 2, head_size: 16 }, time, positions, start, time as u32);
         if let Op::CachedAttention(op) = &mut case.op {
-            op.window = Some(window);
+            (op.window, op.softcap) = (Some(window), (window < 100).then_some(0.4));
         }
         cases.push(case);
     }
@@ -412,9 +423,8 @@ fn cached_attention() -> Vec<Case> {
 }
 
 fn last_row() -> Vec<Case> {
-    let case = |time: usize, width: usize, cursor: &[[u32; 3]]| Case {
-        op: Op::LastRow(ops::LastRow),
-        feeds: vec![floats(&[cursor.len(), time, width]), Feed::Cursor(cursor.to_vec())],
+    let case = |time: usize, width: usize, cursor: &[[u32; 3]]| {
+        Case::new(ops::LastRow, [floats(&[cursor.len(), time, width]), Feed::Cursor(cursor.to_vec())])
     };
     vec![
         case(1, 1, &[[0, 1, 0]]),
@@ -441,13 +451,10 @@ fn activation() -> Vec<Case> {
             (vec![13, 257], 3.0),
             (vec![1031], 40.0),
         ] {
-            cases.push(Case {
-                op: Op::Activation(ops::Activation(kind)),
-                feeds: vec![Feed::Floats(shape, scale)],
-            });
+            cases.push(Case::new(ops::Activation(kind), [Feed::Floats(shape, scale)]));
         }
     }
-    cases.push(Case { op: Op::Activation(ops::Activation(Activation::Silu)), feeds: vec![floats(&[VAST])] });
+    cases.push(Case::new(ops::Activation(Activation::Silu), [floats(&[VAST])]));
     cases
 }
 
@@ -462,7 +469,7 @@ fn gate() -> Vec<Case> {
             (vec![3, 46], 40.0),
             (vec![MANY, 6], 3.0),
         ] {
-            cases.push(Case { op: Op::Gate(ops::Gate(gate)), feeds: vec![Feed::Floats(shape, scale)] });
+            cases.push(Case::new(ops::Gate(gate), [Feed::Floats(shape, scale)]));
         }
     }
     cases
@@ -474,13 +481,10 @@ fn dropouts() -> Vec<Case> {
         [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
     {
         let site = dropout(rate);
-        cases.push(Case {
-            op: Op::Dropout(ops::Dropout { site, residual: false }),
-            feeds: vec![floats(&shape)],
-        });
+        cases.push(Case::new(ops::Dropout { site, residual: false }, [floats(&shape)]));
         if shape[0] < VAST {
             let feeds = vec![floats(&shape), floats(&shape)];
-            cases.push(Case { op: Op::Dropout(ops::Dropout { site, residual: true }), feeds });
+            cases.push(Case::new(ops::Dropout { site, residual: true }, feeds));
         }
     }
     cases
@@ -488,22 +492,19 @@ fn dropouts() -> Vec<Case> {
 
 fn noise() -> Vec<Case> {
     [(vec![3], 0.5), (vec![2, 3, 5], 5.0), (vec![7, 36], 0.01), (vec![VAST], 1.0)]
-        .map(|(shape, size)| Case {
-            op: Op::Noise(ops::Noise { size, site: 4 }),
-            feeds: vec![floats(&shape)],
-        })
+        .map(|(shape, size)| Case::new(ops::Noise { size, site: 4 }, [floats(&shape)]))
         .to_vec()
 }
 
 fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
-        .map(|shape| Case { op: Op::Add(ops::Add), feeds: vec![floats(&shape), floats(&shape)] })
+        .map(|shape| Case::new(ops::Add, [floats(&shape), floats(&shape)]))
         .to_vec()
 }
 
 fn scale() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![VAST]]
-        .map(|shape| Case { op: Op::Scale(ops::Scale(-1.75)), feeds: vec![floats(&shape)] })
+        .map(|shape| Case::new(ops::Scale(-1.75), [floats(&shape)]))
         .to_vec()
 }
 
@@ -515,32 +516,37 @@ fn route() -> Vec<Case> {
         (vec![1, 70, 61], 6),
         (vec![MANY, 3], 2),
     ];
-    let case = |(shape, per_token): (Vec<usize>, usize), renormalise| Case {
-        op: Op::Route(ops::Route { per_token, renormalise }),
-        feeds: vec![Feed::Floats(shape, 4.0)],
+    let case = |(shape, per_token): (Vec<usize>, usize), renormalise| {
+        Case::new(ops::Route { per_token, renormalise }, [Feed::Floats(shape, 4.0)])
     };
     sizes.into_iter().flat_map(|size| [case(size.clone(), false), case(size, true)]).collect()
 }
 
 fn router_loss() -> Vec<Case> {
+    let rows = |shape: &[usize]| shape[..shape.len() - 1].iter().product::<usize>();
     [
         (vec![1, 1, 2], 1, 1.0, 0.0),
         (vec![2, 13, 5], 2, 0.0, 1.0),
         (vec![1, 70, 61], 6, 0.5, 0.1),
         (vec![MANY, 3], 2, 1.0, 1.0),
     ]
-    .map(|(shape, per_token, balance, z)| Case {
-        op: Op::RouterLoss(ops::RouterLoss { balance, z }),
-        feeds: vec![Feed::Floats(shape.clone(), 4.0), Feed::Gates(shape, per_token, false)],
+    .map(|(shape, per_token, balance, z)| {
+        Case::new(
+            ops::RouterLoss { balance, z },
+            [
+                Feed::Floats(shape.clone(), 4.0),
+                Feed::Gates(shape.clone(), per_token, false),
+                Feed::Gates(vec![rows(&shape)], rows(&shape).div_ceil(2), false),
+            ],
+        )
     })
     .to_vec()
 }
 
 fn weigh_experts() -> Vec<Case> {
     [([1, 1, 2, 1], 1), ([2, 13, 5, 7], 2), ([1, 7, 3, 130], 3), ([1, MANY, 2, 3], 1)]
-        .map(|(shape, per_token)| Case {
-            op: Op::WeighExperts(ops::WeighExperts),
-            feeds: vec![floats(&shape), Feed::Gates(shape[..3].to_vec(), per_token, true)],
+        .map(|(shape, per_token)| {
+            Case::new(ops::WeighExperts, [floats(&shape), Feed::Gates(shape[..3].to_vec(), per_token, true)])
         })
         .to_vec()
 }
@@ -572,10 +578,7 @@ fn expert_linear() -> Vec<Case> {
 
 fn softcap() -> Vec<Case> {
     [(vec![1], 1.0), (vec![2, 3, 5], 30.0), (vec![7, 36], 300.0), (vec![VAST], 9.0)]
-        .map(|(shape, size)| Case {
-            op: Op::Softcap(ops::Softcap(7.0)),
-            feeds: vec![Feed::Floats(shape, size)],
-        })
+        .map(|(shape, size)| Case::new(ops::Softcap(7.0), [Feed::Floats(shape, size)]))
         .to_vec()
 }
 
@@ -590,14 +593,14 @@ fn linear_cross_entropy() -> Vec<Case> {
     ] {
         for (label_smoothing, ignore_index) in [(0.0, None), (0.1, Some(0))] {
             let x = [&shape[..], &[width]].concat();
-            cases.push(Case {
-                op: Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }),
-                feeds: vec![
+            cases.push(Case::new(
+                ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk },
+                [
                     Feed::Floats(x, 3.0),
                     Feed::Weight(vec![vocabulary, width]),
                     Feed::Targets(shape.clone(), vocabulary, ignore_index),
                 ],
-            });
+            ));
         }
     }
     cases
@@ -608,10 +611,10 @@ fn score() -> Vec<Case> {
     for shape in [vec![1], vec![2, 3], vec![3, 17], vec![MANY]] {
         for ignore_index in [None, Some(u32::MAX)] {
             let logits = [&shape[..], &[1]].concat();
-            cases.push(Case {
-                op: Op::Score(ops::Score { ignore_index }),
-                feeds: vec![Feed::Floats(logits, 3.0), Feed::Targets(shape.clone(), 1, ignore_index)],
-            });
+            cases.push(Case::new(
+                ops::Score { ignore_index },
+                [Feed::Floats(logits, 3.0), Feed::Targets(shape.clone(), 1, ignore_index)],
+            ));
         }
     }
     cases
@@ -626,14 +629,14 @@ fn preference(judged: bool) -> Vec<Case> {
         for loss in PreferenceLoss::ALL.into_iter().filter(|loss| loss.judges_answers() == judged) {
             let (shape, ignored) = (vec![2 * pairs, time], 0);
             let op = ops::Preference { loss, beta: 0.4, margin: 0.3, center: 0.02, ignored };
-            cases.push(Case {
-                op: Op::Preference(op),
-                feeds: vec![
+            cases.push(Case::new(
+                op,
+                [
                     Feed::Floats(vec![2 * pairs, time, vocabulary], scale),
                     Feed::Targets(shape, vocabulary, Some(ignored).filter(|_| time > 1)),
                     Feed::Scores(op.scores(2 * pairs), 2.0),
                 ],
-            });
+            ));
         }
     }
     cases
@@ -645,14 +648,14 @@ fn policy(ratio: bool) -> Vec<Case> {
     for (rows, time, vocabulary) in [(1, 1, 2), (1, 7, 5), (3, 17, 7), (2, 600, 3)] {
         for (corrected, weighs) in [(false, false), (true, false), (false, true)] {
             let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0, weighs };
-            cases.push(Case {
-                op: Op::Policy(op),
-                feeds: vec![
+            cases.push(Case::new(
+                op,
+                [
                     Feed::Floats(vec![rows, time, vocabulary], 2.0),
                     Feed::Targets(vec![rows, time], vocabulary, Some(0).filter(|_| time > 1)),
                     Feed::TokenScores(rows * time),
                 ],
-            });
+            ));
         }
     }
     cases
@@ -677,14 +680,14 @@ fn distil() -> Vec<Case> {
                 continue;
             }
             let logits = [&shape[..], &[vocabulary]].concat();
-            cases.push(Case {
-                op: Op::Distil(ops::Distil { temperature, mix, ignore_index }),
-                feeds: vec![
+            cases.push(Case::new(
+                ops::Distil { temperature, mix, ignore_index },
+                [
                     Feed::Floats(logits.clone(), scale),
                     Feed::Given(logits, scale),
                     Feed::Targets(shape.clone(), vocabulary, ignore_index),
                 ],
-            });
+            ));
         }
     }
     cases
@@ -704,10 +707,7 @@ fn unlikelihood() -> Vec<Case> {
                 Feed::Targets(vec![rows, time], vocabulary, ignore_index),
             ];
             feeds.extend(documents.then_some(Feed::Starts(rows, time)));
-            cases.push(Case {
-                op: Op::Unlikelihood(ops::Unlikelihood { alpha, ignore_index, documents }),
-                feeds,
-            });
+            cases.push(Case::new(ops::Unlikelihood { alpha, ignore_index, documents }, feeds));
         }
     }
     cases
@@ -728,13 +728,10 @@ fn cross_entropy() -> Vec<Case> {
             [(0.0, None), (0.1, None), (0.0, Some(0)), (0.2, Some(u32::MAX))]
         {
             let logits = [&shape[..], &[vocabulary]].concat();
-            cases.push(Case {
-                op: Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }),
-                feeds: vec![
-                    Feed::Floats(logits, scale),
-                    Feed::Targets(shape.clone(), vocabulary, ignore_index),
-                ],
-            });
+            cases.push(Case::new(
+                ops::CrossEntropy { label_smoothing, ignore_index },
+                [Feed::Floats(logits, scale), Feed::Targets(shape.clone(), vocabulary, ignore_index)],
+            ));
         }
     }
     cases

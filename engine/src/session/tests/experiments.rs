@@ -1,8 +1,10 @@
 //! Range tests and sweeps.
 
 use super::*;
-use crate::protocol::{RangeTest, SweepState, SweepSummary};
+use crate::protocol::{Ablate, Ablation, RangeTest, SweepState, SweepSummary};
+use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
+use std::path::Path;
 
 /// Rates of which the middle one trains best.
 const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 3e-3, 1e-4]\n";
@@ -173,4 +175,141 @@ fn a_sweep_that_cannot_work_is_refused_before_anything_is_trained() {
     assert!(first.contains("learning_rate"), "{first}");
     assert!(second.contains("another sweep called rates"), "{second}");
     assert_eq!(ended(&heard).len(), 3);
+}
+
+/// An ablation of these rules of the recipe `light`, without its near duplicates, which would be removed in place of exact ones.
+fn rules(only: &[&str]) -> String {
+    let mut recipe = Recipe::published("light").unwrap();
+    recipe.duplicates.near.enabled = false;
+    let (recipe, only) = (recipe.to_toml().unwrap(), only.iter().map(|name| (*name).to_owned()).collect());
+    Ablate { recipe, only, ..Ablate::default() }.to_toml("rules").unwrap()
+}
+
+const RULES: [&str; 4] = ["length", "exact-duplicates", "gibberish", "raw"];
+
+/// Stories, copies of some of them, and texts too short to keep; and a project beside them.
+fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
+    let stories: Vec<String> =
+        crate::data::stories::up_to(60_000, 1).filter(|story| story.len() > 200).take(60).collect();
+    assert_eq!(stories.len(), 60);
+    let short = (0..10).map(|number| format!("Page {number}"));
+    let all = stories.iter().chain(&stories[..20]).cloned().chain(short);
+    let lines: String = all.map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect();
+    let path = folder.join("raw.jsonl");
+    std::fs::write(&path, lines).unwrap();
+    let mut config = tiny(12);
+    config.data.paths = vec![path.display().to_string()];
+    let launch = RunLaunch { sweep: Some(text.to_owned()), ..RunLaunch::default() };
+    let make = Command::UseProject { folder: folder.join("project"), make: true };
+    [after(make), after(Command::Train { config: Box::new(config), launch })]
+}
+
+#[test]
+fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = play(&folder.path().join("shelf"), ablation(folder.path(), &rules(&RULES)).to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete, "{summary:?}");
+    let Ablation { text, whole, effects } = summary.ablation.unwrap();
+    assert!(text.held_out_documents >= 16 && whole.is_some(), "{text:?}");
+    let seen: Vec<_> = effects
+        .iter()
+        .map(|own| (own.version.name.as_str(), own.version.acted, own.bought.is_some()))
+        .collect();
+    let expected = [
+        ("length", true, true),
+        ("gibberish", false, false),
+        ("exact-duplicates", true, true),
+        ("raw", true, true),
+    ];
+    assert_eq!(seen, expected);
+    assert!(effects.iter().filter_map(|own| own.bought.as_ref()).all(|bought| bought.interval.is_some()));
+    let more: Vec<u64> = effects.iter().map(|own| own.version.documents).collect();
+    // Copies of held-out documents are not learned either.
+    assert!(more[0] == 10 && (1..20).contains(&more[2]) && more[3] >= more[0] + more[2], "{more:?}");
+    // The twins have the same held-out tokens and tokenizer.
+    let folders = std::fs::read_dir(folder.path().join("project/data")).unwrap();
+    let index = |entry: std::fs::DirEntry| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(entry.path().join("index.json")).unwrap()).unwrap()
+    };
+    let indices: Vec<_> = folders.map(|entry| index(entry.unwrap())).collect();
+    assert_eq!(indices.len(), 4);
+    for value in ["/tokenizer_crc32c", "/validation/tokens"] {
+        let first = indices[0].pointer(value).unwrap();
+        assert!(indices.iter().all(|index| index.pointer(value) == Some(first)), "{value}");
+    }
+}
+
+#[test]
+fn a_stopped_ablation_continues_with_the_same_texts_and_results() {
+    let [whole, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let shelf = |folder: &tempfile::TempDir| folder.path().join("shelf");
+    let heard = play(&shelf(&whole), ablation(whole.path(), &rules(&RULES)).to_vec());
+    let undisturbed = last(&heard).ablation.unwrap();
+    let commands = ablation(stopped.path(), &rules(&RULES));
+    let mut first = commands.to_vec();
+    first.push((Some(TRAINS), Steer::Stop.into()));
+    let heard = play(&shelf(&stopped), first);
+    assert!(!last(&heard).complete);
+    let summary = last(&play(&shelf(&stopped), commands.to_vec()));
+    assert!(summary.complete);
+    let found = summary.ablation.unwrap();
+    assert_eq!(found.text, undisturbed.text);
+    let bought =
+        |ablation: &Ablation| -> Vec<_> { ablation.effects.iter().map(|own| own.bought.clone()).collect() };
+    assert_eq!(bought(&found), bought(&undisturbed));
+}
+
+#[test]
+fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[ablate]\nrecipe = \"raw\"\ntokenizers = [\"byte\"]\nseeds = 2\n";
+    let heard = play(&folder.path().join("shelf"), ablation(folder.path(), text).to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows.len() == 4, "{summary:?}");
+    let [byte] = &summary.ablation.unwrap().effects[..] else { panic!("{heard:?}") };
+    let bought = byte.bought.as_ref().unwrap();
+    assert!(bought.count == 2 && bought.interval.is_some(), "{bought:?}");
+    let vocabularies = told!(heard, Event::RunOpened { opened } => opened.config.model.vocabulary);
+    let vocabularies: Vec<usize> = vocabularies.collect();
+    assert!(vocabularies[0] == vocabularies[2] && vocabularies[1] == vocabularies[3], "{vocabularies:?}");
+    assert!(vocabularies[0] != vocabularies[1], "{vocabularies:?}");
+}
+
+#[test]
+fn an_ablation_that_cannot_work_says_why_and_trains_nothing() {
+    for (text, why) in [
+        ("[ablate]\nrecipe = \"raw\"", "no rules to leave out"),
+        ("[ablate]\nrecipe = \"lihgt\"", "did you mean `light`"),
+        (&rules(&["gibberich"]), "did you mean `gibberish`"),
+        (&rules(&["gibberish"]), "nothing to compare"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let heard = play(&folder.path().join("shelf"), ablation(folder.path(), text).to_vec());
+        let failed = failures(&heard);
+        assert!(failed.len() == 1 && failed[0].contains(why), "{failed:?}");
+        assert!(ended(&heard).is_empty());
+    }
+}
+
+#[test]
+fn a_run_on_generated_rows_leaves_the_settings_of_the_project() {
+    let shelf = tempfile::tempdir().unwrap();
+    let own = Command::Train { config: Box::new(tiny(10)), launch: RunLaunch::default() };
+    let mut rows = crate::protocol::presets::preset("parentheses").unwrap();
+    (rows.train.steps, rows.train.batch_size, rows.train.eval_interval, rows.train.eval_batches) =
+        (2, 4, 2, 1);
+    let rows = Command::Train { config: Box::new(rows), launch: RunLaunch::default() };
+    let open = || after(Command::OpenProject { id: "p".to_owned() });
+    let heard =
+        play(shelf.path(), vec![make(), after(own), after(rows), after(Command::CloseProject), open()]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    assert_eq!(ended(&heard), [10, 2]);
+    let opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone()).last().unwrap();
+    let (tiny, config) = (tiny(10), opened.config);
+    assert_eq!((config.model.width, config.train.steps), (tiny.model.width, tiny.train.steps));
+    assert!(config.data.synthetic.is_none());
+    assert_eq!(opened.tokenizer.unwrap().config, config.tokenizer);
 }

@@ -53,6 +53,10 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
             after(complete("The", config(1000, 3), CompletionSettings { fits: true, ..settings(1) })),
             after(complete(&"The ".repeat(30), config(1, 3), settings(1))),
             after(complete("The", config(1, 3), CompletionSettings { no_tokens: true, ..settings(1) })),
+            // Texts share a decoder, whichever command asks for them.
+            alone("The", config(10, 3)),
+            (Some(begins), generate("One", config(2, 4), Output::Tokens)),
+            (Some(begins), complete("The", config(10, 3), settings(2))),
         ],
     );
     let place = |request: u64| {
@@ -91,6 +95,9 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
     assert_eq!(refused(13).unwrap().field.as_deref(), Some("prompt"));
     let none = completed(&heard, 14);
     assert_eq!((none.text.as_str(), none.written_tokens), ("", 0));
+    for (shared, alone) in [(15, 4), (16, 5), (17, 4)] {
+        assert_eq!(completed(&heard, shared).text, completed(&heard, alone).text);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::energy::Meter;
+use glasshouse_platform::energy::{self, Meter};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_project::initial;
@@ -123,6 +123,8 @@ impl<'data> Trainer<'data> {
         record.parameters = parameters.iter().map(|parameter| parameter.ty.count() as u64).sum();
         record.evaluate_whole_split |= options.evaluate_whole_split;
         record.error = None;
+        // A mistake in the user's figures was reported before.
+        record.watts = energy::settings().unwrap_or_default().watts;
         if record.state == RunState::StoppedEarly {
             // Resuming restarts the patience.
             record.patience_from = Some(step);

@@ -1,18 +1,12 @@
-//! Mean loss of batches on an executor, shared by a run's evaluations and later measurements.
+//! Mean loss of batches on an executor.
 
 use super::{GROUP_SECONDS, unless_stopped};
-use glasshouse_compiler::model::training_graphs;
-use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_executors::executor::Executor;
 use glasshouse_metrics::comparison::mean_interval;
-use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_project::Run;
-use glasshouse_project::checkpoint::{Checkpoints, Content};
-use glasshouse_protocol::{CheckpointChoice, TrainConfig};
-use glasshouse_text::data::prepare::prepare_in_turns;
-use glasshouse_text::data::{Batch, IGNORED, Split};
-use std::path::Path;
+use glasshouse_platform::Result;
+use glasshouse_protocol::TrainConfig;
+use glasshouse_text::data::{Batch, IGNORED};
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::Instant;
 
@@ -103,35 +97,4 @@ impl Evaluator<'_> {
         }
         Ok(Some(()))
     }
-}
-
-/// The mean loss of a run's latest weights on the held-out part of a folder's text, in nats per token, on the device in the run's
-/// settings. The text is prepared with these settings in the run's project, as for training. Comparable between runs whose
-/// vocabulary does not depend on the text (bytes).
-///
-/// # Errors
-/// The text cannot be prepared, the run has no checkpoint, or the device fails.
-pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
-    let mut config = run.config()?;
-    config.data.paths = vec![folder.display().to_string()];
-    let (project, yielder) = (run.project()?, Yielder::new());
-    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &yielder).await?;
-    let graphs = training_graphs(&config.model, &config.train)?;
-    let optimizer = Optimizer::new(&config.train);
-    let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
-    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    let parameters = &graphs.train.parameters;
-    let latest = CheckpointChoice::Latest;
-    let loaded = checkpoints.load_named(&latest, parameters, Content::Weights, &yielder).await?;
-    executor.set_state(&loaded.state).await?;
-    let batches = prepared.batches(&config)?;
-    let mut evaluator = Evaluator {
-        executor: &mut executor,
-        train: &config.train,
-        stop: &AtomicBool::new(false),
-        pace: &mut None,
-    };
-    let loss = evaluator.mean_loss(batches.full(Split::Validation)).await?;
-    loss.map(|(loss, _)| loss)
-        .ok_or_else(|| Error::Internal("an evaluation that nobody can stop was stopped".to_owned()))
 }

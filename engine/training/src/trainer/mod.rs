@@ -17,7 +17,6 @@ mod reward;
 mod save;
 
 pub use fault::Fault;
-pub use loss::held_out_loss;
 pub(super) use reference::{REFERENCE_FILE, REWARD_MODEL_FILE, TEACHER_FILE};
 pub(super) use reward::ROUND_FILE;
 

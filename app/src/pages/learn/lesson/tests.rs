@@ -82,6 +82,12 @@ fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
         ("first_leading_layer", "characters_per_token", 14, "needs the instrument's tokens"),
         ("first-stories-small", "first-story", 18, "did you mean"),
         ("layers = 1", "layers = 0", 17, "Short: "),
+        (
+            "learning_rate_factor = 0.5\n",
+            "learning_rate_factor = 0.5\n[[test]]\nquestion = \"Who?\"\nchoices = [\"I\", \"You\"]\nright = 3\n",
+            24,
+            "right is the number",
+        ),
         ("## Owls\nThey look.\n", "", 24, "the lesson has no text"),
         ("+++\n## Owls", "## Owls", 24, "the header has no end"),
     ] {
@@ -90,6 +96,25 @@ fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
         assert!(found.what.contains(says), "{to}: {found}");
     }
     assert_eq!(Lesson::parse("a.md", "").unwrap_err().line, 1);
+}
+
+#[test]
+fn every_lesson_has_a_test_of_five_questions_with_one_right_answer_each() {
+    for (file, text) in BUILT_IN {
+        let test = Lesson::parse(file, text).unwrap().head.test;
+        assert_eq!(test.len(), 5, "{file}");
+        for Question { question, choices, right } in &test {
+            let mut different = choices.clone();
+            different.sort();
+            different.dedup();
+            assert!(question.ends_with('?') && different.len() == choices.len(), "{file}: {question}");
+            assert!((1..=choices.len()).contains(right), "{file}: {question}");
+        }
+        assert!(
+            test.iter().any(|one| one.right != test[0].right),
+            "{file}: the right answer is always at the same place"
+        );
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Causal and sliding-window attention.
 
-use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
+use super::{Cost, Done, DropoutSite, In, Named, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, are_starts, batched, expect};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Heads {
     /// H, query heads.
     pub heads: usize,
@@ -48,17 +48,19 @@ impl Heads {
     }
 }
 
-/// Causal softmax(s·q·kᵀ)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a
-/// sliding window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several in sequence, and query
+/// Causal softmax(s·q·kᵀ)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a soft
+/// cap c, scores become c·tanh(score / c) before the mask. With a sliding window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several in sequence, and query
 /// t of row b sees no key before starts[b,t], the first position of its document; starts[b,t] ≤ t and never decreases along a
 /// row. Positions count along the row, not per document; rotary embeddings depend on differences only, so each document is
 /// encoded as if it were alone. Inputs: qkv [B,T,W], (starts u32[B,T], [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D],
-/// lse [B,H,T] (natural log of Σ exp of the scaled scores).
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// lse [B,H,T] (natural log of Σ exp of the scaled and capped scores).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Attention {
     pub heads: Heads,
     /// s; `None` means 1/√D.
     pub scale: Option<f32>,
+    /// c.
+    pub softcap: Option<f32>,
     /// Dropout on the probabilities.
     pub dropout: Option<DropoutSite>,
     /// S, at least 1: number of positions that a query sees, including its own.
@@ -68,21 +70,22 @@ pub struct Attention {
 
 operands! {
     AttentionInputs of Attention { qkv, starts: if documents }
-}
-
-operands! {
     AttentionOutputs of Attention { y, lse }
 }
 
 impl Operation for Attention {
-    const NAME: &'static str = "attention";
-    const FORMULA: &'static str = "y = softmax(q·kᵀ / √D + mask)·v, for each head";
-    type Inputs<T> = AttentionInputs<T>;
-    type Outputs<T> = AttentionOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "attention",
+        "y = softmax(q·kᵀ / √D + mask)·v, for each head",
+        AttentionInputs -> AttentionOutputs
+    );
 
     fn formula(&self) -> &'static str {
-        self.scale.map_or(Self::FORMULA, |_| "y = softmax(s·q·kᵀ + mask)·v, for each head")
+        match (self.scale, self.softcap) {
+            (None, None) => Self::FORMULA,
+            (Some(_), None) => "y = softmax(s·q·kᵀ + mask)·v, for each head",
+            (_, Some(_)) => "y = softmax(c·tanh(s·q·kᵀ / c) + mask)·v, for each head",
+        }
     }
 
     fn types(
@@ -99,18 +102,15 @@ impl Operation for Attention {
         Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        AttentionInputs { qkv: x, starts }: AttentionInputs<ValueId>,
-        AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
-        let Self { heads, scale, dropout, window, documents } = *self;
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let AttentionInputs { qkv: x, starts } = inputs;
+        let AttentionOutputs { y, lse } = outputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
-        let Delta { delta } = pass.graph.add(AttentionDelta { heads }, AttentionDeltaInputs { y, dy })?;
+        let Delta { delta } =
+            pass.graph.add(AttentionDelta { heads: self.heads }, AttentionDeltaInputs { y, dy })?;
         let inputs = AttentionBackwardInputs { qkv, lse, delta, dy, starts };
-        let back = AttentionBackward { heads, scale, dropout, window, documents };
+        let back = AttentionBackward { forward: *self, documents: self.documents };
         let Dqkv { dqkv } = pass.graph.add(back, inputs)?;
         pass.flow(x, dqkv)
     }
@@ -134,18 +134,11 @@ pub struct AttentionDelta {
 
 operands! {
     AttentionDeltaInputs of AttentionDelta { y, dy }
-}
-
-operands! {
     Delta of AttentionDelta { delta }
 }
 
 impl Operation for AttentionDelta {
-    const NAME: &'static str = "attention_delta";
-    const FORMULA: &'static str = "δ[t] = Σ dy[t]·y[t], for each head";
-    type Inputs<T> = AttentionDeltaInputs<T>;
-    type Outputs<T> = Delta<T>;
-    type Gradients<T> = Nothing;
+    declare!("attention_delta", "δ[t] = Σ dy[t]·y[t], for each head", AttentionDeltaInputs -> Delta);
 
     fn types(
         &self,
@@ -162,35 +155,29 @@ impl Operation for AttentionDelta {
     }
 }
 
-/// Recomputes the probabilities from q, k and lse. Key j is seen by the queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv
+/// Recomputes the probabilities from q, k and lse. With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv
 /// [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
-    pub heads: Heads,
-    /// As in [`Attention`].
-    pub scale: Option<f32>,
-    pub dropout: Option<DropoutSite>,
-    pub window: Option<usize>,
+    pub forward: Attention,
+    /// As in `forward`.
     pub documents: bool,
 }
 
 operands! {
     AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy, starts: if documents }
-}
-
-operands! {
     Dqkv of AttentionBackward { dqkv }
 }
 
 impl Operation for AttentionBackward {
-    const NAME: &'static str = "attention_backward";
-    const FORMULA: &'static str = "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D";
-    type Inputs<T> = AttentionBackwardInputs<T>;
-    type Outputs<T> = Dqkv<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "attention_backward",
+        "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D",
+        AttentionBackwardInputs -> Dqkv
+    );
 
     fn types(&self, inputs: AttentionBackwardInputs<&Type>, _: Nothing) -> Rule<Dqkv<Type>> {
-        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy, starts }) = (self.heads, inputs);
+        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy, starts }) = (self.forward.heads, inputs);
         batched(qkv, heads.packed())?;
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
         let rows = Type::f32(&[qkv.shape[0], heads.heads, qkv.shape[1]]);
@@ -207,6 +194,6 @@ impl Operation for AttentionBackward {
     /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over
     /// keys.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
-        Cost::backward(7.0 * self.heads.product_flops(inputs.qkv, self.window))
+        Cost::backward(7.0 * self.forward.heads.product_flops(inputs.qkv, self.forward.window))
     }
 }

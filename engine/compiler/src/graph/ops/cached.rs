@@ -3,18 +3,20 @@
 //! The graph processes chunks of B texts at once. Row b of the cursor holds the chunk's start position in its text, its number
 //! of real tokens (0: the row is idle), and its text's slot among the S in the caches. No two rows share a slot.
 
-use super::{Heads, Nothing, Operation, Y, operands};
+use super::{Heads, Nothing, Operation, Y, declare, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 
 /// Writes each chunk's keys and values into its text's caches from `start` on, then attends to all positions up to each query,
 /// or to the last `window` of them. Tokens at or past a chunk's length write nothing and their output is unspecified. Inputs:
 /// qkv [B,T,W], keys [S,K,P,D], values [S,K,P,D] (both caches), cursor u32[B,3]. Output: y [B,T,H·D].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CachedAttention {
     pub heads: Heads,
     /// Factor on q·k; `None` means 1/√D.
     pub scale: Option<f32>,
+    /// As in [`super::Attention`].
+    pub softcap: Option<f32>,
     /// Number of positions that a query sees, including its own.
     pub window: Option<usize>,
 }
@@ -24,11 +26,11 @@ operands! {
 }
 
 impl Operation for CachedAttention {
-    const NAME: &'static str = "cached_attention";
-    const FORMULA: &'static str = "y = softmax(q·Kᵀ / √D)·V, K and V being the caches";
-    type Inputs<T> = CachedAttentionInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "cached_attention",
+        "y = softmax(q·Kᵀ / √D)·V, K and V being the caches",
+        CachedAttentionInputs -> Y
+    );
 
     fn types(&self, inputs: CachedAttentionInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let (heads, CachedAttentionInputs { qkv, keys, values, cursor }) = (self.heads, inputs);
@@ -61,11 +63,7 @@ operands! {
 }
 
 impl Operation for LastRow {
-    const NAME: &'static str = "last_row";
-    const FORMULA: &'static str = "y[b] = x[b, length − 1]";
-    type Inputs<T> = LastRowInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("last_row", "y[b] = x[b, length − 1]", LastRowInputs -> Y);
 
     fn types(&self, LastRowInputs { x, cursor }: LastRowInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         batched(x, x.columns())?;

@@ -1,10 +1,10 @@
 //! Knowledge distillation loss and its gradient.
 
 use super::loss::targets_fit;
-use super::{Dx, LossTargets, Nothing, Operation, operands};
+use super::{Done, Dx, In, LossTargets, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Knowledge distillation (Hinton et al. 2015, "Distilling the knowledge in a neural network", section 2): row loss =
 ///
@@ -27,18 +27,15 @@ pub struct Distil {
 
 operands! {
     DistilInputs of Distil { logits, teacher, targets }
-}
-
-operands! {
     DistilOutputs of Distil { loss, rows, softened }
 }
 
 impl Operation for Distil {
-    const NAME: &'static str = "distil";
-    const FORMULA: &'static str = "(1 − m)·(lse(x) − x[target]) + m·T²·KL(softmax(teacher/T) ‖ softmax(x/T))";
-    type Inputs<T> = DistilInputs<T>;
-    type Outputs<T> = DistilOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "distil",
+        "(1 − m)·(lse(x) − x[target]) + m·T²·KL(softmax(teacher/T) ‖ softmax(x/T))",
+        DistilInputs -> DistilOutputs
+    );
 
     fn types(&self, inputs: DistilInputs<&Type>, _: Nothing) -> Rule<DistilOutputs<Type>> {
         let DistilInputs { logits, teacher, targets } = inputs;
@@ -48,12 +45,9 @@ impl Operation for Distil {
         Ok(DistilOutputs { loss: Type::f32(&[2]), softened: rows.clone(), rows })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        DistilInputs { logits, teacher, targets }: DistilInputs<ValueId>,
-        DistilOutputs { loss, rows, softened }: DistilOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let DistilInputs { logits, teacher, targets } = inputs;
+        let DistilOutputs { loss, rows, softened } = outputs;
         let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
         let inputs = DistilBackwardInputs { logits, teacher, targets, rows, softened, loss };
         let Dx { dx } = pass.graph.add(DistilBackward { forward: *self, scale }, inputs)?;
@@ -79,12 +73,11 @@ operands! {
 }
 
 impl Operation for DistilBackward {
-    const NAME: &'static str = "distil_backward";
-    const FORMULA: &'static str =
-        "dx = (1 − m)·(softmax(x) − [target]) + m·T·(softmax(x/T) − softmax(teacher/T))";
-    type Inputs<T> = DistilBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "distil_backward",
+        "dx = (1 − m)·(softmax(x) − [target]) + m·T·(softmax(x/T) − softmax(teacher/T))",
+        DistilBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: DistilBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = inputs;

@@ -1,10 +1,10 @@
 //! Elementwise dropout, noise, sums, scaling and soft caps.
 
-use super::{Dx, Named, Nothing, Operation, X, Y, operands};
+use super::{Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// A dropout site; masks are drawn by [`crate::graph::random`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,11 +28,7 @@ operands! {
 }
 
 impl Operation for Dropout {
-    const NAME: &'static str = "dropout";
-    const FORMULA: &'static str = "y = x·mask / (1 − rate)";
-    type Inputs<T> = DropoutInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("dropout", "y = x·mask / (1 − rate)", DropoutInputs -> Y);
 
     fn types(&self, DropoutInputs { x, residual }: DropoutInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let rate = self.site.rate;
@@ -41,12 +37,8 @@ impl Operation for Dropout {
         Ok(Y { y: x.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        DropoutInputs { x, residual }: DropoutInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (DropoutInputs { x, residual }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         if pass.wants(x) {
             let alone = Self { residual: false, ..*self };
@@ -81,23 +73,15 @@ pub struct Noise {
 }
 
 impl Operation for Noise {
-    const NAME: &'static str = "noise";
-    const FORMULA: &'static str = "y = x + size·u, u drawn from [−1, 1)";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("noise", "y = x + size·u, u drawn from [−1, 1)", X -> Y);
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect(self.size.is_finite(), || format!("size {} is not a finite number", self.size))?;
         Ok(Y { y: x.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         match pass.gradient(y).filter(|_| pass.wants(x)) {
             Some(dy) => pass.flow(x, dy),
             None => Ok(()),
@@ -114,23 +98,15 @@ operands! {
 }
 
 impl Operation for Add {
-    const NAME: &'static str = "add";
-    const FORMULA: &'static str = "y = a + b";
-    type Inputs<T> = AddInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("add", "y = a + b", AddInputs -> Y);
 
     fn types(&self, AddInputs { a, b }: AddInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         alike("second term", b, a)?;
         Ok(Y { y: a.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        AddInputs { a, b }: AddInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (AddInputs { a, b }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         for term in [a, b] {
             if pass.wants(term) {
@@ -146,23 +122,15 @@ impl Operation for Add {
 pub struct Scale(pub f32);
 
 impl Operation for Scale {
-    const NAME: &'static str = "scale";
-    const FORMULA: &'static str = "y = x·factor";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("scale", "y = x·factor", X -> Y);
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect(self.0.is_finite(), || format!("factor {} is not a finite number", self.0))?;
         Ok(Y { y: Type::f32(&x.shape) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let Y { y: dx } = pass.graph.add(*self, X { x: dy })?;
         pass.flow(x, dx)
@@ -174,23 +142,15 @@ impl Operation for Scale {
 pub struct Softcap(pub f32);
 
 impl Operation for Softcap {
-    const NAME: &'static str = "softcap";
-    const FORMULA: &'static str = "y = c·tanh(x / c)";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("softcap", "y = c·tanh(x / c)", X -> Y);
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect(self.0.is_finite() && self.0 > 0.0, || format!("cap {} is not a number above 0", self.0))?;
         Ok(Y { y: x.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let inputs = SoftcapBackwardInputs { y: pass.read(y)?, dy };
         let Dx { dx } = pass.graph.add(SoftcapBackward(self.0), inputs)?;
@@ -207,17 +167,10 @@ operands! {
 }
 
 impl Operation for SoftcapBackward {
-    const NAME: &'static str = "softcap_backward";
-    const FORMULA: &'static str = "dx = dy·(1 − (y / c)²)";
-    type Inputs<T> = SoftcapBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!("softcap_backward", "dx = dy·(1 − (y / c)²)", SoftcapBackwardInputs -> Dx);
 
-    fn types(
-        &self,
-        SoftcapBackwardInputs { y, dy }: SoftcapBackwardInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<Dx<Type>> {
+    fn types(&self, inputs: SoftcapBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let SoftcapBackwardInputs { y, dy } = inputs;
         alike("output gradient", dy, y)?;
         Ok(Dx { dx: y.clone() })
     }

@@ -1,9 +1,9 @@
 //! The token embedding.
 
-use super::{Cost, Named, Nothing, Operation, SumRows, Y, operands};
+use super::{Cost, Done, In, Named, Nothing, Operation, Out, SumRows, Y, declare, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, columns, expect, integers, is_cursor, rank};
-use crate::graph::{GraphError, Input, Type, ValueId};
+use crate::graph::{Input, Type};
 
 /// y[b,t,:] = table[tokens[b,t],:] + positions[start + t,:].
 /// Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor u32[B,3], whose rows begin with `start`; else 0).
@@ -20,11 +20,7 @@ operands! {
 }
 
 impl Operation for Embedding {
-    const NAME: &'static str = "embedding";
-    const FORMULA: &'static str = "y[b,t] = table[tokens[b,t]] + positions[t]";
-    type Inputs<T> = EmbeddingInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("embedding", "y[b,t] = table[tokens[b,t]] + positions[t]", EmbeddingInputs -> Y);
 
     fn formula(&self) -> &'static str {
         if self.positions { Self::FORMULA } else { "y[b,t] = table[tokens[b,t]]" }
@@ -46,12 +42,8 @@ impl Operation for Embedding {
         Ok(Y { y: Type::f32(&[tokens.shape[0], tokens.shape[1], table.columns()]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: EmbeddingInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let Y { y } = outputs;
         let EmbeddingInputs { tokens, table, positions, .. } = inputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         if let Some(table) = pass.parameter(table) {
@@ -79,18 +71,15 @@ pub struct EmbeddingBackward;
 
 operands! {
     EmbeddingBackwardInputs of EmbeddingBackward { dy, tokens, order }
-}
-
-operands! {
     EmbeddingGradients of EmbeddingBackward { table }
 }
 
 impl Operation for EmbeddingBackward {
-    const NAME: &'static str = "embedding_backward";
-    const FORMULA: &'static str = "dtable[v] += Σ dy[b,t] over tokens[b,t] = v";
-    type Inputs<T> = EmbeddingBackwardInputs<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = EmbeddingGradients<T>;
+    declare!(
+        "embedding_backward",
+        "dtable[v] += Σ dy[b,t] over tokens[b,t] = v",
+        EmbeddingBackwardInputs -> Nothing += EmbeddingGradients
+    );
 
     fn types(
         &self,

@@ -2,10 +2,10 @@
 //! divided among them; the products take the router's gates as a further input and need only the channels of chosen experts. An
 //! executor may compute the others too: a gate of 0 removes their values.
 
-use super::{Cost, Dx, Named, Nothing, Operation, X, Y, operands};
+use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Gates of the k experts with the largest logits, 0 for the others; of equal logits, the first wins. Input: the router's logits x
 /// [..,E]. Output: y [..,E], the softmax over the chosen logits if `renormalise`, else the chosen entries of the softmax over all.
@@ -17,23 +17,15 @@ pub struct Route {
 }
 
 impl Operation for Route {
-    const NAME: &'static str = "route";
-    const FORMULA: &'static str = "y = softmax of the k largest x, else 0";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("route", "y = softmax of the k largest x, else 0", X -> Y);
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect((1..=x.columns()).contains(&self.per_token), || format!("{} experts of {x}", self.per_token))?;
         Ok(Y { y: x.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let inputs = RouteBackwardInputs { x: pass.read(x)?, y: pass.read(y)?, dy };
         let op = RouteBackward { renormalise: self.renormalise };
@@ -53,11 +45,7 @@ operands! {
 }
 
 impl Operation for RouteBackward {
-    const NAME: &'static str = "route_backward";
-    const FORMULA: &'static str = "dx = softmax(x)·(dy − Σ y·dy)";
-    type Inputs<T> = RouteBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!("route_backward", "dx = softmax(x)·(dy − Σ y·dy)", RouteBackwardInputs -> Dx);
 
     fn types(&self, inputs: RouteBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         alike("output", inputs.y, inputs.x)?;
@@ -67,10 +55,10 @@ impl Operation for RouteBackward {
 }
 
 /// Losses of a router, for each token: balance·E·Σ load·softmax(x) (Fedus et al. 2021), which is smallest if all experts are chosen equally
-/// often, and z·(log Σ exp x)² (Zoph et al. 2022). `load` is the share of the tokens that chose each expert (its sum is k); it has no
-/// gradient. Inputs: logits x [..,E], gates [..,E]. Outputs: rows [N], load [E].
+/// often, and z·(log Σ exp x)² (Zoph et al. 2022), times its share. `load` is the share of the tokens that chose each expert (its sum is
+/// k); it has no gradient. Inputs: logits x [..,E], gates [..,E], shares [N]: [`crate::graph::Input::Shares`]. Outputs: rows [N], load [E].
 ///
-/// A training graph adds the mean of the rows to the loss that it differentiates, but not to the one that it reports.
+/// A training graph adds the sum of the rows to the loss that it differentiates, but not to the one that it reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RouterLoss {
     pub balance: f32,
@@ -78,43 +66,36 @@ pub struct RouterLoss {
 }
 
 operands! {
-    RouterLossInputs of RouterLoss { x, gates }
-}
-
-operands! {
+    RouterLossInputs of RouterLoss { x, gates, shares }
     RouterLossOutputs of RouterLoss { rows, load }
 }
 
 impl Operation for RouterLoss {
-    const NAME: &'static str = "router_loss";
-    const FORMULA: &'static str = "b·E·Σ load·softmax(x) + z·lse(x)²";
-    type Inputs<T> = RouterLossInputs<T>;
-    type Outputs<T> = RouterLossOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "router_loss",
+        "share·(b·E·Σ load·softmax(x) + z·lse(x)²)",
+        RouterLossInputs -> RouterLossOutputs
+    );
 
-    fn types(
-        &self,
-        RouterLossInputs { x, gates }: RouterLossInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<RouterLossOutputs<Type>> {
+    fn types(&self, inputs: RouterLossInputs<&Type>, _: Nothing) -> Rule<RouterLossOutputs<Type>> {
+        let RouterLossInputs { x, gates, shares } = inputs;
         alike("gates", gates, x)?;
+        vector("shares", shares, x.rows())?;
         Ok(RouterLossOutputs { rows: Type::f32(&[x.rows()]), load: Type::f32(&[x.columns()]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        RouterLossInputs { x, .. }: RouterLossInputs<ValueId>,
-        RouterLossOutputs { load, .. }: RouterLossOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
-        let Some(scale) = pass.loss_scale() else { return Ok(()) };
-        let inputs = RouterLossBackwardInputs { x: pass.read(x)?, load: pass.read(load)? };
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (RouterLossInputs { x, shares, .. }, RouterLossOutputs { load, .. }) = (inputs, outputs);
+        let Some(scale) = pass.loss_scale().filter(|_| self.balance != 0.0 || self.z != 0.0) else {
+            return Ok(());
+        };
+        let inputs = RouterLossBackwardInputs { x: pass.read(x)?, load: pass.read(load)?, shares };
         let Dx { dx } = pass.graph.add(RouterLossBackward { forward: *self, scale }, inputs)?;
         pass.flow(x, dx)
     }
 }
 
-/// dx = scale/N·(balance·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x). Inputs: x [..,E], load [E]. Output: dx.
+/// dx = scale·share·(balance·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x). Inputs: x [..,E], load [E], shares [N]. Output: dx.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RouterLossBackward {
     pub forward: RouterLoss,
@@ -123,18 +104,19 @@ pub struct RouterLossBackward {
 }
 
 operands! {
-    RouterLossBackwardInputs of RouterLossBackward { x, load }
+    RouterLossBackwardInputs of RouterLossBackward { x, load, shares }
 }
 
 impl Operation for RouterLossBackward {
-    const NAME: &'static str = "router_loss_backward";
-    const FORMULA: &'static str = "dx = (b·E·p·(load − Σ load·p) + 2·z·lse·p) / N, p = softmax(x)";
-    type Inputs<T> = RouterLossBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "router_loss_backward",
+        "dx = share·(b·E·p·(load − Σ load·p) + 2·z·lse·p), p = softmax(x)",
+        RouterLossBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: RouterLossBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         vector("load", inputs.load, inputs.x.columns())?;
+        vector("shares", inputs.shares, inputs.x.rows())?;
         Ok(Dx { dx: inputs.x.clone() })
     }
 }
@@ -148,23 +130,15 @@ operands! {
 }
 
 impl Operation for WeighExperts {
-    const NAME: &'static str = "weigh_experts";
-    const FORMULA: &'static str = "y = gate·h";
-    type Inputs<T> = WeighExpertsInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("weigh_experts", "y = gate·h", WeighExpertsInputs -> Y);
 
     fn types(&self, WeighExpertsInputs { h, gates }: WeighExpertsInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         alike("hidden values", h, &divided(gates, h.columns()))?;
         Ok(Y { y: with_columns(gates, gates.columns() * h.columns()) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        WeighExpertsInputs { h, gates }: WeighExpertsInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (WeighExpertsInputs { h, gates }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let inputs = WeighExpertsBackwardInputs { h: pass.read(h)?, gates: pass.read(gates)?, dy };
         let WeighExpertsBackwardOutputs { dh, dgates } = pass.graph.add(WeighExpertsBackward, inputs)?;
@@ -180,18 +154,15 @@ pub struct WeighExpertsBackward;
 
 operands! {
     WeighExpertsBackwardInputs of WeighExpertsBackward { h, gates, dy }
-}
-
-operands! {
     WeighExpertsBackwardOutputs of WeighExpertsBackward { dh, dgates }
 }
 
 impl Operation for WeighExpertsBackward {
-    const NAME: &'static str = "weigh_experts_backward";
-    const FORMULA: &'static str = "dh = gate·dy; dgate = Σ h·dy";
-    type Inputs<T> = WeighExpertsBackwardInputs<T>;
-    type Outputs<T> = WeighExpertsBackwardOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "weigh_experts_backward",
+        "dh = gate·dy; dgate = Σ h·dy",
+        WeighExpertsBackwardInputs -> WeighExpertsBackwardOutputs
+    );
 
     fn types(
         &self,
@@ -210,7 +181,7 @@ impl Operation for WeighExpertsBackward {
 /// not chosen, weight [C,E·F], y [..,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExpertLinear {
-    /// k, for the cost.
+    /// Experts that are computed for each token, for the cost: k, or all.
     pub per_token: usize,
     /// Whether the inputs, not the outputs, are divided among the experts.
     pub down: bool,
@@ -221,11 +192,7 @@ operands! {
 }
 
 impl Operation for ExpertLinear {
-    const NAME: &'static str = "expert_linear";
-    const FORMULA: &'static str = "y = x·wᵀ of the chosen experts";
-    type Inputs<T> = ExpertLinearInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("expert_linear", "y = x·wᵀ of the chosen experts", ExpertLinearInputs -> Y);
 
     fn types(&self, inputs: ExpertLinearInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let ExpertLinearInputs { x, gates, weight } = inputs;
@@ -242,12 +209,8 @@ impl Operation for ExpertLinear {
         })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        ExpertLinearInputs { x, gates, weight }: ExpertLinearInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (ExpertLinearInputs { x, gates, weight }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let gates = pass.read(gates)?;
         if let Some(gradient) = pass.parameter(weight) {
@@ -294,11 +257,11 @@ operands! {
 }
 
 impl Operation for ExpertLinearInputBackward {
-    const NAME: &'static str = "expert_linear_input_backward";
-    const FORMULA: &'static str = "dx = dy·w of the chosen experts";
-    type Inputs<T> = ExpertLinearInputBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "expert_linear_input_backward",
+        "dx = dy·w of the chosen experts",
+        ExpertLinearInputBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: ExpertLinearInputBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let ExpertLinearInputBackwardInputs { dy, gates, weight } = inputs;
@@ -319,18 +282,15 @@ pub struct ExpertLinearWeightBackward(pub ExpertLinear);
 
 operands! {
     ExpertLinearWeightBackwardInputs of ExpertLinearWeightBackward { dy, gates, x }
-}
-
-operands! {
     ExpertGradients of ExpertLinearWeightBackward { weight }
 }
 
 impl Operation for ExpertLinearWeightBackward {
-    const NAME: &'static str = "expert_linear_weight_backward";
-    const FORMULA: &'static str = "dw += dyᵀ·x of the chosen experts";
-    type Inputs<T> = ExpertLinearWeightBackwardInputs<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = ExpertGradients<T>;
+    declare!(
+        "expert_linear_weight_backward",
+        "dw += dyᵀ·x of the chosen experts",
+        ExpertLinearWeightBackwardInputs -> Nothing += ExpertGradients
+    );
 
     fn types(
         &self,

@@ -3,7 +3,7 @@
 
 use super::linear::product_flops;
 use super::loss::{share_fits, targets_fit};
-use super::{Cost, LossTargets, Named, Nothing, Operation, operands};
+use super::{Cost, LossTargets, Named, Nothing, Operation, declare, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, columns, expect, rank};
 
@@ -22,18 +22,15 @@ pub struct LinearCrossEntropy {
 
 operands! {
     LinearCrossEntropyInputs of LinearCrossEntropy { x, weight, targets }
-}
-
-operands! {
     LinearCrossEntropyOutputs of LinearCrossEntropy { loss, rows, logits }
 }
 
 impl Operation for LinearCrossEntropy {
-    const NAME: &'static str = "linear_cross_entropy";
-    const FORMULA: &'static str = "mean(lse(x·wᵀ) − (x·wᵀ)[target]), some rows at a time";
-    type Inputs<T> = LinearCrossEntropyInputs<T>;
-    type Outputs<T> = LinearCrossEntropyOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "linear_cross_entropy",
+        "mean(lse(x·wᵀ) − (x·wᵀ)[target]), some rows at a time",
+        LinearCrossEntropyInputs -> LinearCrossEntropyOutputs
+    );
 
     fn types(
         &self,
@@ -75,22 +72,16 @@ pub struct LinearCrossEntropyBackward {
 
 operands! {
     LinearCrossEntropyBackwardInputs of LinearCrossEntropyBackward { x, weight, targets, rows, share }
-}
-
-operands! {
     LinearCrossEntropyBackwardOutputs of LinearCrossEntropyBackward { dx, logits, dlogits }
-}
-
-operands! {
     HeadGradients of LinearCrossEntropyBackward { weight: if weight }
 }
 
 impl Operation for LinearCrossEntropyBackward {
-    const NAME: &'static str = "linear_cross_entropy_backward";
-    const FORMULA: &'static str = "dx = dlogits·w; dw += dlogitsᵀ·x, some rows at a time";
-    type Inputs<T> = LinearCrossEntropyBackwardInputs<T>;
-    type Outputs<T> = LinearCrossEntropyBackwardOutputs<T>;
-    type Gradients<T> = HeadGradients<T>;
+    declare!(
+        "linear_cross_entropy_backward",
+        "dx = dlogits·w; dw += dlogitsᵀ·x, some rows at a time",
+        LinearCrossEntropyBackwardInputs -> LinearCrossEntropyBackwardOutputs += HeadGradients
+    );
 
     fn types(
         &self,

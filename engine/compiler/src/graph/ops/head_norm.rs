@@ -1,10 +1,10 @@
 //! The norm of query and key heads.
 
-use super::{Dx, Heads, Named, Nothing, Operation, operands};
+use super::{Done, Dx, Heads, In, Named, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, packed, vector};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// RMSNorm of each query and key head separately; values pass unchanged. Inputs: qkv [..,W], query scale wq [D], key scale wk
 /// [D]. Outputs: y [..,W], reciprocal roots [N,H+K]. If `whole`, of all queries and of all keys: wq [H·D], wk [K·D], roots [N,2].
@@ -18,9 +18,6 @@ pub struct HeadNorm {
 
 operands! {
     HeadNormInputs of HeadNorm { qkv, query, key }
-}
-
-operands! {
     HeadNormOutputs of HeadNorm { y, roots }
 }
 
@@ -35,11 +32,11 @@ fn checked(qkv: &Type, heads: Heads, whole: bool, scales: [(&str, &Type); 2]) ->
 }
 
 impl Operation for HeadNorm {
-    const NAME: &'static str = "head_norm";
-    const FORMULA: &'static str = "y = x / √(mean x² + ε) · w, for each head of queries and keys";
-    type Inputs<T> = HeadNormInputs<T>;
-    type Outputs<T> = HeadNormOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "head_norm",
+        "y = x / √(mean x² + ε) · w, for each head of queries and keys",
+        HeadNormInputs -> HeadNormOutputs
+    );
 
     fn types(&self, inputs: HeadNormInputs<&Type>, _: Nothing) -> Rule<HeadNormOutputs<Type>> {
         let HeadNormInputs { qkv, query, key } = inputs;
@@ -47,12 +44,8 @@ impl Operation for HeadNorm {
         Ok(HeadNormOutputs { y: qkv.clone(), roots })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: HeadNormInputs<ValueId>,
-        HeadNormOutputs { y, roots }: HeadNormOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let HeadNormOutputs { y, roots } = outputs;
         let Self { heads, whole, .. } = *self;
         let HeadNormInputs { qkv: x, query, key } = inputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
@@ -87,12 +80,11 @@ operands! {
 }
 
 impl Operation for HeadNormBackward {
-    const NAME: &'static str = "head_norm_backward";
-    const FORMULA: &'static str =
-        "dx = ρ·(w·dy − x̂·mean(w·dy·x̂)), x̂ = x·ρ, for each head of queries and keys";
-    type Inputs<T> = HeadNormBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "head_norm_backward",
+        "dx = ρ·(w·dy − x̂·mean(w·dy·x̂)), x̂ = x·ρ, for each head of queries and keys",
+        HeadNormBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: HeadNormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let qkv = inputs.qkv;
@@ -116,18 +108,15 @@ pub struct HeadNormWeightBackward {
 
 operands! {
     HeadNormWeightBackwardInputs of HeadNormWeightBackward { qkv, roots, dy }
-}
-
-operands! {
     HeadNormGradients of HeadNormWeightBackward { query, key }
 }
 
 impl Operation for HeadNormWeightBackward {
-    const NAME: &'static str = "head_norm_weight_backward";
-    const FORMULA: &'static str = "dw += Σ dy·x·ρ, over heads and positions";
-    type Inputs<T> = HeadNormWeightBackwardInputs<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = HeadNormGradients<T>;
+    declare!(
+        "head_norm_weight_backward",
+        "dw += Σ dy·x·ρ, over heads and positions",
+        HeadNormWeightBackwardInputs -> Nothing += HeadNormGradients
+    );
 
     fn types(
         &self,

@@ -1,6 +1,6 @@
 //! Linear layers.
 
-use super::{Cost, Dx, Named, Nothing, Operation, Y, operands};
+use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_by_four};
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
@@ -24,11 +24,7 @@ operands! {
 }
 
 impl Operation for Linear {
-    const NAME: &'static str = "linear";
-    const FORMULA: &'static str = "y = x·wᵀ + b + residual";
-    type Inputs<T> = LinearInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("linear", "y = x·wᵀ + b + residual", LinearInputs -> Y);
 
     fn formula(&self) -> &'static str {
         match (self.bias, self.residual) {
@@ -49,12 +45,8 @@ impl Operation for Linear {
         Ok(Y { y })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: LinearInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let Y { y } = outputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let residual = inputs.residual;
         product_backward(pass, dy, inputs)?;
@@ -123,11 +115,7 @@ operands! {
 }
 
 impl Operation for LinearInputBackward {
-    const NAME: &'static str = "linear_input_backward";
-    const FORMULA: &'static str = "dx = dy·w";
-    type Inputs<T> = LinearInputBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!("linear_input_backward", "dx = dy·w", LinearInputBackwardInputs -> Dx);
 
     fn types(&self, inputs: LinearInputBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let LinearInputBackwardInputs { dy, weight, residual } = inputs;
@@ -153,18 +141,15 @@ pub struct LinearWeightBackward;
 
 operands! {
     LinearWeightBackwardInputs of LinearWeightBackward { dy, x }
-}
-
-operands! {
     LinearGradients of LinearWeightBackward { weight }
 }
 
 impl Operation for LinearWeightBackward {
-    const NAME: &'static str = "linear_weight_backward";
-    const FORMULA: &'static str = "dw += dyᵀ·x";
-    type Inputs<T> = LinearWeightBackwardInputs<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = LinearGradients<T>;
+    declare!(
+        "linear_weight_backward",
+        "dw += dyᵀ·x",
+        LinearWeightBackwardInputs -> Nothing += LinearGradients
+    );
 
     fn types(
         &self,
@@ -196,18 +181,11 @@ pub struct SumRows {
 
 operands! {
     Dy of SumRows { dy }
-}
-
-operands! {
     Sum of SumRows { sum }
 }
 
 impl Operation for SumRows {
-    const NAME: &'static str = "sum_rows";
-    const FORMULA: &'static str = "db += Σ over rows of dy";
-    type Inputs<T> = Dy<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = Sum<T>;
+    declare!("sum_rows", "db += Σ over rows of dy", Dy -> Nothing += Sum);
 
     fn types(&self, Dy { dy }: Dy<&Type>, Sum { sum }: Sum<&Type>) -> Rule<Nothing> {
         let (count, groups) = (dy.count(), self.groups);

@@ -1,10 +1,10 @@
 //! Cross-entropy and score losses.
 
-use super::{Dx, LossTargets, Named, Nothing, Operation, operands};
+use super::{Done, Dx, In, LossTargets, Named, Nothing, Operation, Out, declare, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, integers};
-use crate::graph::{GraphError, Type, ValueId};
+use crate::graph::{Type, ValueId};
 
 /// Softmax and cross-entropy with label smoothing s: row loss = (1 − s)·(lse − x[target]) + s·(lse − mean x). Rows whose target
 /// is `ignore_index` are ignored. Inputs: logits [..,V], targets u32[..]. Outputs: loss [2] = (mean over the counted rows,
@@ -19,34 +19,24 @@ pub struct CrossEntropy {
 
 operands! {
     CrossEntropyInputs of CrossEntropy { logits, targets }
-}
-
-operands! {
     CrossEntropyOutputs of CrossEntropy { loss, rows }
 }
 
 impl Operation for CrossEntropy {
-    const NAME: &'static str = "cross_entropy";
-    const FORMULA: &'static str = "mean(lse(x) − x[target]), lse(x) = ln Σ exp x";
-    type Inputs<T> = CrossEntropyInputs<T>;
-    type Outputs<T> = CrossEntropyOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "cross_entropy",
+        "mean(lse(x) − x[target]), lse(x) = ln Σ exp x",
+        CrossEntropyInputs -> CrossEntropyOutputs
+    );
 
-    fn types(
-        &self,
-        CrossEntropyInputs { logits, targets }: CrossEntropyInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<CrossEntropyOutputs<Type>> {
+    fn types(&self, inputs: CrossEntropyInputs<&Type>, _: Nothing) -> Rule<CrossEntropyOutputs<Type>> {
+        let CrossEntropyInputs { logits, targets } = inputs;
         targets_fit(targets, logits)?;
         Ok(CrossEntropyOutputs { loss: Type::f32(&[2]), rows: Type::f32(&[logits.rows(), 2]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        CrossEntropyInputs { logits, targets }: CrossEntropyInputs<ValueId>,
-        CrossEntropyOutputs { loss, rows }: CrossEntropyOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
         let Some((scale, share)) = share_of(pass, loss, rows) else { return Ok(()) };
         let Self { label_smoothing, ignore_index } = *self;
         let op = CrossEntropyBackward { label_smoothing, ignore_index, scale, weighted: share != loss };
@@ -72,35 +62,21 @@ pub struct Score {
 
 operands! {
     ScoreInputs of Score { logits, targets }
-}
-
-operands! {
     ScoreOutputs of Score { loss, rows }
 }
 
 impl Operation for Score {
-    const NAME: &'static str = "score";
-    const FORMULA: &'static str = "row loss = −x";
-    type Inputs<T> = ScoreInputs<T>;
-    type Outputs<T> = ScoreOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!("score", "row loss = −x", ScoreInputs -> ScoreOutputs);
 
-    fn types(
-        &self,
-        ScoreInputs { logits, targets }: ScoreInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<ScoreOutputs<Type>> {
+    fn types(&self, inputs: ScoreInputs<&Type>, _: Nothing) -> Rule<ScoreOutputs<Type>> {
+        let ScoreInputs { logits, targets } = inputs;
         targets_fit(targets, logits)?;
         expect(logits.columns() == 1, || format!("a score is one logit, not {logits}"))?;
         Ok(ScoreOutputs { loss: Type::f32(&[2]), rows: Type::f32(&[logits.rows(), 2]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        ScoreInputs { logits, targets }: ScoreInputs<ValueId>,
-        ScoreOutputs { loss, rows }: ScoreOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (ScoreInputs { logits, targets }, ScoreOutputs { loss, rows }) = (inputs, outputs);
         let Some((scale, share)) = share_of(pass, loss, rows) else { return Ok(()) };
         let inputs = CrossEntropyBackwardInputs { logits, targets, rows, share };
         let Dx { dx } = pass.graph.add(self.backward(scale, share != loss), inputs)?;
@@ -141,11 +117,11 @@ operands! {
 }
 
 impl Operation for CrossEntropyBackward {
-    const NAME: &'static str = "cross_entropy_backward";
-    const FORMULA: &'static str = "dx = (softmax(x) − [target]) / rows that count";
-    type Inputs<T> = CrossEntropyBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "cross_entropy_backward",
+        "dx = (softmax(x) − [target]) / rows that count",
+        CrossEntropyBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: CrossEntropyBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;

@@ -1,10 +1,10 @@
 //! Activations and gates of an MLP.
 
-use super::{Dx, Named, Nothing, Operation, X, Y, operands};
+use super::{Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, expect, with_columns};
-use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol as protocol;
 
 /// Elementwise. Input: x. Output: y of the same shape.
@@ -12,11 +12,7 @@ use glasshouse_protocol as protocol;
 pub struct Activation(pub protocol::Activation);
 
 impl Operation for Activation {
-    const NAME: &'static str = "activation";
-    const FORMULA: &'static str = "y = f(x)";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("activation", "y = f(x)", X -> Y);
 
     fn formula(&self) -> &'static str {
         match self.0 {
@@ -32,12 +28,8 @@ impl Operation for Activation {
         Ok(Y { y: x.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let inputs = ActivationBackwardInputs { x: pass.read(x)?, dy };
         let Dx { dx } = pass.graph.add(ActivationBackward(self.0), inputs)?;
@@ -62,17 +54,10 @@ operands! {
 }
 
 impl Operation for ActivationBackward {
-    const NAME: &'static str = "activation_backward";
-    const FORMULA: &'static str = "dx = f′(x)·dy";
-    type Inputs<T> = ActivationBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!("activation_backward", "dx = f′(x)·dy", ActivationBackwardInputs -> Dx);
 
-    fn types(
-        &self,
-        ActivationBackwardInputs { x, dy }: ActivationBackwardInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<Dx<Type>> {
+    fn types(&self, inputs: ActivationBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let ActivationBackwardInputs { x, dy } = inputs;
         alike("output gradient", dy, x)?;
         Ok(Dx { dx: x.clone() })
     }
@@ -87,11 +72,7 @@ impl Operation for ActivationBackward {
 pub struct Gate(pub protocol::Gate);
 
 impl Operation for Gate {
-    const NAME: &'static str = "gate";
-    const FORMULA: &'static str = "y = g(gate)·up";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("gate", "y = g(gate)·up", X -> Y);
 
     fn formula(&self) -> &'static str {
         match self.0 {
@@ -106,12 +87,8 @@ impl Operation for Gate {
         Ok(Y { y: with_columns(x, x.columns() / 2) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        X { x }: X<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (X { x }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let inputs = GateBackwardInputs { x: pass.read(x)?, dy };
         let Dx { dx } = pass.graph.add(GateBackward(self.0), inputs)?;
@@ -136,11 +113,7 @@ operands! {
 }
 
 impl Operation for GateBackward {
-    const NAME: &'static str = "gate_backward";
-    const FORMULA: &'static str = "dgate = g′(gate)·up·dy; dup = g(gate)·dy";
-    type Inputs<T> = GateBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!("gate_backward", "dgate = g′(gate)·up·dy; dup = g(gate)·dy", GateBackwardInputs -> Dx);
 
     fn types(&self, GateBackwardInputs { x, dy }: GateBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         expect(dy.columns() * 2 == x.columns(), || format!("{dy} is not half of {x}"))?;

@@ -49,7 +49,7 @@ use super::gradient::Backward;
 use super::half::{self, Operand};
 use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
-use operands::operands;
+use operands::{declare, operands};
 
 /// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions
 /// only.
@@ -153,6 +153,10 @@ impl Op {
     }
 }
 
+type In<O> = <O as Operation>::Inputs<ValueId>;
+type Out<O> = <O as Operation>::Outputs<ValueId>;
+type Done = Result<(), GraphError>;
+
 pub trait Operation: Copy + Into<Op> {
     /// Name in error messages and profiles.
     const NAME: &'static str;
@@ -176,12 +180,7 @@ pub trait Operation: Copy + Into<Op> {
     ) -> Rule<Self::Outputs<Type>>;
 
     /// Appends the nodes that carry the gradient of the outputs back to the inputs.
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: Self::Inputs<ValueId>,
-        outputs: Self::Outputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
         let _ = inputs;
         pass.refuse(*self, outputs)
     }

@@ -1,10 +1,10 @@
 //! LayerNorm and RMSNorm.
 
-use super::{Dx, Named, Nothing, Operation, operands};
+use super::{Done, Dx, In, Named, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, vector};
-use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::NormKind;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,19 +40,15 @@ pub struct Norm {
 
 operands! {
     NormInputs of Norm { x, scale, bias: if bias }
-}
-
-operands! {
     NormOutputs of Norm { y, statistics }
 }
 
 impl Operation for Norm {
-    const NAME: &'static str = "norm";
-    const FORMULA: &'static str =
-        "LayerNorm: y = (x − μ) / √(var + ε)·w + b; RMSNorm: y = x / √(mean x² + ε)·w";
-    type Inputs<T> = NormInputs<T>;
-    type Outputs<T> = NormOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "norm",
+        "LayerNorm: y = (x − μ) / √(var + ε)·w + b; RMSNorm: y = x / √(mean x² + ε)·w",
+        NormInputs -> NormOutputs
+    );
 
     fn formula(&self) -> &'static str {
         match (self.form.kind, self.form.unit_offset, self.bias) {
@@ -75,12 +71,8 @@ impl Operation for Norm {
         Ok(NormOutputs { y: x.clone(), statistics: Type::f32(&[x.rows(), 2]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        NormInputs { x, scale, bias }: NormInputs<ValueId>,
-        NormOutputs { y, statistics }: NormOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         if let Some(of_scale) = pass.parameter(scale) {
             let bias = bias.and_then(|bias| pass.parameter(bias));
@@ -122,12 +114,11 @@ operands! {
 }
 
 impl Operation for NormBackward {
-    const NAME: &'static str = "norm_backward";
-    const FORMULA: &'static str =
-        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean";
-    type Inputs<T> = NormBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "norm_backward",
+        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean",
+        NormBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: NormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
@@ -152,18 +143,15 @@ pub struct NormWeightBackward {
 
 operands! {
     NormWeightBackwardInputs of NormWeightBackward { x, statistics, dy }
-}
-
-operands! {
     NormGradients of NormWeightBackward { scale, bias: if bias }
 }
 
 impl Operation for NormWeightBackward {
-    const NAME: &'static str = "norm_weight_backward";
-    const FORMULA: &'static str = "dw += Σ dy·x̂; db += Σ dy";
-    type Inputs<T> = NormWeightBackwardInputs<T>;
-    type Outputs<T> = Nothing;
-    type Gradients<T> = NormGradients<T>;
+    declare!(
+        "norm_weight_backward",
+        "dw += Σ dy·x̂; db += Σ dy",
+        NormWeightBackwardInputs -> Nothing += NormGradients
+    );
 
     fn types(
         &self,

@@ -19,10 +19,10 @@ macro_rules! operands {
         operands! { @structure $(#[$meta])* $name { $($field),+ } }
         operands! { @operands [O] O, $name { $($field),+ } }
     };
-    ($(#[$meta:meta])* $name:ident of $op:ident { $($field:ident $(: if $flag:ident)?),+ $(,)? }) => {
+    ($($(#[$meta:meta])* $name:ident of $op:ident { $($field:ident $(: if $flag:ident)?),+ $(,)? })+) => {$(
         operands! { @structure $(#[$meta])* $name { $($field $(: if $flag)?),+ } }
         operands! { @operands [] $op, $name { $($field $(: if $flag)?),+ } }
-    };
+    )+};
     (@structure $(#[$meta:meta])* $name:ident { $($field:ident $(: if $flag:ident)?),+ }) => {
         $(#[$meta])*
         pub struct $name<T> {
@@ -62,6 +62,22 @@ macro_rules! operands {
 }
 
 pub(super) use operands;
+
+/// Name, formula and operands in an operation's implementation.
+macro_rules! declare {
+    ($name:literal, $formula:literal, $inputs:ident -> $outputs:ident $(+= $gradients:ident)?) => {
+        const NAME: &'static str = $name;
+        const FORMULA: &'static str = $formula;
+        type Inputs<T> = declare!(@type $inputs T);
+        type Outputs<T> = declare!(@type $outputs T);
+        type Gradients<T> = declare!(@type $($gradients)? T);
+    };
+    (@type Nothing $t:ident) => { Nothing };
+    (@type $operands:ident $t:ident) => { $operands<$t> };
+    (@type $t:ident) => { Nothing };
+}
+
+pub(super) use declare;
 
 operands! {
     X of any { x }

@@ -1,10 +1,10 @@
 //! Policy-gradient loss for reinforcement learning.
 
 use super::loss::targets_fit;
-use super::{Nothing, Operation, operands};
+use super::{Done, In, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, expect};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Clipped policy gradient (Schulman et al. 2017, arXiv 1707.06347, equation 7) with a KL penalty to a reference (Schulman
 /// 2020, "Approximating KL divergence", k3): the sum over rows of
@@ -37,9 +37,6 @@ pub struct Policy {
 
 operands! {
     PolicyInputs of Policy { rows, targets, scores }
-}
-
-operands! {
     PolicyOutputs of Policy { loss, weights }
 }
 
@@ -47,11 +44,11 @@ operands! {
 pub const POLICY_SCORES: usize = 4;
 
 impl Operation for Policy {
-    const NAME: &'static str = "policy";
-    const FORMULA: &'static str = "−min(ρ·a, clip(ρ, 1 − ε, 1 + ε)·a) + β·KL to the reference";
-    type Inputs<T> = PolicyInputs<T>;
-    type Outputs<T> = PolicyOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "policy",
+        "−min(ρ·a, clip(ρ, 1 − ε, 1 + ε)·a) + β·KL to the reference",
+        PolicyInputs -> PolicyOutputs
+    );
 
     fn types(&self, inputs: PolicyInputs<&Type>, _: Nothing) -> Rule<PolicyOutputs<Type>> {
         let PolicyInputs { rows, targets, scores } = inputs;
@@ -62,12 +59,8 @@ impl Operation for Policy {
         Ok(PolicyOutputs { loss: Type::f32(&[2]), weights: Type::f32(&[targets.count()]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        PolicyInputs { rows, .. }: PolicyInputs<ValueId>,
-        PolicyOutputs { loss, weights }: PolicyOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (PolicyInputs { rows, .. }, PolicyOutputs { loss, weights }) = (inputs, outputs);
         // Only the row losses receive a gradient: one number per row, before the pass's scale.
         if pass.begins_at(loss).is_some() { pass.flow(rows, weights) } else { Ok(()) }
     }

@@ -1,10 +1,10 @@
 //! Preference losses over pairs of answers.
 
 use super::loss::targets_fit;
-use super::{Nothing, Operation, operands};
+use super::{Done, In, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, expect};
-use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::config::PreferenceLoss;
 
@@ -34,18 +34,11 @@ pub struct Preference {
 
 operands! {
     PreferenceInputs of Preference { rows, targets, scores }
-}
-
-operands! {
     PreferenceOutputs of Preference { loss, weights }
 }
 
 impl Operation for Preference {
-    const NAME: &'static str = "preference";
-    const FORMULA: &'static str = "mean over pairs of loss(better, worse)";
-    type Inputs<T> = PreferenceInputs<T>;
-    type Outputs<T> = PreferenceOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!("preference", "mean over pairs of loss(better, worse)", PreferenceInputs -> PreferenceOutputs);
 
     fn types(&self, inputs: PreferenceInputs<&Type>, _: Nothing) -> Rule<PreferenceOutputs<Type>> {
         let PreferenceInputs { rows, targets, scores } = inputs;
@@ -57,12 +50,8 @@ impl Operation for Preference {
         Ok(PreferenceOutputs { loss: Type::f32(&[2 + REPORTED]), weights: Type::f32(&[targets.count()]) })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        PreferenceInputs { rows, .. }: PreferenceInputs<ValueId>,
-        PreferenceOutputs { loss, weights }: PreferenceOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (PreferenceInputs { rows, .. }, PreferenceOutputs { loss, weights }) = (inputs, outputs);
         // Only the row losses receive a gradient: one number per row, before the pass's scale.
         if pass.begins_at(loss).is_some() { pass.flow(rows, weights) } else { Ok(()) }
     }

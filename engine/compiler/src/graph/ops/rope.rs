@@ -1,10 +1,10 @@
 //! Rotary position embeddings.
 
-use super::{Heads, Named, Nothing, Operation, Y, operands};
+use super::{Done, Heads, In, Named, Nothing, Operation, Out, Y, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, batched, columns, expect, is_cursor, rank};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass
 /// unchanged. `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor
@@ -22,11 +22,7 @@ operands! {
 }
 
 impl Operation for Rope {
-    const NAME: &'static str = "rope";
-    const FORMULA: &'static str = "(x[i], x[i + D/2]) turns by t·θᵢ, in queries and keys";
-    type Inputs<T> = RopeInputs<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("rope", "(x[i], x[i + D/2]) turns by t·θᵢ, in queries and keys", RopeInputs -> Y);
 
     fn types(&self, RopeInputs { qkv, table, cursor }: RopeInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let heads = self.heads;
@@ -41,12 +37,8 @@ impl Operation for Rope {
         Ok(Y { y: qkv.clone() })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: RopeInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let Y { y } = outputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let back = Self { inverse: !self.inverse, ..*self };
         let Y { y: gradient } = pass.graph.add(back, RopeInputs { qkv: dy, ..inputs })?;

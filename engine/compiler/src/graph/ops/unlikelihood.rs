@@ -1,10 +1,10 @@
 //! Unlikelihood loss against repetition, and its gradient.
 
 use super::loss::targets_fit;
-use super::{Dx, LossTargets, Nothing, Operation, operands};
+use super::{Done, Dx, In, LossTargets, Nothing, Operation, Out, declare, operands};
+use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, are_starts, rank};
-use crate::graph::{GraphError, Type, ValueId};
 
 /// Lower bound of 1 − p, from the authors' code for [`Unlikelihood`]; no gradient flows below it.
 pub const MIN_REST: f32 = 1e-5;
@@ -32,18 +32,15 @@ pub struct Unlikelihood {
 
 operands! {
     UnlikelihoodInputs of Unlikelihood { logits, tokens, targets, starts: if documents }
-}
-
-operands! {
     UnlikelihoodOutputs of Unlikelihood { loss, rows, sums }
 }
 
 impl Operation for Unlikelihood {
-    const NAME: &'static str = "unlikelihood";
-    const FORMULA: &'static str = "lse(x) − x[target] − α·Σ ln(1 − p_c) over tokens c that stood before";
-    type Inputs<T> = UnlikelihoodInputs<T>;
-    type Outputs<T> = UnlikelihoodOutputs<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "unlikelihood",
+        "lse(x) − x[target] − α·Σ ln(1 − p_c) over tokens c that stood before",
+        UnlikelihoodInputs -> UnlikelihoodOutputs
+    );
 
     fn types(&self, inputs: UnlikelihoodInputs<&Type>, _: Nothing) -> Rule<UnlikelihoodOutputs<Type>> {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = inputs;
@@ -52,12 +49,8 @@ impl Operation for Unlikelihood {
         Ok(UnlikelihoodOutputs { loss: Type::f32(&[2]), sums: rows.clone(), rows })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: UnlikelihoodInputs<ValueId>,
-        UnlikelihoodOutputs { loss, sums, .. }: UnlikelihoodOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let UnlikelihoodOutputs { loss, sums, .. } = outputs;
         let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
         let UnlikelihoodInputs { logits, tokens, targets, starts } = inputs;
         let op = UnlikelihoodBackward { forward: *self, scale, documents: self.documents };
@@ -89,11 +82,11 @@ operands! {
 }
 
 impl Operation for UnlikelihoodBackward {
-    const NAME: &'static str = "unlikelihood_backward";
-    const FORMULA: &'static str = "dx = p − [target] + α·([c stood before]·p/(1 − p) − p·S)";
-    type Inputs<T> = UnlikelihoodBackwardInputs<T>;
-    type Outputs<T> = Dx<T>;
-    type Gradients<T> = Nothing;
+    declare!(
+        "unlikelihood_backward",
+        "dx = p − [target] + α·([c stood before]·p/(1 − p) − p·S)",
+        UnlikelihoodBackwardInputs -> Dx
+    );
 
     fn types(&self, inputs: UnlikelihoodBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let UnlikelihoodBackwardInputs { logits, tokens, targets, sums, loss, starts } = inputs;

@@ -1,6 +1,6 @@
 //! Conversion of stored weights.
 
-use super::{Nothing, Operation, X, Y};
+use super::{Nothing, Operation, X, Y, declare};
 use crate::graph::Type;
 use crate::graph::shape::Rule;
 
@@ -9,11 +9,7 @@ use crate::graph::shape::Rule;
 pub struct Unpack;
 
 impl Operation for Unpack {
-    const NAME: &'static str = "unpack";
-    const FORMULA: &'static str = "y = x";
-    type Inputs<T> = X<T>;
-    type Outputs<T> = Y<T>;
-    type Gradients<T> = Nothing;
+    declare!("unpack", "y = x", X -> Y);
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         Ok(Y { y: Type::f32(&x.shape) })

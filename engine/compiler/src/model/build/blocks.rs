@@ -6,7 +6,7 @@ use crate::graph::ops::{
     ExpertLinear, ExpertLinearInputs, HeadNorm, HeadNormInputs, Rope, RopeInputs, Route, RouterLoss,
     RouterLossInputs, WeighExperts, WeighExpertsInputs, X,
 };
-use crate::graph::{Constant, Type, ValueId};
+use crate::graph::{Constant, Input, Type, ValueId};
 use crate::model::{HookPoint, Purpose};
 use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{Gate, NormPlacement, Residual};
@@ -42,7 +42,8 @@ impl Builder<'_> {
     fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
         let path = format!("blocks.{block}.attention");
-        let (scale, window) = (config.attention_scale, config.window(block));
+        let (scale, softcap) = (config.attention_scale, config.attention_softcap);
+        let window = config.window(block);
         self.sites.note(HookPoint::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
@@ -68,11 +69,11 @@ impl Builder<'_> {
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
             let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
-            self.graph.add(CachedAttention { heads, scale, window }, inputs)?.y
+            self.graph.add(CachedAttention { heads, scale, softcap, window }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
             let starts = self.starts();
-            let op = Attention { heads, scale, dropout, window, documents: starts.is_some() };
+            let op = Attention { heads, scale, softcap, dropout, window, documents: starts.is_some() };
             self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
         self.sites.note(HookPoint::Attended(block), attended);
@@ -110,10 +111,13 @@ impl Builder<'_> {
         let logits = self.linear(&format!("{path}.router"), x, count, false)?;
         let gates = self.graph.add(Route { per_token, renormalise }, X { x: logits })?.y;
         self.sites.note(HookPoint::Gates(block), gates);
-        if matches!(self.purpose, Purpose::Loss { .. }) && self.prefix.is_empty() {
+        if let Purpose::Loss { batch, time, .. } = self.purpose
+            && self.prefix.is_empty()
+        {
             let share = 1.0 / self.config.layers as f32;
             let op = RouterLoss { balance: share * balance, z: share * z_loss };
-            self.graph.add(op, RouterLossInputs { x: logits, gates })?;
+            let shares = self.graph.input(Input::Shares, Type::f32(&[batch * time]));
+            self.graph.add(op, RouterLossInputs { x: logits, gates, shares })?;
         }
         let outputs = count * mlp.hidden * if mlp.gate == Gate::None { 1 } else { 2 };
         let weight = self.weight(&format!("{path}.up.weight"), &[outputs, width], false);

@@ -1,70 +1,131 @@
 //! Causal and sliding-window attention.
 
-use super::attention_direct;
+use super::matmul::built;
 use super::{
-    BindingSource, Family, Launch, Lower, Lowering, NodeContext, Operand, Tier, grid, within_longest_loop,
+    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Tier, grid,
+    within_longest_loop,
 };
 use crate::Result;
 use crate::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
     AttentionInputs, Dqkv, Named,
 };
-use crate::graph::{DropoutSite, Heads, random};
+use crate::graph::{Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{
-    Kernel, attention, attention_delta, attention_forward_tiled, attention_key_backward_tiled,
+    Kernel, attention, attention_delta, attention_forward_direct, attention_forward_tiled,
+    attention_key_backward_direct, attention_key_backward_tiled, attention_query_backward_direct,
     attention_query_backward_tiled,
 };
 
+/// Largest head of direct kernels: with more registers llvmpipe takes a minute to compile them.
+const MAX_DIRECT_HEAD_SIZE: usize = 128;
+
+static CONTROL: [BindingSource; 2] =
+    [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
+
 /// Operands and settings shared by the three attention kernels.
 #[derive(Clone, Copy)]
-pub(super) struct Window<'graph> {
-    pub(super) site: NodeContext<'graph>,
-    pub(super) qkv: Operand<'graph>,
-    pub(super) heads: Heads,
-    pub(super) scale: Option<f32>,
-    pub(super) dropout: Option<DropoutSite>,
-    pub(super) sliding: Option<usize>,
+struct Window<'graph> {
+    site: NodeContext<'graph>,
+    qkv: Operand<'graph>,
+    op: Attention,
     /// Document starts, if rows hold several documents.
-    pub(super) starts: Option<BindingSource>,
+    starts: Option<BindingSource>,
 }
 
 impl Window<'_> {
-    pub(super) fn batch_and_time(self) -> (usize, usize) {
+    fn batch_and_time(self) -> (usize, usize) {
         (self.qkv.ty.shape[0], self.qkv.ty.shape[1])
     }
 
-    /// Maximum number of positions that a query sees.
-    pub(super) fn seen(self) -> u32 {
-        let (_, time) = self.batch_and_time();
-        self.sliding.map_or(time, |window| window.min(time)) as u32
-    }
-
-    /// Bindings of a kernel for any head size with these operands.
-    fn bindings(self, operands: &[BindingSource]) -> Vec<BindingSource> {
-        let control = [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
-        let starts = self.starts.unwrap_or(BindingSource::UNREAD);
-        control.into_iter().chain(operands.iter().copied()).chain([starts]).collect()
-    }
-
-    /// Whether a kernel uses the blocked kernels of [`attention_direct`], which have no workgroup memory.
+    /// Whether a kernel uses blocks of four queries by four keys, without workgroup memory. Loops that llvmpipe would end early are left to
+    /// the tiled kernels, whose lowering refuses them.
     fn by_blocks(self, family: Family) -> bool {
-        let (batch, time) = self.batch_and_time();
-        let sizes = [batch * self.heads.heads, time, self.heads.head_size];
-        self.site.target.tier(family, sizes) == Tier::Direct && attention_direct::takes(self)
+        let ((batch, time), Attention { heads, softcap, .. }) = (self.batch_and_time(), self.op);
+        let entries = heads.head_size / 4;
+        let turns = time.div_ceil(4)
+            * (heads.heads / heads.kv_heads)
+            * (1 + usize::from(softcap.is_some()) + 2 * entries);
+        let sizes = [batch * heads.heads, time, heads.head_size];
+        self.site.target.tier(family, sizes) == Tier::Direct
+            && heads.head_size.is_multiple_of(4)
+            && heads.head_size <= MAX_DIRECT_HEAD_SIZE
+            && turns <= MAX_LOOP_ITERATIONS
     }
-}
 
-/// Rows per workgroup; depends on the variant.
-fn rows_in_group(kernel: &Kernel) -> usize {
-    kernel.workgroup_size[0] as usize
+    /// A launch of a direct kernel, with an invocation for four rows of each of `head_count` heads.
+    fn direct(
+        self,
+        kernel: fn(bool, bool, bool) -> Option<&'static Kernel>,
+        head_count: usize,
+        operands: &[BindingSource],
+    ) -> Result<Launch> {
+        // With documents there is no variant without dropout: the rate is 0 then.
+        let drops = self.op.dropout.is_some() || self.starts.is_some();
+        let kernel = built(kernel(drops, self.qkv.half(), self.starts.is_some()))?;
+        let control = if drops { &CONTROL[..] } else { &[] };
+        let bindings = operands.iter().chain(control).copied().chain(self.starts).collect();
+        self.launch(kernel, 4, head_count, bindings)
+    }
+
+    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes`
+    /// times for each of `steps` keys or queries.
+    ///
+    /// # Errors
+    /// A software adapter would end the loops early. Direct kernels have these loops, too, so switching tiers would not help.
+    fn tiled(
+        self,
+        kernel: &'static Kernel,
+        head_count: usize,
+        [steps, passes]: [usize; 2],
+        operands: &[BindingSource],
+    ) -> Result<Launch> {
+        let turns = steps * (2 + passes * row_turns(self.op.heads));
+        let advice = "lower model.context_length, or choose a smaller head size divisible by 4";
+        within_longest_loop(self.site, turns, advice)?;
+        let starts = self.starts.unwrap_or(BindingSource::UNREAD);
+        let bindings = CONTROL.iter().chain(operands).copied().chain([starts]).collect();
+        self.launch(kernel, 1, head_count, bindings)
+    }
+
+    /// A launch with an invocation for `rows` rows.
+    fn launch(
+        self,
+        kernel: &'static Kernel,
+        rows: usize,
+        head_count: usize,
+        bindings: Vec<BindingSource>,
+    ) -> Result<Launch> {
+        let ((batch, time), Attention { heads, dropout, .. }) = (self.batch_and_time(), self.op);
+        let (site, threshold, keep_scale) = dropout
+            .map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
+        let arguments = attention::Arguments {
+            batch: batch as u32,
+            time: time as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+            scale: heads.factor(self.op.scale),
+            capped: u32::from(self.op.softcap.is_some()),
+            softcap: self.op.softcap.unwrap_or(1.0),
+            dropout: u32::from(dropout.is_some()),
+            site,
+            threshold,
+            keep_scale,
+            seen: self.op.window.map_or(time, |window| window.min(time)) as u32,
+            documents: u32::from(self.starts.is_some()),
+        };
+        let groups = grid(batch * head_count * time.div_ceil(rows * kernel.workgroup_size[0] as usize))?;
+        Launch::new(kernel, arguments.bytes(), bindings, groups)
+    }
 }
 
 /// Picks the variant of one of the three tiled attention kernels; their modules are alike.
 macro_rules! variant {
     ($tiled:ident, $window:expr) => {{
         use $tiled::Size;
-        let size = match $window.heads.head_size {
+        let size = match $window.op.heads.head_size {
             32 => Size::D32,
             48 => Size::D48,
             64 => Size::D64,
@@ -76,44 +137,10 @@ macro_rules! variant {
     }};
 }
 
-/// The arguments shared by the three kernels.
-fn arguments(window: Window<'_>) -> Vec<u8> {
-    let ((batch, time), Window { heads, dropout, .. }) = (window.batch_and_time(), window);
-    let (site, threshold, keep_scale) = dropping(dropout);
-    let arguments = attention::Arguments {
-        batch: batch as u32,
-        time: time as u32,
-        heads: heads.heads as u32,
-        kv_heads: heads.kv_heads as u32,
-        head_size: heads.head_size as u32,
-        scale: heads.factor(window.scale),
-        dropout: u32::from(dropout.is_some()),
-        site,
-        threshold,
-        keep_scale,
-        seen: window.seen(),
-        documents: u32::from(window.starts.is_some()),
-    };
-    arguments.bytes()
-}
-
-/// The site's number, the threshold below which random bits drop, and the scale of kept entries.
-pub(super) fn dropping(dropout: Option<DropoutSite>) -> (u32, u32, f32) {
-    dropout.map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)))
-}
-
 /// Iterations of a kernel's loop over a head's row, four channels at a time if divisible. They count towards
 /// [`super::MAX_LOOP_ITERATIONS`] although most variants have a constant head size: llvmpipe does not unroll them.
 fn row_turns(heads: Heads) -> usize {
     if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
-}
-
-/// Refuses loops that a software adapter would end early: for each of `steps` keys or queries an invocation walks the head's
-/// row `passes` times. Both tiers have these loops, so switching tiers would not help.
-fn within_reach(site: NodeContext<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
-    let turns = steps * (2 + passes * row_turns(heads));
-    let advice = "lower model.context_length, or choose a smaller head size divisible by 4";
-    within_longest_loop(site, turns, advice)
 }
 
 /// A launch with one invocation for each of `count` items.
@@ -128,21 +155,16 @@ pub(super) fn each(
 
 impl Lower for Attention {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
-        let AttentionInputs { qkv, starts } = operands.inputs;
-        let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
-        let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
-        if window.by_blocks(Family::AttentionForward) {
-            return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
-        }
-        let (batch, time) = window.batch_and_time();
-        // Scores, rescaled sums, values.
-        within_reach(site, heads, time, 3)?;
-        let kernel = variant!(attention_forward_tiled, window);
-        let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
-        let arguments = arguments(window);
-        Ok(Lowering::one(Launch::new(kernel, arguments, window.bindings(&[qkv, y, lse]), groups)?))
+        let (heads, AttentionInputs { qkv, starts }) = (self.heads.heads, operands.inputs);
+        let window = Window { site, qkv, op: *self, starts: starts.map(Operand::place) };
+        let operands = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
+        Ok(Lowering::one(if window.by_blocks(Family::AttentionForward) {
+            window.direct(attention_forward_direct::kernel, heads, &operands)?
+        } else {
+            // Scores, rescaled sums, values.
+            let (_, time) = window.batch_and_time();
+            window.tiled(variant!(attention_forward_tiled, window), heads, [time, 3], &operands)?
+        }))
     }
 }
 
@@ -166,39 +188,21 @@ impl Lower for AttentionBackward {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
-        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
-        let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
-        let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
+        let window = Window { site, qkv, op: self.forward, starts: starts.map(Operand::place) };
+        let operands = [qkv, lse, delta, dy, dqkv].map(Operand::place);
+        let (Heads { heads, kv_heads, .. }, (_, time)) = (self.forward.heads, window.batch_and_time());
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
-            attention_direct::query_backward(window, bindings)?
+            window.direct(attention_query_backward_direct::kernel, heads, &operands)?
         } else {
-            query_backward(window, bindings)?
+            window.tiled(variant!(attention_query_backward_tiled, window), heads, [time, 2], &operands)?
         };
         let keys = if window.by_blocks(Family::AttentionKeyBackward) {
-            attention_direct::key_backward(window, bindings)?
+            window.direct(attention_key_backward_direct::kernel, kv_heads, &operands)?
         } else {
-            key_backward(window, bindings)?
+            // Scores and sums, for every query head that shares the key.
+            let steps = time * (heads / kv_heads);
+            window.tiled(variant!(attention_key_backward_tiled, window), kv_heads, [steps, 2], &operands)?
         };
         Ok(Lowering { launches: vec![queries, keys], scratch: Vec::new() })
     }
-}
-
-fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
-    let ((batch, time), heads) = (window.batch_and_time(), window.heads);
-    within_reach(window.site, heads, time, 2)?;
-    let kernel = variant!(attention_query_backward_tiled, window);
-    let arguments = arguments(window);
-    let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
-    Launch::new(kernel, arguments, window.bindings(&operands), groups)
-}
-
-fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
-    let ((batch, time), heads) = (window.batch_and_time(), window.heads);
-    // Scores and sums, for every query head that shares the key.
-    within_reach(window.site, heads, time * (heads.heads / heads.kv_heads), 2)?;
-    let kernel = variant!(attention_key_backward_tiled, window);
-    let arguments = arguments(window);
-    let groups = grid(batch * heads.kv_heads * time.div_ceil(rows_in_group(kernel)))?;
-    Launch::new(kernel, arguments, window.bindings(&operands), groups)
 }

@@ -35,6 +35,8 @@ impl Lower for CachedAttention {
             head_size: heads.head_size as u32,
             positions: positions as u32,
             scale: heads.factor(self.scale),
+            capped: u32::from(self.softcap.is_some()),
+            softcap: self.softcap.unwrap_or(1.0),
             parts: parts as u32,
             part: positions.div_ceil(parts) as u32,
             seen: self.window.unwrap_or(positions).min(positions) as u32,

@@ -9,11 +9,8 @@ use crate::plan::Buffer;
 use glasshouse_shaders::{embedding, embedding_backward};
 
 impl Lower for Embedding {
-    fn lower(
-        &self,
-        site: NodeContext<'_>,
-        Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
-    ) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let Named { inputs, outputs, .. } = operands;
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
         let channels = table.columns();
         let vec4 = channels.is_multiple_of(4);
@@ -53,11 +50,8 @@ impl Lower for Embedding {
 }
 
 impl Lower for EmbeddingBackward {
-    fn lower(
-        &self,
-        site: NodeContext<'_>,
-        Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
-    ) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let Named { inputs, gradients, .. } = operands;
         use embedding_backward::{Arguments, Entries, Tier, kernel};
         let EmbeddingBackwardInputs { dy, tokens, order } = inputs;
         let (count, channels) = (tokens.ty.count(), dy.columns());

@@ -62,14 +62,15 @@ impl Lower for RouteBackward {
 impl Lower for RouterLoss {
     /// The load, then the losses of the rows.
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let RouterLossInputs { x, gates } = operands.inputs;
+        let RouterLossInputs { x, gates, shares } = operands.inputs;
         let RouterLossOutputs { rows, load } = operands.outputs;
         let arguments = expert_load::Arguments { rows: x.rows() as u32, experts: x.columns() as u32 };
-        let bindings = [gates, load].map(Operand::place).to_vec();
+        let bindings =
+            vec![gates.place(), BindingSource::Buffer(Buffer::Control), shares.place(), load.place()];
         let groups = grid(x.columns())?;
         let count = Launch::new(expert_load::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering {
-            launches: vec![count, of_router(*self, 1.0, [x, load, rows], false)?],
+            launches: vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?],
             scratch: Vec::new(),
         })
     }
@@ -77,19 +78,22 @@ impl Lower for RouterLoss {
 
 impl Lower for RouterLossBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (RouterLossBackwardInputs { x, load }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let factor = self.scale / x.rows() as f32;
-        Ok(Lowering::one(of_router(self.forward, factor, [x, load, dx], true)?))
+        let (RouterLossBackwardInputs { x, load, shares }, Dx { dx }) = (operands.inputs, operands.outputs);
+        Ok(Lowering::one(of_router(self.forward, self.scale, [x, load, shares, dx], true)?))
     }
 }
 
-/// A router's losses or their gradient, over logits, load and the result.
-fn of_router(op: RouterLoss, factor: f32, operands: [Operand<'_>; 3], backward: bool) -> Result<Launch> {
-    let [x, ..] = operands;
+/// A router's losses or their gradient, over logits, load, shares and the result.
+fn of_router(
+    op: RouterLoss,
+    factor: f32,
+    [x, load, shares, result]: [Operand<'_>; 4],
+    backward: bool,
+) -> Result<Launch> {
     let (rows, experts) = (x.rows() as u32, x.columns() as u32);
     let arguments = router_loss::Arguments { rows, experts, balance: op.balance, z: op.z, factor };
-    let mut bindings = operands.map(Operand::place).to_vec();
-    bindings.extend(backward.then_some(BindingSource::Buffer(Buffer::Control)));
+    let control = BindingSource::Buffer(Buffer::Control);
+    let bindings = vec![x.place(), load.place(), control, shares.place(), result.place()];
     Launch::new(router_loss::kernel(backward), arguments.bytes(), bindings, by_rows(x.rows())?)
 }
 

@@ -2,7 +2,6 @@
 //! [`crate::graph::ops`].
 
 mod attention;
-mod attention_direct;
 mod cached;
 mod distil;
 mod elementwise;
@@ -55,6 +54,8 @@ pub struct Target {
     /// Supported cooperative matrices: enables kernels that use them.
     pub cooperative: Cooperative,
     pub fusions: Fusions,
+    /// Whether costs are those of a GPU, which computes all experts for all tokens.
+    pub computes_all_experts: bool,
     /// Choices that override the defaults.
     choices: Option<Arc<Choices>>,
 }
@@ -69,6 +70,7 @@ impl Target {
             subgroups: false,
             cooperative: Cooperative::NONE,
             fusions: Fusions::ALL,
+            computes_all_experts: false,
             choices: None,
         }
     }
@@ -95,6 +97,10 @@ impl Target {
 
     pub fn with_fusions(self, fusions: Fusions) -> Self {
         Self { fusions, ..self }
+    }
+
+    pub fn with_all_experts(self, computes_all_experts: bool) -> Self {
+        Self { computes_all_experts, ..self }
     }
 
     pub fn with(self, choices: &Choices) -> Self {

@@ -10,13 +10,10 @@ use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
 
 impl Lower for Norm {
-    fn lower(
-        &self,
-        site: NodeContext<'_>,
-        Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
-    ) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use norm::{Arguments, Entries, Form, Tier, kernel};
-        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
+        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) =
+            (operands.inputs, operands.outputs);
         let (rows, channels) = shape(x);
         let direct = site.target.software;
         let tier = if direct { Tier::Direct } else { Tier::Tiled };
@@ -32,11 +29,8 @@ impl Lower for Norm {
 }
 
 impl Lower for NormBackward {
-    fn lower(
-        &self,
-        site: NodeContext<'_>,
-        Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
-    ) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let Named { inputs, outputs, .. } = operands;
         use norm_backward::{Arguments, Entries, Form, Tier, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let (rows, channels) = shape(x);
@@ -54,14 +48,10 @@ impl Lower for NormBackward {
 }
 
 impl Lower for NormWeightBackward {
-    fn lower(
-        &self,
-        site: NodeContext<'_>,
-        Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
-    ) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use norm_weight_backward::{Arguments, Entries, Tier, kernel};
         let (NormWeightBackwardInputs { x, statistics, dy }, NormGradients { scale, bias }) =
-            (inputs, gradients);
+            (operands.inputs, operands.gradients);
         let (rows, channels) = shape(x);
         let (shared, groups) = tall(site.target, rows, channels as usize)?;
         let tier = if shared { Tier::Workgroup } else { Tier::Column };

@@ -1,16 +1,16 @@
 //! Causal attention, one head and one tile of queries at a time: the T×T matrix is never materialised, and keys after a
 //! tile's last query are not computed.
 
-use super::elementwise::mask_in_place;
-use super::{Call, Given, Interpret};
+use super::elementwise::{cap, cap_backward, mask_in_place};
+use super::{Call, Given, Interpret, Run};
 use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
 use crate::cpu::vector::{exp, exponentials, maximum, sum};
-use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::cpu::workers::{Rows, Scratch};
+use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionInputs, AttentionOutputs,
+    AttentionInputs, AttentionOutputs, CachedAttention,
 };
-use glasshouse_compiler::graph::{DropoutSite, Heads};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
 use std::ops::Range;
@@ -24,6 +24,7 @@ pub struct Sizes<'run> {
     pub heads: Heads,
     /// Factor on q·k.
     pub scale: f32,
+    pub softcap: Option<f32>,
     /// B.
     pub batch: usize,
     /// T.
@@ -35,9 +36,6 @@ pub struct Sizes<'run> {
     /// Windows of a larger, divided batch before this part; dropout numbers its elements over the whole.
     pub first: usize,
 }
-
-/// Dropout on the probabilities: its site and the micro-batch's seed.
-pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 
 /// A tile of queries, with the keys that any of them attends to.
 #[derive(Clone, Copy, Debug)]
@@ -73,18 +71,11 @@ impl Tile<'_> {
 
 impl<'run> Sizes<'run> {
     /// Sizes for rows [B,T,..].
-    fn new(
-        heads: Heads,
-        scale: Option<f32>,
-        window: Option<usize>,
-        rows: Given<'_>,
-        starts: Option<Given<'run>>,
-        call: &Call<'_>,
-    ) -> Self {
-        let (batch, time) = (rows.ty.shape[0], rows.ty.shape[1]);
+    fn new(op: Attention, rows: Given<'_>, starts: Option<Given<'run>>, call: &Call<'_>) -> Self {
+        let (Attention { heads, softcap, .. }, batch, time) = (op, rows.ty.shape[0], rows.ty.shape[1]);
         let starts = starts.map(|starts| starts.words);
-        let (scale, seen) = (heads.factor(scale), window.unwrap_or(time));
-        Self { heads, scale, batch, time, seen, starts, first: call.shard.first }
+        let (scale, seen) = (heads.factor(op.scale), op.window.unwrap_or(time));
+        Self { heads, scale, softcap, batch, time, seen, starts, first: call.shard.first }
     }
 
     /// The tiles of a window. Documents before that of a tile's first query are skipped.
@@ -122,122 +113,181 @@ impl<'run> Sizes<'run> {
 }
 
 impl Interpret for Attention {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
-        let dropout = self.dropout.map(|site| (site, call.seed));
-        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
-        forward(call.workers, sizes, dropout, qkv.floats, y, lse);
+        let sizes = Sizes::new(*self, qkv, starts, &call);
+        let qkv = qkv.floats;
+        let Sizes { heads, batch, time, .. } = sizes;
+        let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
+        let group = heads.heads / heads.kv_heads;
+        let y = Shared::new(y);
+        call.workers.rows(batch * heads.heads, 1, Rows::new(lse, time), |range, lse, scratch| {
+            let stride = sizes.score_stride();
+            let Scratch { panel, floats, .. } = scratch;
+            let [turned, scores] = areas(floats, [size * stride, TILE * stride]);
+            for (unit, lse) in range.zip(lse.data.chunks_exact_mut(time)) {
+                let (b, h) = (unit / heads.heads, unit % heads.heads);
+                let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
+                let value = sizes.matrix(qkv, b, sizes.column(2, h / group), packed);
+                transpose(qkv, b * time * packed + sizes.column(1, h / group), packed, time, turned, stride);
+                // SAFETY: each unit has its own columns of its own window and runs once.
+                #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+                let mut y = unsafe { y.matrix(b * time * width + h * size, time, size, width) };
+                let turned = Matrix::new(turned, size, time, stride);
+                for tile in sizes.tiles(b) {
+                    let Tile { first, begin, end, .. } = tile;
+                    let (rows, keys) = (tile.rows(), tile.keys());
+                    let into = MatrixMut::new(scores, rows, keys, stride);
+                    product(
+                        query.rows(first..end),
+                        turned.columns(begin..end),
+                        into,
+                        sizes.scale,
+                        Old::Overwrite,
+                        panel,
+                    );
+                    if let Some(limit) = sizes.softcap {
+                        cap(limit, &mut scores[..rows * stride]);
+                    }
+                    softmax(scores, stride, tile, &mut lse[first..end]);
+                    if let Some(site) = self.dropout {
+                        for row in 0..rows {
+                            let element = sizes.element(unit * time + first + row, begin);
+                            mask_in_place(site, call.seed, element, &mut scores[row * stride..][..keys]);
+                        }
+                    }
+                    let probabilities = Matrix::new(scores, rows, keys, stride);
+                    let value = value.rows(begin..end);
+                    product(probabilities, value, y.rows(first..end), 1.0, Old::Overwrite, panel);
+                }
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for AttentionDelta {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(
-            call.workers,
-            Sizes::new(self.heads, None, None, y, None, &call),
-            y.floats,
-            dy.floats,
-            outputs.delta,
-        );
+        let sizes = Sizes::new(Attention { heads: self.heads, ..Attention::default() }, y, None, &call);
+        let (y, dy, delta) = (y.floats, dy.floats, outputs.delta);
+        let Sizes { heads, batch, time, .. } = sizes;
+        call.workers.rows(batch * heads.heads, 1, Rows::new(delta, time), |range, delta, _| {
+            for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
+                let (b, h) = (unit / heads.heads, unit % heads.heads);
+                let from = b * time * heads.width() + h * heads.head_size;
+                products_of_rows(&y[from..], &dy[from..], heads.width(), heads.head_size, delta);
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for AttentionBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// One thread takes all query heads of a key head, whose gradients they share.
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
-        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
-        let dropout = self.dropout.map(|site| (site, call.seed));
+        let sizes = Sizes::new(self.forward, qkv, starts, &call);
+        let dropout = self.forward.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
-        backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
+        let Sizes { heads, batch, time, .. } = sizes;
+        let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
+        let group = heads.heads / heads.kv_heads;
+        let dx = Shared::new(outputs.dqkv);
+        call.workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
+            let stride = sizes.score_stride();
+            let Scratch { panel, floats, .. } = scratch;
+            let (matrix, tile) = (size * stride, TILE * stride);
+            let capped = if sizes.softcap.is_some() { tile } else { 0 };
+            let [keys, values, scores, slopes, kept, capped] =
+                areas(floats, [matrix, matrix, tile, tile, tile, capped]);
+            for unit in range {
+                let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
+                let piece = |kind, head| {
+                    let at = b * time * packed + sizes.column(kind, head);
+                    // SAFETY: each unit has its own columns of its own window, takes each of its heads once, and runs once.
+                    #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+                    unsafe {
+                        dx.matrix(at, time, size, packed)
+                    }
+                };
+                let key = sizes.matrix(qkv, b, sizes.column(1, k), packed);
+                transpose(qkv, b * time * packed + sizes.column(1, k), packed, time, keys, stride);
+                transpose(qkv, b * time * packed + sizes.column(2, k), packed, time, values, stride);
+                let turned_keys = Matrix::new(keys, size, time, stride);
+                let turned_values = Matrix::new(values, size, time, stride);
+                let (mut key_gradient, mut value_gradient) = (piece(1, k), piece(2, k));
+                for t in 0..time {
+                    key_gradient.row(t).fill(0.0);
+                    value_gradient.row(t).fill(0.0);
+                }
+                for h in k * group..(k + 1) * group {
+                    let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
+                    let dy = sizes.matrix(dy, b, h * size, width);
+                    let mut query_gradient = piece(0, h);
+                    for tile in sizes.tiles(b) {
+                        let Tile { first, begin, end, .. } = tile;
+                        let (rows, keys) = (tile.rows(), tile.keys());
+                        let row = (b * heads.heads + h) * time + first;
+                        let (query, dy) = (query.rows(first..end), dy.rows(first..end));
+                        let into = MatrixMut::new(scores, rows, keys, stride);
+                        let turned = turned_keys.columns(begin..end);
+                        product(query, turned, into, sizes.scale, Old::Overwrite, panel);
+                        let into = MatrixMut::new(slopes, rows, keys, stride);
+                        product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
+                        if let Some(limit) = sizes.softcap {
+                            cap(limit, scores);
+                            capped.copy_from_slice(scores);
+                        }
+                        let lse = &lse[row..row + rows];
+                        probabilities(scores, stride, tile, lse);
+                        let mut weights = &*scores;
+                        if let Some((site, seed)) = dropout {
+                            for at in 0..rows {
+                                let element = sizes.element(row + at, begin);
+                                let entries = at * stride..at * stride + keys;
+                                kept[entries.clone()].copy_from_slice(&scores[entries.clone()]);
+                                mask_in_place(site, seed, element, &mut kept[entries.clone()]);
+                                mask_in_place(site, seed, element, &mut slopes[entries]);
+                            }
+                            weights = kept;
+                        }
+                        let weights = Matrix::new(weights, rows, keys, stride).transposed();
+                        product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
+                        score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
+                        if let Some(limit) = sizes.softcap {
+                            cap_backward(limit, capped, slopes);
+                        }
+                        let slopes = Matrix::new(slopes, rows, keys, stride);
+                        product(
+                            slopes,
+                            key.rows(begin..end),
+                            query_gradient.rows(first..end),
+                            1.0,
+                            Old::Overwrite,
+                            panel,
+                        );
+                        let key_gradient = key_gradient.rows(begin..end);
+                        product(slopes.transposed(), query, key_gradient, 1.0, Old::Add, panel);
+                    }
+                }
+            }
+        });
         Ok(())
     }
 }
 
-/// Computes y [B,T,H·D] and lse [B,H,T] from qkv [B,T,W].
-pub fn forward(
-    workers: &Workers,
-    sizes: Sizes<'_>,
-    dropout: Dropout,
-    qkv: &[f32],
-    y: &mut [f32],
-    lse: &mut [f32],
-) {
-    let Sizes { heads, batch, time, .. } = sizes;
-    let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
-    let group = heads.heads / heads.kv_heads;
-    let y = Shared::new(y);
-    workers.rows(batch * heads.heads, 1, Rows::new(lse, time), |range, lse, scratch| {
-        let stride = sizes.score_stride();
-        let Scratch { panel, floats, .. } = scratch;
-        let [turned, scores] = areas(floats, [size * stride, TILE * stride]);
-        for (unit, lse) in range.zip(lse.data.chunks_exact_mut(time)) {
-            let (b, h) = (unit / heads.heads, unit % heads.heads);
-            let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
-            let value = sizes.matrix(qkv, b, sizes.column(2, h / group), packed);
-            transpose(qkv, b * time * packed + sizes.column(1, h / group), packed, time, turned, stride);
-            // SAFETY: each unit has its own columns of its own window and runs once.
-            #[allow(unsafe_code, reason = "heads write to interleaved columns")]
-            let mut y = unsafe { y.matrix(b * time * width + h * size, time, size, width) };
-            let turned = Matrix::new(turned, size, time, stride);
-            for tile in sizes.tiles(b) {
-                let Tile { first, begin, end, .. } = tile;
-                let (rows, keys) = (tile.rows(), tile.keys());
-                let into = MatrixMut::new(scores, rows, keys, stride);
-                product(
-                    query.rows(first..end),
-                    turned.columns(begin..end),
-                    into,
-                    sizes.scale,
-                    Old::Overwrite,
-                    panel,
-                );
-                softmax(scores, stride, tile, &mut lse[first..end]);
-                if let Some((site, seed)) = dropout {
-                    for row in 0..rows {
-                        let element = sizes.element(unit * time + first + row, begin);
-                        mask_in_place(site, seed, element, &mut scores[row * stride..][..keys]);
-                    }
-                }
-                let probabilities = Matrix::new(scores, rows, keys, stride);
-                let value = value.rows(begin..end);
-                product(probabilities, value, y.rows(first..end), 1.0, Old::Overwrite, panel);
-            }
-        }
-    });
-}
-
 /// y of some queries [N,D] of a head, from number `first` on, over its cached keys and values [.., D].
 pub fn cached(
+    op: CachedAttention,
     query: Matrix<'_>,
     [keys, values]: [&[f32]; 2],
     first: usize,
-    seen: usize,
-    scale: f32,
     y: MatrixMut<'_>,
     Scratch { panel, floats, .. }: &mut Scratch,
 ) {
     let (rows, size) = (query.row_count(), query.column_count());
+    let (scale, seen) = (op.heads.factor(op.scale), op.window.unwrap_or(usize::MAX));
     let begin = (first + 1).saturating_sub(seen);
     let tile = Tile { first, begin, end: first + rows, seen, starts: &[] };
     let (count, stride) = (tile.keys(), tile.keys().next_multiple_of(BLOCK));
@@ -245,109 +295,12 @@ pub fn cached(
     transpose(keys, begin * size, size, count, turned, stride);
     let turned = Matrix::new(turned, size, count, stride);
     product(query, turned, MatrixMut::new(scores, rows, count, stride), scale, Old::Overwrite, panel);
+    if let Some(limit) = op.softcap {
+        cap(limit, scores);
+    }
     softmax(scores, stride, tile, lse);
     let values = Matrix::new(&values[begin * size..tile.end * size], count, size, size);
     product(Matrix::new(scores, rows, count, stride), values, y, 1.0, Old::Overwrite, panel);
-}
-
-/// delta[b,h,t] = Σ_d dy·y.
-pub fn delta(workers: &Workers, sizes: Sizes<'_>, y: &[f32], dy: &[f32], delta: &mut [f32]) {
-    let Sizes { heads, batch, time, .. } = sizes;
-    workers.rows(batch * heads.heads, 1, Rows::new(delta, time), |range, delta, _| {
-        for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
-            let (b, h) = (unit / heads.heads, unit % heads.heads);
-            let from = b * time * heads.width() + h * heads.head_size;
-            products_of_rows(&y[from..], &dy[from..], heads.width(), heads.head_size, delta);
-        }
-    });
-}
-
-/// Computes dqkv from qkv, lse, delta and dy. One thread takes all query heads of a key head, whose gradients they share.
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
-pub fn backward(
-    workers: &Workers,
-    sizes: Sizes<'_>,
-    dropout: Dropout,
-    qkv: &[f32],
-    lse: &[f32],
-    delta: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-) {
-    let Sizes { heads, batch, time, .. } = sizes;
-    let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
-    let group = heads.heads / heads.kv_heads;
-    let dx = Shared::new(dx);
-    workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
-        let stride = sizes.score_stride();
-        let Scratch { panel, floats, .. } = scratch;
-        let [keys, values, scores, slopes, kept] =
-            areas(floats, [size * stride, size * stride, TILE * stride, TILE * stride, TILE * stride]);
-        for unit in range {
-            let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
-            let piece = |kind, head| {
-                let at = b * time * packed + sizes.column(kind, head);
-                // SAFETY: each unit has its own columns of its own window, takes each of its heads once, and runs once.
-                #[allow(unsafe_code, reason = "heads write to interleaved columns")]
-                unsafe {
-                    dx.matrix(at, time, size, packed)
-                }
-            };
-            let key = sizes.matrix(qkv, b, sizes.column(1, k), packed);
-            transpose(qkv, b * time * packed + sizes.column(1, k), packed, time, keys, stride);
-            transpose(qkv, b * time * packed + sizes.column(2, k), packed, time, values, stride);
-            let turned_keys = Matrix::new(keys, size, time, stride);
-            let turned_values = Matrix::new(values, size, time, stride);
-            let (mut key_gradient, mut value_gradient) = (piece(1, k), piece(2, k));
-            for t in 0..time {
-                key_gradient.row(t).fill(0.0);
-                value_gradient.row(t).fill(0.0);
-            }
-            for h in k * group..(k + 1) * group {
-                let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
-                let dy = sizes.matrix(dy, b, h * size, width);
-                let mut query_gradient = piece(0, h);
-                for tile in sizes.tiles(b) {
-                    let Tile { first, begin, end, .. } = tile;
-                    let (rows, keys) = (tile.rows(), tile.keys());
-                    let row = (b * heads.heads + h) * time + first;
-                    let (query, dy) = (query.rows(first..end), dy.rows(first..end));
-                    let into = MatrixMut::new(scores, rows, keys, stride);
-                    let turned = turned_keys.columns(begin..end);
-                    product(query, turned, into, sizes.scale, Old::Overwrite, panel);
-                    let into = MatrixMut::new(slopes, rows, keys, stride);
-                    product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
-                    let lse = &lse[row..row + rows];
-                    probabilities(scores, stride, tile, lse);
-                    let mut weights = &*scores;
-                    if let Some((site, seed)) = dropout {
-                        for at in 0..rows {
-                            let element = sizes.element(row + at, begin);
-                            let entries = at * stride..at * stride + keys;
-                            kept[entries.clone()].copy_from_slice(&scores[entries.clone()]);
-                            mask_in_place(site, seed, element, &mut kept[entries.clone()]);
-                            mask_in_place(site, seed, element, &mut slopes[entries]);
-                        }
-                        weights = kept;
-                    }
-                    let weights = Matrix::new(weights, rows, keys, stride).transposed();
-                    product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
-                    score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
-                    let slopes = Matrix::new(slopes, rows, keys, stride);
-                    product(
-                        slopes,
-                        key.rows(begin..end),
-                        query_gradient.rows(first..end),
-                        1.0,
-                        Old::Overwrite,
-                        panel,
-                    );
-                    let key_gradient = key_gradient.rows(begin..end);
-                    product(slopes.transposed(), query, key_gradient, 1.0, Old::Add, panel);
-                }
-            }
-        }
-    });
 }
 
 /// Splits scratch memory into areas of these lengths.

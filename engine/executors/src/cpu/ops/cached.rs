@@ -2,23 +2,19 @@
 
 use super::attention;
 use super::linear::products;
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::matrix::{Matrix, Shared};
-use crate::cpu::vector::{exponentials, maximum};
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::vector::{exponentials, maximum, tanh};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs};
 use glasshouse_platform::lanes::{Lanes, fused, vectorised};
 use glasshouse_platform::{Error, Result};
 
 impl Interpret for CachedAttention {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// Writes each chunk's keys and values to its text's caches, then attends to everything up to each query. Rows beyond a chunk's
+    /// length are left unchanged.
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let CachedAttentionInputs { qkv, keys, cursor, .. } = inputs;
         let (chunks, time) = (cursor.cursor(), qkv.ty.shape[1]);
         let (texts, room) = (keys.ty.shape[0], keys.ty.shape[2]);
@@ -28,23 +24,79 @@ impl Interpret for CachedAttention {
                 return Err(Error::Internal(message));
             }
         }
-        let [keys, values] = call.caches;
-        let window = self.window.unwrap_or(room);
-        let scale = self.heads.factor(self.scale);
-        let (qkv, sizes) = (qkv.floats, [time, room]);
-        forward(call.workers, self.heads, scale, window, qkv, keys, values, chunks, sizes, outputs.y);
+        let ([keys, values], qkv) = (call.caches, qkv.floats);
+        let (heads, window) = (self.heads, self.window.unwrap_or(room));
+        let Heads { kv_heads, head_size: size, .. } = heads;
+        let packed = heads.packed();
+        let chunk = |row: usize| chunks[row].map(|entry| entry as usize);
+        for (at, row) in qkv.chunks_exact(packed).enumerate() {
+            let ([start, length, text], t) = (chunk(at / time), at % time);
+            if t >= length {
+                continue;
+            }
+            for head in 0..kv_heads {
+                let from = (heads.heads + head) * size;
+                let to = ((text * kv_heads + head) * room + start + t) * size;
+                keys[to..to + size].copy_from_slice(&row[from..from + size]);
+                let from = from + kv_heads * size;
+                values[to..to + size].copy_from_slice(&row[from..from + size]);
+            }
+        }
+        let (keys, values) = (&*keys, &*values);
+        let group = heads.heads / kv_heads;
+        if time > 1 {
+            let (y, width) = (Shared::new(outputs.y), heads.width());
+            call.workers.rows(chunks.len() * heads.heads, 1, (), |range, (), scratch| {
+                for (row, head) in range.map(|unit| (unit / heads.heads, unit % heads.heads)) {
+                    let [start, length, text] = chunk(row);
+                    if length == 0 {
+                        continue;
+                    }
+                    let query = &qkv[row * time * packed + head * size..];
+                    let query = Matrix::new(query, length, size, packed);
+                    let cache = (text * kv_heads + head / group) * room * size;
+                    let cached = [&keys[cache..], &values[cache..]];
+                    // SAFETY: each head has its own columns of its own chunk and runs once.
+                    #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+                    let y = unsafe { y.matrix(row * time * width + head * size, length, size, width) };
+                    attention::cached(*self, query, cached, start, y, scratch);
+                }
+            });
+            return Ok(());
+        }
+        let longest = chunks.iter().map(|[start, ..]| *start as usize + 1).max().unwrap_or(1);
+        let least = (16_384 / (longest * size)).max(1);
+        call.workers.rows(
+            chunks.len() * heads.heads,
+            least,
+            Rows::new(outputs.y, size),
+            |range, y, scratch| {
+                for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
+                    let (row, head) = (unit / heads.heads, unit % heads.heads);
+                    let [start, length, text] = chunk(row);
+                    if length == 0 {
+                        continue;
+                    }
+                    let seen = start + 1;
+                    let oldest = seen.saturating_sub(window);
+                    if scratch.floats.len() < seen {
+                        scratch.floats.resize(room.max(seen), 0.0);
+                    }
+                    let query = &qkv[row * packed + head * size..][..size];
+                    let cache = (text * kv_heads + head / group) * room;
+                    let cached = (cache + oldest) * size..(cache + seen) * size;
+                    let scores = &mut scratch.floats[..seen - oldest];
+                    let scale = heads.factor(self.scale);
+                    attend(query, scale, self.softcap, &keys[cached.clone()], &values[cached], scores, y);
+                }
+            },
+        );
         Ok(())
     }
 }
 
 impl Interpret for LastRow {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LastRowInputs { x, cursor } = inputs;
         let (columns, time) = (x.columns(), x.ty.shape[1]);
         let chunks = x.floats.chunks_exact(time * columns).zip(outputs.y.chunks_exact_mut(columns));
@@ -60,86 +112,11 @@ impl Interpret for LastRow {
     }
 }
 
-/// Writes each chunk's keys and values to its text's caches of `positions`, then attends to everything up to each
-/// query. Rows beyond a chunk's length are left unchanged.
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
-pub fn forward(
-    workers: &Workers,
-    heads: Heads,
-    scale: f32,
-    window: usize,
-    qkv: &[f32],
-    keys: &mut [f32],
-    values: &mut [f32],
-    chunks: &[[u32; 3]],
-    [time, positions]: [usize; 2],
-    y: &mut [f32],
-) {
-    let Heads { kv_heads, head_size: size, .. } = heads;
-    let packed = heads.packed();
-    let chunk = |row: usize| chunks[row].map(|entry| entry as usize);
-    for (at, row) in qkv.chunks_exact(packed).enumerate() {
-        let ([start, length, text], t) = (chunk(at / time), at % time);
-        if t >= length {
-            continue;
-        }
-        for head in 0..kv_heads {
-            let from = (heads.heads + head) * size;
-            let to = ((text * kv_heads + head) * positions + start + t) * size;
-            keys[to..to + size].copy_from_slice(&row[from..from + size]);
-            let from = from + kv_heads * size;
-            values[to..to + size].copy_from_slice(&row[from..from + size]);
-        }
-    }
-    let (keys, values) = (&*keys, &*values);
-    let group = heads.heads / kv_heads;
-    if time > 1 {
-        let (y, width) = (Shared::new(y), heads.width());
-        workers.rows(chunks.len() * heads.heads, 1, (), |range, (), scratch| {
-            for (row, head) in range.map(|unit| (unit / heads.heads, unit % heads.heads)) {
-                let [start, length, text] = chunk(row);
-                if length == 0 {
-                    continue;
-                }
-                let query = &qkv[row * time * packed + head * size..];
-                let query = Matrix::new(query, length, size, packed);
-                let cache = (text * kv_heads + head / group) * positions * size;
-                let cached = [&keys[cache..], &values[cache..]];
-                // SAFETY: each head has its own columns of its own chunk and runs once.
-                #[allow(unsafe_code, reason = "heads write to interleaved columns")]
-                let y = unsafe { y.matrix(row * time * width + head * size, length, size, width) };
-                attention::cached(query, cached, start, window, scale, y, scratch);
-            }
-        });
-        return;
-    }
-    let longest = chunks.iter().map(|[start, ..]| *start as usize + 1).max().unwrap_or(1);
-    let least = (16_384 / (longest * size)).max(1);
-    workers.rows(chunks.len() * heads.heads, least, Rows::new(y, size), |range, y, scratch| {
-        for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
-            let (row, head) = (unit / heads.heads, unit % heads.heads);
-            let [start, length, text] = chunk(row);
-            if length == 0 {
-                continue;
-            }
-            let seen = start + 1;
-            let oldest = seen.saturating_sub(window);
-            if scratch.floats.len() < seen {
-                scratch.floats.resize(positions.max(seen), 0.0);
-            }
-            let query = &qkv[row * packed + head * size..][..size];
-            let cache = (text * kv_heads + head / group) * positions;
-            let cached = (cache + oldest) * size..(cache + seen) * size;
-            let scores = &mut scratch.floats[..seen - oldest];
-            attend(query, scale, &keys[cached.clone()], &values[cached], scores, y);
-        }
-    });
-}
-
 vectorised! {
     fn attend<L>(
         query: &[f32],
         scale: f32,
+        softcap: Option<f32>,
         keys: &[f32],
         values: &[f32],
         scores: &mut [f32],
@@ -157,6 +134,9 @@ vectorised! {
             } else {
                 score::<L, 1>(query, keys, scale, seen, scores)
             };
+        }
+        if let Some(limit) = softcap {
+            scores.iter_mut().for_each(|score| *score = limit * tanh::<L>(*score / limit));
         }
         let share = 1.0 / exponentials::<L>(scores, maximum(scores));
         scores.iter_mut().for_each(|score| *score *= share);

@@ -1,7 +1,7 @@
 //! The loss against a teacher's logits, and its gradient.
 
 use super::loss::{Factors, LossSettings, WORK, mean};
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
@@ -11,13 +11,7 @@ use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 
 impl Interpret for Distil {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let DistilInputs { logits, teacher, targets } = inputs;
         let DistilOutputs { loss, rows, softened } = outputs;
         let columns = logits.columns();
@@ -37,13 +31,7 @@ impl Interpret for Distil {
 }
 
 impl Interpret for DistilBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = inputs;
         let columns = logits.columns();
         call.known(targets, columns, self.forward.ignore_index)?;

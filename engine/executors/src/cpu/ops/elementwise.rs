@@ -1,9 +1,9 @@
 //! Dropout, noise, sums, scaling and soft caps, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::tanh;
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
     Add, AddInputs, Dropout, DropoutInputs, Noise, Scale, Softcap, SoftcapBackward, SoftcapBackwardInputs,
 };
@@ -15,28 +15,22 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Dropout {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let DropoutInputs { x, residual } = inputs;
-        let (first, residual) = (call.first_element(x.ty), residual.map(|residual| residual.floats));
-        dropout(call.workers, self.site, call.seed, first, x.floats, residual, outputs.y);
+        let (first, y) = (call.first_element(x.ty), outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            let first = (first + range.start) as u32;
+            mask(self.site, call.seed, first, &x.floats[range.clone()], part.data);
+            if let Some(residual) = residual {
+                accumulate(&residual.floats[range], part.data);
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for Noise {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (first, seed) = (call.first_element(inputs.x.ty), call.seed);
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
@@ -49,27 +43,17 @@ impl Interpret for Noise {
 }
 
 impl Interpret for Add {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let AddInputs { a, b } = inputs;
-        add(call.workers, a.floats, b.floats, outputs.y);
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (AddInputs { a, b }, y) = (inputs, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            sum(&a.floats[range.clone()], &b.floats[range], part.data);
+        });
         Ok(())
     }
 }
 
 impl Interpret for Scale {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
             part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
@@ -79,68 +63,40 @@ impl Interpret for Scale {
 }
 
 impl Interpret for Softcap {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
-        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
-        Ok(())
-    }
-}
-
-impl Interpret for SoftcapBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
-        call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
-            let given = y.floats[range.clone()].iter().zip(&dy.floats[range]);
-            for (dx, (y, dy)) in part.data.iter_mut().zip(given) {
-                let share = y / self.0;
-                *dx = dy * (1.0 - share * share);
-            }
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            part.data.copy_from_slice(&x[range]);
+            cap(self.0, part.data);
         });
         Ok(())
     }
 }
 
-/// y = x·mask/(1 − rate) (+ residual). Mask elements are numbered from `first`.
-pub fn dropout(
-    workers: &Workers,
-    site: DropoutSite,
-    seed: [u32; 2],
-    first: usize,
-    x: &[f32],
-    residual: Option<&[f32]>,
-    y: &mut [f32],
-) {
-    workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
-        mask(site, seed, (first + range.start) as u32, &x[range.clone()], part.data);
-        if let Some(residual) = residual {
-            accumulate(&residual[range], part.data);
-        }
-    });
-}
-
-/// y = a + b.
-pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
-    workers
-        .rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
+impl Interpret for SoftcapBackward {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
+        call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
+            part.data.copy_from_slice(&dy.floats[range.clone()]);
+            cap_backward(self.0, &y.floats[range], part.data);
+        });
+        Ok(())
+    }
 }
 
 vectorised! {
-    /// y = limit·tanh(x/limit).
-    fn cap<L>(limit: f32, x: &[f32], y: &mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = limit * tanh::<L>(x / limit);
+    /// x ← limit·tanh(x/limit).
+    pub fn cap<L>(limit: f32, x: &mut [f32]) {
+        for x in x {
+            *x = limit * tanh::<L>(*x / limit);
+        }
+    }
+
+    /// dy ← dy·(1 − (y/limit)²), the gradient of x.
+    pub fn cap_backward<L>(limit: f32, y: &[f32], dy: &mut [f32]) {
+        for (dy, y) in dy.iter_mut().zip(y) {
+            let share = y / limit;
+            *dy *= 1.0 - share * share;
         }
     }
 

@@ -1,46 +1,42 @@
 //! Routers, and products that take only the rows that chose an expert.
 
 use super::linear::{accumulate, shared};
-use super::{Call, Given, Interpret};
+use super::unpack::unpack_row;
+use super::{Call, Given, Interpret, Run};
+use crate::cpu::interleaved::GROUP;
 use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::Element;
+use glasshouse_compiler::blocks::{self, BLOCK};
 use glasshouse_compiler::graph::ops::{
     ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
-    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Linear, LinearInputs, Route, RouteBackward,
-    RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs, RouterLossInputs,
-    RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
-    WeighExpertsBackwardOutputs, WeighExpertsInputs,
+    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Linear, LinearInputs, Nothing, Route,
+    RouteBackward, RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs,
+    RouterLossInputs, RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
+    WeighExpertsBackwardOutputs, WeighExpertsInputs, Y,
 };
+use glasshouse_compiler::graph::{Element, Type};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
+use half::f16;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
+/// Rows of a prompt from which converting an f16 block pays off.
+const MANY: usize = 16;
+
 impl Interpret for Route {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         route(*self, inputs.x.floats, inputs.x.columns(), outputs.y);
         Ok(())
     }
 }
 
 impl Interpret for RouteBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let RouteBackwardInputs { x, y, dy } = inputs;
         route_backward(self.renormalise, x.columns(), x.floats, y.floats, dy.floats, outputs.dx);
         Ok(())
@@ -48,34 +44,24 @@ impl Interpret for RouteBackward {
 }
 
 impl Interpret for RouterLoss {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let (RouterLossInputs { x, gates }, RouterLossOutputs { rows, load }) = (inputs, outputs);
-        let (experts, each) = (x.columns(), 1.0 / x.rows() as f32);
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (RouterLossInputs { x, gates, shares }, RouterLossOutputs { rows, load }) = (inputs, outputs);
+        let experts = x.columns();
+        let counted = shares.floats.iter().filter(|share| **share != 0.0).count().max(1);
         for (expert, load) in load.iter_mut().enumerate() {
-            let chosen = gates.floats.iter().skip(expert).step_by(experts).filter(|gate| **gate != 0.0);
-            *load = each * chosen.count() as f32;
+            let gates = gates.floats.iter().skip(expert).step_by(experts).zip(shares.floats);
+            let chosen = gates.filter(|(gate, share)| **gate != 0.0 && **share != 0.0).count();
+            *load = chosen as f32 / counted as f32;
         }
-        router_loss(*self, x.floats, load, rows);
+        router_loss(*self, x.floats, load, shares.floats, rows);
         Ok(())
     }
 }
 
 impl Interpret for RouterLossBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let RouterLossBackwardInputs { x, load } = inputs;
-        router_loss_backward(self.forward, self.scale / x.rows() as f32, x.floats, load.floats, outputs.dx);
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let RouterLossBackwardInputs { x, load, shares } = inputs;
+        router_loss_backward(self.forward, self.scale, x.floats, load.floats, shares.floats, outputs.dx);
         Ok(())
     }
 }
@@ -110,40 +96,35 @@ vectorised! {
         }
     }
 
-    fn router_loss<L>(op: RouterLoss, x: &[f32], load: &[f32], rows: &mut [f32]) {
+    fn router_loss<L>(op: RouterLoss, x: &[f32], load: &[f32], shares: &[f32], rows: &mut [f32]) {
         let experts = load.len();
-        for (x, row) in x.chunks_exact(experts).zip(rows) {
+        for (x, (share, row)) in x.chunks_exact(experts).zip(shares.iter().zip(rows)) {
             let most = maximum(x);
             let whole = sum(experts, |at| exp::<L>(x[at] - most));
             let lse = most + whole.ln();
             let loaded = sum(experts, |at| load[at] * exp::<L>(x[at] - most)) / whole;
-            *row = op.balance * experts as f32 * loaded + op.z * lse * lse;
+            *row = share * (op.balance * experts as f32 * loaded + op.z * lse * lse);
         }
     }
 
-    fn router_loss_backward<L>(op: RouterLoss, factor: f32, x: &[f32], load: &[f32], dx: &mut [f32]) {
+    fn router_loss_backward<L>(op: RouterLoss, scale: f32, x: &[f32], load: &[f32], shares: &[f32], dx: &mut [f32]) {
         let experts = load.len();
-        for (x, dx) in x.chunks_exact(experts).zip(dx.chunks_exact_mut(experts)) {
+        let rows = x.chunks_exact(experts).zip(shares);
+        for ((x, share), dx) in rows.zip(dx.chunks_exact_mut(experts)) {
             let most = maximum(x);
             let whole = sum(experts, |at| exp::<L>(x[at] - most));
             let lse = most + whole.ln();
             let loaded = sum(experts, |at| load[at] * exp::<L>(x[at] - most)) / whole;
             for (at, dx) in dx.iter_mut().enumerate() {
                 let slope = op.balance * experts as f32 * (load[at] - loaded) + 2.0 * op.z * lse;
-                *dx = factor * slope * exp::<L>(x[at] - most) / whole;
+                *dx = scale * share * slope * exp::<L>(x[at] - most) / whole;
             }
         }
     }
 }
 
 impl Interpret for WeighExperts {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let WeighExpertsInputs { h, gates } = inputs;
         weigh(call.workers, h.floats, gates.floats, outputs.y);
         Ok(())
@@ -151,13 +132,7 @@ impl Interpret for WeighExperts {
 }
 
 impl Interpret for WeighExpertsBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (WeighExpertsBackwardInputs { h, gates, dy }, WeighExpertsBackwardOutputs { dh, dgates }) =
             (inputs, outputs);
         weigh(call.workers, dy.floats, gates.floats, dh);
@@ -186,37 +161,43 @@ fn weigh(workers: &Workers, x: &[f32], gates: &[f32], y: &mut [f32]) {
 }
 
 impl Interpret for ExpertLinear {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearInputs { x, gates, weight } = inputs;
-        if weight.ty.element != Element::F32 {
-            // A weight stored in fewer bits is multiplied whole: the product's time is that of few rows.
-            let inputs = LinearInputs { x, weight, bias: None, residual: None };
-            return Linear::PLAIN.run(call, inputs, outputs, gradients);
-        }
         let places = Places::new(self.down, gates, [weight.rows(), weight.columns()]);
+        let (workers, element) = (call.workers, weight.ty.element);
+        let is_prompt = !matches!(x.ty.shape[..], [_, 1, ..]);
         outputs.y.fill(0.0);
         for (expert, [outer, inner], rows) in places.chosen() {
-            let block = places.block(weight.floats, expert).transposed();
-            places.multiply(call.workers, &rows, (x.floats, inner), block, (&mut *outputs.y, outer));
+            if element == Element::F32 {
+                let block = places.block(weight.floats, expert).transposed();
+                places.multiply(workers, &rows, (x.floats, inner), block, (&mut *outputs.y, outer));
+                continue;
+            }
+            let converts = element == Element::F16 && is_prompt && rows.len() >= MANY;
+            let stored = if converts { None } else { stored(&call, weight, [&outer, &inner]) };
+            let Some(words) = stored else {
+                let block = unpacked(&call, weight, [&outer, &inner]);
+                let block = Matrix::new(&block, outer.len(), inner.len(), inner.len()).transposed();
+                places.multiply(workers, &rows, (x.floats, inner), block, (&mut *outputs.y, outer));
+                continue;
+            };
+            let part = places.gather(x.floats, &rows, &inner);
+            let x = Given { ty: &Type::f32(&[rows.len(), 1, inner.len()]), floats: &part, words: &[] };
+            let ty = Type { shape: vec![outer.len(), inner.len()], element };
+            let weight = Given { ty: &ty, floats: &[], words: &words };
+            let mut products = vec![0.0; rows.len() * outer.len()];
+            let own = Call { caches: &mut *call.caches, ..call };
+            let inputs = LinearInputs { x, weight, bias: None, residual: None };
+            let own_outputs = Y { y: &mut products[..] };
+            Linear::PLAIN.run(own, Run { inputs, outputs: own_outputs, gradients: Nothing })?;
+            places.add(&rows, &products, (&mut *outputs.y, outer));
         }
         Ok(())
     }
 }
 
 impl Interpret for ExpertLinearInputBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearInputBackwardInputs { dy, gates, weight } = inputs;
         let places = Places::new(self.0.down, gates, [weight.rows(), weight.columns()]);
         outputs.dx.fill(0.0);
@@ -229,13 +210,7 @@ impl Interpret for ExpertLinearInputBackward {
 }
 
 impl Interpret for ExpertLinearWeightBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let ExpertLinearWeightBackwardInputs { dy, gates, x } = inputs;
         let [outputs, columns] = [dy, x].map(|operand| operand.floats.len() / gates.rows());
         let places = Places::new(self.0.down, gates, [outputs, columns]);
@@ -250,6 +225,70 @@ impl Interpret for ExpertLinearWeightBackward {
         }
         Ok(())
     }
+}
+
+/// Some rows and columns of a stored matrix, as a matrix of its own; `None` if they divide its blocks or interleaved groups.
+fn stored<'run>(
+    call: &Call<'_>,
+    weight: Given<'run>,
+    [outer, inner]: [&Range<usize>; 2],
+) -> Option<Cow<'run, [u32]>> {
+    let (element, columns) = (weight.ty.element, weight.columns());
+    let (length, quants) = (blocks::row_words(element, columns), blocks::quant_words(element));
+    let group = if call.interleaved && quants > 0 { GROUP } else { 1 };
+    if inner.len() == columns {
+        let aligned = outer.start % group == 0 && (outer.end % group == 0 || outer.end == weight.rows());
+        return aligned.then(|| weight.words[outer.start * length..outer.end * length].into());
+    }
+    if quants == 0 {
+        let mut words = vec![0; (outer.len() * inner.len()).div_ceil(2)];
+        let halves: &mut [f16] = bytemuck::cast_slice_mut(&mut words);
+        let halves = Rows::new(halves, inner.len());
+        call.workers.rows(outer.len(), WORK.div_ceil(inner.len()), halves, |range, part, _| {
+            for (row, halves) in range.zip(part.data.chunks_exact_mut(inner.len())) {
+                let own: &[f16] = bytemuck::cast_slice(&weight.words[row * length..(row + 1) * length]);
+                halves.copy_from_slice(&own[inner.clone()]);
+            }
+        });
+        return Some(words.into());
+    }
+    if !inner.start.is_multiple_of(BLOCK) || !inner.len().is_multiple_of(BLOCK) {
+        return None;
+    }
+    let [first, end, all] = [inner.start, inner.end, columns].map(|column| column / BLOCK);
+    let part = blocks::row_words(element, inner.len());
+    let mut words = vec![0; outer.len() * part];
+    let least = WORK.div_ceil(group * part);
+    let groups = Rows::new(&mut words, group * part);
+    call.workers.rows(outer.len().div_ceil(group), least, groups, |range, groups, _| {
+        let given = weight.words[range.start * group * length..].chunks(group * length);
+        for (given, words) in given.zip(groups.data.chunks_mut(group * part)) {
+            let count = given.len() / length;
+            let (own, scales) = words.split_at_mut((end - first) * quants * count);
+            own.copy_from_slice(&given[first * quants * count..end * quants * count]);
+            // Two scales to a word, of which an odd first block has the upper one.
+            let given = &given[(all * quants + first / 2) * count..];
+            for (at, scales) in scales.iter_mut().enumerate() {
+                let next = given.get(at + count).copied().unwrap_or(0);
+                *scales = if first % 2 == 0 { given[at] } else { given[at] >> 16 | next << 16 };
+            }
+        }
+    });
+    Some(words.into())
+}
+
+/// Some rows and columns of a stored matrix as floats.
+fn unpacked(call: &Call<'_>, weight: Given<'_>, [outer, inner]: [&Range<usize>; 2]) -> Vec<f32> {
+    let mut floats = vec![0.0; outer.len() * inner.len()];
+    let rows = Rows::new(&mut floats, inner.len());
+    call.workers.rows(outer.len(), WORK.div_ceil(weight.columns()), rows, |range, part, _| {
+        let mut whole = vec![0.0; weight.columns()];
+        for (row, floats) in range.zip(part.data.chunks_exact_mut(inner.len())) {
+            unpack_row(weight, call.interleaved, outer.start + row, &mut whole);
+            floats.copy_from_slice(&whole[inner.clone()]);
+        }
+    });
+    floats
 }
 
 /// The blocks of experts in a weight [outputs, columns], and the rows that chose them.
@@ -312,9 +351,69 @@ impl<'run> Places<'run> {
         let part = MatrixMut::new(&mut products, rows.len(), to.len(), to.len());
         let x = Matrix::new(&x, rows.len(), from.len(), from.len());
         shared(workers, x, matrix, part, |part, _, _| (part.matrix, Old::Overwrite));
+        self.add(rows, &products, (y, to));
+    }
+
+    /// Adds a row of products to columns of each row.
+    fn add(&self, rows: &[usize], products: &[f32], (y, to): (&mut [f32], Range<usize>)) {
         let columns = y.len() / self.gates.rows();
         for (row, products) in rows.iter().zip(products.chunks_exact(to.len())) {
             accumulate(products, &mut y[row * columns + to.start..row * columns + to.end]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::interleaved::interleave;
+    use crate::cpu::tests::numbers;
+
+    #[test]
+    fn a_part_of_a_stored_matrix_is_a_matrix() {
+        let workers = Workers::new(Some(2)).unwrap();
+        let (rows, columns) = (35, 6 * BLOCK);
+        for element in [Element::F16, Element::Q8_0, Element::Q4_0] {
+            let ty = Type { shape: vec![rows, columns], element };
+            let length = blocks::row_words(element, columns);
+            let mut words = vec![0; rows * length];
+            let mut floats = numbers(5, rows * columns);
+            blocks::pack(element, columns, &floats, &mut words);
+            blocks::unpack(element, columns, &words, &mut floats);
+            for interleaved in [false, true] {
+                if interleaved && element != Element::F16 {
+                    interleave(&mut words, length);
+                }
+                let weight = Given { ty: &ty, floats: &[], words: &words };
+                let shard = super::super::BatchShard::default();
+                let mut caches = [Vec::new(), Vec::new()];
+                let call = Call {
+                    scope: "",
+                    caches: &mut caches,
+                    seed: [0; 2],
+                    shard,
+                    interleaved,
+                    workers: &workers,
+                };
+                let parts = [
+                    (16..32, 0..columns),
+                    (32..35, 0..columns),
+                    (0..rows, 2 * BLOCK..4 * BLOCK),
+                    (0..rows, 3 * BLOCK..4 * BLOCK),
+                    (0..rows, 3 * BLOCK..6 * BLOCK),
+                ];
+                for (outer, inner) in parts {
+                    let own = stored(&call, weight, [&outer, &inner]).unwrap();
+                    let ty = Type { shape: vec![outer.len(), inner.len()], element };
+                    let own = Given { ty: &ty, floats: &[], words: &own };
+                    let found = unpacked(&call, own, [&(0..outer.len()), &(0..inner.len())]);
+                    let expected = unpacked(&call, weight, [&outer, &inner]);
+                    assert_eq!(found, expected, "{element:?} {outer:?} {inner:?}");
+                    assert_eq!(expected[0], floats[outer.start * columns + inner.start]);
+                }
+                let divided = stored(&call, weight, [&(8..24), &(0..columns)]);
+                assert_eq!(divided.is_some(), !interleaved || element == Element::F16);
+            }
         }
     }
 }

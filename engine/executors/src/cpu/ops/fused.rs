@@ -1,6 +1,6 @@
 //! The head fused with its loss, a few rows at a time.
 
-use super::{Call, Given, Interpret, linear, loss};
+use super::{Call, Interpret, Run, linear, loss};
 use glasshouse_compiler::graph::ops::{
     LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
     LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
@@ -9,13 +9,7 @@ use glasshouse_platform::Result;
 use std::ops::Range;
 
 impl Interpret for LinearCrossEntropy {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LinearCrossEntropyInputs { x, weight, targets } = inputs;
         let LinearCrossEntropyOutputs { loss, rows: results, logits } = outputs;
         let Self { label_smoothing, ignore_index, chunk } = *self;
@@ -36,13 +30,7 @@ impl Interpret for LinearCrossEntropy {
 }
 
 impl Interpret for LinearCrossEntropyBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, gradients }: Run<'_, Self>) -> Result<()> {
         let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, share } = inputs;
         let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = outputs;
         let Self { label_smoothing, ignore_index, scale, chunk, weighted, .. } = *self;

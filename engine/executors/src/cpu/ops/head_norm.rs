@@ -1,11 +1,11 @@
 //! RMSNorm of each query and key head within the packed rows.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::graph::ops::{
-    HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormGradients, HeadNormInputs, HeadNormOutputs,
+    HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormGradients, HeadNormInputs,
     HeadNormWeightBackward, HeadNormWeightBackwardInputs,
 };
 use glasshouse_platform::Result;
@@ -15,124 +15,57 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for HeadNorm {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormInputs { qkv, query, key } = inputs;
-        let HeadNormOutputs { y, roots } = outputs;
-        forward(
-            call.workers,
-            rows_of(self.heads, self.whole),
-            self.eps,
-            qkv.floats,
-            query.floats,
-            key.floats,
-            y,
-            roots,
-        );
+        let [qkv, query, key] = [qkv, query, key].map(|operand| operand.floats);
+        let [packed, queries, normed] = rows_of(self.heads, self.whole);
+        let parts = (Rows::new(outputs.y, packed), Rows::new(outputs.roots, normed));
+        call.workers.rows(qkv.len() / packed, WORK.div_ceil(packed), parts, |range, (y, roots), _| {
+            let x = qkv[range.start * packed..range.end * packed].chunks_exact(packed);
+            let outputs = y.data.chunks_exact_mut(packed).zip(roots.data.chunks_exact_mut(normed));
+            for (x, (y, roots)) in x.zip(outputs) {
+                forward_row(queries, self.eps, x, query, key, y, roots);
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for HeadNormBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormBackwardInputs { qkv, query, key, roots, dy } = inputs;
         let [qkv, query, key, roots, dy] = [qkv, query, key, roots, dy].map(|operand| operand.floats);
-        backward(call.workers, rows_of(self.heads, self.whole), qkv, query, key, roots, dy, outputs.dx);
+        let [packed, queries, normed] = rows_of(self.heads, self.whole);
+        let dx = Rows::new(outputs.dx, packed);
+        call.workers.rows(qkv.len() / packed, WORK.div_ceil(packed), dx, |range, dx, _| {
+            for (row, dx) in range.zip(dx.data.chunks_exact_mut(packed)) {
+                let entries = row * packed..(row + 1) * packed;
+                let roots = &roots[row * normed..(row + 1) * normed];
+                backward_row(queries, &qkv[entries.clone()], query, key, roots, &dy[entries], dx);
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for HeadNormWeightBackward {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// Both vectors are too short to divide among threads.
+    fn run(&self, _: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let HeadNormWeightBackwardInputs { qkv, roots, dy } = inputs;
         let HeadNormGradients { query, key } = gradients;
-        weight_backward(rows_of(self.heads, self.whole), qkv.floats, roots.floats, dy.floats, query, key);
+        let [packed, queries, normed] = rows_of(self.heads, self.whole);
+        let rows = qkv.floats.chunks_exact(packed).zip(dy.floats.chunks_exact(packed));
+        for ((x, dy), roots) in rows.zip(roots.floats.chunks_exact(normed)) {
+            weight_row(queries, x, roots, dy, query, key);
+        }
         Ok(())
     }
 }
 
 /// W, the groups of queries normed together, and those of queries and keys.
-type PackedRow = [usize; 3];
-
-fn rows_of(heads: Heads, whole: bool) -> PackedRow {
+fn rows_of(heads: Heads, whole: bool) -> [usize; 3] {
     let [[queries, _], [keys, _]] = heads.normed(whole);
     [heads.packed(), queries, queries + keys]
-}
-
-/// Normalised rows, and the reciprocal roots [N, H+K].
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
-pub fn forward(
-    workers: &Workers,
-    [packed, queries, normed]: PackedRow,
-    eps: f32,
-    qkv: &[f32],
-    query: &[f32],
-    key: &[f32],
-    y: &mut [f32],
-    roots: &mut [f32],
-) {
-    let parts = (Rows::new(y, packed), Rows::new(roots, normed));
-    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), parts, |range, (y, roots), _| {
-        let x = qkv[range.start * packed..range.end * packed].chunks_exact(packed);
-        let outputs = y.data.chunks_exact_mut(packed).zip(roots.data.chunks_exact_mut(normed));
-        for (x, (y, roots)) in x.zip(outputs) {
-            forward_row(queries, eps, x, query, key, y, roots);
-        }
-    });
-}
-
-/// dqkv.
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
-pub fn backward(
-    workers: &Workers,
-    [packed, queries, normed]: PackedRow,
-    qkv: &[f32],
-    query: &[f32],
-    key: &[f32],
-    roots: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-) {
-    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::new(dx, packed), |range, dx, _| {
-        for (row, dx) in range.zip(dx.data.chunks_exact_mut(packed)) {
-            let entries = row * packed..(row + 1) * packed;
-            let roots = &roots[row * normed..(row + 1) * normed];
-            backward_row(queries, &qkv[entries.clone()], query, key, roots, &dy[entries], dx);
-        }
-    });
-}
-
-/// dwq += Σ dy·x·ρ over rows and query heads; dwk likewise over key heads. Both vectors are too short to
-/// divide among threads.
-pub fn weight_backward(
-    [packed, queries, normed]: PackedRow,
-    qkv: &[f32],
-    roots: &[f32],
-    dy: &[f32],
-    query: &mut [f32],
-    key: &mut [f32],
-) {
-    let rows = qkv.chunks_exact(packed).zip(dy.chunks_exact(packed));
-    for ((x, dy), roots) in rows.zip(roots.chunks_exact(normed)) {
-        weight_row(queries, x, roots, dy, query, key);
-    }
 }
 
 vectorised! {

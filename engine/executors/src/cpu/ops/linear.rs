@@ -1,6 +1,6 @@
 //! Linear layers: three products that read weights and activations in place.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::interleaved::{self, GROUP};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
 use crate::cpu::workers::{Rounded, Rows, Scratch, Workers};
@@ -39,13 +39,7 @@ const WORK: usize = 1 << 16;
 const FEW: usize = 4;
 
 impl Interpret for Linear {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LinearInputs { x, weight, bias, residual } = inputs;
         let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
@@ -82,13 +76,7 @@ impl Interpret for Linear {
 }
 
 impl Interpret for LinearInputBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LinearInputBackwardInputs { dy, weight, residual } = inputs;
         let sizes = [dy.rows(), weight.columns(), weight.rows()];
         let residual = residual.map(|residual| residual.floats);
@@ -98,13 +86,7 @@ impl Interpret for LinearInputBackward {
 }
 
 impl Interpret for LinearWeightBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let LinearWeightBackwardInputs { dy, x } = inputs;
         let sizes = [dy.rows(), x.columns(), dy.columns()];
         weight_backward(call.workers, dy.floats, x.floats, gradients.weight, sizes);
@@ -113,13 +95,7 @@ impl Interpret for LinearWeightBackward {
 }
 
 impl Interpret for SumRows {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         sum_rows(call.workers, inputs.dy.floats, self.groups, gradients.sum);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Softmax with cross-entropy, and its gradient.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::graph::ops::{
@@ -25,30 +25,19 @@ pub struct LossSettings {
 }
 
 impl Interpret for CrossEntropy {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
         let Self { label_smoothing, ignore_index } = *self;
         let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
-        forward(call.workers, settings, logits.floats, targets.words, loss, rows);
+        self::rows(call.workers, settings, logits.floats, targets.words, rows);
+        mean(settings, targets.words, rows, loss);
         Ok(())
     }
 }
 
 impl Interpret for Score {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (ScoreInputs { logits, targets }, ScoreOutputs { loss, rows }) = (inputs, outputs);
         let settings = LossSettings { vocabulary: 1, label_smoothing: 0.0, ignore_index: self.ignore_index };
         call.known(targets, settings.vocabulary, settings.ignore_index)?;
@@ -62,13 +51,7 @@ impl Interpret for Score {
 }
 
 impl Interpret for CrossEntropyBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;
         let Self { label_smoothing, ignore_index, scale, weighted } = *self;
         let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
@@ -104,19 +87,6 @@ impl<'run> Factors<'run> {
     pub(super) fn of_row(self, row: usize) -> f32 {
         self.weights.map_or(self.scale, |weights| self.scale * weights[row])
     }
-}
-
-/// Computes the loss (mean, count) and each row's (lse, loss).
-pub fn forward(
-    workers: &Workers,
-    settings: LossSettings,
-    logits: &[f32],
-    targets: &[u32],
-    loss: &mut [f32],
-    rows: &mut [f32],
-) {
-    self::rows(workers, settings, logits, targets, rows);
-    mean(settings, targets, rows, loss);
 }
 
 /// Computes each row's (lse, loss).

@@ -1,8 +1,8 @@
 //! Activations and gates, each in one pass over memory.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::{normal, sigmoid, tanh};
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
     self, ActivationBackward, ActivationBackwardInputs, GateBackward, GateBackwardInputs,
 };
@@ -19,121 +19,79 @@ const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;
 const CUBIC: f32 = 0.044_715;
 
 impl Interpret for ops::Activation {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        activation(call.workers, self.0, inputs.x.floats, outputs.y);
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (x, y) = (inputs.x.floats, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
+            let (x, y) = (&x[range], part.data);
+            match self.0 {
+                Activation::GeluExact => gelu_exact(x, y),
+                Activation::GeluTanh => gelu_tanh(x, y),
+                Activation::Relu => relu(x, y),
+                Activation::ReluSquared => relu_squared(x, y),
+                Activation::Silu => silu(x, y),
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for ActivationBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// In place: dx contains dy first.
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (ActivationBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
         dx.copy_from_slice(dy.floats);
-        activation_backward(call.workers, self.0, x.floats, dx);
+        call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
+            let (x, dx) = (&x.floats[range], part.data);
+            match self.0 {
+                Activation::GeluExact => gelu_exact_backward(x, dx),
+                Activation::GeluTanh => gelu_tanh_backward(x, dx),
+                Activation::Relu => relu_backward(x, dx),
+                Activation::ReluSquared => relu_squared_backward(x, dx),
+                Activation::Silu => silu_backward(x, dx),
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for ops::Gate {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let x = inputs.x;
-        gate(call.workers, self.0, x.floats, outputs.y, x.columns() / 2);
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (x, hidden, y) = (inputs.x.floats, inputs.x.columns() / 2, outputs.y);
+        let rows = y.len() / hidden;
+        call.workers.rows(rows, WORK.div_ceil(hidden), Rows::new(y, hidden), |range, part, _| {
+            let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
+            for (x, y) in x.zip(part.data.chunks_exact_mut(hidden)) {
+                let (gate, up) = x.split_at(hidden);
+                match self.0 {
+                    Gate::Geglu => geglu(gate, up, y),
+                    Gate::Swiglu | Gate::None => swiglu(gate, up, y),
+                }
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for GateBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// In place: the first half of each row of dx contains dy first.
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (GateBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
-        let hidden = dy.columns();
+        let (rows, hidden) = (dy.rows(), dy.columns());
         for (dx, dy) in dx.chunks_exact_mut(2 * hidden).zip(dy.floats.chunks_exact(hidden)) {
             dx[..hidden].copy_from_slice(dy);
         }
-        gate_backward(call.workers, self.0, x.floats, dx, hidden);
+        call.workers.rows(rows, WORK.div_ceil(hidden), Rows::new(dx, 2 * hidden), |range, part, _| {
+            let x = x.floats[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
+            for (x, dx) in x.zip(part.data.chunks_exact_mut(2 * hidden)) {
+                let ((gate, up), (dgate, dup)) = (x.split_at(hidden), dx.split_at_mut(hidden));
+                match self.0 {
+                    Gate::Geglu => geglu_backward(gate, up, dgate, dup),
+                    Gate::Swiglu | Gate::None => swiglu_backward(gate, up, dgate, dup),
+                }
+            }
+        });
         Ok(())
     }
-}
-
-/// y = f(x).
-fn activation(workers: &Workers, kind: Activation, x: &[f32], y: &mut [f32]) {
-    workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
-        let (x, y) = (&x[range], part.data);
-        match kind {
-            Activation::GeluExact => gelu_exact(x, y),
-            Activation::GeluTanh => gelu_tanh(x, y),
-            Activation::Relu => relu(x, y),
-            Activation::ReluSquared => relu_squared(x, y),
-            Activation::Silu => silu(x, y),
-        }
-    });
-}
-
-/// y = g(x₁)·x₂ on rows [x₁ | x₂] of 2·`hidden`.
-fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
-    let rows = y.len() / hidden;
-    workers.rows(rows, WORK.div_ceil(hidden), Rows::new(y, hidden), |range, part, _| {
-        let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
-        for (x, y) in x.zip(part.data.chunks_exact_mut(hidden)) {
-            let (gate, up) = x.split_at(hidden);
-            match kind {
-                Gate::Geglu => geglu(gate, up, y),
-                Gate::Swiglu | Gate::None => swiglu(gate, up, y),
-            }
-        }
-    });
-}
-
-/// dx = dy·f′(x), in place: on entry `dx` contains dy.
-fn activation_backward(workers: &Workers, kind: Activation, x: &[f32], dx: &mut [f32]) {
-    workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
-        let (x, dx) = (&x[range], part.data);
-        match kind {
-            Activation::GeluExact => gelu_exact_backward(x, dx),
-            Activation::GeluTanh => gelu_tanh_backward(x, dx),
-            Activation::Relu => relu_backward(x, dx),
-            Activation::ReluSquared => relu_squared_backward(x, dx),
-            Activation::Silu => silu_backward(x, dx),
-        }
-    });
-}
-
-/// dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁), in place: on entry the first `hidden` entries of each row of `dx` contain dy.
-fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidden: usize) {
-    let rows = dx.len() / (2 * hidden);
-    workers.rows(rows, WORK.div_ceil(hidden), Rows::new(dx, 2 * hidden), |range, part, _| {
-        let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
-        for (x, dx) in x.zip(part.data.chunks_exact_mut(2 * hidden)) {
-            let ((gate, up), (dgate, dup)) = (x.split_at(hidden), dx.split_at_mut(hidden));
-            match kind {
-                Gate::Geglu => geglu_backward(gate, up, dgate, dup),
-                Gate::Swiglu | Gate::None => swiglu_backward(gate, up, dgate, dup),
-            }
-        }
-    });
 }
 
 /// tanh-GELU and its derivative.

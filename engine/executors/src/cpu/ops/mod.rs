@@ -26,13 +26,14 @@ use glasshouse_platform::{Error, Result};
 
 pub trait Interpret: Operation {
     /// Reads the inputs, fills in the outputs and adds to the gradients.
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()>;
+    fn run(&self, call: Call<'_>, operands: Run<'_, Self>) -> Result<()>;
+}
+
+/// A node's operands.
+pub struct Run<'run, O: Operation> {
+    pub inputs: O::Inputs<Given<'run>>,
+    pub outputs: O::Outputs<&'run mut [f32]>,
+    pub gradients: O::Gradients<&'run mut [f32]>,
 }
 
 /// An operation's input.

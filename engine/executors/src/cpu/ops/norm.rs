@@ -1,12 +1,12 @@
 //! LayerNorm and RMSNorm, one row at a time.
 
-use super::{Call, Given, Interpret};
+use super::linear::accumulate;
+use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
-use crate::cpu::workers::{Rows, Workers};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::NormForm;
 use glasshouse_compiler::graph::ops::{
-    Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs, NormWeightBackward,
-    NormWeightBackwardInputs,
+    Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs,
 };
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
@@ -16,117 +16,54 @@ use glasshouse_protocol::NormKind;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Norm {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
-        let bias = bias.map(|bias| bias.floats);
-        forward(call.workers, self.form, x.floats, scale.floats, bias, y, statistics);
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let NormInputs { x, scale, bias } = inputs;
+        let (columns, bias) = (scale.floats.len(), bias.map(|bias| bias.floats));
+        let parts = (Rows::new(outputs.y, columns), Rows::new(outputs.statistics, 2));
+        call.workers.rows(x.rows(), WORK.div_ceil(columns), parts, |range, (y, statistics), _| {
+            let x = &x.floats[range.start * columns..range.end * columns];
+            forward_rows(self.form, x, scale.floats, bias, y.data, statistics.data);
+        });
         Ok(())
     }
 }
 
 impl Interpret for NormBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
-        let [x, scale, statistics, dy] = [x, scale, statistics, dy].map(|operand| operand.floats);
-        let residual = residual.map(|residual| residual.floats);
-        backward(call.workers, self.form, x, scale, statistics, dy, residual, outputs.dx);
+        let (rows, columns) = (x.rows(), scale.floats.len());
+        let dx = Rows::new(outputs.dx, columns);
+        call.workers.rows(rows, WORK.div_ceil(columns), dx, |range, dx, _| {
+            let entries = range.start * columns..range.end * columns;
+            let (x, dy) = (&x.floats[entries.clone()], &dy.floats[entries.clone()]);
+            let statistics = &statistics.floats[range.start * 2..range.end * 2];
+            backward_rows(self.form, x, scale.floats, statistics, dy, dx.data);
+            if let Some(residual) = residual {
+                accumulate(&residual.floats[entries], dx.data);
+            }
+        });
         Ok(())
     }
 }
 
 impl Interpret for NormWeightBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        _: Self::Outputs<&mut [f32]>,
-        gradients: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
         let NormWeightBackwardInputs { x, statistics, dy } = inputs;
-        let NormGradients { scale, bias } = gradients;
-        weight_backward(call.workers, x.floats, statistics.floats, dy.floats, scale, bias);
+        let (rows, columns) = (x.rows(), gradients.scale.len());
+        let [x, statistics, dy] = [x, statistics, dy].map(|operand| operand.floats);
+        let (least, scale) = ((WORK / rows.max(1)).max(16), Rows::new(gradients.scale, 1));
+        match gradients.bias {
+            None => call.workers.rows(columns, least, scale, |range, scale, _| {
+                weight_columns(x, statistics, dy, columns, range.start, scale.data, &mut []);
+            }),
+            Some(bias) => {
+                let parts = (scale, Rows::new(bias, 1));
+                call.workers.rows(columns, least, parts, |range, (scale, bias), _| {
+                    weight_columns(x, statistics, dy, columns, range.start, scale.data, bias.data);
+                });
+            }
+        }
         Ok(())
-    }
-}
-
-/// y and the statistics (μ, ρ) of every row.
-pub fn forward(
-    workers: &Workers,
-    form: NormForm,
-    x: &[f32],
-    scale: &[f32],
-    bias: Option<&[f32]>,
-    y: &mut [f32],
-    statistics: &mut [f32],
-) {
-    let columns = scale.len();
-    let rows = x.len() / columns;
-    let parts = (Rows::new(y, columns), Rows::new(statistics, 2));
-    workers.rows(rows, WORK.div_ceil(columns), parts, |range, (y, statistics), _| {
-        let x = &x[range.start * columns..range.end * columns];
-        forward_rows(form, x, scale, bias, y.data, statistics.data);
-    });
-}
-
-/// dx (+ residual).
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
-pub fn backward(
-    workers: &Workers,
-    form: NormForm,
-    x: &[f32],
-    scale: &[f32],
-    statistics: &[f32],
-    dy: &[f32],
-    residual: Option<&[f32]>,
-    dx: &mut [f32],
-) {
-    let columns = scale.len();
-    let rows = x.len() / columns;
-    workers.rows(rows, WORK.div_ceil(columns), Rows::new(dx, columns), |range, dx, _| {
-        let entries = range.start * columns..range.end * columns;
-        let (x, dy) = (&x[entries.clone()], &dy[entries.clone()]);
-        let statistics = &statistics[range.start * 2..range.end * 2];
-        backward_rows(form, x, scale, statistics, dy, dx.data);
-        if let Some(residual) = residual {
-            super::linear::accumulate(&residual[entries], dx.data);
-        }
-    });
-}
-
-/// dw += Σ dy·x̂ (db += Σ dy).
-pub fn weight_backward(
-    workers: &Workers,
-    x: &[f32],
-    statistics: &[f32],
-    dy: &[f32],
-    scale_gradient: &mut [f32],
-    bias_gradient: Option<&mut [f32]>,
-) {
-    let columns = scale_gradient.len();
-    let rows = x.len() / columns;
-    let least = (WORK / rows.max(1)).max(16);
-    match bias_gradient {
-        None => workers.rows(columns, least, Rows::new(scale_gradient, 1), |range, scale, _| {
-            weight_columns(x, statistics, dy, columns, range.start, scale.data, &mut []);
-        }),
-        Some(bias) => {
-            let parts = (Rows::new(scale_gradient, 1), Rows::new(bias, 1));
-            workers.rows(columns, least, parts, |range, (scale, bias), _| {
-                weight_columns(x, statistics, dy, columns, range.start, scale.data, bias.data);
-            });
-        }
     }
 }
 

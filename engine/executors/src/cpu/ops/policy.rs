@@ -1,17 +1,11 @@
 //! The policy-gradient loss: answers weighted by their rewards.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use glasshouse_compiler::graph::ops::{POLICY_SCORES, Policy, PolicyInputs, PolicyOutputs};
 use glasshouse_platform::Result;
 
 impl Interpret for Policy {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let PolicyInputs { rows, targets, scores } = inputs;
         let PolicyOutputs { loss, weights } = outputs;
         let (mut total, mut count) = (0.0, 0);

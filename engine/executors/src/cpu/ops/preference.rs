@@ -1,17 +1,11 @@
 //! Losses over pairs of answers.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Interpret, Run};
 use glasshouse_compiler::graph::ops::{Preference, PreferenceInputs, PreferenceOutputs};
 use glasshouse_platform::Result;
 
 impl Interpret for Preference {
-    fn run(
-        &self,
-        _: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let PreferenceInputs { rows, targets, scores } = inputs;
         let PreferenceOutputs { loss, weights } = outputs;
         let time = targets.columns();

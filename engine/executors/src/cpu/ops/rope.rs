@@ -1,8 +1,7 @@
 //! Rotary position embedding of queries and keys within their packed rows.
 
-use super::{Call, Given, Interpret, start};
-use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::Heads;
+use super::{Call, Given, Interpret, Run, start};
+use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{Rope, RopeInputs};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
@@ -11,42 +10,23 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 13;
 
 impl Interpret for Rope {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    /// Positions beyond the table, which occur only in a chunk's padding, use its last row.
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (RopeInputs { qkv, table, cursor }, y) = (inputs, outputs.y);
-        let cursor = cursor.map(Given::cursor).unwrap_or_default();
+        let (cursor, time) = (cursor.map(Given::cursor).unwrap_or_default(), qkv.ty.shape[1]);
         y.copy_from_slice(qkv.floats);
-        turn_in_place(call.workers, self.heads, self.inverse, table.floats, cursor, qkv.ty.shape[1], y);
+        let (packed, size) = (self.heads.packed(), self.heads.head_size);
+        let positions = table.floats.len() / size;
+        let turned = (self.heads.heads + self.heads.kv_heads) * size;
+        call.workers.rows(y.len() / packed, WORK.div_ceil(packed), Rows::new(y, packed), |range, part, _| {
+            for (at, row) in range.zip(part.data.chunks_exact_mut(packed)) {
+                let position = (start(cursor, at / time) + at % time).min(positions - 1);
+                let angles = &table.floats[position * size..(position + 1) * size];
+                turn(angles, if self.inverse { -1.0 } else { 1.0 }, &mut row[..turned]);
+            }
+        });
         Ok(())
     }
-}
-
-/// Rotates queries and keys of rows [B,T,W] by the angles of start + t, with start from the cursor's rows; values are
-/// unchanged. Positions beyond the table, which occur only in a chunk's padding, use its last row.
-pub fn turn_in_place(
-    workers: &Workers,
-    heads: Heads,
-    inverse: bool,
-    table: &[f32],
-    cursor: &[[u32; 3]],
-    time: usize,
-    qkv: &mut [f32],
-) {
-    let (packed, size) = (heads.packed(), heads.head_size);
-    let positions = table.len() / size;
-    let turned = (heads.heads + heads.kv_heads) * size;
-    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::new(qkv, packed), |range, part, _| {
-        for (at, row) in range.zip(part.data.chunks_exact_mut(packed)) {
-            let position = (start(cursor, at / time) + at % time).min(positions - 1);
-            let angles = &table[position * size..(position + 1) * size];
-            turn(angles, if inverse { -1.0 } else { 1.0 }, &mut row[..turned]);
-        }
-    });
 }
 
 vectorised! {

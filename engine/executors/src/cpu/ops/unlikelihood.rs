@@ -1,7 +1,7 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
 use super::loss::{Factors, LossSettings, WORK, mean};
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
@@ -39,13 +39,7 @@ impl<'run> BatchContext<'run> {
 }
 
 impl Interpret for Unlikelihood {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = inputs;
         let UnlikelihoodOutputs { loss, rows, sums } = outputs;
         let columns = logits.columns();
@@ -66,13 +60,7 @@ impl Interpret for Unlikelihood {
 }
 
 impl Interpret for UnlikelihoodBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let UnlikelihoodBackwardInputs { logits, tokens, targets, sums, loss, starts } = inputs;
         let columns = logits.columns();
         call.known(tokens, columns, None)?;

@@ -1,6 +1,6 @@
 //! Conversion of stored weights.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, Run};
 use crate::cpu::interleaved;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::blocks;
@@ -13,13 +13,7 @@ use glasshouse_platform::lanes::vectorised;
 const WORK: usize = 1 << 14;
 
 impl Interpret for Unpack {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (x, columns) = (inputs.x, inputs.x.columns());
         let (least, y) = (WORK.div_ceil(columns), Rows::new(outputs.y, columns));
         call.workers.rows(x.rows(), least, y, |range, part, _| {

@@ -123,6 +123,7 @@ fn models() -> Vec<ModelConfig> {
     };
     let scaled = ModelConfig {
         attention_scale: Some(0.4),
+        attention_softcap: Some(0.3),
         logit_divisor: 3.0,
         logit_softcap: Some(0.5),
         qk_norm_whole: true,

@@ -160,7 +160,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
-            Op::Attention(ops::Attention { heads, scale, dropout, window, documents }) => {
+            Op::Attention(ops::Attention { heads, scale, softcap, dropout, window, documents }) => {
                 let (batch, time) = (shape(0).shape[0], shape(0).shape[1]);
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
@@ -180,10 +180,11 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                                     let dot: f64 = (0..size)
                                         .map(|d| entry(b, q, h * size + d) * entry(b, k, key + d))
                                         .sum();
-                                    scale.map_or_else(
+                                    let score = scale.map_or_else(
                                         || dot / (size as f64).sqrt(),
                                         |scale| dot * f64::from(scale),
-                                    )
+                                    );
+                                    softcap.map(f64::from).map_or(score, |cap| cap * (score / cap).tanh())
                                 })
                                 .collect();
                             let most = scores.iter().fold(f64::MIN, |a, b| a.max(*b));

@@ -28,6 +28,7 @@ pub fn gpt() -> ModelConfig {
         head_size: 5,
         embedding_scale: 1.0,
         attention_scale: None,
+        attention_softcap: None,
         residual_scale: 1.0,
         logit_divisor: 1.0,
         base_width: None,
@@ -133,6 +134,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
             "output",
             ModelConfig {
                 attention_scale: Some(0.3),
+                attention_softcap: Some(0.6),
                 residual_scale: 0.5,
                 logit_divisor: 4.0,
                 logit_softcap: Some(0.7),

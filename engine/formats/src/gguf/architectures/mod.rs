@@ -1,6 +1,7 @@
 //! The supported llama.cpp architectures, one file each: conversion of settings in both directions, and the mapping of tensors to
 //! our parameters. They are named like the classes of `transformers`.
 
+mod gemma2;
 mod gemma3;
 mod gpt2;
 mod granite;
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Architecture {
 }
 
 /// All architectures, in order of preference for exports.
-pub const ARCHITECTURES: [&Architecture; 8] = [
+pub const ARCHITECTURES: [&Architecture; 9] = [
     &gpt2::ARCHITECTURE,
     &llama::ARCHITECTURE,
     &qwen3::ARCHITECTURE,
@@ -64,6 +65,7 @@ pub const ARCHITECTURES: [&Architecture; 8] = [
     &phi3::ARCHITECTURE,
     &granite::ARCHITECTURE,
     &olmo2::ARCHITECTURE,
+    &gemma2::ARCHITECTURE,
     &gemma3::ARCHITECTURE,
 ];
 

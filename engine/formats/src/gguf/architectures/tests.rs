@@ -53,6 +53,7 @@ fn examples() -> Vec<(&'static str, ModelConfig)> {
                 ..llama.clone()
             },
         ),
+        ("gemma2", gemma2(llama.clone())),
         ("gemma3", gemma3(llama)),
     ]
 }
@@ -68,19 +69,48 @@ fn longrope() -> Rope {
     Rope { channels: Some(4), scaling: Some(scaling), ..Rope::new(1e4) }
 }
 
-fn gemma3(llama: ModelConfig) -> ModelConfig {
+fn gemma2(llama: ModelConfig) -> ModelConfig {
     let norm = NormConfig { placement: NormPlacement::Sandwich, add_unit_offset: true, ..llama.norm };
-    let rope = Rope { local_base: Some(100.0), ..Rope::new(1e6) };
     ModelConfig {
         layers: 7,
         embedding_scale: 24_f32.sqrt(),
-        qk_norm: true,
+        attention_softcap: Some(5.0),
+        logit_softcap: Some(30.0),
         sliding_window: Some(5),
-        full_attention: vec![5],
+        full_attention: vec![1, 3, 5],
         norm,
-        position: Position::Rope(rope),
         mlp: Mlp { gate: Gate::Geglu, ..llama.mlp },
         ..llama
+    }
+}
+
+fn gemma3(llama: ModelConfig) -> ModelConfig {
+    let rope = Rope { local_base: Some(100.0), ..Rope::new(1e6) };
+    ModelConfig {
+        attention_softcap: None,
+        logit_softcap: None,
+        qk_norm: true,
+        full_attention: vec![5],
+        position: Position::Rope(rope),
+        ..gemma2(llama)
+    }
+}
+
+#[test]
+fn a_gemma_2_without_a_window_of_its_own_has_one_as_long_as_its_context() {
+    let (_, llama) = examples().swap_remove(1);
+    let model = ModelConfig { sliding_window: None, full_attention: Vec::new(), ..gemma2(llama) };
+    let architecture = Architecture::named("gemma2").unwrap();
+    assert_eq!(architecture.lacks(&model).unwrap(), Vec::<String>::new());
+    let mut metadata = Metadata::new();
+    architecture.write(&model, &mut metadata).unwrap();
+    assert_eq!(metadata.count("gemma2.attention.sliding_window").unwrap(), Some(16));
+    // llama.cpp always caps, and has no head of its own.
+    for (model, named) in [
+        (ModelConfig { attention_softcap: None, ..model.clone() }, "model.attention_softcap = none"),
+        (ModelConfig { tied_head: false, ..model }, "model.tied_head = false"),
+    ] {
+        assert_eq!(architecture.lacks(&model).unwrap(), [named]);
     }
 }
 

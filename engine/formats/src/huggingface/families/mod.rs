@@ -2,6 +2,7 @@
 //! to our parameters.
 
 mod gemma;
+mod gemma2;
 mod gemma3;
 mod gpt2;
 mod gpt_neo;
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Family {
 }
 
 /// All families, in order of preference for exports.
-pub const FAMILIES: [&Family; 17] = [
+pub const FAMILIES: [&Family; 18] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen3::FAMILY,
@@ -59,6 +60,7 @@ pub const FAMILIES: [&Family; 17] = [
     &qwen2::FAMILY,
     &smollm3::FAMILY,
     &gemma::FAMILY,
+    &gemma2::FAMILY,
     &gpt_neox::FAMILY,
     &phi::FAMILY,
     &phi3::FAMILY,
@@ -98,7 +100,7 @@ impl Family {
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
         let mut lacks = crate::lacks(model, read.ok().as_ref(), self.padded_biases);
         // Since version 5, transformers refuses to open others, although these classes could compute them.
-        let strict = [llama::FAMILY.model_type, gemma3::FAMILY.model_type];
+        let strict = [llama::FAMILY.model_type, gemma2::FAMILY.model_type, gemma3::FAMILY.model_type];
         if strict.contains(&self.model_type) && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
         }
@@ -245,6 +247,10 @@ mod tests {
                 "qwen3_moe",
                 json!({ "num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 20 }),
             ),
+            like(
+                "gemma2",
+                json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 }),
+            ),
         ]
     }
 
@@ -359,6 +365,8 @@ mod tests {
                 json!({ "sliding_attention": { "rope_type": "linear", "factor": 2.0 } }),
                 "only the layers of full attention",
             ),
+            (17, "attn_logit_softcapping", json!(0.0), "model.attention_softcap"),
+            (17, "attn_logit_softcapping", json!("50"), "expected a number"),
             (14, "attention_types", json!([[["global"], 1_u64 << 60]]), "attention_types"),
             (14, "attention_types", json!([[["global", "sparse"], 2]]), "attention_types"),
             (14, "attention_layers", json!(["global"]), "attention_layers is [\"global\"]"),
@@ -440,6 +448,23 @@ mod tests {
             written.remove(old);
         }
         assert_eq!(family.read(&mut Fields::new(Path::new("config.json"), written)).unwrap(), gemma);
+    }
+
+    #[test]
+    fn caps_of_gemma_2_are_the_class_s_unless_they_are_null() {
+        let caps = |own: Value| {
+            let mut map = object(examples()[17].clone());
+            map.remove("attn_logit_softcapping");
+            map.extend(object(own));
+            let (_, model) = read(&Value::Object(map));
+            assert_eq!(model.full_attention, [1, 3]);
+            (model.attention_softcap, model.logit_softcap)
+        };
+        assert_eq!(caps(json!({})), (Some(50.0), Some(30.0)));
+        assert_eq!(
+            caps(json!({ "attn_logit_softcapping": null, "final_logit_softcapping": 7 })),
+            (None, Some(7.0))
+        );
     }
 
     #[test]

@@ -1,0 +1,333 @@
+//! Ablations of a cleaning recipe: sweeps whose runs learn the text cleaned by the recipe, without each of its rules, and raw.
+
+use crate::blocks::Block;
+use crate::config::EarlyStopping;
+use crate::evaluation::{Better, Cell, Metric, Table};
+use crate::quantity::{NOTHING, bytes, counted};
+use crate::{RunConfig, SweepRow};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Names of the versions of the text that leave out no single rule.
+pub const WHOLE: &str = "whole";
+pub const RAW: &str = "raw";
+
+const MAX_SEEDS: u64 = 20;
+/// Evaluations of a run, for its curve.
+const EVALUATIONS: u64 = 5;
+
+/// The table `[ablate]` of a sweep file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ablate {
+    /// A published recipe, or one as TOML; empty for the project's own.
+    pub recipe: String,
+    /// The rules to leave out, or `raw`; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokenizers: Vec<String>,
+    /// Runs per version of the text, each with its own seed.
+    pub seeds: u64,
+    /// The versions, once the text is cleaned, and their folder.
+    #[serde(skip)]
+    pub text: AblatedText,
+    #[serde(skip)]
+    pub folder: String,
+}
+
+impl Default for Ablate {
+    fn default() -> Self {
+        let (recipe, only, tokenizers, text, folder) = Default::default();
+        Self { recipe, only, tokenizers, seeds: 1, text, folder }
+    }
+}
+
+/// The versions of a text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AblatedText {
+    pub recipe: String,
+    /// The whole recipe first.
+    pub versions: Vec<TextVersion>,
+    pub held_out_documents: u64,
+    pub held_out_bytes: u64,
+    /// Whether no version changes the held-out documents.
+    pub unchanged: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TextVersion {
+    /// The rule that it leaves out, [`WHOLE`] or [`RAW`].
+    pub name: String,
+    pub title: String,
+    /// Documents and bytes that it has more than the text cleaned by the whole recipe.
+    pub documents: u64,
+    pub bytes: u64,
+    /// Whether the rule removed or changed anything.
+    pub acted: bool,
+    /// Whether the text differs from the text cleaned by the whole recipe, or the tokenizer; only then a run learns it.
+    pub differs: bool,
+    /// The tokenizer that it has instead of that of the other versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+}
+
+impl Ablate {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if (1..=MAX_SEEDS).contains(&self.seeds) {
+            return Ok(());
+        }
+        Err(format!("ablate.seeds must be 1 to {MAX_SEEDS} (got {})", self.seeds))
+    }
+
+    /// A sweep file of this ablation.
+    ///
+    /// # Errors
+    /// A number is too large for TOML.
+    pub fn to_toml(&self, name: &str) -> Result<String, String> {
+        crate::sweep::file(name, "ablate", self)
+    }
+
+    /// The versions that runs learn.
+    pub fn learned(&self) -> impl Iterator<Item = &TextVersion> {
+        self.text.versions.iter().filter(|version| version.name == WHOLE || version.differs)
+    }
+
+    /// The version that a run learns.
+    pub fn version(&self, run: usize) -> Option<&TextVersion> {
+        self.learned().nth(run % self.learned().count().max(1))
+    }
+
+    /// Its runs, with all versions for one seed after another; none before the text is cleaned.
+    pub(crate) fn rows(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
+        let train = &base.train;
+        if !train.objective.is_text() || !base.data.synthetic.is_none() {
+            return Err("an ablation of cleaning rules trains on documents as text: leave out the objective and data.synthetic".to_owned());
+        }
+        if train.epochs.is_some() {
+            return Err(
+                "an ablation trains as many steps on every version of the text: give steps instead of epochs"
+                    .to_owned(),
+            );
+        }
+        if !base.data.validation_files.is_empty() {
+            return Err("an ablation holds out documents that all versions of the text keep: leave out the held-out files".to_owned());
+        }
+        if base.start.is_some() && !self.tokenizers.is_empty() {
+            return Err(
+                "a run that starts from another keeps its tokenizer: leave out the tokenizers or the start"
+                    .to_owned(),
+            );
+        }
+        base.validate().map_err(|invalid| invalid.to_string())?;
+        for name in &self.tokenizers {
+            set_tokenizer(&mut base.clone(), name)?;
+        }
+        let mut rows = Vec::new();
+        for seed in (0..self.seeds).map(|number| base.seed.wrapping_add(number)) {
+            for version in self.learned() {
+                let mut config = base.clone();
+                config.seed = seed;
+                let folder = version.tokenizer.as_ref().map_or(version.name.as_str(), |_| WHOLE);
+                config.data.paths = vec![Path::new(&self.folder).join(folder).display().to_string()];
+                config.data.mixture.clear();
+                version.tokenizer.iter().try_for_each(|name| set_tokenizer(&mut config, name))?;
+                let train = &mut config.train;
+                (train.eval_interval, train.sample_interval) = ((train.steps / EVALUATIONS).max(1), 0);
+                train.early_stopping = EarlyStopping::default();
+                let mut values = vec![("text".to_owned(), version.title.clone())];
+                values.extend((self.seeds > 1).then(|| ("seed".to_owned(), seed.to_string())));
+                let steps = config.train.steps;
+                rows.push((SweepRow { values, steps, ..SweepRow::default() }, config));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Sets a tokenizer by its kind, and after a colon its vocabulary size.
+fn set_tokenizer(config: &mut RunConfig, name: &str) -> Result<(), String> {
+    let (kind, vocabulary) = name.split_once(':').unwrap_or((name, ""));
+    config.set(&format!("tokenizer.kind={kind}"))?;
+    if !vocabulary.is_empty() {
+        config.set(&format!("tokenizer.vocabulary={vocabulary}"))?;
+    }
+    Ok(())
+}
+
+/// What the rules bought, so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ablation {
+    pub text: AblatedText,
+    /// Bits per byte of the runs on the text cleaned by the whole recipe.
+    pub whole: Option<f64>,
+    /// One for each other version.
+    pub effects: Vec<RuleEffect>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleEffect {
+    pub version: TextVersion,
+    /// Bits per byte without the rule, minus those with it; `count` is the number of pairs of runs.
+    pub bought: Option<Metric>,
+}
+
+impl RuleEffect {
+    /// A metric of bits per byte bought.
+    pub fn metric(value: f64, interval: Option<[f64; 2]>, pairs: u64) -> Metric {
+        Metric {
+            name: "bits_per_byte_bought".to_owned(),
+            value: Some(value),
+            interval,
+            better: Better::Higher,
+            count: pairs,
+            of: "pairs of runs".to_owned(),
+            ..Metric::default()
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.bought.as_ref().map(|bought| bought.interval) {
+            None => NOTHING,
+            Some(Some([low, _])) if low > 0.0 => "helps",
+            Some(Some([_, high])) if high < 0.0 => "harms",
+            Some(_) => "no effect shown: the interval contains 0",
+        }
+    }
+}
+
+impl Ablation {
+    pub fn blocks(&self) -> Vec<Block> {
+        let AblatedText { recipe, held_out_documents, held_out_bytes, unchanged, .. } = &self.text;
+        let pairs = self.effects.iter().filter_map(|own| Some(own.bought.as_ref()?.count)).max();
+        let form = if *unchanged { "which no version changes" } else { "in the form of the whole recipe" };
+        let whole = self.whole.map(|whole| format!(" ({whole:.4})")).unwrap_or_default();
+        let mut about = format!(
+            "Bits per byte bought are those without the rule minus those with the whole recipe {recipe}{whole}, on {} ({}) that all versions \
+             keep, {form}, and that no run has learned. The interval is a 95 % bootstrap over documents",
+            counted(*held_out_documents, "held-out document"),
+            bytes(*held_out_bytes)
+        );
+        about += match pairs {
+            Some(2..) => ", with the spread over seeds added.",
+            _ => " for one seed; another seed may shift it, which more seeds would show.",
+        };
+        let row = |effect: &RuleEffect| -> [Cell; 5] {
+            let TextVersion { title, documents, bytes: size, .. } = &effect.version;
+            let bought = effect.bought.as_ref().map_or_else(|| Cell::from(NOTHING), Cell::from);
+            [title.as_str().into(), (*documents).into(), bytes(*size).into(), bought, effect.verdict().into()]
+        };
+        if self.effects.iter().any(|effect| effect.version.tokenizer.is_some()) {
+            about += " Other tokenizers read as many tokens, which may be more or fewer bytes.";
+        }
+        let columns = ["left out or replaced", "documents more", "text more", "bits per byte bought", ""];
+        let learned = self.effects.iter().filter(|own| own.version.differs);
+        let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
+        let rest = [
+            (false, "Removed and changed nothing"),
+            (true, "No effect on their own, since other rules remove the same"),
+        ];
+        blocks.extend(rest.into_iter().filter_map(|(acted, what)| {
+            let own = self.effects.iter().map(|effect| &effect.version);
+            let own = own.filter(|version| !version.differs && version.acted == acted);
+            let titles: Vec<&str> = own.map(|version| version.title.as_str()).collect();
+            (!titles.is_empty()).then(|| Block::Note(format!("{what}: {}.", titles.join(", "))))
+        }));
+        blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Objective, Sweep, presets};
+
+    fn version(name: &str, differs: bool) -> TextVersion {
+        let (name, title) = (name.to_owned(), name.to_owned());
+        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, tokenizer: None }
+    }
+
+    fn ablate(seeds: u64) -> Ablate {
+        let versions =
+            vec![version(WHOLE, false), version("length", true), version("terms", false), version(RAW, true)];
+        let text = AblatedText { versions, ..AblatedText::default() };
+        Ablate { seeds, text, folder: "sweeps/a".to_owned(), ..Ablate::default() }
+    }
+
+    #[test]
+    fn twin_runs_differ_in_text_and_seed_only() {
+        let base = presets::preset("llama-tiny").unwrap();
+        let rows = ablate(2).rows(&base).unwrap();
+        let seen: Vec<(u64, &str)> = rows
+            .iter()
+            .map(|(_, config)| {
+                (config.seed - base.seed, config.data.paths[0].rsplit(['/', '\\']).next().unwrap())
+            })
+            .collect();
+        assert_eq!(seen, [(0, WHOLE), (0, "length"), (0, RAW), (1, WHOLE), (1, "length"), (1, RAW)]);
+        for (row, config) in &rows {
+            assert_eq!(
+                (row.steps, config.train.steps, &config.model),
+                (base.train.steps, base.train.steps, &base.model)
+            );
+        }
+        assert!(ablate(1).rows(&base).unwrap().iter().all(|(row, _)| row.values.len() == 1));
+        // Another tokenizer reads the cleaned text.
+        let mut other = ablate(1);
+        other
+            .text
+            .versions
+            .push(TextVersion { tokenizer: Some("bpe:700".to_owned()), ..version("bpe", true) });
+        let rows = other.rows(&base).unwrap();
+        let (_, last) = rows.last().unwrap();
+        assert!(last.data.paths[0].ends_with(WHOLE) && last.tokenizer.vocabulary == 700);
+        assert_eq!(other.version(7).unwrap().name, "bpe");
+    }
+
+    #[test]
+    fn runs_that_cannot_be_twins_are_refused() {
+        let base = presets::preset("llama-tiny").unwrap();
+        let error = |change: fn(&mut RunConfig)| {
+            let mut config = base.clone();
+            change(&mut config);
+            ablate(1).rows(&config).unwrap_err()
+        };
+        assert!(error(|config| config.train.epochs = Some(1.0)).contains("steps"));
+        assert!(error(|config| config.train.objective = Objective::Chat).contains("text"));
+        assert!(
+            error(|config| config.data.validation_files = vec!["v.txt".to_owned()])
+                .contains("held-out files")
+        );
+        let unknown = Ablate { tokenizers: vec!["bype".to_owned()], ..Ablate::default() };
+        assert!(unknown.rows(&base).unwrap_err().contains("bpe"));
+        assert!(Sweep::from_toml("[ablate]\nseeds = 0").unwrap_err().contains("seeds"));
+        assert!(Sweep::from_toml("[ablate]\n[ladder]").is_err());
+        assert!(Sweep::from_toml("[ablate]\n[settings]\nmodel.layers = [1]").is_err());
+        let file = Ablate { only: vec!["length".to_owned()], ..Ablate::default() }.to_toml("a").unwrap();
+        assert_eq!(Sweep::from_toml(&file).unwrap().ablate.unwrap().only, ["length"]);
+    }
+
+    #[test]
+    fn an_effect_whose_interval_contains_zero_is_called_none() {
+        let effect = |name: &str, differs, interval: Option<[f64; 2]>| {
+            let bought = interval.map(|ends| RuleEffect::metric((ends[0] + ends[1]) / 2.0, Some(ends), 1));
+            RuleEffect { version: version(name, differs), bought }
+        };
+        let effects = vec![
+            effect("a", true, Some([0.01, 0.03])),
+            effect("b", true, Some([-0.01, 0.01])),
+            effect("c", true, Some([-0.03, -0.01])),
+            effect("d", true, None),
+            effect("e", false, None),
+        ];
+        let verdicts: Vec<&str> = effects.iter().map(RuleEffect::verdict).collect();
+        assert!(verdicts[0] == "helps" && verdicts[1].contains("contains 0") && verdicts[2] == "harms");
+        let blocks = Ablation { effects, ..Ablation::default() }.blocks();
+        let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else {
+            panic!("{blocks:?}")
+        };
+        assert_eq!(table.rows.len(), 4);
+        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()) && rest.ends_with(": e."));
+    }
+}
