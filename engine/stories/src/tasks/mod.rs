@@ -21,6 +21,7 @@ mod rewriting;
 mod story;
 mod summary;
 mod tagging;
+mod texts;
 mod translation;
 
 pub use check::{Check, Tag, last_number, normalized};
@@ -30,7 +31,7 @@ pub use pairs::WrongAnswers;
 pub use poems::poems;
 pub use refusal::POLICY;
 
-use draw::{Draft, Draw, WORDINGS};
+use draw::{Draft, Draw};
 use glasshouse_protocol::ChatMessage;
 use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
@@ -212,11 +213,6 @@ impl TaskOptions {
     pub fn stream(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
         Stream::new(self, split)
     }
-}
-
-pub fn templates() -> Vec<(String, TaskSplit)> {
-    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings());
-    all.flat_map(draw::Wordings::names).collect()
 }
 
 struct Stream {
