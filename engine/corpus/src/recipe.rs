@@ -151,6 +151,7 @@ impl Recipe {
             field: &mut self.validation,
             bounds: [0.0, MAX_VALIDATION],
             explanation: "Share of each source to hold out.",
+            datatrove: None,
         }
     }
 
