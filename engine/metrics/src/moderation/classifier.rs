@@ -121,9 +121,9 @@ impl Classifier {
     pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
-        for (count, kind) in [(harmful, "harmful"), (innocent, "innocent")] {
+        for (count, labels) in [(harmful, "other labels"), (innocent, "the labels good, ok, innocent or 0")] {
             if count < MIN_ROWS {
-                return Err(format!("{count} of the rows are {kind}; at least {MIN_ROWS} are needed"));
+                return Err(format!("{count} rows have {labels}; at least {MIN_ROWS} are needed"));
             }
         }
         let seen: Vec<Vec<(u32, f32)>> = rows.iter().map(|row| features(&row.text)).collect();
