@@ -167,7 +167,7 @@ impl Recipe {
         });
         let (personal, balance) = (&self.personal, &self.balance);
         let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
-        let named = named.into_iter().flatten().chain(&self.contamination.against).cloned();
+        let named = named.into_iter().flatten().chain(&self.contamination.against).chain(&self.duplicates.against).cloned();
         listed.map(PathBuf::from).chain(named).collect()
     }
 

@@ -571,6 +571,38 @@ fn files_of_code_that_differ_in_an_operator_all_stay() {
 }
 
 #[test]
+fn copies_of_an_earlier_corpus_are_dropped_and_nothing_of_it_is_written() {
+    let (folder, input, out) = places();
+    let near = |text: &str| text.replacen("before the rain came", "once the rain had gone", 1);
+    let old: Vec<String> = (0..20).map(|seed| prose(seed, 30)).collect();
+    for (number, text) in old.iter().enumerate() {
+        write(&input, &format!("old/{number}.txt"), text);
+    }
+    let mut recipe = Recipe { validation: 0.0, ..Recipe::default() };
+    clean(&recipe, &input.join("old"), &out);
+    let changed = old.iter().skip(1).find(|text| near(text) != **text).unwrap();
+    write(&input, "new/exact.txt", old[0].to_uppercase());
+    write(&input, "new/near.txt", near(changed));
+    write(&input, "new/own.txt", prose(99, 30));
+    recipe.duplicates.against = vec![out.clone()];
+    recipe.duplicates.near.keep = crate::duplicates::near::Keep::Longest;
+    let second = folder.path().join("second");
+    let report = clean(&recipe, &input.join("new"), &second);
+    assert_eq!((report.raw.documents, report.kept.documents, report.inputs.len()), (3, 1, 3));
+    assert_eq!(ids(&lines(&second, KEPT_FILE)), BTreeSet::from(["own.txt".to_owned()]));
+    let mut rules: Vec<Value> = lines(&second, DROPPED_FILE).iter().map(|line| line["rule"].clone()).collect();
+    rules.sort_by_key(Value::to_string);
+    assert_eq!(rules, ["exact-duplicates", "near-duplicates"]);
+    // A file of documents does as well as a folder of a cleaning.
+    recipe.duplicates.against = vec![out.join(KEPT_FILE)];
+    assert_eq!(clean(&recipe, &input.join("new"), &second).kept.documents, 1);
+    recipe.duplicates.against = vec![folder.path().join("missing")];
+    let start = StartOptions { force: true, ..StartOptions::default() };
+    let missing = Cleaner::new(&SystemFiles, recipe, &[input.join("new")], &second, start).unwrap_err().to_string();
+    assert!(missing.starts_with("duplicates.against: ") && missing.contains("missing"), "{missing}");
+}
+
+#[test]
 fn light_drops_what_only_repeats_itself() {
     let (_folder, input, out) = places();
     let sentence = "The ferry to the island leaves twice a day, and the last one back is seldom on time.";

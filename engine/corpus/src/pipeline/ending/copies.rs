@@ -95,7 +95,7 @@ impl Ending {
             Ok(documents.into_iter().map(|document| document.text).collect())
         })?;
         let mut ids = Ids::default();
-        for copy in &decision.dropped {
+        for copy in decision.dropped.iter().filter(|copy| copy.document >= self.earlier) {
             let reason = decision.reason(copy, ids.of(staging, copy.kept)?);
             bench.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
             if let Some(alive) = self.alive.get_mut(copy.document as usize) {
