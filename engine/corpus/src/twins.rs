@@ -7,12 +7,11 @@
 use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine};
+use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine, damaged, each_line};
 use crate::pipeline::{Cleaner, Output, StartOptions};
 use crate::recipe::Recipe;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub fn raw_twin(
     }
     let (mut ids, mut lines) = (BTreeSet::new(), Vec::new());
     let mut set = Set::empty(&Overlap::default());
-    each_line(files, &cleaned.join(KEPT_FILE), &mut |line, kept| {
+    each_line(files, &cleaned.join(KEPT_FILE), &mut |line, kept: KeptLine| {
         if kept.split.as_deref() == Some("validation") {
             set.add(&kept.id, &kept.text);
             ids.insert(kept.id);
@@ -64,7 +63,7 @@ pub fn raw_twin(
     // The raw forms of the held-out documents: overlaps with them are left out too.
     let kept = out.join(KEPT_FILE);
     let mut raw = Vec::new();
-    each_line(files, &kept, &mut |line, document| {
+    each_line(files, &kept, &mut |line, document: KeptLine| {
         if ids.contains(&document.id) {
             set.add(&document.id, &document.text);
             raw.push(split(&kept, line, "validation")?);
@@ -85,7 +84,7 @@ pub fn raw_twin(
     let mut twin = RawTwin { held_out: lines.len() as u64, ..RawTwin::default() };
     let marked = out.join(format!("{KEPT_FILE}.partial"));
     let mut output = Output::new(files, marked.clone())?;
-    each_line(files, &kept, &mut |line, document| {
+    each_line(files, &kept, &mut |line, document: KeptLine| {
         if ids.contains(&document.id) || set.contaminating(&document.text).is_some() {
             twin.left_out += 1;
             return Ok(());
@@ -98,25 +97,6 @@ pub fn raw_twin(
     drop(output);
     files.rename(&marked, &kept).map_err(Error::io(&marked))?;
     Ok(twin)
-}
-
-/// Calls `take` with each line of a `kept.jsonl`.
-fn each_line(
-    files: &dyn Files,
-    path: &Path,
-    take: &mut dyn FnMut(&str, KeptLine) -> Result<()>,
-) -> Result<()> {
-    let input = BufReader::new(files.open(path).map_err(Error::io(path))?);
-    for line in input.lines() {
-        let line = line.map_err(Error::io(path))?;
-        let kept = serde_json::from_str(&line).map_err(damaged(path))?;
-        take(&line, kept)?;
-    }
-    Ok(())
-}
-
-fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {
-    move |error| Error::bad_file(path, format!("is damaged: {error}; clean again"))
 }
 
 fn split(path: &Path, line: &str, split: &str) -> Result<String> {
@@ -163,7 +143,7 @@ mod tests {
         assert_eq!(twin, RawTwin { documents: 36, left_out: 4, held_out: 4 });
         let kept = |name: &str, split: &str| {
             let mut texts = Vec::new();
-            each_line(&SystemFiles, &at(name).join(KEPT_FILE), &mut |_, line| {
+            each_line(&SystemFiles, &at(name).join(KEPT_FILE), &mut |_, line: KeptLine| {
                 if line.split.as_deref() == Some(split) {
                     texts.push((line.id, line.text));
                 }
