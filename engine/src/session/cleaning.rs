@@ -125,6 +125,7 @@ impl Session {
             RecipeChange::Threshold { stage, threshold, value } => {
                 recipe.set_threshold(&stage, &threshold, value)?;
             }
+            RecipeChange::File { stage, file } => recipe.set_file(&stage, &file)?,
             RecipeChange::Personal { class, action } => recipe.set_personal(&class, action)?,
             RecipeChange::Mixture { weights, temperature } => {
                 recipe.mixture.weights = weights;

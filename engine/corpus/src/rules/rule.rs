@@ -101,6 +101,18 @@ impl Rule {
         Self::all().into_iter().find(|rule| rule.name() == name)
     }
 
+    /// The file that it learns from, or of its list; `None` if it takes none.
+    pub fn file(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Blocklist(rule) => Some(&mut rule.file),
+            Self::Address(rule) => Some(&mut rule.hosts_file),
+            Self::Language(rule) => Some(&mut rule.file),
+            Self::Quality(rule) => Some(&mut rule.file),
+            Self::Perplexity(rule) => Some(&mut rule.file),
+            _ => None,
+        }
+    }
+
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
