@@ -82,10 +82,7 @@ pub struct CorpusTasksArguments {
 }
 
 fn task_kind(text: &str) -> Result<TaskKind, String> {
-    TaskKind::from_name(text.trim()).ok_or_else(|| {
-        let names: Vec<&str> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("expected {}", names.join(", "))
-    })
+    TaskKind::named("kind of task", text.trim())
 }
 
 /// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.

@@ -98,7 +98,7 @@ fn write_rows(
 
 fn readme(options: &TaskOptions, written: &Written) -> String {
     let mut text = String::from(HEAD);
-    let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };
+    let named = if options.kinds.is_empty() { &TaskKind::ALL[..] } else { &options.kinds };
     let kinds: Vec<&str> = named.iter().map(|kind| kind.name()).collect();
     let line = |text: &mut String, line: &str| {
         text.push_str(line);
