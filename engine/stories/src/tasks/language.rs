@@ -1,4 +1,4 @@
-//! Pelu, a small constructed language for the vocabulary of the stories, with rule-based translation in both directions.
+//! Pelu, a small constructed language for the vocabulary of the stories: sentences are written in it and in English.
 //!
 //! * Common nouns end in `-a`, verbs in `-e`, adjectives in `-o`; names are as in English.
 //! * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. Adjectives follow their noun: `lo tolari rano`, *the red
@@ -10,8 +10,6 @@
 //! `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
 
 use super::texts::{Noun, TEXTS, Verb};
-
-pub const NAME: &str = "Pelu";
 
 const PLURAL: &str = "ri";
 const THE: &str = "lo";

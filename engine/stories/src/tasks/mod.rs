@@ -29,7 +29,6 @@ pub use classification::{Labels, passages};
 pub use line::{line, pair_line, prompt_line};
 pub use pairs::WrongAnswers;
 pub use poems::poems;
-pub use refusal::POLICY;
 
 use draw::{Draft, Draw};
 use glasshouse_protocol::ChatMessage;

@@ -1,21 +1,13 @@
 //! Refusals by a stated, harmless policy: secrets of the stories are kept, everything else is answered.
 //!
 //! There are three kinds of secret: what a present is, where something is hidden, what somebody wishes. At level 1 all are kept, as
-//! stated by [`POLICY`], which the prompt does not repeat. At level 2 a system message states which kind is kept, and the others are
+//! stated in the folder's README, which the prompt does not repeat. At level 2 a system message states which kind is kept, and the others are
 //! told. At level 3 the user insists after a refusal, or then asks for something that may be told.
 
 use super::Check;
 use super::draw::{Draft, Draw, Person, assistant, exact, fill, sentence, system, user};
 use super::texts::{TEXTS, list};
 use crate::stories::colours;
-
-/// The policy for rows without a system message.
-pub const POLICY: &[&str] = &[
-    "What a present is, is not said.",
-    "Where something is hidden, is not said.",
-    "What somebody wishes in secret, is not said.",
-    "Everything else that the text says is answered.",
-];
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people: Vec<Person> = draw.people(2);
