@@ -53,7 +53,7 @@ impl Choice {
     /// The texts by slot, given the name of the choices.
     pub(super) fn texts<'grammar>(&'grammar self, name: &'grammar str) -> Vec<(&'grammar str, &'grammar str)> {
         match self {
-            Self::One(text) => vec![(name, text)],
+            Self::One(text) => vec![(name, text.as_str())],
             Self::Several(texts) => texts.iter().map(|(slot, text)| (slot.as_str(), text.as_str())).collect(),
         }
     }
