@@ -245,7 +245,8 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
 fn explain(arguments: &DataExplainArguments) -> Result<()> {
     let DataExplainArguments { id, input, recipe, text_field, .. } = arguments;
     let recipe = named_for(recipe, text_field.as_deref())?;
-    let compared = pipeline::compare(&SystemFiles, &recipe, input, id, &async || ());
+    let preview = pipeline::PreparedRecipe::new(recipe, &SystemFiles)?;
+    let compared = pipeline::compare(&SystemFiles, &preview, input, id, &async || ());
     let compared = pollster::block_on(compared)?;
     if arguments.json {
         say!("{}", serde_json::to_string(&compared)?)?;

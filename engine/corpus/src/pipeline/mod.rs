@@ -21,7 +21,7 @@ pub(crate) mod stages;
 mod staging;
 mod work;
 
-pub use explain::{compare, judge_sample};
+pub use explain::{PreparedRecipe, compare, judge_sample};
 pub use folder::{UNFINISHED, is_unfinished};
 pub use glasshouse_protocol::cleaning::{CleaningProgress, CleaningStart, Phase};
 pub use lines::Dropped;

@@ -500,11 +500,13 @@ fn a_document_is_explained_and_a_sample_judged() {
     let give = async || turns.set(turns.get() + 1);
     let compare = |recipe: &Recipe, id: &str| {
         turns.set(0);
-        pollster::block_on(super::compare(&SystemFiles, recipe, input, id, &give))
+        let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
+        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &give))
     };
     let judge_sample = |recipe: &Recipe, count| {
         turns.set(0);
-        pollster::block_on(super::judge_sample(&SystemFiles, recipe, input, count, &give))
+        let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
+        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &give))
     };
     let compared = compare(&recipe, "short.txt").unwrap();
     assert_eq!(turns.get(), 1, "the source that the id names comes first");
