@@ -161,7 +161,12 @@ impl Recipe {
         let listed = rules.iter_mut().filter_map(|rule| rule.file()?.take());
         let (personal, balance) = (&self.personal, &self.balance);
         let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
-        let named = named.into_iter().flatten().chain(&self.contamination.against).chain(&self.duplicates.against).cloned();
+        let named = named
+            .into_iter()
+            .flatten()
+            .chain(&self.contamination.against)
+            .chain(&self.duplicates.against)
+            .cloned();
         listed.map(PathBuf::from).chain(named).collect()
     }
 

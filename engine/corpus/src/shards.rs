@@ -34,12 +34,16 @@ pub fn export(
     tokens: &mut dyn FnMut(&str) -> Result<Option<u64>>,
 ) -> Result<Vec<PathBuf>> {
     if CorpusIndex::find(files, cleaned)?.is_none() {
-        return Err(Error::bad_file(cleaned, "not a folder of `glasshouse data clean`; name one that it wrote"));
+        return Err(Error::bad_file(
+            cleaned,
+            "not a folder of `glasshouse data clean`; name one that it wrote",
+        ));
     }
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let split = ENDINGS.iter().find_map(|ending| Some((name.strip_suffix(*ending)?, *ending)));
     let Some((stem, ending)) = split.filter(|(stem, _)| !stem.is_empty()) else {
-        let reason = "cannot tell the format of the shards; name them NAME.jsonl, NAME.jsonl.gz or NAME.jsonl.zst";
+        let reason =
+            "cannot tell the format of the shards; name them NAME.jsonl, NAME.jsonl.gz or NAME.jsonl.zst";
         return Err(Error::bad_file(to, reason));
     };
     if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -99,7 +103,8 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let line = |number: usize| {
             let text = format!("Text {number} ").repeat(50);
-            serde_json::json!({ "id": format!("a#{number}"), "source": "s", "licence": null, "text": text }).to_string()
+            serde_json::json!({ "id": format!("a#{number}"), "source": "s", "licence": null, "text": text })
+                .to_string()
         };
         std::fs::write(at(KEPT_FILE), (0..10).map(|number| line(number) + "\n").collect::<String>()).unwrap();
         let index = serde_json::to_string(&CorpusIndex::new("raw", 0.0)).unwrap();
@@ -115,7 +120,9 @@ mod tests {
             let documents: Vec<_> = found
                 .sources
                 .iter()
-                .flat_map(|source| read::open(&SystemFiles, source, &read::Settings::default(), &Arc::default()))
+                .flat_map(|source| {
+                    read::open(&SystemFiles, source, &read::Settings::default(), &Arc::default())
+                })
                 .collect::<std::result::Result<_, _>>()
                 .unwrap();
             assert_eq!(documents.len(), 10);

@@ -276,7 +276,9 @@ pub fn fetch_corpus(
     let mut said: Option<Instant> = None;
     let work = move || {
         let done = glasshouse_corpus::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
-            let flow = || if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let flow = || {
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
             let progress = match progress {
                 Progress::Listing => return flow(),
                 Progress::Received { bytes, of } => {

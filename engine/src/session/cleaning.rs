@@ -14,7 +14,9 @@ use crate::protocol::{Event, Preview, RecipeChange};
 use crate::{Error, Result};
 use glasshouse_corpus::Files as _;
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions};
+use glasshouse_corpus::pipeline::{
+    self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions,
+};
 use glasshouse_corpus::recipe::Recipe;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -84,7 +86,8 @@ impl Session {
     fn preview(&mut self) -> Result<Rc<PreparedRecipe>> {
         let recipe = self.recipe()?;
         let changed: Vec<Option<u64>> = recipe.files().iter().map(|file| CorpusFiles.changed(file)).collect();
-        let known = self.preview.as_ref().filter(|(before, own)| *before == changed && *own.recipe() == recipe);
+        let known =
+            self.preview.as_ref().filter(|(before, own)| *before == changed && *own.recipe() == recipe);
         if let Some((_, own)) = known {
             return Ok(own.clone());
         }

@@ -592,7 +592,8 @@ fn copies_of_an_earlier_corpus_are_dropped_and_nothing_of_it_is_written() {
     let report = clean(&recipe, &input.join("new"), &second);
     assert_eq!((report.raw.documents, report.kept.documents, report.inputs.len()), (3, 1, 3));
     assert_eq!(ids(&lines(&second, KEPT_FILE)), BTreeSet::from(["own.txt".to_owned()]));
-    let mut rules: Vec<Value> = lines(&second, DROPPED_FILE).iter().map(|line| line["rule"].clone()).collect();
+    let mut rules: Vec<Value> =
+        lines(&second, DROPPED_FILE).iter().map(|line| line["rule"].clone()).collect();
     rules.sort_by_key(Value::to_string);
     assert_eq!(rules, ["exact-duplicates", "near-duplicates"]);
     // A file of documents does as well as a folder of a cleaning.
@@ -600,7 +601,8 @@ fn copies_of_an_earlier_corpus_are_dropped_and_nothing_of_it_is_written() {
     assert_eq!(clean(&recipe, &input.join("new"), &second).kept.documents, 1);
     recipe.duplicates.against = vec![folder.path().join("missing")];
     let start = StartOptions { force: true, ..StartOptions::default() };
-    let missing = Cleaner::new(&SystemFiles, recipe, &[input.join("new")], &second, start).unwrap_err().to_string();
+    let missing =
+        Cleaner::new(&SystemFiles, recipe, &[input.join("new")], &second, start).unwrap_err().to_string();
     assert!(missing.starts_with("duplicates.against: ") && missing.contains("missing"), "{missing}");
 }
 

@@ -151,7 +151,8 @@ fn unescaped(address: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = address.as_bytes();
     while let Some((byte, behind)) = rest.split_first() {
-        let code = behind.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        let code =
+            behind.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
         let code = code.filter(|_| *byte == b'%');
         bytes.push(code.unwrap_or(*byte));
         rest = if code.is_some() { behind.get(2..).unwrap_or_default() } else { behind };

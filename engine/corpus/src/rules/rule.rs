@@ -200,7 +200,9 @@ mod tests {
         let again: Recipe = toml::from_str(&toml::to_string(&recipe).unwrap()).unwrap();
         assert_eq!(again.rules, recipe.rules);
         let text = "[[rules]]\nrule = \"gopher-quality\"\nmin_doc_words = 20\n";
-        let Rule::GopherQuality(settings) = &toml::from_str::<Recipe>(text).unwrap().rules[0] else { panic!() };
+        let Rule::GopherQuality(settings) = &toml::from_str::<Recipe>(text).unwrap().rules[0] else {
+            panic!()
+        };
         assert_eq!(settings.minimum_words, 20);
         let wrong = toml::from_str::<Recipe>("[[rules]]\nrule = \"length\"\nwords = 3\n").err().unwrap();
         assert!(wrong.to_string().contains("unknown field `words`"), "{wrong}");

@@ -2,16 +2,13 @@
 //! words of four letters, y only after a consonant, "alli" before the rest of step 2, "fulli" and "logi".
 
 /// Irregular words and their stems.
-const IRREGULAR: &str =
-    "sky=sky skies=sky dying=die lying=lie tying=tie news=news innings=inning inning=inning outings=outing outing=outing \
+const IRREGULAR: &str = "sky=sky skies=sky dying=die lying=lie tying=tie news=news innings=inning inning=inning outings=outing outing=outing \
     cannings=canning canning=canning howe=howe proceed=proceed exceed=exceed succeed=succeed";
 
-const STEP_2: &str =
-    "ational=ate tional=tion enci=ence anci=ance izer=ize bli=ble alli=al entli=ent eli=e ousli=ous ization=ize ation=ate ator=ate \
+const STEP_2: &str = "ational=ate tional=tion enci=ence anci=ance izer=ize bli=ble alli=al entli=ent eli=e ousli=ous ization=ize ation=ate ator=ate \
     alism=al iveness=ive fulness=ful ousness=ous aliti=al iviti=ive biliti=ble fulli=ful";
 
-const STEP_3: &str =
-    "icate=ic ative= alize=al iciti=ic ical=ic ful= ness=";
+const STEP_3: &str = "icate=ic ative= alize=al iciti=ic ical=ic ful= ness=";
 
 const STEP_4: &str =
     "al= ance= ence= er= ic= able= ible= ant= ement= ment= ent= ou= ism= ate= iti= ous= ive= ize=";

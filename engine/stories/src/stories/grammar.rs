@@ -51,7 +51,10 @@ pub(super) enum Choice {
 
 impl Choice {
     /// The texts by slot, given the name of the choices.
-    pub(super) fn texts<'grammar>(&'grammar self, name: &'grammar str) -> Vec<(&'grammar str, &'grammar str)> {
+    pub(super) fn texts<'grammar>(
+        &'grammar self,
+        name: &'grammar str,
+    ) -> Vec<(&'grammar str, &'grammar str)> {
         match self {
             Self::One(text) => vec![(name, text.as_str())],
             Self::Several(texts) => texts.iter().map(|(slot, text)| (slot.as_str(), text.as_str())).collect(),
@@ -183,7 +186,8 @@ impl Grammar {
     pub(crate) fn known<'grammar>(&'grammar self, plot: Option<&'grammar Plot>) -> Vec<&'grammar str> {
         let world = self.worlds.first().map(|world| &world.slots);
         let slots = [&self.slots].into_iter().chain(world).chain(plot.map(|plot| &plot.slots)).flatten();
-        let named = slots.flat_map(|(name, choices)| choices.iter().take(1).flat_map(move |choice| choice.texts(name)));
+        let named = slots
+            .flat_map(|(name, choices)| choices.iter().take(1).flat_map(move |choice| choice.texts(name)));
         let pronouns = self.pronouns.iter().flat_map(|(names, _)| names).map(String::as_str);
         named.map(|(name, _)| name).chain(PEOPLE).chain(pronouns).collect()
     }
@@ -219,8 +223,8 @@ impl Grammar {
 
     fn check_slots(&self, slots: &Picks, known: &[&str], place: &str) -> Result<()> {
         for (name, choices) in slots {
-            let names = |choice: &Choice| choice.texts(name).into_iter().map(|(slot, _)| slot).collect::<Vec<_>>();
-            let mut all = choices.iter().map(names);
+            let texts = choices.iter().map(|choice| choice.texts(name));
+            let mut all = texts.map(|texts| texts.into_iter().map(|(slot, _)| slot).collect::<Vec<_>>());
             let first = all.next().ok_or_else(|| format!("{place}: the slot {name} is empty"))?;
             if all.any(|other| other != first) {
                 return Err(format!("{place}: every choice of the slot {name} must fill the same slots"));

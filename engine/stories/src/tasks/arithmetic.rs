@@ -37,7 +37,11 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         },
     };
     let steps = [
-        ("arithmetic-find-and-give", format!("{x} + {y} = {}. {} - {z} = {}", x + y, x + y, x + y - z), x + y - z),
+        (
+            "arithmetic-find-and-give",
+            format!("{x} + {y} = {}. {} - {z} = {}", x + y, x + y, x + y - z),
+            x + y - z,
+        ),
         ("arithmetic-boxes", format!("{y} * {x} = {}. {} + {z} = {}", x * y, x * y, x * y + z), x * y + z),
         ("arithmetic-three", format!("{x} + {y} = {}. {} + {z} = {}", x + y, x + y, x + y + z), x + y + z),
     ];

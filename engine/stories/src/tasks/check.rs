@@ -105,8 +105,7 @@ fn holds(said: &str, text: &str) -> bool {
     !text.is_empty() && format!(" {said} ").contains(&format!(" {text} "))
 }
 
-const SMALL: &str =
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen";
+const SMALL: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen";
 const TENS: &[&str] = &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// The English word for a number below one hundred; digits for others.

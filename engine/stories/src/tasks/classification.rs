@@ -22,12 +22,22 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let topic_alone = draw.below(2) == 0;
     let topic_first = draw.below(2) == 0;
     let (ask, text, answers, content) = match draw.level {
-        1 => ("classification-happy-or-sad", felt, vec![feeling.to_owned(), format!("it is {feeling}")], felt_template),
+        1 => (
+            "classification-happy-or-sad",
+            felt,
+            vec![feeling.to_owned(), format!("it is {feeling}")],
+            felt_template,
+        ),
         2 if topic_alone => ("classification-topic", told, vec![topic.to_owned()], told_template),
         2 => {
             let answers = vec![feeling.to_owned(), format!("{} is {feeling}", person.name)];
             // The topic sentence is a distractor: it says nothing about the feeling.
-            ("classification-feeling", format!("{told} {felt}"), answers, format!("{told_template}+{felt_template}"))
+            (
+                "classification-feeling",
+                format!("{told} {felt}"),
+                answers,
+                format!("{told_template}+{felt_template}"),
+            )
         }
         _ => {
             let text = if topic_first { format!("{told} {felt}") } else { format!("{felt} {told}") };

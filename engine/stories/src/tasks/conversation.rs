@@ -30,8 +30,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         fact.heard.replace("{value}", value).replace("{Value}", &super::draw::capital(value))
     };
     let first = said(draw, fact, value, &mut parts);
-    let greeting =
-        if fact.values == "people" && draw.below(2) == 0 { "Hello! " } else { "" };
+    let greeting = if fact.values == "people" && draw.below(2) == 0 { "Hello! " } else { "" };
     messages.push(user(format!("{greeting}{first}")));
     messages.push(assistant(heard(fact, value)));
     if draw.level == 3 {

@@ -124,7 +124,12 @@ pub fn lexicon() -> Vec<(&'static str, &'static str)> {
     nouns
         .map(|[english, _, own]| (english.as_str(), own.as_str()))
         .chain(verbs.map(|[base, _, _, own]| (base.as_str(), own.as_str())))
-        .chain(pelu.adjectives.iter().chain(&pelu.postpositions).map(|[english, own]| (english.as_str(), own.as_str())))
+        .chain(
+            pelu.adjectives
+                .iter()
+                .chain(&pelu.postpositions)
+                .map(|[english, own]| (english.as_str(), own.as_str())),
+        )
         .chain([("the", THE), ("not", NOT)])
         .collect()
 }

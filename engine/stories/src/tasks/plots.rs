@@ -64,7 +64,8 @@ impl Asked {
         let asked: Self = toml::from_str(source).map_err(|error| error.to_string())?;
         check(&asked.question, grammar, None)?;
         for plot in &grammar.plots {
-            let about = asked.plots.get(&plot.name).ok_or_else(|| format!("nothing is asked about {}", plot.name))?;
+            let about =
+                asked.plots.get(&plot.name).ok_or_else(|| format!("nothing is asked about {}", plot.name))?;
             check(&about.questions, grammar, Some(plot))?;
             let summaries = about.summaries.each_ref().map(|summary| summary.text.as_str());
             let place = format!("plot {}: a summary", plot.name);
@@ -117,9 +118,17 @@ mod tests {
             Asked::parse(&source, grammar()).unwrap_err()
         };
         for (right, wrong, error) in [
-            ("{Hero} look first?", "{Heron} look?", "lost-toy: the question story-where-look: unknown slot {Heron}"),
+            (
+                "{Hero} look first?",
+                "{Heron} look?",
+                "lost-toy: the question story-where-look: unknown slot {Heron}",
+            ),
             ("validation = [\"Tell me where {Hero} looked.\"]\n", "", "`validation`"),
-            ("name = \"story-where-look\"\nlevel = 1", "name = \"story-where-look\"\nlevel = 4", "level must be"),
+            (
+                "name = \"story-where-look\"\nlevel = 1",
+                "name = \"story-where-look\"\nlevel = 4",
+                "level must be",
+            ),
             ("text = \"{Hero} lost {his} {toy}, and", "txt = \"{Hero} lost {his} {toy}, and", "`txt`"),
         ] {
             let found = found(right, wrong);

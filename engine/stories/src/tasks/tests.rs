@@ -19,8 +19,13 @@ fn all_wordings() -> impl Iterator<Item = (&'static str, &'static Wordings)> {
 /// The names of all templates, with their splits.
 fn templates() -> Vec<(String, TaskSplit)> {
     let of = |(name, wordings): (&str, &'static Wordings)| {
-        let numbered = |split| (wordings.first(split)..).zip(wordings.of(split)).map(move |(at, _)| (at, split));
-        SPLITS.into_iter().flat_map(numbered).map(|(at, split)| (format!("{name}-{at}"), split)).collect::<Vec<_>>()
+        let numbered =
+            |split| (wordings.first(split)..).zip(wordings.of(split)).map(move |(at, _)| (at, split));
+        SPLITS
+            .into_iter()
+            .flat_map(numbered)
+            .map(|(at, split)| (format!("{name}-{at}"), split))
+            .collect::<Vec<_>>()
     };
     all_wordings().flat_map(of).collect()
 }

@@ -1,8 +1,8 @@
 //! Writes tasks as a folder of JSON lines in TRL's conversational format, with a README.
 
 use super::tasks::{
-    EDITION, LEVELS, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row,
-    pair_line, prompt_line,
+    EDITION, LEVELS, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row, pair_line,
+    prompt_line,
 };
 use glasshouse_platform::files::File;
 use glasshouse_platform::storage::{self, Staging};

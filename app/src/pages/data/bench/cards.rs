@@ -8,7 +8,9 @@ use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
 use crate::widgets::{is_open, prose, switch, tell_fold};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo, pos2};
+use egui::{
+    DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo, pos2,
+};
 use egui_material_icons::icons;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};

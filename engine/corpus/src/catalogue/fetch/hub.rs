@@ -164,7 +164,8 @@ impl Dataset {
             }
         }
         let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok());
-        let next = link.and_then(next_page).filter(|next| next.starts_with(&self.endpoint)).map(str::to_owned);
+        let next =
+            link.and_then(next_page).filter(|next| next.starts_with(&self.endpoint)).map(str::to_owned);
         let body = response.body_mut().with_config().limit(MAX_PAGE).read_to_vec();
         let body = body.map_err(|error| self.refused(&format!("cannot be listed: {error}")))?;
         let answer = serde_json::from_slice(&body);
@@ -224,7 +225,11 @@ mod tests {
                     Some(rest) => rest.split_at(rest.iter().position(|byte| *byte == b'\n').unwrap() + 1),
                     None => (&[][..], body),
                 };
-                let link = if link.is_empty() { String::new() } else { format!("link: {}", str::from_utf8(link).unwrap()) };
+                let link = if link.is_empty() {
+                    String::new()
+                } else {
+                    format!("link: {}", str::from_utf8(link).unwrap())
+                };
                 let head = format!(
                     "HTTP/1.1 {status}\r\nconnection: close\r\n{link}content-length: {}\r\n\r\n",
                     body.len()
@@ -241,7 +246,10 @@ mod tests {
 
     #[test]
     fn addresses_name_owner_name_revision_and_path() {
-        for address in ["hf://datasets/o-1/n.2@v3/a/b c.parquet", "https://huggingface.co/datasets/o-1/n.2/blob/v3/a/b c.parquet"] {
+        for address in [
+            "hf://datasets/o-1/n.2@v3/a/b c.parquet",
+            "https://huggingface.co/datasets/o-1/n.2/blob/v3/a/b c.parquet",
+        ] {
             assert_eq!(dataset(address, "").folder(), "o-1--n.2--v3--a--b c.parquet");
         }
         assert_eq!(dataset("hf://o/n", "").folder(), "o--n");
@@ -262,17 +270,20 @@ mod tests {
         ]);
         let second = serde_json::json!([{ "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" }]);
         let first = |endpoint: &str| {
-            format!("link: <{endpoint}/api/datasets/o/n/tree/abc?cursor=2>; rel=\"next\"\r\n{tree}").into_bytes()
+            format!("link: <{endpoint}/api/datasets/o/n/tree/abc?cursor=2>; rel=\"next\"\r\n{tree}")
+                .into_bytes()
         };
-        let endpoint = server(|endpoint| vec![
-            (
-                "/api/datasets/o/n/revision/main".into(),
-                br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
-            ),
-            ("/api/datasets/o/n/tree/abc?recursive=true".into(), first(endpoint)),
-            ("/api/datasets/o/n/tree/abc?cursor=2".into(), second.to_string().into_bytes()),
-            ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
-        ]);
+        let endpoint = server(|endpoint| {
+            vec![
+                (
+                    "/api/datasets/o/n/revision/main".into(),
+                    br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
+                ),
+                ("/api/datasets/o/n/tree/abc?recursive=true".into(), first(endpoint)),
+                ("/api/datasets/o/n/tree/abc?cursor=2".into(), second.to_string().into_bytes()),
+                ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
+            ]
+        });
         let own = dataset("hf://o/n", &endpoint);
         let mut pages = 0;
         let mut two = |_| {
@@ -287,11 +298,10 @@ mod tests {
         );
         let folder = tempfile::tempdir().unwrap();
         let path =
-            super::super::fetch(&entries[0], folder.path(), &mut |_| ControlFlow::Continue(()))
-                .unwrap();
+            super::super::fetch(&entries[0], folder.path(), &mut |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), content);
-        let missing =
-            dataset("hf://o/other", &endpoint).entries(&Settings::default(), &mut |_| ControlFlow::Continue(()));
+        let missing = dataset("hf://o/other", &endpoint)
+            .entries(&Settings::default(), &mut |_| ControlFlow::Continue(()));
         let missing = missing.unwrap_err().to_string();
         assert!(missing.starts_with("hf://o/other: does not exist"), "{missing}");
     }

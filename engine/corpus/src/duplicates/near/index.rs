@@ -160,7 +160,8 @@ impl Index {
             Keep::First => documents.sort_unstable(),
             Keep::Longest => {
                 let words = |document| std::cmp::Reverse(self.words(document));
-                documents.sort_by_cached_key(|&document| (document >= self.earlier, words(document), document));
+                documents
+                    .sort_by_cached_key(|&document| (document >= self.earlier, words(document), document));
             }
         }
     }

@@ -40,7 +40,13 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         notes: text(notes.and_then(|notes| notes.get("names"))).split('|').collect(),
         starts: list("starts").map(|start| text(Some(start))).collect(),
         units: units.map(|(name, sign)| (name.as_str(), text(Some(sign)))).collect(),
-        prints: table.get("template").and_then(Value::as_array).into_iter().flatten().flat_map(printed).collect(),
+        prints: table
+            .get("template")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .flat_map(printed)
+            .collect(),
     }
 });
 

@@ -80,8 +80,9 @@ impl Checked {
         let Some(values) = buffer.get(start..) else {
             return Err(wrong("the levels of a page are longer than it"));
         };
-        if let Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY =
-            encoding
+        if let Encoding::DELTA_BINARY_PACKED
+        | Encoding::DELTA_LENGTH_BYTE_ARRAY
+        | Encoding::DELTA_BYTE_ARRAY = encoding
         {
             check_differences(values, u64::from(*count)).map_err(wrong)?;
         }
