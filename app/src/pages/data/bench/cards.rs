@@ -77,7 +77,7 @@ impl DataPage {
             self.threshold_ui(ui, context, card, threshold);
         }
         if let Some(file) = &card.file {
-            self.file_ui(ui, context, card, file);
+            self.rule_file_ui(ui, context, card, file);
         }
         let victims = context.state.cleaning.stage(&card.name).map_or(&[][..], |stage| &stage.victims);
         if !victims.is_empty() {
@@ -100,7 +100,7 @@ impl DataPage {
     }
 
     /// The path of a stage's file, sent when the field loses the focus.
-    fn file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, file: &str) {
+    fn rule_file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, file: &str) {
         let typed = &mut self.bench.file;
         let is_this = |(stage, _): &&mut (String, String)| *stage == card.name;
         let mut text = typed.as_mut().filter(is_this).map_or(file.to_owned(), |(_, text)| text.clone());
