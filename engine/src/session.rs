@@ -111,6 +111,8 @@ struct Session {
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
     compared: evaluation::Compared,
+    /// The recipe of the last preview, with the modification times of its files.
+    preview: Option<(Vec<Option<u64>>, Rc<glasshouse_corpus::pipeline::PreparedRecipe>)>,
     /// Storage location and usage, as last seen.
     storage: crate::protocol::StorageSummary,
 }
@@ -163,6 +165,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         looked: None,
         current: None,
         compared: evaluation::Compared::default(),
+        preview: None,
         storage,
     };
     session.serve_all().await;

@@ -82,14 +82,11 @@ pub struct CorpusTasksArguments {
 }
 
 fn task_kind(text: &str) -> Result<TaskKind, String> {
-    TaskKind::from_name(text.trim()).ok_or_else(|| {
-        let names: Vec<&str> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("expected {}", names.join(", "))
-    })
+    TaskKind::named("kind of task", text.trim())
 }
 
 /// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let factor = match unit.trim().to_ascii_uppercase().as_str() {

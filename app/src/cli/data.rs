@@ -2,6 +2,7 @@
 
 use super::arguments::JsonArguments;
 use super::bar::bar;
+use super::corpus::parse_size;
 use super::driver::drive;
 use super::fetch::DataFetchArguments;
 use super::report::{print, printable};
@@ -13,12 +14,13 @@ use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAG
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
-use glasshouse_corpus::{SystemFiles, script};
+use glasshouse_corpus::{SystemFiles, script, shards};
 use glasshouse_engine::protocol::blocks::Excerpt;
 use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
+use glasshouse_engine::tokenizer::Tokenizer;
 use indicatif::ProgressBar;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
         DataCommand::Explain(arguments) => explain(arguments),
         DataCommand::Recipe(arguments) => recipe(arguments),
         DataCommand::Script(arguments) => write_script(arguments),
+        DataCommand::Export(arguments) => export(arguments),
         DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
         DataCommand::Fetch(arguments) => {
             super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)
@@ -240,7 +243,8 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
 fn explain(arguments: &DataExplainArguments) -> Result<()> {
     let DataExplainArguments { id, input, recipe, text_field, .. } = arguments;
     let recipe = named_for(recipe, text_field.as_deref())?;
-    let compared = pipeline::compare(&SystemFiles, &recipe, input, id, &async || ());
+    let preview = pipeline::PreparedRecipe::new(recipe, &SystemFiles)?;
+    let compared = pipeline::compare(&SystemFiles, &preview, input, id, &async || ());
     let compared = pollster::block_on(compared)?;
     if arguments.json {
         say!("{}", serde_json::to_string(&compared)?)?;
@@ -268,6 +272,20 @@ fn write_script(arguments: &DataScriptArguments) -> Result<()> {
     Ok(())
 }
 
+fn export(arguments: &DataExportArguments) -> Result<()> {
+    let DataExportArguments { folder, to, shard_size, tokenizer } = arguments;
+    let tokenizer = tokenizer.as_deref().map(Tokenizer::load).transpose()?;
+    let mut count = |text: &str| {
+        let tokens = tokenizer.as_ref().map(|tokenizer| tokenizer.encode(text)).transpose();
+        let tokens = tokens.map_err(|error| glasshouse_corpus::Error::Refused(error.to_string()));
+        Ok(tokens?.map(|tokens| tokens.len() as u64))
+    };
+    for path in shards::export(&SystemFiles, folder, to, *shard_size, &mut count)? {
+        say!("{}", path.display())?;
+    }
+    Ok(())
+}
+
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Clean files and folders into kept.jsonl, dropped.jsonl with reasons, report.json and report.html
@@ -280,6 +298,8 @@ pub enum DataCommand {
     Recipe(DataRecipeArguments),
     /// Print a recipe as a datatrove script in Python, for a cluster
     Script(DataScriptArguments),
+    /// Export the kept documents in shards of JSON Lines, for other pipelines
+    Export(DataExportArguments),
     /// List the public corpora for `data fetch`
     Catalogue(JsonArguments),
     /// Download and verify a public corpus; interrupted downloads are resumed
@@ -354,4 +374,20 @@ pub struct DataScriptArguments {
     /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
+}
+
+#[derive(Args, Debug)]
+pub struct DataExportArguments {
+    /// Folder of the cleaning
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Shards to write: NAME.jsonl.gz, NAME.jsonl.zst or NAME.jsonl becomes NAME-00000.jsonl.gz and so on
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// Bytes of a shard before compression
+    #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = parse_size)]
+    pub shard_size: u64,
+    /// tokenizer.json that counts the tokens of each document [default: token_count is left out]
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
 }

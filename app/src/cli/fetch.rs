@@ -31,7 +31,7 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
 /// Downloads a corpus into a folder, by default the cache folder, and prints its path.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     // Datasets of the Hub are not in the catalogue.
-    let entry = (!name.starts_with("hf://"))
+    let entry = (!name.contains("://"))
         .then(|| catalogue::find(name).map_err(|error| usage(error.to_string())))
         .transpose()?;
     let Some(path) = fetched(name, entry.map(|entry| entry.length), folder, json)? else { return Ok(()) };

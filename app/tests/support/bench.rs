@@ -107,6 +107,7 @@ pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
         sentence: (*sentence).to_owned(),
         paper: (*paper).to_owned(),
         on: if *name == stage { on } else { *works },
+        file: None,
         thresholds: match *name {
             "gopher-quality" => vec![
                 threshold("min_words", 50.0, 100_000.0, ThresholdKind::Count, "fewest words of a document"),

@@ -94,16 +94,28 @@ impl Recipe {
                 .filter(|row| row.name == threshold)
                 .for_each(|row| row.set(value));
         } else {
-            if !changed.rules.iter().any(|rule| rule.name() == stage) {
-                changed.switch(stage, true)?;
-                changed.off.push(stage.to_owned());
-            }
-            let rule = changed.rules.iter_mut().find(|rule| rule.name() == stage);
-            rule.ok_or_else(|| unknown_stage(stage))?.set_threshold(threshold, value)?;
+            changed.rule(stage)?.set_threshold(threshold, value)?;
         }
         changed.validate()?;
         *self = changed;
         Ok(())
+    }
+
+    /// Sets the file of a rule; an empty name removes it.
+    pub fn set_file(&mut self, stage: &str, file: &str) -> Result<()> {
+        let place = self.rule(stage)?.file();
+        *place.ok_or_else(|| Error::Invalid(format!("{stage} takes no file")))? =
+            Some(file.trim().to_owned()).filter(|file| !file.is_empty());
+        Ok(())
+    }
+
+    /// A rule to be changed, added but off if the recipe does not contain it.
+    fn rule(&mut self, stage: &str) -> Result<&mut Rule> {
+        if !self.rules.iter().any(|rule| rule.name() == stage) {
+            self.switch(stage, true)?;
+            self.off.push(stage.to_owned());
+        }
+        self.rules.iter_mut().find(|rule| rule.name() == stage).ok_or_else(|| unknown_stage(stage))
     }
 
     pub fn set_personal(&mut self, class: &str, action: Action) -> Result<()> {
@@ -133,13 +145,14 @@ fn unknown_stage(stage: &str) -> Error {
 }
 
 fn rule_card(rule: &Rule, on: bool) -> StageCard {
-    card(about_rule(rule), on, &rule.thresholds())
+    let file = rule.clone().file().map(|file| file.take().unwrap_or_default());
+    StageCard { file, ..card(about_rule(rule), on, &rule.thresholds()) }
 }
 
 fn card(about: About, on: bool, thresholds: &[rules::Threshold]) -> StageCard {
     let About { name, group, title, sentence, paper, .. } = about;
     let thresholds = thresholds.iter().map(threshold).collect();
-    StageCard { name, group, title, sentence, paper, on, thresholds }
+    StageCard { name, group, title, sentence, paper, on, thresholds, file: None }
 }
 
 impl Other {

@@ -30,6 +30,7 @@ pub mod repair;
 pub mod report;
 pub mod rules;
 pub mod script;
+pub mod shards;
 pub mod versions;
 
 pub use document::{Document, Kind};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::files::{FileType, Files};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 /// Kept documents, one JSON object per line.
@@ -86,4 +86,22 @@ impl CorpusIndex {
         }
         Ok(Some(index))
     }
+}
+
+/// Calls `take` with each line of a `kept.jsonl`, as written and parsed.
+pub(crate) fn each_line<T: serde::de::DeserializeOwned>(
+    files: &dyn Files,
+    path: &Path,
+    take: &mut dyn FnMut(&str, T) -> Result<()>,
+) -> Result<()> {
+    let input = BufReader::new(files.open(path).map_err(Error::io(path))?);
+    for line in input.lines() {
+        let line = line.map_err(Error::io(path))?;
+        take(&line, serde_json::from_str(&line).map_err(damaged(path))?)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {
+    move |error| Error::bad_file(path, format!("is damaged: {error}; clean again"))
 }

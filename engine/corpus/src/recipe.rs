@@ -137,22 +137,22 @@ impl Recipe {
             field: &mut self.validation,
             bounds: [0.0, MAX_VALIDATION],
             explanation: "Share of each source to hold out.",
+            datatrove: None,
         }
     }
 
     /// The files and folders named in it: word lists, evaluation sets.
     pub fn files(&self) -> Vec<PathBuf> {
-        let listed = self.rules.iter().filter_map(|rule| match rule {
-            Rule::Blocklist(rule) => rule.file.as_ref(),
-            Rule::Address(rule) => rule.hosts_file.as_ref(),
-            Rule::Language(rule) => rule.file.as_ref(),
-            Rule::Quality(rule) => rule.file.as_ref(),
-            Rule::Perplexity(rule) => rule.file.as_ref(),
-            _ => None,
-        });
+        let mut rules = self.rules.clone();
+        let listed = rules.iter_mut().filter_map(|rule| rule.file()?.take());
         let (personal, balance) = (&self.personal, &self.balance);
         let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
-        let named = named.into_iter().flatten().chain(&self.contamination.against).cloned();
+        let named = named
+            .into_iter()
+            .flatten()
+            .chain(&self.contamination.against)
+            .chain(&self.duplicates.against)
+            .cloned();
         listed.map(PathBuf::from).chain(named).collect()
     }
 

@@ -3,12 +3,13 @@
 use super::huggingface::{MAX_JSON_BYTES, shards_of};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{files, network};
+use glasshouse_protocol::HubAddress;
 use glasshouse_text::data::prepare::TOKENIZER_FILE;
 use glasshouse_text::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE};
 use std::path::{Path, PathBuf};
 
 /// Server of repositories given without one.
-const HUB: &str = "huggingface.co";
+const HUB: &str = HubAddress::HOST;
 const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 
@@ -31,7 +32,8 @@ pub struct RemoteFile {
 }
 
 impl ModelAddress {
-    /// Parses `OWNER/NAME`, `huggingface.co/OWNER/NAME` or the URL of a folder or a `.gguf` file; `https://` is optional.
+    /// Parses `OWNER/NAME` or another [`HubAddress`], on its own or after `hf://` or the Hub's host, or the URL of a folder or a
+    /// `.gguf` file; `https://` is optional.
     ///
     /// # Errors
     /// The text is none of these.
@@ -49,15 +51,17 @@ impl ModelAddress {
         let (scheme, rest) = match whole.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest),
+            Some(("hf", rest)) => ("hf", rest),
             Some(_) => return refused("it begins with neither https:// nor http://"),
             None => ("https", whole),
         };
         let rest = rest.trim_end_matches('/');
         let mut parts: Vec<&str> = rest.split('/').collect();
         let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
-        if !is_host(parts[0]) && !whole.contains("://") {
+        if scheme == "hf" || !is_host(parts[0]) && !whole.contains("://") {
             parts.insert(0, HUB);
         }
+        let scheme = if scheme == "hf" { "https" } else { scheme };
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return refused("a part of it is empty");
         }
@@ -67,20 +71,14 @@ impl ModelAddress {
         if matches!(parts[0], "hf.co" | "www.huggingface.co") {
             parts[0] = HUB;
         }
+        let hub;
         if parts[0] == HUB {
-            // URLs of the Hub's pages: .../tree/REVISION/FOLDER, .../blob/REVISION/FILE.
-            let revision = match parts.get(3) {
-                None => "main",
-                Some(&("tree" | "blob" | "resolve")) if parts.len() > 4 => parts[4],
-                Some(_) => return refused("a repository is OWNER/NAME"),
-            };
-            if parts.len() < 3 {
+            hub = HubAddress::parse(&parts[1..].join("/"));
+            let Some(HubAddress { repository, revision, path }) = &hub else {
                 return refused("a repository is OWNER/NAME");
-            }
-            let inside = parts.split_off(parts.len().min(5));
-            parts.truncate(3);
-            parts.extend(["resolve", revision]);
-            parts.extend(inside);
+            };
+            parts = vec![HUB, repository, "resolve", revision];
+            parts.extend(path.split('/').filter(|part| !part.is_empty()));
         }
         let file =
             parts.last().filter(|name| name.to_lowercase().ends_with(".gguf")).map(|name| (*name).to_owned());
@@ -218,6 +216,7 @@ mod tests {
                 "m.Q8_0",
             ),
             ("hf.co/HuggingFaceTB/SmolLM2-135M", format!("{hub}/main"), None, "SmolLM2-135M"),
+            ("hf://HuggingFaceTB/SmolLM2-135M@v2/q", format!("{hub}/v2/q"), None, "SmolLM2-135M"),
             (
                 "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json",
                 format!("{hub}/main"),
@@ -241,7 +240,6 @@ mod tests {
             "https://",
             "huggingface.co/owl",
             "a/../b",
-            "a/b/c/d",
             "file:///etc/passwd",
             "https://me:secret@example.org/owl",
             "https://example.org/a\\..\\b",

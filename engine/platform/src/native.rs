@@ -273,7 +273,11 @@ pub fn fetch_corpus(
     let mut said: Option<Instant> = None;
     let work = move || {
         let done = glasshouse_corpus::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
+            let flow = || {
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
             let progress = match progress {
+                Progress::Listing => return flow(),
                 Progress::Received { bytes, of } => {
                     FetchProgress::Receiving { done: bytes, total: of.unwrap_or(bytes) }
                 }
@@ -288,7 +292,7 @@ pub fn fetch_corpus(
                 said = receiving.then(Instant::now).or(said);
                 tell.try_send(super::Fetched::Progress(progress)).ok();
             }
-            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            flow()
         });
         tell.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
     };

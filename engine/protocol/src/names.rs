@@ -1,6 +1,7 @@
 //! Names of variants, and nearest-name suggestions for misspelt presets, settings and subcommands.
 
 /// Inside an enum's `impl`: `name`, `named`, and `ALL`, which omits the variants after a semicolon.
+#[macro_export]
 macro_rules! named {
     ($($variant:ident = $name:literal),+ $(; $($other:ident = $other_name:literal),+)?) => {
         /// In the order of menus and help.
@@ -25,7 +26,7 @@ macro_rules! named {
         }
     };
 }
-pub(crate) use named;
+pub use named;
 
 /// The known name most similar to `name`, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -12,8 +12,11 @@ use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
 use crate::protocol::{Event, Preview, RecipeChange};
 use crate::{Error, Result};
+use glasshouse_corpus::Files as _;
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
+use glasshouse_corpus::pipeline::{
+    self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions,
+};
 use glasshouse_corpus::recipe::Recipe;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -64,19 +67,33 @@ impl Session {
     }
 
     pub(super) async fn judge_sample(&mut self, id: u64, documents: usize) -> Result<()> {
-        let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+        let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
-        let judgement = pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
+        let judgement = pipeline::judge_sample(&CorpusFiles, &preview, &inputs, documents, &give).await?;
         self.sink.answer(id, Event::Previewed(Preview::Sample { judgement }));
         Ok(())
     }
 
     pub(super) async fn compare_document(&mut self, id: u64, document: &str) -> Result<()> {
-        let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+        let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
-        let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, document, &give).await?;
+        let document = pipeline::compare(&CorpusFiles, &preview, &inputs, document, &give).await?;
         self.sink.answer(id, Event::Previewed(Preview::Document { document }));
         Ok(())
+    }
+
+    /// The recipe made ready, once until it or one of its files changes.
+    fn preview(&mut self) -> Result<Rc<PreparedRecipe>> {
+        let recipe = self.recipe()?;
+        let changed: Vec<Option<u64>> = recipe.files().iter().map(|file| CorpusFiles.changed(file)).collect();
+        let known =
+            self.preview.as_ref().filter(|(before, own)| *before == changed && *own.recipe() == recipe);
+        if let Some((_, own)) = known {
+            return Ok(own.clone());
+        }
+        let own = Rc::new(PreparedRecipe::new(recipe, &CorpusFiles)?);
+        self.preview = Some((changed, own.clone()));
+        Ok(own)
     }
 
     /// Cleans the project's documents.
@@ -125,6 +142,7 @@ impl Session {
             RecipeChange::Threshold { stage, threshold, value } => {
                 recipe.set_threshold(&stage, &threshold, value)?;
             }
+            RecipeChange::File { stage, file } => recipe.set_file(&stage, &file)?,
             RecipeChange::Personal { class, action } => recipe.set_personal(&class, action)?,
             RecipeChange::Mixture { weights, temperature } => {
                 recipe.mixture.weights = weights;

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn rows(name: Option<String>, objective: &str, split: &str, count: u32) -> Result<String, JsError> {
     let recipe = name.map(|name| recipe(&name)).transpose().map_err(|reason| JsError::new(&reason))?;
     let objective = Objective::named("objective", objective).map_err(|reason| JsError::new(&reason))?;
-    let split = TaskSplit::from_name(split).ok_or_else(|| JsError::new("there is no such split"))?;
+    let split = TaskSplit::named("split", split).map_err(|error| JsError::new(&error))?;
     let rows = glasshouse_stories::rows(recipe, objective, split, count.into());
     Ok(rows.map_err(|reason| JsError::new(&reason))?.join("\n"))
 }

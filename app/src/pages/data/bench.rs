@@ -57,6 +57,8 @@ pub(super) struct Bench {
     problems: Option<usize>,
     /// A setting being changed: stage, name, value.
     setting: Option<(String, String, f64)>,
+    /// The stage whose file is being typed, and the text so far.
+    file: Option<(String, String)>,
     mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,

@@ -43,6 +43,7 @@ mod tests;
 mod words;
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 use crate::{Error, Result};
 use words::Visitor;
@@ -50,6 +51,8 @@ use words::Visitor;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// Earlier corpora, whose copies are dropped: folders of cleanings, or files and folders of documents.
+    pub against: Vec<PathBuf>,
     pub exact: exact::Settings,
     pub near: near::Settings,
     pub paragraphs: paragraphs::Settings,

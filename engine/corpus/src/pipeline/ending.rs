@@ -42,6 +42,8 @@ pub(super) struct Ending {
     copies: ReadCopies,
     near: near::Index,
     sources: Vec<String>,
+    /// Number of first documents that are of earlier corpora: compared with, but never written.
+    earlier: u32,
     /// Whether a later cleaning can resume from here.
     kept: bool,
     /// Staged documents that were not dropped since.
@@ -81,12 +83,13 @@ impl Ending {
         copies: ReadCopies,
         near: near::Index,
         sources: Sources,
+        earlier: u32,
         kept: bool,
     ) -> Self {
-        let alive = vec![true; staging.entries().len()];
+        let alive = (0..staging.entries().len()).map(|number| number >= earlier as usize).collect();
         let (sources, places) = sources.finish();
         staging.renumber(&places);
-        Self { staging, copies, near, sources, kept, alive, step: EndingStep::Compare }
+        Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::Compare }
     }
 
     pub(super) fn is_kept(&self) -> bool {

@@ -30,6 +30,21 @@ fn items(files: &dyn Files, recipe: &Recipe, source: &Source) -> Box<dyn Iterato
     read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0)))
 }
 
+/// A recipe made ready for previews: rules that learn have learned.
+pub struct PreparedRecipe {
+    worker: Worker,
+}
+
+impl PreparedRecipe {
+    pub fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
+        Ok(Self { worker: Worker::with_off(recipe, true, files)? })
+    }
+
+    pub fn recipe(&self) -> &Recipe {
+        &self.worker.recipe
+    }
+}
+
 /// A sampled document and the results of its stages.
 struct Judged {
     document: JudgedDocument,
@@ -43,7 +58,7 @@ struct Judged {
 /// Judges the first documents of each source, at most `count` in total.
 pub async fn judge_sample(
     files: &dyn Files,
-    recipe: &Recipe,
+    preview: &PreparedRecipe,
     inputs: &[PathBuf],
     count: usize,
     give: &impl AsyncFn(),
@@ -53,7 +68,8 @@ pub async fn judge_sample(
             "a sample of {count} documents exceeds {MAX_JUDGED}: clean all of them instead"
         )));
     }
-    let worker = Worker::with_off(recipe.clone(), true, files)?;
+    let PreparedRecipe { worker } = preview;
+    let recipe = &worker.recipe;
     let sources = sources(files, recipe, inputs)?;
     // Round robin, so that one large source does not fill the sample.
     let mut open: VecDeque<_> =
@@ -77,7 +93,7 @@ pub async fn judge_sample(
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
     let judge = |document: Document| -> Result<Judged> {
-        let alone = alone(&worker, &document);
+        let alone = alone(worker, &document);
         let worked = worker.work(document)?;
         let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
         let (dropped, at, excerpt) = match worked.fate {
@@ -131,12 +147,13 @@ fn alone(worker: &Worker, document: &Document) -> Vec<bool> {
 /// in both texts.
 pub async fn compare(
     files: &dyn Files,
-    recipe: &Recipe,
+    preview: &PreparedRecipe,
     inputs: &[PathBuf],
     id: &str,
     give: &impl AsyncFn(),
 ) -> Result<ComparedDocument> {
-    let worker = Worker::with_off(recipe.clone(), true, files)?;
+    let PreparedRecipe { worker } = preview;
+    let recipe = &worker.recipe;
     let document = named(files, recipe, inputs, id, give).await?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();

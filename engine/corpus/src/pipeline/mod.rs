@@ -21,7 +21,7 @@ pub(crate) mod stages;
 mod staging;
 mod work;
 
-pub use explain::{compare, judge_sample};
+pub use explain::{PreparedRecipe, compare, judge_sample};
 pub use folder::{UNFINISHED, is_unfinished};
 pub use glasshouse_protocol::cleaning::{CleaningProgress, CleaningStart, Phase};
 pub use lines::Dropped;
@@ -30,6 +30,7 @@ use crate::document::Document;
 use crate::duplicates::{Mark, exact, near};
 use crate::error::{Error, Result};
 use crate::files::Files;
+use crate::output::{CORPUS_FILE, KEPT_FILE};
 use crate::read;
 use crate::recipe::Recipe;
 use crate::report::{Amount, CleaningReport, Input, lot};
@@ -61,6 +62,8 @@ pub struct Cleaner<'a> {
     state: State<'a>,
     bench: Bench<'a>,
     total_bytes: u64,
+    /// Number of first inputs that are files of earlier corpora.
+    earlier: usize,
     start: CleaningStart,
 }
 
@@ -100,6 +103,8 @@ struct Reading<'a> {
     exact: exact::ExactIndex,
     near: near::Index,
     sources: Sources,
+    /// Number of staged documents of earlier corpora, which are the first.
+    earlier: u32,
     /// `None` if resuming is not possible.
     journal: Option<Output>,
 }
@@ -137,8 +142,10 @@ impl<'a> Cleaner<'a> {
         for trouble in &found.troubles {
             recorders.trouble(trouble);
         }
-        let sources = found.sources;
-        recorders.inputs = sources.iter().map(input).collect();
+        recorders.inputs = found.sources.iter().map(input).collect();
+        let mut sources = earlier_corpora(files, recipe)?;
+        let count = sources.len();
+        sources.extend(found.sources);
         let header = journal::Header::new(files, recipe, &sources)?;
         let mut folder = Folder::claim(files, out)?;
         if !start.force {
@@ -163,10 +170,12 @@ impl<'a> Cleaner<'a> {
             exact: exact::ExactIndex::default(),
             near: near::Index::new(&recipe.duplicates.near)?,
             sources: Sources::new(&recipe.mixture),
+            earlier: 0,
             journal: None,
         };
         let bench = Bench { worker, folder, recorders };
-        let mut cleaner = Self { files, bench, total_bytes, start: CleaningStart::New, state: State::Over };
+        let start = CleaningStart::New;
+        let mut cleaner = Self { files, bench, total_bytes, earlier: count, start, state: State::Over };
         let reading = cleaner.begin(reading, earlier, header, sources, out)?;
         cleaner.state = State::Reading(Box::new(reading));
         Ok(cleaner)
@@ -212,9 +221,11 @@ impl<'a> Cleaner<'a> {
         let before: u64 = sources.iter().take(first).map(|source| source.size).sum();
         reading.progress.store(before, Ordering::Relaxed);
         let (settings, progress) = (self.bench.worker.recipe.reading.clone(), reading.progress.clone());
+        let (earlier, plain) = (self.earlier, read::Settings::default());
         let items = sources.into_iter().enumerate().skip(first).flat_map(move |(input, source)| {
             let taken = if input == first { skipped } else { 0 };
-            let items = (0..).zip(read::open(files, &source, &settings, &progress));
+            let settings = if input < earlier { &plain } else { &settings };
+            let items = (0..).zip(read::open(files, &source, settings, &progress));
             items.skip(taken as usize).map(move |(number, item)| (input, number, item))
         });
         reading.items = Box::new(items);
@@ -297,9 +308,9 @@ impl<'a> Cleaner<'a> {
     /// Processes a batch while the next one is read.
     fn read(&mut self, reading: &mut Reading<'a>, batch: Batch) -> Result<()> {
         let Batch { documents, troubles, end } = batch;
-        let (worker, items) = (&self.bench.worker, &mut reading.items);
+        let (worker, items, earlier) = (&self.bench.worker, &mut reading.items, self.earlier);
         let work = |(input, document)| {
-            let mut worked = worker.work(document)?;
+            let mut worked = if input < earlier { worker.mark(document) } else { worker.work(document) }?;
             worked.told.input = input;
             Ok(worked)
         };
@@ -313,7 +324,7 @@ impl<'a> Cleaner<'a> {
         }
         let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
         for Worked { mut told, fate } in worked? {
-            let outcome = self.decide(reading, fate)?;
+            let outcome = self.decide(reading, fate, told.input)?;
             self.take(reading, &mut told, &outcome)?;
             if reading.journal.is_some() {
                 step.documents.push((told, outcome));
@@ -331,18 +342,18 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Decides about a document in document order, and stages it if it is kept.
-    fn decide(&self, reading: &mut Reading<'a>, fate: Fate) -> Result<Outcome> {
+    fn decide(&self, reading: &mut Reading<'a>, fate: Fate, input: usize) -> Result<Outcome> {
         Ok(match fate {
             Fate::Dropped(at, dropped) => Outcome::Dropped(at, dropped),
             Fate::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
-                Some(first) => {
+                Some(first) if input >= self.earlier => {
                     // Its reason names the original, whose id is on disk: added once it can be read.
                     let worker = &self.bench.worker;
                     let reason = worker.compared_by(&document).to_owned();
                     let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
                     Outcome::Copy(first, dropped)
                 }
-                None => Outcome::Staged { length: reading.staging.write(&line)?, amount, mark },
+                _ => Outcome::Staged { length: reading.staging.write(&line)?, amount, mark },
             },
         })
     }
@@ -357,13 +368,25 @@ impl<'a> Cleaner<'a> {
 
     /// Counts a document and records its outcome, both for new documents and when resuming.
     fn take(&mut self, reading: &mut Reading<'a>, told: &mut Told, outcome: &Outcome) -> Result<()> {
-        self.bench.recorders.told(&self.bench.worker, told);
+        let is_earlier = told.input < self.earlier;
+        if !is_earlier {
+            told.input -= self.earlier;
+            self.bench.recorders.told(&self.bench.worker, told);
+            told.input += self.earlier;
+        }
         match outcome {
             Outcome::Dropped(at, dropped) => self.bench.gone(*at, dropped),
             Outcome::Copy(first, dropped) => reading.copies.line(&(first, dropped)),
             Outcome::Staged { length, amount, mark } => {
                 reading.near.push(mark.keys.as_ref())?;
-                let source = reading.sources.number(&told.about.source, amount.bytes);
+                let source = match is_earlier {
+                    true => reading.sources.number(sources::OTHERS, 0),
+                    false => reading.sources.number(&told.about.source, amount.bytes),
+                };
+                if is_earlier {
+                    reading.near.end_earlier();
+                    reading.earlier += 1;
+                }
                 reading.staging.note(*length, source, lot(&told.about.id), *amount);
                 Ok(())
             }
@@ -373,9 +396,9 @@ impl<'a> Cleaner<'a> {
     fn end_reading(&mut self, mut reading: Reading<'a>) -> Result<Ending> {
         // A cleaning that resumes from here reads nothing.
         self.note(&mut reading, journal::Step { next: (usize::MAX, 0), ..journal::Step::default() })?;
-        let Reading { staging, copies, near, sources, journal, .. } = reading;
+        let Reading { staging, copies, near, sources, earlier, journal, .. } = reading;
         let (staging, copies) = (staging.finish(self.files)?, staging::ReadCopies::new(copies, self.files)?);
-        Ok(Ending::new(staging, copies, near, sources, journal.is_some()))
+        Ok(Ending::new(staging, copies, near, sources, earlier, journal.is_some()))
     }
 }
 
@@ -411,6 +434,21 @@ fn find(
         return Err(Error::bad_file(missing, "does not exist; check the path, or leave it out"));
     }
     Ok(found)
+}
+
+/// The files of the recipe's earlier corpora.
+fn earlier_corpora(files: &dyn Files, recipe: &Recipe) -> Result<Vec<read::Source>> {
+    let mut sources = Vec::new();
+    for path in &recipe.duplicates.against {
+        let cleaned = files.file_type(&path.join(CORPUS_FILE)).is_ok();
+        let path = if cleaned { path.join(KEPT_FILE) } else { path.clone() };
+        let found = read::find(files, std::slice::from_ref(&path), &read::Settings::default());
+        if let (Some(trouble), true) = (found.troubles.first(), found.sources.is_empty()) {
+            return Err(Error::Refused(format!("duplicates.against: {}: {}", trouble.place, trouble.reason)));
+        }
+        sources.extend(found.sources);
+    }
+    Ok(sources)
 }
 
 fn input(source: &read::Source) -> Input {

@@ -500,11 +500,13 @@ fn a_document_is_explained_and_a_sample_judged() {
     let give = async || turns.set(turns.get() + 1);
     let compare = |recipe: &Recipe, id: &str| {
         turns.set(0);
-        pollster::block_on(super::compare(&SystemFiles, recipe, input, id, &give))
+        let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
+        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &give))
     };
     let judge_sample = |recipe: &Recipe, count| {
         turns.set(0);
-        pollster::block_on(super::judge_sample(&SystemFiles, recipe, input, count, &give))
+        let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
+        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &give))
     };
     let compared = compare(&recipe, "short.txt").unwrap();
     assert_eq!(turns.get(), 1, "the source that the id names comes first");
@@ -568,6 +570,40 @@ fn files_of_code_that_differ_in_an_operator_all_stay() {
         let original = line["id"].as_str().unwrap().replace("copy-", "");
         assert_eq!(line["reason"], format!("the same bytes: exact copy of {original}"));
     }
+}
+
+#[test]
+fn copies_of_an_earlier_corpus_are_dropped_and_nothing_of_it_is_written() {
+    let (folder, input, out) = places();
+    let near = |text: &str| text.replacen("before the rain came", "once the rain had gone", 1);
+    let old: Vec<String> = (0..20).map(|seed| prose(seed, 30)).collect();
+    for (number, text) in old.iter().enumerate() {
+        write(&input, &format!("old/{number}.txt"), text);
+    }
+    let mut recipe = Recipe { validation: 0.0, ..Recipe::default() };
+    clean(&recipe, &input.join("old"), &out);
+    let changed = old.iter().skip(1).find(|text| near(text) != **text).unwrap();
+    write(&input, "new/exact.txt", old[0].to_uppercase());
+    write(&input, "new/near.txt", near(changed));
+    write(&input, "new/own.txt", prose(99, 30));
+    recipe.duplicates.against = vec![out.clone()];
+    recipe.duplicates.near.keep = crate::duplicates::near::Keep::Longest;
+    let second = folder.path().join("second");
+    let report = clean(&recipe, &input.join("new"), &second);
+    assert_eq!((report.raw.documents, report.kept.documents, report.inputs.len()), (3, 1, 3));
+    assert_eq!(ids(&lines(&second, KEPT_FILE)), BTreeSet::from(["own.txt".to_owned()]));
+    let mut rules: Vec<Value> =
+        lines(&second, DROPPED_FILE).iter().map(|line| line["rule"].clone()).collect();
+    rules.sort_by_key(Value::to_string);
+    assert_eq!(rules, ["exact-duplicates", "near-duplicates"]);
+    // A file of documents does as well as a folder of a cleaning.
+    recipe.duplicates.against = vec![out.join(KEPT_FILE)];
+    assert_eq!(clean(&recipe, &input.join("new"), &second).kept.documents, 1);
+    recipe.duplicates.against = vec![folder.path().join("missing")];
+    let start = StartOptions { force: true, ..StartOptions::default() };
+    let missing =
+        Cleaner::new(&SystemFiles, recipe, &[input.join("new")], &second, start).unwrap_err().to_string();
+    assert!(missing.starts_with("duplicates.against: ") && missing.contains("missing"), "{missing}");
 }
 
 #[test]

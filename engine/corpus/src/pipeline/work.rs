@@ -148,6 +148,20 @@ impl Worker {
             let reason = format!("contains personal data: {}", class.name());
             return Ok(self.goes(told, At::Personal, &reason, amount, &document.text));
         }
+        self.passed(document, told, amount)
+    }
+
+    /// A document of an earlier corpus, which is only compared with.
+    pub(super) fn mark(&self, mut document: Document) -> Result<Worked> {
+        let kind = document.record.as_ref().and_then(|record| record.get("kind")?.get("code")?.as_str());
+        if let Some(language) = kind {
+            document.kind = Kind::Code(language.to_owned());
+        }
+        let amount = Amount::from_text(&document.text);
+        self.passed(document, Told::default(), amount)
+    }
+
+    fn passed(&self, document: Document, told: Told, amount: Amount) -> Result<Worked> {
         let mark = match document.kind {
             Kind::Code(_) => self.marker.mark_code(&document.text),
             _ => self.marker.mark(&document.text),

@@ -3,11 +3,14 @@
 use super::word;
 use crate::files::Input;
 use flate2::Crc;
+use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
 const MAGIC: &[u8] = b"PK\x03\x04";
+
+const MAX_PACKAGE_BYTES: u64 = 4 << 20;
 
 /// What a zip archive is, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +95,69 @@ pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, S
         let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
         Some(Ok(Member { name, start, packed, size, deflated, checksum }))
     });
-    Ok(members.collect())
+    let mut members: Members = members.collect();
+    let spine = if bundle == Bundle::Book { spine(&mut archive) } else { Vec::new() };
+    let place = |member: &Result<Member, (String, String)>| {
+        let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name);
+        spine.iter().position(|own| own == name)
+    };
+    // A broken book's order is that of its archive.
+    if members.iter().any(|member| place(member).is_some()) {
+        members.retain(|member| place(member).is_some());
+        members.sort_by_key(place);
+    }
+    Ok(members)
+}
+
+/// The chapters of a book in reading order, without its table of contents; empty if its package document cannot be read.
+fn spine(archive: &mut ZipArchive<Box<dyn Input>>) -> Vec<String> {
+    let names = || archive.file_names().flatten();
+    let Some(path) = names().find(|name| name.ends_with(".opf")).map(|name| name.into_owned()) else {
+        return Vec::new();
+    };
+    let mut package = String::new();
+    let file = archive.by_name(&path).map_err(io::Error::other);
+    if file.and_then(|file| file.take(MAX_PACKAGE_BYTES).read_to_string(&mut package)).is_err() {
+        return Vec::new();
+    }
+    let folder = path.rfind('/').map_or("", |at| path.get(..=at).unwrap_or_default());
+    let (mut items, mut chapters) = (Vec::new(), Vec::new());
+    let mut reader = quick_xml::Reader::from_str(&package);
+    loop {
+        let tag = match reader.read_event() {
+            Ok(Event::Start(tag) | Event::Empty(tag)) => tag,
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => continue,
+        };
+        let value = |name: &str| {
+            let value = tag.try_get_attribute(name).ok()??.value;
+            Some(html_escape::decode_html_entities(&value).into_owned())
+        };
+        match tag.local_name().as_ref() {
+            "item" if !value("properties").is_some_and(|own| own.split(' ').any(|own| own == "nav")) => {
+                let name = value("href").map(|href| format!("{folder}{}", unescaped(&href)));
+                items.extend(value("id").zip(name));
+            }
+            "itemref" => chapters.extend(value("idref")),
+            _ => {}
+        }
+    }
+    let found = |chapter: String| items.iter().find(|(id, _)| *id == chapter).map(|(_, name)| name.clone());
+    chapters.into_iter().filter_map(found).collect()
+}
+
+/// Replaces `%XX` in an address.
+fn unescaped(address: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = address.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        let code =
+            behind.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        let code = code.filter(|_| *byte == b'%');
+        bytes.push(code.unwrap_or(*byte));
+        rest = if code.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 pub(super) fn packed(mut file: Box<dyn Input>, member: &Member) -> io::Result<impl Read + Send + use<>> {

@@ -66,12 +66,6 @@ enum DecoderState {
 #[error("is binary, not text: byte {0} is zero")]
 pub(super) struct Binary(u64);
 
-impl std::fmt::Debug for Utf8 {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Utf8").field("position", &self.position).finish_non_exhaustive()
-    }
-}
-
 impl Utf8 {
     pub fn new(file: impl Read + Send + 'static, readers: Option<Readers>) -> Self {
         Self::of(Box::new(io::BufReader::with_capacity(SAMPLE, file)), readers)

@@ -8,13 +8,13 @@ use super::threshold::settings;
 
 settings! {
     GopherRepetition {
-        duplicate_paragraph_fraction: f64 = 0.30, 0 to 1,
+        duplicate_paragraph_fraction as "dup_para_frac": f64 = 0.30, 0 to 1,
             "Largest share of repeated paragraphs; 1 switches it off.";
-        duplicate_paragraph_character_fraction: f64 = 0.20, 0 to 1,
+        duplicate_paragraph_character_fraction as "dup_para_char_frac": f64 = 0.20, 0 to 1,
             "Largest share of characters in repeated paragraphs; 1 switches it off.";
-        duplicate_line_fraction: f64 = 0.30, 0 to 1,
+        duplicate_line_fraction as "dup_line_frac": f64 = 0.30, 0 to 1,
             "Largest share of repeated lines; 1 switches it off.";
-        duplicate_line_character_fraction: f64 = 0.20, 0 to 1,
+        duplicate_line_character_fraction as "dup_line_char_frac": f64 = 0.20, 0 to 1,
             "Largest share of characters in repeated lines; 1 switches it off.";
         top_2_gram: f64 = 0.20, 0 to 1,
             "Largest share of characters in the most frequent pair of words.";

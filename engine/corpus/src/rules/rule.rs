@@ -101,6 +101,18 @@ impl Rule {
         Self::all().into_iter().find(|rule| rule.name() == name)
     }
 
+    /// The file that it learns from, or of its list; `None` if it takes none.
+    pub fn file(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Blocklist(rule) => Some(&mut rule.file),
+            Self::Address(rule) => Some(&mut rule.hosts_file),
+            Self::Language(rule) => Some(&mut rule.file),
+            Self::Quality(rule) => Some(&mut rule.file),
+            Self::Perplexity(rule) => Some(&mut rule.file),
+            _ => None,
+        }
+    }
+
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
@@ -187,6 +199,11 @@ mod tests {
         assert_eq!((settings.duplicate_line_fraction, settings.top_2_gram), (0.25, 0.2));
         let again: Recipe = toml::from_str(&toml::to_string(&recipe).unwrap()).unwrap();
         assert_eq!(again.rules, recipe.rules);
+        let text = "[[rules]]\nrule = \"gopher-quality\"\nmin_doc_words = 20\n";
+        let Rule::GopherQuality(settings) = &toml::from_str::<Recipe>(text).unwrap().rules[0] else {
+            panic!()
+        };
+        assert_eq!(settings.minimum_words, 20);
         let wrong = toml::from_str::<Recipe>("[[rules]]\nrule = \"length\"\nwords = 3\n").err().unwrap();
         assert!(wrong.to_string().contains("unknown field `words`"), "{wrong}");
         let all = Recipe { rules: Rule::all() };

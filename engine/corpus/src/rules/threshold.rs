@@ -18,6 +18,8 @@ pub struct Threshold {
     pub unit: Unit,
     /// One sentence about its effect.
     pub explanation: &'static str,
+    /// Its name in datatrove, which recipes may use, too.
+    pub datatrove: Option<&'static str>,
 }
 
 impl Threshold {
@@ -43,6 +45,7 @@ pub(crate) struct Row<'a> {
     pub field: &'a mut dyn Field,
     pub bounds: [f64; 2],
     pub explanation: &'static str,
+    pub datatrove: Option<&'static str>,
 }
 
 impl Row<'_> {
@@ -69,7 +72,8 @@ pub(crate) fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Thre
     let threshold = |(mut row, mut default): (Row<'_>, Row<'_>)| {
         let ((value, unit), (default, _)) = (row.number(), default.number());
         let [lowest, highest] = row.bounds;
-        Threshold { name: row.name, value, default, lowest, highest, unit, explanation: row.explanation }
+        let Row { name, explanation, datatrove, .. } = row;
+        Threshold { name, value, default, lowest, highest, unit, explanation, datatrove }
     };
     rows.into_iter().zip(defaults).map(threshold).collect()
 }
@@ -93,12 +97,12 @@ pub(crate) trait Thresholds: Clone + Default {
     }
 }
 
-/// Generates settings: thresholds with default, bounds and explanation, then other fields.
+/// Generates settings: thresholds (`as` their name in datatrove) with default, bounds and explanation, then other fields.
 macro_rules! settings {
     (
         $(#[$about:meta])*
         $name:ident {
-            $( $field:ident: $type:ty = $default:expr, $lowest:literal to $highest:literal, $explanation:literal; )*
+            $( $field:ident $(as $datatrove:literal)?: $type:ty = $default:expr, $lowest:literal to $highest:literal, $explanation:literal; )*
         }
         $( lists { $( $list:ident: $list_type:ty = $list_default:expr, $list_explanation:literal; )* } )?
     ) => {
@@ -106,7 +110,7 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
-            $( #[doc = $explanation] pub $field: $type, )*
+            $( #[doc = $explanation] $( #[serde(alias = $datatrove)] )? pub $field: $type, )*
             $( $( #[doc = $list_explanation] pub $list: $list_type, )* )?
         }
 
@@ -123,6 +127,7 @@ macro_rules! settings {
                     field: &mut self.$field,
                     bounds: [$lowest as f64, $highest as f64],
                     explanation: $explanation,
+                    datatrove: [$( $datatrove )?].first().copied(),
                 }, )* ]
             }
         }

@@ -117,48 +117,41 @@ fn personal_data(settings: &personal::Settings) -> String {
     )
 }
 
-/// A rule as datatrove's filter: names of thresholds are replaced by their values (after `!` as formatted by [`most`]); `None`
-/// if datatrove has no such filter.
+/// A rule as datatrove's filter; `None` if it has no such filter.
 fn filter(rule: &Rule) -> Option<String> {
     let filter = match rule {
         Rule::Language(rule) => {
             let labels: Vec<&str> = rule.languages.iter().map(|code| label(code).unwrap_or(code)).collect();
             return Some(format!("*language_filter({labels:?})"));
         }
-        Rule::GopherRepetition(_) => {
-            "GopherRepetitionFilter(dup_line_frac={!duplicate_line_fraction}, dup_para_frac={!duplicate_paragraph_fraction}, \
-             dup_line_char_frac={!duplicate_line_character_fraction}, dup_para_char_frac={!duplicate_paragraph_character_fraction}, \
-             top_n_grams=((2, {top_2_gram}), (3, {top_3_gram}), (4, {top_4_gram})), dup_n_grams=((5, {duplicate_5_grams}), \
-             (6, {duplicate_6_grams}), (7, {duplicate_7_grams}), (8, {duplicate_8_grams}), (9, {duplicate_9_grams}), \
-             (10, {duplicate_10_grams})))"
-        }
-        Rule::GopherQuality(_) => {
-            "GopherQualityFilter(min_doc_words={minimum_words}, max_doc_words={maximum_words}, \
-             min_avg_word_length={minimum_mean_word_length}, max_avg_word_length={maximum_mean_word_length}, \
-             max_symbol_word_ratio={!maximum_symbol_word_ratio}, max_bullet_lines_ratio={!maximum_bullet_line_fraction}, \
-             max_ellipsis_lines_ratio={!maximum_ellipsis_line_fraction}, \
-             max_non_alpha_words_ratio={minimum_alphabetic_word_fraction}, min_stop_words={minimum_stop_words})"
-        }
-        Rule::C4Quality(_) => {
-            "C4QualityFilter(remove_citations={remove_citations}, filter_no_terminal_punct={require_terminal_punctuation}, \
-             min_num_sentences={minimum_sentences}, min_words_per_line={minimum_words_per_line}, \
-             max_word_length={maximum_word_length}, filter_lorem_ipsum={drop_lorem_ipsum}, \
-             filter_javascript={remove_javascript_lines}, filter_curly_bracket={drop_curly_brackets}, \
-             filter_policy={remove_policy_lines})"
-        }
-        Rule::FinewebQuality(_) => {
-            "FineWebQualityFilter(line_punct_thr={minimum_line_punctuation_fraction}, \
-             short_line_thr={maximum_short_line_fraction}, short_line_length={short_line_length}, \
-             char_duplicates_ratio={maximum_character_duplicate_fraction}, new_line_ratio={maximum_line_feed_word_ratio})"
-        }
+        Rule::GopherRepetition(_) => "GopherRepetitionFilter",
+        Rule::GopherQuality(_) => "GopherQualityFilter",
+        Rule::C4Quality(_) => "C4QualityFilter",
+        Rule::FinewebQuality(_) => "FineWebQualityFilter",
         _ => return None,
     };
-    Some(rule.thresholds().iter().fold(filter.to_owned(), |filter, threshold| {
-        let Threshold { name, value, unit, .. } = threshold;
-        let written =
-            if *unit == Unit::Switch { python(*value != 0.0).to_owned() } else { value.to_string() };
-        filter.replace(&format!("{{{name}}}"), &written).replace(&format!("{{!{name}}}"), &most(*value))
-    }))
+    let (mut arguments, mut grams) = (Vec::new(), [String::new(), String::new()]);
+    for Threshold { name, value, unit, datatrove, .. } in rule.thresholds() {
+        let written = match unit {
+            Unit::Switch => python(value != 0.0).to_owned(),
+            // datatrove treats a maximum of 0 as no limit.
+            Unit::Measure if value == 0.0 && !name.starts_with("minimum") => "1e-12".to_owned(),
+            _ => value.to_string(),
+        };
+        match name.split('_').find_map(|part| part.parse::<u32>().ok()) {
+            Some(words) => {
+                let [top, repeated] = &mut grams;
+                let list = if name.starts_with("top") { top } else { repeated };
+                list.push_str(&format!("({words}, {written}), "));
+            }
+            None => arguments.push(format!("{}={written}", datatrove.unwrap_or(name))),
+        }
+    }
+    let [top, repeated] = &grams;
+    if !top.is_empty() {
+        arguments.push(format!("top_n_grams=({top}), dup_n_grams=({repeated})"));
+    }
+    Some(format!("{filter}({})", arguments.join(", ")))
 }
 
 /// The label of a language in fastText's model `lid.176`: mostly ISO 639-1, while `whatlang` uses ISO 639-3; `None` for those
@@ -166,11 +159,6 @@ fn filter(rule: &Rule) -> Option<String> {
 fn label(code: &str) -> Option<&'static str> {
     let known = !matches!(code, "aka" | "sna" | "zul");
     fields::languages().find(|(_, own)| known && *own == code).map(|(label, _)| label)
-}
-
-/// Formats a maximum. 0 is written as a tiny number, since datatrove treats 0 as no limit.
-fn most(value: f64) -> String {
-    if value == 0.0 { "1e-12".to_owned() } else { value.to_string() }
 }
 
 fn python(value: bool) -> &'static str {
@@ -189,7 +177,7 @@ mod tests {
         recipe.switch("length", true).unwrap();
         let script = datatrove(&recipe).unwrap();
         assert!(script.contains("min_doc_words=77,"));
-        assert!(Rule::all().iter().filter_map(filter).all(|filter| !filter.contains('{')));
+        assert!(script.contains("top_n_grams=((2, 0.2), (3, 0.18), (4, 0.16), ), dup_n_grams=((5, 0.15), "));
         assert!(script.contains("filter_no_terminal_punct=False"));
         assert!(script.contains("dup_line_frac=1e-12,"), "0 would switch the threshold off");
         assert!(

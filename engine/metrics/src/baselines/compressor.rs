@@ -16,15 +16,6 @@ pub enum Compressor {
     Xz(Box<XzWriter<Counter>>),
 }
 
-impl std::fmt::Debug for Compressor {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Gzip(_) => "Gzip",
-            Self::Xz(_) => "Xz",
-        })
-    }
-}
-
 impl Compressor {
     /// `gzip -9`.
     pub fn gzip() -> Self {

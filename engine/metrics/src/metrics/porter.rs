@@ -2,84 +2,25 @@
 //! words of four letters, y only after a consonant, "alli" before the rest of step 2, "fulli" and "logi".
 
 /// Irregular words and their stems.
-const IRREGULAR: &[(&str, &str)] = &[
-    ("sky", "sky"),
-    ("skies", "sky"),
-    ("dying", "die"),
-    ("lying", "lie"),
-    ("tying", "tie"),
-    ("news", "news"),
-    ("innings", "inning"),
-    ("inning", "inning"),
-    ("outings", "outing"),
-    ("outing", "outing"),
-    ("cannings", "canning"),
-    ("canning", "canning"),
-    ("howe", "howe"),
-    ("proceed", "proceed"),
-    ("exceed", "exceed"),
-    ("succeed", "succeed"),
-];
+const IRREGULAR: &str = "sky=sky skies=sky dying=die lying=lie tying=tie news=news innings=inning inning=inning outings=outing outing=outing \
+    cannings=canning canning=canning howe=howe proceed=proceed exceed=exceed succeed=succeed";
 
-const STEP_2: &[(&str, &str)] = &[
-    ("ational", "ate"),
-    ("tional", "tion"),
-    ("enci", "ence"),
-    ("anci", "ance"),
-    ("izer", "ize"),
-    ("bli", "ble"),
-    ("alli", "al"),
-    ("entli", "ent"),
-    ("eli", "e"),
-    ("ousli", "ous"),
-    ("ization", "ize"),
-    ("ation", "ate"),
-    ("ator", "ate"),
-    ("alism", "al"),
-    ("iveness", "ive"),
-    ("fulness", "ful"),
-    ("ousness", "ous"),
-    ("aliti", "al"),
-    ("iviti", "ive"),
-    ("biliti", "ble"),
-    ("fulli", "ful"),
-];
+const STEP_2: &str = "ational=ate tional=tion enci=ence anci=ance izer=ize bli=ble alli=al entli=ent eli=e ousli=ous ization=ize ation=ate ator=ate \
+    alism=al iveness=ive fulness=ful ousness=ous aliti=al iviti=ive biliti=ble fulli=ful";
 
-const STEP_3: &[(&str, &str)] = &[
-    ("icate", "ic"),
-    ("ative", ""),
-    ("alize", "al"),
-    ("iciti", "ic"),
-    ("ical", "ic"),
-    ("ful", ""),
-    ("ness", ""),
-];
+const STEP_3: &str = "icate=ic ative= alize=al iciti=ic ical=ic ful= ness=";
 
-const STEP_4: &[(&str, &str)] = &[
-    ("al", ""),
-    ("ance", ""),
-    ("ence", ""),
-    ("er", ""),
-    ("ic", ""),
-    ("able", ""),
-    ("ible", ""),
-    ("ant", ""),
-    ("ement", ""),
-    ("ment", ""),
-    ("ent", ""),
-    ("ou", ""),
-    ("ism", ""),
-    ("ate", ""),
-    ("iti", ""),
-    ("ous", ""),
-    ("ive", ""),
-    ("ize", ""),
-];
+const STEP_4: &str =
+    "al= ance= ence= er= ic= able= ible= ant= ement= ment= ent= ou= ism= ate= iti= ous= ive= ize=";
+
+fn pairs(list: &str) -> impl Iterator<Item = (&str, &str)> {
+    list.split(' ').filter_map(|pair| pair.split_once('='))
+}
 
 /// The stem of a lower-case word.
 pub(super) fn stem(word: &str) -> String {
-    if let Some((_, stem)) = IRREGULAR.iter().find(|(irregular, _)| *irregular == word) {
-        return (*stem).to_owned();
+    if let Some((_, stem)) = pairs(IRREGULAR).find(|(irregular, _)| *irregular == word) {
+        return stem.to_owned();
     }
     if word.len() <= 2 {
         return word.to_owned();
@@ -125,8 +66,8 @@ fn ends_in_short_syllable(stem: &str) -> bool {
 }
 
 /// Applies the first rule whose suffix matches, if the measure of the rest is above `least`.
-fn replace(word: String, rules: &[(&str, &str)], least: usize) -> String {
-    let found = rules.iter().find_map(|(suffix, by)| Some((word.strip_suffix(suffix)?, by)));
+fn replace(word: String, rules: &str, least: usize) -> String {
+    let found = pairs(rules).find_map(|(suffix, by)| Some((word.strip_suffix(suffix)?, by)));
     match found {
         Some((stem, by)) if measure(stem) > least => format!("{stem}{by}"),
         _ => word,

@@ -21,20 +21,7 @@ const GRAMS: std::ops::RangeInclusive<usize> = 3..=5;
 /// Minimum rows of each kind for training.
 const MIN_ROWS: usize = 5;
 /// Labels of harmless texts, in lower case.
-const INNOCENT: [&str; 12] = [
-    "innocent",
-    "ok",
-    "good",
-    "keep",
-    "none",
-    "clean",
-    "safe",
-    "normal",
-    "neutral",
-    "non-toxic",
-    "not_toxic",
-    "0",
-];
+const INNOCENT: &str = "innocent ok good keep none clean safe normal neutral non-toxic not_toxic 0";
 
 /// A row `{"text", "label"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +75,8 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
         Value::Bool(is_harmful) => *is_harmful,
         Value::Number(number) => number.as_f64().is_some_and(|number| number >= 0.5),
         Value::String(label) if !label.trim().is_empty() => {
-            !INNOCENT.contains(&label.trim().to_lowercase().as_str())
+            let label = label.trim().to_lowercase();
+            !INNOCENT.split(' ').any(|known| known == label)
         }
         _ => return Err("`label` must be a name, a number, true or false".to_owned()),
     };
@@ -121,9 +109,9 @@ impl Classifier {
     pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
-        for (count, kind) in [(harmful, "harmful"), (innocent, "innocent")] {
+        for (count, labels) in [(harmful, "other labels"), (innocent, "the labels good, ok, innocent or 0")] {
             if count < MIN_ROWS {
-                return Err(format!("{count} of the rows are {kind}; at least {MIN_ROWS} are needed"));
+                return Err(format!("{count} rows have {labels}; at least {MIN_ROWS} are needed"));
             }
         }
         let seen: Vec<Vec<(u32, f32)>> = rows.iter().map(|row| features(&row.text)).collect();

@@ -293,7 +293,7 @@ fn a_classifier_learns_rows_is_repeated_bit_for_bit_and_is_kept_whole() {
     other["weights"][0] = 9.5.into();
     assert!(Classifier::read(&other.to_string()).unwrap_err().contains("checksum"));
     assert!(
-        Classifier::train(&rows()[..12], 7, |_, _| ()).unwrap_err().contains("2 of the rows are innocent")
+        Classifier::train(&rows()[..12], 7, |_, _| ()).unwrap_err().contains("2 rows have the labels good")
     );
 }
 

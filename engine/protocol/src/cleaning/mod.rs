@@ -43,6 +43,9 @@ pub struct StageCard {
     pub paper: String,
     pub on: bool,
     pub thresholds: Vec<Threshold>,
+    /// The file that it learns from, or of a list; `None` if it takes none.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 /// A numeric parameter of a stage.

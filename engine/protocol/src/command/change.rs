@@ -73,6 +73,8 @@ pub enum RecipeChange {
         threshold: String,
         value: f64,
     },
+    /// The file of a stage; empty for none.
+    File { stage: String, file: String },
     /// The action for a class of personal data.
     Personal { class: String, action: PersonalAction },
     /// The mixture of sources.

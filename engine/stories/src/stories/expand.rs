@@ -27,7 +27,7 @@ impl Picker {
     }
 
     /// Draws a text's alternatives and list entries; slots remain.
-    pub(super) fn resolve(&mut self, text: &'static str, grammar: &Grammar) -> String {
+    pub(super) fn resolve(&mut self, text: &str, grammar: &Grammar) -> String {
         let mut resolved = String::with_capacity(text.len());
         self.resolve_into(text, grammar, &mut resolved);
         resolved

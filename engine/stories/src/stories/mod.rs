@@ -13,7 +13,7 @@ mod outline;
 pub(crate) use expand::{Picker, Slots, expand};
 use glasshouse_protocol::END_OF_TEXT;
 use glasshouse_protocol::random::nth;
-pub(crate) use grammar::{Grammar, Plot, grammar, parsed, table_of, tables, text as text_field, texts};
+pub(crate) use grammar::{Grammar, Plot, Texts, grammar};
 pub(crate) use outline::Outline;
 use std::io::Write;
 

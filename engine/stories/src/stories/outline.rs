@@ -1,7 +1,7 @@
 //! A story as a list of sentences and picks, so that tasks can ask about its content.
 
 use super::expand::{Picker, Slots, capitals, expand};
-use super::grammar::{Plot, Slot, World, grammar};
+use super::grammar::{Plot, World, grammar};
 use std::ops::Range;
 
 /// The parts of a story.
@@ -20,23 +20,23 @@ impl Outline {
         let world = &grammar.worlds[picker.below(grammar.worlds.len())];
         let mut slots = cast(&mut picker, world);
         let plot = &grammar.plots[picker.below(grammar.plots.len())];
-        for Slot { names, choices } in grammar.slots.iter().chain(&world.slots).chain(&plot.slots) {
-            let choice = &choices[picker.below(choices.len())];
-            slots.extend(names.iter().zip(choice).map(|(name, text)| (*name, picker.resolve(text, grammar))));
+        for (name, choices) in grammar.slots.iter().chain(&world.slots).chain(&plot.slots) {
+            let choice = choices[picker.below(choices.len())].texts(name).into_iter();
+            slots.extend(choice.map(|(name, text)| (name, picker.resolve(text, grammar))));
         }
-        let mut pick = |texts: &&[&'static str]| {
+        let mut pick = |texts: &[&'static str]| {
             let text = picker.pick(texts);
             picker.resolve(text, grammar)
         };
-        let mut told = [0, 1, 2].map(|paragraph| {
-            let beats = plot.paragraphs[paragraph].iter().map(&mut pick);
+        let mut told = [&plot.opening, &plot.middle, &plot.ending].map(|beats| {
+            let beats = beats.iter().map(|texts| pick(texts));
             beats.filter(|beat| !beat.is_empty()).collect::<Vec<_>>()
         });
-        told[2].push(pick(&plot.closings));
+        told[2].push(pick(grammar.closings(plot)));
         // The introduction mentions the friend if the friend appears later, unless the two first meet in the story.
         let friend_comes = told.iter().flatten().any(|beat| beat.contains("{Friend}"));
-        let about = if friend_comes && !plot.strangers { grammar.friend } else { grammar.habit };
-        let mut beats = vec![pick(&grammar.hero), pick(&about)];
+        let about = if friend_comes && !plot.strangers { grammar.beats.friend } else { grammar.beats.habit };
+        let mut beats = vec![pick(&grammar.beats.hero), pick(&about)];
         let mut starts = [0; 3];
         for (start, paragraph) in starts.iter_mut().zip(told) {
             *start = beats.len();
@@ -78,27 +78,28 @@ impl Outline {
 }
 
 /// Picks a hero, a friend and an elder with their pronouns.
-fn cast(picker: &mut Picker, world: &World) -> Slots {
+fn cast(picker: &mut Picker, world: &'static World) -> Slots {
     let mut person = || {
         let she = picker.below(2);
-        let people = &world.people[she];
-        let kind = picker.pick(people.kinds);
-        (she, picker.pick(people.names), picker.resolve(kind, grammar()))
+        let people = world.people(she);
+        let kind = picker.pick(&people.kinds);
+        (she, picker.pick(&people.names), picker.resolve(kind, grammar()))
     };
     let (he, name, kind) = person();
     // With two foxes in one story, "the fox" would be ambiguous.
     let (fhe, friend, fkind) = loop {
         let other = person();
-        if other.1 != name && (other.2 != kind || world.people[0].kinds != world.people[1].kinds) {
+        if other.1 != name && (other.2 != kind || *world.people(0).kinds != *world.people(1).kinds) {
             break other;
         }
     };
     let ehe = picker.below(2);
-    let elder = picker.pick(world.people[ehe].elders).to_owned();
+    let elder = picker.pick(&world.people(ehe).elders).to_owned();
     let named = [("hero", name.to_owned()), ("friend", friend.to_owned())];
     let kinds = [("kind", kind), ("fkind", fkind), ("elder", elder)];
-    let pronouns = grammar().pronouns.iter().flat_map(|(forms, texts)| {
-        forms.iter().zip([he, fhe, ehe]).map(|(form, gender)| (*form, texts[gender].to_owned()))
+    let pronouns = grammar().pronouns.iter().flat_map(|(forms, pronoun)| {
+        let text = |gender| if gender == 0 { &pronoun.he } else { &pronoun.she };
+        forms.iter().zip([he, fhe, ehe]).map(move |(form, gender)| (form.as_str(), text(gender).clone()))
     });
     named.into_iter().chain(kinds).chain(pronouns).collect()
 }

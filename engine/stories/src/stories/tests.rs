@@ -141,14 +141,14 @@ fn a_mistake_in_a_grammar_is_named() {
         ("came home.", "came|home.", "plot walk: a | outside of brackets in \"{He} came|home.\""),
         ("<soon>", "<son>", "plot walk: unknown list <son> in \"<son> {he} [ran|walked [far|away]].\""),
         ("\"then\"", "\"<soon>\"", "the list soon: lists that hold each other in \"<soon>\""),
-        ("\"soon\", \"then\"", "", "lists.soon is empty"),
-        ("[[\"{He} came home.\"]]", "[[]]", "plot walk: a beat of ending is empty"),
-        ("ending =", "end =", "plot walk has no `ending`"),
+        ("\"soon\", \"then\"", "", "a list is empty"),
+        ("[[\"{He} came home.\"]]", "[[]]", "a list is empty"),
+        ("ending =", "end =", "unknown field `end`"),
         ("closings = \"day\"", "closings = \"night\"", "plot walk: there are no closings night"),
-        ("name = \"walk\"\n", "", "a plot has no `name`"),
-        ("[\"bird\"]", "\"bird\"", "plot walk: the slot thing must be a list"),
+        ("name = \"walk\"\n", "", "missing field `name`"),
+        ("[\"bird\"]", "\"bird\"", "invalid type: string"),
         ("[\"bird\"]", "[\"bird\", { thing = \"a\", b = \"b\" }]", "every choice must fill the same slots"),
-        ("habit = [\"{He} sang.\"]", "", "beats has no `habit`"),
+        ("habit = [\"{He} sang.\"]", "", "missing field `habit`"),
     ] {
         let grammar = SMALL.replacen(right, wrong, 1);
         assert_ne!(grammar, SMALL, "{right}");

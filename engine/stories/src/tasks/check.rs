@@ -105,40 +105,20 @@ fn holds(said: &str, text: &str) -> bool {
     !text.is_empty() && format!(" {said} ").contains(&format!(" {text} "))
 }
 
-const SMALL: &[&str] = &[
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
+const SMALL: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen";
 const TENS: &[&str] = &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// The English word for a number below one hundred; digits for others.
 pub(super) fn number_word(number: i64) -> String {
     let digits = number.to_string();
     let Ok(number) = usize::try_from(number) else { return digits };
-    if let Some(word) = SMALL.get(number) {
-        return (*word).to_owned();
+    let small = |number| SMALL.split(' ').nth(number).unwrap_or_default();
+    if number < 20 {
+        return small(number).to_owned();
     }
     match (TENS.get((number / 10).wrapping_sub(2)), number % 10) {
         (Some(tens), 0) => (*tens).to_owned(),
-        (Some(tens), ones) => format!("{tens}-{}", SMALL.get(ones).copied().unwrap_or_default()),
+        (Some(tens), ones) => format!("{tens}-{}", small(ones)),
         (None, _) => digits,
     }
 }
@@ -177,7 +157,7 @@ pub fn last_number(text: &str) -> Option<f64> {
 
 /// The last number word of a normalised text without digits.
 fn last_number_word(said: &str) -> Option<i64> {
-    let small = |word: &str| SMALL.iter().position(|small| *small == word).map(|number| number as i64);
+    let small = |word: &str| SMALL.split(' ').position(|small| small == word).map(|number| number as i64);
     let tens = |word: &str| TENS.iter().position(|tens| *tens == word).map(|tens| 10 * (tens as i64 + 2));
     let words: Vec<&str> = said.split(' ').collect();
     (0..words.len()).rev().find_map(|at| {

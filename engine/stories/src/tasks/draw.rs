@@ -1,64 +1,10 @@
 //! Shared parts of all kinds of task: wordings by split, people of the stories, and the parts of a row.
 
-use super::{
-    Check, TaskSplit, arithmetic, classification, conversation, ordering, refusal, rewriting, story, summary,
-    tagging, translation,
-};
+use super::texts::{TEXTS, Wordings};
+use super::{Check, TaskSplit};
 use crate::stories::{Outline, Picker, Slots, expand, names};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{ChatMessage, Role};
-
-/// The wordings of an instruction; each belongs to one split.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wordings {
-    /// Prefix of its template names.
-    pub name: &'static str,
-    pub train: &'static [&'static str],
-    pub validation: &'static [&'static str],
-    pub held_out: &'static [&'static str],
-}
-
-/// All wordings except those about a specific plot, for listing.
-pub(super) const WORDINGS: &[&[&Wordings]] = &[
-    story::WORDINGS,
-    summary::WORDINGS,
-    classification::WORDINGS,
-    tagging::WORDINGS,
-    rewriting::WORDINGS,
-    arithmetic::WORDINGS,
-    ordering::WORDINGS,
-    translation::WORDINGS,
-    refusal::WORDINGS,
-    conversation::WORDINGS,
-];
-
-impl Wordings {
-    pub(super) fn of(&self, split: TaskSplit) -> &'static [&'static str] {
-        match split {
-            TaskSplit::Train => self.train,
-            TaskSplit::Validation => self.validation,
-            TaskSplit::HeldOut => self.held_out,
-        }
-    }
-
-    /// The number of a split's first wording. Numbers start at 1 and continue over all splits, so that a number identifies its split.
-    fn first(&self, split: TaskSplit) -> usize {
-        1 + match split {
-            TaskSplit::Train => 0,
-            TaskSplit::Validation => self.train.len(),
-            TaskSplit::HeldOut => self.train.len() + self.validation.len(),
-        }
-    }
-
-    /// The names of all templates, with their splits.
-    pub(super) fn names(&self) -> Vec<(String, TaskSplit)> {
-        [TaskSplit::Train, TaskSplit::Validation, TaskSplit::HeldOut]
-            .into_iter()
-            .flat_map(|split| (0..self.of(split).len()).map(move |at| (self.first(split) + at, split)))
-            .map(|(number, split)| (format!("{}-{number}", self.name), split))
-            .collect()
-    }
-}
 
 /// A task without its number.
 #[derive(Debug)]
@@ -166,11 +112,15 @@ impl Draw {
         (0..count.min(choices.len())).map(|_| left.swap_remove(self.picker.below(left.len()))).collect()
     }
 
-    /// A wording of this row's split, with its template name.
-    pub(super) fn word(&mut self, wordings: &Wordings) -> (&'static str, String) {
+    /// A wording of this row's split, with its template name. Tests draw from all wordings.
+    pub(super) fn word(&mut self, name: &str) -> (&'static str, String) {
+        self.word_of(name, &TEXTS.wordings[name])
+    }
+
+    pub(super) fn word_of(&mut self, name: &str, wordings: &Wordings) -> (&'static str, String) {
         let texts = wordings.of(self.split);
         let at = self.picker.below(texts.len());
-        (texts[at], format!("{}-{}", wordings.name, wordings.first(self.split) + at))
+        (texts[at], format!("{name}-{}", wordings.first(self.split) + at))
     }
 
     /// A person who differs from the others and is from the same world.

@@ -3,33 +3,13 @@
 use super::{Check, Task};
 use glasshouse_protocol::{ChatMessage, Role};
 use serde::Serialize;
+use serde_json::{Value, json};
 
+/// Messages, and the metadata of their task after them.
 #[derive(Serialize)]
-struct TaskRow<'task> {
-    messages: &'task [ChatMessage],
+struct Line<'task> {
     #[serde(flatten)]
-    about: About<'task>,
-}
-
-#[derive(Serialize)]
-struct PromptLine<'task> {
-    prompt: &'task [ChatMessage],
-    #[serde(flatten)]
-    about: About<'task>,
-}
-
-#[derive(Serialize)]
-struct PreferencePair<'task> {
-    prompt: &'task [ChatMessage],
-    chosen: &'task [ChatMessage],
-    rejected: [ChatMessage; 1],
-    #[serde(flatten)]
-    about: About<'task>,
-}
-
-/// Metadata of a line.
-#[derive(Serialize)]
-struct About<'task> {
+    messages: Value,
     id: &'task str,
     kind: &'static str,
     level: u8,
@@ -37,31 +17,24 @@ struct About<'task> {
     check: &'task Check,
 }
 
-impl<'task> From<&'task Task> for About<'task> {
-    fn from(task: &'task Task) -> Self {
-        Self {
-            id: &task.id,
-            kind: task.kind.name(),
-            level: task.level,
-            template: &task.template,
-            check: &task.check,
-        }
-    }
+fn written(task: &Task, messages: Value) -> serde_json::Result<String> {
+    let Task { id, kind, level, template, check, .. } = task;
+    serde_json::to_string(&Line { messages, id, kind: kind.name(), level: *level, template, check })
 }
 
 /// A line of a conversation file.
 pub fn line(task: &Task) -> serde_json::Result<String> {
-    serde_json::to_string(&TaskRow { messages: &task.messages, about: task.into() })
+    written(task, json!({ "messages": task.messages }))
 }
 
 /// A line of a prompt file, without the answer.
 pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
-    serde_json::to_string(&PromptLine { prompt: task.prompt(), about: task.into() })
+    written(task, json!({ "prompt": task.prompt() }))
 }
 
 /// A line of a preference file: the task's answer, and a worse one.
 pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
     let (prompt, chosen) = task.messages.split_at(task.prompt().len());
     let rejected = [ChatMessage::new(Role::Assistant, rejected)];
-    serde_json::to_string(&PreferencePair { prompt, chosen, rejected, about: task.into() })
+    written(task, json!({ "prompt": prompt, "chosen": chosen, "rejected": rejected }))
 }

@@ -21,6 +21,7 @@ mod rewriting;
 mod story;
 mod summary;
 mod tagging;
+mod texts;
 mod translation;
 
 pub use check::{Check, Tag, last_number, normalized};
@@ -28,9 +29,8 @@ pub use classification::{Labels, passages};
 pub use line::{line, pair_line, prompt_line};
 pub use pairs::WrongAnswers;
 pub use poems::poems;
-pub use refusal::POLICY;
 
-use draw::{Draft, Draw, WORDINGS};
+use draw::{Draft, Draw};
 use glasshouse_protocol::ChatMessage;
 use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ const TASKS: u64 = 0x74_6173_6b73_0000;
 /// Number of redraws of a row with a repeated prompt before it is accepted.
 const REDRAWS: u64 = 40;
 
-/// Kind of task; the levels are documented in its module.
+/// Kind of task, in the order in which rows cycle through them; the levels are documented in its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
@@ -74,38 +74,10 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
-    /// All kinds, in the order in which rows cycle through them.
-    pub const ALL: &[Self] = &[
-        Self::Story,
-        Self::Summary,
-        Self::Classification,
-        Self::Tagging,
-        Self::Rewriting,
-        Self::Arithmetic,
-        Self::Ordering,
-        Self::Translation,
-        Self::Refusal,
-        Self::Conversation,
-    ];
-
-    /// The name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Story => "story",
-            Self::Summary => "summary",
-            Self::Classification => "classification",
-            Self::Tagging => "tagging",
-            Self::Rewriting => "rewriting",
-            Self::Arithmetic => "arithmetic",
-            Self::Ordering => "ordering",
-            Self::Translation => "translation",
-            Self::Refusal => "refusal",
-            Self::Conversation => "conversation",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    glasshouse_protocol::named! {
+        Story = "story", Summary = "summary", Classification = "classification", Tagging = "tagging",
+        Rewriting = "rewriting", Arithmetic = "arithmetic", Ordering = "ordering", Translation = "translation",
+        Refusal = "refusal", Conversation = "conversation"
     }
 
     /// A task of this kind, or `None` if the draws do not fit together.
@@ -137,18 +109,7 @@ pub enum TaskSplit {
 }
 
 impl TaskSplit {
-    /// The name in file names and row ids.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::HeldOut => "held-out",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Train, Self::Validation, Self::HeldOut].into_iter().find(|split| split.name() == name)
-    }
+    glasshouse_protocol::named! { Train = "train", Validation = "validation", HeldOut = "held-out" }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,11 +175,6 @@ impl TaskOptions {
     }
 }
 
-pub fn templates() -> Vec<(String, TaskSplit)> {
-    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings());
-    all.flat_map(draw::Wordings::names).collect()
-}
-
 struct Stream {
     seed: u64,
     split: TaskSplit,
@@ -230,7 +186,7 @@ struct Stream {
 
 impl Stream {
     fn new(options: &TaskOptions, split: TaskSplit) -> Self {
-        let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };
+        let named = if options.kinds.is_empty() { &TaskKind::ALL[..] } else { &options.kinds };
         Self {
             seed: options.seed,
             split,

@@ -1,106 +1,109 @@
-//! Questions about each plot of the stories, and its one-sentence summaries, from `questions.toml`. The file is separate because a
-//! browser's engine includes the stories without the tasks.
+//! Questions about each plot of the stories, and its one-sentence summaries, from `questions.toml`.
 
-use super::draw::Wordings;
-use crate::stories::{Grammar, Plot, grammar, parsed, table_of, tables, text_field, texts};
+use super::texts::Wordings;
+use crate::stories::{Grammar, Plot, Texts, grammar};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use toml::{Table, Value};
 
 /// A question about stories of one plot, or of any plot.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Question {
+    pub name: String,
     /// The level at which it is asked.
     pub level: u8,
     /// The story must contain one of these parts of sentences with open slots, if there are any.
-    pub needs: &'static [&'static str],
+    #[serde(default)]
+    pub needs: Vec<String>,
+    #[serde(flatten)]
     pub ask: Wordings,
-    pub answer: &'static str,
+    pub answer: String,
     /// Texts that a right answer contains; if empty, the answer must equal the reference, except for articles and prepositions.
-    pub keys: &'static [&'static str],
+    #[serde(default)]
+    pub keys: Vec<String>,
 }
 
-/// Questions and summaries of one plot, or of any plot.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Summary {
+    pub text: String,
+    /// Required parts.
+    pub keys: Texts,
+}
+
+/// Questions and summaries of one plot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct About {
-    pub plot: &'static str,
+    #[serde(rename = "question")]
     pub questions: Vec<Question>,
-    /// Summaries of the beginning, of the first two paragraphs and of the whole story: text, and required parts.
-    pub summaries: Vec<(&'static str, &'static [&'static str])>,
+    /// Summaries of the beginning, of the first two paragraphs and of the whole story.
+    #[serde(rename = "summary")]
+    pub summaries: [Summary; 3],
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    /// Questions about any plot.
+    question: Vec<Question>,
+    #[serde(flatten)]
+    plots: BTreeMap<String, About>,
 }
 
 const SOURCE: &str = include_str!("../../questions.toml");
 
-/// The entry for any plot, then one for each plot.
-static ALL: LazyLock<Vec<About>> = LazyLock::new(embedded);
+static ASKED: LazyLock<Asked> = LazyLock::new(embedded);
 
 #[expect(clippy::panic, reason = "a test reads the embedded questions")]
-fn embedded() -> Vec<About> {
-    read(SOURCE, grammar()).unwrap_or_else(|error| panic!("questions.toml: {error}"))
+fn embedded() -> Asked {
+    Asked::parse(SOURCE, grammar()).unwrap_or_else(|error| panic!("questions.toml: {error}"))
 }
 
-fn read(source: &str, grammar: &Grammar) -> Result<Vec<About>, String> {
-    let asked = parsed(source)?;
-    let any = About { plot: "", questions: questions(asked, grammar, None)?, summaries: Vec::new() };
-    let plots = grammar.plots.iter().map(|plot| {
-        let place = format!("plot {}", plot.name);
-        let known = grammar.known(Some(plot));
-        let asked = table_of(asked, plot.name, "the file")?;
-        let summaries = tables(asked, "summary", &place)?.map(|table| {
-            let place = format!("{place}: a summary");
-            let (text, keys) = (text_field(table, "text", &place)?, texts(table, "keys", &place)?);
-            grammar.check_texts(&[text], &known, &place)?;
-            Ok((text, keys))
-        });
-        let summaries = summaries.collect::<Result<Vec<_>, String>>()?;
-        if summaries.len() != 3 {
-            return Err(format!("{place} must have three summaries"));
+impl Asked {
+    fn parse(source: &str, grammar: &Grammar) -> Result<Self, String> {
+        let asked: Self = toml::from_str(source).map_err(|error| error.to_string())?;
+        check(&asked.question, grammar, None)?;
+        for plot in &grammar.plots {
+            let about =
+                asked.plots.get(&plot.name).ok_or_else(|| format!("nothing is asked about {}", plot.name))?;
+            check(&about.questions, grammar, Some(plot))?;
+            let summaries = about.summaries.each_ref().map(|summary| summary.text.as_str());
+            let place = format!("plot {}: a summary", plot.name);
+            grammar.check_texts(&summaries, &grammar.known(Some(plot)), &place)?;
         }
-        Ok(About { plot: plot.name, questions: questions(asked, grammar, Some(plot))?, summaries })
-    });
-    std::iter::once(Ok(any)).chain(plots).collect()
+        Ok(asked)
+    }
 }
 
-fn questions(asked: &'static Table, grammar: &Grammar, plot: Option<&Plot>) -> Result<Vec<Question>, String> {
-    let place = plot.map_or("any plot".to_owned(), |plot| format!("plot {}", plot.name));
+/// Checks levels and slots.
+fn check(questions: &[Question], grammar: &Grammar, plot: Option<&Plot>) -> Result<(), String> {
     let known = grammar.known(plot);
-    let question = |table: &'static Table| {
-        let name = text_field(table, "name", &format!("{place}: a question"))?;
-        let place = format!("{place}: the question {name}");
-        let list = |key: &str| if table.contains_key(key) { texts(table, key, &place) } else { Ok(&[][..]) };
-        let level = table.get("level").and_then(Value::as_integer).and_then(|level| u8::try_from(level).ok());
-        let wordings = |key: &str| -> Result<&'static [&'static str], String> {
-            let asked = texts(table, key, &place)?;
-            grammar.check_texts(asked, &known, &place)?;
-            Ok(asked)
-        };
-        let [train, validation, held_out] = ["train", "validation", "held_out"].map(wordings);
-        let answer = text_field(table, "answer", &place)?;
-        grammar.check_texts(&[answer], &known, &place)?;
-        Ok(Question {
-            level: level
-                .filter(|level| (1..=super::LEVELS).contains(level))
-                .ok_or_else(|| format!("{place}: level must be 1, 2 or 3"))?,
-            needs: list("needs")?,
-            ask: Wordings { name, train: train?, validation: validation?, held_out: held_out? },
-            answer,
-            keys: list("keys")?,
-        })
-    };
-    tables(asked, "question", &place)?.map(question).collect()
+    for Question { name, level, ask, answer, .. } in questions {
+        let place = format!("plot {}: the question {name}", plot.map_or("any", |plot| &plot.name));
+        if !(1..=super::LEVELS).contains(level) {
+            return Err(format!("{place}: level must be 1, 2 or 3"));
+        }
+        for texts in [&[answer.as_str()], ask.train.0, ask.validation.0, ask.held_out.0] {
+            grammar.check_texts(texts, &known, &place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Questions about any plot.
 pub(super) fn any() -> &'static [Question] {
-    ALL.first().map_or(&[], |about| &about.questions)
+    &ASKED.question
 }
 
 /// Questions about a plot.
 pub(super) fn of(plot: &Plot) -> Option<&'static About> {
-    ALL.iter().find(|about| about.plot == plot.name)
+    ASKED.plots.get(&plot.name)
 }
 
-pub(super) fn wordings() -> impl Iterator<Item = &'static Wordings> {
-    ALL.iter().flat_map(|about| about.questions.iter().map(|question| &question.ask))
+#[cfg(test)]
+pub(super) fn wordings() -> impl Iterator<Item = (&'static str, &'static Wordings)> {
+    let own = ASKED.plots.values().flat_map(|about| &about.questions);
+    ASKED.question.iter().chain(own).map(|question| (question.name.as_str(), &question.ask))
 }
 
 #[cfg(test)]
@@ -112,31 +115,24 @@ mod tests {
         let found = |right: &str, wrong: &str| {
             let source = SOURCE.replacen(right, wrong, 1);
             assert_ne!(source, SOURCE, "{right}");
-            read(&source, grammar()).unwrap_err()
+            Asked::parse(&source, grammar()).unwrap_err()
         };
         for (right, wrong, error) in [
             (
-                "Where did {Hero} look first?",
-                "Where did {Heron} look?",
-                "plot lost-toy: the question story-where-look: unknown slot {Heron} in \"Where did {Heron} look?\"",
+                "{Hero} look first?",
+                "{Heron} look?",
+                "lost-toy: the question story-where-look: unknown slot {Heron}",
             ),
-            (
-                "validation = [\"Tell me where {Hero} looked.\"]\n",
-                "",
-                "plot lost-toy: the question story-where-look has no `validation`",
-            ),
+            ("validation = [\"Tell me where {Hero} looked.\"]\n", "", "`validation`"),
             (
                 "name = \"story-where-look\"\nlevel = 1",
                 "name = \"story-where-look\"\nlevel = 4",
-                "plot lost-toy: the question story-where-look: level must be 1, 2 or 3",
+                "level must be",
             ),
-            (
-                "text = \"{Hero} lost {his} {toy}, and",
-                "txt = \"{Hero} lost {his} {toy}, and",
-                "plot lost-toy: a summary has no `text`",
-            ),
+            ("text = \"{Hero} lost {his} {toy}, and", "txt = \"{Hero} lost {his} {toy}, and", "`txt`"),
         ] {
-            assert_eq!(found(right, wrong), error);
+            let found = found(right, wrong);
+            assert!(found.contains(error), "{error}: {found}");
         }
     }
 }

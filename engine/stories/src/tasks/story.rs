@@ -2,51 +2,9 @@
 //! a longer beginning, at level 2; why, how and who, about the whole story, at level 3.
 
 use super::Check;
-use super::draw::{Draft, Draw, Wordings, exact, with_article};
+use super::draw::{Draft, Draw, exact, with_article};
 use super::plots::{self, Question};
-
-pub(super) const WORDINGS: &[&Wordings] = &[&FRAME, &INDIRECT];
-
-const FRAME: Wordings = Wordings {
-    name: "story-frame",
-    train: &[
-        "{story}\n\n{question}",
-        "{question}\n\n{story}",
-        "Read this story.\n\n{story}\n\n{question}",
-        "Story: {story}\n\nQuestion: {question}",
-        "{story}\n\nAnswer this. {question}",
-        "Look at this little story.\n\n{story}\n\n{question}",
-        "I have a story for you.\n\n{story}\n\n{question}",
-        "Listen to this. {story}\n\n{question}",
-        "A story: {story}\n\n{question}",
-        "This is what happened: {story}\n\n{question}",
-        "{story}\n\nThat was the story. {question}",
-        "{story}\n\nThink, and then answer. {question}",
-        "Here is something to read: {story}\n\nAnswer: {question}",
-        "One more story!\n\n{story}\n\n{question}",
-        "{question} Read and find out: {story}",
-    ],
-    validation: &["{story}\n\nNow a question: {question}"],
-    held_out: &["Here is a story.\n\n{story}\n\n{question}", "This is a story: {story}\n\n{question}"],
-};
-
-/// Frames for indirect questions. With this many frames and forms of question, a small model learns to read the question instead of its
-/// position: with five frames and only direct questions, it answered two thirds of the held-out rows, now nearly all.
-const INDIRECT: Wordings = Wordings {
-    name: "story-indirect",
-    train: &[
-        "Do you know {clause}?",
-        "I want to know {clause}.",
-        "Can you say {clause}?",
-        "Please tell us {clause}.",
-        "Say to me {clause}.",
-        "Answer in a few words {clause}.",
-        "Find out {clause}.",
-        "Please find {clause}.",
-    ],
-    validation: &["Let me know {clause}."],
-    held_out: &["I would like to hear {clause}."],
-};
+use super::texts::Wordings;
 
 /// Maximum number of characters of a story at levels 1 and 2: a row of level 1 is about 128 tokens of a small vocabulary.
 const MAX_CHARACTERS: [usize; 2] = [340, 640];
@@ -76,7 +34,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let question = draw.pick(&choices);
     let beats = outline.beats();
     // Number of the last required beat, from 1.
-    let said = |beat: &String| question.needs.iter().any(|part| beat.contains(part));
+    let said = |beat: &String| question.needs.iter().any(|part| beat.contains(part.as_str()));
     let needed = if question.needs.is_empty() { 2 } else { (beats.iter().position(said)? + 1).max(2) };
     let story = match level {
         1 => outline.excerpt(0..needed.max(2 + draw.below(3))),
@@ -88,17 +46,17 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     }
     let (asked, template) = match clause(&question.ask) {
         Some(clause) if draw.below(5) < 2 => {
-            let (opening, template) = draw.word(&INDIRECT);
+            let (opening, template) = draw.word("story-indirect");
             (opening.replace("{clause}", clause), template)
         }
         _ => {
-            let (asked, template) = draw.word(&question.ask);
+            let (asked, template) = draw.word_of(&question.name, &question.ask);
             (asked.to_owned(), template)
         }
     };
-    let (frame, frame_template) = draw.word(&FRAME);
+    let (frame, frame_template) = draw.word("story-frame");
     let prompt = frame.replace("{question}", &outline.fill(&asked)).replace("{story}", &story);
-    let answer = outline.fill(question.answer);
+    let answer = outline.fill(&question.answer);
     let check = if question.keys.is_empty() {
         exact(accepted(&answer))
     } else {

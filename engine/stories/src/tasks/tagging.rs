@@ -1,97 +1,23 @@
 //! Tagging of names, places and animals in a passage: listed at level 1, marked in a copy of one sentence at level 2 and of two at
 //! level 3.
 
-use super::draw::{Draft, Draw, Wordings};
+use super::draw::{Draft, Draw};
+use super::texts::list;
 use super::{Check, Tag};
 use crate::stories::{colours, kinds};
-
-pub(super) const WORDINGS: &[&Wordings] = &[&LIST, &MARK, &MARK_ALL, &PASSAGES, &MORE];
-
-const LIST: Wordings = Wordings {
-    name: "tagging-list",
-    train: &[
-        "{text}\n\nList the names and the places.",
-        "Which names and places are in this? {text}",
-        "{text}\n\nWrite the names, then the places.",
-    ],
-    validation: &["Find the names and the places: {text}"],
-    held_out: &["{text}\n\nPlease list each name and each place."],
-};
-const MARK: Wordings = Wordings {
-    name: "tagging-mark",
-    train: &[
-        "{text}\n\nMark names with <name> and places with <place>.",
-        "Put <name> around names and <place> around places. {text}",
-        "Mark the names and the places with <name> and <place>: {text}",
-    ],
-    validation: &["Tag names as <name> and places as <place>. {text}"],
-    held_out: &["{text}\n\nWrite this again, with <name> and <place> around names and places."],
-};
-const MARK_ALL: Wordings = Wordings {
-    name: "tagging-mark-all",
-    train: &[
-        "{text}\n\nMark names with <name>, places with <place> and animals with <animal>.",
-        "Put <name> around names, <place> around places and <animal> around animals. {text}",
-    ],
-    validation: &["Tag names as <name>, places as <place> and animals as <animal>. {text}"],
-    held_out: &[
-        "{text}\n\nWrite this again, with <name>, <place> and <animal> around names, places and animals.",
-    ],
-};
-
-/// Texts to mark are in `[` and `]`, after the first letter of their label.
-const PASSAGES: Wordings = Wordings {
-    name: "tagging-passage",
-    train: &[
-        "[n{a}] went to the [p{there}] with [n{b}].",
-        "One day, [n{a}] saw [n{b}] near the [p{there}].",
-        "[n{a}] and [n{b}] played in the [p{there}].",
-        "In the [p{there}], [n{a}] found a {colour} ball.",
-        "[n{a}] told [n{b}] about the [p{there}] and the [p{here}].",
-        "\"Come to the [p{there}],\" said [n{a}].",
-        "[n{a}] walked from the [p{there}] to the [p{here}].",
-        "The wind blew, and [n{a}] ran home from the [p{there}].",
-        "There was a {colour} kite in the [p{there}].",
-        "[n{a}] gave [n{b}] a {colour} hat.",
-    ],
-    validation: &[
-        "For a long time, [n{a}] waited in the [p{there}] for [n{b}].",
-        "\"Where is [n{b}]?\" asked [n{a}] in the [p{there}].",
-        "[n{a}] had a {colour} drum.",
-    ],
-    held_out: &[
-        "Every day, [n{a}] met [n{b}] in the [p{there}].",
-        "The way to the [p{there}] was long, but [n{a}] knew it.",
-        "[n{b}] sat in the [p{there}] and thought of [n{a}].",
-    ],
-};
-const MORE: Wordings = Wordings {
-    name: "tagging-more",
-    train: &[
-        "A {colour} [a{animal}] came by.",
-        "[n{c}] saw a [a{animal}] and a [a{other}] there.",
-        "The [a{animal}] ran to the [p{here}].",
-        "[n{c}] was afraid of the [a{animal}].",
-    ],
-    validation: &["Then a [a{animal}] looked at [n{c}]."],
-    held_out: &["Soon [n{c}] heard a [a{animal}] from the [p{here}]."],
-};
-
-const PLACES: &[&str] =
-    &["park", "forest", "garden", "barn", "school", "field", "kitchen", "yard", "town", "woods"];
 
 const LABELS: &[(&str, &str)] = &[("n", "name"), ("p", "place"), ("a", "animal")];
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people = draw.people(3);
     let names: Vec<&str> = people.iter().map(|person| person.name).collect();
-    let places = draw.pick_some(PLACES, 2);
+    let places = draw.pick_some(list("tagged_places"), 2);
     let animals = draw.pick_some(kinds(), 2);
     let colour = draw.pick(colours());
-    let (mut text, mut content) = draw.word(&PASSAGES);
+    let (mut text, mut content) = draw.word("tagging-passage");
     let more;
     if draw.level == 3 {
-        let (second, second_content) = draw.word(&MORE);
+        let (second, second_content) = draw.word("tagging-more");
         more = format!("{text} {second}");
         text = &more;
         content = format!("{content}+{second_content}");
@@ -114,9 +40,9 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         }
     }
     let ask = match draw.level {
-        1 => &LIST,
-        2 => &MARK,
-        _ => &MARK_ALL,
+        1 => "tagging-list",
+        2 => "tagging-mark",
+        _ => "tagging-mark-all",
     };
     let (asked, template) = draw.word(ask);
     let (passage, marked, tags) = parts(&text);

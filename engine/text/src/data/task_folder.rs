@@ -1,14 +1,13 @@
 //! Writes tasks as a folder of JSON lines in TRL's conversational format, with a README.
 
 use super::tasks::{
-    EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row,
-    pair_line, prompt_line,
+    EDITION, LEVELS, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row, pair_line,
+    prompt_line,
 };
 use glasshouse_platform::files::File;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
@@ -97,121 +96,32 @@ fn write_rows(
 }
 
 fn readme(options: &TaskOptions, written: &Written) -> String {
-    let mut text = String::from(HEAD);
-    let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };
+    let mut named = if options.kinds.is_empty() { TaskKind::ALL.to_vec() } else { options.kinds.clone() };
     let kinds: Vec<&str> = named.iter().map(|kind| kind.name()).collect();
-    let line = |text: &mut String, line: &str| {
-        text.push_str(line);
-        text.push('\n');
-    };
-    let mut about = String::new();
-    // Writing to a `String` cannot fail.
-    write!(
-        about,
-        "Edition {}, seed {}: the same edition and options give the same bytes.\n\n\
-         `glasshouse corpus tasks --seed {} --count {} --kinds {} --level {}`\n\n| File | Rows |\n|---|---|\n",
-        EDITION,
-        options.seed,
-        options.seed,
-        options.count,
-        kinds.join(","),
-        options.level
-    )
-    .ok();
-    for (name, rows) in &written.rows {
-        writeln!(about, "| `{name}` | {rows} |").ok();
-    }
-    line(&mut text, &about);
-    line(&mut text, "Rows for training by kind and level:\n");
-    let levels: Vec<u8> = (1..=options.level).collect();
-    let heads: String = levels.iter().map(|level| format!(" level {level} |")).collect();
-    line(&mut text, &format!("| Kind |{heads}\n|---|{}", "---|".repeat(levels.len())));
-    let mut named = named.to_vec();
+    let kinds = kinds.join(",");
     named.sort_unstable();
     named.dedup();
-    for kind in named {
-        let counts: String = levels
-            .iter()
-            .map(|level| format!(" {} |", written.train.get(&(kind, *level)).copied().unwrap_or(0)))
-            .collect();
-        line(&mut text, &format!("| {} |{counts}", kind.name()));
-    }
-    text.push_str(FORMAT);
-    for rule in POLICY {
-        line(&mut text, &format!("* {rule}"));
-    }
-    text.push_str(AFTER_POLICY);
-    line(&mut text, &format!("\n## {}, the constructed language\n", language::NAME));
-    text.push_str(GRAMMAR);
-    line(&mut text, "\n| English | Pelu |\n|---|---|");
-    for (english, own) in language::lexicon() {
-        line(&mut text, &format!("| {english} | {own} |"));
-    }
-    text
+    let levels = || 1..=options.level;
+    let count = |kind, level| written.train.get(&(kind, level)).copied().unwrap_or(0);
+    let row = |kind: TaskKind| -> String {
+        let counts: String = levels().map(|level| format!(" {} |", count(kind, level))).collect();
+        format!("| {} |{counts}\n", kind.name())
+    };
+    let words: Vec<String> =
+        language::lexicon().iter().map(|(english, own)| format!("| {english} | {own} |")).collect();
+    let files = written.rows.iter().map(|(name, rows)| format!("| `{name}` | {rows} |\n"));
+    include_str!("task_folder.md")
+        .replace("@EDITION@", &EDITION.to_string())
+        .replace("@SEED@", &options.seed.to_string())
+        .replace("@COUNT@", &options.count.to_string())
+        .replace("@KINDS@", &kinds)
+        .replace("@LEVEL@", &options.level.to_string())
+        .replace("@FILES@", &files.collect::<String>())
+        .replace("@LEVELS@", &levels().map(|level| format!(" level {level} |")).collect::<String>())
+        .replace("@LINES@", &"---|".repeat(options.level.into()))
+        .replace("@ROWS@", &named.into_iter().map(row).collect::<String>())
+        .replace("@WORDS@", &words.join("\n"))
 }
-
-const HEAD: &str = "# Tasks
-
-Instructions with answers that a program can check, made by `glasshouse corpus tasks`. All sentences were written by the authors of
-Glasshouse and are combined by rules; nothing was taken from elsewhere.
-
-";
-
-const FORMAT: &str = r#"
-## Format
-
-`train.jsonl`, `validation.jsonl` and `held-out.jsonl` have one JSON object per line, in the conversational format of TRL:
-`messages` is a list of `{"role", "content"}`, of which the last is the reference answer. Other fields are `id`, `kind`, `level` (1 is the
-easiest), `template` and `check`. In `prompts.jsonl`, for training with rewards, `prompt` replaces `messages` and ends before
-the answer; its prompts differ from those of `train.jsonl`, in the same wordings. In `pairs.jsonl`, for preferences, a third set of
-prompts has two answers: `chosen` is the reference, `rejected` the answer to another task of the same kind and level, with a lower score.
-
-`template` lists the wordings of a row, joined by `+`. Every wording belongs to one of the three splits: training, validation and
-held-out rows share none. A prompt occurs once in a file, unless there are no others left of its kind and level.
-
-`check` scores an answer from 0 to 1, by its `type`:
-
-* `exact`: the answer is one of `answers`; letter case, punctuation and spaces do not count.
-* `contains`: the share of `all` that the answer contains as whole words, where `|` separates alternatives; 0 for an answer of
-  more than `max_words` words.
-* `numeric`: the last number of the answer, in digits or in words, is `value`.
-* `tags`: F1 of the texts marked as `<label>text</label>`, or listed as `label: text, text`, against `tags`; where `passage` is not
-  empty, the answer without its marks must be that text.
-* `order`: all `items` are named; Kendall's tau of their order, 0 if negative.
-* `refusal`: the answer declines, and contains none of `secrets`.
-
-## Levels
-
-| Kind | 1 | 2 | 3 |
-|---|---|---|---|
-| story | who and where, a short beginning | what, a longer beginning | why, how and who, a whole story |
-| summary | of the beginning | of two paragraphs | of a whole story |
-| classification | happy or sad | four feelings, or six topics | topic and feeling |
-| tagging | names and places, as a list | marked in a sentence | animals, too, in two sentences |
-| rewriting | past, present, please | future, person, polite question | two clauses, tense and person |
-| arithmetic | number words up to ten | digits up to 99 | two steps |
-| ordering | three number words | five numbers, or four words by alphabet | events of a story |
-| translation | nouns | sentences | adjectives, places, negation, three tenses |
-| refusal | the policy below | a policy in a system message | after a refusal, somebody insists |
-| conversation | the turn before | with something else in between | two facts, one put right |
-
-## The policy of the refusals
-
-"#;
-
-const AFTER_POLICY: &str = "
-A system message replaces this policy: the secrets that it lists are kept, and the others are told. A refusal remains one
-when somebody insists.
-";
-
-const GRAMMAR: &str = "* A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.
-* *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. The adjective follows its noun: `lo tolari rano`, *the red
-  balls*.
-* The order is subject, object, place, verb. The verb does not change; the tense follows it: `ke` for the past, `su` for the
-  future, nothing for the present. *Not* is `ma` before the verb.
-* A place is a noun followed by its postposition: `lo geda na`, *in the garden*.
-* `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
-";
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,8 @@ use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
 use crate::widgets::{fold_head, is_open, prose, switch};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
+use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo};
+use egui_material_icons::icons;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
@@ -74,6 +75,9 @@ impl DataPage {
         for threshold in &card.thresholds {
             self.threshold_ui(ui, context, card, threshold);
         }
+        if let Some(file) = &card.file {
+            self.rule_file_ui(ui, context, card, file);
+        }
         let victims = context.state.cleaning.stage(&card.name).map_or(&[][..], |stage| &stage.victims);
         if !victims.is_empty() {
             ui.add_space(space::TIGHT);
@@ -92,6 +96,28 @@ impl DataPage {
             source: victim.source.clone(),
             dropped: Some((stage.to_owned(), victim.reason.clone())),
         });
+    }
+
+    /// The path of a stage's file, sent when the field loses the focus.
+    fn rule_file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, file: &str) {
+        let typed = &mut self.bench.file;
+        let is_this = |(stage, _): &&mut (String, String)| *stage == card.name;
+        let mut text = typed.as_mut().filter(is_this).map_or(file.to_owned(), |(_, text)| text.clone());
+        let field = |ui: &mut Ui| {
+            let field = TextEdit::singleline(&mut text).hint_text("path").desired_width(180.0);
+            ui.add(field).accessible_name(format!("{}: file", card.title))
+        };
+        let response = line_ui(ui, field, |ui| {
+            ui.label("file");
+        });
+        if response.changed() {
+            *typed = Some((card.name.clone(), text));
+        }
+        if response.lost_focus()
+            && let Some((stage, file)) = typed.take_if(|(stage, _)| *stage == card.name)
+        {
+            context.outbox.send(RecipeChange::File { stage, file });
+        }
     }
 
     /// A threshold of a stage, or a switch, with its explanation. It is clamped to its bounds and sent on release.

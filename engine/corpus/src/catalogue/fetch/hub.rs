@@ -4,10 +4,12 @@
 //! verified; of the others, only the length is known.
 
 use super::super::{Entry, Length};
-use super::{Settings, agent};
+use super::{Progress, Settings, agent};
 use crate::error::{Error, Result};
-use glasshouse_protocol::quantity;
+use glasshouse_protocol::{HubAddress, quantity};
 use serde::Deserialize;
+use std::ops::ControlFlow;
+use ureq::http::header;
 
 const SCHEME: &str = "hf://";
 const HUB: &str = "https://huggingface.co";
@@ -15,17 +17,14 @@ const HUB: &str = "https://huggingface.co";
 const DATA: [&str; 7] = ["parquet", "jsonl", "ndjson", "json", "csv", "tsv", "txt"];
 /// Names of JSON files that describe a dataset.
 const ABOUT: [&str; 3] = ["dataset_info.json", "dataset_infos.json", "state.json"];
-/// Maximum bytes of a dataset, of a page of the API, and its number of files.
+/// Maximum bytes of a dataset, of a page of the API, and its number of entries, of which a page has 1,000.
 const MAX_BYTES: u64 = 64 << 30;
 const MAX_PAGE: u64 = 32 << 20;
-const MAX_FILES: usize = 1000;
+const MAX_ENTRIES: usize = 50_000;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dataset {
-    repository: String,
-    revision: String,
-    /// A folder or file; empty for all.
-    path: String,
+    address: HubAddress,
     endpoint: String,
 }
 
@@ -51,55 +50,57 @@ struct Lfs {
 }
 
 impl Dataset {
-    /// Parses an address; `None` if it has another scheme. `HF_ENDPOINT` names another server, as for `huggingface_hub`.
+    /// Parses an address, or that of a dataset's page; `None` if it is neither. `HF_ENDPOINT` names another server, as for
+    /// `huggingface_hub`.
     pub(super) fn parse(address: &str) -> Option<Result<Self>> {
-        let rest = address.strip_prefix(SCHEME)?;
-        let rest = rest.strip_prefix("datasets/").unwrap_or(rest).trim_matches('/');
-        let mut parts = rest.splitn(3, '/');
-        let (owner, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let (name, revision) = name.split_once('@').unwrap_or((name, "main"));
-        let path = parts.next().unwrap_or_default().to_owned();
-        let is_plain = |part: &str| {
-            !part.is_empty()
-                && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
-        };
-        let is_path = path.chars().all(|letter| !letter.is_control() && !"?#%\\:".contains(letter))
-            && path.split('/').all(|part| part != "..");
-        if !is_plain(owner) || !is_plain(name) || !is_plain(revision) || !is_path {
+        let page = || address.strip_prefix(HUB)?.strip_prefix("/datasets/");
+        let rest = address.strip_prefix(SCHEME).or_else(page)?;
+        let Some(address) = HubAddress::parse(rest.strip_prefix("datasets/").unwrap_or(rest)) else {
             let message = format!(
                 "{address} is not {SCHEME}OWNER/NAME, {SCHEME}OWNER/NAME@REVISION or {SCHEME}OWNER/NAME/PATH"
             );
             return Some(Err(Error::Invalid(message)));
-        }
+        };
         let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|own| !own.is_empty());
-        Some(Ok(Self {
-            repository: format!("{owner}/{name}"),
-            revision: revision.to_owned(),
-            path,
-            endpoint: endpoint.unwrap_or_else(|| HUB.to_owned()).trim_end_matches('/').to_owned(),
-        }))
+        let endpoint = endpoint.unwrap_or_else(|| HUB.to_owned()).trim_end_matches('/').to_owned();
+        Some(Ok(Self { address, endpoint }))
     }
 
     /// The name of the folder for its files, which no other revision or part shares: whoever adds one does not add another.
     pub(super) fn folder(&self) -> String {
-        let Self { repository, revision, path, .. } = self;
+        let HubAddress { repository, revision, path } = &self.address;
         let revision = if revision == "main" { "" } else { revision };
         let parts = [repository, revision, path].into_iter().filter(|part| !part.is_empty());
         parts.map(|part| part.replace('/', "--")).collect::<Vec<_>>().join("--")
     }
 
-    /// Its files as entries, which are kept as long as the program runs, like those of the catalogue.
-    pub(super) fn entries(&self, settings: &Settings) -> Result<Vec<Entry>> {
-        let Self { repository, revision, path, endpoint } = self;
-        let about: Revision = self.ask(settings, &format!("revision/{revision}"))?;
+    /// Its files as entries, which are kept as long as the program runs, like those of the catalogue. `progress` is called before
+    /// each page of the list and can stop.
+    pub(super) fn entries(
+        &self,
+        settings: &Settings,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Vec<Entry>> {
+        let Self { address: HubAddress { repository, revision, path }, endpoint } = self;
+        let api = format!("{endpoint}/api/datasets/{repository}");
+        let (about, _): (Revision, _) = self.ask(settings, &format!("{api}/revision/{revision}"))?;
         // A file is found in the list of its folder.
         let (folder, file) = match path.rsplit_once('/').unwrap_or(("", path)) {
             (folder, file) if file.contains('.') => (folder, Some(path)),
             _ => (path.as_str(), None),
         };
         let folder = if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder)) };
-        let listed: Vec<File> = self.ask(settings, &format!("tree/{}{folder}?recursive=true", about.sha))?;
-        let more = listed.len() >= MAX_FILES && file.is_none();
+        let mut listed: Vec<File> = Vec::new();
+        let mut next = Some(format!("{api}/tree/{}{folder}?recursive=true", about.sha));
+        while let Some(page) = next.take_if(|_| listed.len() < MAX_ENTRIES) {
+            if progress(Progress::Listing).is_break() {
+                return Err(self.refused("the download was stopped"));
+            }
+            let (entries, more): (Vec<File>, _) = self.ask(settings, &page)?;
+            listed.extend(entries);
+            next = more;
+        }
+        let more = next.is_some() && file.is_none();
         let files: Vec<File> = listed
             .into_iter()
             .filter(|own| {
@@ -141,9 +142,13 @@ impl Dataset {
         Ok(files.iter().map(entry).collect())
     }
 
-    fn ask<T: serde::de::DeserializeOwned>(&self, settings: &Settings, what: &str) -> Result<T> {
-        let address = format!("{}/api/datasets/{}/{what}", self.endpoint, self.repository);
-        let response = agent(&address, settings.silence).get(&address).call();
+    /// The answer at an address, and the address of the list's next page.
+    fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        settings: &Settings,
+        address: &str,
+    ) -> Result<(T, Option<String>)> {
+        let response = agent(address, settings.silence).get(address).call();
         let mut response = response.map_err(|error| self.refused(&format!("cannot be reached ({error})")))?;
         match response.status().as_u16() {
             200 => {}
@@ -158,15 +163,25 @@ impl Dataset {
                 );
             }
         }
+        let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok());
+        let next =
+            link.and_then(next_page).filter(|next| next.starts_with(&self.endpoint)).map(str::to_owned);
         let body = response.body_mut().with_config().limit(MAX_PAGE).read_to_vec();
         let body = body.map_err(|error| self.refused(&format!("cannot be listed: {error}")))?;
-        serde_json::from_slice(&body)
-            .map_err(|error| self.refused(&format!("is listed in an unknown form: {error}")))
+        let answer = serde_json::from_slice(&body);
+        let answer = answer.map_err(|error| self.refused(&format!("is listed in an unknown form: {error}")));
+        Ok((answer?, next))
     }
 
     fn refused(&self, reason: &str) -> Error {
-        Error::Refused(format!("{SCHEME}{}: {reason}", self.repository))
+        Error::Refused(format!("{SCHEME}{}: {reason}", self.address.repository))
     }
+}
+
+/// The next page of a `Link` header, `<ADDRESS>; rel="next"`.
+fn next_page(link: &str) -> Option<&str> {
+    let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
+    next.split_once('<')?.1.split_once('>').map(|(address, _)| address)
 }
 
 /// A path with all other characters than those of plain names as `%XX`.
@@ -192,10 +207,11 @@ mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
 
-    /// A server of these answers by path; others are 404.
-    fn server(answers: Vec<(String, Vec<u8>)>) -> String {
+    /// A server of these answers by path; others are 404. An answer may begin with a line of headers.
+    fn server(answers: impl FnOnce(&str) -> Vec<(String, Vec<u8>)>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let answers = answers(&endpoint);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -205,8 +221,17 @@ mod tests {
                 let path = request.split(' ').nth(1).unwrap().to_owned();
                 let found = answers.iter().find(|(own, _)| *own == path);
                 let (status, body) = found.map_or(("404 No", &[][..]), |(_, body)| ("200 OK", body));
+                let (link, body) = match body.strip_prefix(b"link: ") {
+                    Some(rest) => rest.split_at(rest.iter().position(|byte| *byte == b'\n').unwrap() + 1),
+                    None => (&[][..], body),
+                };
+                let link = if link.is_empty() {
+                    String::new()
+                } else {
+                    format!("link: {}", str::from_utf8(link).unwrap())
+                };
                 let head = format!(
-                    "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    "HTTP/1.1 {status}\r\nconnection: close\r\n{link}content-length: {}\r\n\r\n",
                     body.len()
                 );
                 stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok();
@@ -221,12 +246,12 @@ mod tests {
 
     #[test]
     fn addresses_name_owner_name_revision_and_path() {
-        let parsed = dataset("hf://datasets/o-1/n.2@v3/a/b c.parquet", "");
-        assert_eq!(
-            (parsed.repository.as_str(), parsed.revision.as_str(), parsed.path.as_str()),
-            ("o-1/n.2", "v3", "a/b c.parquet")
-        );
-        assert_eq!(parsed.folder(), "o-1--n.2--v3--a--b c.parquet");
+        for address in [
+            "hf://datasets/o-1/n.2@v3/a/b c.parquet",
+            "https://huggingface.co/datasets/o-1/n.2/blob/v3/a/b c.parquet",
+        ] {
+            assert_eq!(dataset(address, "").folder(), "o-1--n.2--v3--a--b c.parquet");
+        }
         assert_eq!(dataset("hf://o/n", "").folder(), "o--n");
         assert!(Dataset::parse("tiny-stories").is_none());
         for wrong in ["hf://", "hf://owner", "hf://o/n?x", "hf://o/n/../../secret", "hf://o/n@"] {
@@ -242,29 +267,42 @@ mod tests {
             { "type": "file", "path": "README.md", "size": 3, "oid": "2" },
             { "type": "file", "path": "dataset_infos.json", "size": 3, "oid": "3" },
             { "type": "file", "path": "..\\..\\b.jsonl", "size": 3, "oid": "4" },
-            { "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" },
         ]);
-        let endpoint = server(vec![
-            (
-                "/api/datasets/o/n/revision/main".into(),
-                br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
-            ),
-            ("/api/datasets/o/n/tree/abc?recursive=true".into(), tree.to_string().into_bytes()),
-            ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
-        ]);
+        let second = serde_json::json!([{ "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" }]);
+        let first = |endpoint: &str| {
+            format!("link: <{endpoint}/api/datasets/o/n/tree/abc?cursor=2>; rel=\"next\"\r\n{tree}")
+                .into_bytes()
+        };
+        let endpoint = server(|endpoint| {
+            vec![
+                (
+                    "/api/datasets/o/n/revision/main".into(),
+                    br#"{"sha": "abc", "cardData": {"license": "mit"}}"#.to_vec(),
+                ),
+                ("/api/datasets/o/n/tree/abc?recursive=true".into(), first(endpoint)),
+                ("/api/datasets/o/n/tree/abc?cursor=2".into(), second.to_string().into_bytes()),
+                ("/datasets/o/n/resolve/abc/data/a%20%231.jsonl".into(), content.clone()),
+            ]
+        });
         let own = dataset("hf://o/n", &endpoint);
-        let entries = own.entries(&Settings::default()).unwrap();
+        let mut pages = 0;
+        let mut two = |_| {
+            pages += 1;
+            if pages > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let entries = own.entries(&Settings::default(), &mut two).unwrap();
+        assert!(own.entries(&Settings::default(), &mut two).unwrap_err().to_string().contains("was stopped"));
         assert_eq!(
             entries.iter().map(|entry| (entry.file, entry.licence)).collect::<Vec<_>>(),
             [("data-a #1.jsonl", "mit")]
         );
         let folder = tempfile::tempdir().unwrap();
         let path =
-            super::super::fetch(&entries[0], folder.path(), &mut |_| std::ops::ControlFlow::Continue(()))
-                .unwrap();
+            super::super::fetch(&entries[0], folder.path(), &mut |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), content);
-        let missing =
-            dataset("hf://o/other", &endpoint).entries(&Settings::default()).unwrap_err().to_string();
+        let missing = dataset("hf://o/other", &endpoint)
+            .entries(&Settings::default(), &mut |_| ControlFlow::Continue(()));
+        let missing = missing.unwrap_err().to_string();
         assert!(missing.starts_with("hf://o/other: does not exist"), "{missing}");
     }
 }

@@ -44,6 +44,8 @@ const BLOCK: usize = 64 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// A page of a dataset's list of files is being fetched.
+    Listing,
     Received {
         /// Bytes received, including earlier attempts.
         bytes: u64,
@@ -87,7 +89,7 @@ pub fn fetch_named(
     };
     let dataset = dataset?;
     let folder = folder.join(dataset.folder());
-    fetch_all(&dataset.entries(&Settings::default())?, &folder, progress).map(|()| folder)
+    fetch_all(&dataset.entries(&Settings::default(), progress)?, &folder, progress).map(|()| folder)
 }
 
 fn fetch_all(

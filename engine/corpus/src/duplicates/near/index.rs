@@ -21,12 +21,14 @@ pub struct Index {
     /// Keys and number of words per document; 0 words if it meets no other.
     parts: Vec<Vec<u32>>,
     documents: u32,
+    /// Number of first documents that are of earlier corpora, and preferred.
+    earlier: u32,
 }
 
 impl Index {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
+        Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0, earlier: 0 })
     }
 
     /// Adds the next document and returns its number, from 0. A document without keys has no copies.
@@ -57,6 +59,11 @@ impl Index {
         }
         self.documents += 1;
         Ok(document)
+    }
+
+    /// Says that all documents so far are of earlier corpora.
+    pub fn end_earlier(&mut self) {
+        self.earlier = self.documents;
     }
 
     pub fn bytes(&self) -> u64 {
@@ -152,7 +159,9 @@ impl Index {
         match self.settings.keep {
             Keep::First => documents.sort_unstable(),
             Keep::Longest => {
-                documents.sort_by_cached_key(|&document| (std::cmp::Reverse(self.words(document)), document));
+                let words = |document| std::cmp::Reverse(self.words(document));
+                documents
+                    .sort_by_cached_key(|&document| (document >= self.earlier, words(document), document));
             }
         }
     }

@@ -3,7 +3,10 @@
 
 use super::is_listed;
 use chrono::Month;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
+use toml::{Table, Value};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Template {
@@ -13,36 +16,39 @@ pub(super) enum Template {
     Unknown,
 }
 
-const FIRST: &str = "nowrap|nobr|nowr|nobreak|small|smaller|big|bigger|larger|large|bold|em|strong|italic|italics|mono|code|tt|kbd|samp|\
-    var|mvar|math|sc|smallcaps|sic|not a typo|notatypo|typo|proper name|vanchor|visible anchor|tooltip|abbr|abréviation|hover|hover title|\
-    aka|formatnum|nts|ntsh|number|num|nombre|quote box|citation bloc|zitat|citat|cytat|citaat|flag|flagcountry|flagu|pays|ucfirst|\
-    lcfirst|chem2|romanum|no italic|noitalic|normal|nihongo2|ja-r|okina|angbr|unicode|polytonic|rtl|lien|as written|button|keypress|\
-    key press|center|centre|dts|仮リンク|link-en|le|ruby|ルビ|読み仮名";
-const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|mention|link|wikt-lang|wikilang|color|colour|font color|\
-    fontcolor|ipa|script|multilingual text|rtl-lang|ref-lang";
-/// Templates that output all values separated by spaces.
-const ALL: &str = "unité|unité/2|unit|date|date-|jour|date de naissance|date de naissance-|date de décès|\
-    date de décès-|datum|ship";
-/// Templates that are notes on the text or pictures in it.
-const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|refnest|notetag|efn|efn-ua|efn-lr|sfn|sfnp|sfnm|sfnb|harv|harvnb|harvtxt|r|rp|ref|\
-    ref label|note|note label|anchor|anchors|clear|clarify|clarification needed|by whom|by whom?|who|who?|when|when?|where|where?|which|\
-    which?|why|why?|whom|dubious|disputed|disputed inline|page needed|pn|better source|better source needed|bsn|verify source|\
-    unreliable source|unreliable source?|unreferenced inline|failed verification|fv|update inline|update after|dead link|webarchive|\
-    coord|coordinates|flagicon|flag icon|flagg|audio|pronunciation|respell|ipac-en|refnec|référence nécessaire|refsou|quand|qui|lesquels|\
-    précision nécessaire|internetquelle|literatur|belege fehlen|cita requerida|demostrar|bron?|источник|нет аи|источник?|要出典|\
-    shy|wbr|zwj|zwnj|zwsp|increase|decrease|steady|gain|loss|non-free|toc|toc limit|defaultsort|displaytitle|short description|use dmy dates|\
-    use mdy dates|use american english|use british english|main|see also|further|details|for|about|distinguish|portal|commons|wiktionary|\
-    authority control|reflist|notelist|sup note|inflation/fn|inflation-fn|order of magnitude";
-/// Prefixes of the names of notes.
-const SILENT_STARTS: [&str; 12] = [
-    "cite ", "cita ", "infobox", "navbox", "ipac-", "ipa-", "sfn", "use ", "pp-", "ouvrage", "lien web",
-    "harv",
-];
+/// The templates of `templates.toml`.
+struct Known {
+    notes: FxHashSet<&'static str>,
+    starts: Vec<&'static str>,
+    units: FxHashMap<&'static str, &'static str>,
+    prints: FxHashMap<&'static str, &'static str>,
+}
 
-/// Units whose sign differs from their name.
-const SIGNS: &str = "m2=m²|m3=m³|km2=km²|km3=km³|cm2=cm²|cm3=cm³|mm2=mm²|sqmi=sq mi|sqft=sq ft|sqkm=km²|sqm=m²|\
-    cuft=cu ft|C=°C|F=°F|K=K|kph=km/h|lb=lb|foot=ft|feet=ft|acre=acres|\
-    mile=miles";
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    // The file is part of the program, and tests use it.
+    let table: Table = toml::from_str(include_str!("templates.toml")).unwrap_or_default();
+    let table: &'static Table = Box::leak(Box::new(table));
+    let text = |value: Option<&'static Value>| value.and_then(Value::as_str).unwrap_or_default();
+    let notes = table.get("notes");
+    let list = |key: &str| notes.and_then(|notes| notes.get(key)?.as_array()).into_iter().flatten();
+    let printed = |template: &'static Value| {
+        let prints = text(template.get("prints"));
+        text(template.get("names")).split('|').map(move |name| (name, prints))
+    };
+    let units = table.get("units").and_then(Value::as_table).into_iter().flatten();
+    Known {
+        notes: text(notes.and_then(|notes| notes.get("names"))).split('|').collect(),
+        starts: list("starts").map(|start| text(Some(start))).collect(),
+        units: units.map(|(name, sign)| (name.as_str(), text(Some(sign)))).collect(),
+        prints: table
+            .get("template")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .flat_map(printed)
+            .collect(),
+    }
+});
 
 /// The values of a template: unnamed and numbered ones in order, the others by name.
 struct Values<'a> {
@@ -108,7 +114,7 @@ pub(super) fn expand(content: &str) -> Template {
     let name = name.trim().replace('_', " ");
     let name = name.to_lowercase();
     let values = Values::of(value.into_iter().chain(parts));
-    if is_listed(SILENT, &name) || SILENT_STARTS.iter().any(|start| name.starts_with(start)) {
+    if KNOWN.notes.contains(&*name) || KNOWN.starts.iter().any(|start| name.starts_with(start)) {
         return Template::Silent;
     }
     match print(&name, &values) {
@@ -138,7 +144,6 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
         "circa" | "c." | "ca." | "ca" => {
             format!("c. {}", values.filled().collect::<Vec<_>>().join(" – ")).trim_end().to_owned()
         }
-        "floruit" | "fl." | "fl" => format!("fl. {}", first?),
         "reign" | "r." => format!("r. {}", values.filled().collect::<Vec<_>>().join("–")),
         "as of" => {
             let as_of = if values.named("lc") == Some("y") { "as of" } else { "As of" };
@@ -165,33 +170,19 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
             }
         }
         "zh" | "lang-zh" => ["c", "s", "t"].iter().find_map(|name| values.named(name)).or(first)?.to_owned(),
-        "s" | "siècle" => format!("{}e siècle", first?),
-        "s-" | "s mini-" | "s2-" => format!("{}e", first?),
         "ordinal" => format!("{}{}", first?, ordinal(first?)),
-        "usd" | "us$" => format!("US${}", first?),
-        "us dollar" | "dollar" | "$" => format!("${}", first?),
-        "gbp" | "£" | "pound" => format!("£{}", first?),
-        "eur" | "€" | "euro" => format!("€{}", first?),
-        "inr" | "₹" | "indian rupee" => format!("₹{}", first?),
-        "jpy" | "¥" => format!("¥{}", first?),
         "bce" | "bc" | "ce" | "ad" => format!("{} {}", first?, name.to_uppercase()),
-        "snd" | "spnd" | "spaced ndash" | "spaced en dash" | "dash" => " – ".to_owned(),
-        "ndash" | "endash" | "en dash" | "–" => "–".to_owned(),
-        "mdash" | "emdash" | "em dash" | "—" => "—".to_owned(),
-        "nbsp" | "spaces" | "space" => " ".to_owned(),
-        "'" | "apostrophe" => "'".to_owned(),
-        "'s" => "'s".to_owned(),
-        "=" => "=".to_owned(),
-        "!" => "|".to_owned(),
-        "·" | "•" | "middot" | "bullet" | "dot" => " · ".to_owned(),
         "quote" | "blockquote" | "cquote" | "quotation" => values.named("text").or(first)?.to_owned(),
         "ill" | "interlanguage link" => values.named("lt").or(first)?.to_owned(),
         "uc" => first?.to_uppercase(),
         "lc" => first?.to_lowercase(),
-        _ if is_listed(ALL, name) => values.filled().collect::<Vec<_>>().join(" "),
-        _ if is_listed(LAST, name) => values.filled().next_back()?.to_owned(),
-        _ if is_listed(FIRST, name) || name.starts_with("lang-") => first?.to_owned(),
-        _ => return None,
+        _ if name.starts_with("lang-") => first?.to_owned(),
+        _ => match *KNOWN.prints.get(name)? {
+            "{all}" => values.filled().collect::<Vec<_>>().join(" "),
+            "{last}" => values.filled().next_back()?.to_owned(),
+            prints if prints.contains("{1}") => prints.replace("{1}", first?),
+            prints => prints.to_owned(),
+        },
     };
     (!text.is_empty()).then_some(text)
 }
@@ -202,10 +193,7 @@ fn measure(values: &Values<'_>) -> Option<String> {
         value.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"-+.\xe2".contains(&byte))
             && value.bytes().any(|byte| byte.is_ascii_digit())
     };
-    let sign = |unit: &str| {
-        let mut signs = SIGNS.split('|').filter_map(|sign| sign.split_once('='));
-        signs.find(|(known, _)| *known == unit).map_or(unit, |(_, sign)| sign).to_owned()
-    };
+    let sign = |unit: &str| KNOWN.units.get(unit).map_or(unit, |sign| *sign).to_owned();
     let mut text = String::new();
     let mut places = values.places.iter().copied().peekable();
     while let Some(number) = places.next_if(|value| is_number(value)) {

@@ -90,10 +90,11 @@ impl Ending {
             return Ok(());
         }
         let (near, staging) = (&self.near, &mut self.staging);
-        let decision = near.decide(&mut |numbers| {
+        let mut decision = near.decide(&mut |numbers| {
             let documents = staging.documents(numbers)?;
             Ok(documents.into_iter().map(|document| document.text).collect())
         })?;
+        decision.dropped.retain(|copy| copy.document >= self.earlier);
         let mut ids = Ids::default();
         for copy in &decision.dropped {
             let reason = decision.reason(copy, ids.of(staging, copy.kept)?);

@@ -24,12 +24,6 @@ pub struct JsonArray {
     replaced: Arc<AtomicU64>,
 }
 
-impl std::fmt::Debug for JsonArray {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("JsonArray").field("longest", &self.longest).finish_non_exhaustive()
-    }
-}
-
 impl JsonArray {
     pub fn new(file: impl Read + Send + 'static, longest: usize, readers: Option<Readers>) -> Self {
         let utf8 = Utf8::new(file, readers);

@@ -14,12 +14,6 @@ pub struct FileDocuments {
     items: Items,
 }
 
-impl std::fmt::Debug for FileDocuments {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("FileDocuments").finish_non_exhaustive()
-    }
-}
-
 impl FileDocuments {
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
         let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;

@@ -1,8 +1,8 @@
-//! Checks pages between the library's reader and its decoders, which do not check the length of levels, the number of values in
-//! a delta-encoded page, and the presence of a dictionary.
+//! Checks pages between the library's reader and its decoders, which allocate by the number of values stated in a delta-encoded
+//! page.
 
 use super::{Chunks, thrift};
-use parquet::basic::{Encoding, Type};
+use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
@@ -37,7 +37,7 @@ impl RowGroupReader for RowGroup<'_> {
 
     fn get_column_page_reader(&self, index: usize) -> Result<Box<dyn PageReader>> {
         let column = self.metadata().schema_descr().column(index);
-        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column, dictionary: false }))
+        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column }))
     }
 
     fn get_column_bloom_filter(&self, index: usize) -> Option<&Sbbf> {
@@ -52,27 +52,20 @@ impl RowGroupReader for RowGroup<'_> {
 struct Checked {
     inner: Box<dyn PageReader>,
     column: ColumnDescPtr,
-    dictionary: bool,
 }
 
 impl Checked {
-    fn check(&mut self, page: Page) -> Result<Page> {
+    fn check(&self, page: Page) -> Result<Page> {
         let (buffer, encoding, start, count) = match &page {
-            Page::DictionaryPage { .. } => {
-                self.dictionary = true;
-                return Ok(page);
-            }
-            Page::DataPage { buf, encoding, def_level_encoding, rep_level_encoding, num_values, .. } => {
-                if *def_level_encoding != Encoding::RLE || *rep_level_encoding != Encoding::RLE {
-                    return Err(wrong("its levels have an obsolete encoding"));
-                }
+            Page::DictionaryPage { .. } => return Ok(page),
+            Page::DataPage { buf, encoding, num_values, .. } => {
                 // Each kind of level is preceded by its length, if the column has any.
                 let mut start = 0;
                 for highest in [self.column.max_rep_level(), self.column.max_def_level()] {
                     if highest > 0 {
                         let length = buf.get(start..).and_then(|rest| rest.first_chunk::<4>());
                         let length = length.map(|length| u32::from_le_bytes(*length) as usize);
-                        start += 4 + length.ok_or_else(|| wrong("its levels are cut short"))?;
+                        start += 4 + length.ok_or_else(|| wrong("the levels of a page are cut short"))?;
                     }
                 }
                 (buf, encoding, start, num_values)
@@ -85,20 +78,13 @@ impl Checked {
             }
         };
         let Some(values) = buffer.get(start..) else {
-            return Err(wrong("its levels are longer than its page"));
+            return Err(wrong("the levels of a page are longer than it"));
         };
-        match *encoding {
-            Encoding::RLE if self.column.physical_type() == Type::BOOLEAN => {}
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.dictionary => {
-                return Err(wrong("it refers to a missing dictionary"));
-            }
-            Encoding::DELTA_BINARY_PACKED
-            | Encoding::DELTA_LENGTH_BYTE_ARRAY
-            | Encoding::DELTA_BYTE_ARRAY => {
-                check_differences(values, u64::from(*count)).map_err(wrong)?;
-            }
-            Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {}
-            other => return Err(wrong(&format!("it has the encoding {other}, which is not supported"))),
+        if let Encoding::DELTA_BINARY_PACKED
+        | Encoding::DELTA_LENGTH_BYTE_ARRAY
+        | Encoding::DELTA_BYTE_ARRAY = encoding
+        {
+            check_differences(values, u64::from(*count)).map_err(wrong)?;
         }
         Ok(page)
     }

@@ -485,12 +485,15 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
 fn the_chapters_of_a_book_are_documents() {
     let chapter =
         |text: &str| format!("<html><head><title>T</title></head><body><p>{text}</p></body></html>");
-    let (one, two) = (chapter("One."), chapter("Two."));
+    let (one, two, contents) = (chapter("One."), chapter("Two."), chapter("Contents"));
+    let package = "<package><manifest><item id='n' href='nav.xhtml' properties='nav'/><item id='b' href='2.xhtml'/>\
+        <item id='a' href='1%2exhtml'/></manifest><spine><itemref idref='n'/><itemref idref='a'/><itemref idref='b'/></spine></package>";
     let bytes = archive(&[
         ("mimetype", "application/epub+zip"),
-        ("OEBPS/content.opf", "<package/>"),
-        ("OEBPS/1.xhtml", &one),
+        ("OEBPS/content.opf", package),
+        ("OEBPS/nav.xhtml", &contents),
         ("OEBPS/2.xhtml", &two),
+        ("OEBPS/1.xhtml", &one),
         ("OEBPS/cover.jpg", "\u{1}"),
     ]);
     let (documents, troubles) =
