@@ -9,7 +9,6 @@ use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
 use crate::widgets::{fold_head, is_open, prose, switch};
 use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo};
-use egui_material_icons::icons;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
