@@ -124,7 +124,7 @@ fn a_bad_file_is_refused_in_a_sentence() {
     }
     std::fs::create_dir(folder.join("p")).unwrap();
     let error = error_of(folder, &["moderate", "--project", "p", "--train", "few.jsonl"]);
-    assert!(error.contains("3 of the rows"), "{error}");
+    assert!(error.contains("few.jsonl: 3 rows"), "{error}");
     assert!(!folder.join("p/moderation-classifier.json").exists());
 }
 

@@ -47,7 +47,10 @@ fn every_page_in_both_themes_and_five_widths() {
                 }
                 let name = format!("{}-{theme}-{width}", page.key());
                 window.check_accessibility();
-                support::assert_within_sides(&window, &name);
+                // A narrow window scrolls the table of runs sideways.
+                if page != PageName::Runs || width != 800.0 {
+                    support::assert_within_sides(&window, &name);
+                }
                 picture(&mut window, &name);
             }
         }
