@@ -109,7 +109,10 @@ impl Classifier {
     pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
-        for (count, labels) in [(harmful, "other labels"), (innocent, "the labels good, ok, innocent or 0")] {
+        for (count, labels) in [
+            (harmful, "labels other than good, ok, innocent or 0"),
+            (innocent, "the labels good, ok, innocent or 0"),
+        ] {
             if count < MIN_ROWS {
                 return Err(format!("{count} rows have {labels}; at least {MIN_ROWS} are needed"));
             }
