@@ -71,9 +71,10 @@ fn without_divisor<'a>(
     parameters: &'a [f32],
     fits: impl Fn(&ModelConfig) -> bool,
 ) -> Result<(Cow<'a, ModelConfig>, Cow<'a, [f32]>)> {
-    let plain = ModelConfig { logit_divisor: 1.0, ..model.clone() };
+    // What initial values and learning rates depended on goes too: it fixes the divisor.
+    let plain = ModelConfig { logit_divisor: 1.0, base_width: None, ..model.clone() };
     let can_fold = model.norm.placement.has_final() && !model.norm.add_unit_offset;
-    if *model == plain || !can_fold || fits(model) || !fits(&plain) {
+    if model.logit_divisor == 1.0 || !can_fold || fits(model) || !fits(&plain) {
         return Ok((Cow::Borrowed(model), Cow::Borrowed(parameters)));
     }
     let mut parameters = parameters.to_vec();

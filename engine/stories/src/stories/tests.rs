@@ -147,7 +147,11 @@ fn a_mistake_in_a_grammar_is_named() {
         ("closings = \"day\"", "closings = \"night\"", "plot walk: there are no closings night"),
         ("name = \"walk\"\n", "", "missing field `name`"),
         ("[\"bird\"]", "\"bird\"", "invalid type: string"),
-        ("[\"bird\"]", "[\"bird\", { thing = \"a\", b = \"b\" }]", "every choice must fill the same slots"),
+        (
+            "[\"bird\"]",
+            "[\"bird\", { thing = \"a\", b = \"b\" }]",
+            "every choice of the slot thing must fill the same slots",
+        ),
         ("habit = [\"{He} sang.\"]", "", "missing field `habit`"),
     ] {
         let grammar = SMALL.replacen(right, wrong, 1);

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Version of the rows that a seed gives; increased with every change.
-pub const EDITION: u32 = 3;
+pub const EDITION: u32 = 4;
 
 pub const LEVELS: u8 = 3;
 
