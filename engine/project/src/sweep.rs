@@ -5,10 +5,10 @@ use glasshouse_platform::{Error, Result, files, storage};
 use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{AblatedText, LadderPoint, RunConfig, Scaling};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Folder of the sweeps, with the texts of ablations.
-pub const SWEEPS: &str = "sweeps";
+const SWEEPS: &str = "sweeps";
 
 /// A sweep file and the settings that it was started with, so that a sweep continues with the same ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,11 @@ impl Project {
     pub fn sweep_folder(&self, name: &str) -> PathBuf {
         let folder = self.folder().join(SWEEPS).join(name);
         std::path::absolute(&folder).unwrap_or(folder)
+    }
+
+    /// Whether it is the folder of a sweep of this project.
+    pub fn is_sweep_folder(&self, folder: &Path) -> bool {
+        folder.file_name().is_some_and(|name| self.sweep_folder(&name.to_string_lossy()) == folder)
     }
 
     fn sweep_path(&self, name: &str) -> PathBuf {

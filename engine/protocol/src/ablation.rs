@@ -188,10 +188,14 @@ impl RuleEffect {
     }
 
     fn verdict(&self) -> &'static str {
-        match self.bought.as_ref().map(|bought| bought.interval) {
+        match self.bought.as_ref().map(|bought| (bought.interval, bought.count > 1)) {
             None => NOTHING,
-            Some(Some([low, _])) if low > 0.0 => "helps",
-            Some(Some([_, high])) if high < 0.0 => "harms",
+            Some((Some([low, _]), several)) if low > 0.0 => {
+                ["helps with this seed", "helps"][usize::from(several)]
+            }
+            Some((Some([_, high]), several)) if high < 0.0 => {
+                ["harms with this seed", "harms"][usize::from(several)]
+            }
             Some(_) => "no effect shown: the interval contains 0",
         }
     }
@@ -311,7 +315,7 @@ mod tests {
     #[test]
     fn an_effect_whose_interval_contains_zero_is_called_none() {
         let effect = |name: &str, differs, interval: Option<[f64; 2]>| {
-            let bought = interval.map(|ends| RuleEffect::metric((ends[0] + ends[1]) / 2.0, Some(ends), 1));
+            let bought = interval.map(|ends| RuleEffect::metric((ends[0] + ends[1]) / 2.0, Some(ends), 2));
             RuleEffect { version: version(name, differs), bought }
         };
         let effects = vec![

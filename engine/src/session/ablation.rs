@@ -18,21 +18,11 @@ use glasshouse_corpus::versions::hold_out;
 use std::path::{Path, PathBuf};
 
 impl Session {
-    /// Cleans the text by the whole recipe, without each of its rules, and not at all, into the sweep's folder, and holds the same
-    /// documents out of all versions.
-    pub(super) async fn clean_versions(
-        &mut self,
-        id: u64,
-        name: &str,
-        ablate: &Ablate,
-        config: &RunConfig,
-    ) -> Result<AblatedText> {
-        let recipe = match ablate.recipe.as_str() {
-            "" => self.recipe()?,
-            name if NAMES.contains(&name) || !name.contains('=') => Recipe::published(name)?,
-            toml => Recipe::from_toml(toml)?,
-        };
-        let recipe = Recipe { validation: 0.0, ..recipe };
+    /// The files whose text an ablation cleans.
+    ///
+    /// # Errors
+    /// There are none, or the ablation's own folder lies in them or contains them.
+    pub(super) fn ablated_files(&self, name: &str, config: &RunConfig) -> Result<Vec<PathBuf>> {
         let inputs: Vec<PathBuf> = match self.opened()?.is_beside_others() {
             true => config.data.paths.iter().map(PathBuf::from).collect(),
             false => self.raw_documents()?,
@@ -41,16 +31,40 @@ impl Session {
             return Err(Error::Refused("there is no text to clean; name your files by --data".to_owned()));
         }
         let folder = self.opened()?.project.sweep_folder(name);
+        let overlaps = |input: &&PathBuf| {
+            std::path::absolute(input)
+                .is_ok_and(|input| folder.starts_with(&input) || input.starts_with(&folder))
+        };
+        match inputs.iter().find(overlaps) {
+            Some(input) => Err(Error::bad_file(
+                input,
+                "and the folder of this ablation contain each other; name the files themselves, or another --project",
+            )),
+            None => Ok(inputs),
+        }
+    }
+
+    /// Cleans the text by the whole recipe, without each of its rules, and not at all, into the sweep's folder, and holds the same
+    /// documents out of all versions.
+    pub(super) async fn clean_versions(
+        &mut self,
+        id: u64,
+        name: &str,
+        ablate: &Ablate,
+        inputs: &[PathBuf],
+    ) -> Result<AblatedText> {
+        let recipe = match ablate.recipe.as_str() {
+            "" => self.recipe()?,
+            name if NAMES.contains(&name) || !name.contains('=') => Recipe::published(name)?,
+            toml => Recipe::from_toml(toml)?,
+        };
+        let recipe = Recipe { validation: 0.0, ..recipe };
+        let folder = self.opened()?.project.sweep_folder(name);
         // Of an ablation that did not get to its first run, or whose runs are deleted.
         files::remove_dir_all(&folder).ok();
-        let within = |input: &&PathBuf| Some(folder.starts_with(std::path::absolute(input).ok()?));
-        if let Some(input) = inputs.iter().find(|input| within(input) == Some(true)) {
-            let reason = "contains the project, whose files would be cleaned too; name the files themselves, or another --project";
-            return Err(Error::bad_file(input, reason));
-        }
         let mut folders = vec![folder.join(WHOLE)];
         let about = format!("cleaning by {}", recipe.name);
-        let report = self.clean_version(id, about, recipe.clone(), &inputs, &folder.join(WHOLE)).await?;
+        let report = self.clean_version(id, about, recipe.clone(), inputs, &folder.join(WHOLE)).await?;
         let stages = rules(&recipe, &report, ablate)?;
         let mut versions = vec![TextVersion {
             name: WHOLE.to_owned(),
@@ -62,7 +76,7 @@ impl Session {
             if acted {
                 folders.push(folder.join(&name));
                 let about = format!("cleaning without {name}");
-                self.clean_version(id, about, without, &inputs, &folder.join(&name)).await?;
+                self.clean_version(id, about, without, inputs, &folder.join(&name)).await?;
             }
             versions.push(TextVersion { name, title, acted, ..TextVersion::default() });
         }
@@ -70,7 +84,7 @@ impl Session {
         if raw != recipe && (ablate.only.is_empty() || ablate.only.iter().any(|name| name == RAW)) {
             folders.push(folder.join(RAW));
             let about = "reading the raw text".to_owned();
-            self.clean_version(id, about, raw, &inputs, &folder.join(RAW)).await?;
+            self.clean_version(id, about, raw, inputs, &folder.join(RAW)).await?;
             let (name, title) = (RAW.to_owned(), "all rules (raw)".to_owned());
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }

@@ -218,7 +218,8 @@ impl Session {
         Ok(match (&sweep.ladder, &sweep.ablate) {
             (Some(ladder), _) => (self.choose_sizes(id, ladder, config, launch).await?, None),
             (None, Some(ablate)) => {
-                let text = self.clean_versions(id, &sweep.name, ablate, config).await;
+                let inputs = self.ablated_files(&sweep.name, config)?;
+                let text = self.clean_versions(id, &sweep.name, ablate, &inputs).await;
                 if text.is_err() {
                     files::remove_dir_all(self.opened()?.project.sweep_folder(&sweep.name)).ok();
                 }

@@ -5,7 +5,7 @@ use super::{Session, idle, replacement};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
-use crate::project::{Claim, Next, Project, SWEEPS, archive, shelf};
+use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, presets};
 use crate::{Error, Result, storage};
 use std::io::{BufReader, Cursor};
@@ -165,7 +165,7 @@ impl Session {
             let mut runs = opened.runs()?;
             // An imported model's training settings were not chosen by the user.
             runs.retain(|run| !run.is_imported());
-            runs.retain(|run| !run.config().is_ok_and(|config| learns_other_text(&config)));
+            runs.retain(|run| !run.config().is_ok_and(|config| learns_other_text(&opened, &config)));
             let mut config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
                 None => first_config()?,
@@ -357,10 +357,11 @@ impl Drop for LookedInto {
 }
 
 /// Whether a run learns generated rows or a version of the text for an ablation, rather than the project's text.
-pub(super) fn learns_other_text(config: &RunConfig) -> bool {
+pub(super) fn learns_other_text(project: &Project, config: &RunConfig) -> bool {
     // A version is in `sweeps/NAME/VERSION`.
-    let is_version =
-        |path: &String| Path::new(path).ancestors().nth(2).is_some_and(|folder| folder.ends_with(SWEEPS));
+    let is_version = |path: &String| {
+        Path::new(path).ancestors().nth(1).is_some_and(|folder| project.is_sweep_folder(folder))
+    };
     !config.data.synthetic.is_none() || config.data.paths.iter().any(is_version)
 }
 

@@ -358,10 +358,10 @@ impl Session {
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run, unless it learns another text.
     fn adopt(&mut self, config: &RunConfig, prepared: &Arc<Prepared>) -> Result<()> {
-        if learns_other_text(config) {
+        let project = self.opened()?;
+        if learns_other_text(&project.project, config) {
             return Ok(());
         }
-        let project = self.opened()?;
         if project.prepared.as_ref().is_none_or(|before| before.folder != prepared.folder) {
             project.counts = None;
         }

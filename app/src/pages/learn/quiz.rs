@@ -22,6 +22,12 @@ impl Quiz {
     /// Draws the test before the prediction, until it is handed in or the prediction is made.
     pub(super) fn before_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         let taken = kept(context, lesson).before;
+        if let Some(own) = check::progress(context, lesson)
+            && own.measurement.is_none()
+        {
+            // A test that was not handed in is not that after the lesson.
+            self.chosen.clear();
+        }
         if lesson.head.test.is_empty() || check::progress(context, lesson).is_some() {
             return;
         }
