@@ -49,11 +49,11 @@ impl Heads {
 }
 
 /// Causal softmax(s·q·kᵀ)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a soft
-/// cap c, scores become c·tanh(score / c) before the mask. With a sliding window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several in sequence, and query
-/// t of row b sees no key before starts[b,t], the first position of its document; starts[b,t] ≤ t and never decreases along a
-/// row. Positions count along the row, not per document; rotary embeddings depend on differences only, so each document is
-/// encoded as if it were alone. Inputs: qkv [B,T,W], (starts u32[B,T], [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D],
-/// lse [B,H,T] (natural log of Σ exp of the scaled and capped scores).
+/// cap c, scores become c·tanh(score / c) before the mask. With a sliding window of S positions, query t sees keys t − S + 1 ..= t.
+/// With documents, a row holds several in sequence, and query t of row b sees no key before starts[b,t], the first position of
+/// its document; starts[b,t] ≤ t and never decreases along a row. Positions count along the row, not per document; rotary
+/// embeddings depend on differences only, so each document is encoded as if it were alone. Inputs: qkv [B,T,W], (starts u32[B,T],
+/// [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp of the scaled and capped scores).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Attention {
     pub heads: Heads,
@@ -155,8 +155,8 @@ impl Operation for AttentionDelta {
     }
 }
 
-/// Recomputes the probabilities from q, k and lse. With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv
-/// [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
+/// Recomputes the probabilities from q, k and lse. With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the
+/// queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
     pub forward: Attention,
