@@ -72,7 +72,11 @@ pub async fn round_calibrated(
         }
         drop(lens);
         for (Rounded { name, range, columns, .. }, gram) in group.into_iter().zip(grams) {
-            if !gptq::round_calibrated(&mut parameters[range], &gram, columns) {
+            let weights = &mut parameters[range];
+            // The inputs may be far larger than the damping can level.
+            if !gptq::round_calibrated(weights, &gram, columns)
+                || weights.iter().any(|weight| !weight.is_finite())
+            {
                 return Err(Error::Refused(format!(
                     "the inputs of {name} on the training text are too large or NaN; choose q4_0, or an earlier checkpoint"
                 )));

@@ -22,7 +22,7 @@ impl Session {
     ///
     /// # Errors
     /// There are none, or the ablation's own folder lies in them or contains them.
-    pub(super) fn ablated_files(&self, name: &str, config: &RunConfig) -> Result<Vec<PathBuf>> {
+    pub(super) fn ablated_files(&mut self, name: &str, config: &RunConfig) -> Result<Vec<PathBuf>> {
         let inputs: Vec<PathBuf> = match self.opened()?.is_beside_others() {
             true => config.data.paths.iter().map(PathBuf::from).collect(),
             false => self.raw_documents()?,
