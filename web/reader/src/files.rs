@@ -4,7 +4,6 @@ use glasshouse_corpus::read::FileDocuments;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 #[wasm_bindgen]
-#[derive(Debug)]
 pub struct Reading {
     documents: FileDocuments,
 }
