@@ -90,7 +90,7 @@ fn the_same_test_is_taken_before_and_after_a_lesson() {
     // Before the lesson, answers are not told to be right or wrong.
     scene.press("Answer 5 questions");
     (0..5).for_each(|question| {
-        scene.press_role(Role::RadioButton, &choice(question, test[question].right - 1))
+        scene.press_role(Role::RadioButton, &choice(question, test[question].right - 1));
     });
     scene.press("Hand in");
     assert!(scene.says("Before the lesson: 1 of 5 right. After it: 5 of 5 right."));

@@ -120,7 +120,7 @@ struct Session {
 /// What follows a served request.
 enum After {
     Nothing,
-    Train(RunRequest),
+    Train(Box<RunRequest>),
 }
 
 /// Serves requests until their channel closes; a run in training is then stopped and saved. `tell` receives every event in order.
@@ -358,15 +358,19 @@ impl Session {
             Command::Bench(bench) => self.bench(id, bench).await?,
 
             Command::Train { config, launch } => {
-                return Ok(RequestOutcome::Train(RunRequest::start(id, *config, launch)));
+                return Ok(RequestOutcome::Train(Box::new(RunRequest::start(id, *config, launch))));
             }
             Command::TrainFirst { project, seconds } => {
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(RequestOutcome::Train(RunRequest::start(id, config, RunLaunch::default())));
+                return Ok(RequestOutcome::Train(Box::new(RunRequest::start(
+                    id,
+                    config,
+                    RunLaunch::default(),
+                ))));
             }
             Command::Resume { run, launch } => {
-                return Ok(RequestOutcome::Train(RunRequest::resume(id, run, launch)));
+                return Ok(RequestOutcome::Train(Box::new(RunRequest::resume(id, run, launch))));
             }
             Command::Steer(steer) => {
                 let missing = || Error::Refused("no run is training".to_owned());
@@ -514,7 +518,7 @@ enum RequestOutcome {
     /// More events will follow.
     Later,
     /// Training comes next.
-    Train(RunRequest),
+    Train(Box<RunRequest>),
 }
 
 /// Fails while a run trains.

@@ -112,7 +112,7 @@ pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, S
 /// The chapters of a book in reading order, without its table of contents; empty if its package document cannot be read.
 fn spine(archive: &mut ZipArchive<Box<dyn Input>>) -> Vec<String> {
     let names = || archive.file_names().flatten();
-    let Some(path) = names().find(|name| name.ends_with(".opf")).map(|name| name.into_owned()) else {
+    let Some(path) = names().find(|name| name.ends_with(".opf")).map(std::borrow::Cow::into_owned) else {
         return Vec::new();
     };
     let mut package = String::new();

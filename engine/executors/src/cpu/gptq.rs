@@ -103,8 +103,7 @@ fn inverse_factor(gram: &[f32], columns: usize, damping: f32) -> Option<Vec<f32>
     for pivot in (0..columns).rev() {
         let (before, from) = lower.split_at_mut(pivot * columns);
         let root = from[pivot].sqrt();
-        // Also for NaN.
-        if !(root > 0.0) || !root.is_finite() {
+        if !root.is_finite() || root <= 0.0 {
             return None;
         }
         from[..=pivot].iter_mut().for_each(|entry| *entry /= root);
@@ -181,7 +180,7 @@ mod tests {
                 assert!((sum - wanted).abs() < 1e-3, "{row}, {column}: {sum}");
             }
         }
-        assert!(inverse_factor(&vec![f32::NAN; 4], 2, 0.01).is_none());
+        assert!(inverse_factor(&[f32::NAN; 4], 2, 0.01).is_none());
         assert!(inverse_factor(&[-1.0, 0.0, 0.0, 0.5], 2, 0.01).is_none());
     }
 
