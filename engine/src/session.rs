@@ -192,7 +192,7 @@ impl Session {
                 }
             };
             if let After::Train(run) = self.serve(request, None).await {
-                self.train(run).await;
+                self.train(*run).await;
             }
         }
         self.keep_files().await;
