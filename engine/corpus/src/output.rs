@@ -88,18 +88,18 @@ impl CorpusIndex {
     }
 }
 
-/// Calls `take` with each line of a `kept.jsonl`, as written and parsed.
-pub(crate) fn each_line<T: serde::de::DeserializeOwned>(
+/// The lines of a folder's `kept.jsonl`, as written and parsed.
+pub(crate) fn kept_lines<T: serde::de::DeserializeOwned>(
     files: &dyn Files,
-    path: &Path,
-    take: &mut dyn FnMut(&str, T) -> Result<()>,
-) -> Result<()> {
-    let input = BufReader::new(files.open(path).map_err(Error::io(path))?);
-    for line in input.lines() {
-        let line = line.map_err(Error::io(path))?;
-        take(&line, serde_json::from_str(&line).map_err(damaged(path))?)?;
-    }
-    Ok(())
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<(String, T)>> + use<T>> {
+    let path = folder.join(KEPT_FILE);
+    let input = BufReader::new(files.open(&path).map_err(Error::io(&path))?);
+    Ok(input.lines().map(move |line| {
+        let line = line.map_err(Error::io(&path))?;
+        let parsed = serde_json::from_str(&line).map_err(damaged(&path))?;
+        Ok((line, parsed))
+    }))
 }
 
 pub(crate) fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::output::{CorpusIndex, KEPT_FILE, each_line};
+use crate::output::{CorpusIndex, kept_lines};
 use flate2::{Compression, write::GzEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::Serialize;
@@ -72,7 +72,8 @@ pub fn export(
         Ok(())
     };
     let mut lines = Vec::new();
-    each_line(files, &cleaned.join(KEPT_FILE), &mut |_, mut metadata: Map<String, Value>| {
+    for line in kept_lines(files, cleaned)? {
+        let (_, mut metadata): (_, Map<String, Value>) = line?;
         let text = match metadata.shift_remove("text") {
             Some(Value::String(text)) => text,
             _ => String::new(),
@@ -81,8 +82,10 @@ pub fn export(
         serde_json::to_writer(&mut lines, &Row { id, text, metadata, token_count })
             .map_err(|error| Error::Refused(format!("cannot write a document as JSON: {error}")))?;
         lines.push(b'\n');
-        if lines.len() as u64 >= bytes.min(MAX_SHARD_BYTES) { write(&mut lines) } else { Ok(()) }
-    })?;
+        if lines.len() as u64 >= bytes.min(MAX_SHARD_BYTES) {
+            write(&mut lines)?;
+        }
+    }
     if !lines.is_empty() {
         write(&mut lines)?;
     }
@@ -93,7 +96,7 @@ pub fn export(
 mod tests {
     use super::*;
     use crate::files::SystemFiles;
-    use crate::output::CORPUS_FILE;
+    use crate::output::{CORPUS_FILE, KEPT_FILE};
     use crate::read;
     use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::output::{KEPT_FILE, KeptLine};
+use crate::output::{KEPT_FILE, KeptLine, damaged, kept_lines};
 use crate::pipeline::Output;
 use crate::pipeline::stages::At;
 use crate::recipe::Recipe;
@@ -11,7 +11,6 @@ use crate::repair;
 use crate::report::lot;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Minimum held-out documents, for an interval; at most half of the candidates are held out.
@@ -79,8 +78,8 @@ pub async fn hold_out(
     let (mut candidates, mut total) = (BTreeMap::<String, Candidate>::new(), 0);
     for (at, folder) in folders.iter().enumerate() {
         let mut kept = BTreeMap::new();
-        let mut lines = Lines::open(files, folder)?;
-        while let Some((_, KeptLine { id, text, .. })) = lines.next()? {
+        for line in kept_lines(files, folder)? {
+            let (_, KeptLine { id, text, .. }) = line?;
             let (checksum, bytes) = (lot(&text), text.len() as u64);
             if at == 0 {
                 total += bytes;
@@ -119,8 +118,8 @@ pub async fn hold_out(
     // All forms of the held-out documents.
     let (mut set, mut forms, mut marked) = (Set::empty(&Overlap::default()), BTreeSet::new(), Vec::new());
     for (at, folder) in folders.iter().enumerate() {
-        let mut lines = Lines::open(files, folder)?;
-        while let Some((line, KeptLine { id, text, .. })) = lines.next()? {
+        for line in kept_lines(files, folder)? {
+            let (line, KeptLine { id, text, .. }) = line?;
             if chosen.contains(&id) {
                 if forms.insert(lot(&text)) {
                     set.add(&id, &text);
@@ -136,8 +135,8 @@ pub async fn hold_out(
     for folder in folders {
         let (path, partial) = (folder.join(KEPT_FILE), folder.join(format!("{KEPT_FILE}.partial")));
         let (mut version, mut output) = (Version::default(), Output::new(files, partial.clone())?);
-        let mut lines = Lines::open(files, folder)?;
-        while let Some((line, KeptLine { id, text, .. })) = lines.next()? {
+        for line in kept_lines(files, folder)? {
+            let (line, KeptLine { id, text, .. }) = line?;
             give().await;
             let checksum = lot(&text);
             if chosen.contains(&id) {
@@ -155,37 +154,11 @@ pub async fn hold_out(
         }
         marked.iter().try_for_each(|line| output.write(line.as_bytes()))?;
         output.flush()?;
-        drop((output, lines));
+        drop(output);
         files.rename(&partial, &path).map_err(Error::io(&partial))?;
         versions.push(version);
     }
     Ok((held_out, versions))
-}
-
-/// The lines of a folder's `kept.jsonl`.
-struct Lines {
-    path: PathBuf,
-    lines: std::io::Lines<BufReader<Box<dyn crate::files::Input>>>,
-}
-
-impl Lines {
-    fn open(files: &dyn Files, folder: &Path) -> Result<Self> {
-        let path = folder.join(KEPT_FILE);
-        let lines = BufReader::new(files.open(&path).map_err(Error::io(&path))?).lines();
-        Ok(Self { path, lines })
-    }
-
-    fn next(&mut self) -> Result<Option<(String, KeptLine)>> {
-        let Some(line) = self.lines.next().transpose().map_err(Error::io(&self.path))? else {
-            return Ok(None);
-        };
-        let kept = serde_json::from_str(&line).map_err(damaged(&self.path))?;
-        Ok(Some((line, kept)))
-    }
-}
-
-fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {
-    move |error| Error::bad_file(path, format!("is damaged: {error}; clean again"))
 }
 
 /// A line of a `kept.jsonl` in this split, with its line feed.
@@ -208,13 +181,9 @@ mod tests {
     }
 
     fn texts(folder: &Path, of: &str) -> BTreeMap<String, String> {
-        let (mut lines, mut found) = (Lines::open(&SystemFiles, folder).unwrap(), BTreeMap::new());
-        while let Some((_, line)) = lines.next().unwrap() {
-            if line.split.as_deref() == Some(of) {
-                found.insert(line.id, line.text);
-            }
-        }
-        found
+        let lines = kept_lines(&SystemFiles, folder).unwrap().map(|line| line.unwrap().1);
+        let held = lines.filter(|line: &KeptLine| line.split.as_deref() == Some(of));
+        held.map(|line| (line.id, line.text)).collect()
     }
 
     /// A corpus of different documents with copies of all of them, of which cleaning keeps one.

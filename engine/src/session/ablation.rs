@@ -13,7 +13,7 @@ use crate::protocol::{
 };
 use crate::{Error, Result};
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
-use glasshouse_corpus::recipe::{NAMES, Recipe};
+use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::versions::hold_out;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ impl Session {
     ) -> Result<AblatedText> {
         let recipe = match ablate.recipe.as_str() {
             "" => self.recipe()?,
-            name if NAMES.contains(&name) || !name.contains('=') => Recipe::published(name)?,
+            name if !name.contains('=') => Recipe::published(name)?,
             toml => Recipe::from_toml(toml)?,
         };
         let recipe = Recipe { validation: 0.0, ..recipe };
