@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Reading};
 use super::metadata::Metadata;
-use super::tensor::{GgmlType, TensorInfo};
+use super::tensor::{TensorInfo, type_of};
 use super::value::{Kind, Value};
 use super::{MAGIC, MAX_DIMENSIONS, VERSION, dequantise};
 use glasshouse_platform::{Error, Result};
@@ -172,7 +172,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
             })
             .collect::<Reading<Vec<_>>>()?;
         shape.reverse();
-        let ty = GgmlType::from_number(cursor.u32()?)?;
+        let ty = type_of(cursor.u32()?)?;
         Ok((TensorInfo { name: Cow::Borrowed(name), shape, ty }, cursor.u64()?))
     };
     rest().map_err(|reason| (Some(name), reason))

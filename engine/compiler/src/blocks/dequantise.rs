@@ -1,26 +1,25 @@
 //! Dequantises blocks to floats like `dequantize_row_*` in `ggml-quants.c`, operation by operation, with bit-identical results.
 
-use super::tensor::GgmlType;
-use glasshouse_platform::lanes::vectorised;
+use super::GgmlType;
 
-vectorised! {
-    /// Converts whole blocks to floats. If the lengths do not match, the excess of either side is left untouched.
-    pub fn dequantise<L>(ty: GgmlType, bytes: &[u8], into: &mut [f32]) {
-        match ty {
-            GgmlType::F32 => blocks(bytes, into, f32),
-            GgmlType::F16 => blocks(bytes, into, f16),
-            GgmlType::BF16 => blocks(bytes, into, bf16),
-            GgmlType::Q4_0 => blocks(bytes, into, q4_0),
-            GgmlType::Q4_1 => blocks(bytes, into, q4_1),
-            GgmlType::Q5_0 => blocks(bytes, into, q5_0),
-            GgmlType::Q5_1 => blocks(bytes, into, q5_1),
-            GgmlType::Q8_0 => blocks(bytes, into, q8_0),
-            GgmlType::Q2_K => blocks(bytes, into, q2_k),
-            GgmlType::Q3_K => blocks(bytes, into, q3_k),
-            GgmlType::Q4_K => blocks(bytes, into, q4_k),
-            GgmlType::Q5_K => blocks(bytes, into, q5_k),
-            GgmlType::Q6_K => blocks(bytes, into, q6_k),
-        }
+/// Converts whole blocks to floats. If the lengths do not match, the excess of either side is left untouched. Inlined for the vector
+/// instructions of the caller.
+#[inline(always)]
+pub fn dequantise(ty: GgmlType, bytes: &[u8], into: &mut [f32]) {
+    match ty {
+        GgmlType::F32 => blocks(bytes, into, f32),
+        GgmlType::F16 => blocks(bytes, into, f16),
+        GgmlType::BF16 => blocks(bytes, into, bf16),
+        GgmlType::Q4_0 => blocks(bytes, into, q4_0),
+        GgmlType::Q4_1 => blocks(bytes, into, q4_1),
+        GgmlType::Q5_0 => blocks(bytes, into, q5_0),
+        GgmlType::Q5_1 => blocks(bytes, into, q5_1),
+        GgmlType::Q8_0 => blocks(bytes, into, q8_0),
+        GgmlType::Q2_K => blocks(bytes, into, q2_k),
+        GgmlType::Q3_K => blocks(bytes, into, q3_k),
+        GgmlType::Q4_K => blocks(bytes, into, q4_k),
+        GgmlType::Q5_K => blocks(bytes, into, q5_k),
+        GgmlType::Q6_K => blocks(bytes, into, q6_k),
     }
 }
 
