@@ -1,6 +1,6 @@
 //! Dequantises blocks to floats like `dequantize_row_*` in `ggml-quants.c`, operation by operation, with bit-identical results.
 
-use super::GgmlType;
+use super::gguf::GgmlType;
 
 /// Converts whole blocks to floats. If the lengths do not match, the excess of either side is left untouched. Inlined for the vector
 /// instructions of the caller.

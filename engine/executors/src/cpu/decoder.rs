@@ -230,7 +230,8 @@ impl CpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         let available = glasshouse_platform::available_memory();
-        Self::within(available, model, (parameters, kept), WeightFormat::Gguf, threads, texts)
+        let format = if kept.is_empty() { WeightFormat::F32 } else { WeightFormat::Gguf };
+        Self::within(available, model, (parameters, kept), format, threads, texts)
     }
 
     /// [`Self::with_texts`] with `available` bytes of memory.
