@@ -114,7 +114,7 @@ pub fn write(
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
-    let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization };
+    let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: &[] };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -270,6 +270,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 parameters: &arena,
                 name: "test",
                 quantization: WeightFormat::F32,
+                kept: &[],
             };
             let written = write_gguf(&export, &path, false);
             if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
