@@ -114,7 +114,8 @@ pub fn write(
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
-    let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: &[] };
+    let export =
+        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: &[] };
     write_gguf(&export, path, false).unwrap().notices
 }
 

@@ -32,13 +32,7 @@ pub(super) trait Weights: Debug {
     }
 
     /// Reads rows of a tensor into `floats`; a vector is read whole. `bytes` are then those of a GGUF file.
-    fn read(
-        &self,
-        tensor: usize,
-        rows: Range<usize>,
-        floats: &mut [f32],
-        bytes: &mut Vec<u8>,
-    ) -> Result<()>;
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32], bytes: &mut Vec<u8>) -> Result<()>;
 }
 
 /// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was
@@ -227,7 +221,11 @@ impl Found {
                 && !tensor.transposed
                 && tensor.offset == 0
                 && stored_as(&self.model, &parameters[at].name, shape, WeightFormat::F16) != Element::F32;
-            let words = self.weights.ty(number).filter(|_| whole).and_then(|ty| u32::try_from(blocks::row_words(ty, shape[1])).ok());
+            let words = self
+                .weights
+                .ty(number)
+                .filter(|_| whole)
+                .and_then(|ty| u32::try_from(blocks::row_words(ty, shape[1])).ok());
             longest[at] = longest[at].zip(words).map(|(longest, words)| longest.max(words));
         }
         for (own, longest) in parameters.iter_mut().zip(longest) {

@@ -160,12 +160,12 @@ impl Decoder {
 fn format_on(gpu: &Gpu, parameters: &[f32], opening: &Opening) -> Result<WeightFormat> {
     let Opening { weights, stored, .. } = *opening;
     match (weights, stored) {
-        (Some(format), _) => check(parameters, format).map(|()| format),
+        (Some(format), _) if format != WeightFormat::Gguf => check(parameters, format).map(|()| format),
         (None, WeightFormat::Q8_0 | WeightFormat::Q4_0) => Ok(stored),
         (None, WeightFormat::F16) if gpu.has_half() => Ok(stored),
-        (None, _) if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
-        (None, _) if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),
-        (None, _) => Ok(WeightFormat::F32),
+        _ if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
+        _ if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),
+        _ => Ok(WeightFormat::F32),
     }
 }
 

@@ -112,7 +112,9 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => entries.saturating_mul(4),
             Element::F16 => entries.div_ceil(2).saturating_mul(4),
-            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => (self.rows() as u64).saturating_mul(self.row_bytes()),
+            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
+                (self.rows() as u64).saturating_mul(self.row_bytes())
+            }
         }
     }
 

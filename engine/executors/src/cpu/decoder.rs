@@ -287,6 +287,9 @@ impl CpuDecoder {
 
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        if self.format == WeightFormat::Gguf {
+            return Err(Error::Refused("the blocks of a GGUF file have no other weights".to_owned()));
+        }
         self.texts.fill_with(|| None);
         if parameters.len() == self.layouts[1].length {
             // Memory for the old weights and the new ones would be too much.
@@ -490,7 +493,14 @@ mod tests {
         let model = llama();
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
-            CpuDecoder::within(Some(bytes), &model, (&vec![0.0; length], &[]), WeightFormat::F32, Some(1), texts)
+            CpuDecoder::within(
+                Some(bytes),
+                &model,
+                (&vec![0.0; length], &[]),
+                WeightFormat::F32,
+                Some(1),
+                texts,
+            )
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());

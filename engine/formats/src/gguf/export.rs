@@ -73,7 +73,10 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
         ("general.quantization_version", QUANTIZATION_VERSION.into()),
     ];
     let ty = file_type(export.quantization).map(|ty| ("general.file_type", ty.into()));
-    head.into_iter().chain(ty).try_for_each(|(key, value)| metadata.push(key, value)).map_err(Error::Internal)?;
+    head.into_iter()
+        .chain(ty)
+        .try_for_each(|(key, value)| metadata.push(key, value))
+        .map_err(Error::Internal)?;
     architecture.write(export.model, &mut metadata)?;
     let mut notices: Vec<String> = becomes.into_iter().collect();
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
@@ -231,7 +234,8 @@ pub async fn export_trained(
     };
     let mut exported = export(&parts, path, replace, yielder).await?;
     if !kept.is_empty() {
-        let text = "the matrices are those of the imported file, byte for byte; other quantizations convert them";
+        let text =
+            "the matrices are those of the imported file, byte for byte; other quantizations convert them";
         exported.notices.push(text.to_owned());
     }
     Ok(exported)

@@ -5,8 +5,8 @@
 //! prefix `raw_weight.`.
 
 use super::GuardState;
-use glasshouse_compiler::blocks::gguf::{self, Kept};
 use glasshouse_compiler::blocks;
+use glasshouse_compiler::blocks::gguf::{self, Kept};
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
@@ -613,7 +613,9 @@ fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]
     }
     if let Some(kept) = kept(&tensor, shape, ParameterId(0))? {
         let columns = shape.last().copied().unwrap_or(1);
-        kept.rows().zip(entries.chunks_exact_mut(columns)).for_each(|(row, entries)| gguf::unpack_row(row, entries));
+        kept.rows()
+            .zip(entries.chunks_exact_mut(columns))
+            .for_each(|(row, entries)| gguf::unpack_row(row, entries));
         return Ok(());
     }
     let half = tensor.dtype() == Dtype::F16;
