@@ -300,8 +300,15 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
         let (config, tokenizer, arena) = small(preset, change);
         let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
         let (model, quantization) = (&config.model, WeightFormat::F32);
-        let export =
-            Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+        let export = Export {
+            model,
+            tokenizer,
+            family: None,
+            parameters: &arena,
+            name: "test",
+            quantization,
+            kept: &[],
+        };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{named}");
@@ -323,7 +330,8 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     arena[7] = f32::NAN;
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
-    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    let export =
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -335,7 +343,8 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
-    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    let export =
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");

@@ -238,6 +238,16 @@ impl Found {
         Ok(parameters)
     }
 
+    /// Bytes of the weights in a project: of 32 bits each, unless the file's blocks are kept.
+    ///
+    /// # Errors
+    /// A tensor belongs to another model.
+    pub fn kept_bytes(&self) -> Result<u64> {
+        let floats = self.format()? == WeightFormat::F32;
+        let parameters = if floats { self.parameters.list().to_vec() } else { self.in_blocks()? };
+        Ok(parameters.iter().map(|own| own.ty.bytes()).sum())
+    }
+
     pub fn parameter_count(&self) -> usize {
         self.parameters.list().iter().map(|parameter| parameter.ty.count()).sum()
     }
