@@ -612,10 +612,7 @@ fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]
         }
     }
     if let Some(kept) = kept(&tensor, shape, ParameterId(0))? {
-        let columns = shape.last().copied().unwrap_or(1);
-        kept.rows()
-            .zip(entries.chunks_exact_mut(columns))
-            .for_each(|(row, entries)| gguf::unpack_row(row, entries));
+        blocks::unpack(kept.element(), shape.last().copied().unwrap_or(1), &kept.words, entries);
         return Ok(());
     }
     let half = tensor.dtype() == Dtype::F16;
