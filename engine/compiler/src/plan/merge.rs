@@ -9,7 +9,7 @@ use glasshouse_protocol::Adapter;
 const MULTIPLIED: usize = 1 << 20;
 
 /// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each
-/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021). `parameters` are the run's, and `values` are laid out by
+/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021), its rows scaled to their magnitudes, if it has any. `parameters` are the run's, and `values` are laid out by
 /// [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
@@ -23,12 +23,35 @@ pub async fn merged(
             let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
             let weight = &mut values[from.range(pair.weight)];
             add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), give).await;
+            if let Some(magnitude) = pair.magnitude {
+                let magnitude = values[from.range(magnitude)].to_vec();
+                set_row_norms(&mut values[from.range(pair.weight)], &magnitude, false);
+            }
         }
     }
     // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
     from.moved(&ArenaLayout::unfrozen(&own), values, give).await
+}
+
+/// The norms of the rows of a weight [out, in] or, if `transposed`, of the columns of [in, out].
+pub fn row_norms(weight: &[f32], out: usize, transposed: bool) -> Vec<f32> {
+    let (mut squares, columns) = (vec![0.0_f64; out], weight.len() / out);
+    for (at, entry) in weight.iter().enumerate() {
+        squares[if transposed { at % out } else { at / columns }] += f64::from(*entry).powi(2);
+    }
+    squares.into_iter().map(|sum| sum.sqrt() as f32).collect()
+}
+
+/// Scales the rows of a weight [out, in] or, if `transposed`, the columns of [in, out], to these norms; zeros stay zeros.
+pub fn set_row_norms(weight: &mut [f32], norms: &[f32], transposed: bool) {
+    let (out, columns) = (norms.len(), weight.len() / norms.len());
+    let own = row_norms(weight, out, transposed);
+    let factors: Vec<f32> = norms.iter().zip(own).map(|(to, own)| if own == 0.0 { 0.0 } else { to / own }).collect();
+    for (at, entry) in weight.iter_mut().enumerate() {
+        *entry *= factors[if transposed { at % out } else { at / columns }];
+    }
 }
 
 /// w += scale·b·a, row by row of b, with a [r, in], b [out, r], and w [out, in] or, if `transposed`, [in, out].

@@ -157,8 +157,13 @@ impl RunConfig {
         let rate = self.tuning_rate();
         match kind {
             "none" => self.train.adapter = None,
-            "lora" => self.train.adapter.get_or_insert_default().kind = AdapterKind::Lora,
-            _ => return Err(names::unknown("adapter", kind, ["lora", "none"].into_iter())),
+            kind => match AdapterKind::ALL.into_iter().find(|known| known.name() == kind) {
+                Some(known) => self.train.adapter.get_or_insert_default().kind = known,
+                None => {
+                    let known = AdapterKind::ALL.into_iter().map(AdapterKind::name);
+                    return Err(names::unknown("adapter", kind, known.chain(["none"])));
+                }
+            },
         }
         // An adapter freezes the matrices that Muon updates.
         if self.train.adapter.is_some() && self.train.optimizer == OptimizerKind::Muon {
