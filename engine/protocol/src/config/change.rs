@@ -157,13 +157,10 @@ impl RunConfig {
         let rate = self.tuning_rate();
         match kind {
             "none" => self.train.adapter = None,
-            kind => match AdapterKind::ALL.into_iter().find(|known| known.name() == kind) {
-                Some(known) => self.train.adapter.get_or_insert_default().kind = known,
-                None => {
-                    let known = AdapterKind::ALL.into_iter().map(AdapterKind::name);
-                    return Err(names::unknown("adapter", kind, known.chain(["none"])));
-                }
-            },
+            _ => {
+                let kind = AdapterKind::named("adapter", kind)?;
+                self.train.adapter.get_or_insert_default().kind = kind;
+            }
         }
         // An adapter freezes the matrices that Muon updates.
         if self.train.adapter.is_some() && self.train.optimizer == OptimizerKind::Muon {
