@@ -13,7 +13,7 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on};
-use glasshouse_protocol::{Adapter, CheckpointChoice, RunState, Start};
+use glasshouse_protocol::{Adapter, AdapterKind, CheckpointChoice, RunState, Start};
 use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,10 +43,14 @@ fn project_with(tokenizer: &Tokenizer) -> (tempfile::TempDir, Project) {
 }
 
 fn apart(preset: &str) -> Apart {
+    apart_by(AdapterKind::Lora, preset)
+}
+
+fn apart_by(kind: AdapterKind, preset: &str) -> Apart {
     let (mut config, tokenizer, base) = small(preset, |_| {});
     let (folder, project) = project_with(&tokenizer);
     let run = run_with(&project, &config, base.clone());
-    config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
+    config.train.adapter = Some(Adapter { kind, rank: 3, rslora: true, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let (layout, plain) =
         (ArenaLayout::from_parameters(&list), ArenaLayout::from_parameters(&parameters_of(&config).unwrap()));
@@ -78,6 +82,26 @@ fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again
             deviation(&blocking::load(back, &CheckpointChoice::Best).unwrap().parameters, &base) < 1e-6,
             "{preset}"
         );
+    }
+}
+
+/// Merged weights have the magnitudes as norms; the base's norms are lost.
+#[test]
+fn an_adapter_with_magnitudes_is_merged_and_not_removed() {
+    for preset in ["llama-tiny", "gpt2-124m"] {
+        let Apart { _folder, project, run, base, adapter, whole } = apart_by(AdapterKind::Dora, preset);
+        let new = merge(&project, &run, &adapter, false).unwrap().put().unwrap();
+        let now = blocking::load(new.clone(), &CheckpointChoice::Best).unwrap().parameters;
+        assert!(deviation(&now, &whole) < 1e-6, "{preset}");
+        assert!(deviation(&base, &whole) > 1e-3, "{preset}");
+        let error = merge(&project, &new, &adapter, true).unwrap_err().to_string();
+        assert!(error.contains("use the run before the merge"), "{error}");
+        let lacks = |tensors: &mut BTreeMap<_, _>| {
+            tensors.retain(|name: &String, _| !name.ends_with("lora_magnitude_vector"));
+        };
+        rewrite_tensors(&adapter.join("adapter_model.safetensors"), lacks);
+        let error = merge(&project, &run, &adapter, false).unwrap_err().to_string();
+        assert!(error.contains("magnitudes"), "{error}");
     }
 }
 
@@ -124,6 +148,11 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
 #[test]
 fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     merged_as_peft_computes_it(true, &[]);
+}
+
+#[test]
+fn python_peft_writes_an_adapter_with_magnitudes_that_is_merged_as_peft_computes_it() {
+    merged_as_peft_computes_it(false, &["--head", "--dora"]);
 }
 
 /// A tied head becomes a separate one.

@@ -1,8 +1,8 @@
 //! Initial weights and moments. Weights are a pure function of the seed and the parameter's index, computed with `libm` so that
 //! every target starts with the same bits.
 
-use glasshouse_compiler::graph::{Element, Init, Parameter, random};
 use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::{Element, Init, Parameter, random};
 use glasshouse_compiler::model::{is_of_adapter, is_of_classifier, lora_pairs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;

@@ -48,7 +48,8 @@ pub fn row_norms(weight: &[f32], out: usize, transposed: bool) -> Vec<f32> {
 pub fn set_row_norms(weight: &mut [f32], norms: &[f32], transposed: bool) {
     let (out, columns) = (norms.len(), weight.len() / norms.len());
     let own = row_norms(weight, out, transposed);
-    let factors: Vec<f32> = norms.iter().zip(own).map(|(to, own)| if own == 0.0 { 0.0 } else { to / own }).collect();
+    let factors: Vec<f32> =
+        norms.iter().zip(own).map(|(to, own)| if own == 0.0 { 0.0 } else { to / own }).collect();
     for (at, entry) in weight.iter_mut().enumerate() {
         *entry *= factors[if transposed { at % out } else { at / columns }];
     }
@@ -88,6 +89,7 @@ mod tests {
     use super::*;
     use crate::graph::ParameterId;
     use crate::model::{Purpose, build, parameters};
+    use glasshouse_protocol::AdapterKind;
     use glasshouse_protocol::presets::preset;
     use pollster::block_on;
     use std::cell::Cell;
@@ -120,6 +122,45 @@ mod tests {
                 assert!((before + 2.0 * change - after).abs() < 1e-5, "{} {at}", parameter.name);
             }
         }
+    }
+
+    #[test]
+    fn rows_get_their_magnitudes_as_norms_either_way_round() {
+        let mut run = preset("llama-tiny").unwrap();
+        (run.model.layers, run.model.vocabulary) = (1, 40);
+        let kind = AdapterKind::Dora;
+        let lora = Adapter { rank: 3, alpha: 6.0, ..Adapter::default() };
+        run.train.adapter = Some(Adapter { kind, ..lora.clone() });
+        let parameters = parameters(&run.model, &run.train).unwrap();
+        let from = ArenaLayout::from_parameters(&parameters);
+        let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
+        let merge = |adapter| block_on(merged(&parameters, Some(adapter), values.clone(), &async || ()));
+        let whole = merge(run.train.adapter.as_ref().unwrap());
+        let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let to = ArenaLayout::from_parameters(&plain);
+        for pair in lora_pairs(&parameters) {
+            let [weight, a, b] = [pair.weight, pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
+            let (mut sum, magnitudes) = (weight, &values[from.range(pair.magnitude.unwrap())]);
+            block_on(add_product(&mut sum, [&a, &b], 3, (lora.scale(), false), &async || ()));
+            let columns = sum.len() / magnitudes.len();
+            for ((row, sum), magnitude) in
+                whole[to.range(pair.weight)].chunks(columns).zip(sum.chunks(columns)).zip(magnitudes)
+            {
+                let norm = sum.iter().map(|entry| entry * entry).sum::<f32>().sqrt();
+                for (entry, sum) in row.iter().zip(sum) {
+                    assert!((entry - magnitude * sum / norm).abs() < 1e-5);
+                }
+            }
+        }
+        let mut rows = [3.0, 4.0, 0.0, 0.0, 6.0, -8.0];
+        set_row_norms(&mut rows, &[10.0, 7.0, 1.0], false);
+        assert_eq!(
+            (rows, row_norms(&rows, 3, false)),
+            ([6.0, 8.0, 0.0, 0.0, 0.6, -0.8], vec![10.0, 0.0, 1.0])
+        );
+        let mut columns = [3.0, 0.0, 6.0, 4.0, 0.0, -8.0];
+        set_row_norms(&mut columns, &[10.0, 7.0, 1.0], true);
+        assert_eq!(columns, [6.0, 0.0, 0.6, 8.0, 0.0, -0.8]);
     }
 
     #[test]

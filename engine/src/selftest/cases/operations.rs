@@ -512,7 +512,13 @@ fn scale() -> Vec<Case> {
 
 /// Factors by column, with and without a bias, and entry by entry.
 fn multiply() -> Vec<Case> {
-    let sizes = [(vec![1], 1), (vec![2, 3, 5], 5), (vec![7, 36], 36), (vec![13, 257], 257), (vec![VAST / 16, 16], 16)];
+    let sizes = [
+        (vec![1], 1),
+        (vec![2, 3, 5], 5),
+        (vec![7, 36], 36),
+        (vec![13, 257], 257),
+        (vec![VAST / 16, 16], 16),
+    ];
     let cases = sizes.into_iter().flat_map(|(shape, width)| {
         [
             Case::new(ops::Multiply { bias: false }, [floats(&shape), Feed::Scale(width)]),
@@ -527,7 +533,8 @@ fn multiply() -> Vec<Case> {
 fn row_norm() -> Vec<Case> {
     [([1, 1], 1), ([5, 3], 2), ([300, 65], 7), ([64, 130], 64), ([MANY, 3], 1)]
         .map(|([out, input], rank)| {
-            let feeds = [vec![out, input], vec![rank, input], vec![out, rank]].map(|shape| Feed::Given(shape, 1.0));
+            let feeds =
+                [vec![out, input], vec![rank, input], vec![out, rank]].map(|shape| Feed::Given(shape, 1.0));
             Case::new(ops::RowNorm { factor: 0.75 }, feeds)
         })
         .to_vec()

@@ -72,7 +72,10 @@ impl Interpret for Multiply {
             for (row, y) in range.zip(y.data.chunks_exact_mut(columns)) {
                 let entries = row * columns..(row + 1) * columns;
                 let factors = &factors.floats[if is_row { 0..columns } else { entries.clone() }];
-                y.iter_mut().zip(&x.floats[entries]).zip(factors).for_each(|((y, x), factor)| *y = x * factor);
+                y.iter_mut()
+                    .zip(&x.floats[entries])
+                    .zip(factors)
+                    .for_each(|((y, x), factor)| *y = x * factor);
                 if let Some(bias) = bias {
                     accumulate(bias.floats, y);
                 }

@@ -6,8 +6,8 @@ use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::NormForm;
 use glasshouse_compiler::graph::ops::{
-    Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs, RowNorm,
-    RowNormInputs,
+    Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs,
+    RowNorm, RowNormInputs,
 };
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
