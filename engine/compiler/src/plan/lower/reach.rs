@@ -81,9 +81,9 @@ fn configs() -> Vec<RunConfig> {
     }
     let gated = all.iter().find(|config| config.model.mlp.gate == Gate::Swiglu && !config.model.bias.any());
     let mut experts = gated.cloned().unwrap();
+    let mut adapted = experts.clone();
     experts.model.experts.count = 4;
     all.push(experts);
-    let mut adapted = gated.cloned().unwrap();
     adapted.train.adapter = Some(Adapter { kind: AdapterKind::Dora, ..Adapter::default() });
     all.push(adapted);
     all
