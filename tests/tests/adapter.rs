@@ -82,7 +82,7 @@ fn computes_what_merged_weights_do(kind: AdapterKind) {
             AdapterKind::Lora => assert_eq!(with, without, "{device}"),
             AdapterKind::Dora => {
                 for ((one, _), (other, _)) in with.iter().zip(&without) {
-                    assert!((one - other).abs() < 1e-6 * other, "{device}: {one} for {other}");
+                    assert!((one - other).abs() < 5e-6 * other, "{device}: {one} for {other}");
                 }
             }
         }

@@ -89,8 +89,9 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarg
 
 settings! {
     /// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
-    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
-    /// except for the layers: PEFT adapts only queries and values.
+    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. DoRA multiplies y by
+    /// m / ‖W + scale·B·A‖, with a trained m for each row and norms of rows that count as constants, before a bias is added. The defaults
+    /// are PEFT's, except for the layers: PEFT adapts only queries and values.
     pub struct Adapter: "train.adapter." {
         /// LoRA adds a low-rank matrix to each weight. DoRA also trains the norm of each row of the sum; it is often better at low ranks, and
         /// slower.
