@@ -26,6 +26,7 @@ pub async fn merged(
             if let Some(magnitude) = pair.magnitude {
                 let magnitude = values[from.range(magnitude)].to_vec();
                 set_row_norms(&mut values[from.range(pair.weight)], &magnitude, false);
+                give().await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Merges a PEFT adapter into a run's weights, or removes it from weights it was merged into (PEFT's `merge` and `unmerge`).
+//! Merges a PEFT adapter into a run's weights (PEFT's `merge`).
 //!
 //! In PEFT, each module of a `transformers` class has its own A; ours is shared by the modules of a matrix. So the products are
 //! added module by module, and the result is weights without an adapter.
@@ -42,7 +42,7 @@ const HEAD: &str = "head.weight";
 /// Initialisations that leave the base weights unchanged. Others (PiSSA, OLoRA, CorDA) train against modified base weights.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added, or with `undo`, removed.
+/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added.
 /// If the future is dropped, the project is unchanged.
 ///
 /// # Errors
@@ -52,14 +52,10 @@ pub async fn merge_adapter(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
-    (folder, undo): (&Path, bool),
+    folder: &Path,
     yielder: &Yielder,
 ) -> Result<StagedRun> {
     let settings = AdapterSettings::read(folder)?;
-    if settings.dora && undo {
-        let reason = "use_dora is true: merged weights no longer have the norms of their rows; use the run before the merge";
-        return Err(Error::bad_file(folder, reason));
-    }
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
     let mut trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
@@ -73,7 +69,7 @@ pub async fn merge_adapter(
     let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, (settings.dora, &another))
         .map_err(|reason| Error::bad_file(folder, reason))?;
     // Like PEFT, they replace the base model's.
-    for (tensor, whole) in wholes.iter().filter(|_| !undo) {
+    for (tensor, whole) in &wholes {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
     }
     let (mut broken, give) = (BTreeSet::new(), async || yielder.maybe_yield().await);
@@ -87,7 +83,6 @@ pub async fn merge_adapter(
         let mut weight = tensor.gather(&parameters, &trained.parameters)?;
         let rank = b.len() / tensor.rows.len();
         let scale = settings.scale(module, rank);
-        let scale = if undo { -scale } else { scale };
         add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
         if settings.dora {
             set_row_norms(&mut weight, &magnitude, tensor.transposed);
@@ -105,8 +100,7 @@ pub async fn merge_adapter(
     // The loss belonged to the unmerged weights; a compressed run's would be rounded again.
     trained.info.val_loss = None;
     trained.config.weights = WeightFormat::F32;
-    let done = if undo { "unmerged" } else { "merged" };
-    project.keep_weights(trained, checkpoint, done, yielder).await
+    project.keep_weights(trained, checkpoint, "merged", yielder).await
 }
 
 /// Whether an adapter has a pair for the model's head.
