@@ -28,6 +28,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
         "train.adapter.kind",
         "train.adapter.rank",
         "train.adapter.alpha",
+        "train.adapter.rslora",
         "train.adapter.dropout",
         "train.adapter.base",
     ];

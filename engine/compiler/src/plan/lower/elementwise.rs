@@ -88,7 +88,7 @@ impl Lower for Multiply {
     }
 }
 
-/// Writes the second operand from the first, a factor, factors that repeat and, only with them, a bias.
+/// y = x·factor (·factors (+ bias)) of `operands`, x and y.
 fn scaled(
     factor: f32,
     operands: [Operand<'_>; 2],
