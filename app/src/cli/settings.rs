@@ -128,7 +128,7 @@ pub fn differing(
     };
     let (train, tokenizer) = (&run.train, &run.tokenizer);
     let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
-    let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
+    let adapter = train.adapter.as_ref().map_or("none", |adapter| adapter.kind.name()).to_owned();
     let kind = arguments.tokenizer.map(|kind| kind.name().to_owned());
     let guard = arguments.guard.map(|guard| guard.name().to_owned());
     let rows = [
