@@ -174,9 +174,7 @@ fn in_blocks(from: &Path, to: &Path, scale: f32) {
     for ((tensor, info), chosen) in file.tensors().iter().zip(&infos).zip(chosen) {
         let rows = info.rows();
         let Some((ty, scales)) = chosen else {
-            let mut floats = vec![0.0; rows * info.columns()];
-            tensor.dequantise(0..rows, &mut floats).unwrap();
-            writer.write(&floats).unwrap();
+            writer.write(&tensor.floats()).unwrap();
             continue;
         };
         let mut blocks = vec![0_u8; rows * info.row_bytes()];

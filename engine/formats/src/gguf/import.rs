@@ -109,7 +109,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     }
     let shapes =
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
-    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file)?);
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file));
     let model = architecture.read(&mut facts)?;
     facts.expect_known()?;
     let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
@@ -119,15 +119,8 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
 }
 
 /// The file's tensors of divisors of the rotary angles.
-fn divisors(file: &Gguf<'_>) -> Result<Divisors> {
-    let stored = DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?)));
-    let read = stored.map(|(name, tensor)| {
-        // The length is bounded by the tensor's bytes.
-        let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
-        tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
-        Ok((name, factors))
-    });
-    read.collect()
+fn divisors(file: &Gguf<'_>) -> Divisors {
+    DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?.floats()))).collect()
 }
 
 /// Matches the architecture's tensors with the file's; all must match exactly.

@@ -12,7 +12,7 @@
 //!
 //! * [`Gguf::read`] reads a file's bytes in place, memory-mapped or in a browser's memory, without copying: strings and arrays
 //!   are borrowed, tensors are slices. Every count, size and offset is validated before use.
-//! * [`StoredTensor::dequantise`] converts a range of rows to floats in the caller's memory.
+//! * [`StoredTensor::floats`] converts a tensor to floats, [`dequantise`] blocks of it in the caller's memory.
 //! * [`Writer`] takes the list of contents, writes the head, and then quantises and writes tensors as they are provided.
 //! * `look` reads a model from a file, and [`export`] writes one. `architectures` has a file for each supported architecture,
 //!   with conversions in both directions; `vocabulary` converts tokenizers.
