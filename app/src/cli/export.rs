@@ -94,7 +94,7 @@ pub struct ExportArguments {
     /// Format of the export
     #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
     pub format: FormatName,
-    /// Matrix type of a GGUF file [default: q8_0]
+    /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
     /// Replace an existing export

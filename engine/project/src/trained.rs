@@ -1,15 +1,17 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_kept, read_state};
+use glasshouse_compiler::blocks::gguf::Kept;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::merge::merged;
 use glasshouse_platform::{Error, Result, Yielder, files};
-use glasshouse_protocol::{CheckpointChoice, RunConfig};
+use glasshouse_protocol::{CheckpointChoice, RunConfig, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A model for inference.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Trained {
     pub tokenizer: Tokenizer,
     /// Weights in the arena layout of an unfrozen model, with the run's adapter merged in.
     pub parameters: Vec<f32>,
+    /// Matrices in the blocks of the GGUF file that the run was imported from; `parameters` holds them too.
+    pub kept: Arc<[Kept]>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -32,11 +36,11 @@ impl Trained {
     /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let as_trained = AsTrained::load(run, checkpoint, yielder).await?;
-        let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
+        let AsTrained { run, config, parameters, weights, kept, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
         let give = async || yielder.maybe_yield().await;
         let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
-        Ok(Self { run, config, tokenizer, parameters, info, notices })
+        Ok(Self { run, config, tokenizer, parameters, kept, info, notices })
     }
 }
 
@@ -49,6 +53,8 @@ pub struct AsTrained {
     pub parameters: Vec<Parameter>,
     /// Values in arena layout.
     pub weights: Vec<f32>,
+    /// See [`Trained::kept`].
+    pub kept: Arc<[Kept]>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -63,7 +69,7 @@ impl AsTrained {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let elsewhere =
             checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
-        let (info, state, mut notices) = if let Some(file) = elsewhere {
+        let (info, state, path, mut notices) = if let Some(file) = elsewhere {
             let path = Path::new(file);
             if !files::is_file(path) {
                 let unknown =
@@ -72,11 +78,11 @@ impl AsTrained {
                 return Err(Error::bad_file(path, reason));
             }
             let (info, state) = read_state(path, &parameters, Content::Weights, yielder).await?;
-            (info, state, Vec::new())
+            (info, state, path.to_owned(), Vec::new())
         } else {
             let content = Content::Weights;
             let loaded = checkpoints.load_named(checkpoint, &parameters, content, yielder).await?;
-            (loaded.info, loaded.state, loaded.notices)
+            (loaded.info, loaded.state, loaded.path, loaded.notices)
         };
         run.check_model(&info, &config)?;
         if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
@@ -86,7 +92,11 @@ impl AsTrained {
                     .to_owned(),
             );
         }
-        Ok(Self { run, config, parameters, weights: state.parameters, info, notices })
+        let kept = match config.weights {
+            WeightFormat::Gguf => read_kept(&path, &parameters, yielder).await?.into(),
+            _ => Arc::default(),
+        };
+        Ok(Self { run, config, parameters, weights: state.parameters, kept, info, notices })
     }
 }
 

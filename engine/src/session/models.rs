@@ -24,6 +24,7 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
 use cache::Models;
+use glasshouse_compiler::blocks::gguf::Kept;
 use lenses::Lenses;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
@@ -71,6 +72,8 @@ pub(super) struct Model {
     pub(super) parameters: Arc<Vec<f32>>,
     /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
     pub(super) weights: WeightFormat,
+    /// Matrices in the blocks of the file that the run was imported from.
+    pub(super) kept: Arc<[Kept]>,
     /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
@@ -240,11 +243,12 @@ impl Session {
         if let Some(live) = live {
             let executor = live.trainer.executor();
             let threads = executor.describe().threads;
-            let opening = Opening { threads, weights, stored, texts, ..Opening::default() };
+            let kept = model.kept.clone();
+            let opening = Opening { threads, weights, stored, kept, texts, ..Opening::default() };
             return Decoder::on(executor.gpu().cloned(), &model.config, &model.parameters, &opening).await;
         }
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let opening = Opening { threads, weights, stored, tuning, texts };
+        let opening = Opening { threads, weights, stored, kept: model.kept.clone(), tuning, texts };
         let device = &self.device.request;
         let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
         warning.into_iter().for_each(|warning| self.sink.notice(warning));
@@ -376,6 +380,7 @@ impl Session {
                 tokenizer,
                 parameters,
                 weights: WeightFormat::F32,
+                kept: Arc::default(),
                 step,
             }));
         }
@@ -407,6 +412,7 @@ impl Session {
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             parameters: Arc::new(trained.parameters),
+            kept: trained.kept,
             step: trained.info.step,
         }))
     }

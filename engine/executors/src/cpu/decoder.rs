@@ -5,7 +5,8 @@
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights};
 use super::workers::Workers;
-use glasshouse_compiler::graph::{Input, Origin, ValueId};
+use glasshouse_compiler::blocks::gguf::{self, Kept};
+use glasshouse_compiler::graph::{Element, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode::kept;
@@ -215,14 +216,29 @@ impl CpuDecoder {
         threads: Option<usize>,
         texts: usize,
     ) -> Result<Self> {
-        Self::within(glasshouse_platform::available_memory(), model, parameters, weights, threads, texts)
+        let available = glasshouse_platform::available_memory();
+        Self::within(available, model, (parameters, &[]), weights, threads, texts)
+    }
+
+    /// [`Self::with_texts`] over the matrices of a GGUF file, which it reads as they are stored. The other weights are those of
+    /// `parameters`.
+    pub fn with_kept(
+        model: &ModelConfig,
+        parameters: &[f32],
+        kept: &[Kept],
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        let available = glasshouse_platform::available_memory();
+        let format = if kept.is_empty() { WeightFormat::F32 } else { WeightFormat::Gguf };
+        Self::within(available, model, (parameters, kept), format, threads, texts)
     }
 
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,
-        parameters: &[f32],
+        (parameters, kept): (&[f32], &[Kept]),
         weights: WeightFormat,
         threads: Option<usize>,
         texts: usize,
@@ -232,7 +248,8 @@ impl CpuDecoder {
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
         let built = |purpose| {
-            let built = build(model, purpose)?;
+            let mut built = build(model, purpose)?;
+            gguf::keep(&mut built.graph, kept);
             Ok::<_, Error>(Model { graph: fuse::fused(built.graph, &[built.logits], &target), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
@@ -255,7 +272,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: interleaved(&layouts, parameters)?,
+            weights: interleaved(&layouts, parameters, kept)?,
             layouts,
             format: weights,
             prompt: Reader::new(&prompt)?,
@@ -270,12 +287,15 @@ impl CpuDecoder {
 
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        if self.format == WeightFormat::Gguf {
+            return Err(Error::Refused("the blocks of a GGUF file have no other weights".to_owned()));
+        }
         self.texts.fill_with(|| None);
         if parameters.len() == self.layouts[1].length {
             // Memory for the old weights and the new ones would be too much.
             self.weights = Weights::default();
         }
-        self.weights = interleaved(&self.layouts, parameters)?;
+        self.weights = interleaved(&self.layouts, parameters, &[])?;
         Ok(())
     }
 
@@ -444,8 +464,14 @@ impl CpuDecoder {
     }
 }
 
-fn interleaved(layouts: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Weights> {
+fn interleaved(layouts: &[ArenaLayout; 2], parameters: &[f32], kept: &[Kept]) -> Result<Weights> {
     let mut weights = Weights::for_inference(layouts, parameters)?;
+    for own in layouts[0].stored.iter().filter(|own| matches!(own.element, Element::Gguf { .. })) {
+        let kept = kept.iter().find(|kept| kept.parameter == own.parameter);
+        let given = kept.filter(|kept| kept.words.len() == own.words.len());
+        let given = given.ok_or_else(|| Error::Internal("blocks of a file for other weights".to_owned()))?;
+        weights.stored[own.words.clone()].copy_from_slice(&given.words);
+    }
     weights.interleave(&layouts[0]);
     Ok(weights)
 }
@@ -467,7 +493,14 @@ mod tests {
         let model = llama();
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
-            CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], WeightFormat::F32, Some(1), texts)
+            CpuDecoder::within(
+                Some(bytes),
+                &model,
+                (&vec![0.0; length], &[]),
+                WeightFormat::F32,
+                Some(1),
+                texts,
+            )
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());

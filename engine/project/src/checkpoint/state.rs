@@ -6,13 +6,14 @@
 
 use super::GuardState;
 use glasshouse_compiler::blocks;
-use glasshouse_compiler::graph::{Element, Parameter, Type};
+use glasshouse_compiler::blocks::gguf::{self, Kept};
+use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{ModelConfig, RunConfig};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, SafeTensors, TensorInfo, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -280,6 +281,9 @@ impl StateFile {
             .iter()
             .map(|(name, ty)| {
                 let (dtype, shape) = match (precision, stored_words(ty)) {
+                    (_, Some(words)) if matches!(ty.element, Element::Gguf { .. }) => {
+                        (Dtype::U8, vec![ty.rows(), words * 4])
+                    }
                     (_, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
                     (StoredPrecision::Half, None) => (Dtype::F16, ty.shape.clone()),
                     (StoredPrecision::Full, None) if ty.element == Element::F16 => {
@@ -354,6 +358,11 @@ impl StateFile {
                 Ok(true)
             }
         }
+    }
+
+    /// Writes a tensor's rows as a GGUF file stores them.
+    pub(super) fn put_blocks(&mut self, rows: &[u32]) -> Result<()> {
+        self.write(bytemuck::cast_slice(rows))
     }
 
     fn write(&mut self, part: &[u8]) -> Result<()> {
@@ -554,8 +563,38 @@ fn stored_words(ty: &Type) -> Option<usize> {
         Element::Q8_0 | Element::Q4_0 if ty.columns().is_multiple_of(blocks::BLOCK) => {
             Some(blocks::row_words(ty.element, ty.columns()))
         }
+        Element::Gguf { row } => Some(row as usize),
         _ => None,
     }
+}
+
+/// A matrix of a file in the blocks of a GGUF file, if it is one.
+fn kept(tensor: &TensorView<'_>, shape: &[usize], parameter: ParameterId) -> Result<Option<Kept>, String> {
+    let (Dtype::U8, [rows, bytes], [outer, columns]) = (tensor.dtype(), tensor.shape(), shape) else {
+        return Ok(None);
+    };
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.data());
+    let row = u32::try_from(bytes / 4).ok().filter(|row| *row > 0 && rows == outer && bytes % 4 == 0);
+    let kept = row.map(|row| Kept { parameter, row, words });
+    match kept.filter(|kept| kept.rows().all(|row| gguf::row(row, *columns).is_some())) {
+        Some(kept) => Ok(Some(kept)),
+        None => Err(format!("its blocks of {rows} × {bytes} bytes are not those of a matrix of {shape:?}")),
+    }
+}
+
+/// Reads the matrices that a checkpoint keeps in the blocks of a GGUF file.
+///
+/// # Errors
+/// The file cannot be read, or its blocks are not those of the model.
+pub async fn read_kept(path: &Path, parameters: &[Parameter], yielder: &Yielder) -> Result<Vec<Kept>> {
+    let bytes = storage::read_file(path, yielder).await?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| Error::bad_file(path, error.to_string()))?;
+    let of = |(at, own): (usize, &Parameter)| {
+        let tensor = file.tensor(&own.name).ok()?;
+        kept(&tensor, &own.ty.shape, ParameterId(at as u32)).transpose()
+    };
+    let all: Result<_, String> = parameters.iter().enumerate().filter_map(of).collect();
+    all.map_err(|reason| Error::bad_file(path, reason))
 }
 
 /// Copies a tensor into its place in an arena.
@@ -571,6 +610,10 @@ fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]
             blocks::unpack(ty.element, *columns, &words, entries);
             return Ok(());
         }
+    }
+    if let Some(kept) = kept(&tensor, shape, ParameterId(0))? {
+        blocks::unpack(kept.element(), shape.last().copied().unwrap_or(1), &kept.words, entries);
+        return Ok(());
     }
     let half = tensor.dtype() == Dtype::F16;
     if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {

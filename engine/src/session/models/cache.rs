@@ -60,6 +60,7 @@ mod tests {
             tokenizer,
             parameters: Arc::new(vec![0.0; 100]),
             weights: crate::protocol::WeightFormat::F32,
+            kept: Arc::default(),
             step,
         }
     }
