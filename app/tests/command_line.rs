@@ -214,7 +214,7 @@ fn help_lists_every_preset_and_what_it_is() {
         let own = first.find_subcommand_mut(name).unwrap().render_long_help();
         pages.push(words(&own.to_string()));
     }
-    for (name, about) in glasshouse_engine::protocol::presets::PRESETS {
+    for (name, about) in glasshouse_engine::protocol::presets::PRESETS.iter() {
         for page in &pages {
             assert!(page.contains(name) && page.contains(&words(about)), "{name}: {page}");
         }
