@@ -282,7 +282,7 @@ fn an_exercise_without_its_weights_or_its_data_is_refused() {
         (&["verdict", "--set", "train.stepz=5"], "`steps`"),
         (&["spam", "--weights", "first", "--set", "train.stepz=5"], "`steps`"),
         (&["verdict", "--weights", "first"], "--weights"),
-        (&["nanogpt-cpu", "--weights", "first"], "exercises"),
+        (&["nanogpt-cpu", "--weights", "first"], "random weights"),
         (&["spam", "--data", "rows.json", "--weights", "first"], "line 1"),
         (&["sft", "--data", "messages.tsv", "--weights", "first"], "JSON list"),
         (&["sft", "--data", "none.json", "--weights", "first"], "none.json"),
