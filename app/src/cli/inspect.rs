@@ -211,10 +211,7 @@ impl InspectionRequest<'_> {
                         let number = (!further.is_empty()).then_some(answers.len());
                         answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
-                    event => {
-                        progress.show(&event);
-                        trained::note(&event);
-                    }
+                    event => progress.hear(&event),
                 }
                 Ok(())
             };
