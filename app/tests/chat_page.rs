@@ -836,7 +836,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
     let run = "1-first-stories".to_owned();
-    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
+    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
     let merged = Event::RunAdded {
         run: RunSummary { name: "3-merged".to_owned(), ..RunSummary::default() },

@@ -126,7 +126,7 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train an adapter and freeze the model: lora, or none (train.adapter)
+    /// Train an adapter and freeze the model: lora, dora, or none (train.adapter)
     ///
     /// To train only some parameters without an adapter: --set train.trainable=all, last:N (blocks), head, norms, norms-and-biases, or patterns
     /// such as blocks.*.mlp.*

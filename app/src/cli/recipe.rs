@@ -352,7 +352,7 @@ pub struct RecipeArguments {
     /// Peak learning rate [default: the recipe's]
     #[arg(long, value_name = "X", allow_negative_numbers = true, requires = "name")]
     pub lr: Option<f64>,
-    /// Train an adapter and freeze the model: lora
+    /// Train an adapter and freeze the model: lora or dora
     #[arg(long, value_name = "KIND", requires = "name")]
     pub adapter: Option<String>,
     /// Seed of batches and dropout

@@ -256,6 +256,7 @@ impl Beginning {
                 return Err(self.misshapen(own, wanted));
             }
         }
+        initial::set_magnitudes(&parameters, &to, &mut weights);
         Ok(weights)
     }
 
