@@ -123,7 +123,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let trained = losses(&metrics(folder, "first", "2-nanogpt-cpu"));
     assert!(trained[&12] < trained[&0], "{trained:?}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
-    assert!(error.contains("--adapter is none"), "{error}");
+    assert!(error.contains("train.adapter.kind is none"), "{error}");
     // Its weights are read with the adapter merged into the layers it adapts.
     let (after, _) = weights(folder, "first", "2");
     let adapts = |name: &str| {

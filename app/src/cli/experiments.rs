@@ -55,7 +55,6 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
         };
         let command = Command::Fit(Fit::LearningRate { config, test });
         engine.ask_until_signal(command, "cancelling the test", hear).await?;
-        bar.finish_and_clear();
         Ok(last)
     })?;
     match curve {

@@ -63,7 +63,7 @@ fn values_of_2_to_the_31_entries_are_refused() {
 
 #[test]
 fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
-    for (name, _) in PRESETS {
+    for (name, _) in PRESETS.iter() {
         let config = presets::preset(name).unwrap();
         let graph = training_graphs(&config.model, &config.train).unwrap().train;
         for at in 0..graph.parameters.len() {
@@ -352,7 +352,7 @@ fn attention_takes_a_start_for_each_position() {
 
 #[test]
 fn parameters_come_in_one_order_for_every_purpose() {
-    for (name, _) in PRESETS {
+    for (name, _) in PRESETS.iter() {
         let config = presets::preset(name).unwrap().model;
         let names = |purpose| -> Vec<String> {
             let graph = build(&config, purpose).unwrap().graph;

@@ -18,9 +18,9 @@ mod parts;
 mod policy;
 mod preference;
 mod products;
-#[cfg(test)]
-mod reach;
 mod rope;
+#[cfg(test)]
+mod tests;
 mod tuning;
 mod unlikelihood;
 mod unpack;
