@@ -4,6 +4,7 @@ use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
 use super::settings::usage;
 use super::trained;
+use super::upload::UploadArguments;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
@@ -26,6 +27,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         }
         (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
     };
+    let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
@@ -49,12 +51,16 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })?;
+    found.uploaded = upload.map(|upload| upload.send(&arguments.to, &found.files)).transpose()?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&found)?)?);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
     if let Some(verification) = &found.verification {
         say!("{verification}")?;
+    }
+    if let Some(page) = &found.uploaded {
+        say!("{page}")?;
     }
     let to = arguments.to.display().to_string();
     match format {
@@ -82,6 +88,9 @@ struct Report {
     /// Only for GGUF files.
     verification: Option<Verification>,
     notices: Vec<String>,
+    /// The repository's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uploaded: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -97,6 +106,8 @@ pub struct ExportArguments {
     /// Matrix type of a GGUF file [default: q8_0]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
+    #[command(flatten)]
+    pub upload: UploadArguments,
     /// Replace an existing export
     #[arg(long)]
     pub force: bool,

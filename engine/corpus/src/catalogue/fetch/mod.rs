@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use super::Entry;
 use crate::error::{Error, Result};
 use partial_file::PartialFile;
+pub use hub::endpoint as hub_endpoint;
 pub use receive::agent;
 use receive::receive;
 
