@@ -4,8 +4,8 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Args;
 use glasshouse_corpus::catalogue::fetch::{agent, hub_endpoint, sha256};
 use glasshouse_engine::formats::page;
-use glasshouse_engine::protocol::quantity::{bytes, counted};
 use glasshouse_engine::protocol::HubAddress;
+use glasshouse_engine::protocol::quantity::{bytes, counted};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -50,23 +50,27 @@ impl UploadArguments {
 /// Checks a repository's name by the Hub's rules.
 fn repository(name: &str) -> Result<String, &'static str> {
     let is_ours = |part: &str| {
-        !part.is_empty() && !part.starts_with(['-', '.']) && !part.ends_with(['-', '.']) && !part.ends_with(".git")
+        !part.is_empty()
+            && !part.starts_with(['-', '.'])
+            && !part.ends_with(['-', '.'])
+            && !part.ends_with(".git")
     };
     let found = HubAddress::parse(name).filter(|own| {
         own.repository == name && name.split('/').all(is_ours) && !name.contains("--") && !name.contains("..")
     });
     match found {
         Some(own) if name.len() <= 96 => Ok(own.repository),
-        _ => Err("a repository is OWNER/NAME: letters, digits, and single -, _ or . between them; at most 96 characters"),
+        _ => Err(
+            "a repository is OWNER/NAME: letters, digits, and single -, _ or . between them; at most 96 characters",
+        ),
     }
 }
 
 /// The token, where `huggingface_hub` looks for it.
 fn token(variable: &dyn Fn(&str) -> Option<String>) -> Result<String> {
     let set = |name| variable(name).filter(|text| !text.trim().is_empty());
-    let cache = || {
-        set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cache")))
-    };
+    let cache =
+        || set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cache")));
     let home = || set("HF_HOME").map(PathBuf::from).or_else(|| Some(cache()?.join("huggingface")));
     let file = || set("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(home()?.join("token")));
     let token = set("HF_TOKEN").or_else(|| fs::read_to_string(file()?).ok()).unwrap_or_default();
@@ -110,7 +114,8 @@ impl Upload {
     /// Uploads files of the folder `to`, or the file `to` and others next to it. Returns the address of the repository's page.
     pub(super) fn send(&self, to: &Path, files: &[String]) -> Result<String> {
         let base = if to.is_dir() { to } else { to.parent().unwrap_or(to) };
-        let mut entries = files.iter().map(|file| Entry::new(base, Path::new(file))).collect::<Result<Vec<_>>>()?;
+        let mut entries =
+            files.iter().map(|file| Entry::new(base, Path::new(file))).collect::<Result<Vec<_>>>()?;
         let total = entries.iter().map(|entry| entry.found.len()).sum();
         let kind = if self.is_space { "spaces" } else { "models" };
         let page =
@@ -120,7 +125,8 @@ impl Upload {
         self.prepare(&api)?;
 
         let samples = entries.iter().map(Entry::sample).collect::<Result<Vec<_>>>()?;
-        let answer = self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }).to_string())?;
+        let answer =
+            self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }).to_string())?;
         let modes = answer["files"].as_array().map_or(&[][..], Vec::as_slice);
         for entry in &mut entries {
             let mode = modes.iter().find(|mode| mode["path"] == *entry.path);
@@ -178,7 +184,11 @@ impl Upload {
         let request = self.agent.get(api).config().max_redirects(0).build();
         let answer = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token)).call();
         let answer = answer.map_err(|error| self.lost(&error))?;
-        if matches!(answer.status().as_u16(), 401 | 403 | 404) { Ok(None) } else { self.read(answer).map(Some) }
+        if matches!(answer.status().as_u16(), 401 | 403 | 404) {
+            Ok(None)
+        } else {
+            self.read(answer).map(Some)
+        }
     }
 
     /// Sends the files in LFS that the storage does not have.
@@ -260,7 +270,7 @@ impl Upload {
                     return Err(self.refused(answer.status().as_u16(), &Value::Null));
                 }
                 Ok(answer) => reason = format!("the storage answered {}", answer.status()),
-                Err(error) => reason = self.lost(&error).to_string(),
+                Err(error) => reason = format!("the connection failed ({})", self.clean(&error.to_string())),
             }
         }
         bail!("cannot upload {}: {reason}; {AGAIN}", entry.path)
@@ -274,7 +284,7 @@ impl Upload {
         if address.strip_prefix(&self.endpoint).is_some_and(|rest| rest.starts_with('/')) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
-        let answer = request.send(body).map_err(|error| anyhow!("{}; {AGAIN}", self.lost(&error)))?;
+        let answer = request.send(body).map_err(|error| self.lost(&error))?;
         self.read(answer)
     }
 
@@ -285,7 +295,7 @@ impl Upload {
         if !status.is_success() {
             return Err(self.refused(status.as_u16(), &body.unwrap_or_default()));
         }
-        body.map_err(|error| anyhow!("{}; {AGAIN}", self.lost(&error)))
+        body.map_err(|error| self.lost(&error))
     }
 
     fn refused(&self, status: u16, body: &Value) -> anyhow::Error {
@@ -294,8 +304,12 @@ impl Upload {
             300..400 => "the Hub redirects elsewhere, and the token is not sent there; \
                 give the repository's current name, or another HF_ENDPOINT"
                 .to_owned(),
-            401 => format!("the token is not valid; make one with write access at {tokens}, and set HF_TOKEN"),
-            403 => format!("the token may not write there; allow it at {tokens}, or choose your own OWNER/NAME"),
+            401 => {
+                format!("the token is not valid; make one with write access at {tokens}, and set HF_TOKEN")
+            }
+            403 => {
+                format!("the token may not write there; allow it at {tokens}, or choose your own OWNER/NAME")
+            }
             404 => "there is no such account or repository; check OWNER/NAME".to_owned(),
             413 | 507 => "the files exceed what the Hub stores for this account; \
                 delete something there, or store the weights in fewer bits"
@@ -310,7 +324,8 @@ impl Upload {
     }
 
     fn lost(&self, error: &ureq::Error) -> anyhow::Error {
-        anyhow!("{} cannot be reached ({})", self.endpoint, self.clean(&error.to_string()))
+        let error = self.clean(&error.to_string());
+        anyhow!("the connection to {} failed ({error}); check the network, then {AGAIN}", self.endpoint)
     }
 
     fn unclear(&self) -> anyhow::Error {
@@ -323,8 +338,7 @@ impl Upload {
     }
 }
 
-const AGAIN: &str =
-    "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
+const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
 
 impl Entry {
     fn new(base: &Path, file: &Path) -> Result<Self> {
