@@ -10,13 +10,10 @@ use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
 use glasshouse_engine::session;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
-    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
-    if here.is_some() && here == std::fs::canonicalize(&arguments.to).ok() {
-        return Err(usage("an export cannot replace the current folder; name a new one in it with --to"));
-    }
+    check_not_here(&arguments.to, "an export")?;
     let format = match (arguments.format, arguments.quantization) {
         (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
         (FormatName::Peft, None) => ExportFormat::Peft,
@@ -77,6 +74,17 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         }
         // `glasshouse share` writes these.
         ExportFormat::Page { .. } | ExportFormat::Link => {}
+    }
+    Ok(())
+}
+
+/// Refuses to replace the current folder.
+pub(super) fn check_not_here(to: &Path, what: &str) -> Result<()> {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    if here.is_some() && here == std::fs::canonicalize(to).ok() {
+        return Err(usage(format!(
+            "{what} cannot replace the current folder; name a new one in it with --to"
+        )));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
+use super::export::check_not_here;
 use super::settings::usage;
 use super::trained;
 use super::upload::UploadArguments;
@@ -17,10 +18,7 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         return link(arguments);
     }
     let Some(to) = &arguments.to else { return Err(usage("name a folder or an .html file with --to")) };
-    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
-    if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage("a shared page cannot replace the current folder; name a new one in it with --to"));
-    }
+    check_not_here(to, "a shared page")?;
     let space = arguments.space || arguments.upload.upload.is_some();
     if space && page::is_file_name(to) {
         return Err(usage("a Space is a folder; name one with --to"));

@@ -19,6 +19,7 @@ use ureq::{Agent, Body, SendBody};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Of sending a block of data.
 const ATTEMPTS: u32 = 3;
+const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
 const MAX_ANSWER: u64 = 8 << 20;
 /// The bytes of a file by which the Hub tells text from binary data.
 const SAMPLE: u64 = 512;
@@ -117,9 +118,8 @@ impl Upload {
         let mut entries =
             files.iter().map(|file| Entry::new(base, Path::new(file))).collect::<Result<Vec<_>>>()?;
         let total = entries.iter().map(|entry| entry.found.len()).sum();
-        let kind = if self.is_space { "spaces" } else { "models" };
-        let page =
-            format!("{}/{}{}", self.endpoint, if self.is_space { "spaces/" } else { "" }, self.repository);
+        let (prefix, kind) = if self.is_space { ("spaces/", "spaces") } else { ("", "models") };
+        let page = format!("{}/{prefix}{}", self.endpoint, self.repository);
         tell!("uploading {}, {}, to {page}", counted(files.len() as u64, "file"), bytes(total));
         let api = format!("{}/api/{kind}/{}", self.endpoint, self.repository);
         self.prepare(&api)?;
@@ -209,7 +209,7 @@ impl Upload {
             let object = objects.iter().find(|object| object["oid"] == oid).ok_or_else(|| self.unclear())?;
             if object["error"].is_object() {
                 let code = object["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-                return Err(self.refused(code.unwrap_or_default(), &object["error"]));
+                return Err(self.refused(code.unwrap_or(422), &object["error"]));
             }
             let Some(action) = object["actions"].get("upload") else {
                 tell!("{} is there already", entry.path);
@@ -299,27 +299,24 @@ impl Upload {
     }
 
     fn refused(&self, status: u16, body: &Value) -> anyhow::Error {
-        let tokens = format!("{}/settings/tokens", self.endpoint);
-        let reason = match status {
-            300..400 => "the Hub redirects elsewhere, and the token is not sent there; \
-                give the repository's current name, or another HF_ENDPOINT"
-                .to_owned(),
-            401 => {
-                format!("the token is not valid; make one with write access at {tokens}, and set HF_TOKEN")
-            }
-            403 => {
-                format!("the token may not write there; allow it at {tokens}, or choose your own OWNER/NAME")
-            }
-            404 => "there is no such account or repository; check OWNER/NAME".to_owned(),
-            413 | 507 => "the files exceed what the Hub stores for this account; \
-                delete something there, or store the weights in fewer bits"
-                .to_owned(),
-            400 | 422 => "the Hub refused the request; check OWNER/NAME".to_owned(),
-            status => format!("the Hub answered {status}; {AGAIN}"),
-        };
         let said = body["error"].as_str().or(body["message"].as_str()).unwrap_or_default();
         let said: String = self.clean(said).chars().take(300).collect();
         let said = if said.is_empty() { said } else { format!(" (it says: {said})") };
+        let reason = match status {
+            300..400 => {
+                "the Hub redirects elsewhere, where the token is not sent; give the repository's current name"
+            }
+            400 | 422 => "the Hub refused the request; check OWNER/NAME",
+            401 => {
+                "the token is not valid; make one with write access in your settings there, and set HF_TOKEN"
+            }
+            403 => "the token may not write there; give it write access, or choose your own OWNER/NAME",
+            404 => "there is no such account or repository; check OWNER/NAME",
+            413 | 507 => {
+                "the account's storage is full; delete something there, or store the weights in fewer bits"
+            }
+            _ => return anyhow!("the Hub answered {status}{said}; {AGAIN}"),
+        };
         anyhow!("cannot upload to {}: {reason}{said}", self.repository)
     }
 
@@ -337,8 +334,6 @@ impl Upload {
         text.replace(&self.token, "(token)").chars().filter(|letter| !letter.is_control()).collect()
     }
 }
-
-const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
 
 impl Entry {
     fn new(base: &Path, file: &Path) -> Result<Self> {
