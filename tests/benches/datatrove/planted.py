@@ -2,7 +2,7 @@
 
     python tests/benches/datatrove/planted.py target/release/glasshouse [--pairs N] [--seed N]
 
-Needs datatrove with spacy and xxhash, and rensa. The corpus has pairs of an original and a copy: exact copies, near copies with isolated
+Needs datatrove with spacy and xxhash below 3.6, and rensa. The corpus has pairs of an original and a copy: exact copies, near copies with isolated
 words replaced, excerpts, and documents that begin with half of another. The similarity of a pair is the exact Jaccard index of its
 5-word shingles, which minhash.py computes. Pages of one template and single documents are not copies. All three take the same
 shingle length; ours has 16 bands of 8 rows and compares candidates by all shingles, datatrove 14 of 8 without a comparison (the parameters
