@@ -1,6 +1,6 @@
 //! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
-use super::arguments::TrainArguments;
+use super::arguments::{TrainArguments, minutes};
 use super::data::named;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
@@ -141,20 +141,6 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
         ablate.to_toml(&arguments.name).map_err(usage)
     });
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
-}
-
-/// Minutes from `90s`, `10m`, `2h` or a number of minutes.
-fn minutes(text: &str) -> Result<f64, String> {
-    let (number, unit) =
-        text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
-    let factor = match unit {
-        "s" => 1.0 / 60.0,
-        "m" | "min" | "" => 1.0,
-        "h" => 60.0,
-        _ => return Err("must be a time as in 90s, 10m or 2h".to_owned()),
-    };
-    let number: f64 = number.trim().parse().map_err(|_| "must be a time as in 90s, 10m or 2h".to_owned())?;
-    Ok(number * factor)
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {

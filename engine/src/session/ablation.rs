@@ -118,7 +118,7 @@ impl Session {
             let shares: BTreeMap<String, f64> = whole.sources.into_iter().map(share).collect();
             if shares.values().filter(|share| **share > 0.0).count() < 2 {
                 return Err(Error::Refused(
-                    "the cleaned text has one source, so there are no shares to vary; leave out mixture, or put each source into a folder of its own"
+                    "the cleaned text has one source, so no weights can vary; leave out mixture, or put each source into its own folder"
                         .to_owned(),
                 ));
             }

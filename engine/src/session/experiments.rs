@@ -101,7 +101,7 @@ impl Session {
                     && checksum(&self.ablated_files(&sweep.name, &config)?).await? != cleaned
                 {
                     return Err(Error::Refused(format!(
-                        "the text has changed since the ablation {} cleaned it; to measure the new text, change the ablation's name; to continue, restore the text",
+                        "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
                         sweep.name
                     )));
                 }
@@ -189,7 +189,7 @@ impl Session {
                     self.current = open.runs[at].clone();
                     Some(Err(match error {
                         Error::Diverged(reason) if open.sweep.ablate.is_some() => Error::Diverged(format!(
-                            "no run on the whole recipe's text is left to compare with; change the settings and the ablation's name: {reason}"
+                            "no run of the whole recipe is left to compare with; change the settings and the ablation's name: {reason}"
                         )),
                         error => error,
                     }))
