@@ -117,6 +117,8 @@ mod tests {
             let (known, yielder) = (&texts[..20], Yielder::none());
             let work = round_calibrated(&model, weights.clone(), known, Some(2), &yielder, &mut tell);
             let calibrated = block_on(work).unwrap();
+            // For each text and thrice for each block of columns.
+            assert!(yielder.asked() >= 12 * (20 + 3 * 2), "{}", yielder.asked());
             assert_eq!(told, (1..=12).map(|done| (done, 12)).collect::<Vec<_>>());
             let logits = |weights: &[f32]| {
                 let mut lens = Lens::on_cpu(&model, weights.to_vec(), Some(1)).unwrap();
