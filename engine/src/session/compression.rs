@@ -74,9 +74,11 @@ impl Session {
         let whole: u64 =
             4 * parameters_of(&trained.config)?.iter().map(|own| own.ty.count() as u64).sum::<u64>();
         let (mut shared, mut before, mut points, mut refusal) = (Shared::default(), None, 0, None);
-        let of = methods.len() as u64 + 1;
+        // Rounding or pruning, and the loss, of each method; the loss before.
+        let of = 2 * methods.len() as u64 + 1;
         for (at, method) in (1..).zip(methods) {
-            let smaller = match self.smaller(&trained, &method, &mut shared, &yielder).await {
+            let stage = if before.is_none() { 0 } else { 2 * at - 1 };
+            let smaller = match self.smaller(&trained, &method, &mut shared, &yielder, (stage, of)).await {
                 Err(error) if is_frontier && is_refusal(&error) => {
                     self.sink.notice(format!("{method} is left out: {error}"));
                     refusal = Some(error);
@@ -86,11 +88,11 @@ impl Session {
             };
             let Smaller { trained: now, matrices, removed } = smaller;
             if before.is_none() {
-                before = Some(self.loss(&trained, &files, run.name(), documents, (0, of)).await?);
+                before = Some(self.loss(&trained, &files, run.name(), documents, (1, of)).await?);
             }
             let label = format!("{}, {method}", run.name());
             let after = match &before {
-                Some(Some(_)) => self.loss(&now, &files, label, documents, (at, of)).await?,
+                Some(Some(_)) => self.loss(&now, &files, label, documents, (2 * at, of)).await?,
                 _ => None,
             };
             let (loss, mut difference) = match (before.iter().flatten().next(), &after) {
@@ -138,6 +140,7 @@ impl Session {
         method: &Compression,
         shared: &mut Shared,
         yielder: &Yielder,
+        (at, of): (u64, u64),
     ) -> Result<Smaller> {
         let model = &trained.config.model;
         let windows = match method {
@@ -167,7 +170,10 @@ impl Session {
                 trained.expect_full()?;
                 let (texts, threads) =
                     (calibration(&trained.run, model, *windows).await?, self.options.threads);
-                round_calibrated(model, &mut now.parameters, &texts, threads, yielder).await?;
+                let mut tell = |done, total| self.sink.progress(at * total + done, of * total);
+                let weights = std::mem::take(&mut now.parameters);
+                now.parameters =
+                    round_calibrated(model, weights, &texts, threads, yielder, &mut tell).await?;
                 now.store_in(WeightFormat::Q4_0, yielder).await?;
             }
             Compression::Prune(settings) => {

@@ -53,6 +53,10 @@ impl Lens {
         &self.weights.parameters
     }
 
+    pub fn into_arena(self) -> Vec<f32> {
+        self.weights.parameters
+    }
+
     /// Replaces all weights.
     ///
     /// # Errors
