@@ -7,7 +7,7 @@ use super::program::{Program, Weights};
 use super::workers::Workers;
 use glasshouse_compiler::graph::{Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
-use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::decode::kept;
 use glasshouse_compiler::plan::fuse::{self, Fusions};
 use glasshouse_compiler::plan::lower::Target;
@@ -215,14 +215,30 @@ impl CpuDecoder {
         threads: Option<usize>,
         texts: usize,
     ) -> Result<Self> {
-        Self::within(glasshouse_platform::available_memory(), model, parameters, weights, threads, texts)
+        let available = glasshouse_platform::available_memory();
+        Self::within(available, model, Given::Floats(parameters), weights, threads, texts)
+    }
+
+    /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's.
+    ///
+    /// # Errors
+    /// Also if they are those of another model.
+    pub fn from_stored(
+        model: &ModelConfig,
+        stored: StoredWeights,
+        weights: WeightFormat,
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        let available = glasshouse_platform::available_memory();
+        Self::within(available, model, Given::Stored(stored), weights, threads, texts)
     }
 
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,
-        parameters: &[f32],
+        given: Given<'_>,
         weights: WeightFormat,
         threads: Option<usize>,
         texts: usize,
@@ -245,7 +261,11 @@ impl CpuDecoder {
         };
         let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
-        let arenas = (layout.floats_end + layout.stored_words()) as u64 * 4;
+        let arenas = match given {
+            Given::Floats(_) => (layout.floats_end + layout.stored_words()) as u64 * 4,
+            // No longer part of the free memory.
+            Given::Stored(_) => 0,
+        };
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
         let layouts = [layout, ArenaLayout::unfrozen(&prompt.graph.parameters)];
         let without_caches = |built: &Model| {
@@ -255,7 +275,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: interleaved(&layouts, parameters)?,
+            weights: interleaved(&layouts, given)?,
             layouts,
             format: weights,
             prompt: Reader::new(&prompt)?,
@@ -275,7 +295,7 @@ impl CpuDecoder {
             // Memory for the old weights and the new ones would be too much.
             self.weights = Weights::default();
         }
-        self.weights = interleaved(&self.layouts, parameters)?;
+        self.weights = interleaved(&self.layouts, Given::Floats(parameters))?;
         Ok(())
     }
 
@@ -444,8 +464,23 @@ impl CpuDecoder {
     }
 }
 
-fn interleaved(layouts: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Weights> {
-    let mut weights = Weights::for_inference(layouts, parameters)?;
+/// Weights of a decoder: floats, which it copies, or stored ones, which it keeps.
+enum Given<'weights> {
+    Floats(&'weights [f32]),
+    Stored(StoredWeights),
+}
+
+fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> {
+    let mut weights = match given {
+        Given::Floats(parameters) => Weights::for_inference(layouts, parameters)?,
+        Given::Stored(StoredWeights { floats, words }) => {
+            let needed = [layouts[0].floats_end, layouts[0].stored_words()];
+            if [floats.len(), words.len()] != needed {
+                return Err(Error::Internal("stored weights of another model or format".to_owned()));
+            }
+            Weights { parameters: floats, stored: words, ..Weights::default() }
+        }
+    };
     weights.interleave(&layouts[0]);
     Ok(weights)
 }
@@ -467,7 +502,9 @@ mod tests {
         let model = llama();
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
-            CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], WeightFormat::F32, Some(1), texts)
+            let floats = vec![0.0; length];
+            let given = Given::Floats(&floats);
+            CpuDecoder::within(Some(bytes), &model, given, WeightFormat::F32, Some(1), texts)
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());

@@ -2,10 +2,10 @@
 
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
-use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded, StateContents, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Yielder, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
 use std::path::PathBuf;
 
@@ -144,13 +144,10 @@ impl Checkpoints {
             let reason = self.instead_of(name).unwrap_or_else(|| "there is no such milestone".to_owned());
             return Err(Error::bad_file(path, reason));
         }
-        let bytes = if is_milestone {
-            storage::read_file(&path, yielder).await?
-        } else {
-            self.entry(name)?.read(&path, yielder).await?
-        };
-        let (info, state) = state::read(&path, &bytes, parameters, content, yielder).await?;
-        Ok(Loaded { info, state, path, notices: Vec::new() })
+        let entry = if is_milestone { None } else { Some(self.entry(name)?) };
+        let read = state::read(&path, entry.as_ref(), parameters, content, yielder).await?;
+        let StateContents { info, state, words } = read;
+        Ok(Loaded { info, state, words, path, notices: Vec::new() })
     }
 
     /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or

@@ -17,13 +17,13 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, StateContents, read_state, settings_of};
 
 use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
-use state::{StateFile, StoredPrecision};
+use state::{StateFile, StateReader, StoredPrecision};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,8 @@ pub struct Loaded {
     pub info: CheckpointInfo,
     /// Weights, and moments if requested.
     pub state: ArenaState,
+    /// Words of the matrices stored in fewer bits, if requested.
+    pub words: Vec<u32>,
     pub path: PathBuf,
     /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,
@@ -123,18 +125,13 @@ impl Checkpoints {
         };
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
-            let read = async {
-                let bytes = entry.read(&path, yielder).await?;
-                state::read(&path, &bytes, parameters, content, yielder).await
-            };
-            let read = read.await;
-            match read {
-                Ok((info, state)) => {
+            match state::read(&path, Some(entry), parameters, content, yielder).await {
+                Ok(StateContents { info, state, words }) => {
                     if !notices.is_empty() {
                         notices.push(format!("using {} of step {} instead", path.display(), info.step));
                     }
                     self.trusted = Some(slot);
-                    return Ok(Some(Loaded { info, state, path, notices }));
+                    return Ok(Some(Loaded { info, state, words, path, notices }));
                 }
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
@@ -155,7 +152,8 @@ impl Checkpoints {
         let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
         self.kept = kept;
         let best = best?;
-        match block_on(best.read(&self.folder.join(&best.file), &Yielder::none())) {
+        let file = StateReader::open(&self.folder.join(&best.file), Some(&best));
+        match file.and_then(|file| block_on(file.finish(&Yielder::none()))) {
             Ok(_) => {
                 self.best = Some(best);
                 None
@@ -280,13 +278,9 @@ impl Checkpoints {
         let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
-        let read = async {
-            let (yielder, content) = (Yielder::none(), Content::WeightsAndMoments);
-            let bytes = entry.read(&path, &yielder).await?;
-            state::read(&path, &bytes, parameters, content, &yielder).await
-        };
-        let (info, state) = block_on(read)?;
-        Ok(Loaded { info, state, path, notices: Vec::new() })
+        let read = state::read(&path, Some(entry), parameters, Content::WeightsAndMoments, &Yielder::none());
+        let StateContents { info, state, words } = block_on(read)?;
+        Ok(Loaded { info, state, words, path, notices: Vec::new() })
     }
 
     /// Forgets kept states and milestones after `step`, once the run rolled back to it.
