@@ -5,7 +5,7 @@ use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, StateContents, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Yielder, files};
+use glasshouse_platform::{Error, Result, Yielder, files, storage};
 use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
 use std::path::PathBuf;
 

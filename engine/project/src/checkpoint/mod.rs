@@ -278,7 +278,8 @@ impl Checkpoints {
         let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
-        let read = state::read(&path, Some(entry), parameters, Content::WeightsAndMoments, &Yielder::none());
+        let (content, yielder) = (Content::WeightsAndMoments, Yielder::none());
+        let read = state::read(&path, Some(entry), parameters, content, &yielder);
         let StateContents { info, state, words } = block_on(read)?;
         Ok(Loaded { info, state, words, path, notices: Vec::new() })
     }

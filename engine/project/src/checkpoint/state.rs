@@ -466,14 +466,14 @@ impl StateReader {
         }
         let mut input = files::File::open(path).map_err(Error::io(path))?;
         let mut head = Vec::new();
-        input.by_ref().take(8).read_to_end(&mut head).map_err(Error::io(path))?;
+        (&mut input).take(8).read_to_end(&mut head).map_err(Error::io(path))?;
         let size = head.first_chunk().map_or(u64::MAX, |size| u64::from_le_bytes(*size));
         let damaged =
             |error: &dyn Display| Error::bad_file(path, format!("not a complete safetensors file: {error}"));
         if size > MAX_HEADER_BYTES.min(length) {
             return Err(damaged(&"its header is too long"));
         }
-        input.by_ref().take(size).read_to_end(&mut head).map_err(Error::io(path))?;
+        (&mut input).take(size).read_to_end(&mut head).map_err(Error::io(path))?;
         let metadata: Metadata = serde_json::from_slice(&head[8..]).map_err(|error| damaged(&error))?;
         let needed = (head.len() + metadata.data_len()) as u64;
         if needed != length {
