@@ -262,10 +262,12 @@ impl Session {
         let (threads, tuning) = (self.options.threads, self.tuning());
         let mut opening = Opening { threads, weights, stored, tuning, texts };
         let device = &self.device.request;
-        let (gpu, warning) = match &live {
+        let trains = live.is_some();
+        let (gpu, warning) = match live {
             Some(live) => {
-                opening.threads = live.trainer.executor().describe().threads;
-                (live.trainer.executor().gpu().cloned(), None)
+                let executor = live.trainer.executor();
+                opening.threads = executor.describe().threads;
+                (executor.gpu().cloned(), None)
             }
             None => Gpu::from_request(device).await?,
         };
@@ -273,7 +275,7 @@ impl Session {
             None if weights.is_none_or(|format| format == stored) => {
                 (Decoder::Cpu(Box::new(model.on_cpu(stored, opening.threads, texts).await?)), None)
             }
-            Some(gpu) if live.is_none() => {
+            Some(gpu) if !trains => {
                 Decoder::tuned(gpu, device, &model.config, model.parameters().await?, &opening).await?
             }
             gpu => (Decoder::on(gpu, &model.config, model.parameters().await?, &opening).await?, None),

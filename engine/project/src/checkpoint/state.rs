@@ -475,7 +475,7 @@ impl StateReader {
         }
         (&mut input).take(size).read_to_end(&mut head).map_err(Error::io(path))?;
         let metadata: Metadata = serde_json::from_slice(&head[8..]).map_err(|error| damaged(&error))?;
-        let needed = (head.len() + metadata.data_len()) as u64;
+        let needed = head.len().saturating_add(metadata.data_len()) as u64;
         if needed != length {
             return Err(damaged(&format!("{length} bytes long instead of {needed}")));
         }
