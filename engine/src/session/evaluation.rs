@@ -133,6 +133,8 @@ impl Session {
         live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<Assessment> {
         let model = self.weights(source, live).await?;
+        // Floats are needed in any case, and a decoder copies them.
+        model.parameters().await?;
         Ok(Assessment {
             id,
             sink: self.sink.clone(),

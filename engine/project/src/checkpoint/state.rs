@@ -627,7 +627,6 @@ pub(super) async fn read(
     let missing = wanted.keys().filter(|name| file.metadata.info(name).is_none()).min();
     // A damaged file may look like another model's, so the checksum is compared first.
     let mut wrong = missing.map(|name| format!("it has no `{name}`: this is a checkpoint of another model"));
-    // Checked against the file before memory is taken.
     let mut arenas = lengths.map(|length| vec![0.0; if wrong.is_none() { length } else { 0 }]);
     let mut words = vec![0; if stores && wrong.is_none() { layout.stored_words() } else { 0 }];
     for name in names {
