@@ -1,7 +1,7 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, StateContents, read_state};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_state};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::arena::StoredWeights;
@@ -117,8 +117,7 @@ async fn loaded(
             let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
             return Err(Error::bad_file(path, reason));
         }
-        let StateContents { info, state, words } = read_state(path, parameters, content, yielder).await?;
-        Loaded { info, state, words, path: path.to_owned(), notices: Vec::new() }
+        read_state(path, parameters, content, yielder).await?
     } else {
         checkpoints.load_named(checkpoint, parameters, content, yielder).await?
     };

@@ -2,7 +2,7 @@
 
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
-use super::{CheckpointInfo, Checkpoints, Content, Loaded, StateContents, Which};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, files, storage};
@@ -145,9 +145,7 @@ impl Checkpoints {
             return Err(Error::bad_file(path, reason));
         }
         let entry = if is_milestone { None } else { Some(self.entry(name)?) };
-        let read = state::read(&path, entry.as_ref(), parameters, content, yielder).await?;
-        let StateContents { info, state, words } = read;
-        Ok(Loaded { info, state, words, path, notices: Vec::new() })
+        state::read(&path, entry.as_ref(), parameters, content, yielder).await
     }
 
     /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or

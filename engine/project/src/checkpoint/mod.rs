@@ -17,7 +17,7 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, StateContents, read_state, settings_of};
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::step::{ArenaState, LossScale};
@@ -126,12 +126,17 @@ impl Checkpoints {
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
             match state::read(&path, Some(entry), parameters, content, yielder).await {
-                Ok(StateContents { info, state, words }) => {
+                Ok(mut loaded) => {
                     if !notices.is_empty() {
-                        notices.push(format!("using {} of step {} instead", path.display(), info.step));
+                        notices.push(format!(
+                            "using {} of step {} instead",
+                            path.display(),
+                            loaded.info.step
+                        ));
                     }
                     self.trusted = Some(slot);
-                    return Ok(Some(Loaded { info, state, words, path, notices }));
+                    loaded.notices = notices;
+                    return Ok(Some(loaded));
                 }
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
@@ -279,9 +284,7 @@ impl Checkpoints {
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
         let (content, yielder) = (Content::WeightsAndMoments, Yielder::none());
-        let read = state::read(&path, Some(entry), parameters, content, &yielder);
-        let StateContents { info, state, words } = block_on(read)?;
-        Ok(Loaded { info, state, words, path, notices: Vec::new() })
+        block_on(state::read(&path, Some(entry), parameters, content, &yielder))
     }
 
     /// Forgets kept states and milestones after `step`, once the run rolled back to it.

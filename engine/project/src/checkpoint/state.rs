@@ -4,8 +4,8 @@
 //! With `train.ema`, the parameters are the averages, which all readers but a resumed run use, and the weights in training have the
 //! prefix `raw_weight.`.
 
-use super::GuardState;
 use super::manifest::ManifestEntry;
+use super::{GuardState, Loaded};
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::ArenaLayout;
@@ -179,15 +179,6 @@ pub enum Content {
     WeightsAndMoments,
 }
 
-/// What was read of a checkpoint file.
-#[derive(Debug)]
-pub struct StateContents {
-    pub info: CheckpointInfo,
-    pub state: ArenaState,
-    /// Words of the matrices stored in fewer bits, with [`Content::Stored`].
-    pub words: Vec<u32>,
-}
-
 /// Reads a checkpoint file by path, whether or not a manifest names it (`--checkpoint FILE`).
 ///
 /// # Errors
@@ -197,7 +188,7 @@ pub async fn read_state(
     parameters: &[Parameter],
     content: Content,
     yielder: &Yielder,
-) -> Result<StateContents> {
+) -> Result<Loaded> {
     read(path, None, parameters, content, yielder).await
 }
 
@@ -595,7 +586,7 @@ pub(super) async fn read(
     parameters: &[Parameter],
     content: Content,
     yielder: &Yielder,
-) -> Result<StateContents> {
+) -> Result<Loaded> {
     let mut file = StateReader::open(path, entry)?;
     let layout = ArenaLayout::from_parameters(parameters);
     let stores = content == Content::Stored;
@@ -658,7 +649,7 @@ pub(super) async fn read(
     }
     [state.parameters, state.first_moments, state.second_moments, state.average] = arenas;
     state.exchange_average();
-    Ok(StateContents { info, state, words })
+    Ok(Loaded { info, state, words, path: path.to_owned(), notices: Vec::new() })
 }
 
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
