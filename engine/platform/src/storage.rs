@@ -143,15 +143,6 @@ pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Extends a CRC-32C by `bytes`.
-pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
-    for piece in bytes.chunks(PIECE) {
-        checksum = crc32c::crc32c_append(checksum, piece);
-        yielder.maybe_yield().await;
-    }
-    checksum
-}
-
 fn partial_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");

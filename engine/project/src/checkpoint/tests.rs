@@ -322,6 +322,27 @@ fn another_models_checkpoint_is_refused() {
 }
 
 #[test]
+fn stored_weights_are_the_same_from_files_of_either_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let mut halves = parameters();
+    halves[2].ty.element = glasshouse_compiler::graph::Element::F16;
+    let [full, half] = [parameters(), halves.clone()].map(|own| {
+        let saved = checkpoints.save(&info(1), &own, &state(0.5), true, &Yielder::none());
+        block_on(saved).unwrap()
+    });
+    let read =
+        |path: &Path, content| block_on(super::read_state(path, &halves, content, &Yielder::none())).unwrap();
+    let [stored, again] = [&full, &half].map(|path| read(path, Content::Stored));
+    assert_eq!((&stored.words, &stored.state), (&again.words, &again.state));
+    assert!(stored.words.iter().any(|word| *word != 0));
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&halves);
+    let mut floats = stored.state.parameters;
+    layout.unpack(&stored.words, &mut floats);
+    assert_eq!(floats, read(&half, Content::Weights).state.parameters);
+}
+
+#[test]
 fn a_manifest_cannot_name_a_file_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     save(&mut Checkpoints::new(folder.path()), 1, false);
