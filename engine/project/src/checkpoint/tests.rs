@@ -327,10 +327,8 @@ fn stored_weights_are_the_same_from_files_of_either_precision() {
     let mut checkpoints = Checkpoints::new(folder.path());
     let mut halves = parameters();
     halves[2].ty.element = glasshouse_compiler::graph::Element::F16;
-    let [full, half] = [parameters(), halves.clone()].map(|own| {
-        let saved = checkpoints.save(&info(1), &own, &state(0.5), true, &Yielder::none());
-        block_on(saved).unwrap()
-    });
+    let [full, half] = [parameters(), halves.clone()]
+        .map(|own| block_on(checkpoints.save(&info(1), &own, &state(0.5), true, &Yielder::none())).unwrap());
     let read =
         |path: &Path, content| block_on(super::read_state(path, &halves, content, &Yielder::none())).unwrap();
     let [stored, again] = [&full, &half].map(|path| read(path, Content::Stored));
