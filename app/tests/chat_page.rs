@@ -517,17 +517,17 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
     scene.settle();
     scene.press("1-first-stories");
-    let recipe = |name| *glasshouse_protocol::recipes::recipe(name).unwrap();
-    scene.press(recipe("classify").title);
-    scene.press(recipe("poems").title);
+    let recipe = |name| glasshouse_protocol::recipes::recipe(name).unwrap();
+    scene.press(&recipe("classify").title);
+    scene.press(&recipe("poems").title);
     let files = "forest tales.txt, letters-to-a-friend-2019.jsonl";
     let own = scene.harness.query_all_by_label(files).next().is_some();
     assert!(own, "text of the person's own comes first, too");
-    scene.press(recipe("summarise").title);
-    scene.press(recipe("summarise").title);
-    assert!(scene.harness.query_by_label(recipe("summarise").row).is_none(), "it is chosen no longer");
-    scene.press(recipe("summarise").title);
-    assert!(scene.harness.query_by_label(recipe("summarise").row).is_some(), "an example of its data");
+    scene.press(&recipe("summarise").title);
+    scene.press(&recipe("summarise").title);
+    assert!(scene.harness.query_by_label(&recipe("summarise").row).is_none(), "it is chosen no longer");
+    scene.press(&recipe("summarise").title);
+    assert!(scene.harness.query_by_label(&recipe("summarise").row).is_some(), "an example of its data");
     assert!(
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
@@ -566,7 +566,7 @@ fn a_prompts_loss_is_weighed_where_answers_are_learned() {
 fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     choose(&mut scene, "Base model", "1-first-stories");
-    scene.press(glasshouse_protocol::recipes::recipe("answer").unwrap().title);
+    scene.press(&glasshouse_protocol::recipes::recipe("answer").unwrap().title);
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Save an example").is_some());
     scene.press("Measure 2-first-stories");
     let sent = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
@@ -836,7 +836,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
     let run = "1-first-stories".to_owned();
-    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
+    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
     let merged = Event::RunAdded {
         run: RunSummary { name: "3-merged".to_owned(), ..RunSummary::default() },

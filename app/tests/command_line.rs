@@ -214,7 +214,7 @@ fn help_lists_every_preset_and_what_it_is() {
         let own = first.find_subcommand_mut(name).unwrap().render_long_help();
         pages.push(words(&own.to_string()));
     }
-    for (name, about) in glasshouse_engine::protocol::presets::PRESETS {
+    for (name, about) in glasshouse_engine::protocol::presets::PRESETS.iter() {
         for page in &pages {
             assert!(page.contains(name) && page.contains(&words(about)), "{name}: {page}");
         }
@@ -233,7 +233,7 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let config = run_of(folder, "quick", "1").config().unwrap();
     assert_eq!((config.train.learning_rate, config.train.min_learning_rate), (0.01, 0.001));
     let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
-    fail(folder, &other, 2, &["--resume", "--lr is 0.1"]);
+    fail(folder, &other, 2, &["--resume", "train.learning_rate is 0.1"]);
 }
 
 #[cfg(not(feature = "window"))]

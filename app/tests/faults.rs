@@ -364,9 +364,9 @@ fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
     trained(folder, "p", &["--stop-after", "10"]);
     let resume = ["train", "--project", "p", "--resume", "--device", "cpu", "--json"];
     let others = [&resume[..], &["--preset", "nanogpt-gpu", "--seed", "7"]].concat();
-    fail(folder, &others, 2, &["--preset is nanogpt-gpu", "--seed is 7", "--resume"]);
+    fail(folder, &others, 2, &["--preset is nanogpt-gpu", "seed is 7", "--resume"]);
     let other = [&resume[..], &["--set", "train.batch_size=5"]].concat();
-    fail(folder, &other, 2, &["--set train.batch_size=5"]);
+    fail(folder, &other, 2, &["train.batch_size is 5"]);
     let same = ["--preset", MODEL, "--steps", "20", "--set", "train.batch_size=4", "--data", "stories.txt"];
     let config = ["--config", "p/runs/1-nanogpt-cpu/run.toml", "--stop-after", "12"];
     succeed(folder, &[&resume[..], &config].concat());

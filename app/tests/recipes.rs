@@ -31,9 +31,9 @@ fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
     assert_eq!(told.len(), RECIPES.len());
     for (recipe, line) in RECIPES.iter().zip(&told) {
         for page in [&text, &help] {
-            assert!(page.contains(recipe.name) && page.contains(recipe.learns), "{}: {page}", recipe.name);
+            assert!(page.contains(&recipe.name) && page.contains(&recipe.learns), "{}: {page}", recipe.name);
         }
-        assert!(text.contains(recipe.row) && text.contains(recipe.measured()), "{text}");
+        assert!(text.contains(&recipe.row) && text.contains(recipe.measured()), "{text}");
         assert_eq!(
             (&line["name"], &line["objective"]),
             (&json!(recipe.name), &json!(recipe.objective.name()))
@@ -53,7 +53,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
     let folder = folder.path();
     for (number, recipe) in RECIPES.iter().enumerate() {
         let file = format!("{}.jsonl", recipe.name);
-        let told = succeed(folder, &["recipe", recipe.name, "--example", &file]);
+        let told = succeed(folder, &["recipe", &recipe.name, "--example", &file]);
         assert!(!told.is_empty(), "{told}");
         let rows = std::fs::read_to_string(folder.join(&file)).unwrap();
         assert_eq!(rows.lines().count(), 10, "{rows}");
@@ -62,7 +62,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
             RecipeMetric::Perplexity => &["--set", "model.context_length=32"],
             RecipeMetric::Answers | RecipeMetric::Labels => &[],
         };
-        let told = learn(folder, recipe.name, &[&["--data", &file], short].concat());
+        let told = learn(folder, &recipe.name, &[&["--data", &file], short].concat());
         let score = told.last().unwrap();
         assert_eq!((&score["event"], &score["recipe"]), (&json!("score"), &json!(recipe.name)), "{score}");
         let run = run_of(folder, "first", &(number + 2).to_string());
@@ -87,7 +87,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert_eq!(train.lines().count() + held_out.lines().count(), 10);
         assert_eq!(score["rows"], held_out.lines().count());
         assert!(train.lines().all(|row| !held_out.contains(row)));
-        let error = error_of(folder, &["recipe", recipe.name, "--example", &file]);
+        let error = error_of(folder, &["recipe", &recipe.name, "--example", &file]);
         assert!(error.contains(&file), "{error}");
     }
 }
@@ -282,7 +282,7 @@ fn an_exercise_without_its_weights_or_its_data_is_refused() {
         (&["verdict", "--set", "train.stepz=5"], "`steps`"),
         (&["spam", "--weights", "first", "--set", "train.stepz=5"], "`steps`"),
         (&["verdict", "--weights", "first"], "--weights"),
-        (&["nanogpt-cpu", "--weights", "first"], "exercises"),
+        (&["nanogpt-cpu", "--weights", "first"], "random weights"),
         (&["spam", "--data", "rows.json", "--weights", "first"], "line 1"),
         (&["sft", "--data", "messages.tsv", "--weights", "first"], "JSON list"),
         (&["sft", "--data", "none.json", "--weights", "first"], "none.json"),

@@ -20,8 +20,8 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat,
-    GuardMode, LearnsFrom, Objective, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View,
+    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat, Fit,
+    GuardMode, LearnsFrom, Objective, RangeTest, RunChange, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View,
     WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
@@ -37,6 +37,8 @@ struct Extent {
     raised: [u64; 2],
     /// Steps of the first model's chat fine-tuning.
     answers: u64,
+    /// Steps of each run of a sweep.
+    tried: u64,
     /// Number of evaluated documents (`None` for all), and samples of an audit.
     evaluated: (Option<usize>, usize),
     /// Pause between two frames while a page settles.
@@ -50,6 +52,7 @@ const WHOLE: Extent = Extent {
     steps: [2000, 600],
     raised: [200, 450],
     answers: 2400,
+    tried: 200,
     evaluated: (None, 200),
     pause: LOOK,
     patience: 900,
@@ -59,6 +62,7 @@ const BRIEF: Extent = Extent {
     steps: [12, 6],
     raised: [1, 6],
     answers: 8,
+    tried: 4,
     evaluated: (Some(20), 10),
     // These pictures are discarded, and pages count frames while they wait.
     pause: Duration::from_millis(10),
@@ -145,16 +149,20 @@ fn own_pages(whole: bool) -> Vec<String> {
     all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()
 }
 
-/// Exports the first of these runs as a GGUF file, and imports a pretrained model: the one that `docs/record` found, or else that
+/// Makes the first of these runs smaller, exports it as a GGUF file, and imports a pretrained model: the one that `docs/record` found, or else that
 /// file.
-fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
+fn out_and_in(session: &mut Session, extent: &Extent, names: &[String], work: &Path) {
     for name in &names[1..] {
         session.window.get_by_role_and_label(Role::Row, name).click();
         session.settle();
     }
+    smaller(session, extent, &names[0]);
     session.press("Export model");
     session.press("GGUF file");
     session.picture("export", &format!("exporting {} for llama.cpp", names[0]));
+    session.press("Cancel");
+    session.press("Share");
+    session.picture("share", &format!("sharing {} as a web page", names[0]));
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
     let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: WeightFormat::Q8_0 });
@@ -170,6 +178,48 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.until("the imported model", |state| {
         state.runs.list.iter().any(|run| run.state == RunState::Imported)
     });
+}
+
+/// Measures what fewer bits, zeros and removed parts cost the selected run.
+fn smaller(session: &mut Session, extent: &Extent, run: &str) {
+    session.press("Compress");
+    session.picture("compress", &format!("making {run} smaller"));
+    session.press("Cancel");
+    let (documents, _) = extent.evaluated;
+    let change = RunChange::Compress { checkpoint: None, method: None, documents, keep: false };
+    session.ask(change.to(run.to_owned()));
+    fit(session);
+    let shows = format!("size, speed and loss of {run} in fewer bits, pruned, and with parts removed");
+    both_themes(session, "frontier", &shows);
+    session.window.set_size(SIZE.into());
+    session.settle();
+}
+
+/// A range test of learning rates and a sweep.
+fn experimented(session: &mut Session, mut config: RunConfig, steps: u64) {
+    config.set_steps(steps);
+    (config.train.eval_interval, config.train.checkpoint_interval) = (steps.div_ceil(4), steps);
+    session.ask(Command::SaveDraft { config: Box::new(config.clone()) });
+    let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
+    session.ask(Command::OpenProject { id });
+    session.show(PageName::Lab, "dark");
+    let test = RangeTest { steps: steps.max(20), ..RangeTest::default() };
+    session.ask(Fit::LearningRate { config: Box::new(config.clone()), test });
+    let sweep = r#"name = "rates"
+
+[settings]
+train.learning_rate = { from = 3e-4, to = 1e-2, log = true, count = 4 }
+model.layers = [2, 4]
+"#;
+    let launch = RunLaunch { sweep: Some(sweep.to_owned()), ..RunLaunch::default() };
+    session.ask(Command::Train { config: Box::new(config), launch });
+    fit(session);
+    let shows = format!(
+        "a range test of learning rates, and a sweep of {} runs of nanogpt-cpu with {steps} steps each",
+        session.state().lab.sweep.as_ref().unwrap().rows.len()
+    );
+    both_themes(session, "lab", &shows);
+    session.window.set_size(SIZE.into());
 }
 
 /// The first model's heads on the Inspect page, and a lesson about them.
@@ -534,7 +584,8 @@ fn whole_session_of_the_pages() {
         session.settle();
     }
     session.picture("runs", &format!("{} compared", names.join(" and ")));
-    out_and_in(&mut session, &names, &work);
+    out_and_in(&mut session, &extent, &names, &work);
+    experimented(&mut session, presets::preset("nanogpt-cpu").unwrap(), extent.tried);
     guarded(&mut session, raised, extent.raised);
     served(&mut session);
     beyond(&mut session);

@@ -1,6 +1,6 @@
 //! Models as web pages and links through the command line.
 
-use crate::support::program::{error_of, fail, folder, misuse, succeed};
+use crate::support::program::{error_of, fail, folder, misuse, program, succeed};
 use clap::error::ErrorKind;
 use std::fs;
 use std::path::Path;
@@ -54,6 +54,15 @@ fn a_model_is_shared_as_a_folder_a_file_and_a_link() {
     assert!(said.starts_with("https://example.org/#m=") && said.lines().count() == 1, "{said}");
     assert_eq!(misuse(&["share", "--link"]), ErrorKind::MissingRequiredArgument);
     assert_eq!(misuse(&["share"]), ErrorKind::MissingRequiredArgument);
+    let linked = ["share", "--link", "--home", "https://example.org/", "--upload", "me/tiny"];
+    assert_eq!(misuse(&linked), ErrorKind::ArgumentConflict);
+    assert_eq!(misuse(&["share", "--to", "site", "--upload", "tiny"]), ErrorKind::ValueValidation);
+    assert_eq!(misuse(&["export", "--to", "model", "--private"]), ErrorKind::MissingRequiredArgument);
+    let upload = ["export", "--project", "first", "--to", "model", "--upload", "me/tiny"];
+    let output =
+        program(folder).args(upload).env_remove("HF_TOKEN").env("HF_TOKEN_PATH", "none").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("no Hugging Face token") && !folder.join("model").exists(), "{told}");
 }
 
 #[test]

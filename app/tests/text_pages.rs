@@ -414,7 +414,7 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
 #[test]
 fn the_list_of_presets_says_what_each_is() {
     let mut scene = Scene::with_preset(Engine::full(), PageName::Model, WIDE, "light", Some("nanogpt-cpu"));
-    let presets = glasshouse_protocol::presets::PRESETS;
+    let presets = &*glasshouse_protocol::presets::PRESETS;
     let says = |scene: &Scene, sentence| scene.harness.query_by_label(sentence).is_some();
     let (_, own) = presets.iter().find(|(name, _)| *name == "nanogpt-cpu").unwrap();
     assert!(says(&scene, own), "the chosen preset says what it is");
@@ -437,7 +437,7 @@ fn the_list_of_presets_says_what_each_is() {
 
 #[test]
 fn every_preset_is_drawn_within_the_edges() {
-    for (preset, _) in glasshouse_protocol::presets::PRESETS {
+    for (preset, _) in glasshouse_protocol::presets::PRESETS.iter() {
         for (size, theme) in [(WIDE, "light"), (PHONE, "dark")] {
             let mut scene = Scene::with_preset(Engine::full(), PageName::Model, size, theme, Some(preset));
             scene.picture(&format!("preset-{preset}-{}", size[0]));

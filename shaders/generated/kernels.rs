@@ -5563,6 +5563,59 @@ pub mod router_loss {
     ];
 }
 
+/// Reciprocal norms of the rows of a weight with a low-rank change: y = 1 / ‖w + factor·b·a‖, and 0 where the norm is 0.
+pub mod row_norm {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// O.
+        pub rows: u32,
+        /// I.
+        pub columns: u32,
+        /// r.
+        pub rank: u32,
+        /// `factor` of the kernel.
+        pub factor: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "row_norm",
+            entry_point: "row_norm",
+            pieces: &[W87A04D60, WE32FAE4C, W73C7DD5B, W881624AE, W30A26EC2, W8FDD9370, W04F21597, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "w", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "a", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// The next token of each row's text from its logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
 pub mod sample {
     use crate::pieces::*;
@@ -5620,7 +5673,7 @@ pub mod sample {
     ];
 }
 
-/// A value times a constant: y = x·factor, entry by entry.
+/// A value times a constant, and times factors that repeat over it, plus a bias that does: y = x·factor (·w) (+ b), entry by entry.
 pub mod scale {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -5628,10 +5681,14 @@ pub mod scale {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// `count` of the kernel.
+        /// Entries of y.
         pub count: u32,
         /// `factor` of the kernel.
         pub factor: f32,
+        /// Entries of w, and of b if it is added; 0 where nothing is multiplied by w, and anything may be bound there.
+        pub period: u32,
+        /// 1 adds b; else anything may be bound there.
+        pub biased: u32,
     }
 
     impl Arguments {
@@ -5643,7 +5700,7 @@ pub mod scale {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    const _: () = assert!(size_of::<Arguments>() == 16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5654,7 +5711,7 @@ pub mod scale {
         Kernel {
             name: "scale",
             entry_point: "scale",
-            pieces: &[W0298B390, WE32FAE4C, W92E6200A, W260710EA, W8CAE81AD, WD0112C68, W0D6B5DC7],
+            pieces: &[WE8316297, WE32FAE4C, W92E6200A, W260710EA, WB9612DB8, WC0E6C1E3, W892E7B61, WD0112C68, W0D6B5DC7],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -5664,6 +5721,8 @@ pub mod scale {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "w", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -6630,6 +6689,7 @@ pub static KERNELS: &[&Kernel] = &[
     &route_backward::VARIANTS[0],
     &router_loss::VARIANTS[0],
     &router_loss::VARIANTS[1],
+    &row_norm::VARIANTS[0],
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
@@ -6653,7 +6713,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "0de8f31b46a0681b";
+pub const VERSION: &str = "8f4f48b0acbac016";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

@@ -40,12 +40,29 @@ pub(crate) const W02648519: &str = r#"
 @group(0) @binding(1)
 var<storage, read> dy: array<Stored>;
 "#;
-pub(crate) const W0298B390: &str = r#"struct Arguments {
-    count: u32,
-    factor: f32
-}
-"#;
 pub(crate) const W02BE1858: &str = r#"alias Result = vec4<f16>;
+"#;
+pub(crate) const W04F21597: &str = r#"
+@compute @workgroup_size(64)
+fn row_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    var squares = 0.0;
+    for (var column = local; column < arguments.columns; column += 64u) {
+        var change = 0.0;
+        for (var k = 0u; k < arguments.rank; k++) {
+            change += b[row * arguments.rank + k] * a[k * arguments.columns + column];
+        }
+        let adapted = w[row * arguments.columns + column] + arguments.factor * change;
+        squares += adapted * adapted;
+    }
+    let sum = sum_of_group(squares, local, 64u);
+    if local == 0u {
+        y[row] = select(1.0 / sqrt(sum), 0.0, sum == 0.0);
+    }
+}
 "#;
 pub(crate) const W051304C3: &str = r#"
 fn slope_by(kind: u32, x: Entry) -> Entry {
@@ -1047,6 +1064,10 @@ var<storage, read_write> query_gradient: array<f32>;
 pub(crate) const W306B62DB: &str = r#"
 @group(0) @binding(3)
 var<storage, read> rows: array<vec2<f32>>;
+"#;
+pub(crate) const W30A26EC2: &str = r#"
+@group(0) @binding(3)
+var<storage, read> b: array<f32>;
 "#;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
@@ -2577,6 +2598,10 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
     return value;
 }
 "#;
+pub(crate) const W73C7DD5B: &str = r#"
+@group(0) @binding(1)
+var<storage, read> w: array<f32>;
+"#;
 pub(crate) const W740C2757: &str = r#"
 const STEP: u32 = 1u;
 "#;
@@ -3308,6 +3333,13 @@ fn store_row(row: u32, column: u32, values: vec4<f32>) {
     store_one(row, column + 3u, values.w);
 }
 "#;
+pub(crate) const W87A04D60: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    rank: u32,
+    factor: f32
+}
+"#;
 pub(crate) const W87A75E37: &str = r#"
 fn key_of(logit: f32) -> u32 {
     let bits = select(bitcast<u32>(logit), 0u, logit == 0.0);
@@ -3332,6 +3364,10 @@ struct Arguments {
     capacity: u32
 }
 "#;
+pub(crate) const W881624AE: &str = r#"
+@group(0) @binding(2)
+var<storage, read> a: array<f32>;
+"#;
 pub(crate) const W8855A2ED: &str = r#"
 @group(0) @binding(4)
 var<storage, read> order: array<u32>;
@@ -3351,6 +3387,20 @@ fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatri
     (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
     (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
     (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
+}
+"#;
+pub(crate) const W892E7B61: &str = r#"
+@compute @workgroup_size(256)
+fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let place = at % max(arguments.period, 1u);
+        let biased = arguments.biased == 1u;
+        var value = x[at] * arguments.factor;
+        value = select(value, value * w[place], arguments.period > 0u);
+        value = select(value, value + b[select(0u, place, biased)], biased);
+        y[at] = value;
+    }
 }
 "#;
 pub(crate) const W89973BAA: &str = r#"
@@ -3378,15 +3428,6 @@ fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
 pub(crate) const W8C399512: &str = r#"
 @group(0) @binding(2)
 var<storage, read> lse: array<f32>;
-"#;
-pub(crate) const W8CAE81AD: &str = r#"
-@compute @workgroup_size(256)
-fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at < arguments.count {
-        y[at] = x[at] * arguments.factor;
-    }
-}
 "#;
 pub(crate) const W8CD93CF5: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
@@ -4436,6 +4477,10 @@ fn queries_until(scores: mat4x4<f32>, documents: vec4<u32>, key: u32) -> mat4x4<
     let lowest = vec4<f32>(MIN_SCORE);
     return mat4x4<f32>(select(lowest, scores[0], documents <= vec4<u32>(key)), select(lowest, scores[1], documents <= vec4<u32>(key + 1u)), select(lowest, scores[2], documents <= vec4<u32>(key + 2u)), select(lowest, scores[3], documents <= vec4<u32>(key + 3u)));
 }
+"#;
+pub(crate) const WB9612DB8: &str = r#"
+@group(0) @binding(3)
+var<storage, read> w: array<f32>;
 "#;
 pub(crate) const WB9701902: &str = r#"
 @group(0) @binding(4)
@@ -5571,6 +5616,13 @@ fn highest(values: vec4<f32>) -> f32 {
 pub(crate) const WE8150A24: &str = r#"
 fn entries() -> u32 {
     return arguments.head_size / 4u;
+}
+"#;
+pub(crate) const WE8316297: &str = r#"struct Arguments {
+    count: u32,
+    factor: f32,
+    period: u32,
+    biased: u32
 }
 "#;
 pub(crate) const WE8D5118F: &str = r#"

@@ -2,13 +2,17 @@
 //
 //   node picture.mjs DIST FOLDER     the last line is JSON: of each picture its file, what it shows, on which device, in which browser
 
+import { rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Site, event, send, until } from "./site.mjs";
 
 const PROJECT = "In the browser";
 const STEPS = 260;
 const TUNED = 200;
 
-const [dist, folder] = process.argv.slice(2);
+const [dist, to] = process.argv.slice(2);
+const folder = resolve(to);
 const site = await Site.open(dist, { webgpu: false });
 try {
   const context = await site.profile({ viewport: { width: 1280, height: 820 }, colorScheme: "light" });
@@ -72,6 +76,20 @@ try {
   await page.getByText("Import first-stories-small", { exact: true }).waitFor();
   await picture("browser-import", "a GGUF file in the browser, inspected before the import");
   await press("button", "Cancel");
+
+  // It goes out as a page, which another visitor opens from a file.
+  const shared = await page.evaluate(async (run) => {
+    const events = await globalThis.glasshouse.send({ command: "export", what: { model: { run, format: { kind: "page", weights: "q8_0" } } } });
+    return new TextDecoder().decode(events.findLast(({ event }) => event === "exported").files[0]);
+  }, run);
+  writeFileSync(`${folder}/shared.html`, shared);
+  const visitor = await (await site.profile({ viewport: { width: 1280, height: 820 }, colorScheme: "light", offline: true })).newPage();
+  await visitor.goto(pathToFileURL(`${folder}/shared.html`).href);
+  await visitor.locator("#write").click();
+  await visitor.getByText(/tokens per second/).waitFor();
+  await visitor.screenshot({ path: `${folder}/browser-share.png` });
+  pictures.push({ file: "browser-share.png", shows: `${run} as a shared page, opened from a file without a network` });
+  rmSync(`${folder}/shared.html`);
 
   // What GPT-2's settings would take on many GPUs.
   const large = await page.evaluate(() => globalThis.glasshouse.engine.configure({ preset: "gpt2-124m" }));

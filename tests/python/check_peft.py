@@ -34,8 +34,12 @@ def main():
     base = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32, local_files_only=True)
     model = PeftModel.from_pretrained(base, arguments.adapter, is_trainable=True)
     model.eval()
-    # In the file the adapter's own name is not among a parameter's.
-    trained = {name.replace(".default", ""): it for name, it in model.named_parameters() if "lora_" in name}
+    # In the file the adapter's own name is not among a parameter's, and magnitudes are no parameter of a module.
+    trained = {
+        name.replace(".default", "").replace("magnitude_vector.weight", "magnitude_vector"): it
+        for name, it in model.named_parameters()
+        if "lora_" in name
+    }
     with safe_open(arguments.adapter / "adapter_model.safetensors", "pt") as file:
         stored = {name: file.get_tensor(name) for name in file.keys()}
     if stored.keys() != trained.keys():

@@ -215,8 +215,8 @@ def mlp(model, weights, name, x):
     return linear(weights, f"{name}.down", hidden)
 
 
-def forward(model, weights, tokens, fused=False):
-    """Logits [B, T, V] of tokens [B, T]; dropout is not part of the referee."""
+def stream(model, weights, tokens, fused=False):
+    """What the head reads [B, T, C] of tokens [B, T]; dropout is not part of the referee."""
     x = F.embedding(tokens, weights["embedding.tokens"])
     kind = model["position"]["kind"]
     if kind == "learned":
@@ -252,8 +252,12 @@ def forward(model, weights, tokens, fused=False):
                 x = x + factor * norm(name, part(norm(name, x)), "output_norm")
             else:
                 x = x + factor * part(norm(name, x))
-    if placement != "post":
-        x = normalise(model, weights, "norm", x)
+    return x if placement == "post" else normalise(model, weights, "norm", x)
+
+
+def forward(model, weights, tokens, fused=False):
+    """Logits [B, T, V] of tokens [B, T]."""
+    x = stream(model, weights, tokens, fused)
     head = weights["embedding.tokens"] if model.get("tied_head", True) else weights["head.weight"]
     logits = F.linear(x, head, weights.get("head.bias")) / model.get("logit_divisor", 1.0)
     cap = model.get("logit_softcap")
@@ -286,15 +290,15 @@ def learning_rate_at(train, step):
     return low + 0.5 * (1.0 + math.cos(math.pi * share)) * (peak - low)
 
 
-def adamw(train, weights, **options):
-    """torch's AdamW over a dictionary of weights; decay on matrices and embeddings only."""
+def adamw(train, weights, kind=torch.optim.AdamW, **options):
+    """AdamW over a dictionary of weights; decay on matrices and embeddings only."""
     decayed = [weight for weight in weights.values() if weight.dim() >= 2]
     plain = [weight for weight in weights.values() if weight.dim() < 2]
     groups = [
         {"params": decayed, "weight_decay": train.get("weight_decay", 0.0)},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(
+    return kind(
         [group for group in groups if group["params"]],
         lr=train["learning_rate"],
         betas=(train.get("beta1", 0.9), train.get("beta2", 0.95)),

@@ -27,6 +27,7 @@ def main():
     parser.add_argument("adapter", type=Path)
     parser.add_argument("ids", nargs="+", type=int)
     parser.add_argument("--head", action="store_true", help="adapt the head, too")
+    parser.add_argument("--dora", action="store_true", help="with magnitudes, other than the norms that they begin as")
     arguments = parser.parse_args()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -36,6 +37,7 @@ def main():
         r=4,
         lora_alpha=16,
         use_rslora=True,
+        use_dora=arguments.dora,
         target_modules=["q_proj", "v_proj", "down_proj"] + (["lm_head"] if arguments.head else []),
         rank_pattern={"down_proj": 2},
         alpha_pattern={"v_proj": 40, "layers.1.mlp.down_proj": 3},
@@ -44,6 +46,9 @@ def main():
         task_type="CAUSAL_LM",
     )
     model = get_peft_model(base, config)
+    for name, parameter in model.named_parameters():
+        if "magnitude" in name:
+            parameter.data *= torch.empty_like(parameter).uniform_(0.5, 1.5)
     model.eval()
     model.save_pretrained(arguments.adapter)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-//! Low-rank adapters (Hu et al. 2021): a run starts as its base model, weights leave training merged, and PEFT computes the
+//! Low-rank adapters (Hu et al. 2021; DoRA: Liu et al. 2024): a run starts as its base model, weights leave training merged, and PEFT computes the
 //! same with an exported adapter. `models_parity.rs` and `fusions.rs` check the gradients.
 
 use crate::common;
@@ -19,7 +19,8 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig, WeightFormat,
+    Adapter, AdapterKind, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
+    WeightFormat,
 };
 use glasshouse_tests::{blocking, output_of, python};
 use pollster::block_on;
@@ -31,9 +32,13 @@ pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f
     block_on(merge::merged(parameters, adapter, values, &async || ()))
 }
 
-/// The tests' tiny model with an adapter that has its own dropout.
+/// The tests' tiny model with a LoRA adapter that has its own dropout.
 fn adapted() -> RunConfig {
-    let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
+    adapted_by(AdapterKind::Lora)
+}
+
+fn adapted_by(kind: AdapterKind) -> RunConfig {
+    let adapter = Adapter { kind, rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
     RunConfig { train: TrainConfig { adapter: Some(adapter), ..config().train }, ..config() }
 }
 
@@ -53,8 +58,13 @@ fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f
 }
 
 #[test]
-fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_what_both_do() {
-    let run = adapted();
+fn the_first_forward_is_that_of_the_model_and_merged_weights_compute_what_both_do() {
+    AdapterKind::ALL.into_iter().for_each(computes_what_merged_weights_do);
+}
+
+/// LoRA's first forward is the model's to the bit; DoRA divides by norms and multiplies by the same ones.
+fn computes_what_merged_weights_do(kind: AdapterKind) {
+    let run = adapted_by(kind);
     let plain = RunConfig { train: TrainConfig { adapter: None, ..run.train.clone() }, ..run.clone() };
     let adapter = run.train.adapter.as_ref();
     let list = parameters(&run.model, &run.train).unwrap();
@@ -68,7 +78,14 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
     assert_eq!(merged(&list, adapter, arena.clone()), base, "what is added is nothing yet");
     for device in ["cpu".to_owned(), common::adapter()] {
         let (with, without) = (losses(&device, &run, arena.clone()), losses(&device, &plain, base.clone()));
-        assert_eq!(with, without, "{device}");
+        match kind {
+            AdapterKind::Lora => assert_eq!(with, without, "{device}"),
+            AdapterKind::Dora => {
+                for ((one, _), (other, _)) in with.iter().zip(&without) {
+                    assert!((one - other).abs() < 5e-6 * other, "{device}: {one} for {other}");
+                }
+            }
+        }
     }
     draw_adapters(&list, &layout, &mut arena);
     // Makes the adapter's contribution much larger than rounding errors.
@@ -89,7 +106,9 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
 #[test]
 fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     let (_folder, project) = project();
-    for device in ["cpu".to_owned(), common::adapter()] {
+    let on = |kind| [("cpu".to_owned(), kind), (common::adapter(), kind)];
+    for (device, kind) in AdapterKind::ALL.into_iter().flat_map(on) {
+        let adapted = || adapted_by(kind);
         let run = create(&project, &adapted());
         let events = session(&run, &store(), &device, Options { stop_after: Some(30), ..Options::default() });
         let evaluated = found!(events.unwrap().into_iter(), TrainEvent::Eval { val_loss, .. } => val_loss);
@@ -132,7 +151,8 @@ fn a_base_in_fewer_bits_is_the_rounded_one_to_the_bit() {
 }
 
 fn is_the_rounded_one(format: WeightFormat) {
-    let mut whole = adapted();
+    let kind = if format == WeightFormat::Q4_0 { AdapterKind::Dora } else { AdapterKind::Lora };
+    let mut whole = adapted_by(kind);
     (whole.model.width, whole.model.head_size) = (32, 16);
     let mut stored = whole.clone();
     stored.train.adapter.as_mut().unwrap().base = format;
@@ -270,17 +290,17 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     assert!(error.contains("has no adapter"), "{error}");
 }
 
-/// The expected gradient of one of our layers from those of PEFT's modules for its rows: A is the sum, B is concatenated.
+/// The expected gradient of one of our layers from those of PEFT's modules for its rows: A is the sum, B and magnitudes are
+/// concatenated.
 fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f32> {
     let gradients = modules.iter().map(|module| {
-        let found =
-            theirs["gradients"][format!("base_model.model.{prefix}.{module}.{name}.weight")].as_array();
+        let found = theirs["gradients"][format!("base_model.model.{prefix}.{module}.{name}")].as_array();
         let found = found.unwrap_or_else(|| panic!("{prefix}.{module}.{name}"));
         found.iter().map(|entry| entry.as_f64().unwrap() as f32).collect::<Vec<f32>>()
     });
     let gradients: Vec<Vec<f32>> = gradients.collect();
     match name {
-        "lora_B" => gradients.concat(),
+        "lora_B.weight" | "lora_magnitude_vector" => gradients.concat(),
         _ => (0..gradients[0].len()).map(|at| gradients.iter().map(|one| one[at]).sum()).collect(),
     }
 }
@@ -333,8 +353,8 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);
     let mut compared = 0;
     for (at, parameter) in list.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
-        let parts: Vec<&str> = parameter.name.split('.').collect();
-        let [_, number, part, layer, name, _] = parts[..] else { panic!("{}", parameter.name) };
+        let parts: Vec<&str> = parameter.name.splitn(5, '.').collect();
+        let [_, number, part, layer, name] = parts[..] else { panic!("{}", parameter.name) };
         let modules: BTreeMap<&str, &[&str]> = layers.into_iter().collect();
         let modules = modules[format!("{part}.{layer}").as_str()];
         let wanted = expected(&theirs, &format!("{block}.{number}"), modules, name);
@@ -342,7 +362,9 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
         assert!(apart < 1e-4, "{preset}, {}: {apart:.1e}", parameter.name);
         compared += 1;
     }
-    assert_eq!(compared, 2 * config.model.layers * config.train.adapter.unwrap().targets.len());
+    let adapter = config.train.adapter.unwrap();
+    let each = if adapter.kind == AdapterKind::Dora { 3 } else { 2 };
+    assert_eq!(compared, each * config.model.layers * adapter.targets.len());
 }
 
 #[test]
@@ -357,7 +379,14 @@ fn python_peft_agrees_on_an_adapter_of_a_gpt2() {
     agrees_with_peft("gpt2-124m", adapter.clone(), "transformer.h", layers);
     // Only one of two modules with the same name.
     let targets = vec![AdapterTarget::Output];
-    agrees_with_peft("gpt2-124m", Adapter { targets, rslora: true, ..adapter }, "transformer.h", layers);
+    agrees_with_peft(
+        "gpt2-124m",
+        Adapter { targets, rslora: true, ..adapter.clone() },
+        "transformer.h",
+        layers,
+    );
+    // Layers with biases, which magnitudes do not scale.
+    agrees_with_peft("gpt2-124m", Adapter { kind: AdapterKind::Dora, ..adapter }, "transformer.h", layers);
 }
 
 #[test]
@@ -368,7 +397,14 @@ fn python_peft_agrees_on_an_adapter_of_a_llama() {
         ("mlp.up", &["mlp.gate_proj", "mlp.up_proj"]),
         ("mlp.down", &["mlp.down_proj"]),
     ];
-    agrees_with_peft("llama-tiny", Adapter { rank: 4, ..Adapter::default() }, "model.layers", layers);
+    for kind in AdapterKind::ALL {
+        agrees_with_peft(
+            "llama-tiny",
+            Adapter { kind, rank: 4, ..Adapter::default() },
+            "model.layers",
+            layers,
+        );
+    }
 }
 
 /// The exported file holds the adapter, regardless of the base's precision.

@@ -5,12 +5,15 @@ use crate::export::small;
 use crate::runs::project;
 use glasshouse_engine::Yielder;
 use glasshouse_engine::blocks;
+use glasshouse_engine::cpu::CpuDecoder;
+use glasshouse_engine::formats::gguf::GgmlType;
 use glasshouse_engine::formats::{Found, gguf, import};
 use glasshouse_engine::graph::{Element, ParameterId};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Beginning, Project, Run, parameters_of};
 use glasshouse_protocol::{
-    Adapter, CheckpointChoice, Precision, RunConfig, RunState, Start, TrainConfig, WeightFormat,
+    Adapter, CheckpointChoice, GenerateConfig, Precision, RunConfig, RunState, Start, TrainConfig,
+    WeightFormat,
 };
 use glasshouse_tests::blocking;
 use pollster::block_on;
@@ -125,10 +128,162 @@ fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
     let (yielder, mut progress) = (Yielder::none(), |_| ());
     let imported = import(&project, &found, "other", None, false, &yielder, &mut progress);
     let imported = block_on(imported).unwrap();
-    assert_eq!(imported.config().unwrap().weights, WeightFormat::F32);
+    assert_eq!(imported.config().unwrap().weights, WeightFormat::Gguf);
     assert!(
         blocking::load(imported, &CheckpointChoice::Best).unwrap().parameters == found.weights().unwrap()
     );
+}
+
+/// Writes the tensors of a file of floats again: matrices as pseudorandom blocks of all types in turn, with `scale` for the scales.
+fn in_blocks(from: &Path, to: &Path, scale: f32) {
+    // Scales of a block: numbers of the bytes that they begin at.
+    let types: [(GgmlType, &[usize]); 10] = [
+        (GgmlType::Q4_K, &[0, 2]),
+        (GgmlType::Q6_K, &[208]),
+        (GgmlType::Q5_K, &[0, 2]),
+        (GgmlType::Q5_0, &[0]),
+        (GgmlType::Q2_K, &[80, 82]),
+        (GgmlType::Q3_K, &[108]),
+        (GgmlType::Q4_0, &[0]),
+        (GgmlType::Q5_1, &[0, 2]),
+        (GgmlType::Q8_0, &[0]),
+        (GgmlType::Q4_1, &[0, 2]),
+    ];
+    let bytes = std::fs::read(from).unwrap();
+    let file = gguf::Gguf::read(from, &bytes).unwrap();
+    let mut matrices = 0;
+    let place = |info: &gguf::TensorInfo<'static>, at: &mut usize| {
+        let is_matrix = info.shape.len() == 2;
+        *at += usize::from(is_matrix);
+        is_matrix.then(|| types[(*at - 1) % types.len()])
+    };
+    let plain = |tensor: &gguf::StoredTensor<'_>| gguf::TensorInfo {
+        name: tensor.info.name.to_string().into(),
+        shape: tensor.info.shape.clone(),
+        ty: tensor.info.ty,
+    };
+    let mut infos: Vec<_> = file.tensors().iter().map(plain).collect();
+    let chosen: Vec<_> = infos.iter().map(|info| place(info, &mut matrices)).collect();
+    for (info, chosen) in infos.iter_mut().zip(&chosen) {
+        info.ty = chosen.map_or(GgmlType::F32, |(ty, _)| ty);
+    }
+    assert!(matrices > types.len());
+    let output = std::fs::File::create(to).unwrap();
+    let mut writer = gguf::Writer::begin(to, output, file.metadata(), &infos).unwrap();
+    let mut random = 7_u32;
+    for ((tensor, info), chosen) in file.tensors().iter().zip(&infos).zip(chosen) {
+        let rows = info.rows();
+        let Some((ty, scales)) = chosen else {
+            writer.write(&tensor.floats()).unwrap();
+            continue;
+        };
+        let mut blocks = vec![0_u8; rows * info.row_bytes()];
+        for block in blocks.chunks_exact_mut(ty.block_bytes()) {
+            for byte in &mut *block {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *byte = (random >> 24) as u8;
+            }
+            for at in scales {
+                block[*at..at + 2].copy_from_slice(&half::f16::from_f32(scale).to_le_bytes());
+            }
+        }
+        writer.write_blocks(&blocks).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn an_imported_file_of_any_blocks_keeps_them_decodes_from_them_and_is_exported_with_them() {
+    let (folder, project, run, ..) = with_run(256);
+    let [floats, path, back, again] =
+        ["f32.gguf", "blocks.gguf", "back.gguf", "again.gguf"].map(|name| folder.path().join(name));
+    exported(&run, &floats, WeightFormat::F32);
+    in_blocks(&floats, &path, 1e-4);
+    let found = Found::look(&path, None).unwrap();
+    let (yielder, mut progress) = (Yielder::none(), |_| ());
+    let imported =
+        block_on(import(&project, &found, "blocks", None, false, &yielder, &mut progress)).unwrap();
+    assert_eq!(imported.config().unwrap().weights, WeightFormat::Gguf);
+    let loaded = blocking::load(imported.clone(), &CheckpointChoice::Best).unwrap();
+    assert!(loaded.parameters == found.weights().unwrap());
+    let parameters = parameters_of(&loaded.config).unwrap();
+    let matrices = parameters.iter().filter(|own| own.ty.shape.len() == 2);
+    assert_eq!(loaded.kept.len(), matrices.count());
+    let kept: usize = loaded.kept.iter().map(|own| own.words.len() * 4).sum();
+    assert!(4 * kept < 5 * loaded.parameters.len(), "{kept} bytes for {} weights", loaded.parameters.len());
+
+    // A CPU computes the same from the blocks as from floats, for prompts and for single tokens of one or several texts.
+    let (model, tokens) = (&loaded.config.model, [3, 1, 4, 1, 5]);
+    let decoders = [
+        CpuDecoder::with_kept(model, &loaded.parameters, &loaded.kept, Some(2), 3),
+        CpuDecoder::with_texts(model, &loaded.parameters, WeightFormat::F32, Some(2), 3),
+    ];
+    let [mut small, mut whole] = decoders.map(Result::unwrap);
+    assert_eq!([small.weights(), whole.weights()], [WeightFormat::Gguf, WeightFormat::F32]);
+    assert!(small.bytes() < whole.bytes());
+    for count in [1, 5] {
+        let [small, whole] = [&mut small, &mut whole].map(|own| own.logits(&tokens[..count]).unwrap());
+        let largest = whole.iter().fold(0.0_f32, |most, logit| most.max(logit.abs()));
+        assert!(largest > 0.0);
+        for (one, other) in small.iter().zip(&whole) {
+            assert!((one - other).abs() <= 1e-4 * largest, "{one} for {other}");
+        }
+    }
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    let written = [&mut small, &mut whole].map(|own| {
+        for count in [2, 3, 5] {
+            own.admit(&tokens[..count], &greedy).unwrap();
+        }
+        own.advance_all(6).unwrap()
+    });
+    assert_eq!(written[0], written[1]);
+    // Other weights have no blocks.
+    assert!(small.set_weights(&loaded.parameters).is_err());
+
+    // The exported file has the same tensors, byte for byte; another format converts them.
+    let given = std::fs::read(&path).unwrap();
+    let written = exported(&imported, &back, WeightFormat::Q8_0);
+    let [given, written] =
+        [(&path, &given), (&back, &written)].map(|(path, bytes)| gguf::Gguf::read(path, bytes).unwrap());
+    assert_eq!(given.tensors().len(), written.tensors().len());
+    for own in given.tensors() {
+        let other = written.tensor(&own.info.name).unwrap();
+        assert!(own.info == other.info && own.bytes() == other.bytes(), "{}", own.info.name);
+    }
+    let halves = exported(&imported, &again, WeightFormat::F16);
+    let halves = gguf::Gguf::read(&again, &halves).unwrap();
+    assert!(halves.tensors().iter().all(|own| own.info.ty.block() == 1));
+
+    // Training begins from floats, also that of an adapter, and says so.
+    let start = Some(Start { run: imported.name(), checkpoint: CheckpointChoice::Latest, project: None });
+    let mut config = RunConfig { start, ..loaded.config.clone() };
+    config.train.adapter = Some(Adapter::default());
+    let notices = Beginning::find(&project, &config).unwrap().unwrap().settle(&mut config).unwrap();
+    assert_eq!((config.weights, config.train.adapter.unwrap().base), (WeightFormat::F32, WeightFormat::F32));
+    assert!(notices.iter().any(|notice| notice.contains("blocks of a GGUF file")), "{notices:?}");
+    let error = compress(&project, &imported, WeightFormat::Q4_0).unwrap_err();
+    assert!(error.contains("already"), "{error}");
+}
+
+#[test]
+fn blocks_that_are_no_numbers_or_cut_leave_no_run() {
+    let (folder, project, run, ..) = with_run(256);
+    let [floats, path] = ["f32.gguf", "blocks.gguf"].map(|name| folder.path().join(name));
+    exported(&run, &floats, WeightFormat::F32);
+    in_blocks(&floats, &path, f32::NAN);
+    let found = Found::look(&path, None).unwrap();
+    let runs = project.runs().unwrap().len();
+    let (yielder, mut progress) = (Yielder::none(), |_| ());
+    let error = block_on(import(&project, &found, "blocks", None, false, &yielder, &mut progress));
+    assert!(error.unwrap_err().to_string().contains("NaN or infinite"));
+    in_blocks(&floats, &path, 1e-4);
+    let found = Found::look(&path, None).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(std::fs::metadata(&path).unwrap().len() - 1000).unwrap();
+    let error = block_on(import(&project, &found, "blocks", None, false, &yielder, &mut progress));
+    assert!(error.unwrap_err().to_string().contains("became shorter"));
+    assert!(Found::look(&path, None).is_err());
+    assert_eq!(project.runs().unwrap().len(), runs);
 }
 
 #[test]

@@ -114,7 +114,8 @@ pub fn write(
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
-    let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization };
+    let export =
+        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: &[] };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -200,11 +201,8 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             let stored = Gguf::read(&path, &bytes).unwrap();
             let mut types = Vec::new();
             for (tensor, plain) in stored.tensors().iter().zip(whole.tensors()) {
-                let rows = tensor.info.rows();
-                let mut floats = vec![0.0; rows * tensor.info.columns()];
-                plain.dequantise(0..rows, &mut floats).unwrap();
                 let mut blocks = Vec::new();
-                gguf::quantise(tensor.info.ty, &floats, &mut blocks);
+                gguf::quantise(tensor.info.ty, &plain.floats(), &mut blocks);
                 assert!(blocks == tensor.bytes(), "{name} {}", tensor.info.name);
                 types.push((tensor.info.name.to_string(), tensor.info.ty));
             }
@@ -270,6 +268,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 parameters: &arena,
                 name: "test",
                 quantization: WeightFormat::F32,
+                kept: &[],
             };
             let written = write_gguf(&export, &path, false);
             if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
@@ -298,8 +297,15 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
         let (config, tokenizer, arena) = small(preset, change);
         let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
         let (model, quantization) = (&config.model, WeightFormat::F32);
-        let export =
-            Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+        let export = Export {
+            model,
+            tokenizer,
+            family: None,
+            parameters: &arena,
+            name: "test",
+            quantization,
+            kept: &[],
+        };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{named}");
@@ -321,7 +327,8 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     arena[7] = f32::NAN;
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
-    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    let export =
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -333,7 +340,8 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
-    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    let export =
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");
@@ -373,9 +381,7 @@ fn changed(bytes: &'static [u8], change: impl FnOnce(&mut Parts)) -> Vec<u8> {
     let keys = file.metadata().entries().iter().map(|(key, value)| (key.to_string(), value.clone()));
     let tensors = file.tensors().iter().map(|tensor| {
         let info = TensorInfo { name: tensor.info.name.to_string().into(), ..tensor.info.clone() };
-        let mut entries = vec![0.0; info.rows() * info.columns()];
-        tensor.dequantise(0..info.rows(), &mut entries).unwrap();
-        (info, entries)
+        (info, tensor.floats())
     });
     let mut parts = Parts { keys: keys.collect(), tensors: tensors.collect() };
     change(&mut parts);

@@ -15,8 +15,8 @@ use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Experts, Initialisation};
 use glasshouse_protocol::{
-    Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    Objective, Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
+    Activation, Adapter, AdapterKind, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind,
+    NormPlacement, Objective, Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
 };
 use glasshouse_tests::blocking;
 use pollster::block_on;
@@ -172,7 +172,8 @@ fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     let rank = [8, 3, 4, 1][number as usize / 5 % 4].min(sides);
     let (alpha, rslora, dropout) =
         (6.0, number.is_multiple_of(2), if number.is_multiple_of(3) { 0.0 } else { 0.2 });
-    let adapter = Adapter { rank, alpha, dropout, rslora, targets, ..Adapter::default() };
+    let kind = if number.is_multiple_of(2) { AdapterKind::Lora } else { AdapterKind::Dora };
+    let adapter = Adapter { kind, rank, alpha, dropout, rslora, targets, ..Adapter::default() };
     (number % 5 == 2).then_some(adapter)
 }
 

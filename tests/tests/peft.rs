@@ -13,14 +13,14 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on};
-use glasshouse_protocol::{Adapter, CheckpointChoice, RunState, Start};
+use glasshouse_protocol::{Adapter, AdapterKind, CheckpointChoice, RunState, Start};
 use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-fn merge(project: &Project, run: &Run, folder: &Path, undo: bool) -> Result<StagedRun> {
-    block_on(merge_adapter(project, run, &CheckpointChoice::Best, (folder, undo), &Yielder::none()))
+fn merge(project: &Project, run: &Run, folder: &Path) -> Result<StagedRun> {
+    block_on(merge_adapter(project, run, &CheckpointChoice::Best, folder, &Yielder::none()))
 }
 
 /// A project with a run of these weights and an adapter in PEFT's format.
@@ -43,10 +43,14 @@ fn project_with(tokenizer: &Tokenizer) -> (tempfile::TempDir, Project) {
 }
 
 fn apart(preset: &str) -> Apart {
+    apart_by(AdapterKind::Lora, preset)
+}
+
+fn apart_by(kind: AdapterKind, preset: &str) -> Apart {
     let (mut config, tokenizer, base) = small(preset, |_| {});
     let (folder, project) = project_with(&tokenizer);
     let run = run_with(&project, &config, base.clone());
-    config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
+    config.train.adapter = Some(Adapter { kind, rank: 3, rslora: true, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let (layout, plain) =
         (ArenaLayout::from_parameters(&list), ArenaLayout::from_parameters(&parameters_of(&config).unwrap()));
@@ -63,21 +67,33 @@ fn apart(preset: &str) -> Apart {
 }
 
 #[test]
-fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again() {
+fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run() {
     for preset in ["llama-tiny", "gpt2-124m"] {
         let Apart { _folder, project, run, base, adapter, whole } = apart(preset);
-        let new = merge(&project, &run, &adapter, false).unwrap().put().unwrap();
+        let new = merge(&project, &run, &adapter).unwrap().put().unwrap();
         let now = blocking::load(new.clone(), &CheckpointChoice::Best).unwrap();
         assert!(deviation(&now.parameters, &whole) < 1e-6, "{preset}");
         assert!(deviation(&base, &whole) > 1e-3, "{preset}");
         assert_eq!((new.record().unwrap().state, now.config.train.adapter), (RunState::Imported, None));
         assert_eq!(now.config.start.unwrap().run, run.name());
-        let back = merge(&project, &new, &adapter, true).unwrap().put().unwrap();
-        assert!(back.name().ends_with(&format!("{preset}-unmerged")), "{}", back.name());
-        assert!(
-            deviation(&blocking::load(back, &CheckpointChoice::Best).unwrap().parameters, &base) < 1e-6,
-            "{preset}"
-        );
+    }
+}
+
+/// Merged weights have the magnitudes as norms.
+#[test]
+fn an_adapter_with_magnitudes_is_merged_with_them() {
+    for preset in ["llama-tiny", "gpt2-124m"] {
+        let Apart { _folder, project, run, base, adapter, whole } = apart_by(AdapterKind::Dora, preset);
+        let new = merge(&project, &run, &adapter).unwrap().put().unwrap();
+        let now = blocking::load(new.clone(), &CheckpointChoice::Best).unwrap().parameters;
+        assert!(deviation(&now, &whole) < 1e-6, "{preset}");
+        assert!(deviation(&base, &whole) > 1e-3, "{preset}");
+        let lacks = |tensors: &mut BTreeMap<_, _>| {
+            tensors.retain(|name: &String, _| !name.ends_with("lora_magnitude_vector"));
+        };
+        rewrite_tensors(&adapter.join("adapter_model.safetensors"), lacks);
+        let error = merge(&project, &run, &adapter).unwrap_err().to_string();
+        assert!(error.contains("magnitudes"), "{error}");
     }
 }
 
@@ -94,11 +110,9 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     rewrite_tensors(&adapter.join("adapter_model.safetensors"), |all| {
         twice(&mut all.get_mut("base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight").unwrap().1);
     });
-    let new = blocking::load(
-        merge(&project, &run, &adapter, false).unwrap().put().unwrap(),
-        &CheckpointChoice::Best,
-    )
-    .unwrap();
+    let new =
+        blocking::load(merge(&project, &run, &adapter).unwrap().put().unwrap(), &CheckpointChoice::Best)
+            .unwrap();
     let list = parameters_of(&new.config).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
     let (mut keys, mut changed) = (0..0, 0);
@@ -126,6 +140,11 @@ fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     merged_as_peft_computes_it(true, &[]);
 }
 
+#[test]
+fn python_peft_writes_an_adapter_with_magnitudes_that_is_merged_as_peft_computes_it() {
+    merged_as_peft_computes_it(false, &["--head", "--dora"]);
+}
+
 /// A tied head becomes a separate one.
 #[test]
 fn python_peft_writes_an_adapter_of_the_head_that_is_merged_as_peft_computes_it() {
@@ -145,11 +164,9 @@ fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
     let told = output_of(python("make_adapter.py").args([&model, &adapter]).args(words));
     let theirs: Value = serde_json::from_slice(&told).unwrap();
     assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
-    let new = blocking::load(
-        merge(&project, &run, &adapter, false).unwrap().put().unwrap(),
-        &CheckpointChoice::Best,
-    )
-    .unwrap();
+    let new =
+        blocking::load(merge(&project, &run, &adapter).unwrap().put().unwrap(), &CheckpointChoice::Best)
+            .unwrap();
     let rows = theirs["logits"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
     let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
     let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
@@ -257,7 +274,7 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
             std::fs::copy(adapter.join(file), folder.path().join(file)).unwrap();
         }
         damage(folder.path());
-        let error = merge(&project, run, folder.path(), false).unwrap_err().to_string();
+        let error = merge(&project, run, folder.path()).unwrap_err().to_string();
         assert!(error.contains(said), "{said}: {error}");
     }
     assert_eq!(project.runs().unwrap().len(), runs);

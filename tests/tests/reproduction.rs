@@ -3,6 +3,7 @@
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
 use glasshouse_engine::executor::Executor;
+use glasshouse_engine::graph::Init;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -11,7 +12,7 @@ use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_tests::{blocking, output_of, python, shared};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A preset on tinyshakespeare, prepared in `folder`.
 pub fn shakespeare(preset: &str, folder: &Path) -> (RunConfig, Prepared) {
@@ -87,19 +88,23 @@ fn slow_nanogpt_on_the_cpu_reaches_the_published_validation_loss() {
     assert!(validation <= 1.88, "{validation}");
 }
 
-/// PyTorch's losses of a run's first steps.
-fn theirs(config: &RunConfig, steps: u64, folder: &Path) -> Vec<f32> {
+/// What a trainer in Python reports of a run's first steps.
+fn reported(script: &str, config: &RunConfig, steps: u64, folder: &Path, further: &[PathBuf]) -> Vec<Value> {
     let referee = folder.join("referee");
     glasshouse_tests::referee::write(config.clone(), Some(steps), &referee);
     let files = ["run.toml", "weights.safetensors", "batches.safetensors"].map(|name| referee.join(name));
-    let told = output_of(python("train_nanogpt.py").args(files));
-    let losses: Vec<f32> = String::from_utf8(told)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|line| line["event"] == "step")
-        .map(|line| line["loss"].as_f64().unwrap() as f32)
-        .collect();
+    let told = output_of(python(script).args(files).args(further));
+    String::from_utf8(told).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn losses_of(reports: &[Value]) -> Vec<f32> {
+    let steps = reports.iter().filter(|line| line["event"] == "step");
+    steps.map(|line| line["loss"].as_f64().unwrap() as f32).collect()
+}
+
+/// PyTorch's losses of a run's first steps.
+fn theirs(config: &RunConfig, steps: u64, folder: &Path) -> Vec<f32> {
+    let losses = losses_of(&reported("train_nanogpt.py", config, steps, folder, &[]));
     assert_eq!(losses.len() as u64, steps);
     losses
 }
@@ -137,4 +142,43 @@ fn slow_python_nanogpts_run_for_a_gpu_begins_as_pytorchs() {
     let theirs = theirs(&config, 100, folder.path());
     agrees("cpu", &config, &prepared, &theirs);
     agrees(&adapter(), &config, &prepared, &theirs[..8]);
+}
+
+/// Initial spread, learning rates, readout and attention scale of the package that its authors wrote, at twice and four times the base width and
+/// with a head size other than the base's.
+#[test]
+fn slow_python_mup_trains_a_wide_model_with_the_same_losses() {
+    const STEPS: u64 = 40;
+    for (width, heads, tied) in [(256, 8, true), (512, 8, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut config, prepared) = shakespeare("nanogpt-cpu", folder.path());
+        (config.model.layers, config.model.tied_head, config.train.batch_size) = (2, tied, 4);
+        (config.train.warmup_steps, config.train.min_learning_rate) = (0, config.train.learning_rate);
+        let base = folder.path().join("base.toml");
+        std::fs::write(&base, config.to_toml().unwrap()).unwrap();
+        let head_size = config.model.head_size;
+        for setting in [format!("model.base_width={}", config.model.width), format!("model.width={width}")] {
+            config.set(&setting).unwrap();
+        }
+        (config.model.heads, config.model.kv_heads, config.model.head_size) = (heads, heads, width / heads);
+        config.model.mlp.hidden = 4 * width;
+        config.model.attention_scale = Some((head_size as f32).sqrt() / (width / heads) as f32);
+        config.check().unwrap();
+
+        let trained = folder.path().join("trained.safetensors");
+        let reports = reported("train_mup.py", &config, STEPS, folder.path(), &[base, trained]);
+        let initial = training_graphs(&config.model, &config.train).unwrap().train.parameters;
+        let mut compared = 0;
+        for line in reports.iter().filter(|line| line["event"] == "parameter") {
+            let parameter = initial.iter().find(|parameter| line["name"] == parameter.name).unwrap();
+            let Init::Normal(std) = parameter.init else { continue };
+            let theirs = line["std"].as_f64().unwrap();
+            assert!((theirs / f64::from(std) - 1.0).abs() < 0.05, "{}: {std} for {theirs}", parameter.name);
+            compared += 1;
+        }
+        assert!(compared >= 4 * config.model.layers, "{reports:?}");
+        let readout = reports.iter().find(|line| line["event"] == "readout").unwrap();
+        assert_eq!(readout["divisor"].as_f64().unwrap() as f32, config.model.logit_divisor);
+        agrees("cpu", &config, &prepared, &losses_of(&reports));
+    }
 }

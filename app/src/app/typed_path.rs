@@ -58,6 +58,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
         Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl"),
         Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl"),
+        Wish::RaceFiles => ("Path of the race file", "~/race.json"),
         Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl"),
         Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html"),
         Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle"),
@@ -81,6 +82,7 @@ fn reads(wish: &Wish) -> bool {
             | Wish::TaskFiles
             | Wish::SentencePairs
             | Wish::ModerationRules
+            | Wish::RaceFiles
             | Wish::ImportBundle
             | Wish::ImportModelFile
     )

@@ -53,12 +53,15 @@ pub(super) fn thread_count(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Parses a duration from a second to a year.
-fn minutes(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(minutes) if (1.0 / 60.0..=525_600.0).contains(&minutes) => Ok(minutes),
-        _ => Err("expected minutes from 0.017 to 525600".to_owned()),
-    }
+/// Minutes, from a second to a year, of `90s`, `10m`, `2h` or a number of minutes.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    let (number, unit) =
+        text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
+    let units = [("s", 1.0 / 60.0), ("m", 1.0), ("min", 1.0), ("", 1.0), ("h", 60.0)];
+    let factor = units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
+    let minutes = factor.zip(number.trim().parse().ok()).map(|(factor, number): (_, f64)| number * factor);
+    let fits = minutes.filter(|minutes| (1.0 / 60.0..=525_600.0).contains(minutes));
+    fits.ok_or_else(|| "expected a time from 1s to 8760h, as in 90s, 10m or 2h, or minutes".to_owned())
 }
 
 /// Names of the trainable tokenizers, after the text `first`.
@@ -126,7 +129,7 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train an adapter and freeze the model: lora, or none (train.adapter)
+    /// Train an adapter and freeze the model: lora, dora, or none (train.adapter)
     ///
     /// To train only some parameters without an adapter: --set train.trainable=all, last:N (blocks), head, norms, norms-and-biases, or patterns
     /// such as blocks.*.mlp.*

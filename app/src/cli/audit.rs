@@ -1,9 +1,10 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
 use super::arguments::{MeasuringArguments, ModelArguments, choice, help};
+use super::bar::Progress;
 use super::driver::drive;
 use super::settings::session_options;
-use super::{bar, report, trained};
+use super::{report, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
@@ -29,16 +30,11 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let options = session_options(device, *threads, false)?;
     drive(options, async |engine| {
         let source = trained::source(engine, model).await?;
-        let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");
+        let mut progress = Progress::default();
         let show = |event| {
             match event {
-                Event::Progress { what, done, total } => {
-                    bar.set_length(total.max(1));
-                    bar.set_position(done);
-                    bar.set_message(what);
-                }
                 Event::Evaluations { mut audits, .. } => {
-                    bar.finish_and_clear();
+                    progress = Progress::default();
                     let audit = audits.pop().context("the engine returned no audit")?;
                     if *json {
                         return Ok(say!("{}", serde_json::to_string(&audit)?)?);
@@ -52,7 +48,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
                     )?;
                     report::audited(&audit.sections)?;
                 }
-                event => bar::above(|| trained::note(&event)),
+                event => progress.hear(&event),
             }
             Ok(())
         };

@@ -29,10 +29,7 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         let hear = |event| {
             match event {
                 Event::Compressed { compressed } => points.push(*compressed),
-                event => {
-                    progress.show(&event);
-                    trained::note(&event);
-                }
+                event => progress.hear(&event),
             }
             Ok(())
         };

@@ -1,6 +1,6 @@
 //! `glasshouse corpus`: generates stories and instruction tasks.
 
-use super::settings::usage;
+use super::export::check_not_here;
 use clap::{Args, Subcommand};
 use glasshouse_engine::data::stories;
 use glasshouse_engine::data::task_folder::write_folder;
@@ -26,10 +26,7 @@ fn print_stories(arguments: &CorpusStoriesArguments) -> anyhow::Result<()> {
 
 fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
     let CorpusTasksArguments { seed, count, kinds, level, to, force } = arguments;
-    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
-    if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage("tasks cannot replace the current folder; name a new one in it with --to"));
-    }
+    check_not_here(to, "tasks")?;
     let options = TaskOptions { seed: *seed, count: *count, kinds: kinds.clone(), level: *level };
     let written = write_folder(&options, to, *force)?;
     for (file, rows) in &written.rows {

@@ -78,7 +78,6 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         // An interrupt is no error here; the exit code reports it.
         engine.ask_until_signal(command, "stopping after the current files", |event| shown.hear(event)).await
     })?;
-    shown.clear();
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
 }
 
@@ -139,9 +138,9 @@ impl CleaningBar {
                 self.bar = progress_bar(self.json);
             }
             Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
-            Event::Cleaning(CleaningStep::Done { report }) => self.report = Some(report),
+            Event::Cleaning(CleaningStep::Done { report }) => (self.bar, self.report) = (None, Some(report)),
             Event::Cleaning(CleaningStep::Stopped { documents }) => {
-                self.clear();
+                self.bar = None;
                 match documents {
                     Some(documents) => tell!(
                         "the cleaning was stopped after {documents} {}; the same command{} continues it",
@@ -179,12 +178,6 @@ impl CleaningBar {
             things(progress.documents, "document"),
             count(progress.kept)
         ));
-    }
-
-    fn clear(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 

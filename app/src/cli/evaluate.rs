@@ -336,9 +336,7 @@ async fn evaluated(
         }
         Ok(())
     };
-    let asked = engine.ask_until_signal(command, stopping, show).await;
-    shown.clear();
-    asked
+    engine.ask_until_signal(command, stopping, show).await
 }
 
 /// Evaluates a model; `None` if interrupted.
@@ -447,12 +445,6 @@ impl EvaluationBar {
             None => {}
         }
         what.clone_into(&mut self.what);
-    }
-
-    fn clear(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
-use super::arguments::TrainArguments;
+use super::arguments::{TrainArguments, minutes};
 use super::data::named;
 use super::driver::{Engine, drive};
 use super::report::{self, with_event};
@@ -55,7 +55,6 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
         };
         let command = Command::Fit(Fit::LearningRate { config, test });
         engine.ask_until_signal(command, "cancelling the test", hear).await?;
-        bar.finish_and_clear();
         Ok(last)
     })?;
     match curve {
@@ -132,28 +131,15 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
-    let AblateArguments { recipe: name, only, tokenizers, seeds, run, .. } = arguments;
+    let AblateArguments { recipe: name, only, tokenizers, mixture, seeds, run, .. } = arguments;
     let toml = named(name).and_then(|recipe| {
         let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
         let (only, tokenizers) = (only.clone(), tokenizers.clone());
-        let ablate = Ablate { recipe, only, tokenizers, seeds: *seeds, ..Ablate::default() };
+        let (mixture, seeds) = (*mixture, *seeds);
+        let ablate = Ablate { recipe, only, tokenizers, mixture, seeds, ..Ablate::default() };
         ablate.to_toml(&arguments.name).map_err(usage)
     });
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
-}
-
-/// Minutes from `90s`, `10m`, `2h` or a number of minutes.
-fn minutes(text: &str) -> Result<f64, String> {
-    let (number, unit) =
-        text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
-    let factor = match unit {
-        "s" => 1.0 / 60.0,
-        "m" | "min" | "" => 1.0,
-        "h" => 60.0,
-        _ => return Err("must be a time as in 90s, 10m or 2h".to_owned()),
-    };
-    let number: f64 = number.trim().parse().map_err(|_| "must be a time as in 90s, 10m or 2h".to_owned())?;
-    Ok(number * factor)
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
@@ -282,6 +268,9 @@ pub struct AblateArguments {
     /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
     #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
     pub tokenizers: Vec<String>,
+    /// Also leave out each source of the cleaned text, and double its weight in training
+    #[arg(long)]
+    pub mixture: bool,
     /// Seeds, each with a run per rule
     #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
     pub seeds: u64,

@@ -4,18 +4,16 @@ use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
 use super::settings::usage;
 use super::trained;
+use super::upload::UploadArguments;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
 use glasshouse_engine::session;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
-    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
-    if here.is_some() && here == std::fs::canonicalize(&arguments.to).ok() {
-        return Err(usage("an export cannot replace the current folder; name a new one in it with --to"));
-    }
+    check_not_here(&arguments.to, "an export")?;
     let format = match (arguments.format, arguments.quantization) {
         (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
         (FormatName::Peft, None) => ExportFormat::Peft,
@@ -26,6 +24,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         }
         (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
     };
+    let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
@@ -49,12 +48,16 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })?;
+    found.uploaded = upload.map(|upload| upload.send(&arguments.to, &found.files)).transpose()?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&found)?)?);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
     if let Some(verification) = &found.verification {
         say!("{verification}")?;
+    }
+    if let Some(page) = &found.uploaded {
+        say!("{page}")?;
     }
     let to = arguments.to.display().to_string();
     match format {
@@ -75,6 +78,17 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to replace the current folder.
+pub(super) fn check_not_here(to: &Path, what: &str) -> Result<()> {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    if here.is_some() && here == std::fs::canonicalize(to).ok() {
+        return Err(usage(format!(
+            "{what} cannot replace the current folder; name a new one in it with --to"
+        )));
+    }
+    Ok(())
+}
+
 /// The answer as JSON.
 #[derive(Debug, Default, Serialize)]
 struct Report {
@@ -82,6 +96,9 @@ struct Report {
     /// Only for GGUF files.
     verification: Option<Verification>,
     notices: Vec<String>,
+    /// The repository's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uploaded: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -94,9 +111,11 @@ pub struct ExportArguments {
     /// Format of the export
     #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
     pub format: FormatName,
-    /// Matrix type of a GGUF file [default: q8_0]
+    /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
+    #[command(flatten)]
+    pub upload: UploadArguments,
     /// Replace an existing export
     #[arg(long)]
     pub force: bool,

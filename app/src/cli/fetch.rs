@@ -71,7 +71,6 @@ pub(super) fn fetched(
         };
         engine.ask_until_signal(command, "stopping; the same command continues the download", hear).await
     })?;
-    shown.clear();
     Ok(place)
 }
 
@@ -120,12 +119,6 @@ impl DownloadProgress {
             (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
             (Self::Lines { .. }, FetchProgress::Verifying) => tell!("verifying the checksum"),
             (_, FetchProgress::Done { .. }) => {}
-        }
-    }
-
-    pub(super) fn clear(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
         }
     }
 }

@@ -15,19 +15,20 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
-    let config = GenerateConfig {
+    let drawn = arguments.drawn.config();
+    checked(GenerateConfig {
         max_tokens: arguments.max_tokens,
-        temperature: if arguments.greedy { 0.0 } else { arguments.temperature },
-        top_k: arguments.top_k,
-        top_p: arguments.top_p,
-        min_p: arguments.min_p,
-        repetition_penalty: arguments.repetition_penalty,
+        temperature: if arguments.greedy { 0.0 } else { drawn.temperature },
         seed: arguments.seed,
         stop: arguments.stop.clone(),
         weights: arguments.weights.format,
         moderation: Box::new(moderation(&arguments.moderation)?),
-        ..GenerateConfig::default()
-    };
+        ..drawn
+    })
+}
+
+/// Refuses invalid settings by the names of their options.
+pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));
         usage(invalid.to_string())
@@ -108,16 +109,11 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     })
 }
 
-/// How the next token is drawn, shared by `generate` and `chat`.
-#[derive(Args, Clone, Debug)]
-pub struct SamplingArguments {
-    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("max_tokens")), default_value_t = GenerateConfig::default().max_tokens)]
-    pub max_tokens: usize,
+/// How the next token is drawn.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DrawnArguments {
     #[arg(long, value_name = "X", help = help(GenerateConfig::setting("temperature")), default_value_t = GenerateConfig::default().temperature, allow_negative_numbers = true)]
     pub temperature: f32,
-    /// Always take the likeliest token (same as --temperature 0)
-    #[arg(long)]
-    pub greedy: bool,
     #[arg(long, value_name = "K", help = help(GenerateConfig::setting("top_k")), default_value_t = GenerateConfig::default().top_k)]
     pub top_k: usize,
     #[arg(long, value_name = "P", help = help(GenerateConfig::setting("top_p")), default_value_t = GenerateConfig::default().top_p, allow_negative_numbers = true)]
@@ -126,6 +122,25 @@ pub struct SamplingArguments {
     pub min_p: f32,
     #[arg(long, value_name = "X", help = help(GenerateConfig::setting("repetition_penalty")), default_value_t = GenerateConfig::default().repetition_penalty, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
+}
+
+impl DrawnArguments {
+    pub(super) fn config(self) -> GenerateConfig {
+        let Self { temperature, top_k, top_p, min_p, repetition_penalty } = self;
+        GenerateConfig { temperature, top_k, top_p, min_p, repetition_penalty, ..GenerateConfig::default() }
+    }
+}
+
+/// How a text is generated, shared by `generate` and `chat`.
+#[derive(Args, Clone, Debug)]
+pub struct SamplingArguments {
+    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("max_tokens")), default_value_t = GenerateConfig::default().max_tokens)]
+    pub max_tokens: usize,
+    #[command(flatten)]
+    pub drawn: DrawnArguments,
+    /// Always take the likeliest token (same as --temperature 0)
+    #[arg(long)]
+    pub greedy: bool,
     #[arg(long, value_name = "N", help = help(GenerateConfig::setting("seed")), default_value_t = GenerateConfig::default().seed)]
     pub seed: u64,
     /// Stop before this text; may be repeated

@@ -69,9 +69,7 @@ pub(super) async fn import_from(
                 fetching = Some(DownloadProgress::new(total.map(Length::Exact), false));
             }
             Event::Progress { done: 0, total, .. } => {
-                if let Some(fetched) = fetching.take() {
-                    fetched.clear();
-                }
+                fetching = None;
                 tell!("reading {} of weights", bytes(total));
             }
             Event::Progress { done, total, .. } => {

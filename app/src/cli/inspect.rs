@@ -10,6 +10,7 @@ pub(super) use diff::{DiffArguments, diff};
 use super::arguments::{DEFAULT_PROJECT, ModelArguments};
 use super::bar;
 use super::driver::drive;
+use super::generate::{DrawnArguments, checked};
 use super::settings::{checked_device, usage};
 use super::trained;
 use anyhow::Result;
@@ -137,19 +138,7 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
 }
 
 fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
-    let drawn = &arguments.drawn;
-    let sampling = GenerateConfig {
-        temperature: drawn.temperature,
-        top_k: drawn.top_k,
-        top_p: drawn.top_p,
-        min_p: drawn.min_p,
-        repetition_penalty: drawn.repetition_penalty,
-        ..GenerateConfig::default()
-    };
-    sampling.validate().map_err(|mut invalid| {
-        invalid.field = format!("--{}", invalid.field.replace('_', "-"));
-        usage(invalid.to_string())
-    })?;
+    let sampling = checked(arguments.drawn.config())?;
     Ok(InspectSettings {
         layer: arguments.layer,
         head: arguments.head,
@@ -222,10 +211,7 @@ impl InspectionRequest<'_> {
                         let number = (!further.is_empty()).then_some(answers.len());
                         answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
-                    event => {
-                        progress.show(&event);
-                        trained::note(&event);
-                    }
+                    event => progress.hear(&event),
                 }
                 Ok(())
             };
@@ -386,7 +372,7 @@ pub struct InspectArguments {
     /// With the view weights: also read the run's milestones
     #[arg(long)]
     pub along_run: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "With the view next-token")]
     pub drawn: DrawnArguments,
     /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -400,26 +386,6 @@ pub struct InspectArguments {
     /// Print one JSON object with all entries
     #[arg(long)]
     pub json: bool,
-}
-
-/// How the next token would be drawn, for the view next-token.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct DrawnArguments {
-    /// With the view next-token: temperature, which divides the logits
-    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
-    pub temperature: f32,
-    /// With the view next-token: sample from the k likeliest tokens; 0 is all
-    #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
-    pub top_k: usize,
-    /// With the view next-token: sample from the likeliest tokens with this total probability; 1 is all
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
-    pub top_p: f32,
-    /// With the view next-token: exclude tokens below this share of the highest probability
-    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
-    pub min_p: f32,
-    /// With the view next-token: penalty for tokens of the prompt; 1 is none
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
-    pub repetition_penalty: f32,
 }
 
 #[derive(Args, Debug)]

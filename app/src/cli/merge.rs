@@ -11,17 +11,16 @@ use std::path::PathBuf;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
-        let MergeArguments { model: ModelArguments { project, run, checkpoint }, adapter, undo } = arguments;
-        let (undo, is_own) = (*undo, adapter.is_none());
+        let MergeArguments { model: ModelArguments { project, run, checkpoint }, adapter } = arguments;
+        let is_own = adapter.is_none();
         let adapter = adapter.as_ref().map(std::path::absolute).transpose()?;
         let done = match &adapter {
-            Some(folder) if undo => format!("without the adapter of {}", folder.display()),
             Some(folder) => format!("with the adapter of {} added to them", folder.display()),
             None => "with its adapter added to them".to_owned(),
         };
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let checkpoint = Some(checkpoint.clone());
-        let command = RunChange::MergeAdapter { checkpoint, adapter, undo }.to(&run);
+        let command = RunChange::MergeAdapter { checkpoint, adapter }.to(&run);
         let show = |event| {
             match event {
                 Event::RunAdded { run: merged, difference, .. } => {
@@ -47,7 +46,4 @@ pub struct MergeArguments {
     /// Folder of a PEFT adapter to add (adapter_config.json, adapter_model.safetensors)
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
-    /// Subtract that adapter from weights that contain it
-    #[arg(long, requires = "adapter")]
-    pub undo: bool,
 }

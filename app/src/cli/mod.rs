@@ -58,6 +58,7 @@ mod share;
 mod tokenizer;
 mod train;
 mod trained;
+mod upload;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(not(feature = "window"))]

@@ -1,11 +1,12 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
 use super::arguments::{choice, help};
+use super::bar::Progress;
 use super::driver::drive;
 use super::feedback::FeedbackArguments;
 use super::feedback::short;
 use super::settings::session_options;
-use super::{bar, trained};
+use super::trained;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use glasshouse_engine::protocol::CheckpointChoice;
@@ -19,9 +20,6 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Steps of the progress bar.
-const PARTS: u64 = 1000;
-
 pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> {
     let ProposeArguments { count, measure, samples, max_tokens, run, checkpoint, device, to } =
         &arguments.proposing;
@@ -34,15 +32,12 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         // Fail before the work rather than after it.
         let mut file = to.as_deref().map(new_file).transpose()?;
         let mut proposed = false;
-        let bar = bar::bar(PARTS, "{bar:30} {percent} % searched");
+        let mut progress = Progress::default();
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
         let show = |event| {
             match event {
-                Event::Underway { share: Some(share), .. } => {
-                    bar.set_position((share * PARTS as f64) as u64);
-                }
                 Event::Proposed { run, measure, labels, rows, considered } => {
-                    bar.finish_and_clear();
+                    progress = Progress::default();
                     if let Some(file) = &mut file {
                         rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
                     }
@@ -59,7 +54,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
                         say!("{} of {considered}, by {}, as {run} sees them", rows.len(), measure.name())?;
                     }
                 }
-                event => bar::above(|| trained::note(&event)),
+                event => progress.hear(&event),
             }
             Ok(())
         };

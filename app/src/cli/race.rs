@@ -7,72 +7,28 @@ use super::report::{self, printable, with_event};
 use super::settings::{check_device, usage};
 use super::train::{follow, launch, started, told};
 use super::trained::{find_run, note, use_project};
+use crate::races::{MAX_BYTES, Race, RaceEvaluation, TextHash, VERSION, blocks, checksum, hexadecimal};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use glasshouse_engine::project::metrics;
-use glasshouse_engine::protocol::blocks::{Block, Section};
-use glasshouse_engine::protocol::evaluation::{Cell, Metric, Table};
+use glasshouse_engine::protocol::blocks::Block;
+use glasshouse_engine::protocol::evaluation::{Metric, Table};
 use glasshouse_engine::protocol::quantity::{NOTHING, counted, duration, percent, whole};
 use glasshouse_engine::protocol::{
-    CheckpointChoice, Command, DataConfig, DeviceDescription, EvaluateSettings, Evaluation, Event, RunConfig,
-    RunLaunch, TrainEvent, WeightSource,
+    CheckpointChoice, Command, DeviceDescription, EvaluateSettings, Evaluation, Event, RunConfig, RunLaunch,
+    TrainEvent, WeightSource,
 };
 use glasshouse_engine::{session, storage};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Version of the file's format.
-const VERSION: u64 = 1;
-const MAX_BYTES: u64 = 64 << 20;
 /// Largest relative difference of a loss or of bits per byte between devices or builds, which round differently.
 const TOLERANCE: f64 = 0.01;
-
-/// Contents of a race file. Its numbers have at most 15 digits, which JSON gives back exactly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Race {
-    /// [`VERSION`].
-    race: u64,
-    /// Of the last weights, over the whole held-out split.
-    bits_per_byte: f64,
-    /// Its 95 % confidence interval.
-    interval: Option<[f64; 2]>,
-    /// The time limit.
-    minutes: f64,
-    /// Training time.
-    seconds: f64,
-    steps: u64,
-    parameters: u64,
-    held_out_bytes: u64,
-    weights_crc32c: u32,
-    evaluations: Vec<RaceEvaluation>,
-    /// `None` for the embedded stories.
-    data: Option<TextHash>,
-    validation: Option<TextHash>,
-    program: String,
-    device: DeviceDescription,
-    /// `run.toml`, without the paths of the text.
-    settings: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct RaceEvaluation {
-    step: u64,
-    train_loss: f64,
-    val_loss: f64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct TextHash {
-    /// Of the files' concatenated bytes, in the order of their paths.
-    sha256: String,
-    bytes: u64,
-}
 
 /// A value of a race file that a replay does not confirm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -254,23 +210,6 @@ impl Race {
         Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
     }
 
-    /// The race of a file's text, and whether it is as it was written.
-    fn from_text(text: &str) -> Result<(Self, bool)> {
-        let mut value: Value = serde_json::from_str(text).context("it is no race file")?;
-        match value.get("race").and_then(Value::as_u64) {
-            Some(VERSION) => {}
-            Some(newer) if newer > VERSION => {
-                bail!(
-                    "it has version {newer} of the format, but this program reads {VERSION}; update glasshouse"
-                )
-            }
-            _ => bail!("it is no race file"),
-        }
-        let kept = value.as_object_mut().and_then(|fields| fields.shift_remove("checksum"));
-        let intact = kept.as_ref().and_then(Value::as_str) == Some(checksum(&value)?.as_str());
-        Ok((serde_json::from_value(value).context("it is damaged")?, intact))
-    }
-
     fn read(file: &Path) -> Result<(Self, bool)> {
         let text = storage::read_text(file, MAX_BYTES)?;
         Self::from_text(&text).with_context(|| format!("cannot read {}", file.display()))
@@ -337,15 +276,6 @@ impl Race {
         }
         found
     }
-}
-
-/// The SHA-256 of a race without its checksum. It reveals edits by accident only; a replay is the proof.
-fn checksum(race: &Value) -> Result<String> {
-    Ok(hexadecimal(Sha256::new().chain_update(serde_json::to_string(race)?)))
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The hash of files and of all files in folders; `None` without paths.
@@ -471,52 +401,6 @@ fn table(files: &[PathBuf], json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A table for each text, held-out split and time, the best race first.
-fn blocks(races: &[(String, (Race, bool))]) -> Vec<Block> {
-    let key = |race: &Race| {
-        // What is planted or drawn more often is not held out.
-        let split = |data: DataConfig| DataConfig { canaries: 0, mixture: BTreeMap::new(), ..data };
-        let split = race.config().ok().map(|config| split(config.data));
-        (race.data.clone(), race.validation.clone(), split, race.minutes.to_bits())
-    };
-    let mut keys = Vec::new();
-    races.iter().map(|(_, (race, _))| key(race)).for_each(|key| {
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    });
-    let row = |(file, (race, intact)): &(String, (Race, bool))| -> [Cell; 8] {
-        let metric = Metric { value: Some(race.bits_per_byte), interval: race.interval, ..Metric::default() };
-        let shape = race.config().map_or(NOTHING.to_owned(), |config| config.model.shape());
-        [
-            if *intact { file.as_str().into() } else { format!("{file} (edited)").into() },
-            (&metric).into(),
-            race.steps.into(),
-            duration(race.seconds).into(),
-            race.parameters.into(),
-            shape.into(),
-            race.device.to_string().into(),
-            race.program.as_str().into(),
-        ]
-    };
-    let columns = ["file", "bits per byte", "steps", "time", "parameters", "model", "device", "program"];
-    let section = |own: &(Option<TextHash>, Option<TextHash>, Option<DataConfig>, u64)| {
-        let rows = races.iter().filter(|(_, (race, _))| key(race) == *own).map(row);
-        let (data, validation, split, minutes) = own;
-        let named = |text: &TextHash| format!("text {}", text.sha256.get(..12).unwrap_or(&text.sha256));
-        let text = data.as_ref().map_or("the embedded stories".to_owned(), named);
-        let held_out = match (validation, split) {
-            (Some(validation), _) => format!(", held-out {}", named(validation)),
-            (None, Some(split)) => format!(", {} held out", percent(split.validation)),
-            (None, None) => String::new(),
-        };
-        let title = format!("{} min", f64::from_bits(*minutes));
-        let section = Section::new(title, [Block::Table(Table::new("", columns, rows))]);
-        Block::Section(section.note(format!("{text}{held_out}")))
-    };
-    keys.iter().map(section).collect()
-}
-
 #[derive(Args, Debug)]
 pub struct RaceArguments {
     /// Replay the race of this file and compare: bit for bit on the same device and program, else within 1 %
@@ -535,6 +419,7 @@ pub struct RaceArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_engine::protocol::blocks::Section;
     use glasshouse_engine::protocol::{DeviceKind, presets};
 
     fn race() -> Race {

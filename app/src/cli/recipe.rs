@@ -157,7 +157,7 @@ fn begin(arguments: &RecipeArguments) -> Result<String> {
 
 /// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
 fn list(json: bool) -> Result<()> {
-    for recipe in RECIPES {
+    for recipe in RECIPES.iter() {
         let TuningRecipe { name, learns, row, steps, learning_rate, expected, .. } = recipe;
         let (objective, format, measured) = (recipe.objective.name(), recipe.format(), recipe.measured());
         if json {
@@ -249,7 +249,7 @@ fn tell(
     };
     let metric = recipe.metric();
     let called = match metric {
-        RecipeMetric::Perplexity => return tell_perplexity(arguments, recipe.name, &place, run),
+        RecipeMetric::Perplexity => return tell_perplexity(arguments, &recipe.name, &place, run),
         RecipeMetric::Answers => ("question", "pass_rate"),
         RecipeMetric::Labels => ("text", "acc"),
     };
@@ -257,7 +257,7 @@ fn tell(
         Some(rows) => place.rows(run, metric, rows)?,
         None => place.held_out(run, recipe)?,
     };
-    tell_score(arguments, recipe.name, run, score, called)
+    tell_score(arguments, &recipe.name, run, score, called)
 }
 
 /// Prints the score, with what a row is called and the metric's identifier in JSON.
@@ -352,7 +352,7 @@ pub struct RecipeArguments {
     /// Peak learning rate [default: the recipe's]
     #[arg(long, value_name = "X", allow_negative_numbers = true, requires = "name")]
     pub lr: Option<f64>,
-    /// Train an adapter and freeze the model: lora
+    /// Train an adapter and freeze the model: lora or dora
     #[arg(long, value_name = "KIND", requires = "name")]
     pub adapter: Option<String>,
     /// Seed of batches and dropout
@@ -375,6 +375,6 @@ pub struct RecipeArguments {
 fn names_list() -> String {
     let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
     let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");
-    let lines: String = RECIPES.iter().map(|recipe| line(recipe.name, recipe.learns)).collect();
+    let lines: String = RECIPES.iter().map(|recipe| line(&recipe.name, &recipe.learns)).collect();
     format!("Recipes:\n{lines}")
 }

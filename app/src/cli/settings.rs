@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{Hint, RunConfig, presets};
 use glasshouse_engine::session;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A mistake in the arguments: exit code 2.
@@ -126,27 +127,11 @@ pub fn differing(
         [] => format!("a share of {}", run.data.validation),
         files => files.join(" "),
     };
-    let (train, tokenizer) = (&run.train, &run.tokenizer);
-    let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
-    let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
-    let kind = arguments.tokenizer.map(|kind| kind.name().to_owned());
-    let guard = arguments.guard.map(|guard| guard.name().to_owned());
     let rows = [
         ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
         ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),
-        ("tokenizer", kind, tokenizer.kind.name().to_owned()),
-        ("vocabulary", text(&arguments.vocabulary), tokenizer.vocabulary.to_string()),
-        ("epochs", text(&arguments.epochs), epochs),
-        ("patience", text(&arguments.patience), train.early_stopping.patience.to_string()),
-        ("lr", text(&arguments.lr), train.learning_rate.to_string()),
-        ("batch-size", text(&arguments.batch_size), train.batch_size.to_string()),
-        ("adapter", arguments.adapter.clone(), adapter),
-        ("canaries", text(&arguments.canaries), run.data.canaries.to_string()),
-        ("seed", text(&arguments.seed), run.seed.to_string()),
-        ("guard", guard, train.guard.mode.name().to_owned()),
         ("data", joined(data), paths),
         ("validation", joined(held_out), files),
-        ("objective", text(&arguments.objective), train.objective.to_string()),
     ];
     let differ = |(name, typed, has): (&str, Option<String>, String)| {
         let typed = typed.filter(|typed| *typed != has)?;
@@ -170,18 +155,22 @@ pub fn differing(
             others.push(format!("--config {} differs from its run.toml", file.display()));
         }
     }
-    for assignment in &arguments.set {
-        let mut changed = run.clone();
-        changed.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
-        if changed != *run {
-            others.push(format!("--set {assignment} differs from the run"));
-        }
+    let typed = ConfigArguments { steps: None, precision: None, ..arguments.clone() };
+    if typed != ConfigArguments::default() {
+        let mut typed = changed(run.clone(), &typed)?;
+        // The text determines it.
+        typed.model.vocabulary = run.model.vocabulary;
+        let [has, typed] = [run, &typed].map(RunConfig::by_path);
+        let value =
+            |of: &BTreeMap<String, String>, path| of.get(path).map_or("none", String::as_str).to_owned();
+        let paths: BTreeSet<&String> = has.keys().chain(typed.keys()).collect();
+        let differing = paths.into_iter().filter(|path| has.get(*path) != typed.get(*path));
+        others.extend(
+            differing
+                .map(|path| format!("{path} is {} instead of {}", value(&typed, path), value(&has, path))),
+        );
     }
     Ok(others)
-}
-
-fn text<T: ToString>(typed: &Option<T>) -> Option<String> {
-    typed.as_ref().map(T::to_string)
 }
 
 fn config_file(file: &Path) -> Result<RunConfig> {

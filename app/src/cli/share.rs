@@ -2,8 +2,10 @@
 
 use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
+use super::export::check_not_here;
 use super::settings::usage;
 use super::trained;
+use super::upload::UploadArguments;
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::formats::page::{self, Template};
@@ -16,13 +18,12 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         return link(arguments);
     }
     let Some(to) = &arguments.to else { return Err(usage("name a folder or an .html file with --to")) };
-    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
-    if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage("a shared page cannot replace the current folder; name a new one in it with --to"));
-    }
-    if arguments.space && page::is_file_name(to) {
+    check_not_here(to, "a shared page")?;
+    let space = arguments.space || arguments.upload.upload.is_some();
+    if space && page::is_file_name(to) {
         return Err(usage("a Space is a folder; name one with --to"));
     }
+    let (upload, mut written) = (arguments.upload.open(true)?, Vec::new());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
@@ -35,17 +36,23 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
             None => template,
         };
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
-        let format = ExportFormat::Page { weights: arguments.weights, space: arguments.space };
+        let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
-                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
+                Event::Exported { files, .. } => {
+                    files.iter().try_for_each(|file| say!("{file}"))?;
+                    written = files;
+                }
                 event => trained::note(&event),
             }
             Ok(())
         };
         engine.ask_with(command, vec![template.into_bytes()], show).await
     })?;
+    if let Some(upload) = upload {
+        return Ok(say!("{}", upload.send(to, &written)?)?);
+    }
     say!("open it in a browser, or put it on any web server; it needs neither a network nor Glasshouse")?;
     Ok(())
 }
@@ -76,14 +83,16 @@ pub struct ShareArguments {
     #[arg(long, value_name = "PATH", required_unless_present = "link")]
     pub to: Option<PathBuf>,
     /// Print an address that holds the whole model, for small models; needs --home
-    #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "page", "force", "weights"])]
+    #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "upload", "page", "force", "weights"])]
     pub link: bool,
     /// Storage format of the matrices; compressed runs keep theirs
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>(), default_value = "f16")]
     pub weights: WeightFormat,
-    /// Add the README of a static Space on Hugging Face
+    /// Add the README of a static Space on Hugging Face; --upload uploads one
     #[arg(long)]
     pub space: bool,
+    #[command(flatten)]
+    pub upload: UploadArguments,
     /// Address of a Glasshouse page that opens the link, or gets the model by the button "Open in Glasshouse"
     #[arg(long, value_name = "URL")]
     pub home: Option<String>,

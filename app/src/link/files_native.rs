@@ -56,10 +56,8 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::ExportBundle { .. } => folder(dialog, "Choose a folder for the bundle"),
         Wish::ExportFeedback { .. } => folder(dialog, "Choose a folder for the feedback"),
         Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
-        Wish::TaskFiles => {
-            let dialog = dialog.set_title("Choose task files").add_filter("Tasks", &TASKS);
-            Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
-        }
+        Wish::TaskFiles => several(dialog, "Choose task files", "Tasks", &TASKS),
+        Wish::RaceFiles => several(dialog, "Choose race files", "Races", &["json"]),
         Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
         Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
         Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
@@ -87,6 +85,11 @@ fn target(dialog: AsyncFileDialog, title: &str, name: String) -> Picking {
 fn file(dialog: AsyncFileDialog, title: &str, kind: &str, endings: &[&str]) -> Picking {
     let dialog = dialog.set_title(title).add_filter(kind, endings);
     one(async move { dialog.pick_file().await })
+}
+
+fn several(dialog: AsyncFileDialog, title: &str, kind: &str, endings: &[&str]) -> Picking {
+    let dialog = dialog.set_title(title).add_filter(kind, endings);
+    Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
 }
 
 fn one(picking: impl Future<Output = Option<FileHandle>> + Send + 'static) -> Picking {

@@ -28,6 +28,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::AddDocuments => (String::new(), true),
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
+        Wish::RaceFiles => (".json".to_owned(), true),
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),

@@ -260,7 +260,7 @@ pub(super) fn tune(
     recipe: Option<&'static TuningRecipe>,
 ) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
-    let recipe = generated.map(|recipe| recipe.name.to_owned());
+    let recipe = generated.map(|recipe| recipe.name.clone());
     let launch = RunLaunch { learns_from, recipe, ..RunLaunch::default() };
     context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
 }

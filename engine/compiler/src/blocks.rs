@@ -1,8 +1,12 @@
 //! Frozen weights stored in fewer bits, as 32-bit words that a kernel or a vector unit reads without other tables.
 //!
-//! A row of a quantised matrix begins with its quants, 32 weights after another, and ends with its f16 scales, two to a word. Within a
+//! A row of a matrix that was quantised here begins with its quants, 32 weights after another, and ends with its f16 scales, two to a word. Within a
 //! block, the bytes are GGUF's: `q8_0` has a signed byte per weight, `q4_0` has weight j in the low and weight j + 16 in the high four
-//! bits of byte j, offset by 8. A row of f16 is two weights to a word.
+//! bits of byte j, offset by 8. A row of f16 is two weights to a word. Matrices of imported files may also have the file's own blocks
+//! ([`gguf`]).
+
+mod dequantise;
+pub mod gguf;
 
 use crate::graph::Element;
 use half::f16;
@@ -16,7 +20,7 @@ pub const fn quant_words(element: Element) -> usize {
     match element {
         Element::Q8_0 => 8,
         Element::Q4_0 => 4,
-        Element::F32 | Element::F16 | Element::U32 => 0,
+        Element::F32 | Element::F16 | Element::U32 | Element::Gguf { .. } => 0,
     }
 }
 
@@ -29,6 +33,7 @@ pub fn row_words(element: Element, columns: usize) -> usize {
             let blocks = columns / BLOCK;
             blocks * quant_words(element) + blocks.div_ceil(2)
         }
+        Element::Gguf { row } => row as usize,
     }
 }
 
@@ -86,6 +91,8 @@ pub fn pack(element: Element, columns: usize, weights: &[f32], words: &mut [u32]
         }
         Element::Q8_0 => rows.for_each(|(weights, words)| pack_row(weights, words, q8_0)),
         Element::Q4_0 => rows.for_each(|(weights, words)| pack_row(weights, words, q4_0)),
+        // Blocks are only copied ([`gguf::Kept`]).
+        Element::Gguf { .. } => {}
     }
 }
 
@@ -128,6 +135,7 @@ pub fn unpack(element: Element, columns: usize, words: &[u32], weights: &mut [f3
                 }
             });
         }),
+        Element::Gguf { .. } => rows.for_each(|(words, weights)| gguf::unpack_row(words, weights)),
     }
 }
 

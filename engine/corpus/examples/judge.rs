@@ -13,7 +13,8 @@
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
-use glasshouse_corpus::rules::{Judge, Rule, presets, words};
+use glasshouse_corpus::recipe::Recipe;
+use glasshouse_corpus::rules::{Judge, Rule, words};
 use glasshouse_corpus::{Document, SystemFiles};
 use serde_json::{Value, json};
 
@@ -22,12 +23,8 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 fn main() -> Fallible<()> {
     let preset = std::env::args().nth(1).unwrap_or_default();
     let rules = match preset.as_str() {
-        "fineweb" => presets::fineweb(),
-        "gopher" => presets::gopher(),
-        "c4" => presets::c4(),
-        "light" => presets::light(),
         "--words" => Vec::new(),
-        _ => return Err("name a preset (fineweb, gopher, c4, light), or --words".into()),
+        name => Recipe::published(name)?.rules,
     };
     let with_language = std::env::args().nth(2).is_some_and(|argument| argument == "--language");
     let rules: Vec<_> =

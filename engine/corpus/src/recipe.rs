@@ -1,19 +1,20 @@
 //! A recipe: all settings of a cleaning, as one TOML file.
 //!
-//! The same recipe with the same input gives the same bytes. Published recipes are functions here; a file contains only what
-//! differs from the defaults.
+//! The same recipe with the same input gives the same bytes. The rules of published recipes are in `rules/presets.toml`; a file
+//! contains only what differs from the defaults.
 
 use crate::balance;
 use crate::duplicates::{self, contamination};
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::rules::Rule;
 use crate::rules::threshold::{Row, thresholds};
-use crate::rules::{self, Rule};
 use crate::{personal, read, repair};
 use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Names of the published recipes, the most useful first.
@@ -51,14 +52,13 @@ impl Recipe {
     /// of their papers; each also drops near duplicates and replaces personal data. `light` suits your own files: it requires
     /// little of a text and drops broken ones. `raw` reads and extracts, drops nothing and changes no text.
     pub fn published(name: &str) -> Result<Self> {
-        let rules = match name {
-            "fineweb" => rules::presets::fineweb(),
-            "gopher" => rules::presets::gopher(),
-            "c4" => rules::presets::c4(),
-            "light" => rules::presets::light(),
-            "raw" => return Ok(Self::raw()),
-            _ => return Err(Error::Invalid(names::unknown("recipe", name, NAMES.into_iter()))),
-        };
+        if name == "raw" {
+            return Ok(Self::raw());
+        }
+        let mut lists: BTreeMap<String, Vec<Rule>> = toml::from_str(include_str!("rules/presets.toml"))
+            .map_err(|error| Error::Refused(format!("presets.toml: {error}")))?;
+        let rules = lists.remove(name);
+        let rules = rules.ok_or_else(|| Error::Invalid(names::unknown("recipe", name, NAMES.into_iter())))?;
         Ok(Self { name: name.to_owned(), rules, ..Self::default() })
     }
 

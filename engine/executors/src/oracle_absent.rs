@@ -7,7 +7,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::{Error, Result};
 
 /// Never instantiated.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Device {}
 
 impl Device {

@@ -3,7 +3,8 @@
 use super::huggingface::{self, Family};
 use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
 use super::{TAKE_AGAIN, gguf};
-use glasshouse_compiler::graph::Element;
+use glasshouse_compiler::blocks::gguf::{self as blocks, GgmlType};
+use glasshouse_compiler::graph::{Element, Parameter};
 use glasshouse_compiler::model::stored_as;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
@@ -25,13 +26,13 @@ pub(super) trait Weights: Debug {
     /// Bytes of a tensor in the file.
     fn bytes(&self, tensor: usize) -> u64;
 
-    /// How a tensor is stored, if as one of our elements.
-    fn element(&self, _tensor: usize) -> Option<Element> {
+    /// The type of a tensor in a GGUF file.
+    fn ty(&self, _tensor: usize) -> Option<GgmlType> {
         None
     }
 
-    /// Reads rows of a tensor into `floats`; a vector is read whole.
-    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
+    /// Reads rows of a tensor into `floats`; a vector is read whole. `bytes` are then those of a GGUF file.
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32], bytes: &mut Vec<u8>) -> Result<()>;
 }
 
 /// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was
@@ -67,6 +68,13 @@ pub struct Found {
     tensors: Vec<Tensor>,
     weights: Rc<dyn Weights>,
     path: PathBuf,
+}
+
+/// Weights that were read.
+pub(crate) enum Piece<'read> {
+    Floats(&'read [f32]),
+    /// Rows of [`Element::Gguf`].
+    Blocks(&'read [u32]),
 }
 
 /// What a format's reader finds, with the original context length.
@@ -179,21 +187,65 @@ impl Found {
         Ok(())
     }
 
-    /// The format of the file's matrices, if a run can keep it.
+    /// The format of the file's matrices.
     pub(crate) fn format(&self) -> Result<WeightFormat> {
         for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
             let mut holds = true;
             for (number, tensor) in self.tensors.iter().enumerate() {
                 let own = &self.parameters.list()[self.parameters.holding(tensor)?];
                 let wanted = stored_as(&self.model, &own.name, &own.ty.shape, format);
-                let found = self.weights.element(number).filter(|_| !tensor.transposed);
-                holds &= wanted == Element::F32 || found == Some(wanted);
+                let found = self.weights.ty(number).filter(|_| !tensor.transposed);
+                holds &= match wanted {
+                    Element::Q8_0 => found == Some(GgmlType::Q8_0),
+                    Element::Q4_0 => found == Some(GgmlType::Q4_0),
+                    _ => true,
+                };
             }
             if holds {
                 return Ok(format);
             }
         }
-        Ok(WeightFormat::F32)
+        let mut types = (0..self.tensors.len()).filter_map(|tensor| self.weights.ty(tensor));
+        Ok(if types.any(|ty| ty.block() > 1) { WeightFormat::Gguf } else { WeightFormat::F32 })
+    }
+
+    /// The parameters, with the matrices in the blocks of the file as [`Element::Gguf`].
+    pub(crate) fn in_blocks(&self) -> Result<Vec<Parameter>> {
+        let mut parameters = self.parameters.list().to_vec();
+        // Words of the longest row, unless a tensor is not whole rows of ours.
+        let mut longest = vec![Some(0); parameters.len()];
+        for (number, tensor) in self.tensors.iter().enumerate() {
+            let at = self.parameters.holding(tensor)?;
+            let shape = &parameters[at].ty.shape;
+            let whole = matches!((&tensor.shape[..], &shape[..]), ([_, own], [_, columns]) if own == columns)
+                && !tensor.transposed
+                && tensor.offset == 0
+                && stored_as(&self.model, &parameters[at].name, shape, WeightFormat::F16) != Element::F32;
+            let words = self
+                .weights
+                .ty(number)
+                .filter(|_| whole)
+                .and_then(|ty| u32::try_from(blocks::row_words(ty, shape[1])).ok());
+            longest[at] = longest[at].zip(words).map(|(longest, words)| longest.max(words));
+        }
+        for (own, longest) in parameters.iter_mut().zip(longest) {
+            let floats = u32::try_from(own.ty.columns()).unwrap_or(u32::MAX);
+            // Rows of floats have as many words and their type.
+            if let Some(row) = longest.filter(|row| (1..=floats).contains(row)) {
+                own.ty.element = Element::Gguf { row };
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// Bytes of the weights in a project: of 32 bits each, unless the file's blocks are kept.
+    ///
+    /// # Errors
+    /// A tensor belongs to another model.
+    pub fn kept_bytes(&self) -> Result<u64> {
+        let floats = self.format()? == WeightFormat::F32;
+        let parameters = if floats { self.parameters.list().to_vec() } else { self.in_blocks()? };
+        Ok(parameters.iter().map(|own| own.ty.bytes()).sum())
     }
 
     pub fn parameter_count(&self) -> usize {
@@ -214,47 +266,62 @@ impl Found {
     /// Same as [`Found::weights`].
     pub async fn load(&self, yielder: &Yielder) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.parameters.count()];
-        let put = &mut |at: usize, floats: &[f32]| {
-            arena[at..at + floats.len()].copy_from_slice(floats);
+        let put = &mut |at: usize, piece: Piece<'_>| {
+            if let Piece::Floats(floats) = piece {
+                arena[at..at + floats.len()].copy_from_slice(floats);
+            }
             Ok(())
         };
-        self.read(yielder, &mut |_| (), put).await?;
+        self.read(self.parameters.list(), yielder, &mut |_| (), put).await?;
         Ok(arena)
     }
 
-    /// Reads the weights. `put` gets consecutive pieces of the parameters, in order, with their offset in the
-    /// arena; `progress` gets the number of bytes read, of [`Found::bytes`].
+    /// Reads the weights as these parameters. `put` gets consecutive pieces of them, in order, with their offset in the
+    /// arena; a matrix in the file's blocks is one piece. `progress` gets the number of bytes read, of [`Found::bytes`].
     ///
     /// # Errors
     /// Same as [`Found::weights`], after everything was put; or an error of `put`.
     pub(crate) async fn read(
         &self,
+        parameters: &[Parameter],
         yielder: &Yielder,
         progress: &mut dyn FnMut(u64),
-        put: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+        put: &mut dyn FnMut(usize, Piece<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut held = vec![Vec::new(); self.parameters.list().len()];
         for (number, tensor) in self.tensors.iter().enumerate() {
             held[self.parameters.holding(tensor)?].push(number);
         }
-        let (mut piece, mut whole) = (Vec::new(), Vec::new());
+        let (mut piece, mut whole, mut bytes, mut words) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut done, mut broken) = (0, Vec::new());
         for (parameter, tensors) in held.iter().enumerate() {
             let (shape, place) = self.parameters.of_number(parameter);
             let in_order = follow_each_other(tensors.iter().map(|number| &self.tensors[*number]), shape);
+            let row = match parameters.get(parameter).map(|own| own.ty.element) {
+                Some(Element::Gguf { row }) => row as usize,
+                _ => 0,
+            };
             // Parameters whose rows are stored in another order are assembled first.
             whole.clear();
-            whole.resize(if in_order { 0 } else { place.len() }, 0.0);
+            whole.resize(if in_order || row > 0 { 0 } else { place.len() }, 0.0);
+            words.clear();
+            words.resize(shape.first().map_or(0, |rows| rows * row), 0);
             let mut at = place.start;
             for number in tensors {
                 let (tensor, mut odd) = (&self.tensors[*number], 0);
                 for rows in tensor.pieces() {
                     glasshouse_platform::pulse();
                     piece.resize(rows.len() * tensor.columns(), 0.0);
-                    self.weights.read(*number, rows.clone(), &mut piece)?;
+                    self.weights.read(*number, rows.clone(), &mut piece, &mut bytes)?;
                     odd += not_finite(&piece);
-                    if in_order {
-                        put(at, &piece)?;
+                    if let Some(ty) = self.weights.ty(*number).filter(|_| row > 0) {
+                        let blocks = bytes.chunks_exact((bytes.len() / rows.len()).max(1));
+                        for (at, blocks) in rows.zip(blocks) {
+                            let at = tensor.rows.at(at) * row;
+                            blocks::put_row(ty, blocks, &mut words[at..at + row]);
+                        }
+                    } else if in_order {
+                        put(at, Piece::Floats(&piece))?;
                         at += piece.len();
                     } else {
                         tensor.put(shape, &mut whole, rows.start, &piece);
@@ -267,8 +334,10 @@ impl Found {
                 done += self.weights.bytes(*number);
                 progress(done);
             }
-            if !in_order {
-                put(at, &whole)?;
+            if row > 0 {
+                put(at, Piece::Blocks(&words))?;
+            } else if !in_order {
+                put(at, Piece::Floats(&whole))?;
             }
         }
         if let Some((first, _)) = broken.first() {

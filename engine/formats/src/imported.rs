@@ -1,6 +1,7 @@
 //! An imported model in a project: a run without steps whose first checkpoint is the model.
 
 use super::Found;
+use super::found::Piece;
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
@@ -28,25 +29,14 @@ pub async fn import(
     yielder: &Yielder,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Run> {
-    match import_in(
-        project,
-        found,
-        name,
-        (source.clone(), for_comparison),
-        found.format()?,
-        yielder,
-        progress,
-    )
-    .await?
-    {
-        Some(run) => Ok(run),
-        // Blocks of another quantiser, which would be rounded again.
-        None => {
-            let origin = (source, for_comparison);
-            let run = import_in(project, found, name, origin, WeightFormat::F32, yielder, progress).await?;
-            run.ok_or_else(|| Error::Internal("32 bits do not hold a model".to_owned()))
-        }
+    let origin = (source, for_comparison);
+    let format = found.format()?;
+    if let Some(run) = import_in(project, found, name, &origin, format, yielder, progress).await? {
+        return Ok(run);
     }
+    // Blocks of another quantiser, which would be rounded again.
+    let run = import_in(project, found, name, &origin, WeightFormat::Gguf, yielder, progress).await?;
+    run.ok_or_else(|| Error::Internal("the blocks of a file do not hold its model".to_owned()))
 }
 
 /// [`import`] with matrices in a format; `None` if that does not hold them exactly.
@@ -54,7 +44,7 @@ async fn import_in(
     project: &Project,
     found: &Found,
     name: &str,
-    (source, for_comparison): (Option<String>, bool),
+    (source, for_comparison): &(Option<String>, bool),
     weights: WeightFormat,
     yielder: &Yielder,
     progress: &mut dyn FnMut(u64),
@@ -75,9 +65,14 @@ async fn import_in(
         guard: None,
     };
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
-    // Streams from file to file, so memory holds only a piece at a time.
-    found.read(yielder, progress, &mut |_, floats| begun.put(floats)).await?;
+    let parameters = if weights == WeightFormat::Gguf { found.in_blocks()? } else { parameters_of(&config)? };
+    let mut begun = checkpoints.begin(&info, &parameters)?;
+    // Streams from file to file, so memory holds only a piece, or a matrix in blocks, at a time.
+    let put = &mut |_, piece: Piece<'_>| match piece {
+        Piece::Floats(floats) => begun.put(floats),
+        Piece::Blocks(rows) => begun.put_blocks(rows),
+    };
+    found.read(&parameters, yielder, progress, put).await?;
     if !begun.is_exact() {
         return Ok(None);
     }
@@ -91,8 +86,8 @@ async fn import_in(
         family,
         dtype,
         whole_context: found.shortened_from,
-        source,
-        for_comparison,
+        source: source.clone(),
+        for_comparison: *for_comparison,
         ..record
     })?;
     let new = tokenizer.put_new(&data)?;

@@ -43,7 +43,7 @@ impl Rows {
         }
     }
 
-    fn at(&self, index: usize) -> usize {
+    pub(crate) fn at(&self, index: usize) -> usize {
         match self {
             Self::Range(range) => range.start + index,
             Self::Listed(rows) => rows[index],

@@ -1,6 +1,7 @@
 //! Opening a decoder, with the same devices as for training.
 
 use super::Decoder;
+use glasshouse_compiler::blocks::gguf::Kept;
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_executors::device::{self, DeviceDescription};
@@ -8,6 +9,7 @@ use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub struct Opening {
@@ -18,6 +20,8 @@ pub struct Opening {
     pub weights: Option<WeightFormat>,
     /// The format that the weights were rounded to, if any.
     pub stored: WeightFormat,
+    /// Matrices in the blocks of a GGUF file, if that is [`WeightFormat::Gguf`]. A CPU reads them as they are stored; a GPU gets the weights.
+    pub kept: Arc<[Kept]>,
     /// Kernel selection for a real GPU. A software adapter keeps its default kernels, since timing takes seconds there.
     pub tuning: Tuning,
     /// Maximum number of concurrent texts, at least 1. Each has its own caches; all share a pass over the weights.
@@ -27,7 +31,8 @@ pub struct Opening {
 impl Default for Opening {
     /// Every core, automatic format, default kernels and one text.
     fn default() -> Self {
-        Self { threads: None, weights: None, stored: WeightFormat::F32, tuning: Tuning::Default, texts: 1 }
+        let (stored, kept, tuning) = (WeightFormat::F32, Arc::default(), Tuning::Default);
+        Self { threads: None, weights: None, stored, kept, tuning, texts: 1 }
     }
 }
 
@@ -116,9 +121,14 @@ impl Decoder {
 
     fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
         let Opening { threads, weights, stored, texts, .. } = *opening;
-        let format = weights.unwrap_or(stored);
-        check(parameters, format)?;
-        Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, format, threads, texts)?)))
+        let decoder = match weights.unwrap_or(stored) {
+            WeightFormat::Gguf => CpuDecoder::with_kept(model, parameters, &opening.kept, threads, texts),
+            format => {
+                check(parameters, format)?;
+                CpuDecoder::with_texts(model, parameters, format, threads, texts)
+            }
+        };
+        Ok(Self::Cpu(Box::new(decoder?)))
     }
 
     /// How the matrices are stored.
@@ -162,12 +172,12 @@ impl Decoder {
 fn format_on(gpu: &Gpu, parameters: &[f32], opening: &Opening) -> Result<WeightFormat> {
     let Opening { weights, stored, .. } = *opening;
     match (weights, stored) {
-        (Some(format), _) => check(parameters, format).map(|()| format),
+        (Some(format), _) if format != WeightFormat::Gguf => check(parameters, format).map(|()| format),
         (None, WeightFormat::Q8_0 | WeightFormat::Q4_0) => Ok(stored),
         (None, WeightFormat::F16) if gpu.has_half() => Ok(stored),
-        (None, _) if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
-        (None, _) if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),
-        (None, _) => Ok(WeightFormat::F32),
+        _ if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
+        _ if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),
+        _ => Ok(WeightFormat::F32),
     }
 }
 

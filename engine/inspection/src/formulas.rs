@@ -110,7 +110,7 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests_parts::bench::{gpt, llama, post, sandwich};
+    use crate::tests::parts::bench::{gpt, llama, post, sandwich};
     use glasshouse_protocol::{NormPlacement, Rope};
 
     fn formula(config: &ModelConfig, layer: usize, name: &str) -> String {

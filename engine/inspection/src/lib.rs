@@ -22,8 +22,6 @@ mod residual;
 mod statistics;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_parts;
 mod tokens;
 mod walk;
 mod weights;

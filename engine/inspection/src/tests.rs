@@ -1,5 +1,6 @@
 //! Tests of the lens with two small random models: a GPT architecture, and a Llama architecture with grouped queries.
 
+pub(crate) mod parts;
 mod views;
 
 use super::*;

@@ -13,7 +13,10 @@ use glasshouse_text::tokenizer::TokenizerFiles;
 /// The format in which a model's matrices are packed: a compressed run's own, because others would round them twice, else the one
 /// that is `wanted`.
 pub fn packed_format(config: &RunConfig, wanted: WeightFormat) -> WeightFormat {
-    if config.weights == WeightFormat::F32 { wanted } else { config.weights }
+    match config.weights {
+        WeightFormat::F32 | WeightFormat::Gguf => wanted,
+        own => own,
+    }
 }
 
 /// Packs a model as a `.glasshouse` file that holds one run, which counts as imported: other runs can start from it. `notes` become
@@ -46,8 +49,8 @@ pub async fn pack_alone(
     }
     let mut config = settings(&model.config);
     // Sixteen bits are those of the file: the model computes with floats.
-    if is_quantised {
-        config.weights = format;
+    if is_quantised || config.weights == WeightFormat::Gguf {
+        config.weights = if is_quantised { format } else { WeightFormat::F32 };
     }
     let parameters = parameters_of(&config)?;
     let staged = project.stage_run(&config, &data)?;
@@ -65,7 +68,7 @@ pub async fn pack_alone(
     let values = model.parameters.clone();
     match format {
         WeightFormat::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
-        WeightFormat::F32 | WeightFormat::Q8_0 | WeightFormat::Q4_0 => {
+        WeightFormat::F32 | WeightFormat::Q8_0 | WeightFormat::Q4_0 | WeightFormat::Gguf => {
             let state = ArenaState { parameters: values, ..ArenaState::default() };
             checkpoints.save(&info, &parameters, &state, true, yielder).await?
         }

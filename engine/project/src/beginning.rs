@@ -116,7 +116,7 @@ impl Beginning {
         let in_full = train.precision != Precision::Mixed && !train.objective.has_teacher();
         if let Some(adapter) = &mut train.adapter
             && adapter.base == WeightFormat::F32
-            && stored != WeightFormat::F32
+            && ![WeightFormat::F32, WeightFormat::Gguf].contains(&stored)
             && in_full
         {
             adapter.base = stored;
@@ -128,6 +128,12 @@ impl Beginning {
         {
             let (stored, base) = (stored.name(), base.name());
             notices.push(format!("the base in {stored} is used in {base}, as train.adapter.base says"));
+        }
+        if stored == WeightFormat::Gguf {
+            notices.push(format!(
+                "{} has the blocks of a GGUF file: training converts them to floats, and keeps none of them",
+                self.run.name()
+            ));
         }
         let wanted = model::parameters(&config.model, &config.train)?;
         let own = parameters_of(&self.config)?;
@@ -256,6 +262,7 @@ impl Beginning {
                 return Err(self.misshapen(own, wanted));
             }
         }
+        initial::set_magnitudes(&parameters, &to, &mut weights);
         Ok(weights)
     }
 

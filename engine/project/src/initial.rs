@@ -1,10 +1,12 @@
 //! Initial weights and moments. Weights are a pure function of the seed and the parameter's index, computed with `libm` so that
 //! every target starts with the same bits.
 
-use glasshouse_compiler::graph::{Init, Parameter, random};
-use glasshouse_compiler::model::{is_of_adapter, is_of_classifier};
+use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::{Element, Init, Parameter, random};
+use glasshouse_compiler::model::{is_of_adapter, is_of_classifier, lora_pairs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::merge::row_norms;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::TrainConfig;
@@ -21,7 +23,21 @@ pub async fn parameters(
 ) -> Vec<f32> {
     let mut arena = vec![0.0; layout.length];
     fill(parameters, layout, seed, &mut arena, |_| true, yielder).await;
+    set_magnitudes(parameters, layout, &mut arena);
     arena
+}
+
+/// Sets an adapter's magnitudes, if it has any, to the norms of the weights' rows as they are stored: the model is unchanged.
+pub fn set_magnitudes(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {
+    for pair in lora_pairs(parameters) {
+        let Some(magnitude) = pair.magnitude else { continue };
+        let ty = &parameters[pair.weight.index()].ty;
+        let mut weight = arena[layout.range(pair.weight)].to_vec();
+        if ty.element != Element::F32 {
+            blocks::round(ty.element, ty.columns(), &mut weight);
+        }
+        arena[layout.range(magnitude)].copy_from_slice(&row_norms(&weight, ty.shape[0], false));
+    }
 }
 
 /// Initialises the parameters of an adapter and of a classification head in an arena with all other parameters.

@@ -58,6 +58,8 @@ impl Project {
             preset: format!("{}-{done}", config.preset.trim_end_matches("-merged")),
             start: Some(Start { run: run.name(), checkpoint, project: None }),
             train: TrainConfig { adapter: None, ..config.train },
+            // Floats are stored, not the blocks of a file.
+            weights: if config.weights == WeightFormat::Gguf { WeightFormat::F32 } else { config.weights },
             ..config
         };
         let parameters = parameters_of(&config)?;

@@ -1,16 +1,18 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_state};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_kept, read_state};
+use glasshouse_compiler::blocks::gguf::Kept;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_compiler::plan::merge::merged;
 use glasshouse_platform::{Error, Result, Yielder, files};
-use glasshouse_protocol::{CheckpointChoice, RunConfig};
+use glasshouse_protocol::{CheckpointChoice, RunConfig, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A model for inference.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Trained {
     pub tokenizer: Tokenizer,
     /// Weights in the arena layout of an unfrozen model, with the run's adapter merged in.
     pub parameters: Vec<f32>,
+    /// Matrices in the blocks of the GGUF file that the run was imported from; `parameters` holds them too.
+    pub kept: Arc<[Kept]>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -33,11 +37,11 @@ impl Trained {
     /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let as_trained = AsTrained::load(run, checkpoint, yielder).await?;
-        let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
+        let AsTrained { run, config, parameters, weights, kept, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
         let give = async || yielder.maybe_yield().await;
         let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
-        Ok(Self { run, config, tokenizer, parameters, info, notices })
+        Ok(Self { run, config, tokenizer, parameters, kept, info, notices })
     }
 }
 
@@ -50,6 +54,8 @@ pub struct AsTrained {
     pub parameters: Vec<Parameter>,
     /// Values in arena layout.
     pub weights: Vec<f32>,
+    /// See [`Trained::kept`].
+    pub kept: Arc<[Kept]>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -62,8 +68,12 @@ impl AsTrained {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let loaded = loaded(&run, &config, checkpoint, &parameters, Content::Weights, yielder).await?;
-        let Loaded { info, state, notices, .. } = loaded;
-        Ok(Self { run, config, parameters, weights: state.parameters, info, notices })
+        let Loaded { info, state, path, notices, .. } = loaded;
+        let kept = match config.weights {
+            WeightFormat::Gguf => read_kept(&path, &parameters, yielder).await?.into(),
+            _ => Arc::default(),
+        };
+        Ok(Self { run, config, parameters, weights: state.parameters, kept, info, notices })
     }
 }
 
@@ -83,10 +93,11 @@ pub struct StoredModel {
 }
 
 impl StoredModel {
-    /// Loads a checkpoint like [`Trained::load`]; `None` for a run with an adapter, which must be merged.
+    /// Loads a checkpoint like [`Trained::load`]; `None` for a run with an adapter, which must be merged, or with blocks
+    /// of a GGUF file.
     pub async fn load(run: &Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Option<Self>> {
         let config = run.config()?;
-        if config.train.adapter.is_some() {
+        if config.train.adapter.is_some() || config.weights == WeightFormat::Gguf {
             return Ok(None);
         }
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };

@@ -3,26 +3,30 @@
 
 use crate::evaluation::TaskRequest;
 use crate::{Objective, RunConfig, names};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// An application, and the settings for fine-tuning a model for it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// An application, and the settings for fine-tuning a model for it: an entry of `recipes.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TuningRecipe {
     /// Identifier, as in `summarise`.
-    pub name: &'static str,
+    pub name: String,
     /// Label of its button.
-    pub title: &'static str,
+    pub title: String,
     /// What the model learns, as a phrase.
-    pub learns: &'static str,
+    pub learns: String,
     pub objective: Objective,
     /// An example row of its data.
-    pub row: &'static str,
+    pub row: String,
     /// Rows that can be generated to try it.
     pub generated: Generated,
     pub steps: u64,
     /// Peak learning rate; `None` keeps that of the initial run.
     pub learning_rate: Option<f64>,
     /// Measured result, in a sentence without a full stop; `None` if it was not measured.
-    pub expected: Option<&'static str>,
+    pub expected: Option<String>,
 }
 
 /// The settings that a recipe gives a run.
@@ -37,10 +41,11 @@ pub struct RecipeSettings {
 }
 
 /// Generated rows, all about the world of the embedded stories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Generated {
     /// Instruction tasks of these kinds at the easiest level, each with a check of its answer.
-    Tasks(&'static [&'static str]),
+    Tasks(Vec<String>),
     /// Passages, labelled with the feeling of a person in them.
     Feelings,
     /// Passages, labelled with their topic.
@@ -106,7 +111,7 @@ impl TuningRecipe {
     /// The evaluation task on the run's held-out rows; `None` if it has no rows.
     pub fn task(&self) -> Option<TaskRequest> {
         self.metric().of_task()?;
-        let (file, recipe) = (format!("{}.jsonl", self.name), Some(self.name.to_owned()));
+        let (file, recipe) = (format!("{}.jsonl", self.name), Some(self.name.clone()));
         Some(TaskRequest { file, recipe, ..TaskRequest::default() })
     }
 
@@ -135,92 +140,18 @@ impl TuningRecipe {
     }
 }
 
-pub const RECIPES: &[TuningRecipe] = &[
-    TuningRecipe {
-        name: "summarise",
-        title: "Summarise",
-        learns: "summaries of a text in one sentence",
-        objective: Objective::Chat,
-        row: r#"{"messages": [{"role": "user", "content": "Tom had a red kite. The wind took it. Tell this in one sentence."}, {"role": "assistant", "content": "Tom lost his red kite."}]}"#,
-        generated: Generated::Tasks(&["summary"]),
-        steps: 1200,
-        learning_rate: None,
-        expected: Some("269 of 300 right by first-stories"),
-    },
-    TuningRecipe {
-        name: "translate",
-        title: "Translate",
-        learns: "translation into another language",
-        objective: Objective::Chat,
-        row: r#"{"messages": [{"role": "user", "content": "Say in German: the red ball"}, {"role": "assistant", "content": "der rote Ball"}]}"#,
-        generated: Generated::Tasks(&["translation"]),
-        steps: 1200,
-        learning_rate: None,
-        expected: Some("220 of 300 right by first-stories, in four minutes on two cores"),
-    },
-    TuningRecipe {
-        name: "answer",
-        title: "Answer questions",
-        learns: "answers to questions about a text",
-        objective: Objective::Chat,
-        row: r#"{"messages": [{"role": "user", "content": "Lily went to the park. Where did Lily go?"}, {"role": "assistant", "content": "To the park."}]}"#,
-        generated: Generated::Tasks(&["story"]),
-        steps: 5000,
-        learning_rate: None,
-        expected: Some("279 of 300 right by first-stories, in 11 minutes on two cores"),
-    },
-    TuningRecipe {
-        name: "tag",
-        title: "Tag names",
-        learns: "names and places in a text",
-        objective: Objective::Chat,
-        row: r#"{"messages": [{"role": "user", "content": "List names and places: Lily went to the park."}, {"role": "assistant", "content": "name: Lily\nplace: park"}]}"#,
-        generated: Generated::Tasks(&["tagging"]),
-        steps: 2400,
-        learning_rate: None,
-        expected: Some("162 of 300 entirely right by first-stories, in six minutes on two cores"),
-    },
-    TuningRecipe {
-        name: "classify",
-        title: "Classify texts",
-        learns: "the topic of a text, out of a few",
-        objective: Objective::Classify,
-        row: r#"{"text": "There was cheese, and there were two sweet pears.", "label": "food"}"#,
-        generated: Generated::Topics,
-        steps: 600,
-        learning_rate: Some(5e-4),
-        expected: Some("207 of 300 right by first-stories, in two minutes on two cores"),
-    },
-    TuningRecipe {
-        name: "sentiment",
-        title: "Sentiment",
-        learns: "the feelings of a person in a text",
-        objective: Objective::Classify,
-        row: r#"{"text": "Ben laughed and clapped.", "label": "happy"}"#,
-        generated: Generated::Feelings,
-        steps: 600,
-        learning_rate: Some(5e-4),
-        expected: Some("236 of 300 right by first-stories, in two minutes on two cores"),
-    },
-    TuningRecipe {
-        name: "poems",
-        title: "Write poems",
-        learns: "writing in the style of your own poems, or of any text",
-        objective: Objective::Text,
-        row: r#"{"text": "The owl looked up and saw the moon,\nand hummed a very old, old tune."}"#,
-        generated: Generated::Poems,
-        steps: 300,
-        learning_rate: Some(3e-4),
-        expected: Some(
-            "a validation perplexity of 1.24 by first-stories, 3,155 before, in a minute on two cores",
-        ),
-    },
-];
+/// The recipes of `recipes.toml`, in the order in which they are listed.
+pub static RECIPES: LazyLock<Vec<TuningRecipe>> = LazyLock::new(|| {
+    // The file is part of the program, and tests use every recipe.
+    let file: BTreeMap<String, Vec<TuningRecipe>> =
+        toml::from_str(include_str!("recipes.toml")).unwrap_or_default();
+    file.into_values().flatten().collect()
+});
 
 /// Looks a recipe up by name; the error suggests the nearest one.
 pub fn recipe(name: &str) -> Result<&'static TuningRecipe, String> {
     let found = RECIPES.iter().find(|recipe| recipe.name == name);
-    found.ok_or_else(|| names::unknown("recipe", name, RECIPES.iter().map(|recipe| recipe.name)))
+    found.ok_or_else(|| names::unknown("recipe", name, RECIPES.iter().map(|recipe| recipe.name.as_str())))
 }
 
 #[cfg(test)]
@@ -231,26 +162,26 @@ mod tests {
 
     #[test]
     fn a_recipe_is_found_by_its_name_and_a_misspelt_one_is_suggested() {
-        let names: BTreeSet<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+        let names: BTreeSet<&str> = RECIPES.iter().map(|recipe| recipe.name.as_str()).collect();
         assert_eq!(names.len(), RECIPES.len());
-        for each in RECIPES {
-            assert_eq!(recipe(each.name), Ok(each));
+        for each in RECIPES.iter() {
+            assert_eq!(recipe(&each.name), Ok(each));
         }
         assert!(recipe("sumarize").unwrap_err().contains("did you mean `summarise`"));
     }
 
     #[test]
     fn a_recipe_is_measured_by_a_task_unless_it_has_no_rows() {
-        for recipe in RECIPES {
+        for recipe in RECIPES.iter() {
             let has_rows = recipe.metric() != RecipeMetric::Perplexity;
             let asked = recipe.task().map(|task| task.recipe.unwrap());
-            assert_eq!(asked.as_deref(), has_rows.then_some(recipe.name));
+            assert_eq!(asked.as_deref(), has_rows.then_some(recipe.name.as_str()));
         }
     }
 
     #[test]
     fn a_recipe_gives_a_run_what_it_says_and_leaves_the_rest() {
-        for recipe in RECIPES {
+        for recipe in RECIPES.iter() {
             let begun = presets::preset("first-stories").unwrap();
             let mut run = begun.clone();
             recipe.fill(&mut run, None, None);

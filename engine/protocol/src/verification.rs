@@ -89,7 +89,7 @@ impl Verification {
             // llama.cpp computes GELU and f16 products in 16 bits.
             WeightFormat::F32 | WeightFormat::F16 => largest <= 0.5,
             // Rounding to few bits changes logits without a bound; broken files agree only by chance.
-            WeightFormat::Q8_0 | WeightFormat::Q4_0 => 2 * same_first >= predictions,
+            WeightFormat::Q8_0 | WeightFormat::Q4_0 | WeightFormat::Gguf => 2 * same_first >= predictions,
         };
         (!is_close).then(|| format!("its predictions differ from the run's ({})", self.difference))
     }

@@ -16,13 +16,17 @@ choices! {
         /// 4 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
         Q4_0 = "q4_0", "4 bits";
     }
+    unlisted {
+        /// As in the GGUF file that the run was imported from; no other weights are stored so.
+        Gguf = "gguf", "as in its file";
+    }
 }
 
 impl WeightFormat {
     /// Rows of a stored matrix are a multiple of this many weights.
     pub fn block(self) -> usize {
         match self {
-            Self::F32 => 1,
+            Self::F32 | Self::Gguf => 1,
             Self::F16 => 4,
             Self::Q8_0 | Self::Q4_0 => 32,
         }
@@ -32,7 +36,7 @@ impl WeightFormat {
     pub fn largest(self) -> f32 {
         let f16 = 65_504.0;
         match self {
-            Self::F32 => f32::MAX,
+            Self::F32 | Self::Gguf => f32::MAX,
             Self::F16 => f16,
             // The scale is an f16.
             Self::Q8_0 => 127.0 * f16,

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_default_passage_stays_within_the_window() {
-        for (name, _) in presets::PRESETS {
+        for (name, _) in presets::PRESETS.iter() {
             let model = presets::preset(name).unwrap().model;
             let workload = DecodeWorkload::of(&model, None, None, 1);
             assert!(workload.check(&model).is_ok());

@@ -132,7 +132,7 @@ fn specified(case: &Case) -> Option<usize> {
 pub fn has_gradient(case: &Case) -> bool {
     match case.op {
         _ if case.feeds.iter().any(|feed| matches!(feed, Feed::Stored(..))) => false,
-        Op::CachedAttention(_) | Op::LastRow(ops::LastRow) => false,
+        Op::CachedAttention(_) | Op::LastRow(ops::LastRow) | Op::RowNorm(_) => false,
         Op::Embedding(ops::Embedding { cursor, .. }) | Op::Rope(ops::Rope { cursor, .. }) => !cursor,
         _ => true,
     }

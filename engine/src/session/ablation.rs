@@ -3,18 +3,22 @@
 use super::Session;
 use crate::metrics::comparison::mean_interval;
 use crate::metrics::statistics::Bootstrap;
-use crate::platform::{self, CorpusFiles, Yielder, files};
+use crate::platform::{self, CorpusFiles, Yielder, files, storage};
 use crate::project::Run;
 use crate::protocol::cleaning::report::{CleaningReport, Stage};
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
-    Ablate, AblatedText, Ablation, CheckpointChoice, DeviceKind, EvaluateSettings, Event, RAW, RuleEffect,
-    RunConfig, TextVersion, WHOLE, WeightSource, names,
+    Ablate, AblatedText, Ablation, CheckpointChoice, DeviceKind, EvaluateSettings, Evaluation, Event, RAW,
+    RuleEffect, RunConfig, TextVersion, WHOLE, WeightSource, names,
 };
 use crate::{Error, Result};
+use glasshouse_corpus::output::CorpusIndex;
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
+use glasshouse_corpus::read::{Settings, find};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::versions::hold_out;
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 impl Session {
@@ -60,6 +64,7 @@ impl Session {
         };
         let recipe = Recipe { validation: 0.0, ..recipe };
         let folder = self.opened()?.project.sweep_folder(name);
+        let input_crc32c = Some(checksum(inputs).await?);
         // Of an ablation that did not get to its first run, or whose runs are deleted.
         files::remove_dir_all(&folder).ok();
         let mut folders = vec![folder.join(WHOLE)];
@@ -88,7 +93,7 @@ impl Session {
             let (name, title) = (RAW.to_owned(), "all rules (raw)".to_owned());
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }
-        if folders.len() == 1 && ablate.tokenizers.is_empty() {
+        if folders.len() == 1 && ablate.tokenizers.is_empty() && !ablate.mixture {
             return Err(Error::Refused(format!(
                 "the rules to leave out remove nothing from this text, so there is nothing to compare; leave out others of {}",
                 recipe.name
@@ -104,6 +109,21 @@ impl Session {
             version.bytes = own.bytes.saturating_sub(whole.bytes);
             version.differs = own.checksum != whole.checksum;
         }
+        if ablate.mixture {
+            let weighed = CorpusIndex::find(&CorpusFiles, &folder.join(WHOLE))?.unwrap_or_default().mixture;
+            let share = |(source, bytes): (String, u64)| {
+                let share = weighed.get(&source).copied().unwrap_or(bytes as f64);
+                (source, share)
+            };
+            let shares: BTreeMap<String, f64> = whole.sources.into_iter().map(share).collect();
+            if shares.values().filter(|share| **share > 0.0).count() < 2 {
+                return Err(Error::Refused(
+                    "the cleaned text has one source, so no weights can vary; leave out mixture, or put each source into its own folder"
+                        .to_owned(),
+                ));
+            }
+            versions.extend(TextVersion::mixtures(&shares));
+        }
         versions.extend(ablate.tokenizers.iter().map(|tokenizer| TextVersion {
             name: format!("tokenizer {tokenizer}"),
             title: format!("tokenizer (now {tokenizer})"),
@@ -113,7 +133,7 @@ impl Session {
         }));
         let (held_out_documents, held_out_bytes) = (held_out.documents, held_out.bytes);
         let (recipe, unchanged) = (recipe.name, held_out.unchanged);
-        Ok(AblatedText { recipe, versions, held_out_documents, held_out_bytes, unchanged })
+        Ok(AblatedText { recipe, versions, held_out_documents, held_out_bytes, input_crc32c, unchanged })
     }
 
     async fn clean_version(
@@ -147,7 +167,7 @@ impl Session {
             platform::yield_now().await;
         }
         let source = WeightSource::Checkpoint { run: run.name(), checkpoint: CheckpointChoice::Latest };
-        let settings = EvaluateSettings { baselines: false, ..EvaluateSettings::default() };
+        let settings = measuring();
         let chosen = self.device.request.clone();
         if chosen.is_empty() {
             // On a command line, each run has its own device.
@@ -161,16 +181,44 @@ impl Session {
     }
 }
 
+fn measuring() -> EvaluateSettings {
+    EvaluateSettings { baselines: false, ..EvaluateSettings::default() }
+}
+
+/// The losses of an evaluation of all held-out documents by the weights of this step; a person may have evaluated others.
+pub(super) fn own_losses(evaluation: Evaluation, step: u64) -> Option<Vec<DocumentLoss>> {
+    let key = |settings: &EvaluateSettings| (settings.text_of.clone(), settings.documents, settings.stride);
+    let is_own = evaluation.step == step && key(&evaluation.settings) == key(&measuring());
+    evaluation.likelihood.filter(|_| is_own).map(|likelihood| likelihood.by_document)
+}
+
+/// A CRC-32C of the files that an ablation cleans.
+pub(super) async fn checksum(inputs: &[PathBuf]) -> Result<u32> {
+    let (yielder, mut checksum, mut block) = (Yielder::new(), 0, vec![0; 1 << 20]);
+    let mut sources = find(&CorpusFiles, inputs, &Settings::default()).sources;
+    // Members of an archive have its path.
+    sources.dedup_by(|one, other| one.path == other.path);
+    for path in sources.iter().map(|source| &source.path) {
+        let mut file = files::File::open(path).map_err(Error::io(path))?;
+        loop {
+            let length = file.read(&mut block).map_err(Error::io(path))?;
+            let Some(read @ [_, ..]) = block.get(..length) else { break };
+            checksum = storage::crc32c(checksum, read, &yielder).await;
+        }
+    }
+    Ok(checksum)
+}
+
 /// The rules to leave out: their stage in the whole recipe's report, and the recipe without them.
 fn rules<'a>(
     recipe: &Recipe,
     report: &'a CleaningReport,
-    Ablate { only, tokenizers, .. }: &Ablate,
+    Ablate { only, tokenizers, mixture, .. }: &Ablate,
 ) -> Result<Vec<(&'a Stage, Recipe)>> {
     let on = report.stages.iter().filter(|stage| !stage.about.is_off);
     let mut stages: Vec<(&Stage, Recipe)> =
         on.filter_map(|stage| Some((stage, recipe.without(&stage.about.name)?))).collect();
-    if stages.is_empty() && tokenizers.is_empty() {
+    if stages.is_empty() && tokenizers.is_empty() && !mixture {
         return Err(Error::Refused(format!(
             "the recipe {} has no rules to leave out; choose another, such as fineweb",
             recipe.name

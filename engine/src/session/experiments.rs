@@ -1,6 +1,6 @@
 //! Experiments that choose settings: the range test of learning rates, and sweeps.
 
-use super::ablation::effects;
+use super::ablation::{checksum, effects, own_losses};
 use super::training::{PREPARING, RunRequest, set_visible};
 use super::{EventSink, Session, cancellable};
 use crate::metrics::law::scaling;
@@ -97,6 +97,14 @@ impl Session {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
                     self.sink.notice(text.to_owned());
                 }
+                if let Some(cleaned) = kept.text.as_ref().and_then(|text| text.input_crc32c)
+                    && checksum(&self.ablated_files(&sweep.name, &config)?).await? != cleaned
+                {
+                    return Err(Error::Refused(format!(
+                        "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
+                        sweep.name
+                    )));
+                }
                 kept
             }
             Some(_) => {
@@ -179,7 +187,12 @@ impl Session {
                 }
                 Err(error) => {
                     self.current = open.runs[at].clone();
-                    Some(Err(error))
+                    Some(Err(match error {
+                        Error::Diverged(reason) if open.sweep.ablate.is_some() => Error::Diverged(format!(
+                            "no run of the whole recipe is left to compare with; change the settings and the ablation's name: {reason}"
+                        )),
+                        error => error,
+                    }))
                 }
             };
             let read = open.read(at);
@@ -307,6 +320,17 @@ impl OpenSweep {
                 row.fail("it was deleted".to_owned());
             }
         }
+        if let Some(ablate) = &self.sweep.ablate {
+            // Nothing to compare the others of its seed with.
+            for rows in self.summary.rows.chunks_mut(ablate.learned().count().max(1)) {
+                let Some((SweepRow { state: SweepState::Failed, .. }, twins)) = rows.split_first_mut() else {
+                    continue;
+                };
+                for twin in twins.iter_mut().filter(|twin| !twin.is_over()) {
+                    twin.fail("the run on the whole recipe's text failed with this seed".to_owned());
+                }
+            }
+        }
         self.summary.settle(&self.sweep, goes_on);
         self.find();
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
@@ -353,10 +377,15 @@ impl OpenSweep {
             Error::Refused(_) | Error::Invalid(_) | Error::Graph(_) | Error::OutOfMemory { .. }
         );
         let has_others = || self.runs[at].is_none() && self.runs.iter().any(Option::is_some);
-        // All others would be compared with it.
-        let version = self.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
-        let is_first = version.is_some_and(|version| version.name == WHOLE);
-        !is_first && (matches!(error, Error::Diverged(_)) || is_of_settings && has_others())
+        let diverged = matches!(error, Error::Diverged(_));
+        match &self.sweep.ablate {
+            // The others of its seed are compared with it.
+            Some(ablate) if ablate.version(at).is_some_and(|version| version.name == WHOLE) => {
+                let mut seeds = self.summary.rows.iter().enumerate().step_by(ablate.learned().count().max(1));
+                diverged && seeds.any(|(other, row)| other != at && row.state != SweepState::Failed)
+            }
+            _ => diverged || is_of_settings && has_others(),
+        }
     }
 
     /// Reads what a run has done.
@@ -378,9 +407,9 @@ impl OpenSweep {
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);
         if self.sweep.ablate.is_some()
-            && let Some(likelihood) = run.evaluation()?.and_then(|own| own.likelihood)
+            && let Some(losses) = run.evaluation()?.and_then(|own| own_losses(own, summary.step))
         {
-            self.documents[at] = likelihood.by_document;
+            self.documents[at] = losses;
         }
         if record.sweep.is_some_and(|place| place.given_up) {
             let error = row.error.take().unwrap_or_default();

@@ -124,7 +124,7 @@ impl Session {
     /// Why a model does not fit, if so.
     async fn lack_of_room(&self, found: &Found) -> Option<String> {
         let place = self.project.as_ref().map_or(self.options.shelf.as_path(), |open| open.project.folder());
-        lacks(found.parameter_count() as u64, room_at(place).await)
+        lacks(found.kept_bytes().ok()?, room_at(place).await)
     }
 
     /// The model of a source; a newly previewed one replaces the previous one.
@@ -192,12 +192,11 @@ pub(super) async fn room_at(place: &Path) -> u64 {
     rooms.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
-/// Error text if the parameters do not fit: they take 32 bits each, independent of the file's format.
-fn lacks(parameters: u64, room: u64) -> Option<String> {
-    let needed = 4 * parameters;
+/// Error text if the weights do not fit.
+fn lacks(needed: u64, room: u64) -> Option<String> {
     (needed > room).then(|| {
         format!(
-            "the weights take {} here, in 32 bits, but there is room for {}; free some space, or use a smaller model",
+            "the weights take {} here, but there is room for {}; free some space, or use a smaller model",
             bytes(needed),
             bytes(room)
         )
@@ -262,10 +261,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_needed_for_weights_of_32_bits() {
-        // As 16-bit floats they would fit.
-        let reason = lacks(1_000_000, 3_000_000).unwrap();
+    fn weights_need_room() {
+        let reason = lacks(4_000_000, 3_000_000).unwrap();
         assert!(reason.contains("4.0 MB") && reason.contains("3.0 MB"), "{reason}");
-        assert_eq!(lacks(1_000_000, 4_000_000), None);
+        assert_eq!(lacks(4_000_000, 4_000_000), None);
     }
 }

@@ -26,6 +26,7 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
 use cache::Models;
+use glasshouse_compiler::blocks::gguf::Kept;
 use lenses::Lenses;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
@@ -74,6 +75,8 @@ pub(super) struct Model {
     pub(super) values: Arc<Weights>,
     /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
     pub(super) weights: WeightFormat,
+    /// Matrices in the blocks of the file that the run was imported from.
+    pub(super) kept: Arc<[Kept]>,
     /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
@@ -157,6 +160,9 @@ impl Model {
         let stored = if format == self.weights { self.values.stored().await? } else { None };
         match stored {
             Some(stored) => CpuDecoder::from_stored(&self.config, stored, format, threads, texts),
+            None if format == WeightFormat::Gguf => {
+                CpuDecoder::with_kept(&self.config, self.parameters().await?, &self.kept, threads, texts)
+            }
             None => CpuDecoder::with_texts(&self.config, self.parameters().await?, format, threads, texts),
         }
     }
@@ -260,7 +266,7 @@ impl Session {
         }
         let stored = model.weights;
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let mut opening = Opening { threads, weights, stored, tuning, texts };
+        let mut opening = Opening { threads, weights, stored, kept: model.kept.clone(), tuning, texts };
         let device = &self.device.request;
         let trains = live.is_some();
         let (gpu, warning) = match live {
@@ -404,7 +410,15 @@ impl Session {
             let data = trainer.run().data_folder()?;
             let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
             let step = trainer.step();
-            return Ok(self.keep(Model { key, config, tokenizer, values, weights: WeightFormat::F32, step }));
+            return Ok(self.keep(Model {
+                key,
+                config,
+                tokenizer,
+                values,
+                weights: WeightFormat::F32,
+                kept: Arc::default(),
+                step,
+            }));
         }
         let run = self.run_of(source, None)?;
         let best = CheckpointChoice::Best;
@@ -435,6 +449,7 @@ impl Session {
                 config: config.model,
                 tokenizer: SharedTokenizer::with(tokenizer, &run.data_folder()?)?,
                 values: Arc::new(Weights::from_stored(weights, path, parameters)),
+                kept: Arc::default(),
                 step: info.step,
             }));
         }
@@ -451,6 +466,7 @@ impl Session {
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             values: Arc::new(Weights::from_floats(trained.parameters)),
+            kept: trained.kept,
             step: trained.info.step,
         }))
     }

@@ -69,8 +69,8 @@ impl Session {
                 };
                 platform::spawn_yielding(restore).await??.put()?;
             }
-            RunChange::MergeAdapter { checkpoint, adapter, undo } => {
-                self.merge_adapter(id, name, checkpoint.unwrap_or_default(), adapter, undo).await?;
+            RunChange::MergeAdapter { checkpoint, adapter } => {
+                self.merge_adapter(id, name, checkpoint.unwrap_or_default(), adapter).await?;
             }
             RunChange::Compress { checkpoint, method, documents, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();
@@ -80,28 +80,22 @@ impl Session {
         self.list_runs(id)
     }
 
-    /// Merges an adapter (the run's own, or a folder's) into the run's weights, as a new run; or removes a folder's adapter from
-    /// them.
+    /// Merges an adapter (the run's own, or a folder's) into the run's weights, as a new run.
     async fn merge_adapter(
         &mut self,
         id: u64,
         name: &str,
         checkpoint: CheckpointChoice,
         adapter: Option<PathBuf>,
-        undo: bool,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let threads = self.options.threads;
         let merge = async move |yielder: Yielder| {
             let (merged, notice) = match &adapter {
                 Some(folder) => {
-                    let asked = (folder.as_path(), undo);
                     let merged =
-                        huggingface::merge_adapter(&project, &run, &checkpoint, asked, &yielder).await?;
+                        huggingface::merge_adapter(&project, &run, &checkpoint, folder, &yielder).await?;
                     (merged, huggingface::another_base(&run, folder)?)
-                }
-                None if undo => {
-                    return Err(Error::Refused("specify the folder of the adapter to remove".to_owned()));
                 }
                 None => (project.merge(&run, &checkpoint, &yielder).await?, None),
             };
@@ -115,8 +109,7 @@ impl Session {
         let uncompared = uncompared.map(|error| format!("the merged weights were not compared: {error}"));
         notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
         let difference = difference.ok();
-        let added = if undo { "without the adapter" } else { "with the adapter added to them" };
-        let about = format!("the weights {added}");
+        let about = "the weights with the adapter added to them".to_owned();
         self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about, difference });
         Ok(())
     }

@@ -31,7 +31,7 @@ pub fn rows(
         let lines = options.stream(split).take(rows).map(|task| line(&task));
         lines.collect::<serde_json::Result<_>>().map_err(|error| error.to_string())
     };
-    Ok(match recipe.map(|recipe| recipe.generated) {
+    Ok(match recipe.map(|recipe| &recipe.generated) {
         None => return of_all_kinds(objective, split, rows),
         Some(Generated::Feelings) => labelled(Labels::Feelings),
         Some(Generated::Topics) => labelled(Labels::Topics),

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 pub(super) struct FigureReport<'run> {
     /// Key of the name in JSON lines: `preset` or `exercise`.
     pub kind: &'static str,
-    pub name: &'static str,
+    pub name: &'run str,
     pub figure: &'static str,
     pub published: f64,
-    pub source: &'static str,
+    pub source: &'run str,
     /// Steps of the published run.
     pub steps: u64,
     /// Our figure, if the run has one.
@@ -24,28 +24,14 @@ pub(super) struct FigureReport<'run> {
     pub verdict: Option<bool>,
     pub note: String,
     /// Differences from the published run.
-    pub differs: &'static str,
-    /// Why a complete run has no verdict.
-    pub incomparable: String,
+    pub differs: &'run str,
 }
 
 impl FigureReport<'_> {
     /// Prints the report: a JSON object, or lines of text.
     pub(super) fn tell(&self, arguments: &ReproduceArguments) -> Result<()> {
-        let FigureReport {
-            kind,
-            name,
-            figure,
-            published,
-            source,
-            steps,
-            ours,
-            run,
-            verdict,
-            note,
-            differs,
-            ..
-        } = self;
+        let FigureReport { kind, name, figure, published, source, steps, ours, run, verdict, note, differs } =
+            self;
         if arguments.json {
             let line = json!({
                 "event": "reproduction", (*kind): name, "figure": figure, "published": published, "source": source,
@@ -72,7 +58,9 @@ impl FigureReport<'_> {
                 "no verdict: the run stopped early; continue with: glasshouse reproduce {name} --project {} --resume",
                 quoted(&arguments.project)
             )?,
-            None => say!("no verdict: {}", self.incomparable)?,
+            None => {
+                say!("no verdict: the data, the shape, the steps or the settings are not the published ones")?
+            }
         }
         Ok(())
     }

@@ -71,24 +71,13 @@ impl DataPage {
         };
         caption(ui, line);
         let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
-        let mut chosen = None;
-        ScrollArea::vertical()
-            .id_salt("documents")
-            .auto_shrink(false)
-            .min_scrolled_height(left)
-            .max_height(left)
-            .show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                if documents.overview.is_some() && documents.page.is_empty() {
-                    quiet_text(ui, "Nothing found.");
-                }
-                for document in &documents.page {
-                    if row_ui(ui, context, document, self.open == Some(document.number)) {
-                        chosen = Some(document.number);
-                    }
-                }
-            });
-        if let Some(number) = chosen {
+        let nothing = documents.overview.is_some() && documents.page.is_empty();
+        let nothing = nothing.then_some("Nothing found.");
+        let rows = documents
+            .page
+            .iter()
+            .map(|document| (row(context, document), self.open == Some(document.number), document.number));
+        if let Some(number) = list_ui(ui, "documents", (left, nothing), context.palette, rows) {
             self.read(number, context);
         }
         turning_ui(ui, &mut self.offset, state.documents.found);
@@ -129,20 +118,44 @@ pub(super) fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     });
 }
 
-/// A document: its beginning and its source. Returns whether it was clicked.
-fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: bool) -> bool {
+/// A scrolled list of rows, each with whether it is open and what it stands for, below a note. Returns what the clicked one stands
+/// for.
+pub(super) fn list_ui<T>(
+    ui: &mut Ui,
+    name: &str,
+    (height, note): (f32, Option<&str>),
+    palette: &Palette,
+    rows: impl Iterator<Item = (TwoLineRow, bool, T)>,
+) -> Option<T> {
+    let mut chosen = None;
+    let area = ScrollArea::vertical().id_salt(name).auto_shrink(false);
+    area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        if let Some(note) = note {
+            quiet_text(ui, note);
+        }
+        for (row, open, what) in rows {
+            if row.ui(ui, palette, open) {
+                chosen = Some(what);
+            }
+        }
+    });
+    chosen
+}
+
+/// A document: its beginning and its source.
+fn row(context: &Context<'_>, document: &DocumentSummary) -> TwoLineRow {
     let palette = context.palette;
     let search = &context.state.documents.search;
     let preview = around(&document.preview, search);
     let found = places(&preview, search);
-    let row = TwoLineRow {
+    TwoLineRow {
         name: format!("Document {}: {}", document.number + 1, document.preview),
         first: lit_text(&preview, &found, None, 13.0, palette),
         below: format!("{} · {} characters", document.file, format::whole(document.characters)),
         mark: document.validation.then(|| (None, "held out".to_owned(), palette.series[1])),
         hover: format!("Document {} · {}", format::whole(document.number + 1), document.file),
-    };
-    row.ui(ui, palette, open)
+    }
 }
 
 pub(super) struct TwoLineRow {

@@ -1,14 +1,14 @@
 //! The other lists: documents dropped by the last cleaning, and a sample judged by the current recipe.
 
 use super::comparison::Looked;
-use super::documents::{TwoLineRow, turning_ui};
+use super::documents::{TwoLineRow, list_ui, turning_ui};
 use super::flow::counted;
 use super::{DataPage, Listed};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, lit_text};
 use crate::widgets::{self, quiet_text};
-use egui::{ScrollArea, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
@@ -28,23 +28,12 @@ impl DataPage {
             },
         );
         let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
-        let mut chosen = None;
-        let area = ScrollArea::vertical().id_salt("dropped").auto_shrink(false);
-        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            let page = page.unwrap_or_default();
-            if page.is_empty() && cleaning.dropped.page.is_some() {
-                quiet_text(ui, "Nothing was dropped here.");
-            }
-            for dropped in page {
-                let open = self.looked.as_ref().is_some_and(|looked| looked.id == dropped.id);
-                if self.dropped_row(context, dropped).ui(ui, context.palette, open) {
-                    chosen = Some(looked_dropped(dropped));
-                }
-            }
+        let nothing = page.is_some_and(<[_]>::is_empty).then_some("Nothing was dropped here.");
+        let rows = page.unwrap_or_default().iter().map(|dropped| {
+            (self.dropped_row(context, dropped), self.looks_at(&dropped.id), looked_dropped(dropped))
         });
-        if chosen.is_some() {
-            self.looked = chosen;
+        if let Some(chosen) = list_ui(ui, "dropped", (left, nothing), context.palette, rows) {
+            self.looked = Some(chosen);
         }
         let found = cleaning.dropped.found;
         turning_ui(ui, &mut self.dropped_offset, found);
@@ -97,20 +86,17 @@ impl DataPage {
             format!("{} of {} kept by the current recipe", sample.kept, counted(sample.documents as u64)),
         );
         let left = (height - (ui.cursor().top() - top) - 32.0).max(120.0);
-        let mut chosen = None;
-        let area = ScrollArea::vertical().id_salt("sample").auto_shrink(false);
-        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            for judged in &sample.judged {
-                let open = self.looked.as_ref().is_some_and(|looked| looked.id == judged.id);
-                if sample_row(context, judged).ui(ui, context.palette, open) {
-                    chosen = Some(looked_judged(judged));
-                }
-            }
-        });
-        if chosen.is_some() {
-            self.looked = chosen;
+        let rows = sample
+            .judged
+            .iter()
+            .map(|judged| (sample_row(context, judged), self.looks_at(&judged.id), looked_judged(judged)));
+        if let Some(chosen) = list_ui(ui, "sample", (left, None), context.palette, rows) {
+            self.looked = Some(chosen);
         }
+    }
+
+    fn looks_at(&self, id: &str) -> bool {
+        self.looked.as_ref().is_some_and(|looked| looked.id == id)
     }
 
     /// Shows the previous or next document of the list that the shown one is from.

@@ -6,7 +6,8 @@ use egui::Ui;
 use egui_material_icons::icons;
 use std::ops::Range;
 
-const LEAF: usize = 16_000;
+/// Maximum bytes of a leaf.
+pub(super) const LEAF: usize = 16_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Leaves {
@@ -68,23 +69,15 @@ pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
     });
 }
 
-/// Bytes of a text's first part of at most `most` bytes, at whose end it is split: after the last line break that fits, else after
-/// the last space, else between characters, for which `otherwise` is asked.
-pub(super) fn cut(text: &str, most: usize, otherwise: impl FnOnce(usize) -> usize) -> usize {
-    let fits = text.floor_char_boundary(most);
-    let whole = text.get(..fits).unwrap_or_default();
-    if fits == text.len() {
-        return fits;
-    }
-    let cut = whole.rfind('\n').or_else(|| whole.rfind(' '));
-    cut.map_or_else(|| otherwise(fits), |at| at + 1)
-}
-
-fn leaves(text: &str) -> Vec<Range<usize>> {
+/// Splits a text after the last line break that fits, else after the last space, else between characters.
+pub(super) fn leaves(text: &str) -> Vec<Range<usize>> {
     let mut leaves = Vec::new();
     let mut from = 0;
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-        let end = cut(rest, LEAF, |fits| fits);
+        let fits = rest.floor_char_boundary(LEAF);
+        let whole = rest.get(..fits).unwrap_or_default();
+        let cut = whole.rfind('\n').or_else(|| whole.rfind(' ')).filter(|_| fits < rest.len());
+        let end = cut.map_or(fits, |at| at + 1);
         leaves.push(from..from + end);
         from += end;
     }

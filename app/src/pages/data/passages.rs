@@ -1,22 +1,19 @@
 //! A compared document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the
 //! document.
 
-use super::leaves::cut;
+use super::leaves::leaves;
 use crate::theme::{self, Palette};
 use egui::text::LayoutJob;
 use egui::{Color32, FontId, Stroke, TextFormat};
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use std::ops::Range;
 
-/// Maximum bytes of a leaf.
-const LEAF: usize = 12_000;
-
 #[derive(Debug, Default)]
 pub(super) struct Passages {
     /// Number of the comparison they belong to.
     of: u64,
-    /// Passages of each leaf: index of the change, and byte range in it.
-    leaves: Vec<Vec<(usize, Range<usize>)>>,
+    /// Byte range of each leaf in the changes' joined texts.
+    leaves: Vec<Range<usize>>,
     /// Index of the shown leaf.
     pub(super) open: usize,
 }
@@ -24,7 +21,8 @@ pub(super) struct Passages {
 impl Passages {
     pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
         if self.of != comparison {
-            *self = Self { of: comparison, leaves: leaves(changes), open: 0 };
+            let text: String = changes.iter().map(|change| change.text.as_str()).collect();
+            *self = Self { of: comparison, leaves: leaves(&text), open: 0 };
         }
     }
 
@@ -34,11 +32,15 @@ impl Passages {
 
     /// The shown leaf, laid out: removed passages struck through and dimmed, inserted ones highlighted.
     pub(super) fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
-        let mut job = LayoutJob::default();
-        for (number, bytes) in self.leaves.get(self.open).into_iter().flatten() {
-            let Some(change) = changes.get(*number) else { continue };
-            let text = change.text.get(bytes.clone()).unwrap_or_default();
-            job.append(text, 0.0, format(change.fate, palette, size));
+        let leaf = self.leaves.get(self.open).cloned().unwrap_or_default();
+        let (mut job, mut before) = (LayoutJob::default(), 0);
+        for change in changes {
+            let inside = |at: usize| at.saturating_sub(before).min(change.text.len());
+            let text = change.text.get(inside(leaf.start)..inside(leaf.end)).unwrap_or_default();
+            if !text.is_empty() {
+                job.append(text, 0.0, format(change.fate, palette, size));
+            }
+            before += change.text.len();
         }
         job
     }
@@ -61,34 +63,9 @@ fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
     }
 }
 
-/// Splits changes at the last line break that fits, else at the last space, else between characters.
-fn leaves(changes: &[TextChange]) -> Vec<Vec<(usize, Range<usize>)>> {
-    let mut all = Vec::new();
-    let (mut leaf, mut used) = (Vec::new(), 0);
-    for (number, change) in changes.iter().enumerate() {
-        let mut from = 0;
-        while let Some(rest) = change.text.get(from..).filter(|rest| !rest.is_empty()) {
-            // A non-empty leaf may end here; an empty one takes what fits.
-            let end = cut(rest, LEAF.saturating_sub(used), |fits| if leaf.is_empty() { fits } else { 0 });
-            if end > 0 {
-                leaf.push((number, from..from + end));
-                from += end;
-                used += end;
-            }
-            if end < rest.len() {
-                all.push(std::mem::take(&mut leaf));
-                used = 0;
-            }
-        }
-    }
-    if !leaf.is_empty() {
-        all.push(leaf);
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::leaves::LEAF;
     use super::*;
     use crate::theme::DARK;
 

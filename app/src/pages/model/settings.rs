@@ -48,7 +48,7 @@ impl ModelPage {
                 let list = ComboBox::from_id_salt("preset").selected_text(shown).width(width);
                 let list = list.height(PRESET_LIST).show_ui(ui, |ui| {
                     ui.set_min_width(PRESET_LIST.min(ui.ctx().content_rect().width() - 48.0));
-                    for (preset, sentence) in PRESETS {
+                    for (preset, sentence) in PRESETS.iter() {
                         if preset_ui(ui, *preset == name, preset, sentence).clicked() {
                             chosen = presets::preset(preset).ok();
                         }

@@ -207,9 +207,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 .on_hover_text("Creates a run with the adapter added to the base weights");
             if merge.clicked() {
                 let (run, adapter) = (run.name.clone(), None);
-                context
-                    .outbox
-                    .send(RunChange::MergeAdapter { checkpoint: None, adapter, undo: false }.to(run));
+                context.outbox.send(RunChange::MergeAdapter { checkpoint: None, adapter }.to(run));
             }
         }
         let waits = context.state.is_waiting(|command| {

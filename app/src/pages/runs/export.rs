@@ -91,6 +91,7 @@ fn bits(quantization: WeightFormat) -> &'static str {
         WeightFormat::F32 => "32 bits per weight, as trained",
         WeightFormat::F16 => "16 bits per weight",
         WeightFormat::Q8_0 => "8.5 bits per weight: almost the same model",
+        WeightFormat::Gguf => "the blocks of the file that it was imported from",
         WeightFormat::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

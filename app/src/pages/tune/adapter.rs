@@ -24,7 +24,14 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
         ui,
         "Trains two narrow matrices per layer; the base weights are frozen. Little memory, and a small file.",
     );
-    let paths = ["train.adapter.rank", "train.adapter.alpha", "train.adapter.dropout", "train.adapter.base"];
+    let paths = [
+        "train.adapter.kind",
+        "train.adapter.rank",
+        "train.adapter.alpha",
+        "train.adapter.rslora",
+        "train.adapter.dropout",
+        "train.adapter.base",
+    ];
     form_ui(ui, draft, refused, &paths);
     let tied = draft.model.tied_head;
     let Some(adapter) = &mut draft.train.adapter else { return };

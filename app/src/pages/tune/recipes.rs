@@ -21,9 +21,9 @@ pub(super) fn recipes_ui(
         *chosen = None;
     }
     ui.horizontal_wrapped(|ui| {
-        for recipe in RECIPES {
+        for recipe in RECIPES.iter() {
             let is_chosen = chosen.is_some_and(|chosen| chosen.name == recipe.name);
-            if !ui.selectable_label(is_chosen, recipe.title).clicked() {
+            if !ui.selectable_label(is_chosen, &*recipe.title).clicked() {
                 continue;
             }
             *chosen = (!is_chosen).then_some(recipe);
@@ -49,7 +49,7 @@ pub(super) fn recipes_ui(
     // The page has no inline code markers.
     let format = recipe.format().replace('`', "");
     caption(ui, format!("Task: {}. Data: {format}.", recipe.learns));
-    caption(ui, recipe.row);
+    caption(ui, &*recipe.row);
     if plain(ui, icons::ICON_SAVE, "Save an example")
         .on_hover_text("This row as a file, as a start for your own")
         .clicked()
@@ -59,7 +59,7 @@ pub(super) fn recipes_ui(
     }
     caption(ui, format!("Measured by {}.", recipe.measured()));
     if *learns_from == LearnsFrom::Tasks
-        && let Some(expected) = recipe.expected
+        && let Some(expected) = &recipe.expected
     {
         caption(ui, format!("Expected result: {expected}."));
     }

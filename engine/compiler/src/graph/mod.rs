@@ -65,12 +65,18 @@ pub enum Element {
     Q8_0,
     /// Frozen weights in blocks of 4 bits.
     Q4_0,
+    /// Frozen weights in the blocks of a GGUF file (see [`crate::blocks::gguf`]).
+    Gguf {
+        /// Words per row.
+        row: u32,
+    },
 }
 
 impl From<WeightFormat> for Element {
     fn from(format: WeightFormat) -> Self {
         match format {
-            WeightFormat::F32 => Self::F32,
+            // A file's blocks are not made from weights: those that a run has are put into the graph.
+            WeightFormat::F32 | WeightFormat::Gguf => Self::F32,
             WeightFormat::F16 => Self::F16,
             WeightFormat::Q8_0 => Self::Q8_0,
             WeightFormat::Q4_0 => Self::Q4_0,
@@ -106,7 +112,9 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => entries.saturating_mul(4),
             Element::F16 => entries.div_ceil(2).saturating_mul(4),
-            Element::Q8_0 | Element::Q4_0 => (self.rows() as u64).saturating_mul(self.row_bytes()),
+            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
+                (self.rows() as u64).saturating_mul(self.row_bytes())
+            }
         }
     }
 
@@ -116,7 +124,9 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => columns as u64 * 4,
             Element::F16 => columns as u64 * 2,
-            Element::Q8_0 | Element::Q4_0 => blocks::row_words(self.element, columns) as u64 * 4,
+            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
+                blocks::row_words(self.element, columns) as u64 * 4
+            }
         }
     }
 
@@ -148,6 +158,7 @@ impl std::fmt::Display for Type {
             Element::U32 => "u32",
             Element::Q8_0 => "q8_0",
             Element::Q4_0 => "q4_0",
+            Element::Gguf { .. } => "gguf",
         };
         let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         write!(formatter, "{element}[{}]", shape.join(", "))

@@ -1,14 +1,14 @@
 //! Shape rules report the operand by name; gradients reach all trainable parameters and nothing else.
 
 use super::*;
-use crate::model::{LossForm, Purpose, build, training_graphs};
+use crate::model::{LossForm, Purpose, build, lora_pairs, training_graphs};
 use crate::plan::compile;
 use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
-    Adapter, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement, Position,
-    Precision, TrainConfig, WeightFormat,
+    Adapter, AdapterKind, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement,
+    Position, Precision, TrainConfig, WeightFormat,
 };
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
@@ -63,7 +63,7 @@ fn values_of_2_to_the_31_entries_are_refused() {
 
 #[test]
 fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
-    for (name, _) in PRESETS {
+    for (name, _) in PRESETS.iter() {
         let config = presets::preset(name).unwrap();
         let graph = training_graphs(&config.model, &config.train).unwrap().train;
         for at in 0..graph.parameters.len() {
@@ -230,6 +230,42 @@ fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
     assert!(again > 0 && again < 2 * made.len(), "{again} of {}", made.len());
 }
 
+/// DoRA adds a vector to each pair, reads norms of rows, and leaves biases unscaled.
+#[test]
+fn magnitudes_are_trained_with_an_adapter_and_norms_are_constants() {
+    let mut config = presets::preset("gpt2-124m").unwrap();
+    config.model.layers = 2;
+    for checkpointing in [false, true] {
+        config.train.activation_checkpointing = checkpointing;
+        let lora = config.train.clone();
+        let [lora, dora] = [AdapterKind::Lora, AdapterKind::Dora].map(|kind| {
+            let train = TrainConfig { adapter: Some(Adapter { kind, ..Adapter::default() }), ..lora.clone() };
+            let some = estimate(&config.model, &train, &Target::new(false)).unwrap();
+            (training_graphs(&config.model, &train).unwrap().train, some)
+        });
+        let adapted = lora_pairs(&dora.0.parameters);
+        let magnitudes: usize = adapted
+            .iter()
+            .map(|pair| {
+                let weight = &dora.0.parameters[pair.weight.index()];
+                let id = pair.magnitude.unwrap();
+                let magnitude = &dora.0.parameters[id.index()];
+                assert_eq!(magnitude.ty, Type::f32(&weight.ty.shape[..1]), "{}", weight.name);
+                assert!(magnitude.trainable && !magnitude.decayed);
+                assert!(dora.0.find(Origin::Gradient(id)).is_some());
+                magnitude.ty.count()
+            })
+            .sum();
+        assert!(lora_pairs(&lora.0.parameters).iter().all(|pair| pair.magnitude.is_none()));
+        assert_eq!(dora.1.parameters_by_part["adapter"], lora.1.parameters_by_part["adapter"] + magnitudes);
+        let biased = |node: &&Node| matches!(node.op, Op::Multiply(ops::Multiply { bias: true }));
+        let goes_back =
+            dora.0.nodes.iter().position(|node| node.op.name() == "cross_entropy_backward").unwrap();
+        assert_eq!(dora.0.nodes[..goes_back].iter().filter(biased).count(), adapted.len());
+        assert!(dora.1.bytes.total < 2 * lora.1.bytes.total, "adapted weights are not stored");
+    }
+}
+
 /// Fusions, f16 and activation checkpointing work for graphs with an adapter as for others.
 #[test]
 fn graphs_with_an_adapter_compile_as_others_do() {
@@ -243,7 +279,8 @@ fn graphs_with_an_adapter_compile_as_others_do() {
             (3, Precision::Mixed, true),
             (1, Precision::F32, true),
         ] {
-            let adapter = Adapter { rank, dropout: 0.1, ..Adapter::default() };
+            let kind = if checkpointing { AdapterKind::Dora } else { AdapterKind::Lora };
+            let adapter = Adapter { kind, rank, dropout: 0.1, ..Adapter::default() };
             config.train.adapter = Some(adapter);
             (config.train.precision, config.train.activation_checkpointing) = (precision, checkpointing);
             for target in [Target::new(true), Target::new(false)] {
@@ -315,7 +352,7 @@ fn attention_takes_a_start_for_each_position() {
 
 #[test]
 fn parameters_come_in_one_order_for_every_purpose() {
-    for (name, _) in PRESETS {
+    for (name, _) in PRESETS.iter() {
         let config = presets::preset(name).unwrap().model;
         let names = |purpose| -> Vec<String> {
             let graph = build(&config, purpose).unwrap().graph;

@@ -7,12 +7,16 @@ pub const LORA_A: &str = ".lora_A.weight";
 /// Suffix of the names of B [out, r], as in PEFT.
 pub const LORA_B: &str = ".lora_B.weight";
 
+/// Suffix of the names of DoRA's magnitudes [out], as in PEFT.
+pub const MAGNITUDE: &str = ".lora_magnitude_vector";
+
 /// Whether a parameter belongs to an adapter, by its name.
 pub fn is_of_adapter(name: &str) -> bool {
-    name.ends_with(LORA_A) || name.ends_with(LORA_B)
+    [LORA_A, LORA_B, MAGNITUDE].iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// A weight W [out, in] and its adapter: the layer computes with W + scale·B·A (Hu et al. 2021).
+/// A weight W [out, in] and its adapter: the layer computes with W + scale·B·A (Hu et al. 2021), with magnitudes as the norms of
+/// its rows (Liu et al. 2024).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoraPair {
     pub weight: ParameterId,
@@ -20,6 +24,8 @@ pub struct LoraPair {
     pub a: ParameterId,
     /// B [out, r].
     pub b: ParameterId,
+    /// [out], with DoRA.
+    pub magnitude: Option<ParameterId>,
 }
 
 /// The adapted weights in model order; empty without an adapter.
@@ -31,7 +37,8 @@ pub fn lora_pairs(parameters: &[Parameter]) -> Vec<LoraPair> {
     let layers = parameters.iter().filter_map(|parameter| parameter.name.strip_suffix(LORA_A));
     let pair = |layer: &str| {
         let (weight, a) = (find(format!("{layer}.weight"))?, find(format!("{layer}{LORA_A}"))?);
-        Some(LoraPair { weight, a, b: find(format!("{layer}{LORA_B}"))? })
+        let magnitude = find(format!("{layer}{MAGNITUDE}"));
+        Some(LoraPair { weight, a, b: find(format!("{layer}{LORA_B}"))?, magnitude })
     };
     layers.filter_map(pair).collect()
 }

@@ -30,7 +30,7 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// Builds the decoder's forward graph for a run: with embedding noise, an adapter, and a teacher whose logits are the
 /// distillation target. The model's own parameters come first, as in all its graphs, then the adapter's, [`super::LORA_A`]
-/// before [`super::LORA_B`] for each weight, then the teacher's.
+/// before [`super::LORA_B`] and [`super::MAGNITUDE`] for each weight, then the teacher's.
 pub(super) fn build_with(
     config: &ModelConfig,
     train: Option<&TrainConfig>,

@@ -8,7 +8,7 @@ mod teacher;
 mod trainable;
 mod training;
 
-pub use adapter::{LORA_A, LORA_B, LoraPair, is_of_adapter, lora_pairs};
+pub use adapter::{LORA_A, LORA_B, LoraPair, MAGNITUDE, is_of_adapter, lora_pairs};
 pub use build::{Model, build, is_of_classifier, stored_as};
 pub use hook_points::{HookPoint, HookPoints};
 pub use purpose::{LossForm, Purpose};

@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn slots_stay_near_the_peak_of_live_values() {
-        for (name, _) in presets::PRESETS {
+        for (name, _) in presets::PRESETS.iter() {
             for activation_checkpointing in [false, true] {
                 let config = presets::preset(name).unwrap();
                 let train = TrainConfig { activation_checkpointing, ..config.train };

@@ -9,8 +9,9 @@ use glasshouse_protocol::Adapter;
 const MULTIPLIED: usize = 1 << 20;
 
 /// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each
-/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021). `parameters` are the run's, and `values` are laid out by
-/// [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
+/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021), its rows scaled to their magnitudes, if it has any. `parameters` are
+/// the run's, and `values` are laid out by [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few
+/// milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
     adapter: Option<&Adapter>,
@@ -23,12 +24,37 @@ pub async fn merged(
             let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
             let weight = &mut values[from.range(pair.weight)];
             add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), give).await;
+            if let Some(magnitude) = pair.magnitude {
+                let magnitude = values[from.range(magnitude)].to_vec();
+                set_row_norms(&mut values[from.range(pair.weight)], &magnitude, false);
+                give().await;
+            }
         }
     }
     // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
     from.moved(&ArenaLayout::unfrozen(&own), values, give).await
+}
+
+/// The norms of the rows of a weight [out, in] or, if `transposed`, of the columns of [in, out].
+pub fn row_norms(weight: &[f32], out: usize, transposed: bool) -> Vec<f32> {
+    let (mut squares, columns) = (vec![0.0_f64; out], weight.len() / out);
+    for (at, entry) in weight.iter().enumerate() {
+        squares[if transposed { at % out } else { at / columns }] += f64::from(*entry).powi(2);
+    }
+    squares.into_iter().map(|sum| sum.sqrt() as f32).collect()
+}
+
+/// Scales the rows of a weight [out, in] or, if `transposed`, the columns of [in, out], to these norms; zeros stay zeros.
+pub fn set_row_norms(weight: &mut [f32], norms: &[f32], transposed: bool) {
+    let (out, columns) = (norms.len(), weight.len() / norms.len());
+    let own = row_norms(weight, out, transposed);
+    let factors: Vec<f32> =
+        norms.iter().zip(own).map(|(to, own)| if own == 0.0 { 0.0 } else { to / own }).collect();
+    for (at, entry) in weight.iter_mut().enumerate() {
+        *entry *= factors[if transposed { at % out } else { at / columns }];
+    }
 }
 
 /// w += scale·b·a, row by row of b, with a [r, in], b [out, r], and w [out, in] or, if `transposed`, [in, out].
@@ -65,6 +91,7 @@ mod tests {
     use super::*;
     use crate::graph::ParameterId;
     use crate::model::{Purpose, build, parameters};
+    use glasshouse_protocol::AdapterKind;
     use glasshouse_protocol::presets::preset;
     use pollster::block_on;
     use std::cell::Cell;
@@ -97,6 +124,45 @@ mod tests {
                 assert!((before + 2.0 * change - after).abs() < 1e-5, "{} {at}", parameter.name);
             }
         }
+    }
+
+    #[test]
+    fn rows_get_their_magnitudes_as_norms_either_way_round() {
+        let mut run = preset("llama-tiny").unwrap();
+        (run.model.layers, run.model.vocabulary) = (1, 40);
+        let kind = AdapterKind::Dora;
+        let lora = Adapter { rank: 3, alpha: 6.0, ..Adapter::default() };
+        run.train.adapter = Some(Adapter { kind, ..lora.clone() });
+        let parameters = parameters(&run.model, &run.train).unwrap();
+        let from = ArenaLayout::from_parameters(&parameters);
+        let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
+        let merge = |adapter| block_on(merged(&parameters, Some(adapter), values.clone(), &async || ()));
+        let whole = merge(run.train.adapter.as_ref().unwrap());
+        let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let to = ArenaLayout::from_parameters(&plain);
+        for pair in lora_pairs(&parameters) {
+            let [weight, a, b] = [pair.weight, pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
+            let (mut sum, magnitudes) = (weight, &values[from.range(pair.magnitude.unwrap())]);
+            block_on(add_product(&mut sum, [&a, &b], 3, (lora.scale(), false), &async || ()));
+            let columns = sum.len() / magnitudes.len();
+            for ((row, sum), magnitude) in
+                whole[to.range(pair.weight)].chunks(columns).zip(sum.chunks(columns)).zip(magnitudes)
+            {
+                let norm = sum.iter().map(|entry| entry * entry).sum::<f32>().sqrt();
+                for (entry, sum) in row.iter().zip(sum) {
+                    assert!((entry - magnitude * sum / norm).abs() < 1e-5);
+                }
+            }
+        }
+        let mut rows = [3.0, 4.0, 0.0, 0.0, 6.0, -8.0];
+        set_row_norms(&mut rows, &[10.0, 7.0, 1.0], false);
+        assert_eq!(
+            (rows, row_norms(&rows, 3, false)),
+            ([6.0, 8.0, 0.0, 0.0, 0.6, -0.8], vec![10.0, 0.0, 1.0])
+        );
+        let mut columns = [3.0, 0.0, 6.0, 4.0, 0.0, -8.0];
+        set_row_norms(&mut columns, &[10.0, 7.0, 1.0], true);
+        assert_eq!(columns, [6.0, 0.0, 0.6, 8.0, 0.0, -0.8]);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! All readers follow the same rules for untrusted files: they never allocate by a stated length before reading that many
-//! bytes, skip lines and records above the limit without holding them, count nesting instead of recursing, and continue with
+//! bytes (except the page of a Parquet file, at most 2 GiB, which its library allocates), skip lines and records above the limit without holding them, count nesting instead of recursing, and continue with
 //! the next record after a bad one.
 
 mod archive;

@@ -42,6 +42,4 @@ pub fn page(report: &CleaningReport) -> String {
 }
 
 #[cfg(test)]
-mod demo;
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Tests of the recorders, and of the report's JSON round trip.
 
+mod demo;
+
 use super::*;
 use glasshouse_protocol::blocks::Block;
 use glasshouse_protocol::cleaning::blocks::{blocks, summary};

@@ -260,7 +260,7 @@ mod tests {
             "A line has five words. So. Yes."
         );
         assert_eq!(edited(&rule, "This line has five words. Yes."), "dropped: minimum_sentences");
-        let fineweb = crate::rules::presets::fineweb();
+        let fineweb = crate::recipe::Recipe::published("fineweb").unwrap().rules;
         let numbers = fineweb.iter().find_map(|rule| match rule {
             crate::rules::Rule::C4Quality(rule) => {
                 Some((rule.minimum_words_per_line, rule.minimum_sentences))

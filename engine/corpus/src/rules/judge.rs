@@ -180,7 +180,11 @@ fn step(
 mod tests {
     use super::*;
     use crate::files::SystemFiles;
-    use crate::rules::presets;
+    use crate::recipe::Recipe;
+
+    fn published(name: &str) -> Vec<Rule> {
+        Recipe::published(name).unwrap().rules
+    }
 
     fn document(text: &str) -> Document {
         Document { text: text.into(), ..Document::default() }
@@ -200,21 +204,21 @@ mod tests {
 
     #[test]
     fn good_prose_passes_every_preset_and_loses_its_menu() {
-        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let judge = Judge::new(&published("fineweb"), &SystemFiles).unwrap();
         let judgement = judge.judge(&document(&prose()));
         assert_eq!(judgement.dropped, None);
         assert_eq!(judgement.edited_by, [3]);
         let text = judgement.text.unwrap();
         assert!(!text.contains("Home | About") || text.contains("| About"), "{text}");
         assert_eq!(judgement.language.map(|language| language.code), Some("eng"));
-        for rules in [presets::gopher(), presets::c4()] {
+        for rules in ["gopher", "c4"].map(published) {
             assert_eq!(Judge::new(&rules, &SystemFiles).unwrap().judge(&document(&prose())).dropped, None);
         }
     }
 
     #[test]
     fn the_first_rule_that_drops_is_the_one_named() {
-        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let judge = Judge::new(&published("fineweb"), &SystemFiles).unwrap();
         let text = prose() + " Use { brackets }. Short.";
         let judgement = judge.judge(&document(&text));
         let (rule, reason) = judgement.dropped.unwrap();
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn rules_about_prose_pass_over_code() {
-        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let judge = Judge::new(&published("fineweb"), &SystemFiles).unwrap();
         let mut document = document("fn main() {\n}\n");
         assert!(judge.judge(&document).dropped.is_some());
         document.kind = Kind::Code("rust".into());

@@ -22,7 +22,6 @@ mod measured;
 mod ngrams;
 mod outcome;
 mod placeholder;
-pub mod presets;
 mod punctuation;
 mod rule;
 #[cfg(test)]

@@ -5,7 +5,8 @@
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights};
 use super::workers::Workers;
-use glasshouse_compiler::graph::{Input, Origin, ValueId};
+use glasshouse_compiler::blocks::gguf::{self, Kept};
+use glasshouse_compiler::graph::{Element, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
 use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::decode::kept;
@@ -216,7 +217,7 @@ impl CpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         let available = glasshouse_platform::available_memory();
-        Self::within(available, model, Given::Floats(parameters), weights, threads, texts)
+        Self::within(available, model, Given::Floats(parameters, &[]), weights, threads, texts)
     }
 
     /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's.
@@ -234,6 +235,20 @@ impl CpuDecoder {
         Self::within(available, model, Given::Stored(stored), weights, threads, texts)
     }
 
+    /// [`Self::with_texts`] over the matrices of a GGUF file, which it reads as they are stored. The other weights are those of
+    /// `parameters`.
+    pub fn with_kept(
+        model: &ModelConfig,
+        parameters: &[f32],
+        kept: &[Kept],
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        let available = glasshouse_platform::available_memory();
+        let format = if kept.is_empty() { WeightFormat::F32 } else { WeightFormat::Gguf };
+        Self::within(available, model, Given::Floats(parameters, kept), format, threads, texts)
+    }
+
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
@@ -247,8 +262,10 @@ impl CpuDecoder {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
+        let kept = if let Given::Floats(_, kept) = given { kept } else { &[] };
         let built = |purpose| {
-            let built = build(model, purpose)?;
+            let mut built = build(model, purpose)?;
+            gguf::keep(&mut built.graph, kept);
             Ok::<_, Error>(Model { graph: fuse::fused(built.graph, &[built.logits], &target), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
@@ -262,7 +279,7 @@ impl CpuDecoder {
         let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
         let arenas = match given {
-            Given::Floats(_) => (layout.floats_end + layout.stored_words()) as u64 * 4,
+            Given::Floats(..) => (layout.floats_end + layout.stored_words()) as u64 * 4,
             // No longer part of the free memory.
             Given::Stored(_) => 0,
         };
@@ -290,12 +307,15 @@ impl CpuDecoder {
 
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        if self.format == WeightFormat::Gguf {
+            return Err(Error::Refused("the blocks of a GGUF file have no other weights".to_owned()));
+        }
         self.texts.fill_with(|| None);
         if parameters.len() == self.layouts[1].length {
             // Memory for the old weights and the new ones would be too much.
             self.weights = Weights::default();
         }
-        self.weights = interleaved(&self.layouts, Given::Floats(parameters))?;
+        self.weights = interleaved(&self.layouts, Given::Floats(parameters, &[]))?;
         Ok(())
     }
 
@@ -464,15 +484,25 @@ impl CpuDecoder {
     }
 }
 
-/// Weights of a decoder: floats, which it copies, or stored ones, which it keeps.
+/// Weights of a decoder: floats with the matrices of a GGUF file, which it copies, or stored ones, which it keeps.
 enum Given<'weights> {
-    Floats(&'weights [f32]),
+    Floats(&'weights [f32], &'weights [Kept]),
     Stored(StoredWeights),
 }
 
 fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> {
     let mut weights = match given {
-        Given::Floats(parameters) => Weights::for_inference(layouts, parameters)?,
+        Given::Floats(parameters, kept) => {
+            let mut weights = Weights::for_inference(layouts, parameters)?;
+            for own in layouts[0].stored.iter().filter(|own| matches!(own.element, Element::Gguf { .. })) {
+                let kept = kept.iter().find(|kept| kept.parameter == own.parameter);
+                let given = kept.filter(|kept| kept.words.len() == own.words.len());
+                let given =
+                    given.ok_or_else(|| Error::Internal("blocks of a file for other weights".to_owned()))?;
+                weights.stored[own.words.clone()].copy_from_slice(&given.words);
+            }
+            weights
+        }
         Given::Stored(StoredWeights { floats, words }) => {
             let needed = [layouts[0].floats_end, layouts[0].stored_words()];
             if [floats.len(), words.len()] != needed {
@@ -503,7 +533,7 @@ mod tests {
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
             let floats = vec![0.0; length];
-            let given = Given::Floats(&floats);
+            let given = Given::Floats(&floats, &[]);
             CpuDecoder::within(Some(bytes), &model, given, WeightFormat::F32, Some(1), texts)
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));

@@ -107,6 +107,14 @@ impl<'data> MatrixMut<'data> {
         MatrixMut { data, rows: range.len(), borrow: PhantomData, ..*self }
     }
 
+    pub fn columns(&mut self, range: std::ops::Range<usize>) -> MatrixMut<'_> {
+        assert!(range.start < range.end && range.end <= self.columns, "columns outside the matrix");
+        // SAFETY: the first of the columns lies inside the first row.
+        #[allow(unsafe_code, reason = "part of a view with gaps")]
+        let data = unsafe { self.data.add(range.start) };
+        MatrixMut { data, columns: range.len(), borrow: PhantomData, ..*self }
+    }
+
     fn split_rows(self, rows: usize) -> (Self, Self) {
         let rows = rows.min(self.rows);
         // Past the last row, the offset could lie beyond the end of the memory, which no pointer may.

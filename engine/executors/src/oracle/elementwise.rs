@@ -1,11 +1,13 @@
-//! Dropout, noise, sums, scaling and soft caps.
+//! Dropout, noise, sums, products, scaling and soft caps.
 
 use super::interpret::{Express, In, Out, Run, host};
 use super::plus;
 use burn::tensor::TensorData;
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::Node;
-use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Unpack, Y};
+use glasshouse_compiler::graph::ops::{
+    Add, Dropout, DropoutInputs, Multiply, MultiplyInputs, Noise, Scale, Softcap, Unpack, Y,
+};
 use glasshouse_platform::Result;
 
 impl Express for Dropout {
@@ -33,6 +35,14 @@ impl Express for Add {
 impl Express for Scale {
     fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         Ok(Y { y: run.floats(inputs.x)? * self.0 })
+    }
+}
+
+impl Express for Multiply {
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
+        let MultiplyInputs { x, factors, bias } = inputs;
+        let product = run.floats(x)? * run.floats(factors)?;
+        Ok(Y { y: plus(product, run.floats_if(bias)?) })
     }
 }
 

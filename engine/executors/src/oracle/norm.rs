@@ -1,10 +1,10 @@
-//! LayerNorm and RMSNorm.
+//! LayerNorm and RMSNorm, and the norms of a weight's rows.
 
 use super::interpret::{Express, In, Out, Run};
 use super::{plus, reciprocal_root};
 use burn::tensor::Tensor;
 use glasshouse_compiler::graph::Node;
-use glasshouse_compiler::graph::ops::{Norm, NormInputs, NormOutputs};
+use glasshouse_compiler::graph::ops::{Norm, NormInputs, NormOutputs, RowNorm, RowNormInputs, Y};
 use glasshouse_platform::Result;
 use glasshouse_protocol::NormKind;
 
@@ -23,5 +23,15 @@ impl Express for Norm {
         let root = reciprocal_root(centred.clone(), self.form.eps);
         let y = plus(centred * root.clone() * (scale + self.form.offset()), bias);
         Ok(NormOutputs { y, statistics: Tensor::cat(vec![mean, root], 1) })
+    }
+}
+
+impl Express for RowNorm {
+    /// Norms count as constants.
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
+        let RowNormInputs { weight, a, b } = inputs;
+        let adapted = run.floats(weight)? + run.floats(b)?.matmul(run.floats(a)?) * self.factor;
+        let norms = (adapted.clone() * adapted).sum_dim(1).sqrt();
+        Ok(Y { y: norms.recip().transpose().detach() })
     }
 }

@@ -5,6 +5,7 @@ use super::modelfile::{ENDING, modelfile};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
+use glasshouse_compiler::blocks::gguf::{self as blocks, Kept};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, files};
@@ -34,6 +35,8 @@ pub struct Export<'run> {
     pub name: &'run str,
     /// Storage type of the matrices.
     pub quantization: WeightFormat,
+    /// Matrices in the blocks of another file, which are written unchanged.
+    pub kept: &'run [Kept],
 }
 
 #[derive(Debug)]
@@ -63,21 +66,28 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     let export = &Export { model: &model, ..*export };
     let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
-    let head: [(&str, Value<'_>); 5] = [
+    let head: [(&str, Value<'_>); 4] = [
         (ARCHITECTURE_KEY, architecture.name.into()),
         ("general.type", "model".into()),
         ("general.name", export.name.to_owned().into()),
-        ("general.file_type", file_type(export.quantization).into()),
         ("general.quantization_version", QUANTIZATION_VERSION.into()),
     ];
-    head.into_iter().try_for_each(|(key, value)| metadata.push(key, value)).map_err(Error::Internal)?;
+    let ty = file_type(export.quantization).map(|ty| ("general.file_type", ty.into()));
+    head.into_iter()
+        .chain(ty)
+        .try_for_each(|(key, value)| metadata.push(key, value))
+        .map_err(Error::Internal)?;
     architecture.write(export.model, &mut metadata)?;
     let mut notices: Vec<String> = becomes.into_iter().collect();
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
     let parameters = Parameters::new(export.model)?.with_norm_divided_by(divisor);
     let tensors = architecture.tensors(export.model, &parameters);
     let divisors = architecture.divisors(export.model);
-    let infos = infos(export, &tensors, &divisors);
+    let blocks: Vec<_> = tensors.iter().map(|tensor| blocks_of(tensor, &parameters, export.kept)).collect();
+    let mut infos = infos(export, &tensors, &divisors);
+    for (info, blocks) in infos.iter_mut().skip(divisors.len()).zip(&blocks) {
+        info.ty = blocks.as_ref().map_or(info.ty, |(ty, _)| *ty);
+    }
     let wide = base_type(export.quantization);
     let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
     if narrow > 0 {
@@ -93,7 +103,12 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     for (_, factors) in &divisors {
         writer.write(factors)?;
     }
-    for tensor in &tensors {
+    for (tensor, blocks) in tensors.iter().zip(blocks) {
+        if let Some((_, rows)) = blocks {
+            rows.into_iter().try_for_each(|row| writer.write_blocks(row))?;
+            yielder.maybe_yield().await;
+            continue;
+        }
         let entries = tensor.gather(&parameters, export.parameters)?;
         for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
             glasshouse_platform::pulse();
@@ -147,21 +162,40 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<Te
 /// Storage type of matrices.
 fn base_type(quantization: WeightFormat) -> GgmlType {
     match quantization {
-        WeightFormat::F32 => GgmlType::F32,
+        // Only matrices that the file had in floats have no blocks.
+        WeightFormat::F32 | WeightFormat::Gguf => GgmlType::F32,
         WeightFormat::F16 => GgmlType::F16,
         WeightFormat::Q8_0 => GgmlType::Q8_0,
         WeightFormat::Q4_0 => GgmlType::Q4_0,
     }
 }
 
-/// The file's overall type (`enum llama_ftype`).
-fn file_type(quantization: WeightFormat) -> u32 {
+/// The file's overall type (`enum llama_ftype`), which llama.cpp guesses from the tensors if it is not there.
+fn file_type(quantization: WeightFormat) -> Option<u32> {
     match quantization {
-        WeightFormat::F32 => 0,
-        WeightFormat::F16 => 1,
-        WeightFormat::Q8_0 => 7,
-        WeightFormat::Q4_0 => 2,
+        WeightFormat::F32 => Some(0),
+        WeightFormat::F16 => Some(1),
+        WeightFormat::Q8_0 => Some(7),
+        WeightFormat::Q4_0 => Some(2),
+        WeightFormat::Gguf => None,
     }
+}
+
+/// The type and the rows of a tensor, if its matrix has the blocks of a file and the tensor's rows are of one type.
+fn blocks_of<'kept>(
+    tensor: &Tensor,
+    parameters: &Parameters,
+    kept: &'kept [Kept],
+) -> Option<(GgmlType, Vec<&'kept [u8]>)> {
+    let number = parameters.holding(tensor).ok()?;
+    let own = kept.iter().find(|own| own.parameter.index() == number)?;
+    let [_, columns] = parameters.list()[number].ty.shape[..] else { return None };
+    let of = |at| blocks::row(own.rows().nth(tensor.rows.at(at))?, columns);
+    let rows: Vec<_> = (0..tensor.rows.len()).map(of).collect::<Option<_>>()?;
+    let (ty, _) = *rows.first()?;
+    let is_whole = tensor.columns() == columns && !tensor.transposed && tensor.offset == 0;
+    let is_one = is_whole && rows.iter().all(|(own, _)| *own == ty);
+    is_one.then(|| (ty, rows.into_iter().map(|(_, blocks)| blocks).collect()))
 }
 
 fn check_place(path: &Path, replace: bool) -> Result<()> {
@@ -176,7 +210,8 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Exports a project's model. If the future is dropped, an existing file is unchanged.
+/// Exports a project's model. One that has the blocks of a file keeps them in place of q8_0, the default, which holds them less exactly and
+/// in more bits. If the future is dropped, an existing file is unchanged.
 pub async fn export_trained(
     model: &Trained,
     quantization: WeightFormat,
@@ -186,6 +221,8 @@ pub async fn export_trained(
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
+    let kept = if quantization == WeightFormat::Q8_0 { &model.kept[..] } else { &[] };
+    let quantization = if kept.is_empty() { quantization } else { WeightFormat::Gguf };
     let parts = Export {
         model: &with_whole_context(&model.config.model, &record),
         tokenizer: &tokenizer,
@@ -193,6 +230,13 @@ pub async fn export_trained(
         parameters: &model.parameters,
         name: &model.run.name(),
         quantization,
+        kept,
     };
-    export(&parts, path, replace, yielder).await
+    let mut exported = export(&parts, path, replace, yielder).await?;
+    if !kept.is_empty() {
+        let text =
+            "the matrices are those of the imported file, byte for byte; other quantizations convert them";
+        exported.notices.push(text.to_owned());
+    }
+    Ok(exported)
 }

@@ -5,7 +5,6 @@ use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
 use crate::tensors::{Parameters, Tensor};
-use glasshouse_compiler::graph::Element;
 use glasshouse_platform::Mapping;
 use glasshouse_platform::files::File;
 use glasshouse_platform::{Error, Result};
@@ -48,15 +47,17 @@ impl Weights for FileWeights {
         self.tensors[tensor].bytes as u64
     }
 
-    fn element(&self, tensor: usize) -> Option<Element> {
-        match self.tensors[tensor].ty {
-            GgmlType::Q8_0 => Some(Element::Q8_0),
-            GgmlType::Q4_0 => Some(Element::Q4_0),
-            _ => None,
-        }
+    fn ty(&self, tensor: usize) -> Option<GgmlType> {
+        Some(self.tensors[tensor].ty)
     }
 
-    fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
+    fn read(
+        &self,
+        tensor: usize,
+        wanted: Range<usize>,
+        floats: &mut [f32],
+        blocks: &mut Vec<u8>,
+    ) -> Result<()> {
         let TensorLocation { start, bytes, ty, rows } = self.tensors[tensor];
         // A vector is read whole; its entries are stored in blocks, like those of a row.
         let (skipped, bytes) = match wanted.len() == rows {
@@ -68,12 +69,9 @@ impl Weights for FileWeights {
         };
         let start = (start + skipped) as u64;
         // GGUF is little-endian, like every target.
-        if ty == GgmlType::F32 {
-            return read_at(&self.path, start, bytemuck::cast_slice_mut(floats));
-        }
-        let mut blocks = vec![0_u8; bytes];
-        read_at(&self.path, start, &mut blocks)?;
-        super::dequantise(ty, &blocks, floats);
+        blocks.resize(bytes, 0);
+        read_at(&self.path, start, blocks)?;
+        super::dequantise(ty, blocks, floats);
         Ok(())
     }
 }
@@ -111,7 +109,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     }
     let shapes =
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
-    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file)?);
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file));
     let model = architecture.read(&mut facts)?;
     facts.expect_known()?;
     let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
@@ -121,15 +119,8 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
 }
 
 /// The file's tensors of divisors of the rotary angles.
-fn divisors(file: &Gguf<'_>) -> Result<Divisors> {
-    let stored = DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?)));
-    let read = stored.map(|(name, tensor)| {
-        // The length is bounded by the tensor's bytes.
-        let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
-        tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
-        Ok((name, factors))
-    });
-    read.collect()
+fn divisors(file: &Gguf<'_>) -> Divisors {
+    DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?.floats()))).collect()
 }
 
 /// Matches the architecture's tensors with the file's; all must match exactly.

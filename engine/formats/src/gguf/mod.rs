@@ -12,7 +12,7 @@
 //!
 //! * [`Gguf::read`] reads a file's bytes in place, memory-mapped or in a browser's memory, without copying: strings and arrays
 //!   are borrowed, tensors are slices. Every count, size and offset is validated before use.
-//! * [`StoredTensor::dequantise`] converts a range of rows to floats in the caller's memory.
+//! * [`StoredTensor::floats`] converts a tensor to floats, [`dequantise`] blocks of it in the caller's memory.
 //! * [`Writer`] takes the list of contents, writes the head, and then quantises and writes tensors as they are provided.
 //! * `look` reads a model from a file, and [`export`] writes one. `architectures` has a file for each supported architecture,
 //!   with conversions in both directions; `vocabulary` converts tokenizers.
@@ -41,11 +41,12 @@ mod tests;
 pub use array::{Array, Item};
 pub use dequantise::dequantise;
 pub use export::{Export, Exported, export, export_trained};
+pub use glasshouse_compiler::blocks::gguf::GgmlType;
 pub(super) use import::{is_gguf, look};
 pub use metadata::Metadata;
 pub use quantise::quantise;
 pub use read::{Gguf, StoredTensor};
-pub use tensor::{GgmlType, TensorInfo};
+pub use tensor::TensorInfo;
 pub use value::{Kind, Value};
 pub use vocabulary::tokenizer;
 pub use write::{Writer, size};

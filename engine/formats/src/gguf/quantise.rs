@@ -3,7 +3,7 @@
 //!
 //! Entries must be finite. ggml is the work of its authors, under the MIT licence.
 
-use super::tensor::GgmlType;
+use super::GgmlType;
 use glasshouse_compiler::blocks as stored;
 use glasshouse_platform::lanes::vectorised;
 

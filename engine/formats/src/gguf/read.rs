@@ -2,13 +2,12 @@
 
 use super::cursor::{Cursor, Reading};
 use super::metadata::Metadata;
-use super::tensor::{GgmlType, TensorInfo};
+use super::tensor::{TensorInfo, type_of};
 use super::value::{Kind, Value};
 use super::{MAGIC, MAX_DIMENSIONS, VERSION, dequantise};
 use glasshouse_platform::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The oldest version with 64-bit counts.
@@ -111,26 +110,12 @@ impl<'file> StoredTensor<'file> {
         self.bytes
     }
 
-    /// Dequantises a range of rows into `into`, which must have exactly their size.
-    ///
-    /// # Errors
-    /// The rows do not exist, or `into` has another size.
-    pub fn dequantise(&self, rows: Range<usize>, into: &mut [f32]) -> Result<()> {
-        let row = self.info.row_bytes();
-        let bytes = rows
-            .start
-            .checked_mul(row)
-            .zip(rows.end.checked_mul(row))
-            .and_then(|(from, to)| self.bytes.get(from..to))
-            .filter(|_| rows.len().checked_mul(self.info.columns()) == Some(into.len()));
-        let Some(bytes) = bytes else {
-            let (name, shape, room) = (&self.info.name, &self.info.shape, into.len());
-            return Err(Error::Internal(format!(
-                "rows {rows:?} of {name} {shape:?} asked into {room} floats"
-            )));
-        };
-        dequantise(self.info.ty, bytes, into);
-        Ok(())
+    /// The weights, row by row.
+    pub fn floats(&self) -> Vec<f32> {
+        // Their number is bounded by that of the bytes.
+        let mut floats = vec![0.0; self.info.rows() * self.info.columns()];
+        dequantise(self.info.ty, self.bytes, &mut floats);
+        floats
     }
 }
 
@@ -172,7 +157,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
             })
             .collect::<Reading<Vec<_>>>()?;
         shape.reverse();
-        let ty = GgmlType::from_number(cursor.u32()?)?;
+        let ty = type_of(cursor.u32()?)?;
         Ok((TensorInfo { name: Cow::Borrowed(name), shape, ty }, cursor.u64()?))
     };
     rest().map_err(|reason| (Some(name), reason))

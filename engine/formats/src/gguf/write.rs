@@ -4,7 +4,7 @@ use super::array::Item as _;
 use super::cursor::Reading;
 use super::metadata::Metadata;
 use super::tensor::TensorInfo;
-use super::{MAGIC, VERSION, quantise};
+use super::{GgmlType, MAGIC, VERSION, quantise};
 use glasshouse_platform::{Error, Result};
 use std::collections::HashSet;
 use std::io::Write;
@@ -37,9 +37,6 @@ impl FileHead {
             let refused = |reason| format!("tensor {}: {reason}", info.name);
             if !names.insert(&info.name) {
                 return Err(refused("the name occurs twice".to_owned()));
-            }
-            if !info.ty.is_written() {
-                return Err(refused(format!("{} cannot be written", info.ty)));
             }
             let size = info.bytes().map_err(refused)?;
             (&*info.name).put(&mut bytes);
@@ -119,24 +116,42 @@ impl<'info, W: Write> Writer<'info, W> {
     /// # Errors
     /// Writing fails; [`Error::Internal`] if there are too many entries, or partial blocks.
     pub fn write(&mut self, entries: &[f32]) -> Result<()> {
-        let fitting = self.current.filter(|(info, left)| {
-            entries.len() as u64 <= *left && entries.len().is_multiple_of(info.ty.block())
-        });
-        let Some((info, left)) = fitting else {
-            let (now, count) = (self.current.map(|(info, left)| (&info.name, left)), entries.len());
-            return Err(Error::Internal(format!("{count} entries to write, where {now:?} is next")));
-        };
+        let ty = self.take(entries.len())?;
+        if !ty.is_written() {
+            return Err(Error::Internal(format!("weights cannot be converted to {ty}")));
+        }
         for entries in entries.chunks(PIECE) {
             self.piece.clear();
-            quantise(info.ty, entries, &mut self.piece);
+            quantise(ty, entries, &mut self.piece);
             self.written += self.piece.len() as u64;
             self.to.write_all(&self.piece).map_err(Error::io(&self.path))?;
         }
-        self.current = Some((info, left - entries.len() as u64));
-        if left == entries.len() as u64 {
-            self.end_tensor()?;
-        }
-        Ok(())
+        self.end_if_whole()
+    }
+
+    /// Like [`Self::write`], for blocks of the tensor's type.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_blocks(&mut self, blocks: &[u8]) -> Result<()> {
+        let ty = self.current.map_or(GgmlType::F32, |(info, _)| info.ty);
+        self.take(blocks.len() / ty.block_bytes() * ty.block())?;
+        self.written += blocks.len() as u64;
+        self.to.write_all(blocks).map_err(Error::io(&self.path))?;
+        self.end_if_whole()
+    }
+
+    /// Counts entries of the current tensor, whose type it returns.
+    fn take(&mut self, count: usize) -> Result<GgmlType> {
+        let fitting = self
+            .current
+            .filter(|(info, left)| count as u64 <= *left && count.is_multiple_of(info.ty.block()));
+        let Some((info, left)) = fitting else {
+            let now = self.current.map(|(info, left)| (&info.name, left));
+            return Err(Error::Internal(format!("{count} entries to write, where {now:?} is next")));
+        };
+        self.current = Some((info, left - count as u64));
+        Ok(info.ty)
     }
 
     /// Completes the file and returns the writer, for the caller to sync.
@@ -156,7 +171,10 @@ impl<'info, W: Write> Writer<'info, W> {
         self.current = self.tensors.next().map(|info| (info, entries(info)));
     }
 
-    fn end_tensor(&mut self) -> Result<()> {
+    fn end_if_whole(&mut self) -> Result<()> {
+        if self.current.is_none_or(|(_, left)| left > 0) {
+            return Ok(());
+        }
         let end = self.written.next_multiple_of(self.alignment);
         self.piece.clear();
         self.piece.resize((end - self.written) as usize, 0);

@@ -27,7 +27,13 @@ impl Weights for FolderWeights {
         self.tensors[tensor].bytes()
     }
 
-    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
+    fn read(
+        &self,
+        tensor: usize,
+        rows: Range<usize>,
+        floats: &mut [f32],
+        _bytes: &mut Vec<u8>,
+    ) -> Result<()> {
         self.folder.read(&self.tensors[tensor], rows, floats)
     }
 }

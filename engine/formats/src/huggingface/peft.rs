@@ -11,11 +11,11 @@ pub use merge::{another_base, merge_adapter};
 use super::super::tensors::{Parameters, Rows, Tensor};
 use super::fields::shortest;
 use super::{Family, Format, pretty, write_tensors};
-use glasshouse_compiler::model::{LORA_A, LORA_B};
+use glasshouse_compiler::model::{LORA_A, LORA_B, MAGNITUDE};
 use glasshouse_platform::storage::{self, Staging, check_place};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{AsTrained, Project, Run};
-use glasshouse_protocol::{Adapter, RunState};
+use glasshouse_protocol::{Adapter, AdapterKind, RunState};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -51,8 +51,8 @@ pub async fn export_adapter(
     let base = begun_with(run).and_then(|base| imported_as(&base));
     let settings = pretty(&modules.settings(adapter, base.as_deref()))?;
     storage::write_atomically(&staging.path().join(SETTINGS), &settings)?;
-    let pairs = modules.tensors(adapter);
-    let entries = pairs.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
+    let tensors = modules.tensors(adapter);
+    let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
     let path = staging.path().join(WEIGHTS);
     write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, yielder).await?;
     staging.put(folder)?;
@@ -98,9 +98,10 @@ impl<'table> Modules<'table> {
         Self { adapted, others }
     }
 
-    /// A [r, in] and B [rows, r] of each module. PEFT's layers are always `nn.Linear`, so nothing is transposed.
+    /// A [r, in], B [rows, r] and magnitudes [rows], if any, of each module. PEFT's layers are always `nn.Linear`, so nothing is
+    /// transposed.
     fn tensors(&self, adapter: &Adapter) -> Vec<Tensor> {
-        let tensor = |module: &str, name: &str, shape: [usize; 2], layer: &str, rows: Rows| Tensor {
+        let tensor = |module: &str, name: &str, shape: &[usize], layer: &str, rows: Rows| Tensor {
             name: format!("{PREFIX}{module}{name}"),
             shape: shape.to_vec(),
             parameter: format!("{layer}{name}"),
@@ -109,16 +110,20 @@ impl<'table> Modules<'table> {
             transposed: false,
             offset: 0,
         };
-        let pairs = self.adapted.iter().flat_map(|(module, layer, weight)| {
+        let own = self.adapted.iter().flat_map(|(module, layer, weight)| {
             let [first, second] = weight.shape[..] else { return Vec::new() };
             let columns = if weight.transposed { first } else { second };
             let (rank, rows) = (adapter.rank, weight.rows.clone());
-            vec![
-                tensor(module, LORA_A, [rank, columns], layer, Rows::Range(0..rank)),
-                tensor(module, LORA_B, [rows.len(), rank], layer, rows),
-            ]
+            let mut own = vec![
+                tensor(module, LORA_A, &[rank, columns], layer, Rows::Range(0..rank)),
+                tensor(module, LORA_B, &[rows.len(), rank], layer, rows.clone()),
+            ];
+            if adapter.kind == AdapterKind::Dora {
+                own.push(tensor(module, MAGNITUDE, &[rows.len()], layer, rows));
+            }
+            own
         });
-        pairs.collect()
+        own.collect()
     }
 
     /// `adapter_config.json`, with the name of the base model if known.
@@ -135,6 +140,7 @@ impl<'table> Modules<'table> {
             "lora_alpha": alpha,
             "lora_dropout": shortest(adapter.dropout),
             "use_rslora": adapter.rslora,
+            "use_dora": adapter.kind == AdapterKind::Dora,
             "target_modules": self.targets(),
             "bias": "none",
             // GPT-2's layers store [in, out].

@@ -180,7 +180,7 @@ impl Facts {
 
 fn stored(format: WeightFormat) -> &'static str {
     match format {
-        WeightFormat::F32 => "32 bits each, as trained",
+        WeightFormat::F32 | WeightFormat::Gguf => "32 bits each, as trained",
         WeightFormat::F16 => "16 bits each",
         WeightFormat::Q8_0 => "8 bits each, and a scale for every 32",
         WeightFormat::Q4_0 => "4 bits each, and a scale for every 32",

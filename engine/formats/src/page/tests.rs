@@ -118,7 +118,7 @@ fn a_page_holds_the_model_as_a_project_of_its_own() {
         let farthest = farthest.fold(0.0, f32::max);
         // Weights are between -1 and 1.
         let expected = match format {
-            WeightFormat::F32 => 0.0..=0.0,
+            WeightFormat::F32 | WeightFormat::Gguf => 0.0..=0.0,
             WeightFormat::F16 => 1e-5..=5e-4,
             WeightFormat::Q8_0 => 1e-3..=6e-3,
             WeightFormat::Q4_0 => 0.02..=0.14,

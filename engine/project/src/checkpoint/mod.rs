@@ -17,6 +17,7 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
+pub(super) use state::read_kept;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use glasshouse_compiler::graph::{Parameter, Type};
@@ -87,6 +88,12 @@ impl Begun {
             }
         }
         Ok(())
+    }
+
+    /// Writes the whole next parameter, whose element is that of a GGUF file's blocks.
+    pub fn put_blocks(&mut self, rows: &[u32]) -> Result<()> {
+        self.left.pop_front();
+        self.file.put_blocks(rows)
     }
 
     /// Whether the elements of the parameters held everything exactly.

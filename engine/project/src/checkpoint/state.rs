@@ -7,8 +7,9 @@
 use super::manifest::ManifestEntry;
 use super::{GuardState, Loaded};
 use glasshouse_compiler::blocks;
+use glasshouse_compiler::blocks::gguf::{self, Kept};
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
-use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{ModelConfig, RunConfig};
@@ -283,6 +284,9 @@ impl StateFile {
             .iter()
             .map(|(name, ty)| {
                 let (dtype, shape) = match (precision, stored_words(ty)) {
+                    (_, Some(words)) if matches!(ty.element, Element::Gguf { .. }) => {
+                        (Dtype::U8, vec![ty.rows(), words * 4])
+                    }
                     (_, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
                     (StoredPrecision::Half, None) => (Dtype::F16, ty.shape.clone()),
                     (StoredPrecision::Full, None) if ty.element == Element::F16 => {
@@ -357,6 +361,11 @@ impl StateFile {
                 Ok(true)
             }
         }
+    }
+
+    /// Writes a tensor's rows as a GGUF file stores them.
+    pub(super) fn put_blocks(&mut self, rows: &[u32]) -> Result<()> {
+        self.write(bytemuck::cast_slice(rows))
     }
 
     fn write(&mut self, part: &[u8]) -> Result<()> {
@@ -503,7 +512,8 @@ impl StateReader {
                 return self.read(bytemuck::cast_slice_mut(floats), yielder).await;
             }
             Place::Words(own, words) if own == element => {
-                return self.read(&mut bytemuck::cast_slice_mut(words)[..bytes], yielder).await;
+                self.read(&mut bytemuck::cast_slice_mut(words)[..bytes], yielder).await?;
+                return self.check_blocks(ty, words);
             }
             place => place,
         };
@@ -515,6 +525,7 @@ impl StateReader {
             let count = at_once.min(rows - first);
             self.read(&mut bytemuck::cast_slice_mut(&mut read)[..bytes / rows * count], yielder).await?;
             let read = &read[..count * row];
+            self.check_blocks(ty, read)?;
             match &mut place {
                 Place::Floats(to) => {
                     blocks::unpack(element, columns, read, &mut to[first * columns..][..count * columns]);
@@ -531,6 +542,17 @@ impl StateReader {
             }
         }
         Ok(())
+    }
+
+    /// Refuses rows of a GGUF file's blocks that are not those of this type.
+    fn check_blocks(&self, ty: &Type, words: &[u32]) -> Result<()> {
+        let Element::Gguf { row } = ty.element else { return Ok(()) };
+        if words.chunks_exact(row as usize).all(|row| gguf::row(row, ty.columns()).is_some()) {
+            return Ok(());
+        }
+        let (rows, bytes, shape) = (ty.rows(), row * 4, &ty.shape);
+        let reason = format!("its blocks of {rows} × {bytes} bytes are not those of a matrix of {shape:?}");
+        Err(Error::bad_file(&self.path, reason))
     }
 
     /// Reads the rest and compares the checksums of the file (which those of older versions lack) and of its manifest.
@@ -658,6 +680,7 @@ fn stored_words(ty: &Type) -> Option<usize> {
         Element::Q8_0 | Element::Q4_0 if ty.columns().is_multiple_of(blocks::BLOCK) => {
             Some(blocks::row_words(ty.element, ty.columns()))
         }
+        Element::Gguf { row } => Some(row as usize),
         _ => None,
     }
 }
@@ -665,12 +688,39 @@ fn stored_words(ty: &Type) -> Option<usize> {
 /// How a file holds a parameter of this shape; `None` if it holds another one.
 fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
     let ty = |element| Type { element, shape: shape.to_vec() };
-    match tensor.dtype {
-        Dtype::F32 if tensor.shape == shape => Some(ty(Element::F32)),
-        Dtype::F16 if tensor.shape == shape => Some(ty(Element::F16)),
-        Dtype::U32 => [Element::Q8_0, Element::Q4_0].map(ty).into_iter().find(|ty| {
-            shape.len() == 2 && stored_words(ty).is_some_and(|words| tensor.shape == [ty.rows(), words])
-        }),
+    match (tensor.dtype, &tensor.shape[..]) {
+        (Dtype::F32, own) if own == shape => Some(ty(Element::F32)),
+        (Dtype::F16, own) if own == shape => Some(ty(Element::F16)),
+        (Dtype::U8, [rows, bytes]) if shape.len() == 2 && shape[0] == *rows && bytes % 4 == 0 => {
+            let row = u32::try_from(bytes / 4).ok().filter(|row| *row > 0)?;
+            Some(ty(Element::Gguf { row }))
+        }
+        (Dtype::U32, own) => [Element::Q8_0, Element::Q4_0]
+            .map(ty)
+            .into_iter()
+            .find(|ty| shape.len() == 2 && stored_words(ty).is_some_and(|words| own == [ty.rows(), words])),
         _ => None,
     }
+}
+
+/// Reads the matrices that a checkpoint keeps in the blocks of a GGUF file.
+///
+/// # Errors
+/// The file cannot be read, or its blocks are not those of the model.
+pub async fn read_kept(path: &Path, parameters: &[Parameter], yielder: &Yielder) -> Result<Vec<Kept>> {
+    let file = StateReader::open(path, None)?;
+    let mut stored = parameters.to_vec();
+    for own in &mut stored {
+        let ty = file.metadata.info(&own.name).and_then(|tensor| type_in_file(tensor, &own.ty.shape));
+        own.ty.element = Element::F32;
+        if let Some(ty) = ty.filter(|ty| matches!(ty.element, Element::Gguf { .. })) {
+            (own.ty, own.trainable) = (ty, false);
+        }
+    }
+    let words = read(path, None, &stored, Content::Stored, yielder).await?.words;
+    let kept = |own: &Stored| {
+        let Element::Gguf { row } = own.element else { return None };
+        Some(Kept { parameter: own.parameter, row, words: words[own.words.clone()].to_vec() })
+    };
+    Ok(ArenaLayout::from_parameters(&stored).stored.iter().filter_map(kept).collect())
 }

@@ -1,5 +1,5 @@
 use super::*;
-use glasshouse_compiler::graph::{Init, Type};
+use glasshouse_compiler::graph::{Element, Init, ParameterId, Type};
 use glasshouse_protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
@@ -348,6 +348,51 @@ fn a_manifest_cannot_name_a_file_elsewhere() {
     manifest.latest.file = "step-/../../secret".to_owned();
     manifest.write(folder.path(), Slot::A).unwrap();
     assert!(latest(folder.path()).unwrap_err().to_string().contains("is not a checkpoint name"));
+}
+
+#[test]
+fn blocks_of_a_file_are_read_again_and_those_of_another_length_or_type_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parameters = parameters();
+    let shape = vec![3, 32];
+    // f16, 4 bytes of a row's 72 are of no use.
+    let ty = glasshouse_compiler::blocks::gguf::GgmlType::F16;
+    parameters[0].ty = Type { shape: shape.clone(), element: Element::Gguf { row: 18 } };
+    let saved = |change: &dyn Fn(&mut Vec<u32>)| {
+        let mut words = vec![0; 3 * 18];
+        for row in words.chunks_exact_mut(18) {
+            glasshouse_compiler::blocks::gguf::put_row(ty, &[0, 0x3c].repeat(32), row);
+        }
+        change(&mut words);
+        let mut checkpoints = Checkpoints::new(folder.path());
+        let mut begun = checkpoints.begin(&info(1), &parameters).unwrap();
+        begun.put_blocks(&words).unwrap();
+        begun.put(&[1.0; 3]).unwrap();
+        begun.put(&[2.0; 4]).unwrap();
+        checkpoints.finish(begun, true).unwrap()
+    };
+    let path = saved(&|_| ());
+    let mut floats = parameters.clone();
+    floats[0].ty.element = Element::F32;
+    let (_, state) = read_state(&path, &floats, Content::Weights).unwrap();
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&floats);
+    assert_eq!(state.parameters[layout.range(ParameterId(0))], [1.0; 96]);
+    let kept = block_on(read_kept(&path, &floats, &Yielder::none())).unwrap();
+    assert_eq!((kept.len(), kept[0].row, kept[0].words[0]), (1, 18, ty.number()));
+    // A type whose rows are longer, one that there is not, and a matrix of other columns.
+    let wrong = |path: &Path, parameters: &[Parameter]| {
+        let error = read_state(path, parameters, Content::Weights).unwrap_err().to_string();
+        let kept = block_on(read_kept(path, parameters, &Yielder::none())).unwrap_err().to_string();
+        assert!(
+            error.contains("its blocks of 3 × 72 bytes") && kept.contains("its blocks of"),
+            "{error} {kept}"
+        );
+    };
+    wrong(&saved(&|words| words[18] = 0), &floats);
+    wrong(&saved(&|words| words[36] = 99), &floats);
+    let path = saved(&|_| ());
+    floats[0].ty.shape = vec![3, 64];
+    wrong(&path, &floats);
 }
 
 fn milestone(folder: &Path, step: u64) -> PathBuf {

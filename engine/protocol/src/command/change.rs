@@ -105,9 +105,6 @@ pub enum RunChange {
         /// Folder of a PEFT adapter to merge instead (native).
         #[serde(default)]
         adapter: Option<PathBuf>,
-        /// Subtract that adapter from the weights instead of adding it.
-        #[serde(default)]
-        undo: bool,
     },
     /// Creates a new run, without steps, from the weights made smaller, and measures size, speed and loss before and after. Answered by
     /// `Compressed` first, for every point of a frontier.

@@ -11,6 +11,8 @@ choices! {
     pub enum AdapterKind = Lora {
         /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
         Lora = "lora", "LoRA";
+        /// Weight-decomposed low-rank adaptation (Liu et al. 2024, arXiv 2402.09353): also trains the norm of each row of the adapted weights.
+        Dora = "dora", "DoRA";
     }
 }
 
@@ -87,10 +89,13 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarg
 
 settings! {
     /// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
-    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
-    /// except for the layers: PEFT adapts only queries and values.
+    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. DoRA multiplies y by
+    /// m / ‖W + scale·B·A‖, with a trained m for each row and norms of rows that count as constants, before a bias is added. The defaults
+    /// are PEFT's, except for the layers: PEFT adapts only queries and values.
     pub struct Adapter: "train.adapter." {
-        pub kind: AdapterKind = AdapterKind::Lora;
+        /// LoRA adds a low-rank matrix to each weight. DoRA also trains the norm of each row of the sum; it is often better at low ranks, and
+        /// slower.
+        pub kind: AdapterKind = AdapterKind::Lora, "Kind of adapter";
         /// Rows of an adapter's first matrix and columns of its second. A higher rank learns more and takes more memory.
         pub rank: usize = 8, "Rank", 1..;
         /// Sets the scale of an adapter relative to its base weights: α / rank.
@@ -111,9 +116,8 @@ settings! {
 /// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by the format of the base if it is not f32.
 impl fmt::Display for Adapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AdapterKind::Lora = self.kind;
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
-        write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))?;
+        write!(formatter, "{} of rank {} on {}", self.kind.name(), self.rank, targets.join(", "))?;
         match self.base {
             WeightFormat::F32 => Ok(()),
             base => write!(formatter, ", base in {}", base.name()),
@@ -198,6 +202,10 @@ mod tests {
         assert_eq!(RunConfig::from_toml(&whole.to_toml().unwrap()).unwrap(), whole);
         assert_eq!(run(&["train.adapter=lora"]).train.adapter, Some(Adapter::default()));
         assert_eq!(run(&["adapter=lora", "adapter=none"]).train.adapter, None);
+        let dora = run(&["adapter.rank=2", "adapter=dora"]);
+        assert_eq!(dora, run(&["adapter.kind=dora", "adapter.rank=2"]));
+        assert!(dora.train.trains().starts_with("dora of rank 2 on qkv"), "{}", dora.train.trains());
+        assert_eq!(RunConfig::from_toml(&dora.to_toml().unwrap()).unwrap(), dora);
         let half = run(&["adapter.base=f16"]);
         assert_eq!(half.train.adapter.as_ref().unwrap().base, WeightFormat::F16);
         assert!(half.train.trains().ends_with("down, base in f16"), "{}", half.train.trains());

@@ -157,8 +157,10 @@ impl RunConfig {
         let rate = self.tuning_rate();
         match kind {
             "none" => self.train.adapter = None,
-            "lora" => self.train.adapter.get_or_insert_default().kind = AdapterKind::Lora,
-            _ => return Err(names::unknown("adapter", kind, ["lora", "none"].into_iter())),
+            _ => {
+                let kind = AdapterKind::named("adapter", kind)?;
+                self.train.adapter.get_or_insert_default().kind = kind;
+            }
         }
         // An adapter freezes the matrices that Muon updates.
         if self.train.adapter.is_some() && self.train.optimizer == OptimizerKind::Muon {

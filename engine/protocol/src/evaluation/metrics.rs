@@ -2,7 +2,10 @@
 
 use super::{Comparison, Metric};
 use crate::quantity::{NOTHING, figures, percent, whole};
-use Unit::{Number, Score, Share};
+use Unit::{Score, Share};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Minimum number of items for an interval by resampling.
 pub const MIN_VALUES: usize = 30;
@@ -11,7 +14,8 @@ pub const MIN_VALUES: usize = 30;
 pub const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
     were drawn.";
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Unit {
     /// A fraction, shown in percent.
     Share,
@@ -20,75 +24,26 @@ enum Unit {
     Number,
 }
 
-const METRICS: &[(&str, &str, Unit)] = &[
-    ("loss", "Loss in nats per token", Number),
-    ("perplexity", "Perplexity", Number),
-    ("bits_per_byte", "Bits per byte", Number),
-    ("token_accuracy", "Token accuracy", Share),
-    ("top_5_accuracy", "Top-5 accuracy", Share),
-    ("repetition", "Repetition of 4-grams", Share),
-    ("repetition_of_text", "Repetition, held-out text", Share),
-    ("distinct_2", "Distinct bigrams", Share),
-    ("distinct_2_of_text", "Distinct bigrams, held-out text", Share),
-    ("ece", "Expected calibration error", Share),
-    ("exact_match", "Exact match", Share),
-    ("f1", "Token F1", Share),
-    ("bleu", "BLEU", Score),
-    ("chrf", "chrF", Score),
-    ("rouge1", "ROUGE-1", Number),
-    ("rouge2", "ROUGE-2", Number),
-    ("rougeL", "ROUGE-L", Number),
-    ("pass_rate", "Pass rate", Share),
-    ("score", "Mean score by the rule", Number),
-    ("acc", "Accuracy", Share),
-    ("acc_norm", "Accuracy, length-normalised", Share),
-    ("acc_mutual_info", "Accuracy, mutual information", Share),
-    ("f1_macro", "Macro F1", Share),
-    ("f1_micro", "Micro F1", Share),
-    ("f1_weighted", "Weighted F1", Share),
-    ("entity_f1", "Entity F1", Share),
-    ("entity_f1_strict", "Entity F1, strict IOB2", Number),
-    ("accuracy_amb", "Accuracy, ambiguous", Share),
-    ("accuracy_disamb", "Accuracy, disambiguated", Share),
-    ("amb_bias_score", "Bias score, ambiguous", Number),
-    ("disamb_bias_score", "Bias score, disambiguated", Number),
-    ("mc2", "MC2 (probability of the true answers)", Share),
-    ("lms", "Language modelling score", Number),
-    ("ss", "Stereotype score", Number),
-    ("icat", "Idealised CAT score", Number),
-    ("pct_stereotype", "Stereotyped sentence likelier", Share),
-    ("difference_nats", "Difference in nats", Number),
-    ("texts_with_findings", "Texts with findings", Share),
-    ("training_documents_with_findings", "Training documents with findings", Share),
-    ("share", "Share", Share),
-    ("extractable", "Passages written exactly from memory", Share),
-    ("extractable_held_out", "Held-out passages written exactly", Share),
-    ("near_exact", "Passages written nearly from memory", Share),
-    ("near_exact_held_out", "Held-out passages written nearly", Share),
-    ("edit_similarity", "Edit similarity", Number),
-    ("edit_similarity_held_out", "Edit similarity of held-out passages", Number),
-    ("exposure_bits", "Exposure in bits", Number),
-    ("exposure_bits_not_planted", "Exposure in bits, not planted", Number),
-    ("texts_with_personal_data", "Texts with personal data", Share),
-    ("findings_in_training_text", "Findings that occur in the training text", Share),
-    ("precision", "Precision", Share),
-    ("recall", "Recall", Share),
-    ("false_positive_rate", "False positive rate", Share),
-];
-
-fn known(name: &str) -> Option<&(&'static str, &'static str, Unit)> {
-    METRICS.iter().find(|(known, ..)| *known == name)
-}
+/// The titles of `metrics.toml` by name.
+static METRICS: LazyLock<BTreeMap<String, (String, Unit)>> = LazyLock::new(|| {
+    // The file is part of the program, and a test looks a metric of each unit up.
+    let file: BTreeMap<Unit, BTreeMap<String, String>> =
+        toml::from_str(include_str!("metrics.toml")).unwrap_or_default();
+    let titled = |(unit, titles): (Unit, BTreeMap<String, String>)| {
+        titles.into_iter().map(move |(name, title)| (name, (title, unit)))
+    };
+    file.into_iter().flat_map(titled).collect()
+});
 
 /// Whether a metric has its own title, as all metrics of our reports do.
 pub fn is_titled(name: &str) -> bool {
-    known(name).is_some()
+    METRICS.contains_key(name)
 }
 
 /// The display title: `Bits per byte` for `bits_per_byte`. Unknown metrics get their name in words.
 pub fn metric_title(name: &str) -> String {
-    if let Some((_, title, _)) = known(name) {
-        return (*title).to_owned();
+    if let Some((title, _)) = METRICS.get(name) {
+        return title.clone();
     }
     let spaced = name.replace('_', " ");
     let mut letters = spaced.chars();
@@ -96,14 +51,14 @@ pub fn metric_title(name: &str) -> String {
 }
 
 fn is_share(name: &str) -> bool {
-    known(name).is_some_and(|(.., unit)| *unit == Share)
+    METRICS.get(name).is_some_and(|(_, unit)| *unit == Share)
 }
 
 /// A value of a metric: `43.2 %`, `27.3`, `0.8421`.
 pub fn metric_text(name: &str, value: f64) -> String {
-    match known(name) {
-        Some((.., Share)) => percent(value),
-        Some((.., Score)) if value.is_finite() => format!("{value:.1}"),
+    match METRICS.get(name) {
+        Some((_, Share)) => percent(value),
+        Some((_, Score)) if value.is_finite() => format!("{value:.1}"),
         _ => figures(value),
     }
 }
@@ -201,6 +156,7 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_metric_says_of_how_many_things_it_is() {
@@ -221,13 +177,10 @@ mod tests {
 
     #[test]
     fn each_metric_has_one_title_and_no_two_the_same() {
-        let unlike = |at: usize, of: fn(&(&'static str, &'static str, Unit)) -> &'static str| {
-            METRICS.iter().skip(at + 1).all(|other| of(other) != of(&METRICS[at]))
-        };
-        for (at, (name, title, _)) in METRICS.iter().enumerate() {
-            assert!(unlike(at, |own| own.0), "{name}");
-            assert!(unlike(at, |own| own.1), "{title}");
-        }
+        let titles: BTreeSet<&str> = METRICS.values().map(|(title, _)| title.as_str()).collect();
+        assert_eq!(titles.len(), METRICS.len());
+        let listed = include_str!("metrics.toml").lines().filter(|line| line.contains(" = ")).count();
+        assert_eq!(METRICS.len(), listed, "a name has two units");
         assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));
         assert_eq!((metric_title("f1_macro").as_str(), metric_title("")), ("Macro F1", String::new()));
     }

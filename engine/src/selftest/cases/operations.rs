@@ -11,12 +11,13 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 32] = [
+pub const OPERATIONS: [Operation; 34] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("stored_weights", 5e-6, 0.0, stored_weights),
     operation("unpack", 0.0, 0.0, unpack),
     operation("attention", 2e-5, 5e-5, attention),
     operation("norm", 5e-6, 5e-5, norm),
+    operation("row_norm", 5e-6, 0.0, row_norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
     operation("score", 1e-5, 1e-5, score),
@@ -42,6 +43,7 @@ pub const OPERATIONS: [Operation; 32] = [
     operation("noise", 2e-7, 2e-7, noise),
     operation("add", 2e-7, 2e-7, add),
     operation("scale", 2e-7, 2e-7, scale),
+    operation("multiply", 2e-7, 5e-5, multiply),
     operation("softcap", 5e-6, 5e-6, softcap),
     operation("last_row", 0.0, 0.0, last_row),
 ];
@@ -505,6 +507,31 @@ fn add() -> Vec<Case> {
 fn scale() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![VAST]]
         .map(|shape| Case::new(ops::Scale(-1.75), [floats(&shape)]))
+        .to_vec()
+}
+
+/// Factors by column, with and without a bias, and entry by entry.
+fn multiply() -> Vec<Case> {
+    let sizes =
+        [(vec![1], 1), (vec![2, 3, 5], 5), (vec![7, 36], 36), (vec![13, 257], 257), (vec![MANY, 3], 3)];
+    let cases = sizes.into_iter().flat_map(|(shape, width)| {
+        [
+            Case::new(ops::Multiply { bias: false }, [floats(&shape), Feed::Scale(width)]),
+            Case::new(ops::Multiply { bias: true }, [floats(&shape), Feed::Scale(width), weight(&[width])]),
+        ]
+    });
+    let whole = Case::new(ops::Multiply { bias: false }, [floats(&[3, 7]), Feed::Given(vec![3, 7], 1.0)]);
+    cases.chain([whole]).collect()
+}
+
+/// Norms are constants, so nothing here has a gradient.
+fn row_norm() -> Vec<Case> {
+    [([1, 1], 1), ([5, 3], 2), ([300, 65], 7), ([64, 130], 64), ([MANY, 3], 1)]
+        .map(|([out, input], rank)| {
+            let feeds =
+                [vec![out, input], vec![rank, input], vec![out, rank]].map(|shape| Feed::Given(shape, 1.0));
+            Case::new(ops::RowNorm { factor: 0.75 }, feeds)
+        })
         .to_vec()
 }
 

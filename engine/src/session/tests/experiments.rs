@@ -1,7 +1,7 @@
 //! Range tests and sweeps.
 
 use super::*;
-use crate::protocol::{Ablate, Ablation, RangeTest, SweepState, SweepSummary};
+use crate::protocol::{Ablate, Ablation, EvaluateSettings, RangeTest, SweepState, SweepSummary};
 use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
 use std::path::Path;
@@ -276,6 +276,70 @@ fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
     let vocabularies: Vec<usize> = vocabularies.collect();
     assert!(vocabularies[0] == vocabularies[2] && vocabularies[1] == vocabularies[3], "{vocabularies:?}");
     assert!(vocabularies[0] != vocabularies[1], "{vocabularies:?}");
+}
+
+#[test]
+fn a_source_is_left_out_and_weighed_double() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = ablation(folder.path(), "[ablate]\nrecipe = \"raw\"\nmixture = true\n");
+    let path = folder.path().join("raw.jsonl");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let named = lines.lines().enumerate().map(|(at, line)| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["source"] = ["books", "web"][at % 2].into();
+        line.to_string() + "\n"
+    });
+    std::fs::write(&path, named.collect::<String>()).unwrap();
+    let heard = play(&folder.path().join("shelf"), commands.to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows.len() == 5, "{summary:?}");
+    let effects = summary.ablation.unwrap().effects;
+    assert!(effects.len() == 4 && effects.iter().all(|own| own.bought.is_some()), "{effects:?}");
+    let shares = told!(heard, Event::RunOpened { opened } => opened.config.data.mixture.clone());
+    let zeros = shares.map(|shares| shares.values().filter(|share| **share == 0.0).count());
+    assert_eq!(zeros.collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
+}
+
+#[test]
+fn an_ablation_measures_its_runs_again_after_another_evaluation_and_refuses_changed_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let [make, train] = ablation(folder.path(), &rules(&["length"]));
+    let source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: CheckpointChoice::Latest };
+    let settings = EvaluateSettings { documents: Some(3), ..EvaluateSettings::default() };
+    let other = Command::Evaluate { source, settings: Box::new(settings) };
+    let heard =
+        play(&folder.path().join("shelf"), vec![make.clone(), train.clone(), after(other), train.clone()]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let found: Vec<_> = told!(heard, Event::Sweep { sweep } => sweep.clone())
+        .filter(|sweep| sweep.complete)
+        .map(|sweep| sweep.ablation.unwrap().effects[0].bought.clone())
+        .collect();
+    assert!(found.len() >= 2 && found[0].is_some() && found.first() == found.last(), "{found:?}");
+    let path = folder.path().join("raw.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.clone() + "{\"text\": \"Another page\"}\n").unwrap();
+    let failed = failures(&play(&folder.path().join("shelf"), vec![make.clone(), train.clone()]));
+    assert!(failed.len() == 1 && failed[0].contains("changed since"), "{failed:?}");
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(failures(&play(&folder.path().join("shelf"), vec![make, train])), Vec::<String>::new());
+}
+
+#[test]
+fn a_diverged_seed_of_the_whole_recipe_ends_its_twins_and_the_last_one_the_ablation() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[ablate]\nrecipe = \"raw\"\ntokenizers = [\"byte\"]\nseeds = 2\n";
+    let [make, (trigger, command)] = ablation(folder.path(), text);
+    let Command::Train { mut config, launch } = command else { panic!() };
+    config.set("train.steps=40").unwrap();
+    (config.train.learning_rate, config.train.gradient_clipping, config.train.warmup_steps) = (1e30, 0.0, 0);
+    config.train.guard.mode = crate::protocol::GuardMode::Off;
+    let heard = play(&folder.path().join("shelf"), vec![make, (trigger, Command::Train { config, launch })]);
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("left to compare"), "{failed:?}");
+    let rows = last(&heard).rows;
+    assert_eq!([0, 1].map(|at| rows[at].state), [SweepState::Failed; 2]);
+    assert!(rows[1].run.is_none() && rows[1].error.as_ref().unwrap().contains("whole recipe"), "{rows:?}");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn an_adapter_is_merged_yielding() {
     ))
     .unwrap();
     let merged = yielding(&project, &async |yielder| {
-        merge_adapter(&project, &run, &best, (apart.as_path(), false), yielder).await
+        merge_adapter(&project, &run, &best, apart.as_path(), yielder).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }

@@ -110,7 +110,7 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     let folder = path.parent().filter(|_| path.file_name() == Some(OsStr::new(TRAIN_FILE)))?;
     let place = folder.parent()?.file_name()?;
     let name = folder.file_name()?;
-    let digest = name.to_str()?.strip_prefix(recipe.name)?.strip_prefix('-')?;
+    let digest = name.to_str()?.strip_prefix(recipe.name.as_str())?.strip_prefix('-')?;
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn every_recipe_has_rows_and_holds_others_out() {
         let folder = tempfile::tempdir().unwrap();
-        for recipe in RECIPES {
+        for recipe in RECIPES.iter() {
             let train = write_generated(recipe, folder.path()).unwrap();
             assert!(train.is_file());
             if recipe.metric() == RecipeMetric::Perplexity {

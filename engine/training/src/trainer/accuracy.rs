@@ -27,13 +27,20 @@ impl Trainer<'_> {
             Reader::Labels(Box::new(self.decoder(1).await?))
         } else {
             let (model, weights) = (self.config.model.clone(), self.weights().await?);
-            Reader::Rows(Box::new(match self.executor.gpu().cloned() {
-                Some(gpu) => Lens::on_gpu(&model, weights, gpu)?,
-                None => Lens::on_cpu(&model, weights, self.executor.describe().threads)?,
-            }))
+            Reader::Rows(match (self.lens.take(), self.executor.gpu().cloned()) {
+                (Some(mut lens), _) => {
+                    lens.set_arena(&weights)?;
+                    lens
+                }
+                (None, Some(gpu)) => Box::new(Lens::on_gpu(&model, weights, gpu)?),
+                (None, None) => Box::new(Lens::on_cpu(&model, weights, self.executor.describe().threads)?),
+            })
         };
         let Some(train) = self.share_right(&mut reader, train).await? else { return Ok(()) };
         let Some(validation) = self.share_right(&mut reader, validation).await? else { return Ok(()) };
+        if let Reader::Rows(lens) = reader {
+            self.lens = Some(lens);
+        }
         self.emit(TrainEvent::Accuracy { step: self.step, train, validation })?;
         let scalars = [("accuracy/evaluation", train), ("accuracy/validation", validation)];
         self.tensorboard.scalars(self.step, &scalars)

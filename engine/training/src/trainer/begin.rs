@@ -156,6 +156,7 @@ impl<'data> Trainer<'data> {
             checkpoints,
             metrics,
             tensorboard,
+            lens: None,
             record,
             config_crc32c,
             step,

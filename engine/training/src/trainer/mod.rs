@@ -31,6 +31,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use glasshouse_executors::gpu::EncodeStatistics;
 use glasshouse_generation::Decoder;
+use glasshouse_inspection::Lens;
 use glasshouse_platform::energy::Meter;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::Checkpoints;
@@ -103,6 +104,8 @@ pub struct Trainer<'data> {
     checkpoints: Checkpoints,
     metrics: MetricsWriter,
     tensorboard: TensorboardWriter,
+    /// Reads the answers to generated rows.
+    lens: Option<Box<Lens>>,
     record: RunRecord,
     config_crc32c: u32,
     step: u64,

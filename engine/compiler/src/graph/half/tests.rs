@@ -82,7 +82,7 @@ fn llama_has_rotations_and_gates_in_half_too() {
 
 #[test]
 fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
-    for (name, _) in PRESETS {
+    for (name, _) in PRESETS.iter() {
         for (checkpointing, placement) in
             [(false, NormPlacement::Pre), (true, NormPlacement::Pre), (false, NormPlacement::Post)]
         {

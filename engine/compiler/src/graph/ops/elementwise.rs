@@ -1,10 +1,10 @@
-//! Elementwise dropout, noise, sums, scaling and soft caps.
+//! Elementwise dropout, noise, sums, products, scaling and soft caps.
 
-use super::{Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use super::{Done, Dx, Dy, In, Named, Nothing, Operation, Out, Sum, SumRows, X, Y, declare, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_without};
-use crate::graph::shape::{Rule, alike, expect};
+use crate::graph::shape::{Rule, alike, expect, vector};
 
 /// A dropout site; masks are drawn by [`crate::graph::random`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,6 +134,59 @@ impl Operation for Scale {
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let Y { y: dx } = pass.graph.add(*self, X { x: dy })?;
         pass.flow(x, dx)
+    }
+}
+
+/// y = x·w (+ b), entry by entry. Inputs: x [..,C], factors w [C] or of x's shape, (bias b [C]). Output: of x's shape. Factors that
+/// are computed have no gradient: they count as constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Multiply {
+    pub bias: bool,
+}
+
+impl Multiply {
+    /// x·w without bias.
+    const PLAIN: Self = Self { bias: false };
+}
+
+operands! {
+    MultiplyInputs of Multiply { x, factors, bias: if bias }
+}
+
+impl Operation for Multiply {
+    declare!("multiply", "y = x·w + b", MultiplyInputs -> Y);
+
+    fn types(&self, inputs: MultiplyInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        let MultiplyInputs { x, factors, bias } = inputs;
+        if factors.shape != x.shape {
+            vector("factors", factors, x.columns())?;
+        }
+        bias.map_or(Ok(()), |bias| vector("bias", bias, x.columns()))?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (MultiplyInputs { x, factors, bias }, Y { y }) = (inputs, outputs);
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let groups = pass.graph.ty(dy).rows();
+        if let Some(sum) = pass.parameter(factors) {
+            let inputs = MultiplyInputs { x: dy, factors: pass.read(x)?, bias: None };
+            let Y { y: product } = pass.graph.add(Self::PLAIN, inputs)?;
+            pass.graph.add_into(SumRows { groups }, Dy { dy: product }, Sum { sum })?;
+        }
+        if let Some(sum) = bias.and_then(|bias| pass.parameter(bias)) {
+            pass.graph.add_into(SumRows { groups }, Dy { dy }, Sum { sum })?;
+        }
+        if !pass.wants(x) {
+            return Ok(());
+        }
+        let inputs = MultiplyInputs { x: dy, factors: pass.read(factors)?, bias: None };
+        let Y { y: dx } = pass.graph.add(Self::PLAIN, inputs)?;
+        pass.flow(x, dx)
+    }
+
+    fn is_cheap(&self, _: MultiplyInputs<&Type>) -> bool {
+        true
     }
 }
 

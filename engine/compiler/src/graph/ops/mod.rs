@@ -60,7 +60,7 @@ macro_rules! operations {
             $beside
             forward {
                 Embedding
-                Norm
+                Norm RowNorm
                 HeadNorm
                 Linear
                 Rope
@@ -68,7 +68,7 @@ macro_rules! operations {
                 CachedAttention LastRow
                 Activation Gate
                 Route RouterLoss WeighExperts ExpertLinear
-                Dropout Noise Add Scale Softcap Unpack
+                Dropout Noise Add Scale Multiply Softcap Unpack
                 CrossEntropy Score
                 Preference Policy
                 Distil Unlikelihood

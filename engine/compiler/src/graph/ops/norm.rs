@@ -1,10 +1,11 @@
-//! LayerNorm and RMSNorm.
+//! LayerNorm and RMSNorm, and the norms of a weight's rows.
 
-use super::{Done, Dx, In, Named, Nothing, Operation, Out, declare, operands};
+use super::linear::product_flops;
+use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
-use crate::graph::shape::{Rule, alike, expect, vector};
+use crate::graph::shape::{Rule, alike, expect, rank, vector};
 use glasshouse_protocol::NormKind;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,5 +169,32 @@ impl Operation for NormWeightBackward {
 
     fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(inputs.dy)]
+    }
+}
+
+/// y = 1/‖w + factor·b·a‖ for each row, and 0 if the norm is 0. Inputs: a weight w [O,I], its low-rank change a [r,I] and b [O,r].
+/// Output: [O]. It has no gradient: norms count as constants (Liu et al. 2024, arXiv 2402.09353, §4.3).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowNorm {
+    pub factor: f32,
+}
+
+operands! {
+    RowNormInputs of RowNorm { weight, a, b }
+}
+
+impl Operation for RowNorm {
+    declare!("row_norm", "y = 1 / ‖w + factor·b·a‖, for each row", RowNormInputs -> Y);
+
+    fn types(&self, RowNormInputs { weight, a, b }: RowNormInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        rank("weight", weight, 2)?;
+        expect(self.factor.is_finite(), || format!("factor {} is not a finite number", self.factor))?;
+        alike("a", a, &Type::f32(&[b.columns(), weight.columns()]))?;
+        alike("b", b, &Type::f32(&[weight.shape[0], b.columns()]))?;
+        Ok(Y { y: Type::f32(&[weight.shape[0]]) })
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(product_flops(inputs.b, inputs.a))
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Builder, Built};
 use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Norm, NormInputs, Scale, Unpack, X,
+    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Multiply, MultiplyInputs, Norm, NormInputs,
+    RowNorm, RowNormInputs, Scale, Unpack, X,
 };
 use crate::graph::{DropoutSite, Element, Init, NormForm, Parameter, Type, ValueId};
-use crate::model::{LORA_A, LORA_B, Purpose};
-use glasshouse_protocol::Adapter;
+use crate::model::{LORA_A, LORA_B, MAGNITUDE, Purpose};
+use glasshouse_protocol::{Adapter, AdapterKind};
 
 impl Builder<'_> {
     pub(super) fn linear(&mut self, path: &str, x: ValueId, out: usize, bias: bool) -> Built {
@@ -19,15 +20,23 @@ impl Builder<'_> {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
         let weight = self.readable(x, weight)?;
-        let op = Linear { bias: bias.is_some(), residual: false };
-        let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
-        match self.adapter.filter(|adapter| adapter.adapts(path)) {
-            Some(adapter) => {
-                let change = self.low_rank(adapter, path, x, out)?;
-                Ok(self.graph.add(Add, AddInputs { a: y, b: change })?.y)
-            }
-            None => Ok(y),
+        let adapter = self.adapter.filter(|adapter| adapter.adapts(path));
+        let has_magnitudes = adapter.is_some_and(|adapter| adapter.kind == AdapterKind::Dora);
+        let own = bias.filter(|_| !has_magnitudes);
+        let op = Linear { bias: own.is_some(), residual: false };
+        let y = self.graph.add(op, LinearInputs { x, weight, bias: own, residual: None })?.y;
+        let Some(adapter) = adapter else { return Ok(y) };
+        let (change, a, b) = self.low_rank(adapter, path, x, out)?;
+        let y = self.graph.add(Add, AddInputs { a: y, b: change })?.y;
+        if !has_magnitudes {
+            return Ok(y);
         }
+        // y·magnitude / ‖W + scale·B·A‖ + bias (Liu et al. 2024).
+        let factors = self.graph.add(RowNorm { factor: adapter.scale() }, RowNormInputs { weight, a, b })?.y;
+        let y = self.graph.add(Multiply { bias: false }, MultiplyInputs { x: y, factors, bias: None })?.y;
+        let factors = self.scale(&format!("{path}{MAGNITUDE}"), out);
+        let op = Multiply { bias: bias.is_some() };
+        Ok(self.graph.add(op, MultiplyInputs { x: y, factors, bias })?.y)
     }
 
     /// The weight as a product with x reads it.
@@ -39,9 +48,15 @@ impl Builder<'_> {
         if stored && !direct { Ok(self.graph.add(Unpack, X { x: weight })?.y) } else { Ok(weight) }
     }
 
-    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow
+    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]; with A and B. The scale is applied to the narrow
     /// intermediate values.
-    fn low_rank(&mut self, adapter: &Adapter, path: &str, x: ValueId, out: usize) -> Built {
+    fn low_rank(
+        &mut self,
+        adapter: &Adapter,
+        path: &str,
+        x: ValueId,
+        out: usize,
+    ) -> Built<(ValueId, ValueId, ValueId)> {
         let (rank, columns) = (adapter.rank, self.graph.ty(x).columns());
         // PyTorch's Kaiming initialisation with a = √5, as in PEFT.
         let bound = Init::Uniform(1.0 / (columns as f32).sqrt());
@@ -52,7 +67,7 @@ impl Builder<'_> {
         let narrow = self.graph.add(Linear::PLAIN, inputs)?.y;
         let narrow = self.scaled(adapter.scale(), narrow)?;
         let inputs = LinearInputs { x: narrow, weight: up, bias: None, residual: None };
-        Ok(self.graph.add(Linear::PLAIN, inputs)?.y)
+        Ok((self.graph.add(Linear::PLAIN, inputs)?.y, down, up))
     }
 
     /// x·factor; no node for a factor of 1.

@@ -4,8 +4,8 @@ use super::matmul::built;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale, Softcap, SoftcapBackward,
-    SoftcapBackwardInputs,
+    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Named, Noise, Scale, Softcap,
+    SoftcapBackward, SoftcapBackwardInputs,
 };
 use crate::graph::{Type, random};
 use crate::plan::Buffer;
@@ -77,11 +77,30 @@ impl Lower for Noise {
 
 impl Lower for Scale {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (count, groups) = floats(y.ty)?;
-        let arguments = scale::Arguments { count, factor: self.0 }.bytes();
-        Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
+        scaled(self.0, [operands.inputs.x, operands.outputs.y], None, None)
     }
+}
+
+impl Lower for Multiply {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let MultiplyInputs { x, factors, bias } = operands.inputs;
+        scaled(1.0, [x, operands.outputs.y], Some(factors), bias)
+    }
+}
+
+/// y = x·factor (·factors (+ bias)) of `operands`, x and y.
+fn scaled(
+    factor: f32,
+    operands: [Operand<'_>; 2],
+    factors: Option<Operand<'_>>,
+    bias: Option<Operand<'_>>,
+) -> Result<Lowering> {
+    let (count, groups) = floats(operands[1].ty)?;
+    let period = factors.map_or(0, |factors| factors.ty.count() as u32);
+    let arguments = scale::Arguments { count, factor, period, biased: u32::from(bias.is_some()) }.bytes();
+    let given = [factors, bias].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place));
+    let bindings = operands.map(Operand::place).into_iter().chain(given).collect();
+    Ok(Lowering::one(Launch::new(scale::kernel(), arguments, bindings, groups)?))
 }
 
 impl Lower for Softcap {

@@ -22,7 +22,7 @@ impl Lower for Embedding {
             Element::Q8_0 => embedding::Entries::Q80,
             Element::Q4_0 => embedding::Entries::Q40,
             Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
-            Element::F32 | Element::U32 => embedding::Entries::Scalar,
+            Element::F32 | Element::U32 | Element::Gguf { .. } => embedding::Entries::Scalar,
         });
         let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
         let launch = |part: RowRange| {

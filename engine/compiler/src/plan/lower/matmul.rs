@@ -83,7 +83,7 @@ fn linear_launch(
             Element::Q8_0 => Operands::Q80,
             Element::Q4_0 => Operands::Q40,
             Element::F32 | Element::U32 if vec4 => Operands::Vec4,
-            Element::F32 | Element::U32 => Operands::Scalar,
+            Element::F32 | Element::U32 | Element::Gguf { .. } => Operands::Scalar,
         };
         let count = rows * columns;
         let arguments = linear_few::Arguments {

@@ -18,9 +18,9 @@ mod parts;
 mod policy;
 mod preference;
 mod products;
-#[cfg(test)]
-mod reach;
 mod rope;
+#[cfg(test)]
+mod tests;
 mod tuning;
 mod unlikelihood;
 mod unpack;
@@ -293,5 +293,8 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         }
     }
     let site = NodeContext { graph, node: &graph.nodes[node.index()], target };
+    if site.node.inputs.iter().any(|value| matches!(graph.ty(*value).element, Element::Gguf { .. })) {
+        return Err(crate::Error::Internal("no kernel reads the blocks of a GGUF file".to_owned()));
+    }
     dispatch!(&site.node.op, op => lower(op, site))
 }

@@ -1,13 +1,16 @@
-//! Norms and their gradients.
+//! Norms and their gradients, and the norms of a weight's rows.
 
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, tall};
+use super::{
+    BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, row_groups, tall,
+    within_longest_loop,
+};
 use crate::Result;
 use crate::graph::ops::{
     Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
-    NormWeightBackward, NormWeightBackwardInputs,
+    NormWeightBackward, NormWeightBackwardInputs, RowNorm, RowNormInputs,
 };
 use glasshouse_protocol::NormKind;
-use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
+use glasshouse_shaders::{norm, norm_backward, norm_weight_backward, row_norm};
 
 impl Lower for Norm {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
@@ -61,6 +64,22 @@ impl Lower for NormWeightBackward {
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = kernel(tier, entries, self.bias);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+    }
+}
+
+impl Lower for RowNorm {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (RowNormInputs { weight, a, b }, y) = (operands.inputs, operands.outputs.y);
+        let (columns, rank) = (weight.columns(), a.rows());
+        within_longest_loop(site, columns.div_ceil(64) * (rank + 1), "choose a smaller train.adapter.rank")?;
+        let launches = site.parts_of(weight, false).map(|part| {
+            let (rows, columns, rank) = (part.count as u32, columns as u32, rank as u32);
+            let arguments = row_norm::Arguments { rows, columns, rank, factor: self.factor }.bytes();
+            let [weight, b] = [weight, b].map(|operand| part.rows_of(operand.place()));
+            let bindings = vec![weight, a.place(), b, part.columns_of(y.place())];
+            Launch::new(row_norm::kernel(), arguments, bindings, grid(part.count)?)
+        });
+        Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
     }
 }
 

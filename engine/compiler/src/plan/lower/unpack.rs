@@ -14,9 +14,9 @@ impl Lower for Unpack {
             Element::F16 => Format::Floats16,
             Element::Q8_0 => Format::Q80,
             Element::Q4_0 => Format::Q40,
-            Element::F32 | Element::U32 => {
+            Element::F32 | Element::U32 | Element::Gguf { .. } => {
                 return Err(Error::Internal(format!(
-                    "{}: {} is not stored in fewer bits",
+                    "{}: {} is not stored in blocks of ours",
                     site.node.scope, x.ty
                 )));
             }

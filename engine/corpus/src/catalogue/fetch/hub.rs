@@ -50,8 +50,7 @@ struct Lfs {
 }
 
 impl Dataset {
-    /// Parses an address, or that of a dataset's page; `None` if it is neither. `HF_ENDPOINT` names another server, as for
-    /// `huggingface_hub`.
+    /// Parses an address, or that of a dataset's page; `None` if it is neither.
     pub(super) fn parse(address: &str) -> Option<Result<Self>> {
         let page = || address.strip_prefix(HUB)?.strip_prefix("/datasets/");
         let rest = address.strip_prefix(SCHEME).or_else(page)?;
@@ -61,9 +60,7 @@ impl Dataset {
             );
             return Some(Err(Error::Invalid(message)));
         };
-        let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|own| !own.is_empty());
-        let endpoint = endpoint.unwrap_or_else(|| HUB.to_owned()).trim_end_matches('/').to_owned();
-        Some(Ok(Self { address, endpoint }))
+        Some(Ok(Self { address, endpoint: endpoint() }))
     }
 
     /// The name of the folder for its files, which no other revision or part shares: whoever adds one does not add another.
@@ -176,6 +173,12 @@ impl Dataset {
     fn refused(&self, reason: &str) -> Error {
         Error::Refused(format!("{SCHEME}{}: {reason}", self.address.repository))
     }
+}
+
+/// The Hub's address, or that of another server in `HF_ENDPOINT`, as for `huggingface_hub`.
+pub fn endpoint() -> String {
+    let other = std::env::var("HF_ENDPOINT").ok().filter(|own| !own.is_empty());
+    other.unwrap_or_else(|| HUB.to_owned()).trim_end_matches('/').to_owned()
 }
 
 /// The next page of a `Link` header, `<ADDRESS>; rel="next"`.

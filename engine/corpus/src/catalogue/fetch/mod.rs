@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::Entry;
 use crate::error::{Error, Result};
+pub use hub::endpoint as hub_endpoint;
 use partial_file::PartialFile;
 pub use receive::agent;
 use receive::receive;

@@ -31,8 +31,6 @@ mod tree;
 mod writer;
 
 #[cfg(test)]
-mod hostile;
-#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};

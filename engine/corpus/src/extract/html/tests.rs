@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::{Mode, Page, Settings, page};
 
 fn all_text(html: &str) -> String {

@@ -1,8 +1,8 @@
 //! Parquet: one record per row, with all columns except binary ones.
 //!
-//! The library reads and decodes, but it allocates by stated sizes, follows a schema by recursion, and panics on contradictory
-//! numbers. So these are checked first: [`thrift`] checks the schema and page headers, [`chunks`] walks the headers, [`pages`]
-//! checks sizes stated in page contents. A remaining panic is reported as a trouble, except in a browser.
+//! The library reads and decodes, but it follows a schema by recursion, allocates by stated numbers of values, and panics on
+//! contradictory ones. [`thrift`] checks the schema's depth, [`pages`] the numbers. A panic is reported as a trouble, except in
+//! a browser.
 
 mod chunks;
 mod pages;
@@ -12,7 +12,7 @@ use super::Trouble;
 use super::open::{self, Items};
 use super::record::Context;
 use super::records::{self, RecordStep, Records};
-use super::settings::{Limits, bytes};
+use super::settings::bytes;
 use super::unpack::Counter;
 use crate::files::Input;
 use crate::read::decode;
@@ -75,7 +75,7 @@ impl Parquet {
             if self.group >= self.reader.num_row_groups() {
                 return Ok(RecordStep::End(None));
             }
-            self.begin(&context.settings.limits)?;
+            self.begin()?;
             return Ok(RecordStep::Nothing);
         };
         // The library also panics on dates and times outside of any calendar.
@@ -99,19 +99,10 @@ impl Parquet {
         Ok(read.into())
     }
 
-    fn begin(&mut self, limits: &Limits) -> Result<(), String> {
+    fn begin(&mut self) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
         let group = guarded(|| RowGroup::new(&self.reader, index))?;
-        for chunk in group.metadata().columns() {
-            let name = chunk.column_path().string();
-            if !self.wanted.columns().iter().any(|column| column.path() == chunk.column_path()) {
-                continue;
-            }
-            self.chunks
-                .check(chunk, group.metadata().num_rows(), limits)
-                .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
-        }
         let rows = guarded(|| TreeBuilder::new().with_batch_size(ROWS).as_iter(self.wanted.clone(), &group));
         let packed = group
             .metadata()

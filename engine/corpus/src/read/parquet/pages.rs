@@ -1,8 +1,7 @@
-//! Checks pages between the library's reader and its decoders, which allocate by the number of values stated in a delta-encoded
-//! page.
+//! Checks pages between the library's reader and its decoders, which allocate by the numbers of values stated in them.
 
 use super::{Chunks, thrift};
-use parquet::basic::Encoding;
+use parquet::basic::{Encoding, Type};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
@@ -14,6 +13,9 @@ use parquet::schema::types::{ColumnDescPtr, Type as Schema};
 
 /// Maximum numbers per block of delta encoding; writers use 128 or 256.
 const MAX_BLOCK_VALUES: u64 = 1 << 16;
+
+/// Maximum values of a list column in a row group: all of them may be in one row.
+const MAX_LISTED: u64 = 1 << 24;
 
 /// A row group whose pages are checked before decoding.
 pub(super) struct RowGroup<'file> {
@@ -37,7 +39,7 @@ impl RowGroupReader for RowGroup<'_> {
 
     fn get_column_page_reader(&self, index: usize) -> Result<Box<dyn PageReader>> {
         let column = self.metadata().schema_descr().column(index);
-        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column }))
+        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column, values: 0 }))
     }
 
     fn get_column_bloom_filter(&self, index: usize) -> Option<&Sbbf> {
@@ -52,12 +54,20 @@ impl RowGroupReader for RowGroup<'_> {
 struct Checked {
     inner: Box<dyn PageReader>,
     column: ColumnDescPtr,
+    /// Values in the data pages so far.
+    values: u64,
 }
 
 impl Checked {
-    fn check(&self, page: Page) -> Result<Page> {
+    fn check(&mut self, page: Page) -> Result<Page> {
         let (buffer, encoding, start, count) = match &page {
-            Page::DictionaryPage { .. } => return Ok(page),
+            Page::DictionaryPage { buf, num_values, .. } => {
+                let width = if self.column.physical_type() == Type::INT64 { 8 } else { 4 };
+                return match *num_values as usize > buf.len() / width {
+                    true => Err(wrong("a dictionary has more entries than fit in it")),
+                    false => Ok(page),
+                };
+            }
             Page::DataPage { buf, encoding, num_values, .. } => {
                 // Each kind of level is preceded by its length, if the column has any.
                 let mut start = 0;
@@ -77,6 +87,12 @@ impl Checked {
                 (buf, encoding, usize::try_from(start).unwrap_or(usize::MAX), num_values)
             }
         };
+        self.values += u64::from(*count);
+        if self.column.max_rep_level() > 0 && self.values > MAX_LISTED {
+            return Err(ParquetError::General(format!(
+                "more than {MAX_LISTED} values are in lists in one row group; write smaller row groups"
+            )));
+        }
         let Some(values) = buffer.get(start..) else {
             return Err(wrong("the levels of a page are longer than it"));
         };
@@ -122,7 +138,8 @@ impl Iterator for Checked {
 
 impl PageReader for Checked {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.inner.get_next_page()?.map(|page| self.check(page)).transpose()
+        let page = self.inner.get_next_page()?;
+        page.map(|page| self.check(page)).transpose()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {

@@ -1,5 +1,5 @@
-//! Minimal reader of Thrift's compact encoding, to check two things before the library reads them: the depth of a file's
-//! schema, which the library follows by recursion, and the stated page sizes, which it allocates.
+//! Minimal reader of Thrift's compact encoding, to check the depth of a file's schema before the library follows it by
+//! recursion.
 
 /// Maximum nesting of structs; Parquet's own metadata has about eight levels.
 const MAX_DEPTH: usize = 24;
@@ -10,7 +10,7 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-/// What is wrong with encoded bytes; more of them may complete those that end too early.
+/// What is wrong with encoded bytes.
 type Fault = &'static str;
 
 const SHORT: Fault = "it ends too early";
@@ -143,36 +143,4 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
         *number = thrift.varint().ok()?;
     }
     Some(numbers)
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PageHead {
-    pub(super) head: usize,
-    /// Compressed bytes of the content.
-    pub(super) packed: i64,
-    /// Uncompressed bytes of the content.
-    pub(super) size: i64,
-    pub(super) values: i64,
-    pub(super) dictionary: bool,
-    pub(super) data: bool,
-}
-
-pub(super) fn page(bytes: &[u8]) -> Result<PageHead, Fault> {
-    let mut page = PageHead::default();
-    let mut thrift = Thrift { bytes, position: 0 };
-    thrift.fields(|thrift, field, kind| match (field, kind) {
-        (2, 5) => thrift.number().map(|number| page.size = number),
-        (3, 5) => thrift.number().map(|number| page.packed = number),
-        (5 | 7 | 8, STRUCTURE) => {
-            page.dictionary |= field == 7;
-            page.data |= field != 7;
-            thrift.fields(|thrift, field, kind| match (field, kind) {
-                (1, 5) => thrift.number().map(|number| page.values = number),
-                _ => thrift.skip(kind, 0),
-            })
-        }
-        _ => thrift.skip(kind, 0),
-    })?;
-    page.head = thrift.position;
-    Ok(page)
 }

@@ -204,10 +204,10 @@ fn lengths_that_lie_are_named() {
     says("t.parquet", &good[..end - 1], &settings, "cut short");
     says("t.parquet", "PAR1PAR1", &settings, "too short");
     says("t.parquet", "text", &settings, "as its extension requires");
-    // A page whose header states two gigabytes: field 2 of the first page header, which follows the type at byte 4.
+    // A page whose header states 64 MiB: field 2 of the first page header, which follows the type at byte 4.
     let at = good.windows(3).position(|bytes| bytes[0] == 0x15 && bytes[2] == 0x15).unwrap() + 3;
     let mut huge = good[..at].to_vec();
-    huge.extend([0xfe, 0xff, 0xff, 0xff, 0x0f]);
+    huge.extend([0x80, 0x80, 0x80, 0x40]);
     huge.extend(&good[at + 1..]);
     let (troubles, texts) = wrong("t.parquet", &huge, &settings);
     assert!(texts.is_empty() && troubles[0].contains("is broken: "), "{troubles:?}");

@@ -147,7 +147,7 @@ impl Interpret for Attention {
                         panel,
                     );
                     if let Some(limit) = sizes.softcap {
-                        cap(limit, &mut scores[..rows * stride]);
+                        cap_rows(limit, scores, stride, tile);
                     }
                     softmax(scores, stride, tile, &mut lse[first..end]);
                     if let Some(site) = self.dropout {
@@ -236,7 +236,7 @@ impl Interpret for AttentionBackward {
                         let into = MatrixMut::new(slopes, rows, keys, stride);
                         product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
                         if let Some(limit) = sizes.softcap {
-                            cap(limit, scores);
+                            cap_rows(limit, scores, stride, tile);
                             capped.copy_from_slice(scores);
                         }
                         let lse = &lse[row..row + rows];
@@ -256,7 +256,11 @@ impl Interpret for AttentionBackward {
                         product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
                         score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
                         if let Some(limit) = sizes.softcap {
-                            cap_backward(limit, capped, slopes);
+                            for (capped, slopes) in
+                                capped.chunks_exact(stride).zip(slopes.chunks_exact_mut(stride)).take(rows)
+                            {
+                                cap_backward(limit, &capped[..keys], &mut slopes[..keys]);
+                            }
                         }
                         let slopes = Matrix::new(slopes, rows, keys, stride);
                         product(
@@ -296,11 +300,18 @@ pub fn cached(
     let turned = Matrix::new(turned, size, count, stride);
     product(query, turned, MatrixMut::new(scores, rows, count, stride), scale, Old::Overwrite, panel);
     if let Some(limit) = op.softcap {
-        cap(limit, scores);
+        cap_rows(limit, scores, stride, tile);
     }
     softmax(scores, stride, tile, lse);
     let values = Matrix::new(&values[begin * size..tile.end * size], count, size, size);
     product(Matrix::new(scores, rows, count, stride), values, y, 1.0, Old::Overwrite, panel);
+}
+
+/// Caps the scores of a tile's keys. Rows have room for those of the whole window, of which causal tiles need half on average.
+fn cap_rows(limit: f32, scores: &mut [f32], stride: usize, tile: Tile<'_>) {
+    for row in scores.chunks_exact_mut(stride).take(tile.rows()) {
+        cap(limit, &mut row[..tile.keys()]);
+    }
 }
 
 /// Splits scratch memory into areas of these lengths.

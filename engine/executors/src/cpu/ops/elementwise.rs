@@ -1,11 +1,12 @@
-//! Dropout, noise, sums, scaling and soft caps, each in one pass over memory.
+//! Dropout, noise, sums, products, scaling and soft caps, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::tanh;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Noise, Scale, Softcap, SoftcapBackward, SoftcapBackwardInputs,
+    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Noise, Scale, Softcap, SoftcapBackward,
+    SoftcapBackwardInputs,
 };
 use glasshouse_compiler::graph::{DropoutSite, random};
 use glasshouse_platform::Result;
@@ -57,6 +58,28 @@ impl Interpret for Scale {
         let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
             part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
+        });
+        Ok(())
+    }
+}
+
+impl Interpret for Multiply {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let MultiplyInputs { x, factors, bias } = inputs;
+        let columns = x.columns();
+        let (is_row, y) = (factors.floats.len() == columns, Rows::new(outputs.y, columns));
+        call.workers.rows(x.rows(), WORK.div_ceil(columns), y, |range, y, _| {
+            for (row, y) in range.zip(y.data.chunks_exact_mut(columns)) {
+                let entries = row * columns..(row + 1) * columns;
+                let factors = &factors.floats[if is_row { 0..columns } else { entries.clone() }];
+                y.iter_mut()
+                    .zip(&x.floats[entries])
+                    .zip(factors)
+                    .for_each(|((y, x), factor)| *y = x * factor);
+                if let Some(bias) = bias {
+                    accumulate(bias.floats, y);
+                }
+            }
         });
         Ok(())
     }

@@ -240,6 +240,9 @@ fn stored<'run>(
         let aligned = outer.start % group == 0 && (outer.end % group == 0 || outer.end == weight.rows());
         return aligned.then(|| weight.words[outer.start * length..outer.end * length].into());
     }
+    if element != Element::F16 && quants == 0 {
+        return None;
+    }
     if quants == 0 {
         let mut words = vec![0; (outer.len() * inner.len()).div_ceil(2)];
         let halves: &mut [f16] = bytemuck::cast_slice_mut(&mut words);

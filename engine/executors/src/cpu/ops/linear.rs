@@ -1,5 +1,6 @@
 //! Linear layers: three products that read weights and activations in place.
 
+use super::unpack::unpack;
 use super::{Call, Interpret, Run};
 use crate::cpu::interleaved::{self, GROUP};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
@@ -32,6 +33,9 @@ const TOGETHER: usize = 4;
 
 const EIGHT: usize = 8;
 
+/// Rows of a weight converted to floats before they are multiplied: they stay in the cache.
+const UNPACKED: usize = 2 * TOGETHER;
+
 /// Minimum multiplications per thread.
 const WORK: usize = 1 << 16;
 
@@ -45,7 +49,6 @@ impl Interpret for Linear {
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
         let (workers, element, x_columns) = (call.workers, weight.ty.element, x.columns());
         let mut rounded = Rounded::default();
-        let unpacked;
         // One token of each of several texts: `few` gives every row the same bits as on its own.
         let factors = match element {
             Element::F32 | Element::U32 if !matches!(x.ty.shape[..], [_, 1, _]) => {
@@ -59,11 +62,8 @@ impl Interpret for Linear {
                 round(workers, x.floats, x_columns, element, &mut rounded);
                 Factors::Interleaved(&rounded, element, weight.words)
             }
-            Element::Q8_0 | Element::Q4_0 => {
-                let mut floats = vec![0.0; weight.ty.count()];
-                blocks::unpack(element, x_columns, weight.words, &mut floats);
-                unpacked = floats;
-                Factors::F32(x.floats, &unpacked)
+            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
+                Factors::Stored(x.floats, element, weight.words)
             }
         };
         let is_rounded = matches!(factors, Factors::Interleaved(..));
@@ -149,9 +149,9 @@ fn few(
     let unit = factors.unit();
     let least = (WORK / (rows * inner * unit)).max(1);
     let y = ByColumns(MatrixMut::new(y, rows, outer, outer), unit);
-    workers.rows(outer.div_ceil(unit), least, y, |range, ByColumns(mut y, _), _| {
+    workers.rows(outer.div_ceil(unit), least, y, |range, ByColumns(mut y, _), scratch| {
         let range = range.start * unit..(range.end * unit).min(outer);
-        dots(factors.of_rows(range.clone(), inner), inner, &mut y);
+        dots(factors.of_rows(range.clone(), inner), inner, &mut y, &mut scratch.floats);
         for row in 0..rows {
             if let Some(bias) = bias {
                 accumulate(&bias[range.clone()], y.row(row));
@@ -255,6 +255,8 @@ enum Factors<'run> {
     F16(&'run [f32], &'run [f16]),
     /// A quantised weight as in [`interleaved`].
     Interleaved(&'run Rounded, Element, &'run [u32]),
+    /// A quantised weight that is converted to floats, a few rows at a time.
+    Stored(&'run [f32], Element, &'run [u32]),
 }
 
 impl Factors<'_> {
@@ -271,6 +273,9 @@ impl Factors<'_> {
             Self::F16(x, weights) => Self::F16(x, &weights[of(inner)]),
             Self::Interleaved(x, element, words) => {
                 Self::Interleaved(x, element, &words[of(blocks::row_words(element, inner))])
+            }
+            Self::Stored(x, element, words) => {
+                Self::Stored(x, element, &words[of(blocks::row_words(element, inner))])
             }
         }
     }
@@ -587,12 +592,25 @@ fn tiles<L: Lanes, W: Entry>(factors: (&[f32], &[W]), inner: usize, y: &mut Matr
 
 vectorised! {
     /// y[n,o] = Σ x[n,:]·w[o,:].
-    fn dots<L>(factors: Factors<'_>, inner: usize, y: &mut MatrixMut<'_>) {
+    fn dots<L>(factors: Factors<'_>, inner: usize, y: &mut MatrixMut<'_>, floats: &mut Vec<f32>) {
         match factors {
             Factors::F32(x, weights) => tiles::<L, _>((x, weights), inner, y),
             Factors::F16(x, weights) => tiles::<L, _>((x, weights), inner, y),
             Factors::Interleaved(x, Element::Q8_0, words) => tiled::<L, 8>(x, words, inner / BLOCK, y),
             Factors::Interleaved(x, _, words) => tiled::<L, 4>(x, words, inner / BLOCK, y),
+            Factors::Stored(x, element, words) => {
+                let length = blocks::row_words(element, inner);
+                floats.resize(UNPACKED * inner, 0.0);
+                for (part, words) in words.chunks(UNPACKED * length).enumerate() {
+                    let count = words.len() / length;
+                    let weights = &mut floats[..count * inner];
+                    for (words, weights) in words.chunks_exact(length).zip(weights.chunks_exact_mut(inner)) {
+                        unpack(element, words, weights);
+                    }
+                    let first = part * UNPACKED;
+                    tiles::<L, _>((x, weights), inner, &mut y.columns(first..first + count));
+                }
+            }
         }
     }
 

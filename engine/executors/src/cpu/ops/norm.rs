@@ -1,4 +1,4 @@
-//! LayerNorm and RMSNorm, one row at a time.
+//! LayerNorm and RMSNorm, and the norms of a weight's rows, one row at a time.
 
 use super::linear::accumulate;
 use super::{Call, Interpret, Run};
@@ -7,6 +7,7 @@ use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::NormForm;
 use glasshouse_compiler::graph::ops::{
     Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs,
+    RowNorm, RowNormInputs,
 };
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
@@ -67,7 +68,35 @@ impl Interpret for NormWeightBackward {
     }
 }
 
+impl Interpret for RowNorm {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let RowNormInputs { weight, a, b } = inputs;
+        let (columns, rank) = (weight.columns(), b.columns());
+        let least = (WORK / (columns * rank)).max(1);
+        call.workers.rows(weight.rows(), least, Rows::new(outputs.y, 1), |range, y, _| {
+            let weight = &weight.floats[range.start * columns..range.end * columns];
+            let b = &b.floats[range.start * rank..range.end * rank];
+            adapted_norms(self.factor, weight, a.floats, b, &mut vec![0.0; columns], y.data);
+        });
+        Ok(())
+    }
+}
+
 vectorised! {
+    fn adapted_norms<L>(factor: f32, weight: &[f32], a: &[f32], b: &[f32], adapted: &mut [f32], y: &mut [f32]) {
+        let columns = adapted.len();
+        let (rows, rank) = (weight.chunks_exact(columns), b.len() / y.len());
+        for ((y, weight), b) in y.iter_mut().zip(rows).zip(b.chunks_exact(rank)) {
+            adapted.fill(0.0);
+            for (b, a) in b.iter().zip(a.chunks_exact(columns)) {
+                adapted.iter_mut().zip(a).for_each(|(sum, a)| *sum += b * a);
+            }
+            adapted.iter_mut().zip(weight).for_each(|(sum, weight)| *sum = weight + factor * *sum);
+            let squares = sum(columns, |at| adapted[at] * adapted[at]);
+            *y = if squares == 0.0 { 0.0 } else { 1.0 / squares.sqrt() };
+        }
+    }
+
     fn forward_rows<L>(
         form: NormForm,
         x: &[f32],

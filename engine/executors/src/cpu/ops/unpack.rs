@@ -36,7 +36,11 @@ pub fn unpack_row(matrix: Given<'_>, is_interleaved: bool, row: usize, weights: 
 }
 
 vectorised! {
-    fn unpack<L>(element: Element, words: &[u32], weights: &mut [f32]) {
-        blocks::unpack(element, weights.len(), words, weights);
+    /// Converts a row that is not interleaved.
+    pub fn unpack<L>(element: Element, words: &[u32], weights: &mut [f32]) {
+        match element {
+            Element::Gguf { .. } => blocks::gguf::unpack_row(words, weights),
+            _ => blocks::unpack(element, weights.len(), words, weights),
+        }
     }
 }

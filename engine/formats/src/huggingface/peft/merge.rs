@@ -1,4 +1,4 @@
-//! Merges a PEFT adapter into a run's weights, or removes it from weights it was merged into (PEFT's `merge` and `unmerge`).
+//! Merges a PEFT adapter into a run's weights (PEFT's `merge`).
 //!
 //! In PEFT, each module of a `transformers` class has its own A; ours is shared by the modules of a matrix. So the products are
 //! added module by module, and the result is weights without an adapter.
@@ -7,8 +7,8 @@ use super::{PREFIX, SETTINGS, WEIGHTS, begun_with, imported_as};
 use crate::huggingface::Family;
 use crate::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
 use crate::tensors::{Parameters, Tensor};
-use glasshouse_compiler::model::{LORA_A, LORA_B};
-use glasshouse_compiler::plan::merge::add_product;
+use glasshouse_compiler::model::{LORA_A, LORA_B, MAGNITUDE};
+use glasshouse_compiler::plan::merge::{add_product, set_row_norms};
 use glasshouse_platform::Yielder;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
@@ -20,9 +20,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// PEFT settings under which an adapter computes more than W + scale·B·A or has additional weights.
-const BEYOND: [&str; 12] = [
-    "use_dora",
+/// PEFT settings under which an adapter computes more than W + scale·B·A with magnitudes, or has additional weights.
+const BEYOND: [&str; 11] = [
     "use_qalora",
     "use_bdlora",
     "bias",
@@ -43,7 +42,7 @@ const HEAD: &str = "head.weight";
 /// Initialisations that leave the base weights unchanged. Others (PiSSA, OLoRA, CorDA) train against modified base weights.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added, or with `undo`, removed.
+/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added.
 /// If the future is dropped, the project is unchanged.
 ///
 /// # Errors
@@ -53,7 +52,7 @@ pub async fn merge_adapter(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
-    (folder, undo): (&Path, bool),
+    folder: &Path,
     yielder: &Yielder,
 ) -> Result<StagedRun> {
     let settings = AdapterSettings::read(folder)?;
@@ -67,24 +66,27 @@ pub async fn merge_adapter(
     let parameters = Parameters::new(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
     let another = settings.for_another(run);
-    let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
+    let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, (settings.dora, &another))
         .map_err(|reason| Error::bad_file(folder, reason))?;
     // Like PEFT, they replace the base model's.
-    for (tensor, whole) in wholes.iter().filter(|_| !undo) {
+    for (tensor, whole) in &wholes {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
     }
     let (mut broken, give) = (BTreeSet::new(), async || yielder.maybe_yield().await);
-    for LowRankPair { module, tensor, a, b } in &pairs {
+    for LowRankPair { module, tensor, a, b, magnitude } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
-        if a.iter().chain(&b).any(|entry| !entry.is_finite()) {
+        let magnitude = magnitude.map_or(Ok(Vec::new()), |magnitude| entries(&stored, magnitude))?;
+        if a.iter().chain(&b).chain(&magnitude).any(|entry| !entry.is_finite()) {
             broken.insert(*module);
             continue;
         }
         let mut weight = tensor.gather(&parameters, &trained.parameters)?;
         let rank = b.len() / tensor.rows.len();
         let scale = settings.scale(module, rank);
-        let scale = if undo { -scale } else { scale };
         add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
+        if settings.dora {
+            set_row_norms(&mut weight, &magnitude, tensor.transposed);
+        }
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
         yielder.maybe_yield().await;
     }
@@ -98,8 +100,7 @@ pub async fn merge_adapter(
     // The loss belonged to the unmerged weights; a compressed run's would be rounded again.
     trained.info.val_loss = None;
     trained.config.weights = WeightFormat::F32;
-    let done = if undo { "unmerged" } else { "merged" };
-    project.keep_weights(trained, checkpoint, done, yielder).await
+    project.keep_weights(trained, checkpoint, "merged", yielder).await
 }
 
 /// Whether an adapter has a pair for the model's head.
@@ -168,6 +169,8 @@ struct AdapterSettings {
     alphas: Vec<(Regex, f32)>,
     /// Whether the scale is α / √r instead of α / r.
     rslora: bool,
+    /// Whether there are magnitudes.
+    dora: bool,
     /// Name of the base model.
     base: Option<String>,
 }
@@ -190,13 +193,16 @@ impl AdapterSettings {
         }
         let mut beyond = BEYOND.iter().filter_map(|name| fields.get(*name).map(|value| (*name, value)));
         if let Some((name, value)) = beyond.find(|(_, value)| !is_nothing(value)) {
-            return Err(format!("{name} is {value}: only products of A and B can be added to weights"));
+            return Err(format!(
+                "{name} is {value}: only products of A and B, with DoRA's magnitudes, can be merged into weights"
+            ));
         }
         if let Some(begun) = text("init_lora_weights").filter(|begun| !BEGINNINGS.contains(begun)) {
             return Err(format!(
                 "init_lora_weights is `{begun}`, which changes the base's weights: save it as an ordinary adapter with PEFT first"
             ));
         }
+        let flag = |name: &str| fields.get(name).and_then(Value::as_bool).unwrap_or_default();
         let alpha = fields.get("lora_alpha").and_then(Value::as_f64).filter(|alpha| alpha.is_finite());
         let alphas = fields.get("alpha_pattern").and_then(Value::as_object).into_iter().flatten();
         let own = |(end, alpha): (&String, &Value)| match alpha.as_f64().filter(|alpha| alpha.is_finite()) {
@@ -206,7 +212,8 @@ impl AdapterSettings {
         Ok(Self {
             alphas: alphas.map(own).collect::<std::result::Result<_, _>>()?,
             alpha: alpha.ok_or("lora_alpha is missing, or not a number")? as f32,
-            rslora: fields.get("use_rslora").and_then(Value::as_bool).unwrap_or_default(),
+            rslora: flag("use_rslora"),
+            dora: flag("use_dora"),
             base: text("base_model_name_or_path").filter(|name| !name.is_empty()).map(str::to_owned),
         })
     }
@@ -246,13 +253,14 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// A module's A [r, in] and B [out, r], and the tensor of its weight.
+/// A module's A [r, in] and B [out, r], with DoRA its magnitudes [out], and the tensor of its weight.
 #[derive(Debug)]
 struct LowRankPair<'found> {
     module: &'found str,
     tensor: &'found Tensor,
     a: &'found Stored,
     b: &'found Stored,
+    magnitude: Option<&'found Stored>,
 }
 
 /// What an adapter changes.
@@ -262,13 +270,13 @@ struct Matched<'found> {
     wholes: Vec<(&'found Tensor, &'found Stored)>,
 }
 
-/// Matches a folder's pairs with the weights they change. Every pair must have a weight of the right shape. `another` is the
-/// error for an adapter of another base model.
+/// Matches a folder's pairs with the weights they change. Every pair must have a weight of the right shape and, with `dora`,
+/// magnitudes. `another` is the error for an adapter of another base model.
 fn matched<'found>(
     tensors: &'found [Tensor],
     prefix: &str,
     folder: &'found Folder,
-    another: &str,
+    (dora, another): (bool, &str),
 ) -> std::result::Result<Matched<'found>, String> {
     let mut left: BTreeSet<&str> = folder.tensors.keys().map(String::as_str).collect();
     let (mut pairs, mut wholes) = (Vec::new(), Vec::new());
@@ -312,11 +320,21 @@ fn matched<'found>(
                 "{another}: {module} has A {a:?} and B {b:?}, and the weight is {layer:?} here"
             ));
         }
-        for (name, stored) in [(a_name, a), (b_name, b)] {
+        let magnitude = find(MAGNITUDE).filter(|_| dora);
+        if dora && magnitude.is_none_or(|(_, magnitude)| magnitude.shape != layer[..1]) {
+            return Err(format!("{another}: use_dora is true, and {module} has no {} magnitudes", layer[0]));
+        }
+        for (name, stored) in [(a_name, a), (b_name, b)].into_iter().chain(magnitude) {
             stored.check().map_err(|reason| format!("{name} {reason}"))?;
             left.remove(name.as_str());
         }
-        pairs.push(LowRankPair { module, tensor, a, b });
+        pairs.push(LowRankPair {
+            module,
+            tensor,
+            a,
+            b,
+            magnitude: magnitude.map(|(_, magnitude)| magnitude),
+        });
     }
     match left.first() {
         Some(first) => Err(format!(
@@ -350,7 +368,7 @@ mod tests {
     fn what_is_no_sum_of_products_is_refused_by_its_setting() {
         for (more, said) in [
             (json!({ "peft_type": "IA3" }), "peft_type is `IA3`"),
-            (json!({ "use_dora": true }), "use_dora is true"),
+            (json!({ "use_qalora": true }), "use_qalora is true"),
             (json!({ "bias": "lora_only" }), "bias is \"lora_only\""),
             (json!({ "alpha_pattern": { "q_proj": "2" } }), "alpha_pattern has \"2\" for q_proj"),
             (json!({ "alpha_pattern": { "(?=q)": 2 } }), "alpha_pattern names (?=q)"),
@@ -362,7 +380,7 @@ mod tests {
             assert!(reason.starts_with(said), "{said}: {reason}");
         }
         for more in [
-            json!({ "use_dora": false, "modules_to_save": null, "alpha_pattern": {}, "layer_replication": null }),
+            json!({ "use_dora": true, "modules_to_save": null, "alpha_pattern": {}, "layer_replication": null }),
             json!({ "init_lora_weights": "gaussian", "use_rslora": true, "rank_pattern": { "q_proj": 2 } }),
         ] {
             assert_eq!(refusal(more), "");
@@ -373,7 +391,8 @@ mod tests {
     fn a_scale_is_that_of_the_rank() {
         let patterns = [("mlp.down_proj", 2.0), ("q_proj", 1.0), (r"^model\.layers\.[12]\..*_proj", 16.0)];
         let alphas = patterns.map(|(pattern, alpha)| (ending_as(pattern).unwrap(), alpha)).to_vec();
-        let settings = |rslora| AdapterSettings { alpha: 8.0, alphas: alphas.clone(), rslora, base: None };
+        let settings =
+            |rslora| AdapterSettings { alpha: 8.0, alphas: alphas.clone(), rslora, dora: false, base: None };
         let scale = |rslora, module| settings(rslora).scale(module, 4);
         assert_eq!((scale(false, "v_proj"), scale(true, "v_proj")), (2.0, 4.0));
         assert_eq!(

@@ -1,11 +1,11 @@
 //! Compares views of a model's parts with results obtained from the graph in other ways.
 
-pub(super) mod bench;
+pub(crate) mod bench;
 mod diff;
 
-use super::outputs::likeliest;
-use super::what_if::Changed;
-use super::{Data, Detail, InspectSettings, Lens, Tensor, View};
+use crate::outputs::likeliest;
+use crate::what_if::Changed;
+use crate::{Data, Detail, InspectSettings, Lens, Tensor, View};
 use bench::{
     Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, sandwich, softmax,
 };

@@ -1,6 +1,6 @@
 //! A report of a typical cleaning, for tests of its display.
 
-use super::*;
+use super::super::*;
 
 const WEB: &str = "web/2024-05";
 
@@ -159,7 +159,7 @@ fn near_copies() -> Duplicates {
     recorder.finish()
 }
 
-pub(crate) fn report() -> CleaningReport {
+pub(super) fn report() -> CleaningReport {
     let raw = amount(21_467, 62_134_221);
     let stages = stages(raw);
     let kept = stages.last().map(Stage::after).unwrap_or_default();

@@ -9,8 +9,8 @@ use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Activation, Gate, ModelConfig, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig,
-    TrainConfig, WeightFormat, presets,
+    Activation, Adapter, AdapterKind, Gate, ModelConfig, NormKind, NormPlacement, Objective, OptimizerKind,
+    Precision, RunConfig, TrainConfig, WeightFormat, presets,
 };
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;
@@ -81,8 +81,11 @@ fn configs() -> Vec<RunConfig> {
     }
     let gated = all.iter().find(|config| config.model.mlp.gate == Gate::Swiglu && !config.model.bias.any());
     let mut experts = gated.cloned().unwrap();
+    let mut adapted = experts.clone();
     experts.model.experts.count = 4;
     all.push(experts);
+    adapted.train.adapter = Some(Adapter { kind: AdapterKind::Dora, ..Adapter::default() });
+    all.push(adapted);
     all
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Mode, Page, Settings, page};
+use super::super::{Mode, Page, Settings, page};
 
 const MILLION: usize = 1_000_000;
 

@@ -1,0 +1,173 @@
+//! Rows of a matrix as a GGUF file stores them. The first word of a row is the number of its type: the matrices that a file has for queries,
+//! keys and values are one for us, and may be of several types. The blocks follow, and zeros up to the length of the longest row.
+
+pub use super::dequantise::dequantise;
+use crate::graph::{Element, Graph, Origin, ParameterId};
+
+/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
+/// `ggml-quants.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(non_camel_case_types, reason = "the names that everybody knows them by")]
+pub enum GgmlType {
+    F32,
+    F16,
+    /// 32-bit floats rounded to the upper 16 bits.
+    BF16,
+    /// Blocks of 32 weights: a scale, four bits per weight.
+    Q4_0,
+    /// Blocks of 32 weights: a scale and a minimum, four bits per weight.
+    Q4_1,
+    /// Blocks of 32 weights: a scale, five bits per weight.
+    Q5_0,
+    /// Blocks of 32 weights: a scale and a minimum, five bits per weight.
+    Q5_1,
+    /// Blocks of 32 weights: a scale, eight bits per weight.
+    Q8_0,
+    /// Blocks of 256 weights: 16 scales and minimums of four bits, two bits per weight.
+    Q2_K,
+    /// Blocks of 256 weights: 16 scales of six bits, three bits per weight.
+    Q3_K,
+    /// Blocks of 256 weights: eight scales and minimums of six bits, four bits per weight.
+    Q4_K,
+    /// Blocks of 256 weights: eight scales and minimums of six bits, five bits per weight.
+    Q5_K,
+    /// Blocks of 256 weights: 16 scales of eight bits, six bits per weight.
+    Q6_K,
+}
+
+impl GgmlType {
+    pub const ALL: [Self; 13] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q2_K,
+        Self::Q3_K,
+        Self::Q4_K,
+        Self::Q5_K,
+        Self::Q6_K,
+    ];
+
+    /// Number in files, name, weights per block, and bytes per block.
+    const fn facts(self) -> (u32, &'static str, usize, usize) {
+        match self {
+            Self::F32 => (0, "F32", 1, 4),
+            Self::F16 => (1, "F16", 1, 2),
+            Self::BF16 => (30, "BF16", 1, 2),
+            Self::Q4_0 => (2, "Q4_0", 32, 2 + 16),
+            Self::Q4_1 => (3, "Q4_1", 32, 2 + 2 + 16),
+            Self::Q5_0 => (6, "Q5_0", 32, 2 + 4 + 16),
+            Self::Q5_1 => (7, "Q5_1", 32, 2 + 2 + 4 + 16),
+            Self::Q8_0 => (8, "Q8_0", 32, 2 + 32),
+            Self::Q2_K => (10, "Q2_K", 256, 16 + 64 + 2 + 2),
+            Self::Q3_K => (11, "Q3_K", 256, 32 + 64 + 12 + 2),
+            Self::Q4_K => (12, "Q4_K", 256, 2 + 2 + 12 + 128),
+            Self::Q5_K => (13, "Q5_K", 256, 2 + 2 + 12 + 32 + 128),
+            Self::Q6_K => (14, "Q6_K", 256, 128 + 64 + 16 + 2),
+        }
+    }
+
+    /// Number in files.
+    pub fn number(self) -> u32 {
+        self.facts().0
+    }
+
+    pub fn name(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// Weights per block; rows consist of whole blocks.
+    pub fn block(self) -> usize {
+        self.facts().2
+    }
+
+    pub fn block_bytes(self) -> usize {
+        self.facts().3
+    }
+
+    /// Whether the type can be written by this program.
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Q4_0 | Self::Q4_1 | Self::Q8_0 | Self::Q6_K)
+    }
+
+    /// The type that llama.cpp falls back to if a row is not a multiple of the block size: `Q8_0` for `Q6_K`, else `F16`.
+    pub fn for_columns(self, columns: usize) -> Self {
+        let fits = |ty: &Self| columns.is_multiple_of(ty.block());
+        let narrower = if self.block() > Self::Q8_0.block() { Self::Q8_0 } else { Self::F16 };
+        [self, narrower].into_iter().find(fits).unwrap_or(Self::F16)
+    }
+
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|ty| ty.number() == number)
+    }
+}
+
+impl std::fmt::Display for GgmlType {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str(self.name())
+    }
+}
+
+/// Words of a row of blocks.
+pub fn row_words(ty: GgmlType, columns: usize) -> usize {
+    1 + (columns / ty.block() * ty.block_bytes()).div_ceil(4)
+}
+
+/// Stores a row of blocks.
+pub fn put_row(ty: GgmlType, blocks: &[u8], row: &mut [u32]) {
+    if let Some((number, words)) = row.split_first_mut() {
+        *number = ty.number();
+        bytemuck::cast_slice_mut(words).iter_mut().zip(blocks).for_each(|(byte, own)| *byte = *own);
+    }
+}
+
+/// The type and the blocks of a stored row; `None` if it is not one of so many columns.
+pub fn row(words: &[u32], columns: usize) -> Option<(GgmlType, &[u8])> {
+    let (number, words) = words.split_first()?;
+    let ty = GgmlType::from_number(*number).filter(|ty| columns.is_multiple_of(ty.block()))?;
+    Some((ty, bytemuck::cast_slice(words).get(..columns / ty.block() * ty.block_bytes())?))
+}
+
+/// Converts a stored row to floats. Inlined for the vector instructions of the caller.
+#[inline(always)]
+pub fn unpack_row(words: &[u32], weights: &mut [f32]) {
+    if let Some((ty, blocks)) = row(words, weights.len()) {
+        dequantise(ty, blocks, weights);
+    }
+}
+
+/// A matrix as a GGUF file stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub parameter: ParameterId,
+    /// Words per row.
+    pub row: u32,
+    pub words: Vec<u32>,
+}
+
+impl Kept {
+    pub fn element(&self) -> Element {
+        Element::Gguf { row: self.row }
+    }
+
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, u32> {
+        self.words.chunks_exact(self.row as usize)
+    }
+}
+
+/// Makes a graph read these matrices as they are stored.
+pub fn keep(graph: &mut Graph, kept: &[Kept]) {
+    for own in kept {
+        if let Some(parameter) = graph.parameters.get_mut(own.parameter.index()) {
+            parameter.ty.element = own.element();
+            parameter.trainable = false;
+        }
+        if let Some(value) = graph.find(Origin::Parameter(own.parameter)) {
+            graph.values[value.index()].ty.element = own.element();
+        }
+    }
+}
