@@ -1020,7 +1020,7 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
         Content::WeightsAndMoments,
         &Yielder::none(),
     ));
-    assert_eq!(last.state, other.unwrap().1);
+    assert_eq!(last.state, other.unwrap().state);
     let milestone = block_on(checkpoints.load_named(
         &"milestone-00000060.safetensors".into(),
         parameters,

@@ -12,7 +12,6 @@ pub use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
 pub use imported::{import, source_of};
 
-use crate::tensors::Parameters;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position, RopeScaling};
@@ -64,28 +63,17 @@ fn nearest<T: Copy>(
     nearest.ok_or_else(|| Error::Internal("nothing to choose from".to_owned()))
 }
 
-/// A model and its weights, with the logit divisor folded into the final norm if the format has no divisor and otherwise `fits`. Scales of
-/// 1 + w are left alone, because the sum would round them.
-fn without_divisor<'a>(
-    model: &'a ModelConfig,
-    parameters: &'a [f32],
-    fits: impl Fn(&ModelConfig) -> bool,
-) -> Result<(Cow<'a, ModelConfig>, Cow<'a, [f32]>)> {
+/// A model without its logit divisor, and what its final norm is divided by instead, if the format has no divisor and otherwise `fits`.
+/// Scales of 1 + w are left alone, because the sum would round them.
+fn without_divisor(model: &ModelConfig, fits: impl Fn(&ModelConfig) -> bool) -> (Cow<'_, ModelConfig>, f32) {
     // What initial values and learning rates depended on goes too: it fixes the divisor.
     let plain = ModelConfig { logit_divisor: 1.0, base_width: None, ..model.clone() };
     let can_fold = model.norm.placement.has_final() && !model.norm.add_unit_offset;
     if model.logit_divisor == 1.0 || !can_fold || fits(model) || !fits(&plain) {
-        return Ok((Cow::Borrowed(model), Cow::Borrowed(parameters)));
+        return (Cow::Borrowed(model), 1.0);
     }
-    let mut parameters = parameters.to_vec();
     // Classification heads are not divided.
-    if model.labels.is_empty() {
-        let list = Parameters::new(model)?;
-        for range in ["norm.weight", "norm.bias"].into_iter().filter_map(|name| list.range(name)) {
-            parameters[range].iter_mut().for_each(|entry| *entry /= model.logit_divisor);
-        }
-    }
-    Ok((Cow::Owned(plain), Cow::Owned(parameters)))
+    (Cow::Owned(plain), if model.labels.is_empty() { model.logit_divisor } else { 1.0 })
 }
 
 /// The settings that determine what the weights compute.

@@ -75,6 +75,8 @@ pub struct Parameters {
     list: Vec<Parameter>,
     numbers: HashMap<String, usize>,
     layout: ArenaLayout,
+    /// Divides the final norm's entries in the file.
+    norm_divisor: f32,
 }
 
 impl Parameters {
@@ -86,7 +88,11 @@ impl Parameters {
     pub fn from_list(list: Vec<Parameter>) -> Self {
         let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
         let layout = ArenaLayout::from_parameters(&list);
-        Self { list, numbers, layout }
+        Self { list, numbers, layout, norm_divisor: 1.0 }
+    }
+
+    pub(crate) fn with_norm_divided_by(self, norm_divisor: f32) -> Self {
+        Self { norm_divisor, ..self }
     }
 
     /// Number of floats in the arena.
@@ -250,6 +256,9 @@ impl Tensor {
             } else {
                 entries[index * width..][..width].copy_from_slice(row);
             }
+        }
+        if parameters.norm_divisor != 1.0 && ["norm.weight", "norm.bias"].contains(&self.parameter.as_str()) {
+            entries.iter_mut().for_each(|entry| *entry /= parameters.norm_divisor);
         }
         if self.offset != 0 {
             entries.iter_mut().for_each(|entry| *entry += f32::from(self.offset));

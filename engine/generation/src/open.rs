@@ -48,21 +48,33 @@ impl Decoder {
         parameters: &[f32],
         opening: &Opening,
     ) -> Result<(Self, Option<String>)> {
-        let texts = opening.texts;
-        if texts == 0 {
-            return Err(Error::Refused("batch size must be at least 1".to_owned()));
-        }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else {
             return Ok((Self::on_cpu(model, parameters, opening)?, warning));
         };
+        let (decoder, lost) = Self::tuned(gpu, device, model, parameters, opening).await?;
+        Ok((decoder, lost.or(warning)))
+    }
+
+    /// Creates a decoder on a GPU, opened by this request, with kernels selected for it. Also returns a warning if the GPU was lost meanwhile
+    /// and another one opened.
+    pub async fn tuned(
+        gpu: Gpu,
+        device: &str,
+        model: &ModelConfig,
+        parameters: &[f32],
+        opening: &Opening,
+    ) -> Result<(Self, Option<String>)> {
+        let texts = opening.texts;
+        if texts == 0 {
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
+        }
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
         let token =
             build(model, Purpose::Decode { batch: texts, chunk: 1, texts, weights: WeightFormat::F32 })?
                 .graph;
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening).await?;
-        Ok((decoder, lost.or(warning)))
+        Ok((Self::on_gpu(gpu, model, parameters, opening).await?, lost))
     }
 
     /// Creates a decoder for `texts` concurrent texts on the device of a training executor, for samples during a run.

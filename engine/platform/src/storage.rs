@@ -130,19 +130,6 @@ pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> 
     copy_pieces(&mut source, &mut copy, (unread, unwritten), yielder).await
 }
 
-/// # Errors
-/// The file cannot be read or does not fit into memory.
-pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
-    let length = files::metadata(path).map_err(Error::io(path))?.len();
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length as usize)
-        .map_err(|_| Error::io(path)(std::io::ErrorKind::OutOfMemory.into()))?;
-    let mut file = File::open(path).map_err(Error::io(path))?;
-    copy(&mut file, &mut bytes, yielder).await.map_err(Error::io(path))?;
-    Ok(bytes)
-}
-
 /// Extends a CRC-32C by `bytes`.
 pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     for piece in bytes.chunks(PIECE) {

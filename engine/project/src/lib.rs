@@ -57,7 +57,7 @@ pub use run::{Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;
 pub use sweep::{KeptSweep, SweepFindings, SweptRun};
 pub use teacher::{Teacher, run_named};
-pub use trained::{AsTrained, Trained, parameters_of};
+pub use trained::{AsTrained, StoredModel, Trained, parameters_of};
 
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, LockFile, Result, files};

@@ -1,16 +1,17 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_kept, read_state};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_kept, read_state};
 use glasshouse_compiler::blocks::gguf::Kept;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
+use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_compiler::plan::merge::merged;
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A model for inference.
@@ -66,38 +67,81 @@ impl AsTrained {
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
-        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let elsewhere =
-            checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
-        let (info, state, path, mut notices) = if let Some(file) = elsewhere {
-            let path = Path::new(file);
-            if !files::is_file(path) {
-                let unknown =
-                    || "there is no such checkpoint; choose best, latest, or a checkpoint's file".to_owned();
-                let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
-                return Err(Error::bad_file(path, reason));
-            }
-            let (info, state) = read_state(path, &parameters, Content::Weights, yielder).await?;
-            (info, state, path.to_owned(), Vec::new())
-        } else {
-            let content = Content::Weights;
-            let loaded = checkpoints.load_named(checkpoint, &parameters, content, yielder).await?;
-            (loaded.info, loaded.state, loaded.path, loaded.notices)
-        };
-        run.check_model(&info, &config)?;
-        if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
-            notices.push(
-                "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
-                 are still the same is unknown"
-                    .to_owned(),
-            );
-        }
+        let loaded = loaded(&run, &config, checkpoint, &parameters, Content::Weights, yielder).await?;
+        let Loaded { info, state, path, notices, .. } = loaded;
         let kept = match config.weights {
             WeightFormat::Gguf => read_kept(&path, &parameters, yielder).await?.into(),
             _ => Arc::default(),
         };
         Ok(Self { run, config, parameters, weights: state.parameters, kept, info, notices })
     }
+}
+
+/// A model with its weights as a decoder stores them.
+#[derive(Debug)]
+pub struct StoredModel {
+    pub config: RunConfig,
+    pub tokenizer: Tokenizer,
+    /// The model's parameters as stored.
+    pub parameters: Vec<Parameter>,
+    pub weights: StoredWeights,
+    /// The checkpoint file.
+    pub path: PathBuf,
+    pub info: CheckpointInfo,
+    /// Damaged checkpoints that were skipped, one line each.
+    pub notices: Vec<String>,
+}
+
+impl StoredModel {
+    /// Loads a checkpoint like [`Trained::load`]; `None` for a run with an adapter, which must be merged, or with blocks
+    /// of a GGUF file.
+    pub async fn load(run: &Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Option<Self>> {
+        let config = run.config()?;
+        if config.train.adapter.is_some() || config.weights == WeightFormat::Gguf {
+            return Ok(None);
+        }
+        let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };
+        let parameters = build(&config.model, purpose)?.graph.parameters;
+        let loaded = loaded(run, &config, checkpoint, &parameters, Content::Stored, yielder).await?;
+        let Loaded { info, state, words, path, notices } = loaded;
+        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+        let weights = StoredWeights { floats: state.parameters, words };
+        Ok(Some(Self { config, tokenizer, parameters, weights, path, info, notices }))
+    }
+}
+
+async fn loaded(
+    run: &Run,
+    config: &RunConfig,
+    checkpoint: &CheckpointChoice,
+    parameters: &[Parameter],
+    content: Content,
+    yielder: &Yielder,
+) -> Result<Loaded> {
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let elsewhere = checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
+    let mut loaded = if let Some(file) = elsewhere {
+        let path = Path::new(file);
+        if !files::is_file(path) {
+            let unknown =
+                || "there is no such checkpoint; choose best, latest, or a checkpoint's file".to_owned();
+            let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
+            return Err(Error::bad_file(path, reason));
+        }
+        read_state(path, parameters, content, yielder).await?
+    } else {
+        checkpoints.load_named(checkpoint, parameters, content, yielder).await?
+    };
+    let info = &loaded.info;
+    run.check_model(info, config)?;
+    if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
+        loaded.notices.push(
+                "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
+                 are still the same is unknown"
+                    .to_owned(),
+            );
+    }
+    Ok(loaded)
 }
 
 /// The parameters of a run's model, all unfrozen: the layout for inference and exports. Their elements are those of its files.

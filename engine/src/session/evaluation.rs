@@ -53,7 +53,8 @@ pub(super) struct Assessment {
 
 impl Assessment {
     pub(super) async fn scorer(&self) -> Result<Scorer> {
-        Scorer::open(&self.model.config, &self.model.parameters, &self.device, self.threads).await
+        let parameters = self.model.parameters().await?;
+        Scorer::open(&self.model.config, parameters, &self.device, self.threads).await
     }
 }
 
@@ -99,7 +100,7 @@ impl Session {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
             step: model.step,
-            weights_crc32c: weights_crc32c(&model.parameters),
+            weights_crc32c: weights_crc32c(model.parameters().await?),
             made: storage::unix_seconds(),
             model: about::model(run, &model.tokenizer.files().tokenizer)?,
             settings,
@@ -132,6 +133,8 @@ impl Session {
         live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<Assessment> {
         let model = self.weights(source, live).await?;
+        // Floats are needed in any case, and a decoder copies them.
+        model.parameters().await?;
         Ok(Assessment {
             id,
             sink: self.sink.clone(),

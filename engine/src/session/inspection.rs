@@ -74,19 +74,24 @@ impl Session {
                 Err(error) => (None, Some(error)),
             },
         };
-        let reference = other.as_ref().and_then(|(other, range, width)| {
-            other.parameters.get(range.clone()).map(|table| (table, *width))
-        });
+        let reference = match &other {
+            Some((other, range, width)) => {
+                other.parameters().await?.get(range.clone()).map(|table| (table, *width))
+            }
+            None => None,
+        };
         let Generations { lenses, indices, .. } = &mut self.generations;
         let (request, threads) = (self.device.request.as_str(), self.options.threads);
         let recorded = run.record()?.device;
         let device = (request, recorded.as_ref());
         let sink = &self.sink;
         let tell = |done, total| sink.progress(done, total);
-        let lens = lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
+        let lens = lenses.of(&model.key, (&model.config, model.parameters().await?), device, threads).await?;
         let device = lens.device().to_owned();
-        let earlier = base.as_ref().map(|base| lens.beside(&base.config, base.parameters.to_vec()));
-        let mut earlier = earlier.transpose()?;
+        let mut earlier = match &base {
+            Some(base) => Some(lens.beside(&base.config, base.parameters().await?.to_vec())?),
+            None => None,
+        };
         let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
         for (prompt, all) in prompts.iter().zip(&read) {
             // What changed is read in windows.

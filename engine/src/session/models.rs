@@ -2,6 +2,7 @@
 
 mod cache;
 mod lenses;
+mod weights;
 
 use super::Session;
 use super::batches::Batches;
@@ -11,10 +12,11 @@ use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::generation::{Decoder, Opening};
+use crate::gpu::Gpu;
 use crate::inspection::Indices;
 use crate::metrics::moderation::Judges;
 use crate::platform::Yielder;
-use crate::project::{ParsedJudges, Run, Trained};
+use crate::project::{ParsedJudges, Run, StoredModel, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat, WeightSource,
@@ -30,6 +32,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
+pub(super) use weights::Weights;
 
 /// Idle decoders to keep for reuse.
 const KEPT: usize = 3;
@@ -69,7 +72,7 @@ pub(super) struct Model {
     pub(super) key: Key,
     pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
-    pub(super) parameters: Arc<Vec<f32>>,
+    pub(super) values: Arc<Weights>,
     /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
     pub(super) weights: WeightFormat,
     /// Matrices in the blocks of the file that the run was imported from.
@@ -142,6 +145,28 @@ impl Generations {
 }
 
 impl Model {
+    /// Weights in the arena layout of an unfrozen model.
+    pub(super) async fn parameters(&self) -> Result<&[f32]> {
+        self.values.floats().await
+    }
+
+    /// A decoder on the CPU. It takes over weights that are stored in its format.
+    pub(super) async fn on_cpu(
+        &self,
+        format: WeightFormat,
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<CpuDecoder> {
+        let stored = if format == self.weights { self.values.stored().await? } else { None };
+        match stored {
+            Some(stored) => CpuDecoder::from_stored(&self.config, stored, format, threads, texts),
+            None if format == WeightFormat::Gguf => {
+                CpuDecoder::with_kept(&self.config, self.parameters().await?, &self.kept, threads, texts)
+            }
+            None => CpuDecoder::with_texts(&self.config, self.parameters().await?, format, threads, texts),
+        }
+    }
+
     pub(super) fn opened(&self, decoder: &Decoder) -> Event {
         Event::ModelOpened {
             run: self.key.0.clone(),
@@ -240,18 +265,28 @@ impl Session {
             return Ok(self.generations.decoders.swap_remove(at).2);
         }
         let stored = model.weights;
-        if let Some(live) = live {
-            let executor = live.trainer.executor();
-            let threads = executor.describe().threads;
-            let kept = model.kept.clone();
-            let opening = Opening { threads, weights, stored, kept, texts, ..Opening::default() };
-            return Decoder::on(executor.gpu().cloned(), &model.config, &model.parameters, &opening).await;
-        }
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let opening = Opening { threads, weights, stored, kept: model.kept.clone(), tuning, texts };
+        let mut opening = Opening { threads, weights, stored, kept: model.kept.clone(), tuning, texts };
         let device = &self.device.request;
-        let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
-        warning.into_iter().for_each(|warning| self.sink.notice(warning));
+        let trains = live.is_some();
+        let (gpu, warning) = match live {
+            Some(live) => {
+                let executor = live.trainer.executor();
+                opening.threads = executor.describe().threads;
+                (executor.gpu().cloned(), None)
+            }
+            None => Gpu::from_request(device).await?,
+        };
+        let (decoder, lost) = match gpu {
+            None if weights.is_none_or(|format| format == stored) => {
+                (Decoder::Cpu(Box::new(model.on_cpu(stored, opening.threads, texts).await?)), None)
+            }
+            Some(gpu) if !trains => {
+                Decoder::tuned(gpu, device, &model.config, model.parameters().await?, &opening).await?
+            }
+            gpu => (Decoder::on(gpu, &model.config, model.parameters().await?, &opening).await?, None),
+        };
+        lost.or(warning).into_iter().for_each(|warning| self.sink.notice(warning));
         Ok(decoder)
     }
 
@@ -266,7 +301,7 @@ impl Session {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
         // Logits stay on the device; recomputing one window on the CPU is fast.
-        let mut explainer = self.explainer(&model)?;
+        let mut explainer = self.explainer(&model).await?;
         let logits = explainer.logits(query.tokens)?;
         self.generations.explainer = Some((model.key.clone(), explainer));
         let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
@@ -327,7 +362,7 @@ impl Session {
                 "{run} scores replies in conversations, not single texts; use it as train.reward.model={run}"
             )));
         }
-        let mut reader = self.explainer(model)?;
+        let mut reader = self.explainer(model).await?;
         let (yielder, mut probabilities) = (Yielder::new(), Vec::with_capacity(texts.len()));
         for (at, text) in texts.iter().enumerate() {
             self.sink.progress(at as u64, texts.len() as u64);
@@ -351,10 +386,10 @@ impl Session {
     }
 
     /// A CPU decoder for single windows, cached while the model stays the same.
-    fn explainer(&mut self, model: &Model) -> Result<CpuDecoder> {
+    async fn explainer(&mut self, model: &Model) -> Result<CpuDecoder> {
         match self.generations.explainer.take() {
             Some((key, explainer)) if key == model.key => Ok(explainer),
-            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads),
+            _ => model.on_cpu(WeightFormat::F32, self.options.threads, 1).await,
         }
     }
 
@@ -363,13 +398,14 @@ impl Session {
         source: &WeightSource,
         live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<Model> {
+        let trains = live.is_some();
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
             let key = (trainer.run().name(), CURRENT.to_owned(), trainer.step());
             if let Some(known) = self.generations.models.get(&key) {
                 return Ok(known);
             }
-            let parameters = Arc::new(trainer.weights().await?);
+            let values = Arc::new(Weights::from_floats(trainer.weights().await?));
             let config = trainer.config().model.clone();
             let data = trainer.run().data_folder()?;
             let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
@@ -378,7 +414,7 @@ impl Session {
                 key,
                 config,
                 tokenizer,
-                parameters,
+                values,
                 weights: WeightFormat::F32,
                 kept: Arc::default(),
                 step,
@@ -398,9 +434,27 @@ impl Session {
             return Ok(known);
         }
         let files = Checkpoints::new(run.checkpoints_folder());
-        let trained = Trained::load(run, checkpoint, &Yielder::new()).await?;
         // Any other file may be overwritten, so it is read each time.
-        if file.is_some_and(|file| files.list().iter().all(|own| own.file != file)) {
+        let is_elsewhere = file.is_some_and(|file| files.list().iter().all(|own| own.file != file));
+        // A run in training replaces its checkpoints, so it is read whole.
+        if !is_elsewhere
+            && !trains
+            && let Some(model) = StoredModel::load(&run, checkpoint, &Yielder::new()).await?
+        {
+            let StoredModel { config, tokenizer, parameters, weights, path, info, notices } = model;
+            notices.into_iter().for_each(|notice| self.sink.notice(notice));
+            return Ok(self.keep(Model {
+                key,
+                weights: config.weights,
+                config: config.model,
+                tokenizer: SharedTokenizer::with(tokenizer, &run.data_folder()?)?,
+                values: Arc::new(Weights::from_stored(weights, path, parameters)),
+                kept: Arc::default(),
+                step: info.step,
+            }));
+        }
+        let trained = Trained::load(run, checkpoint, &Yielder::new()).await?;
+        if is_elsewhere {
             key.2 = fingerprint(&trained.parameters);
         }
         for notice in trained.notices {
@@ -411,7 +465,7 @@ impl Session {
             weights: trained.config.weights,
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
-            parameters: Arc::new(trained.parameters),
+            values: Arc::new(Weights::from_floats(trained.parameters)),
             kept: trained.kept,
             step: trained.info.step,
         }))

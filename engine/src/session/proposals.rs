@@ -5,7 +5,6 @@ mod candidates;
 use super::Session;
 use super::imports::staged;
 use super::models::Model;
-use crate::cpu::CpuDecoder;
 use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};
 use crate::generation::uncertainty::{entropy, margin, mean_entropy, most_frequent};
@@ -133,13 +132,8 @@ impl Session {
         if measure == Uncertainty::Entropy {
             // Use the CPU, where logits need no read-back.
             let places = PLACES.min(candidates.len());
-            let mut decoder = CpuDecoder::with_texts(
-                &model.config,
-                &model.parameters,
-                config.weights.unwrap_or_default(),
-                self.options.threads,
-                places,
-            )?;
+            let mut decoder =
+                model.on_cpu(config.weights.unwrap_or_default(), self.options.threads, places).await?;
             decoder.keep_entropies();
             let greedy = GenerateConfig { temperature: 0.0, ..config.clone() };
             let asked = candidates.iter().map(|candidate| (candidate, greedy.clone()));

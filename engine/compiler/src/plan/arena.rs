@@ -59,6 +59,15 @@ pub struct Stored {
     pub words: Range<usize>,
 }
 
+/// Weights as a layout stores them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredWeights {
+    /// Up to [`ArenaLayout::floats_end`].
+    pub floats: Vec<f32>,
+    /// Words of the matrices stored in fewer bits.
+    pub words: Vec<u32>,
+}
+
 impl ArenaLayout {
     pub fn new(graph: &Graph) -> Self {
         Self::from_parameters(&graph.parameters)

@@ -8,7 +8,7 @@ use super::workers::Workers;
 use glasshouse_compiler::blocks::gguf::{self, Kept};
 use glasshouse_compiler::graph::{Element, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
-use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::decode::kept;
 use glasshouse_compiler::plan::fuse::{self, Fusions};
 use glasshouse_compiler::plan::lower::Target;
@@ -217,7 +217,22 @@ impl CpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         let available = glasshouse_platform::available_memory();
-        Self::within(available, model, (parameters, &[]), weights, threads, texts)
+        Self::within(available, model, Given::Floats(parameters, &[]), weights, threads, texts)
+    }
+
+    /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's.
+    ///
+    /// # Errors
+    /// Also if they are those of another model.
+    pub fn from_stored(
+        model: &ModelConfig,
+        stored: StoredWeights,
+        weights: WeightFormat,
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        let available = glasshouse_platform::available_memory();
+        Self::within(available, model, Given::Stored(stored), weights, threads, texts)
     }
 
     /// [`Self::with_texts`] over the matrices of a GGUF file, which it reads as they are stored. The other weights are those of
@@ -231,14 +246,14 @@ impl CpuDecoder {
     ) -> Result<Self> {
         let available = glasshouse_platform::available_memory();
         let format = if kept.is_empty() { WeightFormat::F32 } else { WeightFormat::Gguf };
-        Self::within(available, model, (parameters, kept), format, threads, texts)
+        Self::within(available, model, Given::Floats(parameters, kept), format, threads, texts)
     }
 
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,
-        (parameters, kept): (&[f32], &[Kept]),
+        given: Given<'_>,
         weights: WeightFormat,
         threads: Option<usize>,
         texts: usize,
@@ -247,6 +262,7 @@ impl CpuDecoder {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
+        let kept = if let Given::Floats(_, kept) = given { kept } else { &[] };
         let built = |purpose| {
             let mut built = build(model, purpose)?;
             gguf::keep(&mut built.graph, kept);
@@ -262,7 +278,11 @@ impl CpuDecoder {
         };
         let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
-        let arenas = (layout.floats_end + layout.stored_words()) as u64 * 4;
+        let arenas = match given {
+            Given::Floats(..) => (layout.floats_end + layout.stored_words()) as u64 * 4,
+            // No longer part of the free memory.
+            Given::Stored(_) => 0,
+        };
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
         let layouts = [layout, ArenaLayout::unfrozen(&prompt.graph.parameters)];
         let without_caches = |built: &Model| {
@@ -272,7 +292,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: interleaved(&layouts, parameters, kept)?,
+            weights: interleaved(&layouts, given)?,
             layouts,
             format: weights,
             prompt: Reader::new(&prompt)?,
@@ -295,7 +315,7 @@ impl CpuDecoder {
             // Memory for the old weights and the new ones would be too much.
             self.weights = Weights::default();
         }
-        self.weights = interleaved(&self.layouts, parameters, &[])?;
+        self.weights = interleaved(&self.layouts, Given::Floats(parameters, &[]))?;
         Ok(())
     }
 
@@ -464,14 +484,33 @@ impl CpuDecoder {
     }
 }
 
-fn interleaved(layouts: &[ArenaLayout; 2], parameters: &[f32], kept: &[Kept]) -> Result<Weights> {
-    let mut weights = Weights::for_inference(layouts, parameters)?;
-    for own in layouts[0].stored.iter().filter(|own| matches!(own.element, Element::Gguf { .. })) {
-        let kept = kept.iter().find(|kept| kept.parameter == own.parameter);
-        let given = kept.filter(|kept| kept.words.len() == own.words.len());
-        let given = given.ok_or_else(|| Error::Internal("blocks of a file for other weights".to_owned()))?;
-        weights.stored[own.words.clone()].copy_from_slice(&given.words);
-    }
+/// Weights of a decoder: floats with the matrices of a GGUF file, which it copies, or stored ones, which it keeps.
+enum Given<'weights> {
+    Floats(&'weights [f32], &'weights [Kept]),
+    Stored(StoredWeights),
+}
+
+fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> {
+    let mut weights = match given {
+        Given::Floats(parameters, kept) => {
+            let mut weights = Weights::for_inference(layouts, parameters)?;
+            for own in layouts[0].stored.iter().filter(|own| matches!(own.element, Element::Gguf { .. })) {
+                let kept = kept.iter().find(|kept| kept.parameter == own.parameter);
+                let given = kept.filter(|kept| kept.words.len() == own.words.len());
+                let given =
+                    given.ok_or_else(|| Error::Internal("blocks of a file for other weights".to_owned()))?;
+                weights.stored[own.words.clone()].copy_from_slice(&given.words);
+            }
+            weights
+        }
+        Given::Stored(StoredWeights { floats, words }) => {
+            let needed = [layouts[0].floats_end, layouts[0].stored_words()];
+            if [floats.len(), words.len()] != needed {
+                return Err(Error::Internal("stored weights of another model or format".to_owned()));
+            }
+            Weights { parameters: floats, stored: words, ..Weights::default() }
+        }
+    };
     weights.interleave(&layouts[0]);
     Ok(weights)
 }
@@ -493,14 +532,9 @@ mod tests {
         let model = llama();
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
-            CpuDecoder::within(
-                Some(bytes),
-                &model,
-                (&vec![0.0; length], &[]),
-                WeightFormat::F32,
-                Some(1),
-                texts,
-            )
+            let floats = vec![0.0; length];
+            let given = Given::Floats(&floats, &[]);
+            CpuDecoder::within(Some(bytes), &model, given, WeightFormat::F32, Some(1), texts)
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());

@@ -62,8 +62,8 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     check_place(path, replace)?;
     check_place(&described, replace)?;
     let fits = |model: &ModelConfig| Architecture::for_model(model, export.family).is_ok();
-    let (model, parameters) = crate::without_divisor(export.model, export.parameters, fits)?;
-    let export = &Export { model: &model, parameters: &parameters, ..*export };
+    let (model, divisor) = crate::without_divisor(export.model, fits);
+    let export = &Export { model: &model, ..*export };
     let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
     let head: [(&str, Value<'_>); 4] = [
@@ -80,7 +80,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     architecture.write(export.model, &mut metadata)?;
     let mut notices: Vec<String> = becomes.into_iter().collect();
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
-    let parameters = Parameters::new(export.model)?;
+    let parameters = Parameters::new(export.model)?.with_norm_divided_by(divisor);
     let tensors = architecture.tensors(export.model, &parameters);
     let divisors = architecture.divisors(export.model);
     let blocks: Vec<_> = tensors.iter().map(|tensor| blocks_of(tensor, &parameters, export.kept)).collect();

@@ -56,12 +56,12 @@ pub async fn export(
     replace: bool,
     yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
-    let Export { config, tokenizer, facts, family, dtype, parameters } = *export;
+    let Export { config, tokenizer, facts, family, dtype, .. } = *export;
     let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
     let fits = |model: &ModelConfig| Family::for_model(model, family).is_ok();
-    let (model, parameters) = crate::without_divisor(&config.model, parameters, fits)?;
+    let (model, divisor) = crate::without_divisor(&config.model, fits);
     let config = &RunConfig { model: model.into_owned(), ..config.clone() };
-    let (export, model) = (&Export { config, parameters: &parameters, ..*export }, &config.model);
+    let (export, model) = (&Export { config, ..*export }, &config.model);
     let family = Family::for_model(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
@@ -84,7 +84,12 @@ pub async fn export(
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
         written.push(folder.join(name));
     }
-    write_weights(export, family, format, &staging.path().join("model.safetensors"), yielder).await?;
+    let parameters = Parameters::new(model)?.with_norm_divided_by(divisor);
+    let tensors = family.tensors(model, &parameters);
+    let entries: Vec<_> =
+        tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters)).collect();
+    let path = staging.path().join("model.safetensors");
+    write_tensors(&entries, &parameters, format, &path, yielder).await?;
     tokenizer.tokenizer.save(&staging.path().join("tokenizer.json"))?;
     written.extend(["model.safetensors", "tokenizer.json"].map(|name| folder.join(name)));
     if let Some(template) = &tokenizer.chat_template {
@@ -93,19 +98,6 @@ pub async fn export(
     }
     staging.put(folder)?;
     Ok(written)
-}
-
-async fn write_weights(
-    export: &Export<'_>,
-    family: &Family,
-    format: Format,
-    path: &Path,
-    yielder: &Yielder,
-) -> Result<()> {
-    let parameters = Parameters::new(&export.config.model)?;
-    let tensors = family.tensors(&export.config.model, &parameters);
-    let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters));
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, yielder).await
 }
 
 /// Writes tensors, each with a name and an arena, as safetensors; only one is in memory at a time.

@@ -144,13 +144,8 @@ impl Checkpoints {
             let reason = self.instead_of(name).unwrap_or_else(|| "there is no such milestone".to_owned());
             return Err(Error::bad_file(path, reason));
         }
-        let bytes = if is_milestone {
-            storage::read_file(&path, yielder).await?
-        } else {
-            self.entry(name)?.read(&path, yielder).await?
-        };
-        let (info, state) = state::read(&path, &bytes, parameters, content, yielder).await?;
-        Ok(Loaded { info, state, path, notices: Vec::new() })
+        let entry = if is_milestone { None } else { Some(self.entry(name)?) };
+        state::read(&path, entry.as_ref(), parameters, content, yielder).await
     }
 
     /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or

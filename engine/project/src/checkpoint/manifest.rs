@@ -1,6 +1,6 @@
 //! The list of a run's valid checkpoints, with checksums.
 
-use glasshouse_platform::{Error, Result, Yielder, files, storage};
+use glasshouse_platform::{Error, Result, files, storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -38,21 +38,6 @@ pub(super) struct ManifestEntry {
     pub crc32c: u32,
     pub step: u64,
     pub val_loss: Option<f32>,
-}
-
-impl ManifestEntry {
-    /// Reads the file and verifies its length and checksum.
-    pub(super) async fn read(&self, path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
-        let found = files::metadata(path).map_err(Error::io(path))?.len();
-        if found != self.bytes {
-            return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
-        }
-        let bytes = storage::read_file(path, yielder).await?;
-        if storage::crc32c(0, &bytes, yielder).await != self.crc32c {
-            return Err(Error::bad_file(path, "it has changed since it was written (checksum)"));
-        }
-        Ok(bytes)
-    }
 }
 
 /// A manifest's content, without its checksum.

@@ -24,7 +24,7 @@ use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
-use state::{StateFile, StoredPrecision};
+use state::{StateFile, StateReader, StoredPrecision};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub info: CheckpointInfo,
     /// Weights, and moments if requested.
     pub state: ArenaState,
+    /// Words of the matrices stored in fewer bits, if requested.
+    pub words: Vec<u32>,
     pub path: PathBuf,
     /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,
@@ -130,18 +132,18 @@ impl Checkpoints {
         };
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
-            let read = async {
-                let bytes = entry.read(&path, yielder).await?;
-                state::read(&path, &bytes, parameters, content, yielder).await
-            };
-            let read = read.await;
-            match read {
-                Ok((info, state)) => {
+            match state::read(&path, Some(entry), parameters, content, yielder).await {
+                Ok(mut loaded) => {
                     if !notices.is_empty() {
-                        notices.push(format!("using {} of step {} instead", path.display(), info.step));
+                        notices.push(format!(
+                            "using {} of step {} instead",
+                            path.display(),
+                            loaded.info.step
+                        ));
                     }
                     self.trusted = Some(slot);
-                    return Ok(Some(Loaded { info, state, path, notices }));
+                    loaded.notices = notices;
+                    return Ok(Some(loaded));
                 }
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
@@ -162,7 +164,8 @@ impl Checkpoints {
         let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
         self.kept = kept;
         let best = best?;
-        match block_on(best.read(&self.folder.join(&best.file), &Yielder::none())) {
+        let file = StateReader::open(&self.folder.join(&best.file), Some(&best));
+        match file.and_then(|file| block_on(file.finish(&Yielder::none()))) {
             Ok(_) => {
                 self.best = Some(best);
                 None
@@ -287,13 +290,8 @@ impl Checkpoints {
         let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
-        let read = async {
-            let (yielder, content) = (Yielder::none(), Content::WeightsAndMoments);
-            let bytes = entry.read(&path, &yielder).await?;
-            state::read(&path, &bytes, parameters, content, &yielder).await
-        };
-        let (info, state) = block_on(read)?;
-        Ok(Loaded { info, state, path, notices: Vec::new() })
+        let (content, yielder) = (Content::WeightsAndMoments, Yielder::none());
+        block_on(state::read(&path, Some(entry), parameters, content, &yielder))
     }
 
     /// Forgets kept states and milestones after `step`, once the run rolled back to it.

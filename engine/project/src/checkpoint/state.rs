@@ -4,19 +4,21 @@
 //! With `train.ema`, the parameters are the averages, which all readers but a resumed run use, and the weights in training have the
 //! prefix `raw_weight.`.
 
-use super::GuardState;
+use super::manifest::ManifestEntry;
+use super::{GuardState, Loaded};
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::blocks::gguf::{self, Kept};
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
-use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{ModelConfig, RunConfig};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorInfo, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -170,8 +172,10 @@ impl CheckpointInfo {
 /// How much of a checkpoint to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Weights only, for generation or export.
+    /// Weights only, for inspection or export.
     Weights,
+    /// Weights only; those that the layout stores in fewer bits as words, for decoding.
+    Stored,
     /// Weights and moments, to continue training.
     WeightsAndMoments,
 }
@@ -185,9 +189,8 @@ pub async fn read_state(
     parameters: &[Parameter],
     content: Content,
     yielder: &Yielder,
-) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = storage::read_file(path, yielder).await?;
-    read(path, &bytes, parameters, content, yielder).await
+) -> Result<Loaded> {
+    read(path, None, parameters, content, yielder).await
 }
 
 /// The tensors of a state in file order: name, type and floats.
@@ -429,55 +432,149 @@ fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
     (start + NO_CHECKSUM.len() <= head.len()).then_some(start..start + NO_CHECKSUM.len())
 }
 
-/// Verifies the file's own checksum. Files of older versions have none and pass.
-async fn is_whole(bytes: &[u8], yielder: &Yielder) -> bool {
-    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
-    let Some(place) = checksum_place(head) else { return true };
-    let mut checksum = crc32c::crc32c(&bytes[..place.start]);
-    checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
-    checksum = storage::crc32c(checksum, &bytes[place.end..], yielder).await;
-    &bytes[place] == format!("{checksum:08x}").as_bytes()
+/// Longest header of a checkpoint.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// Bytes read between two yields.
+const READ_AT_ONCE: usize = 1 << 20;
+
+/// A state file being read from beginning to end, for its checksum.
+pub(super) struct StateReader {
+    path: PathBuf,
+    input: files::File,
+    head: Vec<u8>,
+    metadata: Metadata,
+    described: Described,
+    /// Bytes read after the header, and their checksum.
+    bytes: usize,
+    checksum: u32,
+    /// The checksum in the manifest, if one names the file.
+    expected: Option<u32>,
 }
 
-pub(super) async fn read(
-    path: &Path,
-    bytes: &[u8],
-    parameters: &[Parameter],
-    content: Content,
-    yielder: &Yielder,
-) -> Result<(CheckpointInfo, ArenaState)> {
-    parse(bytes, parameters, content, yielder).await.map_err(|reason| Error::bad_file(path, reason))
+/// A parameter's place in memory.
+enum Place<'state> {
+    Floats(&'state mut [f32]),
+    Words(Element, &'state mut [u32]),
+}
+
+impl StateReader {
+    pub(super) fn open(path: &Path, entry: Option<&ManifestEntry>) -> Result<Self> {
+        let length = files::metadata(path).map_err(Error::io(path))?.len();
+        if let Some(entry) = entry.filter(|entry| entry.bytes != length) {
+            return Err(Error::bad_file(path, format!("{length} bytes long instead of {}", entry.bytes)));
+        }
+        let mut input = files::File::open(path).map_err(Error::io(path))?;
+        let mut head = Vec::new();
+        (&mut input).take(8).read_to_end(&mut head).map_err(Error::io(path))?;
+        let size = head.first_chunk().map_or(u64::MAX, |size| u64::from_le_bytes(*size));
+        let damaged =
+            |error: &dyn Display| Error::bad_file(path, format!("not a complete safetensors file: {error}"));
+        if size > MAX_HEADER_BYTES.min(length) {
+            return Err(damaged(&"its header is too long"));
+        }
+        (&mut input).take(size).read_to_end(&mut head).map_err(Error::io(path))?;
+        let metadata: Metadata = serde_json::from_slice(&head[8..]).map_err(|error| damaged(&error))?;
+        let needed = head.len().saturating_add(metadata.data_len()) as u64;
+        if needed != length {
+            return Err(damaged(&format!("{length} bytes long instead of {needed}")));
+        }
+        let described = described(metadata.metadata()).map_err(|reason| Error::bad_file(path, reason))?;
+        let (path, expected) = (path.to_owned(), entry.map(|entry| entry.crc32c));
+        Ok(Self { path, input, head, metadata, described, bytes: 0, checksum: 0, expected })
+    }
+
+    async fn read(&mut self, into: &mut [u8], yielder: &Yielder) -> Result<()> {
+        for piece in into.chunks_mut(READ_AT_ONCE) {
+            self.input.read_exact(piece).map_err(Error::io(&self.path))?;
+            self.checksum = crc32c::crc32c_append(self.checksum, piece);
+            self.bytes += piece.len();
+            yielder.maybe_yield().await;
+        }
+        Ok(())
+    }
+
+    async fn skip(&mut self, bytes: usize, yielder: &Yielder) -> Result<()> {
+        let mut piece = vec![0; bytes.min(READ_AT_ONCE)];
+        let end = self.bytes + bytes;
+        while self.bytes < end {
+            let count = piece.len().min(end - self.bytes);
+            self.read(&mut piece[..count], yielder).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads a tensor of `bytes` bytes and this type into a parameter's place.
+    async fn fill(&mut self, ty: &Type, bytes: usize, place: Place<'_>, yielder: &Yielder) -> Result<()> {
+        let (element, rows, columns) = (ty.element, ty.rows(), ty.columns());
+        let mut place = match place {
+            Place::Floats(floats) if element == Element::F32 => {
+                return self.read(bytemuck::cast_slice_mut(floats), yielder).await;
+            }
+            Place::Words(own, words) if own == element => {
+                self.read(&mut bytemuck::cast_slice_mut(words)[..bytes], yielder).await?;
+                return self.check_blocks(ty, words);
+            }
+            place => place,
+        };
+        // An even number of rows is whole words in any format.
+        let at_once = (READ_AT_ONCE / 4 / columns.max(1)).max(1).next_multiple_of(2);
+        let row = blocks::row_words(element, columns);
+        let (mut read, mut floats) = (vec![0; at_once * row], vec![0.0; at_once * columns]);
+        for first in (0..rows).step_by(at_once) {
+            let count = at_once.min(rows - first);
+            self.read(&mut bytemuck::cast_slice_mut(&mut read)[..bytes / rows * count], yielder).await?;
+            let read = &read[..count * row];
+            self.check_blocks(ty, read)?;
+            match &mut place {
+                Place::Floats(to) => {
+                    blocks::unpack(element, columns, read, &mut to[first * columns..][..count * columns]);
+                }
+                Place::Words(own, words) => {
+                    let floats = &mut floats[..count * columns];
+                    blocks::unpack(element, columns, read, floats);
+                    let start = match own {
+                        Element::F16 => first * columns / 2,
+                        _ => first * blocks::row_words(*own, columns),
+                    };
+                    blocks::pack(*own, columns, floats, &mut words[start..]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses rows of a GGUF file's blocks that are not those of this type.
+    fn check_blocks(&self, ty: &Type, words: &[u32]) -> Result<()> {
+        let Element::Gguf { row } = ty.element else { return Ok(()) };
+        if words.chunks_exact(row as usize).all(|row| gguf::row(row, ty.columns()).is_some()) {
+            return Ok(());
+        }
+        let (rows, bytes, shape) = (ty.rows(), row * 4, &ty.shape);
+        let reason = format!("its blocks of {rows} × {bytes} bytes are not those of a matrix of {shape:?}");
+        Err(Error::bad_file(&self.path, reason))
+    }
+
+    /// Reads the rest and compares the checksums of the file (which those of older versions lack) and of its manifest.
+    pub(super) async fn finish(mut self, yielder: &Yielder) -> Result<CheckpointInfo> {
+        self.skip(self.metadata.data_len() - self.bytes, yielder).await?;
+        let whole = |head: &[u8]| crc32c::crc32c_combine(crc32c::crc32c(head), self.checksum, self.bytes);
+        let mut is_whole = self.expected.is_none_or(|expected| expected == whole(&self.head));
+        if let Some(place) = checksum_place(&self.head) {
+            let mut head = self.head.clone();
+            head[place.clone()].copy_from_slice(NO_CHECKSUM.as_bytes());
+            is_whole &= self.head[place] == *format!("{:08x}", whole(&head)).as_bytes();
+        }
+        if is_whole {
+            return Ok(self.described.info);
+        }
+        Err(Error::bad_file(self.path, "it has changed since it was written (checksum)"))
+    }
 }
 
 /// Reads a file's description of the run without its tensors.
 pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
-    let mut file = files::File::open(path).map_err(Error::io(path))?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(Error::io(path))?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER_BYTES {
-        return Err(Error::bad_file(
-            path,
-            format!("a header of {length} bytes is too long for a checkpoint"),
-        ));
-    }
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
-    let header: Header = serde_json::from_slice(&header)
-        .map_err(|error| Error::bad_file(path, format!("not a complete safetensors file: {error}")))?;
-    let described = described(&header.metadata).map_err(|reason| Error::bad_file(path, reason))?;
-    Ok(described.info)
-}
-
-/// Longest header whose metadata [`read_info`] reads.
-const MAX_HEADER_BYTES: u64 = 16 << 20;
-
-/// The part of a safetensors header that is not about tensors.
-#[derive(Deserialize)]
-struct Header {
-    #[serde(rename = "__metadata__")]
-    metadata: Option<HashMap<String, String>>,
+    Ok(StateReader::open(path, None)?.described.info)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -504,57 +601,77 @@ fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, St
     Ok(described)
 }
 
-async fn parse(
-    bytes: &[u8],
+/// Reads a file tensor by tensor, each into its place: the file is never in memory as well. `entry` is the file's in a manifest.
+pub(super) async fn read(
+    path: &Path,
+    entry: Option<&ManifestEntry>,
     parameters: &[Parameter],
     content: Content,
     yielder: &Yielder,
-) -> Result<(CheckpointInfo, ArenaState), String> {
-    let damaged = |error: safetensors::SafeTensorError| format!("not a complete safetensors file: {error}");
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let Described { info, loss_scale, .. } = described(metadata.metadata())?;
-    if !is_whole(bytes, yielder).await {
-        return Err("it has changed since it was written (checksum)".to_owned());
-    }
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+) -> Result<Loaded> {
+    let mut file = StateReader::open(path, entry)?;
     let layout = ArenaLayout::from_parameters(parameters);
-    let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
+    let stores = content == Content::Stored;
+    let mut state = ArenaState::default();
     let moments = content == Content::WeightsAndMoments;
-    if let Some(scale) = loss_scale.filter(|_| moments) {
+    if let Some(scale) = file.described.loss_scale.filter(|_| moments) {
         if !(scale.scale.is_finite() && scale.scale >= 1.0) {
-            return Err(format!("invalid loss scale {}", scale.scale));
+            return Err(Error::bad_file(path, format!("invalid loss scale {}", scale.scale)));
         }
         state.loss_scale = Some(scale);
     }
-    let has = |prefix: &str| moments && metadata.offset_keys().iter().any(|name| name.starts_with(prefix));
-    if has(FIRST) {
-        state.first_moments = vec![0.0; layout.trained_end];
-    }
-    if has(SECOND) {
-        state.second_moments = vec![0.0; layout.trained_end];
-    }
-    if has(RAW) {
-        state.average = vec![0.0; layout.trained_end];
-    }
-    for (number, parameter) in parameters.iter().enumerate() {
-        let start = layout.offsets[number];
-        let range = start..start + layout.counts[number];
-        let arenas = [
-            ("", &mut state.parameters),
-            (FIRST, &mut state.first_moments),
-            (SECOND, &mut state.second_moments),
-            (RAW, &mut state.average),
-        ];
-        for (prefix, arena) in arenas {
-            let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
-            if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
-                fill(&file, &format!("{prefix}{}", parameter.name), &parameter.ty.shape, entries)?;
-                yielder.maybe_yield().await;
+    let names = file.metadata.offset_keys();
+    let has = |prefix: &str| moments && names.iter().any(|name| name.starts_with(prefix));
+    let trained = |prefix| if has(prefix) { layout.trained_end } else { 0 };
+    let lengths = [
+        if stores { layout.floats_end } else { layout.length },
+        trained(FIRST),
+        trained(SECOND),
+        trained(RAW),
+    ];
+    let mut wanted = HashMap::new();
+    for (at, own) in parameters.iter().enumerate() {
+        for (arena, prefix) in ["", FIRST, SECOND, RAW].into_iter().enumerate() {
+            if lengths[arena] > 0 && (arena == 0 || own.trainable) {
+                wanted.insert(format!("{prefix}{}", own.name), (arena, at));
             }
         }
     }
+    let missing = wanted.keys().filter(|name| file.metadata.info(name).is_none()).min();
+    // A damaged file may look like another model's, so the checksum is compared first.
+    let mut wrong = missing.map(|name| format!("it has no `{name}`: this is a checkpoint of another model"));
+    let mut arenas = lengths.map(|length| vec![0.0; if wrong.is_none() { length } else { 0 }]);
+    let mut words = vec![0; if stores && wrong.is_none() { layout.stored_words() } else { 0 }];
+    for name in names {
+        let Some(tensor) = file.metadata.info(&name).cloned() else { continue };
+        let bytes = tensor.data_offsets.1 - tensor.data_offsets.0;
+        let Some((arena, at)) = wanted.get(&name).filter(|_| wrong.is_none()).copied() else {
+            file.skip(bytes, yielder).await?;
+            continue;
+        };
+        let shape = &parameters[at].ty.shape;
+        let Some(ty) = type_in_file(&tensor, shape) else {
+            wrong = Some(format!(
+                "`{name}` is {:?} of {:?}, but the model needs F32 of {shape:?}: this is a checkpoint of another model",
+                tensor.dtype, tensor.shape
+            ));
+            file.skip(bytes, yielder).await?;
+            continue;
+        };
+        let id = ParameterId(at as u32);
+        let place = match layout.stored(id).filter(|_| stores) {
+            Some(own) => Place::Words(own.element, &mut words[own.words.clone()]),
+            None => Place::Floats(&mut arenas[arena][layout.range(id)]),
+        };
+        file.fill(&ty, bytes, place, yielder).await?;
+    }
+    let info = file.finish(yielder).await?;
+    if let Some(wrong) = wrong {
+        return Err(Error::bad_file(path, wrong));
+    }
+    [state.parameters, state.first_moments, state.second_moments, state.average] = arenas;
     state.exchange_average();
-    Ok((info, state))
+    Ok(Loaded { info, state, words, path: path.to_owned(), notices: Vec::new() })
 }
 
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
@@ -568,17 +685,21 @@ fn stored_words(ty: &Type) -> Option<usize> {
     }
 }
 
-/// A matrix of a file in the blocks of a GGUF file, if it is one.
-fn kept(tensor: &TensorView<'_>, shape: &[usize], parameter: ParameterId) -> Result<Option<Kept>, String> {
-    let (Dtype::U8, [rows, bytes], [outer, columns]) = (tensor.dtype(), tensor.shape(), shape) else {
-        return Ok(None);
-    };
-    let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.data());
-    let row = u32::try_from(bytes / 4).ok().filter(|row| *row > 0 && rows == outer && bytes % 4 == 0);
-    let kept = row.map(|row| Kept { parameter, row, words });
-    match kept.filter(|kept| kept.rows().all(|row| gguf::row(row, *columns).is_some())) {
-        Some(kept) => Ok(Some(kept)),
-        None => Err(format!("its blocks of {rows} × {bytes} bytes are not those of a matrix of {shape:?}")),
+/// How a file holds a parameter of this shape; `None` if it holds another one.
+fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
+    let ty = |element| Type { element, shape: shape.to_vec() };
+    match (tensor.dtype, &tensor.shape[..]) {
+        (Dtype::F32, own) if own == shape => Some(ty(Element::F32)),
+        (Dtype::F16, own) if own == shape => Some(ty(Element::F16)),
+        (Dtype::U8, [rows, bytes]) if shape.len() == 2 && shape[0] == *rows && bytes % 4 == 0 => {
+            let row = u32::try_from(bytes / 4).ok().filter(|row| *row > 0)?;
+            Some(ty(Element::Gguf { row }))
+        }
+        (Dtype::U32, own) => [Element::Q8_0, Element::Q4_0]
+            .map(ty)
+            .into_iter()
+            .find(|ty| shape.len() == 2 && stored_words(ty).is_some_and(|words| own == [ty.rows(), words])),
+        _ => None,
     }
 }
 
@@ -587,50 +708,19 @@ fn kept(tensor: &TensorView<'_>, shape: &[usize], parameter: ParameterId) -> Res
 /// # Errors
 /// The file cannot be read, or its blocks are not those of the model.
 pub async fn read_kept(path: &Path, parameters: &[Parameter], yielder: &Yielder) -> Result<Vec<Kept>> {
-    let bytes = storage::read_file(path, yielder).await?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| Error::bad_file(path, error.to_string()))?;
-    let of = |(at, own): (usize, &Parameter)| {
-        let tensor = file.tensor(&own.name).ok()?;
-        kept(&tensor, &own.ty.shape, ParameterId(at as u32)).transpose()
+    let file = StateReader::open(path, None)?;
+    let mut stored = parameters.to_vec();
+    for own in &mut stored {
+        let ty = file.metadata.info(&own.name).and_then(|tensor| type_in_file(tensor, &own.ty.shape));
+        own.ty.element = Element::F32;
+        if let Some(ty) = ty.filter(|ty| matches!(ty.element, Element::Gguf { .. })) {
+            (own.ty, own.trainable) = (ty, false);
+        }
+    }
+    let words = read(path, None, &stored, Content::Stored, yielder).await?.words;
+    let kept = |own: &Stored| {
+        let Element::Gguf { row } = own.element else { return None };
+        Some(Kept { parameter: own.parameter, row, words: words[own.words.clone()].to_vec() })
     };
-    let all: Result<_, String> = parameters.iter().enumerate().filter_map(of).collect();
-    all.map_err(|reason| Error::bad_file(path, reason))
-}
-
-/// Copies a tensor into its place in an arena.
-fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
-    let tensor = file
-        .tensor(name)
-        .map_err(|_| format!("it has no `{name}`: this is a checkpoint of another model"))?;
-    if let (Dtype::U32, [rows, words], [_, columns]) = (tensor.dtype(), tensor.shape(), shape) {
-        let quantised = [Element::Q8_0, Element::Q4_0].map(|element| Type { element, shape: shape.to_vec() });
-        let ty = quantised.iter().find(|ty| stored_words(ty) == Some(*words) && ty.rows() == *rows);
-        if let Some(ty) = ty {
-            let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.data());
-            blocks::unpack(ty.element, *columns, &words, entries);
-            return Ok(());
-        }
-    }
-    if let Some(kept) = kept(&tensor, shape, ParameterId(0))? {
-        blocks::unpack(kept.element(), shape.last().copied().unwrap_or(1), &kept.words, entries);
-        return Ok(());
-    }
-    let half = tensor.dtype() == Dtype::F16;
-    if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {
-        return Err(format!(
-            "`{name}` is {:?} of {:?}, but the model needs F32 of {shape:?}: this is a checkpoint of another model",
-            tensor.dtype(),
-            tensor.shape()
-        ));
-    }
-    if half {
-        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<2>().0) {
-            *entry = f16::from_le_bytes(*bytes).to_f32();
-        }
-    } else {
-        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<4>().0) {
-            *entry = f32::from_le_bytes(*bytes);
-        }
-    }
-    Ok(())
+    Ok(ArenaLayout::from_parameters(&stored).stored.iter().filter_map(kept).collect())
 }

@@ -61,7 +61,8 @@ fn read_state(
     parameters: &[Parameter],
     content: Content,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    block_on(super::read_state(path, parameters, content, &Yielder::none()))
+    let read = block_on(super::read_state(path, parameters, content, &Yielder::none()))?;
+    Ok((read.info, read.state))
 }
 
 fn load(checkpoints: &mut Checkpoints, which: Which, content: Content) -> Result<Option<Loaded>> {
@@ -92,7 +93,11 @@ fn a_state_comes_back_bit_for_bit() {
     assert_eq!(latest(folder.path()).unwrap(), None);
     let path = save(&mut Checkpoints::new(folder.path()), 10, true);
     let loaded = latest(folder.path()).unwrap().unwrap();
-    assert_eq!(loaded, Loaded { info: info(10), state: state(10.0), path: path.clone(), notices: vec![] });
+    let (words, path_again) = (vec![], path.clone());
+    assert_eq!(
+        loaded,
+        Loaded { info: info(10), state: state(10.0), words, path: path_again, notices: vec![] }
+    );
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
     assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });
 }
@@ -314,6 +319,25 @@ fn another_models_checkpoint_is_refused() {
     other[0].name = "blocks.0".to_owned();
     let message = read_state(&path, &other, Content::Weights).unwrap_err().to_string();
     assert!(message.contains("has no `blocks.0`"), "{message}");
+}
+
+#[test]
+fn stored_weights_are_the_same_from_files_of_either_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let mut halves = parameters();
+    halves[2].ty.element = glasshouse_compiler::graph::Element::F16;
+    let [full, half] = [parameters(), halves.clone()]
+        .map(|own| block_on(checkpoints.save(&info(1), &own, &state(0.5), true, &Yielder::none())).unwrap());
+    let read =
+        |path: &Path, content| block_on(super::read_state(path, &halves, content, &Yielder::none())).unwrap();
+    let [stored, again] = [&full, &half].map(|path| read(path, Content::Stored));
+    assert_eq!((&stored.words, &stored.state), (&again.words, &again.state));
+    assert!(stored.words.iter().any(|word| *word != 0));
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&halves);
+    let mut floats = stored.state.parameters;
+    layout.unpack(&stored.words, &mut floats);
+    assert_eq!(floats, read(&half, Content::Weights).state.parameters);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::super::event_sink::{EventSink, MOMENT};
 use super::Assessment;
-use crate::cpu::CpuDecoder;
 use crate::evaluation::tasks::{self, Answerer, Answering, Asked};
 use crate::evaluation::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
 use crate::generation::{Decoder, Opening};
@@ -10,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::metrics::statistics::Bootstrap;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
-use crate::protocol::{Evaluation, Event, Hint};
+use crate::protocol::{Evaluation, Event, Hint, WeightFormat};
 use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
 use web_time::{Duration, Instant};
@@ -29,7 +28,7 @@ impl AnswerWriter {
         let mut decoder = match self {
             Self::Open(decoder) => decoder,
             Self::Beside(gpu, opening) => {
-                Decoder::on(gpu.map(|gpu| *gpu), &model.config, &model.parameters, &opening).await?
+                Decoder::on(gpu.map(|gpu| *gpu), &model.config, model.parameters().await?, &opening).await?
             }
         };
         decoder.set_interactive(of.visible);
@@ -76,7 +75,7 @@ impl Making {
                 ))
                 .hint(Hint::Task));
             }
-            let mut reader = CpuDecoder::new(&model.config, &model.parameters, *threads)?;
+            let mut reader = model.on_cpu(WeightFormat::F32, *threads, 1).await?;
             let mut answerer = Answerer {
                 config: &model.config,
                 tokenizer: model.tokenizer.files(),
@@ -100,7 +99,7 @@ impl Making {
             scorer: &mut scorer,
             tokenizer: model.tokenizer.files(),
             run: text,
-            parameters: &model.parameters,
+            parameters: model.parameters().await?,
         };
         if settings.likelihood {
             match likelihood(&mut subject, settings, &mut tell).await {

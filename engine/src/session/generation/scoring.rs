@@ -57,7 +57,7 @@ impl Session {
             Some((_, scorer)) => scorer,
             None => {
                 let (device, threads) = (&self.device.request, self.options.threads);
-                Scorer::open(&model.config, &model.parameters, device, threads).await?
+                Scorer::open(&model.config, model.parameters().await?, device, threads).await?
             }
         };
         let count = texts.iter().filter_map(|text| text.asked.settings.log_probabilities).max();

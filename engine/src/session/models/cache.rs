@@ -30,8 +30,7 @@ impl Models {
         let (run, checkpoint, _) = &model.key;
         self.0.retain(|other| (&other.key.0, &other.key.1) != (run, checkpoint));
         self.0.push(model);
-        let bytes =
-            |models: &[Model]| models.iter().map(|model| model.parameters.len() as u64 * 4).sum::<u64>();
+        let bytes = |models: &[Model]| models.iter().map(|model| model.values.count as u64 * 4).sum::<u64>();
         while self.0.len() > 1 && bytes(&self.0) > most {
             self.0.remove(0);
         }
@@ -40,7 +39,7 @@ impl Models {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SharedTokenizer;
+    use super::super::{SharedTokenizer, Weights};
     use super::*;
     use crate::platform::{Yielder, block_on};
     use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
@@ -58,7 +57,7 @@ mod tests {
             key,
             config: preset.model,
             tokenizer,
-            parameters: Arc::new(vec![0.0; 100]),
+            values: Arc::new(Weights::from_floats(vec![0.0; 100])),
             weights: crate::protocol::WeightFormat::F32,
             kept: Arc::default(),
             step,

@@ -256,7 +256,9 @@ impl Interpret for AttentionBackward {
                         product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
                         score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
                         if let Some(limit) = sizes.softcap {
-                            for (capped, slopes) in capped.chunks_exact(stride).zip(slopes.chunks_exact_mut(stride)).take(rows) {
+                            for (capped, slopes) in
+                                capped.chunks_exact(stride).zip(slopes.chunks_exact_mut(stride)).take(rows)
+                            {
                                 cap_backward(limit, &capped[..keys], &mut slopes[..keys]);
                             }
                         }
