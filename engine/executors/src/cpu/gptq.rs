@@ -8,6 +8,7 @@ use super::workers::{Rows, Workers};
 use glasshouse_compiler::blocks::BLOCK;
 use glasshouse_platform::Yielder;
 use glasshouse_platform::lanes::vectorised;
+use glasshouse_protocol::WeightFormat;
 use half::f16;
 
 /// The fraction of the mean squared input that is added to the diagonal of the inputs' products. With it, the largest eigenvalue is at most
@@ -141,15 +142,18 @@ vectorised! {
             let quant = if at == lowest { -8.0 } else { (weight * inverse).round_ties_even().clamp(-8.0, 7.0) };
             if zeros >> at & 1 == 1 { 0.0 } else { quant }
         };
-        // Without a finite scale, the weights become NaN.
+        // Without a candidate, the weights become NaN.
         let (mut best, mut least) = ((f32::NAN, 0.0, 0), f32::INFINITY);
-        for sign in [-1.0, 1.0] {
-            let (mut lowest, mut most) = (0, 0.0);
+        let mut signs = [(-1.0, 0, 0.0), (1.0, 0, 0.0)];
+        for (sign, lowest, most) in &mut signs {
             for (at, weight) in block.iter().enumerate() {
-                if weight * sign > most && zeros >> at & 1 == 0 {
-                    (lowest, most) = (at, weight * sign);
+                if weight * *sign > *most && zeros >> at & 1 == 0 {
+                    (*lowest, *most) = (at, weight * *sign);
                 }
             }
+        }
+        let is_in_range = signs.iter().all(|(_, _, most)| *most <= WeightFormat::Q4_0.largest());
+        for (sign, lowest, most) in signs.into_iter().filter(|_| is_in_range) {
             for share in SCALES {
                 let scale = f16::from_f32(most * share * sign / -8.0).to_f32();
                 let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
@@ -361,6 +365,7 @@ mod tests {
         assert!(!round(&mut again, &broken));
         // Beyond the largest scale.
         let mut large = vec![1e7; columns];
+        large[3] = -1.0;
         assert!(round(&mut large, &same));
         assert!(large.iter().all(|weight| weight.is_nan()));
     }
