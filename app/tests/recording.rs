@@ -21,8 +21,8 @@ use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
     AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat, Fit,
-    GuardMode, LearnsFrom, Objective, RangeTest, RunChange, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View,
-    WeightFormat, WeightSource, presets,
+    GuardMode, LearnsFrom, Objective, RangeTest, RunChange, RunConfig, RunLaunch, RunState, Start, Steer,
+    TrainingState, View, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -59,7 +59,9 @@ impl FigureReport<'_> {
                 quoted(&arguments.project)
             )?,
             None => {
-                say!("no verdict: the data, the shape, the steps or the settings are not the published ones")?
+                say!(
+                    "no verdict: the data, the shape, the steps or the settings are not the published ones"
+                )?;
             }
         }
         Ok(())
