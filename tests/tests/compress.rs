@@ -10,7 +10,7 @@ use glasshouse_engine::formats::gguf::GgmlType;
 use glasshouse_engine::formats::{Found, gguf, import};
 use glasshouse_engine::graph::{Element, ParameterId};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::{Beginning, Project, Run, parameters_of};
+use glasshouse_engine::project::{Beginning, Project, Run, StoredModel, parameters_of};
 use glasshouse_protocol::{
     Adapter, CheckpointChoice, GenerateConfig, Precision, RunConfig, RunState, Start, TrainConfig,
     WeightFormat,
@@ -229,6 +229,11 @@ fn an_imported_file_of_any_blocks_keeps_them_decodes_from_them_and_is_exported_w
             assert!((one - other).abs() <= 1e-4 * largest, "{one} for {other}");
         }
     }
+    // Without floats beside them.
+    let stored = block_on(StoredModel::load(&imported, &CheckpointChoice::Best, &yielder)).unwrap().unwrap();
+    assert_eq!(stored.weights.blocks.len(), loaded.kept.len());
+    let mut taken = CpuDecoder::from_stored(model, stored.weights, WeightFormat::Gguf, Some(2), 3).unwrap();
+    assert_eq!(taken.logits(&tokens).unwrap(), small.logits(&tokens).unwrap());
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     let written = [&mut small, &mut whole].map(|own| {
         for count in [2, 3, 5] {

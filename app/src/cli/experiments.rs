@@ -131,12 +131,11 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
-    let AblateArguments { recipe: name, only, tokenizers, mixture, seeds, run, .. } = arguments;
+    let AblateArguments { recipe: name, only, tokenizers, seeds, run, .. } = arguments;
     let toml = named(name).and_then(|recipe| {
         let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
         let (only, tokenizers) = (only.clone(), tokenizers.clone());
-        let (mixture, seeds) = (*mixture, *seeds);
-        let ablate = Ablate { recipe, only, tokenizers, mixture, seeds, ..Ablate::default() };
+        let ablate = Ablate { recipe, only, tokenizers, seeds: *seeds, ..Ablate::default() };
         ablate.to_toml(&arguments.name).map_err(usage)
     });
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
@@ -268,9 +267,6 @@ pub struct AblateArguments {
     /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
     #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
     pub tokenizers: Vec<String>,
-    /// Also leave out each source of the cleaned text, and double its weight in training
-    #[arg(long)]
-    pub mixture: bool,
     /// Seeds, each with a run per rule
     #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
     pub seeds: u64,

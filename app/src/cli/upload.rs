@@ -19,6 +19,7 @@ use ureq::{Agent, Body, SendBody};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Of sending a block of data.
 const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(500);
 const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
 const MAX_ANSWER: u64 = 8 << 20;
 /// The bytes of a file by which the Hub tells text from binary data.
@@ -43,8 +44,16 @@ impl UploadArguments {
     /// Finds the token, before anything is exported. `None` without `--upload`.
     pub(super) fn open(&self, is_space: bool) -> Result<Option<Upload>> {
         let Some(repository) = self.upload.clone() else { return Ok(None) };
-        let token = token(&|name| std::env::var(name).ok())?;
-        Ok(Some(Upload::new(hub_endpoint(), token, repository, is_space, self.private)))
+        let (token, endpoint) = (token(&|name| std::env::var(name).ok())?, hub_endpoint());
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let is_private = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
+        let keeps = endpoint.starts_with("https://")
+            || local.iter().filter_map(|host| endpoint.strip_prefix(host)).any(is_private);
+        ensure!(
+            keeps && !endpoint.contains('@'),
+            "HF_ENDPOINT must be an https address without a user name, since the token is sent there"
+        );
+        Ok(Some(Upload::new(endpoint, token, repository, is_space, self.private)))
     }
 }
 
@@ -254,7 +263,10 @@ impl Upload {
     /// Sends bytes of a file to storage, at a signed address, and returns their ETag.
     fn put(&self, entry: &Entry, address: &str, from: u64, length: u64) -> Result<Option<String>> {
         let mut reason = String::new();
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE * attempt);
+            }
             entry.check()?;
             let mut file = File::open(&entry.file).with_context(|| entry.file.display().to_string())?;
             file.seek(SeekFrom::Start(from))?;
@@ -269,7 +281,13 @@ impl Upload {
                 Ok(answer) if matches!(answer.status().as_u16(), 413 | 507) => {
                     return Err(self.refused(answer.status().as_u16(), &Value::Null));
                 }
-                Ok(answer) => reason = format!("the storage answered {}", answer.status()),
+                Ok(answer) => {
+                    let status = answer.status();
+                    reason = format!("the storage answered {status}");
+                    if !status.is_server_error() && !matches!(status.as_u16(), 408 | 429) {
+                        break;
+                    }
+                }
                 Err(error) => reason = format!("the connection failed ({})", self.clean(&error.to_string())),
             }
         }
@@ -331,7 +349,8 @@ impl Upload {
 
     /// A server's words without control characters, and without the token if it repeats it.
     fn clean(&self, text: &str) -> String {
-        text.replace(&self.token, "(token)").chars().filter(|letter| !letter.is_control()).collect()
+        let shown: String = text.chars().filter(|letter| !letter.is_control()).collect();
+        shown.replace(&self.token, "(token)")
     }
 }
 

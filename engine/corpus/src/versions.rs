@@ -28,12 +28,10 @@ pub struct HeldOut {
 }
 
 /// The training text of a version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Version {
     pub documents: u64,
     pub bytes: u64,
-    /// Bytes by source.
-    pub sources: BTreeMap<String, u64>,
     /// Documents left out because they contain held-out text.
     pub left_out: u64,
     /// Checksum of the texts in order.
@@ -138,7 +136,7 @@ pub async fn hold_out(
         let (path, partial) = (folder.join(KEPT_FILE), folder.join(format!("{KEPT_FILE}.partial")));
         let (mut version, mut output) = (Version::default(), Output::new(files, partial.clone())?);
         for line in kept_lines(files, folder)? {
-            let (line, KeptLine { id, text, source, .. }) = line?;
+            let (line, KeptLine { id, text, .. }) = line?;
             give().await;
             let checksum = lot(&text);
             if chosen.contains(&id) {
@@ -151,7 +149,6 @@ pub async fn hold_out(
             }
             version.documents += 1;
             version.bytes += text.len() as u64;
-            *version.sources.entry(source).or_default() += text.len() as u64;
             version.checksum = version.checksum.wrapping_mul(0x0100_0000_01b3) ^ checksum;
             output.write(split(folder, &line, "train")?.as_bytes())?;
         }

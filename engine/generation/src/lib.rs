@@ -15,7 +15,7 @@ mod writer;
 
 pub use batch::{Batch, Request};
 pub use chat::{ChatPrompt, chat_prompt, chat_room, rendered_prompt};
-pub use open::Opening;
+pub use open::{Opening, check};
 pub use text::{Decode, prompt_tokens, request};
 pub use writer::Writer;
 

@@ -182,7 +182,7 @@ fn format_on(gpu: &Gpu, parameters: &[f32], opening: &Opening) -> Result<WeightF
 }
 
 /// Refuses weights that the format cannot hold.
-fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
+pub fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
     let largest = format.largest();
     if format == WeightFormat::F32 {
         return Ok(());

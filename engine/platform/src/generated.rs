@@ -45,7 +45,7 @@ pub fn generated_rows(
     }
 
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let rows = reader_rows(recipe.map(|recipe| recipe.name), objective.name(), split.name(), count);
+    let rows = reader_rows(recipe.map(|recipe| recipe.name.as_str()), objective.name(), split.name(), count);
     let rows = rows.map_err(|error| format!("rows could not be generated: {}", message(&error)))?;
     Ok(rows.lines().map(str::to_owned).collect())
 }

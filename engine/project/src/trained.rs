@@ -93,19 +93,18 @@ pub struct StoredModel {
 }
 
 impl StoredModel {
-    /// Loads a checkpoint like [`Trained::load`]; `None` for a run with an adapter, which must be merged, or with blocks
-    /// of a GGUF file.
+    /// Loads a checkpoint like [`Trained::load`]; `None` for a run with an adapter, which must be merged.
     pub async fn load(run: &Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Option<Self>> {
         let config = run.config()?;
-        if config.train.adapter.is_some() || config.weights == WeightFormat::Gguf {
+        if config.train.adapter.is_some() {
             return Ok(None);
         }
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };
         let parameters = build(&config.model, purpose)?.graph.parameters;
         let loaded = loaded(run, &config, checkpoint, &parameters, Content::Stored, yielder).await?;
-        let Loaded { info, state, words, path, notices } = loaded;
+        let Loaded { info, state, words, blocks, path, notices } = loaded;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let weights = StoredWeights { floats: state.parameters, words };
+        let weights = StoredWeights { floats: state.parameters, words, blocks };
         Ok(Some(Self { config, tokenizer, parameters, weights, path, info, notices }))
     }
 }

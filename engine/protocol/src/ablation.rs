@@ -6,7 +6,7 @@ use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, bytes, counted};
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Names of the versions of the text that leave out no single rule.
@@ -29,9 +29,6 @@ pub struct Ablate {
     /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokenizers: Vec<String>,
-    /// Also leave out each source of the cleaned text, and double its weight.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub mixture: bool,
     /// Runs per version of the text, each with its own seed.
     pub seeds: u64,
     /// The versions, once the text is cleaned, and their folder.
@@ -43,8 +40,8 @@ pub struct Ablate {
 
 impl Default for Ablate {
     fn default() -> Self {
-        let (recipe, only, tokenizers, mixture, text, folder) = Default::default();
-        Self { recipe, only, tokenizers, mixture, seeds: 1, text, folder }
+        let (recipe, only, tokenizers, text, folder) = Default::default();
+        Self { recipe, only, tokenizers, seeds: 1, text, folder }
     }
 }
 
@@ -78,25 +75,6 @@ pub struct TextVersion {
     /// The tokenizer that it has instead of that of the other versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
-    /// The shares of the sources in training; empty for those of the other versions.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub mixture: BTreeMap<String, f64>,
-}
-
-impl TextVersion {
-    /// Versions of the cleaned text without a source and with twice its weight, for each source; `shares` are those of the whole recipe.
-    pub fn mixtures(shares: &BTreeMap<String, f64>) -> impl Iterator<Item = Self> {
-        let sources = shares.iter().filter(|(_, share)| **share > 0.0);
-        sources.flat_map(|(source, share)| {
-            [(0.0, "left out"), (2.0, "weight doubled")].map(|(factor, what)| Self {
-                name: format!("source {source} {what}"),
-                title: format!("source {source} ({what})"),
-                differs: true,
-                mixture: shares.clone().into_iter().chain([(source.clone(), share * factor)]).collect(),
-                ..Self::default()
-            })
-        })
-    }
 }
 
 impl Ablate {
@@ -161,10 +139,9 @@ impl Ablate {
             for version in self.learned() {
                 let mut config = base.clone();
                 config.seed = seed;
-                let is_whole = version.tokenizer.is_some() || !version.mixture.is_empty();
-                let folder = if is_whole { WHOLE } else { version.name.as_str() };
+                let folder = version.tokenizer.as_ref().map_or(version.name.as_str(), |_| WHOLE);
                 config.data.paths = vec![Path::new(&self.folder).join(folder).display().to_string()];
-                config.data.mixture.clone_from(&version.mixture);
+                config.data.mixture.clear();
                 version.tokenizer.iter().try_for_each(|name| set_tokenizer(&mut config, name))?;
                 let train = &mut config.train;
                 (train.eval_interval, train.sample_interval) = ((train.steps / EVALUATIONS).max(1), 0);
@@ -282,7 +259,7 @@ mod tests {
 
     fn version(name: &str, differs: bool) -> TextVersion {
         let (name, title) = (name.to_owned(), name.to_owned());
-        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, ..TextVersion::default() }
+        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, tokenizer: None }
     }
 
     fn ablate(seeds: u64) -> Ablate {
@@ -320,24 +297,6 @@ mod tests {
         let (_, last) = rows.last().unwrap();
         assert!(last.data.paths[0].ends_with(WHOLE) && last.tokenizer.vocabulary == 700);
         assert_eq!(other.version(7).unwrap().name, "bpe");
-        // So do other shares of its sources.
-        let shares =
-            BTreeMap::from([("books".to_owned(), 3.0), ("none".to_owned(), 0.0), ("web".to_owned(), 9.0)]);
-        other.text.versions = vec![version(WHOLE, false)];
-        other.text.versions.extend(TextVersion::mixtures(&shares));
-        let rows = other.rows(&base).unwrap();
-        let of = |config: &RunConfig| -> Vec<f64> { config.data.mixture.values().copied().collect() };
-        let found: Vec<Vec<f64>> = rows.iter().map(|(_, config)| of(config)).collect();
-        let [left_out, doubled] = [0.0, 2.0];
-        let expected: [&[f64]; 5] = [
-            &[],
-            &[3.0 * left_out, 0.0, 9.0],
-            &[3.0 * doubled, 0.0, 9.0],
-            &[3.0, 0.0, 9.0 * left_out],
-            &[3.0, 0.0, 9.0 * doubled],
-        ];
-        assert_eq!(found, expected);
-        assert!(rows.iter().all(|(_, config)| config.data.paths[0].ends_with(WHOLE)));
     }
 
     #[test]

@@ -12,12 +12,10 @@ use crate::protocol::{
     RuleEffect, RunConfig, TextVersion, WHOLE, WeightSource, names,
 };
 use crate::{Error, Result};
-use glasshouse_corpus::output::CorpusIndex;
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
 use glasshouse_corpus::read::{Settings, find};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::versions::hold_out;
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -93,7 +91,7 @@ impl Session {
             let (name, title) = (RAW.to_owned(), "all rules (raw)".to_owned());
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }
-        if folders.len() == 1 && ablate.tokenizers.is_empty() && !ablate.mixture {
+        if folders.len() == 1 && ablate.tokenizers.is_empty() {
             return Err(Error::Refused(format!(
                 "the rules to leave out remove nothing from this text, so there is nothing to compare; leave out others of {}",
                 recipe.name
@@ -108,21 +106,6 @@ impl Session {
             version.documents = own.documents.saturating_sub(whole.documents);
             version.bytes = own.bytes.saturating_sub(whole.bytes);
             version.differs = own.checksum != whole.checksum;
-        }
-        if ablate.mixture {
-            let weighed = CorpusIndex::find(&CorpusFiles, &folder.join(WHOLE))?.unwrap_or_default().mixture;
-            let share = |(source, bytes): (String, u64)| {
-                let share = weighed.get(&source).copied().unwrap_or(bytes as f64);
-                (source, share)
-            };
-            let shares: BTreeMap<String, f64> = whole.sources.into_iter().map(share).collect();
-            if shares.values().filter(|share| **share > 0.0).count() < 2 {
-                return Err(Error::Refused(
-                    "the cleaned text has one source, so no weights can vary; leave out mixture, or put each source into its own folder"
-                        .to_owned(),
-                ));
-            }
-            versions.extend(TextVersion::mixtures(&shares));
         }
         versions.extend(ablate.tokenizers.iter().map(|tokenizer| TextVersion {
             name: format!("tokenizer {tokenizer}"),
@@ -213,12 +196,12 @@ pub(super) async fn checksum(inputs: &[PathBuf]) -> Result<u32> {
 fn rules<'a>(
     recipe: &Recipe,
     report: &'a CleaningReport,
-    Ablate { only, tokenizers, mixture, .. }: &Ablate,
+    Ablate { only, tokenizers, .. }: &Ablate,
 ) -> Result<Vec<(&'a Stage, Recipe)>> {
     let on = report.stages.iter().filter(|stage| !stage.about.is_off);
     let mut stages: Vec<(&Stage, Recipe)> =
         on.filter_map(|stage| Some((stage, recipe.without(&stage.about.name)?))).collect();
-    if stages.is_empty() && tokenizers.is_empty() && !mixture {
+    if stages.is_empty() && tokenizers.is_empty() {
         return Err(Error::Refused(format!(
             "the recipe {} has no rules to leave out; choose another, such as fineweb",
             recipe.name

@@ -97,13 +97,16 @@ impl Session {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
                     self.sink.notice(text.to_owned());
                 }
-                if let Some(cleaned) = kept.text.as_ref().and_then(|text| text.input_crc32c)
-                    && checksum(&self.ablated_files(&sweep.name, &config)?).await? != cleaned
-                {
-                    return Err(Error::Refused(format!(
-                        "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
-                        sweep.name
-                    )));
+                if let Some(cleaned) = kept.text.as_ref().and_then(|text| text.input_crc32c) {
+                    let files = self.ablated_files(&sweep.name, &config)?;
+                    if self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await).await?
+                        != cleaned
+                    {
+                        return Err(Error::Refused(format!(
+                            "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
+                            sweep.name
+                        )));
+                    }
                 }
                 kept
             }
@@ -139,7 +142,10 @@ impl Session {
                 }
                 open.read(at)?;
                 if open.documents[at].is_empty() {
-                    return Err(Error::Internal("an evaluation without losses of documents".to_owned()));
+                    return Err(Error::Refused(format!(
+                        "the last checkpoint of {} is damaged, so its loss cannot be measured; delete that run, and start the ablation again",
+                        run.name()
+                    )));
                 }
             }
             open.tell(&self.sink, id, true);

@@ -11,7 +11,7 @@ use super::training::ActiveRun;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
-use crate::generation::{Decoder, Opening};
+use crate::generation::{Decoder, Opening, check};
 use crate::gpu::Gpu;
 use crate::inspection::Indices;
 use crate::metrics::moderation::Judges;
@@ -163,7 +163,11 @@ impl Model {
             None if format == WeightFormat::Gguf => {
                 CpuDecoder::with_kept(&self.config, self.parameters().await?, &self.kept, threads, texts)
             }
-            None => CpuDecoder::with_texts(&self.config, self.parameters().await?, format, threads, texts),
+            None => {
+                let parameters = self.parameters().await?;
+                check(parameters, format)?;
+                CpuDecoder::with_texts(&self.config, parameters, format, threads, texts)
+            }
         }
     }
 
@@ -448,9 +452,9 @@ impl Session {
                 weights: config.weights,
                 config: config.model,
                 tokenizer: SharedTokenizer::with(tokenizer, &run.data_folder()?)?,
-                values: Arc::new(Weights::from_stored(weights, path, parameters)),
-                kept: Arc::default(),
                 step: info.step,
+                values: Arc::new(Weights::from_stored(weights, path, parameters, info)),
+                kept: Arc::default(),
             }));
         }
         let trained = Trained::load(run, checkpoint, &Yielder::new()).await?;

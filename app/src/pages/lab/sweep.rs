@@ -40,7 +40,6 @@ recipe = "fineweb" # or gopher, c4, light; empty for the recipe of the page Data
 seeds = 1
 # only = ["gopher-quality", "raw"]
 # tokenizers = ["byte", "bpe:1024"]
-# mixture = true   # each source left out, and with twice its weight
 "#;
 
 /// Maximum small multiples; those of the lowest losses.

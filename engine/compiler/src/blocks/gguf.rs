@@ -159,15 +159,15 @@ impl Kept {
     }
 }
 
-/// Makes a graph read these matrices as they are stored.
-pub fn keep(graph: &mut Graph, kept: &[Kept]) {
-    for own in kept {
-        if let Some(parameter) = graph.parameters.get_mut(own.parameter.index()) {
-            parameter.ty.element = own.element();
-            parameter.trainable = false;
+/// Makes a graph read these matrices as they are stored: each with the words of a row.
+pub fn keep(graph: &mut Graph, blocks: &[(ParameterId, u32)]) {
+    for (id, row) in blocks {
+        let element = Element::Gguf { row: *row };
+        if let Some(parameter) = graph.parameters.get_mut(id.index()) {
+            (parameter.ty.element, parameter.trainable) = (element, false);
         }
-        if let Some(value) = graph.find(Origin::Parameter(own.parameter)) {
-            graph.values[value.index()].ty.element = own.element();
+        if let Some(value) = graph.find(Origin::Parameter(*id)) {
+            graph.values[value.index()].ty.element = element;
         }
     }
 }

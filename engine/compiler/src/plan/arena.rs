@@ -66,6 +66,8 @@ pub struct StoredWeights {
     pub floats: Vec<f32>,
     /// Words of the matrices stored in fewer bits.
     pub words: Vec<u32>,
+    /// Those in the blocks of a GGUF file, with the words of a row.
+    pub blocks: Vec<(ParameterId, u32)>,
 }
 
 impl ArenaLayout {

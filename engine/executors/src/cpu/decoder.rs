@@ -262,10 +262,13 @@ impl CpuDecoder {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
-        let kept = if let Given::Floats(_, kept) = given { kept } else { &[] };
+        let blocks: Vec<_> = match &given {
+            Given::Floats(_, kept) => kept.iter().map(|kept| (kept.parameter, kept.row)).collect(),
+            Given::Stored(stored) => stored.blocks.clone(),
+        };
         let built = |purpose| {
             let mut built = build(model, purpose)?;
-            gguf::keep(&mut built.graph, kept);
+            gguf::keep(&mut built.graph, &blocks);
             Ok::<_, Error>(Model { graph: fuse::fused(built.graph, &[built.logits], &target), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
@@ -503,7 +506,7 @@ fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> 
             }
             weights
         }
-        Given::Stored(StoredWeights { floats, words }) => {
+        Given::Stored(StoredWeights { floats, words, .. }) => {
             let needed = [layouts[0].floats_end, layouts[0].stored_words()];
             if [floats.len(), words.len()] != needed {
                 return Err(Error::Internal("stored weights of another model or format".to_owned()));

@@ -20,7 +20,7 @@ pub use moment::CarriedFile;
 pub(super) use state::read_kept;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
-use glasshouse_compiler::graph::{Parameter, Type};
+use glasshouse_compiler::graph::{Parameter, ParameterId, Type};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
@@ -45,6 +45,8 @@ pub struct Loaded {
     pub state: ArenaState,
     /// Words of the matrices stored in fewer bits, if requested.
     pub words: Vec<u32>,
+    /// Those in the blocks of a GGUF file, with the words of a row.
+    pub blocks: Vec<(ParameterId, u32)>,
     pub path: PathBuf,
     /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,

@@ -518,7 +518,7 @@ impl StateReader {
             place => place,
         };
         // An even number of rows is whole words in any format.
-        let at_once = (READ_AT_ONCE / 4 / columns.max(1)).max(1).next_multiple_of(2);
+        let at_once = (READ_AT_ONCE / 4 / columns.max(1)).clamp(1, rows.max(1)).next_multiple_of(2);
         let row = blocks::row_words(element, columns);
         let (mut read, mut floats) = (vec![0; at_once * row], vec![0.0; at_once * columns]);
         for first in (0..rows).step_by(at_once) {
@@ -542,6 +542,21 @@ impl StateReader {
             }
         }
         Ok(())
+    }
+
+    /// Gives parameters that the file has in the blocks of a GGUF file their type, and returns these with the words of a row.
+    fn keep_blocks(&self, parameters: &mut [Parameter]) -> Vec<(ParameterId, u32)> {
+        let mut blocks = Vec::new();
+        for (at, own) in parameters.iter_mut().enumerate() {
+            let ty = self.metadata.info(&own.name).and_then(|tensor| type_in_file(tensor, &own.ty.shape));
+            if let Some(ty) = ty
+                && let Element::Gguf { row } = ty.element
+            {
+                (own.ty, own.trainable) = (ty, false);
+                blocks.push((ParameterId(at as u32), row));
+            }
+        }
+        blocks
     }
 
     /// Refuses rows of a GGUF file's blocks that are not those of this type.
@@ -610,8 +625,14 @@ pub(super) async fn read(
     yielder: &Yielder,
 ) -> Result<Loaded> {
     let mut file = StateReader::open(path, entry)?;
-    let layout = ArenaLayout::from_parameters(parameters);
     let stores = content == Content::Stored;
+    let (mut own, mut blocks) = (Vec::new(), Vec::new());
+    if stores {
+        own = parameters.to_vec();
+        blocks = file.keep_blocks(&mut own);
+    }
+    let parameters = if stores { &own } else { parameters };
+    let layout = ArenaLayout::from_parameters(parameters);
     let mut state = ArenaState::default();
     let moments = content == Content::WeightsAndMoments;
     if let Some(scale) = file.described.loss_scale.filter(|_| moments) {
@@ -671,7 +692,7 @@ pub(super) async fn read(
     }
     [state.parameters, state.first_moments, state.second_moments, state.average] = arenas;
     state.exchange_average();
-    Ok(Loaded { info, state, words, path: path.to_owned(), notices: Vec::new() })
+    Ok(Loaded { info, state, words, blocks, path: path.to_owned(), notices: Vec::new() })
 }
 
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
@@ -692,7 +713,9 @@ fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
         (Dtype::F32, own) if own == shape => Some(ty(Element::F32)),
         (Dtype::F16, own) if own == shape => Some(ty(Element::F16)),
         (Dtype::U8, [rows, bytes]) if shape.len() == 2 && shape[0] == *rows && bytes % 4 == 0 => {
-            let row = u32::try_from(bytes / 4).ok().filter(|row| *row > 0)?;
+            // No type is longer than floats.
+            let row =
+                u32::try_from(bytes / 4).ok().filter(|row| (1..=1 + shape[1]).contains(&(*row as usize)))?;
             Some(ty(Element::Gguf { row }))
         }
         (Dtype::U32, own) => [Element::Q8_0, Element::Q4_0]
@@ -710,14 +733,9 @@ fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
 pub async fn read_kept(path: &Path, parameters: &[Parameter], yielder: &Yielder) -> Result<Vec<Kept>> {
     let file = StateReader::open(path, None)?;
     let mut stored = parameters.to_vec();
-    for own in &mut stored {
-        let ty = file.metadata.info(&own.name).and_then(|tensor| type_in_file(tensor, &own.ty.shape));
-        own.ty.element = Element::F32;
-        if let Some(ty) = ty.filter(|ty| matches!(ty.element, Element::Gguf { .. })) {
-            (own.ty, own.trainable) = (ty, false);
-        }
-    }
+    stored.iter_mut().for_each(|own| own.ty.element = Element::F32);
     let words = read(path, None, &stored, Content::Stored, yielder).await?.words;
+    file.keep_blocks(&mut stored);
     let kept = |own: &Stored| {
         let Element::Gguf { row } = own.element else { return None };
         Some(Kept { parameter: own.parameter, row, words: words[own.words.clone()].to_vec() })

@@ -96,7 +96,14 @@ fn a_state_comes_back_bit_for_bit() {
     let (words, path_again) = (vec![], path.clone());
     assert_eq!(
         loaded,
-        Loaded { info: info(10), state: state(10.0), words, path: path_again, notices: vec![] }
+        Loaded {
+            info: info(10),
+            state: state(10.0),
+            words,
+            blocks: vec![],
+            path: path_again,
+            notices: vec![]
+        }
     );
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
     assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });

@@ -1,11 +1,11 @@
 //! Weights of a model, in memory once.
 
-use crate::checkpoint::{Content, read_state};
+use crate::checkpoint::{CheckpointInfo, Content, Loaded, read_state};
 use crate::graph::Parameter;
 use crate::plan::arena::{ArenaLayout, StoredWeights};
 use crate::platform::Yielder;
 use crate::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 /// Weights shared by a model's clones: floats, or a checkpoint. A decoder on the CPU takes what was read of the checkpoint, so that
@@ -13,8 +13,8 @@ use std::sync::{Mutex, OnceLock};
 pub(in super::super) struct Weights {
     floats: OnceLock<Vec<f32>>,
     stored: Mutex<Option<StoredWeights>>,
-    /// The file and its parameters as stored.
-    checkpoint: Option<(PathBuf, Vec<Parameter>)>,
+    /// The file, its parameters as stored, and its state of the run.
+    checkpoint: Option<(PathBuf, Vec<Parameter>, CheckpointInfo)>,
     /// Number of floats, with padding.
     pub(in super::super) count: usize,
 }
@@ -29,9 +29,10 @@ impl Weights {
         stored: StoredWeights,
         path: PathBuf,
         parameters: Vec<Parameter>,
+        info: CheckpointInfo,
     ) -> Self {
         let count = ArenaLayout::unfrozen(&parameters).length;
-        let (stored, checkpoint) = (Mutex::new(Some(stored)), Some((path, parameters)));
+        let (stored, checkpoint) = (Mutex::new(Some(stored)), Some((path, parameters, info)));
         Self { floats: OnceLock::new(), stored, checkpoint, count }
     }
 
@@ -44,7 +45,7 @@ impl Weights {
             return Ok(floats);
         }
         let missing = || Error::Internal("a model without weights".to_owned());
-        let (path, parameters) = self.checkpoint.as_ref().ok_or_else(missing)?;
+        let (path, parameters, info) = self.checkpoint.as_ref().ok_or_else(missing)?;
         let layout = ArenaLayout::from_parameters(parameters);
         let floats = match self.take() {
             Some(stored) if stored.words.is_empty() => {
@@ -53,7 +54,7 @@ impl Weights {
             _ => {
                 let unfrozen = |own: &Parameter| Parameter { trainable: true, ..own.clone() };
                 let parameters: Vec<_> = parameters.iter().map(unfrozen).collect();
-                read_state(path, &parameters, Content::Weights, &Yielder::new()).await?.state.parameters
+                again(path, &parameters, info, Content::Weights).await?.state.parameters
             }
         };
         Ok(self.floats.get_or_init(|| floats))
@@ -64,15 +65,15 @@ impl Weights {
     /// # Errors
     /// The checkpoint can no longer be read.
     pub(in super::super) async fn stored(&self) -> Result<Option<StoredWeights>> {
-        let Some((path, parameters)) = self.checkpoint.as_ref().filter(|_| self.floats.get().is_none())
+        let Some((path, parameters, info)) = self.checkpoint.as_ref().filter(|_| self.floats.get().is_none())
         else {
             return Ok(None);
         };
         if let Some(stored) = self.take() {
             return Ok(Some(stored));
         }
-        let read = read_state(path, parameters, Content::Stored, &Yielder::new()).await?;
-        Ok(Some(StoredWeights { floats: read.state.parameters, words: read.words }))
+        let read = again(path, parameters, info, Content::Stored).await?;
+        Ok(Some(StoredWeights { floats: read.state.parameters, words: read.words, blocks: read.blocks }))
     }
 
     fn take(&self) -> Option<StoredWeights> {
@@ -80,10 +81,25 @@ impl Weights {
     }
 }
 
+/// Reads a checkpoint that was opened before, unless it has become another one since.
+async fn again(
+    path: &Path,
+    parameters: &[Parameter],
+    info: &CheckpointInfo,
+    content: Content,
+) -> Result<Loaded> {
+    let read = read_state(path, parameters, content, &Yielder::new()).await?;
+    if read.info != *info {
+        let reason = "it was replaced since the model was opened; choose another checkpoint, or open the project again";
+        return Err(Error::bad_file(path, reason));
+    }
+    Ok(read)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{CheckpointInfo, Checkpoints};
+    use crate::checkpoint::Checkpoints;
     use crate::cpu::CpuDecoder;
     use crate::model::{Purpose, build};
     use crate::platform::block_on;
@@ -115,15 +131,16 @@ mod tests {
             let (_folder, path, parameters) = saved(&config);
             let read =
                 || block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
-            let first = StoredWeights { floats: read().state.parameters, words: read().words };
+            let first =
+                StoredWeights { floats: read().state.parameters, words: read().words, ..Default::default() };
             assert_eq!(first.words.is_empty(), format == WeightFormat::F32);
-            let weights = Weights::from_stored(first.clone(), path.clone(), parameters.clone());
+            let weights = Weights::from_stored(first.clone(), path.clone(), parameters.clone(), read().info);
             assert_eq!(block_on(weights.stored()).unwrap(), Some(first.clone()));
             // The second time, they come from the file.
             assert_eq!(block_on(weights.stored()).unwrap(), Some(first.clone()));
             let floats = block_on(weights.floats()).unwrap();
             assert_eq!(floats.len(), weights.count);
-            let same = Weights::from_stored(first.clone(), path.clone(), parameters.clone());
+            let same = Weights::from_stored(first.clone(), path.clone(), parameters.clone(), read().info);
             assert_eq!(floats, block_on(same.floats()).unwrap(), "{format:?}");
             assert_eq!(block_on(same.stored()).unwrap(), None);
             let mut stored = CpuDecoder::from_stored(&config.model, first, format, Some(1), 1).unwrap();
@@ -137,8 +154,13 @@ mod tests {
         let config = config(WeightFormat::Q8_0);
         let (_folder, path, parameters) = saved(&config);
         let read = block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
-        let stored = StoredWeights { floats: read.state.parameters, words: read.words };
-        let weights = Weights::from_stored(stored, path.clone(), parameters);
+        let stored =
+            StoredWeights { floats: read.state.parameters, words: read.words, ..StoredWeights::default() };
+        let weights = Weights::from_stored(stored, path.clone(), parameters.clone(), read.info.clone());
+        let info = CheckpointInfo { step: 7, ..read.info };
+        let other = Weights::from_stored(StoredWeights::default(), path.clone(), parameters, info);
+        other.take();
+        assert!(block_on(other.stored()).unwrap_err().to_string().contains("replaced"));
         let mut taken = block_on(weights.stored()).unwrap().unwrap();
         taken.words.pop();
         assert!(CpuDecoder::from_stored(&config.model, taken, WeightFormat::Q8_0, Some(1), 1).is_err());

@@ -279,29 +279,6 @@ fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
 }
 
 #[test]
-fn a_source_is_left_out_and_weighed_double() {
-    let folder = tempfile::tempdir().unwrap();
-    let commands = ablation(folder.path(), "[ablate]\nrecipe = \"raw\"\nmixture = true\n");
-    let path = folder.path().join("raw.jsonl");
-    let lines = std::fs::read_to_string(&path).unwrap();
-    let named = lines.lines().enumerate().map(|(at, line)| {
-        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
-        line["source"] = ["books", "web"][at % 2].into();
-        line.to_string() + "\n"
-    });
-    std::fs::write(&path, named.collect::<String>()).unwrap();
-    let heard = play(&folder.path().join("shelf"), commands.to_vec());
-    assert_eq!(failures(&heard), Vec::<String>::new());
-    let summary = last(&heard);
-    assert!(summary.complete && summary.rows.len() == 5, "{summary:?}");
-    let effects = summary.ablation.unwrap().effects;
-    assert!(effects.len() == 4 && effects.iter().all(|own| own.bought.is_some()), "{effects:?}");
-    let shares = told!(heard, Event::RunOpened { opened } => opened.config.data.mixture.clone());
-    let zeros = shares.map(|shares| shares.values().filter(|share| **share == 0.0).count());
-    assert_eq!(zeros.collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
-}
-
-#[test]
 fn an_ablation_measures_its_runs_again_after_another_evaluation_and_refuses_changed_text() {
     let folder = tempfile::tempdir().unwrap();
     let [make, train] = ablation(folder.path(), &rules(&["length"]));

@@ -97,6 +97,7 @@ pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
         .timeout_resolve(Some(silence))
         .timeout_recv_response(Some(silence))
         .timeout_per_read(Some(silence))
+        .timeout_per_write(Some(silence))
         .build();
     ureq::Agent::new_with_config(config)
 }
