@@ -95,9 +95,9 @@ impl Project {
 
 impl Trained {
     /// # Errors
-    /// The weights were already rounded to a format.
+    /// The weights were already rounded to a format by a compression, whose original is there.
     pub fn expect_full(&self) -> Result<()> {
-        if self.config.weights == WeightFormat::F32 {
+        if matches!(self.config.weights, WeightFormat::F32 | WeightFormat::Gguf) {
             return Ok(());
         }
         let (run, now) = (self.run.name(), self.config.weights.name());

@@ -17,7 +17,7 @@ choices! {
         Q4_0 = "q4_0", "4 bits";
     }
     unlisted {
-        /// As in the GGUF file that the run was imported from; no other weights are stored so.
+        /// As in the GGUF file that the run was imported from.
         Gguf = "gguf", "as in its file";
     }
 }

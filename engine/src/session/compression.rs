@@ -183,6 +183,7 @@ impl Session {
                 *matrices = prune(model, &mut now.parameters, inputs, settings, yielder).await?;
             }
             Compression::Remove(settings) => {
+                now.config.weights = WeightFormat::F32;
                 (now.config.model, now.parameters, *removed) =
                     remove(model, &trained.parameters, inputs, settings, yielder).await?;
             }
@@ -217,11 +218,11 @@ impl Session {
         }
     }
 
-    /// Tokens per second of decoding, which depend on the model's shape and format only; `None` for a classifier, or if the device cannot
-    /// decode it.
+    /// Tokens per second of decoding, which depend on the model's shape and format only; `None` for a classifier, for blocks of a file,
+    /// which random weights do not have, or if the device cannot decode it.
     async fn speed(&self, trained: &Trained, shared: &mut Shared) -> Option<f64> {
         let (model, weights) = (&trained.config.model, trained.config.weights);
-        if !model.labels.is_empty() {
+        if !model.labels.is_empty() || weights == WeightFormat::Gguf {
             return None;
         }
         if let Some((.., speed)) =

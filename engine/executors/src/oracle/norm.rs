@@ -32,6 +32,7 @@ impl Express for RowNorm {
         let RowNormInputs { weight, a, b } = inputs;
         let adapted = run.floats(weight)? + run.floats(b)?.matmul(run.floats(a)?) * self.factor;
         let norms = (adapted.clone() * adapted).sum_dim(1).sqrt();
-        Ok(Y { y: norms.recip().transpose().detach() })
+        let reciprocals = norms.clone().recip().mask_fill(norms.equal_elem(0.0), 0.0);
+        Ok(Y { y: reciprocals.transpose().detach() })
     }
 }

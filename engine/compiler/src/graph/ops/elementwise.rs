@@ -158,7 +158,7 @@ impl Operation for Multiply {
 
     fn types(&self, inputs: MultiplyInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let MultiplyInputs { x, factors, bias } = inputs;
-        if factors.shape != x.shape {
+        if factors.shape != x.shape || self.bias {
             vector("factors", factors, x.columns())?;
         }
         bias.map_or(Ok(()), |bias| vector("bias", bias, x.columns()))?;

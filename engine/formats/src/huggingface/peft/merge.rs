@@ -87,6 +87,10 @@ pub async fn merge_adapter(
         if settings.dora {
             set_row_norms(&mut weight, &magnitude, tensor.transposed);
         }
+        if weight.iter().any(|entry| !entry.is_finite()) {
+            broken.insert(*module);
+            continue;
+        }
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
         yielder.maybe_yield().await;
     }
