@@ -33,7 +33,7 @@ struct Session<'data> {
 impl<'data> Session<'data> {
     fn open(device: &str, config: &'data RunConfig, prepared: &'data Prepared) -> Self {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = Optimizer::new(&config.train);
+        let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
         let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
