@@ -242,7 +242,7 @@ fn servers_and_indices_may_be_odd() {
 
 /// Paths of a temporarily stored file of that name.
 fn passing(name: &str) -> Vec<PathBuf> {
-    let corpora = glasshouse_corpus::catalogue::fetch::cache_folder().unwrap();
+    let corpora = glasshouse_documents::catalogue::fetch::cache_folder().unwrap();
     let entries = std::fs::read_dir(corpora.with_file_name("passing"));
     let files = entries.into_iter().flatten().map(|entry| entry.unwrap().path().join(name));
     files.filter(|path| path.is_file()).collect()

@@ -6,22 +6,8 @@
 //! operation: the first LayerNorm, GELU, learned positions, biases and dropout; the second RMSNorm, QK-norm, rotary positions,
 //! SwiGLU, grouped queries, label smoothing and ignored targets.
 
-#[cfg(feature = "oracle")]
-pub mod cases;
-#[cfg(feature = "oracle")]
-pub mod half_precision;
-#[cfg(feature = "oracle")]
-#[cfg(test)]
-mod half_tests;
 pub mod losses;
-#[cfg(feature = "oracle")]
-pub mod parity;
 pub mod recorded;
-#[cfg(feature = "oracle")]
-pub mod variants;
-#[cfg(not(feature = "oracle"))]
-#[path = "selftest/variants_absent.rs"]
-pub mod variants;
 
 use crate::executor::Executor;
 use crate::graph::{ParameterId, random};
@@ -129,13 +115,6 @@ pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
         report.rows.extend(trial.compare(&found, &trial.reference().await?));
     }
     Ok(report)
-}
-
-fn no_gpu() -> Error {
-    Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU with --device gpu"
-            .to_owned(),
-    )
 }
 
 /// A model with its training settings and data.
@@ -382,7 +361,7 @@ impl Trial {
 }
 
 /// Maximum difference, relative to the largest expected entry.
-fn deviation(found: &[f32], expected: &[f32]) -> f64 {
+pub fn deviation(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() != expected.len() {
         return f64::INFINITY;
     }

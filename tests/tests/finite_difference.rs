@@ -4,9 +4,9 @@
 use glasshouse_engine::cpu;
 use glasshouse_engine::graph::ValueId;
 use glasshouse_engine::oracle::{self, Device};
-use glasshouse_engine::selftest::cases::{Built, Case, Operation};
-use glasshouse_engine::selftest::parity::Backward;
 use glasshouse_engine::step::Data;
+use glasshouse_parity::cases::{Built, Case, Operation};
+use glasshouse_parity::task::Backward;
 
 /// Step of the differences; their error is proportional to its square, plus 1e-16 divided by it.
 const STEP: f64 = 1e-5;

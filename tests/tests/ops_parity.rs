@@ -7,10 +7,10 @@ use glasshouse_engine::oracle::Device;
 use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
-use glasshouse_engine::selftest::cases::{Case, OPERATIONS, Operation};
-use glasshouse_engine::selftest::parity::{Backward, Expectation, Task, floats, has_gradient};
-use glasshouse_engine::selftest::variants;
 use glasshouse_engine::{cpu, gpu};
+use glasshouse_parity::cases::{Case, OPERATIONS, Operation};
+use glasshouse_parity::task::{Backward, Expectation, Task, floats, has_gradient};
+use glasshouse_parity::variants;
 
 enum Tested {
     Cpu,

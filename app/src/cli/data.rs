@@ -14,7 +14,8 @@ use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAG
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
-use glasshouse_corpus::{SystemFiles, script, shards};
+use glasshouse_corpus::{script, shards};
+use glasshouse_documents::SystemFiles;
 use glasshouse_engine::protocol::blocks::Excerpt;
 use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
@@ -270,7 +271,7 @@ fn export(arguments: &DataExportArguments) -> Result<()> {
     let tokenizer = tokenizer.as_deref().map(Tokenizer::load).transpose()?;
     let mut count = |text: &str| {
         let tokens = tokenizer.as_ref().map(|tokenizer| tokenizer.encode(text)).transpose();
-        let tokens = tokens.map_err(|error| glasshouse_corpus::Error::Refused(error.to_string()));
+        let tokens = tokens.map_err(|error| glasshouse_documents::Error::Refused(error.to_string()));
         Ok(tokens?.map(|tokens| tokens.len() as u64))
     };
     for path in shards::export(&SystemFiles, folder, to, *shard_size, &mut count)? {

@@ -4,7 +4,7 @@ use super::bar::bar;
 use super::driver::drive;
 use super::settings::usage;
 use clap::Args;
-use glasshouse_corpus::catalogue::{self, Length};
+use glasshouse_documents::catalogue::{self, Length};
 use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
 use glasshouse_engine::session;

@@ -106,7 +106,7 @@ mod tests {
                 " (glasshouse audit --section bias --pairs FILE)",
             ),
             (invalid.into(), " (--from)"),
-            (glasshouse_corpus::Error::Refused(String::new()).hint(Hint::Replace).into(), " (--force)"),
+            (glasshouse_documents::Error::Refused(String::new()).hint(Hint::Replace).into(), " (--force)"),
             (Error::Refused(String::new()), ""),
         ] {
             assert_eq!(flags(error), expected);

@@ -6,7 +6,7 @@ use super::fetch::DownloadProgress;
 use super::trained;
 use anyhow::Result;
 use clap::Args;
-use glasshouse_corpus::catalogue::Length;
+use glasshouse_documents::catalogue::Length;
 use glasshouse_engine::protocol::quantity::{bytes, counted};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress, ImportStep, ModelSource};
 use glasshouse_engine::session;

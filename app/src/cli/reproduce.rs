@@ -11,7 +11,7 @@ use super::{fetch, train};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use exercise::Exercise;
-use glasshouse_corpus::catalogue::{self, fetch::sha256};
+use glasshouse_documents::catalogue::{self, fetch::sha256};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

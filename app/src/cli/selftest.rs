@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::data::{self, Batches};
 use glasshouse_engine::protocol::{Hint, RunConfig, presets};
+use glasshouse_engine::selftest;
 use glasshouse_engine::selftest::losses::{self, LossesReport};
-use glasshouse_engine::selftest::{self, variants};
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,7 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     let device = checked_device(&arguments.device)?;
     let seconds = arguments.seconds.unwrap_or(f64::INFINITY);
     if arguments.variants {
-        let (report, warning) = pollster::block_on(variants::run(device, seconds, &arguments.filter))?;
-        if let Some(warning) = warning {
-            tell!("note: {warning}");
-        }
-        return told(arguments.json, &report, report.passed());
+        return variants(arguments, device, seconds);
     }
     if arguments.losses {
         let report = losses(arguments, device, seconds)?;
@@ -29,6 +25,21 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     }
     let report = pollster::block_on(selftest::run(device, None))?;
     told(arguments.json, &report, report.passed())
+}
+
+#[cfg(feature = "oracle")]
+fn variants(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result<ExitCode> {
+    let compared = glasshouse_parity::variants::run(device, seconds, &arguments.filter);
+    let (report, warning) = pollster::block_on(compared)?;
+    if let Some(warning) = warning {
+        tell!("note: {warning}");
+    }
+    told(arguments.json, &report, report.passed())
+}
+
+#[cfg(not(feature = "oracle"))]
+fn variants(_: &SelftestArguments, _: &str, _: f64) -> Result<ExitCode> {
+    anyhow::bail!("this build has no burn to compare kernels with; build one with the feature `oracle`")
 }
 
 fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {

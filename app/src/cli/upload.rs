@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Args;
-use glasshouse_corpus::catalogue::fetch::{agent, hub_endpoint, sha256};
+use glasshouse_documents::catalogue::fetch::{agent, hub_endpoint, sha256};
 use glasshouse_engine::formats::page;
 use glasshouse_engine::protocol::HubAddress;
 use glasshouse_engine::protocol::quantity::{bytes, counted};

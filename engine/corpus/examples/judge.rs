@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::rules::{Judge, Rule, words};
-use glasshouse_corpus::{Document, SystemFiles};
+use glasshouse_documents::{Document, SystemFiles};
 use serde_json::{Value, json};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;

@@ -1,12 +1,12 @@
 //! A recipe as cards for the app, one per stage.
 
-use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::stages::{At, about_rule};
 use crate::recipe::Recipe;
 use crate::report::About;
-use crate::rules::threshold::{Row, Thresholds as _, thresholds};
 use crate::rules::{self, Rule};
+use glasshouse_documents::threshold::{Row, Thresholds as _, thresholds};
+use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 

@@ -3,8 +3,8 @@
 //! `kept.jsonl` holds the documents in the order of their sources, so that each source becomes one run of tokens. `corpus.json`
 //! is written last: a folder without it is not a finished corpus.
 
-use crate::error::{Error, Result};
-use crate::files::{FileType, Files};
+use glasshouse_documents::files::{FileType, Files};
+use glasshouse_documents::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -5,11 +5,11 @@
 
 use crate::balance;
 use crate::duplicates::{self, contamination};
-use crate::error::{Error, Result};
-use crate::extract;
+use crate::personal;
 use crate::rules::Rule;
-use crate::rules::threshold::{Row, thresholds};
-use crate::{personal, read, repair};
+use glasshouse_documents::threshold::{Row, thresholds};
+use glasshouse_documents::{Error, Result};
+use glasshouse_documents::{extract, read, repair};
 use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl Recipe {
         recipe.duplicates.near.enabled = false;
         recipe.personal.enabled = false;
         recipe.contamination.held_out = false;
-        recipe.repair = crate::repair::Settings::none();
+        recipe.repair = glasshouse_documents::repair::Settings::none();
         recipe
     }
 

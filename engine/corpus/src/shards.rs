@@ -1,9 +1,9 @@
 //! Export of a cleaned corpus in shards of JSON Lines with `id`, `text`, `metadata` and `token_count`, as datatrove writes them.
 
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::output::{CorpusIndex, kept_lines};
 use flate2::{Compression, write::GzEncoder};
+use glasshouse_documents::files::Files;
+use glasshouse_documents::{Error, Result};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -95,9 +95,9 @@ pub fn export(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::SystemFiles;
     use crate::output::{CORPUS_FILE, KEPT_FILE};
-    use crate::read;
+    use glasshouse_documents::files::SystemFiles;
+    use glasshouse_documents::read;
     use std::sync::Arc;
 
     #[test]

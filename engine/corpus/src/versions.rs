@@ -1,14 +1,14 @@
 //! Versions of a corpus for an ablation: cleaned without one stage of the recipe, or not at all, with the same documents held out.
 
 use crate::duplicates::contamination::{Set, Settings as Overlap};
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::output::{KEPT_FILE, KeptLine, damaged, kept_lines};
 use crate::pipeline::Output;
 use crate::pipeline::stages::At;
 use crate::recipe::Recipe;
-use crate::repair;
 use crate::report::lot;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::repair;
+use glasshouse_documents::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -171,8 +171,8 @@ fn split(folder: &Path, line: &str, split: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::SystemFiles;
     use crate::pipeline::{Cleaner, StartOptions};
+    use glasshouse_documents::files::SystemFiles;
 
     fn clean(folder: &Path, out: &str, recipe: Recipe) -> PathBuf {
         let (inputs, out) = ([folder.join("in")], folder.join(out));

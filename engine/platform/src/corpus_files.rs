@@ -1,9 +1,9 @@
 //! The browser's in-memory files, for data cleaning.
 
 use super::{files, readers};
-use glasshouse_corpus::Files;
-use glasshouse_corpus::files::{FileType, Input};
-use glasshouse_corpus::read::Readers;
+use glasshouse_documents::Files;
+use glasshouse_documents::files::{FileType, Input};
+use glasshouse_documents::read::Readers;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 

@@ -169,9 +169,9 @@ impl Error {
     }
 }
 
-impl From<glasshouse_corpus::Error> for Error {
-    fn from(error: glasshouse_corpus::Error) -> Self {
-        use glasshouse_corpus::Error as Corpus;
+impl From<glasshouse_documents::Error> for Error {
+    fn from(error: glasshouse_documents::Error) -> Self {
+        use glasshouse_documents::Error as Corpus;
         match error {
             Corpus::Io { path, cause } => Self::Io { path, cause },
             Corpus::BadFile { path, reason } => Self::BadFile { path, reason },

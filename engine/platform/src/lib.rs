@@ -41,9 +41,9 @@ pub use corpus_files::CorpusFiles;
 pub use error::{Error, Result, advice_for_io};
 pub use generated::generated_rows;
 #[cfg(not(target_arch = "wasm32"))]
-pub use glasshouse_corpus::SystemFiles as CorpusFiles;
+pub use glasshouse_documents::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
-pub use glasshouse_corpus::files::LockFile;
+pub use glasshouse_documents::files::LockFile;
 pub use local_server::LocalServer;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{

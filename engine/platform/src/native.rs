@@ -2,7 +2,7 @@
 
 use super::yielder::Yielder;
 use crate::{Error, Result};
-use glasshouse_corpus::catalogue::fetch::Progress;
+use glasshouse_documents::catalogue::fetch::Progress;
 use glasshouse_protocol::FetchProgress;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -267,12 +267,12 @@ pub fn fetch_corpus(
 ) -> Result<async_channel::Receiver<super::Fetched>> {
     let folder = match to {
         Some(folder) => folder,
-        None => glasshouse_corpus::catalogue::fetch::cache_folder()?,
+        None => glasshouse_documents::catalogue::fetch::cache_folder()?,
     };
     let (tell, told) = async_channel::unbounded();
     let mut said: Option<Instant> = None;
     let work = move || {
-        let done = glasshouse_corpus::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
+        let done = glasshouse_documents::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
             let flow = || {
                 if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };

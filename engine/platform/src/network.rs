@@ -9,7 +9,7 @@ fn too_long(most: u64) -> String {
 mod client {
     use super::too_long;
     use crate::{Error, Result, spawn_blocking};
-    use glasshouse_corpus::catalogue::fetch::agent;
+    use glasshouse_documents::catalogue::fetch::agent;
     use std::fs::File;
     use std::io::{Read as _, Write as _};
     use std::path::Path;

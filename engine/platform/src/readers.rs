@@ -1,7 +1,7 @@
 //! Readers of web pages, Parquet, PDF and rare encodings; in a browser these are separate modules (`web/reader`), which the worker's script
 //! fetches and calls.
 
-use glasshouse_corpus::read::Readers;
+use glasshouse_documents::read::Readers;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -149,7 +149,7 @@ pub fn fetch_corpus(
 ) -> Result<async_channel::Receiver<super::Fetched>> {
     Err(Error::Refused(format!(
         "a web page may not read other sites; download {} with the browser, then add the file",
-        glasshouse_corpus::catalogue::find(&name).map_or(name.as_str(), |entry| entry.address)
+        glasshouse_documents::catalogue::find(&name).map_or(name.as_str(), |entry| entry.address)
     )))
 }
 

@@ -13,9 +13,9 @@ use crate::protocol::{
 };
 use crate::{Error, Result};
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
-use glasshouse_corpus::read::{Settings, find};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::versions::hold_out;
+use glasshouse_documents::read::{Settings, find};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 

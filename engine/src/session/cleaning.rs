@@ -12,12 +12,12 @@ use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
 use crate::protocol::{Event, Preview, RecipeChange};
 use crate::{Error, Result};
-use glasshouse_corpus::Files as _;
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{
     self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions,
 };
 use glasshouse_corpus::recipe::Recipe;
+use glasshouse_documents::Files as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

@@ -4,7 +4,7 @@ use super::Session;
 use crate::platform::{self, Fetched};
 use crate::protocol::{CorpusSummary, Event, FetchProgress};
 use crate::{Error, Result};
-use glasshouse_corpus::catalogue::{self, Entry, Length};
+use glasshouse_documents::catalogue::{self, Entry, Length};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

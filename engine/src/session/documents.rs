@@ -11,7 +11,7 @@ use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use crate::{Error, Result};
 use glasshouse_corpus::output::CORPUS_FILE;
-use glasshouse_corpus::read::{self, Settings, Trouble};
+use glasshouse_documents::read::{self, Settings, Trouble};
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

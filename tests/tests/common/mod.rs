@@ -1,6 +1,6 @@
 //! Shared helpers of the parity tests: fixtures, deterministic numbers, and the deviation between two lists of numbers.
 
-pub use glasshouse_engine::selftest::cases::{ids, numbers, starts};
+pub use glasshouse_parity::cases::{ids, numbers, starts};
 
 use glasshouse_engine::graph::{Parameter, ParameterId, random};
 use glasshouse_engine::model::is_of_adapter;

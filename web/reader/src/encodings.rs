@@ -1,6 +1,6 @@
 //! Encodings other than UTF-8 and UTF-16.
 
-use glasshouse_corpus::read::encodings;
+use glasshouse_documents::read::encodings;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 /// Detects the encoding of bytes and returns its name.

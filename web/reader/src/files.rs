@@ -1,6 +1,6 @@
 //! Files with documents.
 
-use glasshouse_corpus::read::FileDocuments;
+use glasshouse_documents::read::FileDocuments;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 #[wasm_bindgen]

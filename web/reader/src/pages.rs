@@ -1,6 +1,6 @@
 //! Web pages, one call per page.
 
-use glasshouse_corpus::extract::html;
+use glasshouse_documents::extract::html;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 /// Extracts the text of a page; the settings and the result are JSON.

@@ -15,7 +15,7 @@ use crate::cli::settings::{changed, check_device, run_config, usage};
 use crate::cli::train::{quoted, taken_in, to_the_end};
 use crate::cli::trained;
 use anyhow::{Context as _, Result};
-use glasshouse_corpus::catalogue::{self, fetch::sha256};
+use glasshouse_documents::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
 use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::recipes::RecipeMetric;

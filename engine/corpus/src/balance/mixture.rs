@@ -1,7 +1,7 @@
 //! Training shares of the sources, and caps on sources.
 
-use crate::error::{Error, Result};
 use crate::report::{CorpusTable, Unit};
+use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;

@@ -1,12 +1,12 @@
 //! Counts unwanted words, with masked examples.
 
 use super::Settings;
-use crate::document::Document;
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::personal::lists::{self, WordList};
 use crate::personal::{around, hide};
 use crate::report::{CorpusTable, Unit, lot};
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_PLACES: usize = 20;

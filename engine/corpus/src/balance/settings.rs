@@ -1,8 +1,8 @@
 //! Settings of the composition report.
 
-use crate::error::{Error, Result};
 use crate::personal::lists;
-use crate::rules::threshold::{Thresholds as _, settings};
+use glasshouse_documents::{Error, Result};
+use glasshouse_documents::{settings, threshold::Thresholds as _};
 use std::path::PathBuf;
 
 /// Maximum number of pairs: each side has its own counts of neighbours.

@@ -1,8 +1,8 @@
 //! Counts documents, bytes and words by metadata.
 
-use crate::document::Document;
 use crate::report::{Amount, CorpusCell, CorpusTable, Unit};
 use crate::rules::language_name;
+use glasshouse_documents::document::Document;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of names in a table; later ones are counted under [`OTHER`].

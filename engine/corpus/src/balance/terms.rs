@@ -5,9 +5,9 @@
 //! everywhere.
 
 use super::Settings;
-use crate::error::{Error, Result};
 use crate::personal::lists::WordList;
 use crate::report::{CorpusCell, CorpusTable, Unit};
+use glasshouse_documents::{Error, Result};
 use rustc_hash::FxHashMap;
 
 /// Maximum number of neighbours per term; beyond it, the rarest are forgotten (lossy counting, Manku and Motwani 2002).

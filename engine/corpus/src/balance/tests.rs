@@ -1,9 +1,9 @@
 //! Counts, scores and shares compared with values calculated by hand.
 
 use super::*;
-use crate::document::Document;
-use crate::files::SystemFiles;
 use crate::report::{Amount, CorpusCell};
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::SystemFiles;
 use std::collections::BTreeMap;
 
 fn document(id: &str, source: &str, text: &str) -> Document {

@@ -10,7 +10,7 @@ use smart_default::SmartDefault;
 
 use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
-use crate::Result;
+use glasshouse_documents::Result;
 
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -45,7 +45,7 @@ mod words;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-use crate::{Error, Result};
+use glasshouse_documents::{Error, Result};
 use words::Visitor;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
-use crate::Result;
-use crate::rules::threshold::{Thresholds as _, settings};
 use crate::rules::{Outcome, Reason};
+use glasshouse_documents::Result;
+use glasshouse_documents::{settings, threshold::Thresholds as _};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

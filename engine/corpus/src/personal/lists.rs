@@ -3,9 +3,9 @@
 use super::bytes::{character_at, character_before};
 use super::replacement::MASK;
 use super::{Class, Finding, Settings};
-use crate::error::{Error, Result};
-use crate::files::Files;
 use aho_corasick::{AhoCorasick, MatchKind};
+use glasshouse_documents::files::Files;
+use glasshouse_documents::{Error, Result};
 use regex::{Regex, RegexBuilder};
 use std::borrow::Cow;
 use std::io::Read as _;

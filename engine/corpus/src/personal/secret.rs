@@ -9,8 +9,8 @@
 
 use super::bytes::{at, before, between, is_word};
 use super::{Class, Finding};
-use crate::error::{Error, Result};
 use aho_corasick::{AhoCorasick, MatchKind};
+use glasshouse_documents::{Error, Result};
 use memchr::memmem;
 use regex::bytes::Regex;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! Settings: what to search and what to do with it.
 
 use super::{Class, lists};
-use crate::error::{Error, Result};
+use glasshouse_documents::{Error, Result};
 pub use glasshouse_protocol::cleaning::PersonalAction as Action;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;

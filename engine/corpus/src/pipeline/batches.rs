@@ -1,7 +1,7 @@
 //! Batches of documents that keep all cores busy with bounded memory.
 
-use crate::document::Document;
-use crate::read::{Item, Trouble};
+use glasshouse_documents::document::Document;
+use glasshouse_documents::read::{Item, Trouble};
 
 /// Bytes of text in a batch: enough for all cores, small enough to hold two.
 const BATCH_BYTES: usize = 8 << 20;

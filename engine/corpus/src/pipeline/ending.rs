@@ -7,11 +7,11 @@ use super::stages::At;
 use super::staging::{ReadCopies, Staging};
 use super::work::Worker;
 use super::{Bench, Phase, Sources, lines};
-use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
-use crate::error::Result;
 use crate::report::Amount;
 use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
+use glasshouse_documents::Result;
+use glasshouse_documents::document::{Document, Kind};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 

@@ -3,14 +3,14 @@
 
 use super::stages::{At, Stages};
 use super::work::{Fate, Worker};
-use crate::document::Document;
-use crate::error::{Error, Result};
-use crate::extract;
-use crate::files::Files;
-use crate::read::{self, Item, Source};
 use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::Outcome;
+use glasshouse_documents::document::Document;
+use glasshouse_documents::extract;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::read::{self, Item, Source};
+use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::cleaning::{
     ComparedDocument, JudgedDocument, MAX_JUDGED, SampleJudgement, SampleStage, Verdict, VerdictKind,
 };

@@ -2,13 +2,13 @@
 
 use super::lines::{Dropped, Output};
 use super::{journal, staging};
-use crate::error::{Error, Result};
-use crate::files::{FileType, Files, Lock};
 use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
 use crate::recipe::Recipe;
 use crate::report::{self, CleaningReport, Input};
+use glasshouse_documents::files::{FileType, Files, Lock};
+use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::Hint;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -7,10 +7,10 @@
 
 use super::lines::Output;
 use super::work::{Outcome, Told};
-use crate::error::{Error, Result};
-use crate::files::{FileType, Files, Input};
-use crate::read::{Source, Trouble};
 use crate::recipe::Recipe;
+use glasshouse_documents::files::{FileType, Files, Input};
+use glasshouse_documents::read::{Source, Trouble};
+use glasshouse_documents::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};

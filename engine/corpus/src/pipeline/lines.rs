@@ -1,8 +1,8 @@
 //! The lines of `kept.jsonl` and `dropped.jsonl`, and their output.
 
-use crate::document::Document;
-use crate::error::{Error, Result};
-use crate::files::{Files, Input};
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::{Files, Input};
+use glasshouse_documents::{Error, Result};
 use serde::Serialize;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;

@@ -4,17 +4,17 @@ use super::Dropped;
 use super::stages::{At, Stages};
 use super::work::{Told, Worker};
 use crate::balance::{self, Safety, Tally, Terms};
-use crate::document::Document;
 use crate::duplicates::paragraphs;
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::output::{CorpusIndex, SourceIndex};
-use crate::read::Trouble;
 use crate::recipe::Recipe;
 use crate::report::{
     Amount, CleaningReport, DuplicateRecorder, Input, PersonalRecorder, RecipeText, SampleRecorder,
     TroubleKind, TroubleRecorder,
 };
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::read::Trouble;
+use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::quantity::counted;
 
 /// Counter of overlapping documents that are kept because the recipe only reports them.

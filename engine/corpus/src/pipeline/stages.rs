@@ -2,9 +2,9 @@
 //! cards of a recipe and for the report.
 
 use crate::recipe::Recipe;
-use crate::repair;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
+use glasshouse_documents::repair;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {

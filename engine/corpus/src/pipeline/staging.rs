@@ -1,10 +1,10 @@
 //! Documents of the first pass, stored on disk until the second; memory holds a few numbers of each.
 
 use super::lines::{Dropped, Output};
-use crate::document::Document;
-use crate::error::{Error, Result};
-use crate::files::{Files, Input};
 use crate::report::Amount;
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::{Files, Input};
+use glasshouse_documents::{Error, Result};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 

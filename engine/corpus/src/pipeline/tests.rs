@@ -1,8 +1,8 @@
 //! Complete cleanings of small folders.
 
 use super::*;
-use crate::files::SystemFiles;
 use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
+use glasshouse_documents::files::SystemFiles;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -901,4 +901,21 @@ fn the_language_of_what_is_dropped_is_told_too() {
         table.rows.iter().map(|row| (format!("{:?}", row[0]), format!("{:?}", row[1]))).collect();
     let told = |name: &str, documents| (format!("Text({name:?})"), format!("Whole({documents})"));
     assert_eq!(raw, BTreeMap::from([told("English (eng)", 2), told("German (deu)", 1)]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_read_and_a_cleaning_goes_on() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("in");
+    std::fs::create_dir_all(&root).unwrap();
+    write(&root, "good.txt", "A story of an owl, long enough to be kept.");
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    std::fs::write(root.join(odd), "Another story, of a mouse that lived by the sea.").unwrap();
+    let recipe = Recipe::published("raw").unwrap();
+    let out = folder.path().join("out");
+    let options = StartOptions::default();
+    let cleaner = Cleaner::new(&SystemFiles, recipe, &[root], &out, options).unwrap();
+    assert_eq!(cleaner.run().unwrap().kept.documents, 2);
 }

@@ -4,16 +4,16 @@
 use super::lines::{self, Dropped};
 use super::recorders::OVERLAPS;
 use super::stages::At;
-use crate::document::{Document, Kind};
 use crate::duplicates::{Mark, Marker, contamination};
-use crate::error::Result;
-use crate::extract::{self, Prepared};
-use crate::files::Files;
 use crate::personal::{Action, Class, Counts, Detector, Sample};
-use crate::read::Readers;
 use crate::recipe::Recipe;
 use crate::report::Amount;
 use crate::rules::{self, Gibberish, Judge};
+use glasshouse_documents::Result;
+use glasshouse_documents::document::{Document, Kind};
+use glasshouse_documents::extract::{self, Prepared};
+use glasshouse_documents::files::Files;
+use glasshouse_documents::read::Readers;
 use serde::{Deserialize, Serialize};
 
 const EXCERPT: usize = 240;

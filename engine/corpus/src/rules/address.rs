@@ -7,10 +7,10 @@ use rustc_hash::FxHashSet;
 
 use super::blocklist::{MAX_LIST_BYTES, searched};
 use super::outcome::Reason;
-use super::threshold::settings;
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::personal::lists;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::settings;
+use glasshouse_documents::{Error, Result};
 
 settings! {
     Address {
@@ -77,7 +77,7 @@ fn host(address: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::SystemFiles;
+    use glasshouse_documents::files::SystemFiles;
 
     #[test]
     fn hosts_and_those_below_them_go() {

@@ -6,10 +6,10 @@ use aho_corasick::AhoCorasick;
 
 use super::measured::Measured;
 use super::outcome::Reason;
-use super::threshold::settings;
-use crate::error::{Error, Result};
-use crate::files::Files;
 use crate::personal::lists;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::settings;
+use glasshouse_documents::{Error, Result};
 
 settings! {
     Blocklist {
@@ -89,7 +89,7 @@ impl BlocklistFinder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::SystemFiles;
+    use glasshouse_documents::files::SystemFiles;
 
     fn finder(words: &[&str], maximum_words: usize) -> BlocklistFinder {
         let words = words.iter().map(|&word| word.to_owned()).collect();

@@ -17,8 +17,8 @@ use memchr::memchr;
 use super::lines::{self, is_space, trimmed};
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
-use super::threshold::settings;
 use super::words::{self, Word};
+use glasshouse_documents::settings;
 
 settings! {
     C4Quality {

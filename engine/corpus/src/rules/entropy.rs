@@ -2,8 +2,8 @@
 
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
-use super::threshold::settings;
 use crate::entropy::entropy_of;
+use glasshouse_documents::settings;
 
 settings! {
     Entropy {

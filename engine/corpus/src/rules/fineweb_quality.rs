@@ -8,8 +8,8 @@ use memchr::memchr_iter;
 use super::lines::{self, trimmed};
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
-use super::threshold::settings;
 use super::words::is_sentence_end;
+use glasshouse_documents::settings;
 
 settings! {
     FinewebQuality {

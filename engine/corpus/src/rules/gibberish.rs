@@ -7,10 +7,10 @@
 
 use super::language::identify;
 use super::outcome::Reason;
-use super::threshold::settings;
 #[cfg(doc)]
 use super::trigrams::TrigramModel;
 use super::trigrams::Trigrams;
+use glasshouse_documents::settings;
 
 settings! {
     Gibberish {

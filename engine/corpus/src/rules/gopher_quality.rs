@@ -5,7 +5,7 @@ use memchr::{memchr_iter, memmem};
 use super::lines;
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
-use super::threshold::settings;
+use glasshouse_documents::settings;
 
 /// English words, of which ordinary prose contains at least two.
 const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];

@@ -4,7 +4,7 @@ use super::lines;
 use super::measured::{Measured, share};
 use super::ngrams;
 use super::outcome::{Reason, at_most};
-use super::threshold::settings;
+use glasshouse_documents::settings;
 
 settings! {
     GopherRepetition {

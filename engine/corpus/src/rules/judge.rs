@@ -9,9 +9,9 @@ use super::measured::Measured;
 use super::outcome::{Outcome, Reason};
 use super::placeholder::PlaceholderFinder;
 use super::rule::Rule;
-use crate::document::{Document, Kind};
-use crate::error::Result;
-use crate::files::Files;
+use glasshouse_documents::Result;
+use glasshouse_documents::document::{Document, Kind};
+use glasshouse_documents::files::Files;
 use glasshouse_metrics::baselines::NGram;
 use glasshouse_metrics::moderation::Classifier;
 
@@ -179,8 +179,8 @@ fn step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::SystemFiles;
     use crate::recipe::Recipe;
+    use glasshouse_documents::files::SystemFiles;
 
     fn published(name: &str) -> Vec<Rule> {
         Recipe::published(name).unwrap().rules

@@ -3,10 +3,10 @@
 use super::learned::FastText;
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
-use super::threshold::settings;
-use crate::error::Error;
-use crate::fields;
-use crate::files::Files;
+use glasshouse_documents::Error;
+use glasshouse_documents::fields;
+use glasshouse_documents::files::Files;
+use glasshouse_documents::settings;
 use std::borrow::Cow;
 
 settings! {

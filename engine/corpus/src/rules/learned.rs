@@ -2,10 +2,10 @@
 
 use super::measured::Measured;
 use super::outcome::{Reason, at_least, at_most};
-use super::threshold::settings;
-use crate::error::{Error, Result};
-use crate::files::{FileType, Files};
 use crate::personal::lists;
+use glasshouse_documents::files::{FileType, Files};
+use glasshouse_documents::settings;
+use glasshouse_documents::{Error, Result};
 use glasshouse_metrics::baselines::{MAX_ORDER, NGram};
 use glasshouse_metrics::moderation::{Classifier, LabelledRows};
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -217,9 +217,9 @@ fn bytes(text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Document;
-    use crate::files::SystemFiles;
     use crate::rules::{Judge, Language, Rule};
+    use glasshouse_documents::document::Document;
+    use glasshouse_documents::files::SystemFiles;
 
     const GOOD: [&str; 6] = [
         "The moon pulls the sea towards it, and the sea rises twice a day on most coasts.",

@@ -2,7 +2,7 @@
 
 use super::measured::Measured;
 use super::outcome::{Reason, at_least, at_most};
-use super::threshold::settings;
+use glasshouse_documents::settings;
 
 settings! {
     Length {

@@ -1,7 +1,7 @@
 //! Filters by licence.
 
 use super::outcome::Reason;
-use super::threshold::settings;
+use glasshouse_documents::settings;
 
 settings! {
     Licence {

@@ -26,7 +26,6 @@ mod punctuation;
 mod rule;
 #[cfg(test)]
 mod tests;
-pub(crate) mod threshold;
 mod trigrams;
 pub mod words;
 
@@ -36,6 +35,7 @@ pub use c4_quality::C4Quality;
 pub use entropy::Entropy;
 pub use fineweb_quality::FinewebQuality;
 pub use gibberish::{Gibberish, Scores};
+pub use glasshouse_documents::threshold::{Threshold, Unit};
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use judge::{Judge, Judgement};
@@ -48,5 +48,4 @@ pub use outcome::{Outcome, Reason};
 pub use placeholder::Placeholder;
 pub use punctuation::Punctuation;
 pub use rule::Rule;
-pub use threshold::{Threshold, Unit};
 pub use trigrams::{TrigramModel, Trigrams};

@@ -5,8 +5,8 @@ use aho_corasick::AhoCorasick;
 use super::blocklist::searched;
 use super::measured::Measured;
 use super::outcome::{Reason, at_most};
-use super::threshold::settings;
-use crate::error::Result;
+use glasshouse_documents::Result;
+use glasshouse_documents::settings;
 
 settings! {
     Placeholder {

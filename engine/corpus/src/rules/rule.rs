@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::threshold::{Threshold, Thresholds};
 use super::{
     Address, Blocklist, C4Quality, Entropy, FinewebQuality, Gibberish, GopherQuality, GopherRepetition,
     Language, Length, Licence, Perplexity, Placeholder, Punctuation, Quality,
 };
-use crate::error::{Error, Result};
+use glasshouse_documents::threshold::{Threshold, Thresholds};
+use glasshouse_documents::{Error, Result};
 
 /// Generates the enum and what depends only on the variant: name in recipes, title, source, explanation.
 macro_rules! rules {

@@ -1,8 +1,8 @@
 //! The rules' decisions: each text with the threshold that it violates, or none.
 
 use super::{Judge, Reason, Rule};
-use crate::document::Document;
-use crate::files::SystemFiles;
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::SystemFiles;
 
 type Settings = [(&'static str, f64)];
 

@@ -5,11 +5,11 @@
 //! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
 //! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
 
-use crate::error::Result;
-use crate::fields;
 use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
 use crate::rules::{Rule, Threshold, Unit};
+use glasshouse_documents::Result;
+use glasshouse_documents::fields;
 
 const TEMPLATE: &str = include_str!("datatrove.py");
 

@@ -317,8 +317,9 @@ impl Survey {
         for (at, line) in lines.enumerate() {
             yielder.maybe_yield().await;
             let Ok(line) = line else { break };
-            let is_it =
-                || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
+            let is_it = || {
+                glasshouse_documents::read::conversation(&line).is_some_and(|own| own.trim() == text.trim())
+            };
             if at >= before && is_it() {
                 return Ok(template
                     .example(&line, Objective::Chat)

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Set, Settings};
-use crate::files::{FileType, Files};
-use crate::{Error, Result};
+use glasshouse_documents::files::{FileType, Files};
+use glasshouse_documents::{Error, Result};
 
 const MAX_FILE_BYTES: u64 = 1 << 30;
 

@@ -1,7 +1,7 @@
 //! Planted overlaps, and files without items.
 
 use super::*;
-use crate::SystemFiles;
+use glasshouse_documents::SystemFiles;
 
 const QUESTION: &str = "A train leaves the old station at nine in the morning and travels west at sixty miles an hour; \
     when does it reach the lake, which lies two hundred and ten miles away from the station?";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compare::Comparer;
 use super::{Index, Keep};
-use crate::Result;
+use glasshouse_documents::Result;
 
 /// Maximum number of kept documents per family that others are compared with; a document unlike all of them is kept as well.
 const KEPT_COMPARED: usize = 64;

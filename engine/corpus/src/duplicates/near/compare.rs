@@ -11,7 +11,7 @@ use super::super::words;
 use super::Index;
 use super::cluster::Families;
 use super::index::BATCH;
-use crate::{Error, Result};
+use glasshouse_documents::{Error, Result};
 
 /// Bytes of cached sets.
 const HELD_BYTES: usize = 64 << 20;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::cluster::{Decision, Families};
 use super::compare::Comparer;
 use super::{Keep, Keys, Settings};
-use crate::{Error, Result};
+use glasshouse_documents::{Error, Result};
 
 /// Documents per allocation of keys: memory grows in steps of this size and never doubles.
 const PART: usize = 4096;

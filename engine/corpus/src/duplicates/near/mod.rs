@@ -39,8 +39,8 @@ pub(super) use sign::{Signature, Signer};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rules::threshold::{Thresholds as _, settings};
-use crate::{Error, Result};
+use glasshouse_documents::{Error, Result};
+use glasshouse_documents::{settings, threshold::Thresholds as _};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

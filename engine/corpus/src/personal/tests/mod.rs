@@ -4,7 +4,7 @@ mod planted;
 mod properties;
 
 use super::*;
-use crate::files::SystemFiles;
+use glasshouse_documents::files::SystemFiles;
 
 pub(super) fn detector(settings: &Settings) -> Detector {
     Detector::new(settings, &SystemFiles).unwrap()

@@ -3,13 +3,13 @@
 //! Groups and their sizes are unlimited: only a count is stored per group, and details only of the few in the report.
 
 use super::Ending;
-use crate::document::Document;
-use crate::error::Result;
 use crate::pipeline::Bench;
 use crate::pipeline::stages::At;
 use crate::pipeline::staging::Staging;
 use crate::pipeline::work::Worker;
 use crate::report::{Amount, CLUSTERS_SHOWN, Cluster, Member};
+use glasshouse_documents::Result;
+use glasshouse_documents::document::Document;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;

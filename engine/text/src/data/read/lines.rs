@@ -1,7 +1,7 @@
 //! JSON rows: one object per line (JSON Lines), or all in one array.
 
-use glasshouse_corpus::Files as _;
-use glasshouse_corpus::read::JsonArray;
+use glasshouse_documents::Files as _;
+use glasshouse_documents::read::JsonArray;
 use glasshouse_platform::{CorpusFiles, Error, Result};
 use std::fmt;
 use std::io::{BufRead, BufReader, ErrorKind, Read};

@@ -3,7 +3,7 @@
 //!
 //! Plain text of any size takes only a few hundred kilobytes of memory: long documents are read in several
 //! [`TextPiece`]s, cut where none of our tokenizers joins the two sides (see `tokenizer::cut`). All other files are
-//! read document by document by `glasshouse_corpus::read`. Damaged or mislabelled files, or parts of files, are
+//! read document by document by `glasshouse_documents::read`. Damaged or mislabelled files, or parts of files, are
 //! recorded in [`Problems`], and reading continues.
 
 mod asked;
@@ -17,9 +17,9 @@ mod text;
 use super::store::Split;
 pub use asked::{asked_last, in_turns, messages_of, prompt_of};
 pub use cleaned::mixture;
-use glasshouse_corpus::document::Document;
-use glasshouse_corpus::extract;
-use glasshouse_corpus::read as bench;
+use glasshouse_documents::document::Document;
+use glasshouse_documents::extract;
+use glasshouse_documents::read as bench;
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;

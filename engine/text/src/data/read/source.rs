@@ -3,7 +3,7 @@
 use super::cleaned;
 use super::problems::Problems;
 use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
-use glasshouse_corpus::read::{self, Format, Packing, Settings};
+use glasshouse_documents::read::{self, Format, Packing, Settings};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
 use std::collections::BTreeSet;
 use std::io::Read as _;

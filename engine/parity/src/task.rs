@@ -2,11 +2,11 @@
 //! op's own gradient rule and backward ops.
 
 use super::cases::{Built, Case, Feed, numbers};
-use super::deviation;
-use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from, ops};
-use crate::oracle::{self, Device};
-use crate::step::Data;
-use crate::{Error, Result};
+use glasshouse_engine::graph::{Graph, Input, Op, Type, ValueId, gradient_from, ops};
+use glasshouse_engine::oracle::{self, Device};
+use glasshouse_engine::selftest::deviation;
+use glasshouse_engine::step::Data;
+use glasshouse_engine::{Error, Result};
 
 /// Scale of the loss gradient for ops that begin the backward pass.
 const SCALE: f32 = 0.25;

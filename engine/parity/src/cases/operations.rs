@@ -2,9 +2,9 @@
 //! and large numbers.
 
 use super::{Bounds, Case, Feed, Operation};
-use crate::graph::{DropoutSite, Heads, NormForm, Op, ops};
-use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{Activation, Gate, NormKind, WeightFormat};
+use glasshouse_engine::graph::{DropoutSite, Heads, NormForm, Op, ops};
+use glasshouse_engine::protocol::config::PreferenceLoss;
+use glasshouse_engine::protocol::{Activation, Gate, NormKind, WeightFormat};
 
 const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
     Operation { name, bounds: Bounds { forward, gradient }, cases }

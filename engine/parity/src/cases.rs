@@ -5,15 +5,15 @@ mod operations;
 
 pub use operations::OPERATIONS;
 
-use crate::Result;
-use crate::blocks;
-use crate::graph::{
+use glasshouse_engine::Result;
+use glasshouse_engine::blocks;
+use glasshouse_engine::graph::{
     Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, ops, random, token_order,
 };
-use crate::plan::fuse::{Fusions, HeadFusion, fused};
-use crate::plan::lower::Target;
-use crate::step::Data;
-use glasshouse_protocol::{Rope, WeightFormat};
+use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
+use glasshouse_engine::plan::lower::Target;
+use glasshouse_engine::protocol::{Rope, WeightFormat};
+use glasshouse_engine::step::Data;
 
 /// Maximum deviations, relative to the largest entry of the tensor.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
 //! Kernel variants for 16-bit floats on both kinds of device, with the self-test's cases.
 
-use crate::gpu::{Gpu, run_graph_for, test_gpu};
-use crate::graph::Graph;
-use crate::plan::lower::{Cooperative, Target, Tier};
-use crate::plan::{compile, trial};
-use crate::selftest::half_precision::{GROUPS, HalfCase};
-use crate::selftest::parity::{Task, floats};
+use crate::half_precision::{GROUPS, HalfCase};
+use crate::task::{Task, floats};
+use glasshouse_engine::gpu::{Gpu, run_graph_for, test_gpu};
+use glasshouse_engine::graph::Graph;
+use glasshouse_engine::plan::lower::{Cooperative, Target, Tier};
+use glasshouse_engine::plan::{compile, trial};
 
 const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 

@@ -9,7 +9,7 @@ use whatlang::Lang;
 const MAX_BYTES: usize = 200;
 
 /// A short value as a field of a document: trimmed; `None` if it is empty, too long or contains control characters.
-pub(crate) fn short(value: &str) -> Option<&str> {
+pub fn short(value: &str) -> Option<&str> {
     let value = value.trim();
     let fits = !value.is_empty() && value.len() <= MAX_BYTES && !value.chars().any(char::is_control);
     fits.then_some(value)
@@ -24,13 +24,13 @@ const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben
     sn sna so som sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie \
     xh xho yi yid yo yor zh cmn zu zul";
 
-pub(crate) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.split(' ').zip(LANGUAGES.split(' ').skip(1)).step_by(2)
 }
 
 /// A language as ISO 639-3, from a two-letter or three-letter code with or without a region, or an English name. Unknown values
 /// are returned in lower case.
-pub(crate) fn language(value: &str) -> Option<String> {
+pub fn language(value: &str) -> Option<String> {
     let value = short(value)?.to_ascii_lowercase();
     let code = value.split(['-', '_', ' ', '.']).next().unwrap_or_default();
     if let Some((_, long)) = languages().find(|(short, _)| *short == code) {
@@ -66,13 +66,13 @@ fn key(name: &str) -> String {
 }
 
 /// The SPDX name of a known licence, also from Creative Commons addresses; else the original text.
-pub(crate) fn licence(value: &str) -> Option<String> {
+pub fn licence(value: &str) -> Option<String> {
     let value = short(value)?;
     creative_commons(value).or_else(|| Some((*LICENCES.get(&key(value)).unwrap_or(&value)).to_owned()))
 }
 
 /// The Creative Commons licence or dedication of an address.
-pub(crate) fn creative_commons(address: &str) -> Option<String> {
+pub fn creative_commons(address: &str) -> Option<String> {
     let (_, path) = address.split_once("creativecommons.org/")?;
     let mut parts = path.split(['/', '?', '#']);
     let name = match (parts.next()?, parts.next()?) {
@@ -84,13 +84,13 @@ pub(crate) fn creative_commons(address: &str) -> Option<String> {
 }
 
 /// A date: only the day if the value starts with one in ISO 8601, else the original text.
-pub(crate) fn date(value: &str) -> Option<String> {
+pub fn date(value: &str) -> Option<String> {
     let value = short(value)?;
     day(value).or_else(|| Some(value.to_owned()))
 }
 
 /// The day at the start of a value in one of ISO 8601's forms, as `2024-05-01`.
-pub(crate) fn day(value: &str) -> Option<String> {
+pub fn day(value: &str) -> Option<String> {
     let ways = [(10, "%Y-%m-%d"), (10, "%Y/%m/%d"), (8, "%Y%m%d")];
     let day = ways.into_iter().find_map(|(length, way)| {
         let (day, behind) = value.trim_start().split_at_checked(length)?;
@@ -107,7 +107,7 @@ const GENRES: &str = "academic=academic,papers article=article,articles blog=blo
     forum=forum,forums legal=law,legal letter=letters news=news poetry=poems,poetry recipe=recipes \
     review=reviews speech=speeches subtitle=subtitles textbook=textbooks web=web";
 
-pub(crate) fn genre_of_folders(folders: &[String]) -> Option<String> {
+pub fn genre_of_folders(folders: &[String]) -> Option<String> {
     let known = |folder: &String| {
         let folder = folder.to_ascii_lowercase();
         let mut genres = GENRES.split(' ').filter_map(|genre| genre.split_once('='));

@@ -24,7 +24,7 @@ pub struct Threshold {
 
 impl Threshold {
     /// Checks a value; `path` precedes the name in the error.
-    pub(crate) fn check(&self, path: &str, value: f64) -> Result<()> {
+    pub fn check(&self, path: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let (kind, fits) = match unit {
             Unit::Count if value.fract() != 0.0 => ("a whole number", false),
@@ -40,7 +40,7 @@ impl Threshold {
 }
 
 /// A threshold's field in a struct of settings.
-pub(crate) struct Row<'a> {
+pub struct Row<'a> {
     pub name: &'static str,
     pub field: &'a mut dyn Field,
     pub bounds: [f64; 2],
@@ -58,7 +58,7 @@ impl Row<'_> {
         }
     }
 
-    pub(crate) fn set(&mut self, value: f64) {
+    pub fn set(&mut self, value: f64) {
         match self.field.value() {
             Some(Value::Switch(on)) => *on = value != 0.0,
             Some(Value::Number(number)) => number.set(value),
@@ -68,7 +68,7 @@ impl Row<'_> {
 }
 
 /// The thresholds of settings, given their rows and those of the defaults.
-pub(crate) fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Threshold> {
+pub fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Threshold> {
     let threshold = |(mut row, mut default): (Row<'_>, Row<'_>)| {
         let ((value, unit), (default, _)) = (row.number(), default.number());
         let [lowest, highest] = row.bounds;
@@ -79,7 +79,7 @@ pub(crate) fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Thre
 }
 
 /// Implemented for each struct of settings by the macro below.
-pub(crate) trait Thresholds: Clone + Default {
+pub trait Thresholds: Clone + Default {
     fn rows(&mut self) -> Vec<Row<'_>>;
 
     fn thresholds(&self) -> Vec<Threshold> {
@@ -98,6 +98,7 @@ pub(crate) trait Thresholds: Clone + Default {
 }
 
 /// Generates settings: thresholds (`as` their name in datatrove) with default, bounds and explanation, then other fields.
+#[macro_export]
 macro_rules! settings {
     (
         $(#[$about:meta])*
@@ -120,9 +121,9 @@ macro_rules! settings {
             }
         }
 
-        impl $crate::rules::threshold::Thresholds for $name {
-            fn rows(&mut self) -> Vec<$crate::rules::threshold::Row<'_>> {
-                vec![ $( $crate::rules::threshold::Row {
+        impl $crate::threshold::Thresholds for $name {
+            fn rows(&mut self) -> Vec<$crate::threshold::Row<'_>> {
+                vec![ $( $crate::threshold::Row {
                     name: stringify!($field),
                     field: &mut self.$field,
                     bounds: [$lowest as f64, $highest as f64],
@@ -133,4 +134,3 @@ macro_rules! settings {
         }
     };
 }
-pub(crate) use settings;

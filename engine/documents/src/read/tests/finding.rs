@@ -236,23 +236,6 @@ fn code_is_read_by_language_or_not_at_all() {
     assert_eq!(documents, []);
 }
 
-#[cfg(unix)]
-#[test]
-fn a_name_that_is_no_text_is_read_and_a_cleaning_goes_on() {
-    use std::os::unix::ffi::OsStrExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("in");
-    std::fs::create_dir_all(&root).unwrap();
-    write(&root, "good.txt", "A story of an owl, long enough to be kept.");
-    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
-    std::fs::write(root.join(odd), "Another story, of a mouse that lived by the sea.").unwrap();
-    let recipe = crate::recipe::Recipe::published("raw").unwrap();
-    let out = folder.path().join("out");
-    let options = crate::pipeline::StartOptions::default();
-    let cleaner = crate::pipeline::Cleaner::new(&SystemFiles, recipe, &[root], &out, options).unwrap();
-    assert_eq!(cleaner.run().unwrap().kept.documents, 2);
-}
-
 #[test]
 fn what_comes_through_a_pipe_has_a_name_of_its_own() {
     let (documents, _) = read_all(&Memory::default().with("-", "{\"text\": \"a\"}\n"), &Settings::default());

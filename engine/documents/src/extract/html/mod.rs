@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::readers::Readers;
-use crate::rules::threshold::{Thresholds as _, settings};
+use crate::{settings, threshold::Thresholds as _};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@ mod pages;
 #[path = "extraction/words.rs"]
 mod words;
 
-use glasshouse_corpus::extract::html;
+use glasshouse_documents::extract::html;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;

@@ -2,14 +2,14 @@
 //! represents exactly, results agree up to the rounding of values stored in f16.
 
 use super::cases::starts;
-use super::parity::Task;
-use crate::Result;
-use crate::graph::{
+use crate::task::Task;
+use glasshouse_engine::Result;
+use glasshouse_engine::graph::{
     DropoutSite, Element, Graph, Heads, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId,
     ops, random,
 };
-use crate::step::Data;
-use glasshouse_protocol::{Activation, Gate, NormKind};
+use glasshouse_engine::protocol::{Activation, Gate, NormKind};
+use glasshouse_engine::step::Data;
 use half::f16;
 
 /// Half the distance of neighbouring f16 values near 1, plus a little for another summation order.
@@ -153,7 +153,7 @@ impl HalfCase {
     /// Deviation of f16 results, relative to the largest entry; infinite if all results are zero.
     pub fn apart(full: &[f32], half: &[f32]) -> f64 {
         let empty = full.iter().all(|entry| *entry == 0.0);
-        if empty { f64::INFINITY } else { super::deviation(half, full) }
+        if empty { f64::INFINITY } else { glasshouse_engine::selftest::deviation(half, full) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settings for reading files: text fields, missing values, and limits for untrusted files.
 
 use crate::error::{Error, Result};
-use crate::rules::threshold::{Thresholds as _, settings};
+use crate::{settings, threshold::Thresholds as _};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
