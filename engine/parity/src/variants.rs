@@ -16,7 +16,7 @@ use glasshouse_engine::plan::compile;
 use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Choices, Target, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::{Error, Result, Yielder};
+use glasshouse_engine::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use web_time::Instant;
@@ -322,7 +322,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
                 None => continue,
             }
             row.cases += 1;
-            platform::yield_now().await;
+            glasshouse_platform::yield_now().await;
         }
     }
     let mut reached = subject.ran.clone();
