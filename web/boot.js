@@ -175,8 +175,8 @@ function died(what) {
   refuse(
     "The page stopped",
     [
-      "The page met a fault and cannot go on. Your project is safe: everything up to its last checkpoint is kept, and training goes on from there.",
-      "Start again, and please tell us with the report below, so that it does not happen twice.",
+      "The page crashed. Your project is safe up to its last checkpoint, and training can be resumed from there.",
+      "Start again, and please send us the report below, so that we can fix the problem.",
     ],
     what,
   );
@@ -316,7 +316,7 @@ function offerProject(address) {
   try {
     from = new URL(address, location.href);
   } catch {
-    say(`The link names a project at ${address}, which is no address.`, { Close: forget });
+    say(`The link refers to a project at ${address}, which is not a valid URL.`, { Close: forget });
     return;
   }
   const name = decodeURIComponent(from.pathname.split("/").at(-1));
@@ -334,7 +334,7 @@ function offerLinked(text) {
   try {
     bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
   } catch {
-    say("The model in this link is damaged: the link was cut or changed on its way. Ask for it again.", { Close: forget });
+    say("The model in this link is damaged: the link was truncated or changed. Ask for a new link.", { Close: forget });
     return;
   }
   const size = `${(bytes.length / 1000).toFixed(0)} kB`;
@@ -344,7 +344,7 @@ function offerLinked(text) {
 /** Opens a model sent by the opener, a shared model's page (web/share/page.js). */
 function offerHanded() {
   if (!opener) {
-    say("The page that hands over a model is gone; open its model again from there.", { Close: forget });
+    say("The page of the model was closed; open the model again from that page.", { Close: forget });
     return;
   }
   const hear = ({ source, origin, data }) => {
@@ -352,7 +352,7 @@ function offerHanded() {
     removeEventListener("message", hear);
     const { bytes } = data;
     if (!(bytes instanceof Uint8Array) || bytes.byteLength > MAX_FILE_BYTES) {
-      say("What the other page hands over is no project's file, or is too large.", { Close: forget });
+      say("The other page sent a file that is not a project or is too large.", { Close: forget });
       return;
     }
     // A page opened as a file has no origin.

@@ -39,7 +39,7 @@ function isKnown(message) {
 async function opened(app) {
   const end = performance.now() + PATIENCE;
   while (!app.state()?.project) {
-    if (performance.now() > end) throw new Error("no project is open; name one in the address by project=URL");
+    if (performance.now() > end) throw new Error("no project is open; add project=URL to the address");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -65,10 +65,10 @@ export function followMessages(app) {
     asked = { ...asked, ...message };
     // Copy before awaiting: the next message may change the request.
     const { view, prompt, step, layer, head } = asked;
-    if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
+    if (prompt === undefined) throw new Error("there is no prompt; set one in the first message or in the address");
     // Matches quote the visitor's training text. So would a neuron's passages, but no message can name a neuron.
     if (view === "provenance" && origin !== location.origin) {
-      throw new Error("provenance is told to pages of this origin alone: it quotes training text");
+      throw new Error("provenance is available only to pages of the same origin, because it quotes training text");
     }
     await app.ready;
     await opened(app);
@@ -82,7 +82,7 @@ export function followMessages(app) {
     // Ignores messages of other scripts and of windows other than the parent.
     if (source !== parent || typeof data !== "object" || data?.glasshouse !== 1) return;
     if (!isKnown(data)) {
-      if (!warned) console.warn(`a message of ${origin} is not one of those in docs/embedding.md, and is ignored`);
+      if (!warned) console.warn(`a message from ${origin} was ignored: it does not follow docs/embedding.md`);
       warned = true;
       return;
     }

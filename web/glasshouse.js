@@ -353,7 +353,7 @@ export class Glasshouse {
   /** The card of an evaluated run as an HTML page [default: the latest evaluated run]. */
   async card(run) {
     const name = run ?? (await this.evaluations()).evaluations.at(-1)?.run;
-    if (name === undefined) throw new GlasshouseError("refused", "nothing was evaluated yet, so that there is no card", "run");
+    if (name === undefined) throw new GlasshouseError("refused", "no run has been evaluated yet, so there is no card; call evaluate() first", "run");
     await this.#open();
     const events = await this.#link.request({ command: "export", what: { card: { run: name } } });
     return new TextDecoder().decode(last(events, "exported").files[0]);
