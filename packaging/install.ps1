@@ -1,8 +1,8 @@
-# Installs the latest release of Glasshouse for this user, on Windows:
+# Installs the latest release of Glasshouse for the current user on Windows:
 #
 #   irm https://github.com/glasshouse-ml/glasshouse/releases/latest/download/install.ps1 | iex
 #
-# GLASSHOUSE_RELEASE is where the archives are, GLASSHOUSE_BIN the folder that the program goes to.
+# GLASSHOUSE_RELEASE is the URL of the archives, GLASSHOUSE_BIN the installation folder.
 & {
     $ErrorActionPreference = "Stop"
     $ProgressPreference = "SilentlyContinue"
@@ -26,7 +26,7 @@
         New-Item -ItemType Directory -Force $place | Out-Null
         Move-Item -Force (Join-Path $work "$name\third-party-licenses") $place
         Move-Item -Force $program $place
-        Write-Output "$version is in $place"
+        Write-Output "$version was installed in $place"
         $path = [Environment]::GetEnvironmentVariable("Path", "User")
         if (";$path;" -notlike "*;$place;*") {
             [Environment]::SetEnvironmentVariable("Path", "$place;$path", "User")

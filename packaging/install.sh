@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs the latest release of Glasshouse for this user, on Linux and macOS:
+# Installs the latest release of Glasshouse for the current user on Linux and macOS:
 #
 #   curl -LsSf https://github.com/glasshouse-ml/glasshouse/releases/latest/download/install.sh | sh
 #
-# GLASSHOUSE_RELEASE is where the archives are, GLASSHOUSE_BIN the folder that the program goes to (~/.local/bin).
+# GLASSHOUSE_RELEASE is the URL of the archives, GLASSHOUSE_BIN the installation folder [default: ~/.local/bin].
 set -eu
 
 release=${GLASSHOUSE_RELEASE:-https://github.com/glasshouse-ml/glasshouse/releases/latest/download}
@@ -14,7 +14,7 @@ stop() {
     exit 1
 }
 
-# All of it is read before any of it runs: a script that broke off in transit does nothing.
+# A function, so that a truncated download does nothing.
 install() {
     case "$(uname -s)-$(uname -m)" in
     Linux-x86_64) target=x86_64-unknown-linux-gnu ;;
@@ -25,7 +25,7 @@ install() {
     archive=glasshouse-$target.tar.gz
 
     mkdir -p "$place" 2>/dev/null && [ -w "$place" ] ||
-        stop "cannot write to $place; set GLASSHOUSE_BIN to a folder that you may write to"
+        stop "cannot write to $place; set GLASSHOUSE_BIN to a folder with write permission"
     work=$(mktemp -d "$place/.glasshouse.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     trap 'exit 1' HUP INT TERM
@@ -41,11 +41,11 @@ install() {
     program=$work/glasshouse-$target/glasshouse
     version=$("$program" --version 2>"$work/said") ||
         stop "the program does not run on this machine: $(head -n 1 "$work/said"). On Linux it needs glibc 2.28 or newer; nothing was changed"
-    # Notices first: the program is what the next start needs, whole.
+    # The program is moved last, so that an interruption leaves the old one complete.
     mv -f "$work/glasshouse-$target/third-party-licenses" "$place/glasshouse-third-party-licenses"
     mv -f "$program" "$place/glasshouse"
-    echo "$version is in $place"
-    case ":$PATH:" in *":$place:"*) ;; *) echo "note: $place is not in PATH; add it, or start $place/glasshouse" ;; esac
+    echo "$version was installed in $place"
+    case ":$PATH:" in *":$place:"*) ;; *) echo "note: $place is not in PATH; add it, or run $place/glasshouse" ;; esac
 }
 
 install

@@ -1,4 +1,4 @@
-// Opens the bundled page of `packaging/npm` in Chromium and fails unless its model has learned and written something.
+// Opens the bundled page of `packaging/npm` in Chromium and fails unless its model has trained and generated text.
 const { chromium } = require("playwright-core");
 
 (async () => {

@@ -1,15 +1,15 @@
-// Starts the app in a tab: the engine's worker at once, the page's module beside it, and what a browser asks for around them:
-// a report when something dies, visibility, files, preferences, work without a network.
+// Starts the app in a tab: the engine's worker and the page's module in parallel, and the browser integration: crash reports, visibility,
+// files, preferences and offline use.
 //
 // For scripts and tests there is `window.glasshouse`:
-//   state()              what the app shows, in short (page, device, projects, documents, training, messages); null before it draws
-//   send(command, files) a protocol command as an object, `{ command: "list_projects" }`; resolves to the events that answer it,
-//                        rejects with an error that has `kind` and `message`; files are Uint8Arrays, whose memory moves away
-//   follow(query)        what the page's address can ask for: "?page=train&preset=nanogpt-cpu&seed=1"
-//   ready                resolves when the app draws and the engine has said what it runs on; the app then opens the project of last
-//                        time by itself: whoever makes or opens another one waits until state().project is there
+//   state()              summary of the app's state (page, device, projects, documents, training, messages); null before the first frame
+//   send(command, files) sends a protocol command such as `{ command: "list_projects" }`; resolves to the events of its answer, rejects
+//                        with an error with `kind` and `message`; files are Uint8Arrays, whose memory is transferred
+//   follow(query)        applies a query like that of the page's address: "?page=train&preset=nanogpt-cpu&seed=1"
+//   ready                resolves when the app draws and the engine has reported its device; the app then reopens the last project, so
+//                        wait for state().project before creating or opening another one
 //   engine               the link to the worker (engine-link.js)
-//   build                names this build; "development" where it has no service worker
+//   build                the build's name; "development" without a service worker
 
 import { followMessages } from "./embed.js";
 import { compile, EngineLink } from "./engine-link.js";
@@ -19,14 +19,14 @@ import init from "./page.js";
 /** Filled in by web/build. */
 const BUILD = "development";
 
-/** Requests of scripts are numbered from here, those of the app from 1. */
+/** First request id of scripts; the app's ids start at 1. */
 const SCRIPTED = 2 ** 40;
 
 const element = (id) => document.getElementById(id);
 const engine = new EngineLink({ firstId: SCRIPTED });
 let page = null;
 let device = "no device yet";
-/** Scripts whose fonts were asked for. */
+/** Scripts (writing systems) with requested fonts. */
 const fonts = new Set();
 let opened;
 const drawn = new Promise((resolve) => (opened = resolve));
@@ -46,10 +46,10 @@ if ((new URLSearchParams(location.search).get("embed") ?? "0") !== "0") followMe
 
 const mirror = new Mirror(element("mirror"), element("canvas"), (id, action, value) => page?.act(id, action, value));
 
-/** Texts that local storage would keep, where it is blocked. */
+/** Substitute for local storage if it is blocked. */
 const memory = new Map();
 
-// What the page's module needs; app/src/link/web/boot.rs has the same names.
+// Functions for the page's module; app/src/link/web/boot.rs declares the same names.
 globalThis.glasshouseBoot = {
   canvas: element("canvas"),
   query: location.search,
@@ -65,7 +65,7 @@ globalThis.glasshouseBoot = {
   opened(handle) {
     page = handle;
     element("cover").hidden = true;
-    // The field that takes what is typed for the canvas.
+    // The field that receives text input for the canvas.
     document.querySelector("#canvas ~ input")?.setAttribute("aria-label", "Typed into what has the keyboard");
     element("canvas").focus();
     opened();
@@ -90,7 +90,7 @@ globalThis.glasshouseBoot = {
       input.click();
     });
   },
-  /** What the app draws, as elements; it is told in the middle of a frame, in which nothing may be asked of it. */
+  /** Updates the accessible elements. Deferred, because the app calls this during a frame and must not be re-entered. */
   mirror(change) {
     queueMicrotask(() => mirror.update(JSON.parse(change)));
   },
@@ -123,7 +123,7 @@ globalThis.glasshouseBoot = {
   },
 };
 
-/** The engine's first word: what it runs on. */
+/** Handles the engine's `ready` event. */
 function meet(ready) {
   device = `${ready.device.name} (${ready.device.kind}), storage: ${ready.storage.place}`;
   spoken(ready);
@@ -131,7 +131,7 @@ function meet(ready) {
 
 // ---- When something dies ------------------------------------------------------------------------------------------------
 
-/** A text that helps to find the fault: nothing of the person's own is in it. */
+/** A diagnostic report without user data. */
 function report(what) {
   return [
     `Glasshouse ${BUILD}`,
@@ -149,13 +149,13 @@ async function copy(text, button, field) {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
-    // Without permission for the clipboard the text is selected, for the keyboard to copy.
+    // Without clipboard permission, select the text for copying by keyboard.
     getSelection().selectAllChildren(field);
     button.textContent = "Selected: press Ctrl+C";
   }
 }
 
-/** A page over the page, with a way on and a report to copy. */
+/** Covers the page with an error, a way to continue and a report to copy. */
 function refuse(title, texts, what) {
   const box = globalThis.glasshouseRefuse(title, texts);
   const field = document.createElement("pre");
@@ -175,21 +175,21 @@ function died(what) {
   refuse(
     "The page stopped",
     [
-      "The page met a fault and cannot go on. Your project is safe: everything up to its last checkpoint is kept, and training goes on from there.",
-      "Start again, and please tell us with the report below, so that it does not happen twice.",
+      "The page crashed. Your project is safe up to its last checkpoint, and training can be resumed from there.",
+      "Start again, and please send us the report below, so that we can fix the problem.",
     ],
     what,
   );
 }
 
-// Once the app draws, it says so itself and starts another worker.
+// Once it draws, the app itself reports the loss and starts another worker.
 engine.whenLost(({ message }) => {
   if (!page) refuse("The engine could not be started", [message], message);
 });
 
-// ---- Around the app -------------------------------------------------------------------------------------------------------
+// ---- Browser integration --------------------------------------------------------------------------------------------------
 
-/** Says something at the bottom of the page, with a button for each of `actions` by its name; a press ends the saying. */
+/** Shows a message at the bottom of the page, with a button for each of `actions`; pressing one closes it. */
 function say(text, actions = {}) {
   const bar = element("bar");
   bar.replaceChildren(text);
@@ -205,7 +205,7 @@ function say(text, actions = {}) {
   bar.hidden = false;
 }
 
-/** A file's name and bytes; or its name, null, and why it could not be read. */
+/** A file's name and bytes; or its name, null and the reason why it could not be read. */
 function read(file, name = file.name) {
   return file.arrayBuffer().then(
     (bytes) => [name, new Uint8Array(bytes)],
@@ -213,7 +213,7 @@ function read(file, name = file.name) {
   );
 }
 
-/** The files in what was dropped, folders and all. Two of one name are told apart by their folders. */
+/** All dropped files, including those in folders. Folder paths distinguish files of the same name. */
 async function filesOf(entries) {
   const found = [];
   const walk = async (entry) => {
@@ -223,7 +223,7 @@ async function filesOf(entries) {
     }
     const reader = entry.createReader();
     for (;;) {
-      // A browser gives a hundred at a time.
+      // Browsers return at most a hundred entries per call.
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
       if (some.length === 0) return;
       for (const inner of some) await walk(inner);
@@ -236,7 +236,7 @@ async function filesOf(entries) {
   return Promise.all(found.map((one) => read(one[1], name(one))));
 }
 
-// What draws the page knows of dropped files, and not of folders.
+// egui handles dropped files, but not folders.
 document.addEventListener(
   "drop",
   (event) => {
@@ -253,18 +253,18 @@ document.addEventListener(
   { capture: true },
 );
 
-/** While nobody looks, the engine need not keep the machine responsive. */
+/** A hidden tab lets the engine use the machine without regard to responsiveness. */
 function tellVisibility() {
   const visible = document.visibilityState === "visible";
   engine.request({ command: "visible", visible }).catch(() => {});
 }
 
-/** Bytes of a project's file that are taken from an address at most. */
+/** Maximum size in bytes of a project file from a URL. */
 const MAX_FILE_BYTES = 1e9;
-/** Characters of a model in a link: what every browser takes as an address. */
+/** Maximum length in characters of a model in a link; every browser accepts URLs of this length. */
 const MAX_LINK_CHARACTERS = 1e6;
 
-/** Fetches a project's file; one that is too large is left where it is, whatever its server says of it. */
+/** Fetches a project file. Stops at the size limit, whatever length the server declares. */
 async function file(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`its server answers ${response.status}`);
@@ -285,7 +285,7 @@ async function file(address) {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** Takes a wish for a project out of the page's address, so that loading again makes no second copy. */
+/** Removes a project parameter from the page's address, so that a reload creates no second copy. */
 function forget() {
   const here = new URL(location.href);
   here.searchParams.delete("project");
@@ -294,7 +294,7 @@ function forget() {
   history.replaceState(null, "", here);
 }
 
-/** Offers to open a project: whoever made a link may have had anything in mind. `bytes` gets its file. */
+/** Asks before opening a project, because links are untrusted. `bytes` fetches the file. */
 function offer(text, name, bytes) {
   say(text, {
     Open: async () => {
@@ -310,13 +310,13 @@ function offer(text, name, bytes) {
   });
 }
 
-/** A project by its address. */
+/** Opens a project by URL. */
 function offerProject(address) {
   let from;
   try {
     from = new URL(address, location.href);
   } catch {
-    say(`The link names a project at ${address}, which is no address.`, { Close: forget });
+    say(`The link refers to a project at ${address}, which is not a valid URL.`, { Close: forget });
     return;
   }
   const name = decodeURIComponent(from.pathname.split("/").at(-1));
@@ -324,7 +324,7 @@ function offerProject(address) {
   offer(`The link asks to fetch the project ${name} from ${host} and to open it here.`, `The project at ${from}`, () => file(from));
 }
 
-/** A model that the address itself holds, after `#m=`: a project's file in base 64. */
+/** Opens a model from the address: a project file in base64 after `#m=`. */
 function offerLinked(text) {
   if (text.length > MAX_LINK_CHARACTERS) {
     say(`The link is longer than ${MAX_LINK_CHARACTERS / 1000} kB, too long for a model in a link; ask for the project's file.`, { Close: forget });
@@ -334,17 +334,17 @@ function offerLinked(text) {
   try {
     bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
   } catch {
-    say("The model in this link is damaged: the link was cut or changed on its way. Ask for it again.", { Close: forget });
+    say("The model in this link is damaged: the link was truncated or changed. Ask for a new link.", { Close: forget });
     return;
   }
   const size = `${(bytes.length / 1000).toFixed(0)} kB`;
   offer(`The link holds a model of ${size}. Open it as a project here?`, "The model in the link", () => bytes.slice());
 }
 
-/** A model from the page that opened this one, as a shared model's page does (web/share/page.js). */
+/** Opens a model sent by the opener, a shared model's page (web/share/page.js). */
 function offerHanded() {
   if (!opener) {
-    say("The page that hands over a model is gone; open its model again from there.", { Close: forget });
+    say("The page of the model was closed; open the model again from that page.", { Close: forget });
     return;
   }
   const hear = ({ source, origin, data }) => {
@@ -352,10 +352,10 @@ function offerHanded() {
     removeEventListener("message", hear);
     const { bytes } = data;
     if (!(bytes instanceof Uint8Array) || bytes.byteLength > MAX_FILE_BYTES) {
-      say("What the other page hands over is no project's file, or is too large.", { Close: forget });
+      say("The other page sent a file that is not a project or is too large.", { Close: forget });
       return;
     }
-    // A page that was opened as a file has no origin.
+    // A page opened as a file has no origin.
     const from = origin === "null" ? "Another page" : new URL(origin).host;
     const size = `${(bytes.byteLength / 1e6).toFixed(1)} MB`;
     offer(`${from} hands over a model of ${size}. Open it as a project here?`, "The model", () => bytes.slice());
@@ -364,7 +364,7 @@ function offerHanded() {
   opener.postMessage({ glasshouse: 1, type: "ready" }, "*");
 }
 
-/** The sample project, for whoever has no project yet; the page runs without it. */
+/** Loads the sample project for visitors without a project; optional. */
 async function offerSample() {
   const events = await engine.request({ command: "list_projects" });
   if (events.find(({ event }) => event === "projects").projects.length > 0) return;
@@ -375,7 +375,7 @@ async function offerSample() {
   }
 }
 
-/** After the first visit everything works without a network; a newer version waits until the person wants it. */
+/** Registers the service worker for offline use. A newer version is installed on request. */
 async function workOffline() {
   const { serviceWorker } = navigator;
   if (BUILD === "development" || !serviceWorker) return;
@@ -413,7 +413,7 @@ async function boot() {
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
   tellVisibility();
-  // Before what the address names, which is then opened last.
+  // Before the project from the address, which must be opened last.
   await offerSample();
   const wish = new URLSearchParams(location.search);
   if (wish.get("project")) offerProject(wish.get("project"));
@@ -422,12 +422,12 @@ async function boot() {
 }
 
 boot().catch((error) => {
-  // A panic has been reported by its own way already.
+  // The panic handler has already reported it.
   if (element("notice").hidden) {
     refuse("Glasshouse could not be loaded", ["A part of it did not arrive or did not start."], String(error?.stack ?? error));
   }
 });
-// The page comes first; what it needs without a network is fetched when it stands.
+// The page loads first; files for offline use are fetched afterwards.
 globalThis.glasshouse.ready
   .then(() => navigator.storage?.persist?.())
   .then(workOffline)

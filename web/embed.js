@@ -1,15 +1,15 @@
-// What a page around an embedded one may ask of it, by messages: docs/embedding.md lists them. Whatever else comes is ignored.
+// Messages from the page that embeds the app (docs/embedding.md). All others are ignored.
 
 import { arranged, VIEWS } from "./inspection.js";
 
-/** Characters of a prompt at most, as in an address. */
+/** Maximum characters of a prompt, as in an address. */
 const MAX_PROMPT_CHARACTERS = 10_000;
-/** Milliseconds that a message waits for a project to be open. */
+/** Milliseconds to wait for an open project. */
 const PATIENCE = 30_000;
 
 const whole = (value) => Number.isSafeInteger(value) && value >= 0;
 
-/** What a message may have, and what of it is taken. */
+/** Allowed fields of a message and their validation. */
 const FIELDS = {
   glasshouse: (value) => value === 1,
   type: (value) => value === "inspect",
@@ -21,7 +21,7 @@ const FIELDS = {
   id: whole,
 };
 
-/** What a page's own address asks for, as far as a message may. */
+/** The message fields in the page's own address. */
 function fromAddress() {
   const address = new URLSearchParams(location.search);
   const given = ["view", "prompt", "layer", "head", "step"].filter((name) => address.has(name));
@@ -29,7 +29,7 @@ function fromAddress() {
   return Object.fromEntries(given.map((name) => [name, read(name)]).filter(([name, value]) => FIELDS[name](value)));
 }
 
-/** Whether a message is one of those that are listed. */
+/** Whether a message has only documented fields with valid values. */
 function isKnown(message) {
   const fits = ([name, value]) => Object.hasOwn(FIELDS, name) && FIELDS[name](value);
   return message.type !== undefined && Object.entries(message).every(fits);
@@ -39,12 +39,12 @@ function isKnown(message) {
 async function opened(app) {
   const end = performance.now() + PATIENCE;
   while (!app.state()?.project) {
-    if (performance.now() > end) throw new Error("no project is open; name one in the address by project=URL");
+    if (performance.now() > end) throw new Error("no project is open; add project=URL to the address");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** The weights as they are now, or what the latest run kept nearest to a step. */
+/** The current weights, or the latest run's checkpoint or milestone nearest to a step. */
 async function sourceOf(app, step) {
   if (step === undefined) return { of: "current" };
   const { runs } = (await app.send({ command: "list_runs" })).find(({ event }) => event === "runs");
@@ -55,20 +55,20 @@ async function sourceOf(app, step) {
   return { of: "checkpoint", run: run.name, checkpoint: nearest.file };
 }
 
-/** Follows messages of the page around this one. `app` is `window.glasshouse`. */
+/** Handles messages of the surrounding page. `app` is `window.glasshouse`. */
 export function followMessages(app) {
-  /** What was asked for so far: a message changes what it names. */
+  /** The current request; each message overrides the fields that it names. */
   let asked = { view: "attention", ...fromAddress() };
   let warned = false;
 
   async function answer({ glasshouse, type, id, ...message }, origin) {
     asked = { ...asked, ...message };
-    // Read at once: while this one waits, the next message changes what is asked for.
+    // Copy before awaiting: the next message may change the request.
     const { view, prompt, step, layer, head } = asked;
-    if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
-    // Matches are spans of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
+    if (prompt === undefined) throw new Error("there is no prompt; set one in the first message or in the address");
+    // Matches quote the visitor's training text. So would a neuron's passages, but no message can name a neuron.
     if (view === "provenance" && origin !== location.origin) {
-      throw new Error("provenance is told to pages of this origin alone: it quotes training text");
+      throw new Error("provenance is available only to pages of the same origin, because it quotes training text");
     }
     await app.ready;
     await opened(app);
@@ -79,15 +79,15 @@ export function followMessages(app) {
   }
 
   addEventListener("message", async ({ data, source, origin }) => {
-    // Other scripts have messages of their own; and only the page around this one is heard.
+    // Ignores messages of other scripts and of windows other than the parent.
     if (source !== parent || typeof data !== "object" || data?.glasshouse !== 1) return;
     if (!isKnown(data)) {
-      if (!warned) console.warn(`a message of ${origin} is not one of those in docs/embedding.md, and is ignored`);
+      if (!warned) console.warn(`a message from ${origin} was ignored: it does not follow docs/embedding.md`);
       warned = true;
       return;
     }
     const reply = await answer(data, origin).catch(({ message }) => ({ type: "failed", message }));
-    // A page without an origin, as one in a sandbox, cannot be told apart from others, and gets no reply.
+    // Pages without an origin (sandboxed) cannot be targeted and get no reply.
     if (origin !== "null") source.postMessage({ glasshouse: 1, id: data.id, ...reply }, { targetOrigin: origin });
   });
 }

@@ -1,12 +1,12 @@
-// The way from a page to the engine's worker: requests with promises, every report to a listener, and the news of its death.
-// The app's page and the JavaScript API share it.
+// The link from a page to the engine's worker, for the app and the JavaScript API: requests as promises, a listener for all reports, and
+// detection of a lost worker.
 
-/** Milliseconds between two looks at whether the worker still answers. */
+/** Milliseconds between two liveness checks. */
 const LOOK = 2_000;
-/** Looks, and milliseconds, without an answer after which a worker counts as lost. Long steps take seconds, not more. */
+/** Checks and milliseconds without an answer after which the worker counts as lost. Long steps take only seconds. */
 const PATIENCE = { looks: 5, milliseconds: 20_000 };
 
-/** What went wrong, as the engine names it: `kind` is one of the protocol's, or `lost` where the engine itself is gone. */
+/** `kind` is an error kind of the protocol, or `lost` if the worker is gone. */
 export class GlasshouseError extends Error {
   constructor(kind, message, field) {
     super(message);
@@ -16,7 +16,7 @@ export class GlasshouseError extends Error {
   }
 }
 
-/** Fetches and compiles a module, also from servers that do not know the type of `.wasm` files. */
+/** Fetches and compiles a module, also from servers with a wrong MIME type for `.wasm`. */
 async function compile(url, onProgress) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url.pathname}: the server answers ${response.status}`);
@@ -26,7 +26,7 @@ async function compile(url, onProgress) {
   return WebAssembly.compile(await counted.arrayBuffer());
 }
 
-/** The same response, telling how many bytes have come. */
+/** The same response, reporting the number of received bytes. */
 function count(response, onProgress) {
   if (!response.body) return response;
   let bytes = 0;
@@ -39,7 +39,7 @@ function count(response, onProgress) {
   return new Response(response.body.pipeThrough(counter), { headers: response.headers });
 }
 
-/** The engine's files, where a page brings them along (web/share/boot.js). */
+/** The engine's files, if the page contains them (web/share/boot.js). */
 const bundle = globalThis.glasshouseBundle;
 
 export { compile };
@@ -58,13 +58,12 @@ export class EngineLink {
   #threads;
   #keep;
 
-  /** Why the engine is gone; null while it lives. */
+  /** The cause of the loss; null while the worker is alive. */
   lost = null;
 
   /**
-   * `base` is where worker.js and the engine lie; `firstId` numbers the requests made here, so that they can live beside
-   * those of the app; `threads` are the cores that training on the CPU may take, unless it may take all; without `keep`
-   * projects live in memory alone.
+   * `base` is the URL of the folder with worker.js and the engine. `firstId` is the first request id, to avoid collisions with the app's
+   * requests. `threads` limits the cores for training on the CPU [default: all]. Without `keep`, projects exist only in memory.
    */
   constructor({ base = import.meta.url, firstId = 1, threads, keep = true } = {}) {
     this.#base = base;
@@ -73,10 +72,10 @@ export class EngineLink {
     this.#keep = keep;
   }
 
-  /** Starts the worker; messages may be sent at once. */
+  /** Starts the worker; messages sent before it is ready are queued. */
   async start() {
     try {
-      // The worker loads its script while the page compiles the module.
+      // Opened first: the worker loads its script while the page compiles the module.
       this.#open();
       this.#module ??= await (bundle ? WebAssembly.compile(bundle.files.get("engine_bg.wasm")) : compile(new URL("engine_bg.wasm", this.#base)));
       this.#worker?.postMessage({ module: this.#module, threads: this.#threads, keep: this.#keep });
@@ -98,7 +97,7 @@ export class EngineLink {
     this.#timer = setInterval(() => this.#look(), LOOK);
   }
 
-  /** The worker's script. A browser takes none from another server, but a script of ours may import one. */
+  /** The worker's script. Browsers reject cross-origin worker scripts, but a local script may import one. */
   #script() {
     const script = new URL("worker.js", this.#base);
     if (script.origin === globalThis.location?.origin) return script;
@@ -114,7 +113,7 @@ export class EngineLink {
     else if (data.failed !== undefined) this.#lose("failed", `The engine could not start: ${data.failed}`);
   }
 
-  /** Sends a ping unless one is under way; counts how often it was found unanswered. */
+  /** Sends a ping, or counts a check if the last one is unanswered. */
   #look() {
     const pings = this.#pings;
     if (pings.heard === pings.sent) {
@@ -125,7 +124,7 @@ export class EngineLink {
       return;
     }
     pings.looks += 1;
-    // A laptop that slept wakes with a long time gone by and few looks; a tab in the background has few looks, too.
+    // Both limits are required: after sleep, or in a background tab, much time passes with few checks.
     if (pings.looks >= PATIENCE.looks && performance.now() - pings.since >= PATIENCE.milliseconds) {
       this.#lose("silent", "The engine has not answered for twenty seconds.");
     }
@@ -134,7 +133,7 @@ export class EngineLink {
   #report(text, files, id) {
     if (this.#listener) this.#listener(text, files);
     else this.#unheard.push([text, files]);
-    // Reports to others' requests are not even parsed.
+    // Reports for other requests are not parsed.
     const request = this.#waiting.get(id);
     if (!request) return;
     const { event } = JSON.parse(text);
@@ -165,24 +164,24 @@ export class EngineLink {
     this.#onLost.forEach((tell) => tell(this.lost));
   }
 
-  /** Calls `tell({ kind, message })` when the engine is gone: `panic`, `failed` or `silent`. */
+  /** Calls `tell({ kind, message })` when the worker is lost: `panic`, `failed` or `silent`. */
   whenLost(tell) {
     this.#onLost.push(tell);
     if (this.lost) tell(this.lost);
   }
 
-  /** Calls `hear(text, files)` with every report, those that came so far first. */
+  /** Calls `hear(text, files)` with every report, including those received so far. */
   listen(hear) {
     this.#listener = hear;
     this.#unheard.splice(0).forEach(([text, files]) => hear(text, files));
   }
 
-  /** Sends a request that is JSON already. The files' memory moves to the worker. */
+  /** Sends a request in JSON. The files' memory is transferred to the worker. */
   send(request, files = []) {
     if (!this.lost) this.#worker?.postMessage({ request, files }, files.map((file) => file.buffer));
   }
 
-  /** Sends a command; resolves to the events that answer it, or rejects with a GlasshouseError. `sent` learns its number. */
+  /** Sends a command; resolves to the events of its answer or rejects with a GlasshouseError. Calls `sent` with the request id. */
   request(command, { files = [], onEvent, sent } = {}) {
     return new Promise((resolve, reject) => {
       if (this.lost) {
@@ -192,12 +191,12 @@ export class EngineLink {
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject, onEvent, events: [] });
       this.send(JSON.stringify({ id, command }), files);
-      // By now, so that what is called off at once is known to the engine.
+      // After sending, so that the engine knows a request that is cancelled immediately.
       sent?.(id);
     });
   }
 
-  /** A run's whole settings: of `preset`, `layers` or `config`, with `steps`, `seed`, `batch_size`, `learning_rate` and fields of `train` put in. */
+  /** The complete settings of a run from `preset`, `layers` or `config`, with overrides (`steps`, `seed`, `batch_size`, `learning_rate`, `train`). */
   configure(wish) {
     return new Promise((resolve, reject) => {
       if (this.lost) {
@@ -210,7 +209,7 @@ export class EngineLink {
     });
   }
 
-  /** Starts a worker in place of a lost one. */
+  /** Replaces a lost worker. */
   restart() {
     this.close();
     this.lost = null;
@@ -218,7 +217,7 @@ export class EngineLink {
     return this.start();
   }
 
-  /** Ends the worker. */
+  /** Terminates the worker. */
   close() {
     clearInterval(this.#timer);
     this.#worker?.terminate();
@@ -229,7 +228,7 @@ export class EngineLink {
     this.#waiting.clear();
   }
 
-  /** Ends the worker as a crash would, for tests: nobody is told. */
+  /** For tests: terminates the worker like a crash, without notification. */
   kill() {
     this.#worker?.terminate();
   }

@@ -1,7 +1,7 @@
-// Completes a build: names it by its content, tells the boot script and the service worker, and prints what a visitor loads.
+// Completes a build: names it by its content, writes the name into the boot script and the service worker, and prints download sizes.
 //
-//   node finish.mjs FOLDER LIMIT KEPT     fails where the page, the engine or a reader is larger than so many bytes after brotli; sizes of
-//                                         large files are kept in the folder KEPT by their content
+//   node finish.mjs FOLDER LIMIT KEPT     fails if the page, the engine or a reader exceeds LIMIT bytes after brotli; caches the sizes of
+//                                         large files in the folder KEPT
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -11,9 +11,9 @@ import { brotliCompress, gzip } from "node:zlib";
 
 const [folder, limit, kept] = process.argv.slice(2);
 
-/** What a tab and the JavaScript API need without a network; examples and types are for people. */
+/** Files for offline use of the app and the JavaScript API, without examples and types. */
 const NEEDED = /^(index\.html|manifest\.webmanifest|icons\/.*|.*\.js|.*\.wasm)$/;
-/** The service worker is fetched by the browser itself, and cannot hold its own digest. */
+/** Fetched by the browser itself; it cannot contain its own digest. */
 const LEFT_OUT = "service-worker.js";
 
 const names = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -24,7 +24,7 @@ const names = readdirSync(folder, { recursive: true, withFileTypes: true })
 const read = (name) => readFileSync(join(folder, name));
 const digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** Replaces a line that must be there. */
+/** Replaces a required line. */
 function fill(name, line, replacement) {
   const text = read(name).toString();
   if (!text.includes(line)) throw new Error(`${name} has no line ${JSON.stringify(line)}`);
@@ -41,7 +41,7 @@ fill(LEFT_OUT, line, `const BUILD = "${build}";`);
 const files = Object.fromEntries(names.map((name) => [name, digest(read(name))]));
 fill(LEFT_OUT, "const FILES = {};", `const FILES = ${JSON.stringify(files, null, 2)};`);
 
-/** Readers of large formats, which are loaded with the first file that needs them. */
+/** Readers of large formats, loaded on demand. */
 const readers = names
   .filter((name) => name.endsWith("_bg.wasm"))
   .map((name) => name.slice(0, -"_bg.wasm".length))
@@ -56,7 +56,7 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
 console.log(`build ${build}`);
 console.log(`${"".padEnd(18)}${"raw".padStart(9)}${"gzip".padStart(9)}${"brotli".padStart(9)}`);
 let tooLarge = false;
-// Brotli takes its time: several at once, in Node's threads, and a file that did not change is not packed again.
+// Brotli is slow, so files are compressed in parallel in Node's threads and the sizes of unchanged files are cached.
 const [zipped, brotlied] = [promisify(gzip), promisify(brotliCompress)];
 const { brotli, zlib } = process.versions;
 const measured = async (name) => {
@@ -65,7 +65,7 @@ const measured = async (name) => {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    // There is none yet, or a broken one.
+    // Missing or broken.
   }
   const packed = await Promise.all([bytes, zipped(bytes, { level: 9 }), brotlied(bytes)]);
   const sizes = packed.map(({ length }) => length);

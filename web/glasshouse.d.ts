@@ -1,38 +1,38 @@
-/** Types of glasshouse.js. Losses are mean natural-log cross-entropies per token; `null` where a number was not finite. */
+/** Types of glasshouse.js. Losses are the mean cross-entropy per token in nats; `null` replaces non-finite numbers. */
 
 export type ErrorKind =
   | "invalid" | "refused" | "unknown" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
   | "internal" | "busy" | "cancelled"
-  /** The engine itself is gone: its worker panicked, was ended, or answers no more. */
+  /** The engine's worker panicked, was terminated or stopped responding. */
   | "lost";
 
 export class GlasshouseError extends Error {
   readonly kind: ErrorKind;
-  /** The setting that breaks a rule, as `model.heads`. */
+  /** The invalid setting, such as `model.heads`. */
   readonly field?: string;
 }
 
 export interface Device {
-  /** What to pass as `device` to get it. */
+  /** The value of `device` that selects it. */
   request: string;
   name: string;
   kind: "cpu" | "gpu" | "software";
   details: string;
-  /** Why it was chosen, or what is missing for a better one and how to turn it on. */
+  /** Why it was chosen, or what a better device lacks and how to enable it. */
   why: string;
-  /** Bytes; `null` where the device does not tell. */
+  /** Bytes; `null` if the device does not report it. */
   memory: number | null;
-  /** Bytes of a buffer that a kernel sees at once. */
+  /** Largest buffer binding of a kernel, in bytes. */
   binding: number | null;
-  /** Bytes of the largest buffer. */
+  /** Largest buffer, in bytes. */
   buffer: number | null;
   timestamps: boolean;
 }
 
 export interface Storage {
-  /** `this browser`, or `memory` where the browser blocks storage. */
+  /** `this browser`, or `memory` if the browser blocks storage. */
   place: string;
-  /** What is kept outlives the tab. */
+  /** Whether the data outlives the tab. */
   lasting: boolean;
   used: number | null;
   quota: number | null;
@@ -41,28 +41,29 @@ export interface Storage {
 export interface CreateOptions {
   /** `auto` (a real GPU, else the CPU), `cpu`, `gpu`, or part of an adapter's name. Default `auto`. */
   device?: string;
-  /** What the project of the runs is called; opened where it exists. Default `JavaScript`. */
+  /** Name of the project, created if it does not exist. Default `JavaScript`. */
   project?: string;
-  /** Where worker.js and the engine lie. Default: beside glasshouse.js. */
+  /** URL of the folder with worker.js and the engine. Default: the folder of glasshouse.js. */
   base?: string | URL;
-  /** Cores that training on the CPU may take, a worker each; a short step takes fewer. Default: all there are. */
+  /** Maximum number of cores for training on the CPU, one worker each; short steps use fewer. Default: all cores. */
   threads?: number;
-  /** False: projects live in memory, as long as this engine, and touch nothing that the visitor keeps. Default true. */
+  /** Whether projects are stored in the browser. If false, they exist in memory until the engine closes, and the visitor's projects stay untouched. Default true. */
   keep?: boolean;
 }
 
-/** Which model, and how it is trained: a preset, a number of layers, or neither for the first stories; `config` overrides single fields. */
+/** Model and training settings: a preset, a number of layers, or neither for `first-stories`; `config` overrides single fields. */
 export interface RunOptions {
-  preset?: "first-stories" | "first-stories-small" | "nanogpt-cpu" | "nanogpt-gpu" | "llama-tiny" | "stories-260k" | "stories-15m" | "gpt2-124m";
-  /** A number of layers, from which width, heads, context length, steps and learning rate follow. */
+  preset?: "first-stories" | "first-stories-small" | "nanogpt-cpu" | "nanogpt-gpu" | "llama-tiny" | "stories-260k" | "stories-15m" | "gpt2-124m"
+    | "grokking" | "induction" | "addition" | "parentheses";
+  /** Number of layers, which determines width, heads, context length, steps and learning rate. */
   layers?: number;
-  /** Fields of a run's settings, as `run.toml` has them: `{ model: { layers: 2 }, train: { batch_size: 8 } }`. */
+  /** Settings with the names in `run.toml`: `{ model: { layers: 2 }, train: { batch_size: 8 } }`. */
   config?: Record<string, unknown>;
   /** Optimizer steps. */
   steps?: number;
-  /** Windows of text in a micro-batch. */
+  /** Sequences per micro-batch. */
   batchSize?: number;
-  /** Peak learning rate; the minimum keeps its proportion to it. */
+  /** Peak learning rate; the minimum is scaled in proportion. */
   learningRate?: number;
   seed?: number;
   /** Steps between evaluations; 0 for none. */
@@ -73,7 +74,7 @@ export interface RunOptions {
 }
 
 export interface Step {
-  /** Steps done, this one included. */
+  /** Completed steps, including this one. */
   step: number;
   loss: number | null;
   lr: number;
@@ -87,19 +88,19 @@ export interface Evaluation {
   trainLoss: number | null;
   valLoss: number | null;
   best: boolean;
-  /** What the pairs of the validation split come to, in a run of preferences. */
+  /** Figures of the validation pairs; only in preference runs. */
   preference?: Preferences;
 }
 
-/** A reward is β times an answer's log-ratio to the reference, or β times its tokens' mean log-probability; to a reward model, its score. */
+/** Depending on the loss, a reward is β times the answer's log-ratio to the reference model or β times its mean token log-probability; for reward models, the score. */
 export interface Preferences {
-  /** Mean reward of the chosen answers less that of the rejected ones. */
+  /** Mean reward of the chosen answers minus that of the rejected ones. */
   margin: number | null;
   /** Share of pairs whose chosen answer has the higher reward. */
   accuracy: number | null;
   chosenReward: number | null;
   rejectedReward: number | null;
-  /** Mean log-ratio to the reference, per chosen token, in nats; absent where the loss has no reference. */
+  /** Mean log-ratio to the reference model per chosen token, in nats; absent for losses without a reference. */
   logRatio?: number;
 }
 
@@ -108,25 +109,25 @@ export interface Sample {
   text: string;
 }
 
-/** Something that the guard saw (`train.guard`). Where `step` is less than `seen`, the run went back to it, and what was told of the steps between is void. */
+/** A finding of the guard (`train.guard`). If `step` is less than `seen`, the run was rolled back to `step`, and earlier events of the steps in between are void. */
 export interface Guard {
   step: number;
-  /** Steps done when it was seen. */
+  /** Completed steps at detection. */
   seen: number;
-  /** The step that it began at, as far as that can be told. */
+  /** Estimated step at which the problem began. */
   since: number;
   kind:
     | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer"
     | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "worse_than_start"
     | "repetition";
   severity: "info" | "warning" | "critical";
-  /** What was seen, what it usually means, and what was done, in plain sentences. */
+  /** The observation, its usual cause and the action taken, in full sentences. */
   text: string;
   action: "note" | "lower" | "skip" | "go_back";
   value?: number;
-  /** What `value` was compared with. */
+  /** The limit for `value`. */
   threshold?: number;
-  /** The first documents that the step's batch was cut from, by their numbers in the training text, with words of their beginning. */
+  /** The first documents in the step's batch, with their numbers in the training text and their first words. */
   documents?: { number: number; source?: string; words?: string }[];
 }
 
@@ -142,21 +143,21 @@ export interface FollowOptions {
   onEval?: (evaluation: Evaluation) => void;
   onSample?: (sample: Sample) => void;
   onGuard?: (seen: Guard) => void;
-  /** Raised: the run is stopped and saved, and the promise resolves. */
+  /** Aborting stops and saves the run; the promise resolves. */
   signal?: AbortSignal;
 }
 
 export interface TrainOptions extends RunOptions, FollowOptions {
-  /** The text to learn. */
+  /** Training text. */
   text?: string;
-  /** Files to learn, of every kind that the data bench reads. */
+  /** Training files in any supported input format. */
   files?: Iterable<File | { name: string; text: string } | { name: string; bytes: Uint8Array }>;
 }
 
 export interface Run {
   name: string;
   state: "created" | "running" | "interrupted" | "stopped" | "stopped_early" | "finished" | "failed" | "imported";
-  /** It was imported to compare others with, and is never the latest run. Absent of every other. */
+  /** True for models imported only for comparison, which never count as the latest run; otherwise absent. */
   forComparison?: boolean;
   step: number;
   steps: number;
@@ -181,37 +182,37 @@ export interface Run {
 }
 
 export interface TrainResult extends Run {
-  /** The last step's training loss; `null` where no step was done. */
+  /** Training loss of the last step; `null` if none was completed. */
   loss: number | null;
-  /** All steps are done; else the run was stopped and `resume()` continues it. */
+  /** Whether all steps are complete; if not, `resume()` continues the run. */
   finished: boolean;
 }
 
 export interface GenerateOptions {
   prompt?: string;
-  /** A conversation to answer, in place of a prompt; the model needs a chat template. */
+  /** A conversation to answer instead of a prompt; requires a model with a chat template. */
   messages?: readonly { role: "system" | "user" | "assistant"; content: string }[];
   /** Default 200. */
   maxTokens?: number;
-  /** 0 takes the likeliest token always. Default 0.8. */
+  /** 0 always picks the most likely token. Default 0.8. */
   temperature?: number;
-  /** 0 keeps all. */
+  /** 0 keeps all tokens. */
   topK?: number;
-  /** 1 keeps all. */
+  /** 1 keeps all tokens. */
   topP?: number;
-  /** 0 drops none. */
+  /** 0 keeps all tokens. */
   minP?: number;
-  /** 1 is off. */
+  /** 1 has no effect. */
   repetitionPenalty?: number;
   seed?: number;
-  /** Texts that end the writing. */
+  /** Strings that end generation. */
   stop?: string | string[];
-  /** Storage format of matrices. Default: `f16` on GPUs with 16-bit floats, `f32` elsewhere. */
+  /** Weight format of matrices. Default: `f16` on GPUs with 16-bit floats, otherwise `f32`. */
   weights?: "f32" | "f16" | "q8_0" | "q4_0";
-  /** What is done about words that many do not want to read: counted, left out, hidden, or the text ends before them. Default `off`. */
+  /** Moderation of the output: count findings (`note`), drop them (`filter`), mask them (`replace`) or end the text before them (`stop`). Default `off`. */
   moderation?: ModerationMode | Moderation;
   onToken?: (token: { id: number; text: string }) => void;
-  /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
+  /** Aborting resolves the promise with the text so far and the ending `interrupted`. */
   signal?: AbortSignal;
   /** A run's checkpoint instead of the weights as they are now. */
   run?: string;
@@ -227,76 +228,76 @@ export type ModerationCategory = "profanity" | "insults" | "violence" | "sexual"
 
 export interface Moderation {
   mode: ModerationMode;
-  /** The mildest that counts. Default `medium`. */
+  /** Minimum severity. Default `medium`. */
   severity?: "mild" | "medium" | "severe";
-  /** Those that count. Default all. */
+  /** Default: all. */
   categories?: ModerationCategory[];
-  /** Rules beside the program's, JSON Lines as docs/moderation.md has them; those of the project unless they are given. */
+  /** Rules in addition to the built-in ones, as JSON Lines (docs/moderation.md). Default: the project's rules. */
   rules?: string;
-  /** Sentences that the project's classifier finds harmful count, too (`glasshouse moderate --train` makes one). Default false. */
+  /** Whether to apply the project's classifier to each sentence (`glasshouse moderate --train` trains one). Default false. */
   classifier?: boolean;
 }
 
 export interface Generated {
-  /** What was written, without the prompt. */
+  /** The generated text, without the prompt. */
   text: string;
   ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted" | "moderated";
   tokensPerSecond: number;
-  /** How often moderation found something of each category; under `classifier`, what the project's classifier found. */
+  /** Number of findings by category; `classifier` counts those of the project's classifier. */
   moderated: Partial<Record<ModerationCategory | "classifier", number>>;
 }
 
-/** What can be looked at, by its name: the same in commands, addresses and attributes. */
+/** A view of the model, with the same name in commands, URLs and attributes. */
 export type View =
   | "walk" | "tokens" | "embeddings" | "positions" | "attention" | "head" | "residual" | "neurons" | "logit-lens" | "next-token"
   | "weights" | "what-if" | "provenance" | "graph"
-  /** What changed from `reference` to this model; not in `VIEWS`, as it needs both. */
+  /** The change from `reference` to this model. Not in `VIEWS`, because it needs two models. */
   | "diff";
 
 export const VIEWS: readonly View[];
 
-/** A change to a model at work, for the view `what-if`; a factor of 0 switches a part off. */
+/** An intervention for the view `what-if`; a factor of 0 ablates the part. */
 export type Edit =
   | { part: "head"; layer: number; head: number; factor: number }
   | { part: "attention" | "mlp" | "layer"; layer: number; factor: number }
-  /** The residual stream before a layer at a position is that of `otherPrompt`. */
+  /** Replaces the residual stream before a layer at a position with that of `otherPrompt`. */
   | { part: "patch"; layer: number; position: number };
 
 export interface InspectOptions {
-  /** Either this, or `prompts`. */
+  /** Excludes `prompts`. */
   prompt?: string;
-  /** Several, each looked at by itself; the answer is a list in their order. */
+  /** Several prompts, inspected independently; returns a list in the same order. */
   prompts?: readonly string[];
   views: View | readonly View[];
-  /** From 0. Default: all where a view has all, else the last. */
+  /** Index from 0. Default: all layers, or the last one in views of a single layer. */
   layer?: number;
-  /** From 0. Default 0. */
+  /** Index from 0. Default 0. */
   head?: number;
-  /** From 0. Default: the last. */
+  /** Index from 0. Default: the last position. */
   position?: number;
-  /** The id of the token whose logit is attributed and whose neighbours are found. */
+  /** Token id for logit attribution and nearest neighbours. */
   token?: number;
-  /** With `neurons`: the one whose passages are looked for in the validation text. */
+  /** With `neurons`: the neuron whose top-activating passages are retrieved from the validation text. */
   neuron?: number;
-  /** How many are listed. Default 10. */
+  /** Number of list entries. Default 10. */
   count?: number;
   edits?: readonly Edit[];
-  /** With `what-if`: also each head and MLP switched off by itself. */
+  /** With `what-if`: also ablate each head and MLP in turn. */
   everyPart?: boolean;
   otherPrompt?: string;
-  /** With `diff`: the beginning of the project's held-out text in place of the prompt. */
+  /** With `diff`: use the beginning of the project's held-out text instead of the prompt. */
   heldOut?: boolean;
-  /** With `weights`: also the run's milestones. */
+  /** With `weights`: include the run's milestones. */
   alongRun?: boolean;
-  /** With `embeddings`: the checkpoint whose map this one is aligned with. With `diff`: the earlier model. */
+  /** With `embeddings`: the checkpoint to align the map with. With `diff`: the earlier model. */
   reference?: { run: string; checkpoint?: string };
-  /** With `next-token`: how it would be drawn. */
+  /** With `next-token`: sampling settings. */
   temperature?: number;
   topK?: number;
   topP?: number;
   minP?: number;
   repetitionPenalty?: number;
-  /** A run's checkpoint instead of the weights as they are now; of the latest run, where `checkpoint` or `step` is given alone. */
+  /** A run's checkpoint instead of the current weights. `checkpoint` or `step` without `run` refers to the latest run. */
   run?: string;
   /** `best`, `latest` or a file's name. Default `best`, with `run`. */
   checkpoint?: string;
@@ -305,12 +306,12 @@ export interface InspectOptions {
 }
 
 export interface Tensor {
-  /** Row-major, the last axis fastest. */
+  /** Row-major. */
   data: Float32Array | Uint32Array;
   shape: number[];
-  /** What each axis counts: `["L", "H", "T", "T"]`, of layers, heads, positions. */
+  /** Meaning of each axis, such as `["L", "H", "T", "T"]` for layers, heads and positions. */
   axes: string[];
-  /** The graph's path that it belongs to, `blocks.2.attention`; empty where it belongs to none or several. */
+  /** Scope in the graph, such as `blocks.2.attention`; empty if there is none or more than one. */
   scope: string;
 }
 
@@ -319,32 +320,32 @@ export interface TokenText {
   text: string;
 }
 
-/** What of a view is no tensor. */
+/** Non-tensor parts of a view. */
 export type Detail =
   | { kind: "tokens"; tokens: TokenText[] }
   | { kind: "parameters"; names: string[]; steps: number[] }
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
-  /** The longest spans, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
+  /** The longest of `found` spans. The tensor `longest` holds, per token, the length of the longest span through it, listed or not. */
   | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
-  /** With `diff`: its figures, and texts of the earlier model and of this one after the same prompt. */
+  /** With `diff`: its figures, and texts generated by both models after the same prompt. */
   | { kind: "tables"; tables: ReportTable[] }
   | { kind: "samples"; prompt: string; texts: [model: string, text: string][] }
-  /** Of the walk: each tensor's name, and how this model computes it. */
+  /** Of the view `walk`: each tensor's name and formula in this model. */
   | { kind: "formulas"; formulas: [tensor: string, formula: string][] }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
-/** A span of the prompt that stands in the training text. */
+/** A span of the prompt that occurs in the training text. */
 export interface Match {
-  /** Its first token, and how many there are. */
+  /** Index of its first token; `length` is in tokens. */
   start: number;
   length: number;
   occurrences: number;
-  /** What stands before it at its first occurrence, the span itself, what comes after. */
+  /** Text before the first occurrence, the span itself, and the text after. */
   context: [string, string, string];
   document: [number: number, beginning: string] | null;
-  /** The number of its first token in the training text, from 0, at its first occurrence. */
+  /** Index of the first occurrence's first token in the training text, from 0. */
   place: number;
-  /** Up to three occurrences behind it, the first of each further document. */
+  /** Up to three later occurrences: the first in each further document. */
   further: { token: number; document: number | null }[];
 }
 
@@ -361,53 +362,53 @@ export interface GraphNode {
 export interface GraphValue {
   ty: string;
   name: string;
-  /** Smallest, largest, mean, standard deviation. */
+  /** Minimum, maximum, mean, standard deviation. */
   statistics: [number | null, number | null, number | null, number | null] | null;
   gradient: [number | null, number | null, number | null, number | null] | null;
 }
 
 export interface Inspected {
-  /** By name, as in the files that `glasshouse inspect --to` writes: `log_probabilities`. */
+  /** By the names in the files of `glasshouse inspect --to`, such as `log_probabilities`. */
   tensors: Record<string, Tensor>;
   details: Detail[];
   notices: string[];
-  /** Milliseconds that it took. */
+  /** Milliseconds. */
   ms: number;
 }
 
 export interface Inspection {
   run: string;
-  /** Steps that the weights were trained for. */
+  /** Training steps of the weights. */
   step: number;
   device: string;
   layers: number;
   heads: number;
-  /** The prompt, as it was given. */
+  /** The full prompt. */
   prompt: string;
-  /** The prompt's tokens, as many as the context holds. */
+  /** The prompt's tokens that fit into the context. */
   tokens: TokenText[];
-  /** Tokens at the prompt's beginning that the context has no room for. */
+  /** Number of tokens cut from the beginning of the prompt to fit the context. */
   cut: number;
-  /** Characters of the prompt, or of all prompts, that the vocabulary lacks, each once: they are left out. */
+  /** Characters of the prompts that are missing from the vocabulary and were dropped, each once. */
   charactersLost: string;
-  /** The position that was looked at. */
+  /** The inspected position. */
   position: number;
-  /** Milliseconds that a run in training waited for the answer; absent where none trained. */
+  /** Milliseconds by which the answer delayed a training run; absent if none was active. */
   heldTrainingMs?: number;
-  /** Those that were asked for. */
+  /** The requested views. */
   views: { [view in View]?: Inspected };
 }
 
 /**
- * `<glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">`: a view of a model in a page. Its engine keeps nothing; elements
- * of the same `src`, `device` and `base` share one. docs/embedding.md says more.
+ * `<glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">`: a view of a model in a page. Its engine works in memory;
+ * elements with the same `src`, `device` and `base` share one. See docs/embedding.md.
  */
 export interface GlasshouseLens extends HTMLElement {
-  /** Draws with a lab of the page's own, in place of the attribute `src`. */
+  /** An engine of the page, which replaces the attribute `src`. */
   lab: Glasshouse | null;
-  /** What is drawn, or null. */
+  /** The displayed result. */
   readonly inspection: Inspection | null;
-  /** Asks again, as after training; resolves when it is drawn, or the event `glasshouse-error` has said why not. */
+  /** Updates the view, for example after training. Resolves after drawing, or after the event `glasshouse-error`. */
   refresh(): Promise<void>;
 }
 
@@ -416,48 +417,48 @@ declare global {
     "glasshouse-lens": GlasshouseLens;
   }
   interface HTMLElementEventMap {
-    /** Something was drawn: its numbers. */
+    /** Fired after drawing, with the result. */
     "glasshouse-numbers": CustomEvent<Inspection>;
     "glasshouse-error": CustomEvent<Error>;
   }
 }
 
-/** A file of rows whose right answers are known: a File, or a name with a text or bytes. */
+/** A file of rows with reference answers: a File, or a name with a text or bytes. */
 export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
-  /** A published task, such as `lambada_openai`, or a description in lm-eval's YAML; recognised by the rows unless given. */
+  /** A published task, such as `lambada_openai`, or a description in lm-eval's YAML. Default: recognised from the rows. */
   task?: string;
-  /** `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; of choices `acc`; of labels `acc`, `classification_report`; of tags `entities`, `acc`. */
+  /** `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; for choices `acc`; for labels `acc`, `classification_report`; for tags `entities`, `acc`. */
   metrics?: string[];
-  /** Rows at most. */
+  /** Maximum number of rows. */
   rows?: number;
-  /** Tokens of an answer at most. */
+  /** Maximum number of tokens per answer. */
   maxTokens?: number;
 };
 
 export interface EvaluateOptions {
-  /** How well the held-out text is predicted. Default true. */
+  /** Loss and related figures on the held-out text. Default true. */
   likelihood?: boolean;
-  /** N-grams and compressors on the same text. Default true. */
+  /** N-gram and compressor baselines on the same text. Default true. */
   baselines?: boolean;
-  /** The run whose held-out text it is; the model's own unless said. */
+  /** The run whose held-out text is used. Default: the model's own run. */
   textOf?: string;
-  /** Documents at most, spread over the split. */
+  /** Maximum number of documents, spread over the split. */
   documents?: number;
-  /** Tokens by which windows follow one another. Default half the context length. */
+  /** Stride of the sliding window in tokens. Default: half the context length. */
   stride?: number;
   tasks?: readonly TaskFile[];
-  /** Every family of the project's own instruction tasks as well. Default false. */
+  /** Whether to add the built-in instruction tasks. Default false. */
   suite?: boolean;
-  /** Rows of each family. Default 100. */
+  /** Rows per task family. Default 100. */
   suiteRows?: number;
-  /** Resamples of each interval's bootstrap, at most 1,000,000. Default 10,000. */
+  /** Bootstrap resamples per interval, at most 1,000,000. Default 10,000. */
   resamples?: number;
   seed?: number;
-  /** Keep what is found with the run. Default true. */
+  /** Whether to save the result with the run. Default true. */
   keep?: boolean;
   onProgress?(progress: { what: string; done: number; total: number }): void;
   signal?: AbortSignal;
-  /** A run's checkpoint instead of the weights as they are now, as for `inspect`. */
+  /** A run's checkpoint instead of the current weights, as for `inspect`. */
   run?: string;
   checkpoint?: string;
   step?: number;
@@ -466,9 +467,9 @@ export interface EvaluateOptions {
 /** A number with its uncertainty. */
 export interface Metric {
   name: string;
-  /** Null where there was nothing to measure. */
+  /** Null if there was nothing to measure. */
   value: number | null;
-  /** The interval that holds it in 95 of 100 samples. */
+  /** 95 % confidence interval. */
   interval?: [number, number];
   better: "higher" | "lower" | "neither";
   count: number;
@@ -476,41 +477,41 @@ export interface Metric {
   signature?: string;
 }
 
-/** Texts that share runs of `n` words with the training text. */
+/** Overlap with the training text in n-grams of `n` words. */
 export interface Contamination {
   n: number;
   lookedUp: number;
   found: number;
-  /** The share of all their runs. */
+  /** Share of all n-grams that occur in the training text. */
   share: number;
-  /** The most contaminated: how the text begins, and the share of its runs. */
+  /** The most contaminated texts: beginning and share of n-grams. */
   worst: [text: string, share: number][];
   about: string;
 }
 
 export interface TaskReport {
-  /** The file's name, or the family of tasks. */
+  /** Name of the file or of the task family. */
   name: string;
-  /** The suite that it is a family of; absent of a file of one's own. */
+  /** The suite of the task family; absent for files. */
   suite?: string;
   kind: "generate" | "choose" | "classify" | "tag" | "continue";
   rows: number;
   keptFrom?: number;
   about: string[];
-  /** Lines that could not be asked, and why. */
+  /** Skipped lines, each with the reason. */
   broken: [line: number, reason: string][];
   metrics: Metric[];
   tables: ReportTable[];
-  /** Classification reports as scikit-learn and seqeval print them, each with its table's title. */
+  /** Classification reports in the format of scikit-learn and seqeval, each with its table's title. */
   reports?: [title: string, text: string][];
   answers: { line: number; prompt: string; answer: string; expected: string[]; scores: (number | null)[]; group: string | null }[];
-  /** How much of the rows stands in the training text; null where that is not known. */
+  /** Overlap of the rows with the training text; null if unknown. */
   contamination: Contamination | null;
-  /** What simple rules, and models that do not run here, make of the same rows. */
+  /** Results of simple baselines and of external models on the same rows. */
   beside: { name: string; about: string; metrics: Metric[]; differences: Metric[]; broken: [number, string][] }[];
 }
 
-/** As `glasshouse evaluate --json` prints it, by names such as `bitsPerByte`. */
+/** The output of `glasshouse evaluate --json`, with names such as `bitsPerByte`. */
 export interface ModelEvaluation {
   run: string;
   checkpoint: string;
@@ -522,20 +523,20 @@ export interface ModelEvaluation {
   seconds: number;
   model: Record<string, unknown>;
   /**
-   * `tokensPerS`, tokens per second, is null where a run trained meanwhile. `keptFrom` here, of baselines and of tasks: when it was found, in
-   * seconds since 1970, where an evaluation after that kept it.
+   * `tokensPerS`, tokens per second, is null if a run trained at the same time. `keptFrom`, also of baselines and tasks, is the time of
+   * measurement (seconds since 1970) of figures taken over from an earlier evaluation.
    */
   likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number; tokensPerS: number | null; keptFrom?: number } & Record<string, unknown>) | null;
   baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null; keptFrom?: number })[];
-  /** How much of the evaluated text stands in the training text; null where that is not known. */
+  /** Overlap of the evaluated text with the training text; null if unknown. */
   contamination: Contamination | null;
   tasks: TaskReport[];
   limits: string[];
-  /** Milliseconds that a run in training waited for it; absent where none trained. */
+  /** Milliseconds by which the evaluation delayed a training run; absent if none was active. */
   heldTrainingMs?: number;
 }
 
-/** Two models on the same things; `difference` is the first less the second, paired. */
+/** Paired comparison of two models on the same data; `difference` is the first minus the second. */
 export interface Comparison {
   first: string;
   second: string;
@@ -543,7 +544,7 @@ export interface Comparison {
   firstValue: number;
   secondValue: number;
   difference: Metric;
-  /** Words alone: how large the difference is, `difference` says. */
+  /** The result in words; the numbers are in `difference`. */
   verdict: string;
 }
 
@@ -553,9 +554,9 @@ export interface Plan {
   bytes: number;
   bytesByKind: Record<string, number>;
   largestBinding: number;
-  /** Weights, gradients and moments aside. */
+  /** Excluding weights, gradients and moments. */
   largestBuffer: number;
-  /** Bytes of the values alive at once at their peak. */
+  /** Peak bytes of simultaneously live values. */
   peakLive: number;
   dispatchesPerStep: number;
   flopsPerToken: number;
@@ -563,23 +564,23 @@ export interface Plan {
   tokensPerStep: number;
   fits: boolean | null;
   runSeconds: number | null;
-  /** What is out of proportion between run, model and text, a sentence each; absent where nothing is. */
+  /** Warnings about disproportionate run, model and text sizes, one sentence each; absent if there are none. */
   proportions?: string[];
   [more: string]: unknown;
 }
 
 export interface AuditOptions {
-  /** All unless some are named. */
+  /** Default: all. */
   sections?: readonly ("bias" | "moderation" | "memorisation" | "canaries" | "personal")[];
-  /** Texts that are sampled, and passages that are tried. Default 200. */
+  /** Number of sampled texts and of tested passages. Default 200. */
   samples?: number;
-  /** Pairs of sentences of your own: a file as docs/audit.md says, or its text. */
+  /** Additional sentence pairs: a file in the format of docs/audit.md, or its text. */
   pairs?: string | Blob;
-  /** Seed of all that is drawn. Default 0. */
+  /** Seed of all sampling. Default 0. */
   seed?: number;
-  /** Keep what is found with the run. Default true. */
+  /** Whether to save the result with the run. Default true. */
   keep?: boolean;
-  /** Whose weights: those of a run's checkpoint, by its name or its step. As they are now, unless one is named. */
+  /** A run's checkpoint, by name or step, instead of the current weights. */
   run?: string;
   checkpoint?: string;
   step?: number;
@@ -587,7 +588,6 @@ export interface AuditOptions {
   signal?: AbortSignal;
 }
 
-/** Rows of cells below a heading. */
 export interface ReportTable {
   title: string;
   about?: string;
@@ -598,13 +598,13 @@ export interface ReportTable {
 export interface AuditSection {
   name: string;
   title: string;
-  /** How large its sample was. */
+  /** Description of the sample size. */
   sample: string;
   metrics: Metric[];
   tables: ReportTable[];
-  /** What it cannot show. */
+  /** Limitations. */
   limits: string[];
-  /** Why it was not made, where it was not. */
+  /** The reason if the section was skipped. */
   skipped: string | null;
 }
 
@@ -629,35 +629,35 @@ export class Glasshouse {
   devices(): Promise<Device[]>;
   chooseDevice(device: string): Promise<Device>;
   plan(options?: RunOptions): Promise<Plan>;
-  /** Trains a new run. While one is being prepared or trains, a second call is refused: kind `busy`. */
+  /** Trains a new run. A second call before it ends is rejected with the kind `busy`. */
   train(options?: TrainOptions): Promise<TrainResult>;
   pause(): Promise<void>;
-  /** Goes on after `pause()`; where nothing trains, with the named or latest run, and resolves when it is over. */
+  /** Continues after `pause()`. If nothing trains, resumes the named or latest run and resolves when it ends. */
   resume(options?: FollowOptions & { run?: string }): Promise<TrainResult | undefined>;
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
-  /** Looks inside the model at work on a prompt, also while it trains. */
+  /** Inspects the model on a prompt, also during training. */
   inspect(options: InspectOptions & { prompts: readonly string[]; prompt?: undefined }): Promise<Inspection[]>;
   inspect(options: InspectOptions & { prompt: string; prompts?: undefined }): Promise<Inspection>;
   /**
-   * Looks for bias, words that many do not want to read, memorised text, canaries and personal data. An abort rejects with the kind
-   * `cancelled`. A run in training waits until it is done.
+   * Audits the model for bias, harmful text, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`.
+   * During training, the audit alternates with training steps.
    */
   audit(options?: AuditOptions): Promise<Audit>;
   /**
-   * Says how good the model is, on held-out text and on tasks. An abort rejects with the kind `cancelled`. While a run trains it takes turns
-   * with its steps.
+   * Evaluates the model on held-out text and on tasks. An abort rejects with the kind `cancelled`. During training, the evaluation
+   * alternates with training steps.
    */
   evaluate(options?: EvaluateOptions): Promise<ModelEvaluation>;
-  /** What is kept of evaluations, and how each two of the runs compare. */
+  /** Saved evaluations and audits, and pairwise comparisons of the runs. Default: all runs. */
   evaluations(runs?: readonly string[]): Promise<{ evaluations: ModelEvaluation[]; audits: Audit[]; comparisons: Comparison[] }>;
-  /** The card of a run that was evaluated, of the latest one unless it is named: a page of HTML. */
+  /** The card of an evaluated run as an HTML page. Default: the latest evaluated run. */
   card(run?: string): Promise<string>;
   runs(): Promise<Run[]>;
-  /** A `.glasshouse` file, which the desktop program opens too. */
+  /** The project as a `.glasshouse` file, which the desktop program also opens. */
   save(): Promise<Uint8Array>;
   load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
-  /** What `glasshouse bench step --json` prints, or with `timed: "decode"` or `"inspect"` what `glasshouse bench decode --json` or `inspect` does. */
+  /** The output of `glasshouse bench step --json`, or with `timed: "decode"` or `"inspect"` that of `glasshouse bench decode --json` or `bench inspect --json`. */
   bench(
     options?: RunOptions & { repeats?: number; timed?: "step" | "decode" | "inspect"; views?: View | readonly View[] },
   ): Promise<Record<string, unknown>>;

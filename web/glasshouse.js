@@ -1,4 +1,4 @@
-// Glasshouse from JavaScript: trains small language models and writes with them, in a worker of this page.
+// The JavaScript API of Glasshouse: trains and runs small language models in a worker.
 //
 //   import { Glasshouse } from "./glasshouse.js";
 //   const lab = await Glasshouse.create({ device: "auto" });
@@ -7,21 +7,22 @@
 //   const { views } = await lab.inspect({ prompt: "Once", views: ["attention"], layer: 0 });
 //   const { likelihood, tasks } = await lab.evaluate({ tasks: [{ name: "qa.jsonl", text: rows }] });
 //
-// In a page, this module also makes the element <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">.
-// The files beside it (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
+// In a page, this module also defines the element <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">.
+// It needs the other files of its folder (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …). glasshouse.d.ts documents all
+// options.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
 import { arranged, camel, each, promptsOf, renamed, settingsOf, VIEWS, viewsOf } from "./inspection.js";
 
 export { GlasshouseError, VIEWS };
 
-/** The protocol's version that this file speaks. */
+/** Protocol version. */
 const VERSION = 1;
 
-/** The last event of a kind among those that answered a request. */
+/** The last event of a kind in an answer. */
 const last = (events, kind) => events.findLast(({ event }) => event === kind);
 
-/** Names and bytes of what a person gave: a text, Files, or objects with a name and a text or bytes. */
+/** Names and bytes of the given documents: a text, Files, or objects with a name and a text or bytes. */
 async function documents({ text, files }) {
   const given = [...(files ?? [])];
   if (text !== undefined) given.push({ name: "text.txt", text });
@@ -37,12 +38,12 @@ async function documents({ text, files }) {
   );
 }
 
-/** What an evaluation is asked for, and each task: JavaScript's names and the protocol's. */
+/** Names of evaluation and task options in JavaScript and in the protocol. */
 const EVALUATION = { likelihood: "likelihood", baselines: "baselines", textOf: "text_of", documents: "documents", stride: "stride",
   suite: "suite", suiteRows: "suite_rows", resamples: "resamples", seed: "seed", keep: "keep" };
 const TASK = { task: "task", metrics: "metrics", rows: "rows", maxTokens: "max_tokens" };
 
-/** A file's bytes, by its address. */
+/** Fetches a file. */
 async function fetched(address) {
   try {
     const response = await fetch(address);
@@ -54,7 +55,7 @@ async function fetched(address) {
   }
 }
 
-/** Calls `stop` once when a signal is raised; the result undoes it. */
+/** Calls `stop` once on abort; returns a function that removes the listener. */
 function onAbort(signal, stop) {
   if (!signal) return () => {};
   if (signal.aborted) stop();
@@ -67,20 +68,20 @@ export class Glasshouse {
   #projectName;
   #project = null;
   #training = null;
-  /** A run is being prepared or trains: from the first word of `train`, before anything was sent. */
+  /** Whether a run is being prepared or trained; set at the start of `train`, before anything is sent. */
   #busy = false;
   #aborted = false;
   #paused = false;
 
   /** The device in use: `request`, `name`, `kind` ("cpu", "gpu", "software"), `why`, … */
   device;
-  /** Where projects are kept: `place` ("memory" where the browser blocks storage) and `lasting`. */
+  /** Storage of projects: `place` ("memory" if the browser blocks storage) and `lasting`. */
   storage;
 
   /**
-   * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
-   * over visits where storage lasts, unless `keep` is false; `base` is where the files of the engine lie, unless beside this one;
-   * `threads` are the cores that training on the CPU may take, unless it may take all.
+   * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` is the name of the project, stored across
+   * visits if the browser allows it and `keep` is true; `base` is the URL of the engine's folder [default: the folder of this file];
+   * `threads` limits the cores for training on the CPU [default: all].
    */
   static async create({ device = "auto", project = "JavaScript", base, threads, keep = true } = {}) {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
@@ -90,7 +91,7 @@ export class Glasshouse {
     lab.#projectName = project;
     const place = base === undefined ? {} : { base: new URL(base, globalThis.location?.href) };
     lab.#link = new EngineLink({ ...place, threads, keep });
-    // Answers are heard by those who asked; nobody wants the rest.
+    // Requests receive their own answers; other reports are discarded.
     lab.#link.listen(() => {});
     lab.#link.start();
     try {
@@ -109,19 +110,19 @@ export class Glasshouse {
     this.storage = camel(ready.storage);
   }
 
-  /** The devices there are, the CPU first. */
+  /** Available devices, the CPU first. */
   async devices() {
     const events = await this.#link.request({ command: "list_devices" });
     return camel(last(events, "devices").devices);
   }
 
-  /** Uses another device from now on. */
+  /** Switches to another device. */
   async chooseDevice(device) {
     this.#take(last(await this.#link.request({ command: "choose_device", device }), "ready"));
     return this.device;
   }
 
-  /** Opens the lab's project, or makes it. */
+  /** Opens or creates the project. */
   async #open() {
     if (this.#project) return this.#project;
     const listed = last(await this.#link.request({ command: "list_projects" }), "projects").projects;
@@ -132,7 +133,7 @@ export class Glasshouse {
     return (this.#project = last(await this.#link.request(command), "project").opened.project);
   }
 
-  /** A whole run's settings: of a preset, a number of layers or a configuration, with what is asked for besides. */
+  /** The complete settings of a run from a preset, a number of layers or a configuration, with overrides. */
   async #config(options) {
     const { preset, layers, config, steps, seed, batchSize, learningRate, evalInterval, sampleInterval, samplePrompt } = options;
     const train = { eval_interval: evalInterval, sample_interval: sampleInterval, sample_prompt: samplePrompt };
@@ -140,16 +141,16 @@ export class Glasshouse {
     return this.#link.configure(wish);
   }
 
-  /** What a run would take: parameters, bytes by kind, FLOPs, whether it fits. */
+  /** Requirements of a run: parameters, bytes by kind, FLOPs, whether it fits. */
   async plan(options = {}) {
     const config = await this.#config(options);
     return camel(last(await this.#link.request({ command: "plan", config }), "planned").plan);
   }
 
   /**
-   * Trains a new run on `text` or `files` (which replace the project's documents, unless the run is refused), or without them on what the project has:
-   * at first the embedded stories. Resolves when it is over, after `abort()` too; an abort before the run
-   * has begun rejects with the kind `cancelled`.
+   * Trains a new run on `text` or `files`, which replace the project's documents unless the run is refused. Without them it trains on the
+   * project's documents, initially the embedded stories. Resolves when the run ends, also after `abort()`; an abort before the run has
+   * started rejects with the kind `cancelled`.
    */
   async train(options = {}) {
     return this.#alone(async () => {
@@ -161,13 +162,13 @@ export class Glasshouse {
     });
   }
 
-  /** Text for the run that comes next; where that is refused, the project has its own text again. */
+  /** Replaces the documents for the next run; if that run is refused, the project's own documents are restored. */
   async #replaceDocuments(given) {
     const names = given.map(([name]) => name);
     await this.#link.request({ command: "change_documents", change: "replace", names }, { files: given.map(([, bytes]) => bytes) });
   }
 
-  /** Does what only one call at a time may do. */
+  /** Runs `work` exclusively. */
   async #alone(work) {
     this.#refuseSecond();
     this.#busy = true;
@@ -197,7 +198,7 @@ export class Glasshouse {
     this.#paused = false;
     this.#training = this.#link.request(command, { onEvent });
     const forget = onAbort(signal, () => this.abort().catch(() => {}));
-    // It was called off while the text was on its way.
+    // Aborted while the documents were being sent.
     if (this.#aborted) this.abort().catch(() => {});
     try {
       const { run } = last(await this.#training, "training_ended");
@@ -208,13 +209,13 @@ export class Glasshouse {
     }
   }
 
-  /** Holds training after the step in flight. */
+  /** Pauses training after the current step. */
   async pause() {
     await this.#link.request({ command: "steer", action: "pause" });
     this.#paused = this.#training !== null;
   }
 
-  /** Continues after `pause()`; where nothing trains, continues the latest run and resolves when it is over, as `train` does. */
+  /** Continues after `pause()`. If nothing trains, resumes the named or latest run and resolves when it ends, like `train`. */
   async resume(options = {}) {
     if (!this.#training) {
       return this.#alone(async () => {
@@ -227,7 +228,7 @@ export class Glasshouse {
     return undefined;
   }
 
-  /** Ends training after the step in flight; the run is saved and can be resumed. Resolves when that is done. */
+  /** Stops training after the current step and saves the run, which can be resumed. Resolves when it is saved. */
   async abort() {
     this.#aborted = true;
     const training = this.#training;
@@ -236,7 +237,7 @@ export class Glasshouse {
     await training.catch(() => {});
   }
 
-  /** Writes on from a prompt, or answers messages, with the weights as they are now, also while training goes on. */
+  /** Continues a prompt or answers messages, by default with the current weights, also during training. */
   async generate(options = {}) {
     const { prompt = "", messages, onToken, signal } = options;
     const source = await this.#source(options);
@@ -259,7 +260,7 @@ export class Glasshouse {
       const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "completed").completion;
       return { text, ending, tokensPerSecond, moderated };
     } catch (error) {
-      // Called off before it began.
+      // Cancelled before the start.
       if (error.kind !== "cancelled" || !signal?.aborted) throw error;
       return { text: "", ending: "interrupted", tokensPerSecond: 0, moderated: {} };
     } finally {
@@ -267,7 +268,7 @@ export class Glasshouse {
     }
   }
 
-  /** Whose weights: as they are now, or those of a run's checkpoint, by its name or its step; the latest run that has one, unless it is named. */
+  /** The weights to use: the current ones, or a checkpoint by name or step of the named run [default: the latest run with a checkpoint]. */
   async #source({ run, checkpoint, step }) {
     await this.#open();
     if (run === undefined && checkpoint === undefined && step === undefined) return { of: "current" };
@@ -285,8 +286,8 @@ export class Glasshouse {
   }
 
   /**
-   * Looks inside the model at work on a prompt, with the weights as they are now, also while training goes on, or with those of a
-   * checkpoint: each of `views` with its tensors as typed arrays. With `prompts`, a list: of each prompt what it would be by itself.
+   * Inspects the model on a prompt with the current weights, also during training, or with those of a checkpoint. Returns each of `views`
+   * with its tensors as typed arrays; with `prompts`, a list of independent results.
    */
   async inspect(options = {}) {
     const [views, settings] = [viewsOf(options.views), settingsOf(options)];
@@ -298,9 +299,9 @@ export class Glasshouse {
   }
 
   /**
-   * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "moderation", "memorisation", "canaries" and
-   * "personal", all unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is
-   * kept with the run unless `keep` is false. While a run trains it takes turns with its steps.
+   * Audits the model: `sections` lists "bias", "moderation", "memorisation", "canaries" and "personal" [default: all]; `pairs` is a File
+   * of sentence pairs, or its text. Resolves to the audit, which is saved with the run unless `keep` is false. During training it
+   * alternates with training steps.
    */
   async audit(options = {}) {
     const { sections, samples, pairs, seed, keep } = options;
@@ -311,8 +312,8 @@ export class Glasshouse {
   }
 
   /**
-   * Evaluates the model, or a checkpoint: on the text that was held out, beside baselines, and on tasks, each a file of JSON Lines. While
-   * a run trains it takes turns with its steps.
+   * Evaluates the model or a checkpoint on the held-out text, with baselines, and on tasks (files of JSON Lines). During training it
+   * alternates with training steps.
    */
   async evaluate(options = {}) {
     const given = [...(options.tasks ?? [])];
@@ -324,7 +325,7 @@ export class Glasshouse {
     return camel(last(events, "evaluations").evaluations[0]);
   }
 
-  /** An evaluation or an audit, whose progress is told and which can be cancelled. */
+  /** An evaluation or an audit, with progress and cancellation. */
   async #judge(command, { onProgress, signal }, files = []) {
     const onEvent = ({ event, what, done, total }) => {
       if (event === "progress") onProgress?.({ what, done, total });
@@ -340,7 +341,7 @@ export class Glasshouse {
     }
   }
 
-  /** What is kept of runs' evaluations and audits, and how each two of the runs compare, paired. Of all runs, unless some are named. */
+  /** Saved evaluations and audits, and paired comparisons of each two of the runs [default: all runs]. */
   async evaluations(runs) {
     await this.#open();
     const names = runs ?? (await this.runs()).map(({ name }) => name);
@@ -349,10 +350,10 @@ export class Glasshouse {
     return camel({ evaluations, audits, comparisons });
   }
 
-  /** The card of a run that was evaluated, of the latest one unless it is named: one page of HTML. */
+  /** The card of an evaluated run as an HTML page [default: the latest evaluated run]. */
   async card(run) {
     const name = run ?? (await this.evaluations()).evaluations.at(-1)?.run;
-    if (name === undefined) throw new GlasshouseError("refused", "nothing was evaluated yet, so that there is no card", "run");
+    if (name === undefined) throw new GlasshouseError("refused", "no run has been evaluated yet, so there is no card; call evaluate() first", "run");
     await this.#open();
     const events = await this.#link.request({ command: "export", what: { card: { run: name } } });
     return new TextDecoder().decode(last(events, "exported").files[0]);
@@ -364,14 +365,14 @@ export class Glasshouse {
     return camel(last(await this.#link.request({ command: "list_runs" }), "runs").runs);
   }
 
-  /** The project as a `.glasshouse` file's bytes: the program on a desktop opens it, too. */
+  /** The project as a `.glasshouse` file, which the desktop program also opens. */
   async save() {
     const { id } = await this.#open();
     const events = await this.#link.request({ command: "export", what: { project: { id } } });
     return last(events, "exported").files[0];
   }
 
-  /** Opens a `.glasshouse` file, given as bytes or by its address, as the lab's project. */
+  /** Opens a `.glasshouse` file, given as bytes or a URL, as the project. */
   async load(source) {
     return this.#alone(() => this.#load(source));
   }
@@ -387,9 +388,8 @@ export class Glasshouse {
   }
 
   /**
-   * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, reading a prompt
-   * and writing on: prompt and generation tokens per second. With `timed: "inspect"`, each view of the lens, or those of `views`:
-   * milliseconds.
+   * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, prefill and decoding in
+   * tokens per second. With `timed: "inspect"`, each view of the lens, or those in `views`, in milliseconds.
    */
   async bench(options = {}) {
     const config = await this.#config(options);
@@ -398,7 +398,7 @@ export class Glasshouse {
     return last(await this.#link.request(command), "bench").report;
   }
 
-  /** Ends the engine; a run in training is stopped and saved before. */
+  /** Closes the engine after stopping and saving an active run. */
   async close() {
     const link = this.#link;
     if (this.#training && !link.lost) await this.abort().catch(() => {});
@@ -407,7 +407,7 @@ export class Glasshouse {
   }
 }
 
-// A worker has no elements. Nobody waits for the module: it imports this one.
+// Workers have no elements. Not awaited, because lens.js imports this module.
 if (globalThis.customElements && !customElements.get("glasshouse-lens")) {
   import("./lens.js").catch((error) => console.warn(`<glasshouse-lens> could not be loaded: ${error.message}`));
 }

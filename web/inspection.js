@@ -1,9 +1,9 @@
-// From JavaScript's names to the protocol's and back; and looking inside a model: the views, what a question may say, and an answer's
-// tensors as typed arrays.
+// Conversion between JavaScript's names and the protocol's, and inspection: views, request settings, and answers with tensors as typed
+// arrays.
 
 import { GlasshouseError } from "./engine-link.js";
 
-/** From the protocol's names to JavaScript's: `val_loss` to `valLoss`, in keys alone. */
+/** Converts keys from the protocol's names to JavaScript's: `val_loss` to `valLoss`. */
 export function camel(value) {
   if (Array.isArray(value)) return value.map(camel);
   if (value === null || typeof value !== "object") return value;
@@ -11,29 +11,29 @@ export function camel(value) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), camel(inner)]));
 }
 
-/** The views there are, by their names; a test holds the list to the engine's. */
+/** Names of all views; a test compares the list with the engine's. */
 export const VIEWS = [
   "walk", "tokens", "embeddings", "positions", "attention", "head", "residual", "neurons", "logit-lens", "next-token",
   "weights", "what-if", "provenance", "graph",
 ];
 
-/** A view of two models, the other one given by `reference`. */
+/** The view of two models; `reference` names the other one. */
 const DIFF = "diff";
 
-/** What is looked at within the views, and how the next token is drawn: JavaScript's names and the protocol's. */
+/** Names of view and sampling settings in JavaScript and in the protocol. */
 const SETTINGS = { layer: "layer", head: "head", position: "position", token: "token", neuron: "neuron", count: "count",
   edits: "edits", everyPart: "every_part", otherPrompt: "other_prompt", heldOut: "held_out", alongRun: "along_run" };
 const SAMPLING = { temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p", repetitionPenalty: "repetition_penalty" };
-/** Settings that count or number something. */
+/** Integer settings. */
 const WHOLE = ["layer", "head", "position", "token", "neuron", "count"];
 
-/** Those of `options` that are given, by the protocol's names. */
+/** The given options by the protocol's names. */
 export function renamed(options, names) {
   const given = Object.entries(names).filter(([name]) => options[name] !== undefined && options[name] !== null);
   return Object.fromEntries(given.map(([name, theirs]) => [theirs, options[name]]));
 }
 
-/** The names of views, as the protocol has them. */
+/** View names of the protocol. */
 export function viewsOf(views) {
   return [views ?? []].flat().map((view) => {
     if (view === DIFF || VIEWS.includes(view)) return view.replaceAll("-", "_");
@@ -41,7 +41,7 @@ export function viewsOf(views) {
   });
 }
 
-/** The prompts of a question: one, or a list of one or more. */
+/** The prompts of a request: one, or a non-empty list. */
 export function promptsOf({ prompt, prompts }) {
   if (prompts === undefined) return [prompt ?? ""];
   const texts = Array.isArray(prompts) && prompts.length > 0 && prompts.every((text) => typeof text === "string");
@@ -50,7 +50,7 @@ export function promptsOf({ prompt, prompts }) {
   throw new GlasshouseError("invalid", reason, "prompts");
 }
 
-/** A question's settings. */
+/** The settings of a request. */
 export function settingsOf(options) {
   for (const name of WHOLE) {
     const value = options[name] ?? 0;
@@ -62,19 +62,19 @@ export function settingsOf(options) {
   return { ...renamed(options, SETTINGS), sampling: renamed(options, SAMPLING), reference };
 }
 
-/** A tensor's bytes as numbers. They come in a buffer of their own, little-endian as every browser is. */
+/** A tensor as a typed array. Its bytes have their own buffer and are little-endian, as on every platform with a browser. */
 function numbers({ element }, { buffer, byteOffset, byteLength }) {
   const Numbers = element === "u32" ? Uint32Array : Float32Array;
   return new Numbers(buffer, byteOffset, byteLength / 4);
 }
 
-/** The answers to several prompts, in their order. */
+/** The answers to several prompts, in the same order. */
 export function each(events) {
   const [answers, others] = [true, false].map((is) => events.filter(({ event }) => (event === "inspected") === is));
   return answers.map((answer) => arranged([answer, ...others]));
 }
 
-/** The events of an answer as one, with its tensors by view and by name; those of one view are told apart by their scopes where they must be. */
+/** The events of an answer merged into one, with tensors by view and name. Scopes distinguish tensors of the same name within a view. */
 export function arranged(events) {
   const { inspection, files = [] } = events.find(({ event }) => event === "inspected");
   const charactersLost = events.find(({ event }) => event === "characters_lost")?.characters ?? "";

@@ -1,18 +1,18 @@
-// The pictures of <glasshouse-lens>, a function for each view that has one.
+// The pictures of <glasshouse-lens>, one function per view with a picture.
 
 import { MEASURES, NAMED, make, partName, said, slice, stageName, textsOf, word } from "./lens-tables.js";
 
-/** Attention below this is no line. */
+/** Minimum attention for a line. */
 const FAINT = 0.02;
-/** Tokens from which on a span of training text is as strong as it gets. */
+/** Length in tokens of a span of training text with full intensity. */
 const MEMORISED = 64;
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-/** The largest of any number of values: more than a call takes as arguments, too. */
+/** The largest value; `Math.max(...values)` fails on long arrays. */
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity);
 
-/** Magnitudes as a picture of an entry a pixel. */
+/** Magnitudes as an image with one pixel per entry. */
 function heat(values, rows, columns, colour, highest = Math.max(largest(values), 1e-9)) {
   const canvas = make("canvas", { width: columns, height: rows });
   canvas.setAttribute("aria-hidden", "true");
@@ -39,7 +39,7 @@ function onEntry(canvas, tell) {
   });
 }
 
-/** The prompt's tokens in a row, each to be pointed at or reached by the keyboard. */
+/** The prompt's tokens in a row, accessible by pointer and keyboard. */
 function strip(tokens, enter) {
   const buttons = tokens.map(({ text }, at) => {
     const button = make("button", { type: "button", className: "token", textContent: word(text) });
@@ -51,7 +51,7 @@ function strip(tokens, enter) {
   return { row, buttons };
 }
 
-/** Lines from a token to those that it reads from, as strong as it reads. */
+/** Lines from a token to the tokens that it attends to, with the attention as opacity. */
 function drawLines(svg, buttons, at, shares) {
   const middle = ({ offsetLeft, offsetTop, offsetWidth }) => [offsetLeft + offsetWidth / 2, offsetTop];
   const [x, y] = middle(buttons[at]);
@@ -67,7 +67,7 @@ function drawLines(svg, buttons, at, shares) {
   svg.replaceChildren(...lines.filter(Boolean));
 }
 
-/** What a head does by its measures, and what each of them means; empty where it was not measured. */
+/** A head's name and the explanation of its measures; empty without measures. */
 function behaviour(own) {
   if (own.length === 0) return ["", ""];
   const best = own.indexOf(Math.max(...own.filter(Number.isFinite)));
@@ -76,7 +76,7 @@ function behaviour(own) {
   return [`: ${name}`, MEASURES.map(([, means], at) => `\n${line(at)}: ${means}`).join("")];
 }
 
-/** All heads in miniature, to choose one. */
+/** All heads in miniature, as buttons. */
 function miniatures({ seen, choose, colour }, layers, shown) {
   const { probabilities, scores } = seen.tensors;
   const [, heads, time] = probabilities.shape;
@@ -125,7 +125,7 @@ function attention(about) {
     say(`${quoted(at)} reads from ${most.map(([share, from]) => `${quoted(from)} ${percent(share)}`).join(", ")}`);
   });
   row.append(svg);
-  // Lines need places, which the row has once it is shown.
+  // Lines need the layout of the row, which exists once it is displayed.
   requestAnimationFrame(() => row.isConnected && drawLines(svg, buttons, inspection.position, reads(inspection.position)));
   const grid = depth * heads > 1 ? [miniatures(about, known, shown)] : [];
   return make("div", {}, ...grid, make("div", { className: "map" }, large), row);
@@ -145,7 +145,7 @@ function tokens(about) {
   return row;
 }
 
-/** Rows of a name, bars, and what they come to. */
+/** Rows of name, bars and value. */
 function bars(rows) {
   const row = ([name, marks, value]) => [make("span", { className: "word", textContent: name, title: name }), make("span", { className: "bar" }, ...marks), make("span", { textContent: value })];
   return make("div", { className: "bars" }, ...rows.flatMap(row));
@@ -157,13 +157,13 @@ function mark(left, width, kind = "") {
   return bar;
 }
 
-/** A bar from the middle, to the left for less than nothing. */
+/** A bar from the middle, to the left for negative values. */
 function signed(value, highest) {
   const width = Math.abs(value) / highest / 2;
   return value < 0 ? mark(0.5 - width, width, "negative") : mark(0.5, width);
 }
 
-/** Probabilities of tokens before and after. */
+/** Token probabilities before and after an intervention. */
 function beforeAndAfter(about, ids, before, after) {
   const texts = textsOf(about);
   const highest = Math.max(...before, ...after, 1e-9);
@@ -218,19 +218,19 @@ function residual(about) {
   return make("div", {}, make("p", { textContent: title }), bars(Array.from(attribution.data, row)), norm, map);
 }
 
-/** A square of how alike positions are, by what `say` tells of an entry. */
+/** The similarity matrix of positions; `say` shows the entry under the pointer. */
 function positions({ seen, say, colour }) {
   const { similarity } = seen.tensors;
   if (!similarity) return null;
   const { data, shape: [count] } = similarity;
-  // Cosines below zero are as unlike as can be shown.
+  // Negative cosines are shown as 0.
   const map = heat(data.map((value) => Math.max(value, 0)), count, count, colour("--accent"), 1);
   onEntry(map, (one, other) => say(`positions ${one} and ${other}: ${said(data[one * count + other])}`));
   const title = make("p", { textContent: "Similarity of positions: from the first, down and to the right" });
   return make("div", {}, title, make("div", { className: "map" }, map));
 }
 
-/** Points of the map, named where they are of the prompt, looked at, or next to that. */
+/** The embedding map, with labels for the prompt's tokens, the selected token and its neighbours. */
 function embeddings(about) {
   const { inspection, seen, say, colour } = about;
   const { map, ids, neighbours, cosines, token } = seen.tensors;
@@ -260,7 +260,7 @@ function embeddings(about) {
     dot.addEventListener("pointerenter", () => say(`“${name(id)}”${how}`));
     return here.has(id) ? [dot, of("text", { x: x + 1.8, y: y + 1, fill: colour("--text") }, name(id))] : [dot];
   });
-  // Those with names lie above the others.
+  // Labelled points are drawn on top.
   marks.sort((one, other) => one.length - other.length);
   svg.append(...marks.flat());
   const title = make("p", { textContent: `Nearest to “${name(looked)}”, by cosine` });
@@ -268,7 +268,7 @@ function embeddings(about) {
   return make("div", {}, make("div", { className: "points" }, svg), title, list);
 }
 
-/** A head's scores and what softmax makes of them. */
+/** A head's scores before and after the softmax. */
 function head({ inspection, seen, say, colour }) {
   const { scores, probabilities } = seen.tensors;
   if (!scores || !probabilities) return null;
@@ -282,7 +282,7 @@ function head({ inspection, seen, say, colour }) {
     });
     return make("div", {}, make("p", { textContent: title }), make("div", { className: "map" }, canvas));
   };
-  // What comes later, or lies before a sliding window, is masked, and has no part of the softmax.
+  // Later positions, and those before a sliding window, are masked.
   const isSeen = (at) => at % time <= Math.floor(at / time) && probabilities.data[at] > 0;
   const own = scores.data.filter((_, at) => isSeen(at));
   const lowest = own.reduce((least, value) => Math.min(least, value), Infinity);
@@ -291,7 +291,7 @@ function head({ inspection, seen, say, colour }) {
   return make("div", { className: "beside" }, map("q·k / √D", scores, above, Math.max(highest - lowest, 1e-9)), map("softmax", probabilities, probabilities.data, 1));
 }
 
-/** The most active neurons at the position that is looked at. */
+/** The most active neurons at the inspected position. */
 function neurons({ inspection, seen }) {
   const { activations, neurons } = seen.tensors;
   if (!activations || !neurons) return null;
@@ -308,12 +308,12 @@ function whatIf(about) {
   return make("div", {}, make("p", { textContent: title }), beforeAndAfter(about, ids.data, before.data, after.data));
 }
 
-/** The text, each token as strong as the longest span through it that stands in the training text. */
+/** The text, each token shaded by the longest span through it that occurs in the training text. */
 function provenance({ inspection, seen, say }) {
   const matches = seen.details.find(({ kind }) => kind === "matches")?.matches;
   if (!matches) return null;
   const { longest } = seen.tensors;
-  // Spans count from the beginning of the whole text, of which the context may hold the end alone.
+  // Spans count from the beginning of the whole text; the context may hold only its end.
   const span = (at) => {
     const place = at + inspection.cut;
     const through = matches.filter(({ start, length }) => start <= place && place < start + length);
@@ -333,7 +333,7 @@ const DRAWINGS = {
   attention, embeddings, head, neurons, positions, provenance, residual, tokens, "logit-lens": logitLens, "next-token": nextToken, "what-if": whatIf,
 };
 
-/** A view's picture; null where its tables are all there is. */
+/** A view's picture, or null for views with only tables. */
 export function draw(view, about) {
   return DRAWINGS[view]?.(about) ?? null;
 }

@@ -1,4 +1,4 @@
-// How <glasshouse-lens> looks, in the application's colours.
+// The style of <glasshouse-lens>, in the colours of the application.
 
 const DARK = `--ground: #0E1412; --raised: #1D2723; --hairline: #2B3833; --text: #E7EFEA; --quiet: #9DACA4; --accent: #5FCF92;
   --second: #E69F00; --failure: #E2705D; color-scheme: dark`;

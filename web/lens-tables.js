@@ -1,34 +1,34 @@
-// Every view of <glasshouse-lens> as tables: what screen readers read, and what is shown of views that have no picture.
+// Every view of <glasshouse-lens> as tables, for screen readers and for views without a picture.
 
-/** Rows and columns that a table begins with, and that it gets more at a press. */
+/** Initial rows and columns of a table. */
 const ROWS = 60;
 const COLUMNS = 24;
-/** Tensors whose entries are ids of tokens. */
+/** Tensors of token ids. */
 const IDS = ["ids", "neighbours", "repeated", "token", "top"];
 
-/** What a head is called by, and what that means, in the order of attention's scores; a test holds both to the application's. */
+/** Names and explanations of the attention scores, in order; a test compares them with the application's. */
 export const MEASURES = [
   ["previous token", "Mean attention from each token to the one before it."],
   ["first token", "Mean attention from each token to the first of the text: where idle heads attend."],
   ["duplicate token", "Mean attention from a token to an earlier equal token."],
   ["induction", "Mean attention, on a repeated random sequence, to the token after the earlier occurrence, which is likely to come next here too (Olsson et al. 2022)."],
 ];
-/** A measure must reach this for a head to be called by it. */
+/** Minimum score for naming a head after a measure. */
 export const NAMED = 0.35;
 
-/** Parts of a model, in the order in which they add to the residual stream. */
+/** Name of a part of the model, in the order of contributions to the residual stream. */
 export const partName = (part) => (part === 0 ? "embedding" : `${part % 2 === 1 ? "attention" : "MLP"} ${(part - 1) >> 1}`);
-/** Where the logit lens reads: before every layer, then behind each. */
+/** Name of a stage of the logit lens: the embedding, then the output of each layer. */
 export const stageName = (stage) => (stage === 0 ? "embedding" : `layer ${stage - 1}`);
 
-/** An element of a kind, with properties, and what is in it. */
+/** Creates an element with properties and children. */
 export function make(kind, properties = {}, ...inner) {
   const element = Object.assign(document.createElement(kind), properties);
   element.append(...inner);
   return element;
 }
 
-/** A number as it is read. */
+/** A number as text. */
 export function said(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -36,16 +36,16 @@ export function said(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(4);
 }
 
-/** A token's text, with its line breaks seen. */
+/** A token's text with visible line breaks. */
 export const word = (text) => text.replaceAll("\n", "↵");
 
-/** The texts of the tokens that a view's ids mean. */
+/** Texts of a view's token ids. */
 export function textsOf({ inspection, seen }) {
   const listed = seen.details.filter(({ kind }) => kind === "tokens").flatMap(({ tokens }) => tokens);
   return new Map([...inspection.tokens, ...listed].map(({ id, text }) => [id, word(text)]));
 }
 
-/** The matrix at the chosen layer and head of a tensor of more axes, and what was chosen; null where it lacks the layer. */
+/** The matrix of a tensor at the chosen layer and head, and the chosen indices; null if the tensor lacks the layer. */
 export function slice({ data, shape, axes }, { seen, layer, head }) {
   const chosen = [];
   while (shape.length > 2) {
@@ -62,12 +62,12 @@ export function slice({ data, shape, axes }, { seen, layer, head }) {
   return { data, shape, axes, chosen };
 }
 
-/** `rows 1 to 60 of 262`, where that is not all of them. */
+/** `rows 1 to 60 of 262`, or nothing if all are shown. */
 const cutOf = (what, shown, all) => (shown < all ? `${what} 1 to ${shown} of ${all}` : "");
 
 /**
- * A table that begins with some of its rows and columns and has a button for more of either, so that every number can be read:
- * `head(at)` is what stands above a column, `row(at, columns)` the name of a row and its cells.
+ * A table that shows its first rows and columns, with buttons for more. `head(columns)` returns the column headings, `row(at, columns)`
+ * the name of a row and its cells.
  */
 function table(caption, rows, columns, head, row, begin = ROWS) {
   const whole = make("div", { className: "grown" });
@@ -105,10 +105,10 @@ function table(caption, rows, columns, head, row, begin = ROWS) {
   return whole;
 }
 
-/** A table of rows that are all there, each with as many cells as its head names. */
+/** A table of complete rows. */
 const listed = (caption, head, rows) => table(caption, rows.length, 0, () => head, (at) => rows[at], 4 * ROWS);
 
-/** What entries along axes stand for, and how entries are shown. */
+/** Labels along axes, and formatting of entries. */
 function wordsOf(view, about) {
   const { inspection, seen } = about;
   const texts = textsOf(about);
@@ -127,7 +127,7 @@ function wordsOf(view, about) {
   };
 }
 
-/** Tensors of one axis, those of the same one side by side. */
+/** One-dimensional tensors; those with the same axis share a table. */
 function lists(tensors, words) {
   const groups = new Map();
   for (const [name, tensor] of tensors) {
@@ -142,7 +142,7 @@ function lists(tensors, words) {
   });
 }
 
-/** A tensor of two axes, or what was chosen of one of more; null where that is not there. */
+/** A matrix, or the chosen slice of a larger tensor; null if it lacks the layer. */
 function matrix(name, tensor, words, about) {
   const part = slice(tensor, about);
   if (!part) return null;
@@ -153,7 +153,7 @@ function matrix(name, tensor, words, about) {
   return table(caption, rows, columns, head, (at, wide) => [words.along(axes[0], at), ...cells(at, wide)]);
 }
 
-/** Tables of what is no tensor. */
+/** Tables of non-tensor details. */
 const DETAILS = {
   passages({ passages, searched }) {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];

@@ -1,23 +1,23 @@
-// <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once upon a time">: a view of a model, in anybody's page.
+// <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once upon a time">: a view of a model in any page.
 //
-// Attributes: src (the address of a .glasshouse file), view, prompt, layer, head, step (of a checkpoint or milestone), device, base (where
-// the engine's files lie), theme (light, dark; else the visitor's). Properties: lab (a Glasshouse of the page's own, in place of src),
-// inspection. Method: refresh().
-// Events: glasshouse-numbers (detail: the inspection), glasshouse-error (detail: the error). docs/embedding.md says more.
+// Attributes: src (URL of a .glasshouse file), view, prompt, layer, head, step (of a checkpoint or milestone), device, base (URL of the
+// engine's folder), theme (light or dark [default: the visitor's]). Properties: lab (a Glasshouse of the page, instead of src), inspection.
+// Method: refresh().
+// Events: glasshouse-numbers (detail: the inspection), glasshouse-error (detail: the error). See docs/embedding.md.
 
 import { Glasshouse, GlasshouseError } from "./glasshouse.js";
 import { draw } from "./lens-drawings.js";
 import { STYLE } from "./lens-style.js";
 import { make, tables, word } from "./lens-tables.js";
 
-/** Milliseconds for which an engine that no element uses any more waits for another one. */
+/** Milliseconds before an unused engine is closed. */
 const LINGER = 5_000;
 
-/** One for all elements; a page whose policy forbids styles of its own allows it. */
+/** Shared by all elements. A constructed style sheet also works under a content security policy that forbids inline styles. */
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(STYLE);
 
-/** Engines by what they opened, and for whom they stay. */
+/** Engines by key, with their number of users. */
 const engines = new Map();
 
 async function begin({ src, device, base }) {
@@ -31,17 +31,17 @@ async function begin({ src, device, base }) {
   }
 }
 
-/** What tells engines apart. */
+/** The key of an engine. */
 const keyOf = ({ src, device, base }) => JSON.stringify([src, device, base]);
 
-/** The engine that has opened a file on a device: one for all elements. */
+/** The engine for a file and device, shared by all elements. */
 function take(place) {
   const key = keyOf(place);
   let engine = engines.get(key);
   if (!engine) {
     engine = { key, users: 0, lab: begin(place) };
     engines.set(key, engine);
-    // What could not be opened is tried again by whoever asks next.
+    // After a failure, the next element tries again.
     engine.lab.catch(() => forget(engine));
   }
   engine.users += 1;
@@ -62,7 +62,7 @@ function leave(engine) {
   }, LINGER);
 }
 
-/** What of the prompt the model does not see, or else what a reader should know of the view. */
+/** A notice about the parts of the prompt that the model does not see, or else the view's own notice. */
 function noticesOf({ cut, charactersLost }, { notices }) {
   const tokens = cut === 1 ? "token is" : `${cut} tokens are`;
   const lost = [
@@ -78,13 +78,13 @@ class GlasshouseLens extends HTMLElement {
   #engine = null;
   #lab = null;
   #inspection = null;
-  /** The lab, or the engine's key, that was asked last. */
+  /** The last used lab or engine key. */
   #asked = null;
-  /** What was asked for changed since. */
+  /** Whether the request has changed since the last answer. */
   #stale = false;
-  /** Resolves when nothing is left to be asked; null where nothing is. */
+  /** Resolves when all requests are answered; null if there are none. */
   #work = null;
-  /** Tables are wanted where there is a picture, too. */
+  /** Whether to show tables also for views with a picture. */
   #asTables = false;
   #picture = make("div", { className: "picture" });
   #tables = make("div", { className: "tables away" });
@@ -93,7 +93,7 @@ class GlasshouseLens extends HTMLElement {
   #button = make("button", { type: "button", textContent: "As a table" });
   #figure = make("figure");
   #scheme = matchMedia("(prefers-color-scheme: dark)");
-  /** Colours that are painted, and not styled, are those of the theme of then. */
+  /** Canvas colours do not follow the theme, so theme changes redraw. */
   #redraw = () => this.#draw();
 
   constructor() {
@@ -115,7 +115,7 @@ class GlasshouseLens extends HTMLElement {
   }
 
   connectedCallback() {
-    // What a page has set before this module came is no property of the class yet.
+    // A property set before the element was defined shadows the accessor of the class.
     if (Object.hasOwn(this, "lab")) {
       const { lab } = this;
       delete this.lab;
@@ -150,7 +150,7 @@ class GlasshouseLens extends HTMLElement {
     return this.#inspection;
   }
 
-  /** Asks for what the attributes say, and draws it. What changes meanwhile is asked for when that is there. */
+  /** Requests and draws the view. Changes in the meantime are requested afterwards. */
   refresh() {
     this.#stale = true;
     this.#work ??= this.#ask();
@@ -160,19 +160,19 @@ class GlasshouseLens extends HTMLElement {
   async #ask() {
     try {
       while (this.#stale) {
-        // Attributes that are set one after another are one question.
+        // Batches attributes set in succession.
         await Promise.resolve();
         this.#stale = false;
         if (!this.isConnected || (!this.#lab && !this.getAttribute("src"))) return;
         await this.#answer();
       }
     } finally {
-      // No moment lies between the last look at what is stale and this: what changes from here on begins anew.
+      // Runs synchronously after the last check of `#stale`, so that no change is lost.
       this.#work = null;
     }
   }
 
-  /** Asks once, and draws the answer or says what is wrong. */
+  /** Sends one request and draws the answer or shows the error. */
   async #answer() {
     try {
       const wish = this.#wish();
@@ -186,16 +186,16 @@ class GlasshouseLens extends HTMLElement {
       this.dispatchEvent(new CustomEvent("glasshouse-numbers", { detail: inspection, bubbles: true, composed: true }));
     } catch (error) {
       if (!this.isConnected) return;
-      // The next question begins a new engine.
+      // The next request starts a new engine.
       if (error.kind === "lost" && this.#engine) forget(this.#engine);
       this.#tell(error.message);
       this.dispatchEvent(new CustomEvent("glasshouse-error", { detail: error, bubbles: true, composed: true }));
     }
   }
 
-  /** What a lab answers. Of a deep model it gives the attention of as many layers as fit: another one is asked for by itself. */
+  /** Inspects the model. For deep models, attention is returned for as many layers as fit; other layers need their own request. */
   async #inspect(lab, { layer, ...wish }) {
-    // The small pictures show every layer.
+    // The miniatures show every layer.
     const [view] = wish.views;
     const every = view === "attention";
     const inspection = await lab.inspect(every ? wish : { ...wish, layer });
@@ -205,7 +205,7 @@ class GlasshouseLens extends HTMLElement {
     return !layers || layers.data.includes(layer) ? inspection : lab.inspect({ ...wish, layer });
   }
 
-  /** What the attributes ask for. */
+  /** The request described by the attributes. */
   #wish() {
     const whole = (name) => {
       const text = this.getAttribute(name);
@@ -218,7 +218,7 @@ class GlasshouseLens extends HTMLElement {
     return { views: [view], prompt: this.getAttribute("prompt") ?? "", layer, head, step };
   }
 
-  /** Refuses a layer that the model does not have, where it was not the engine that was asked for one. */
+  /** Rejects a layer that does not exist, if the engine was not asked for it. */
   #check({ layers }, layer) {
     if (layer < layers) return;
     throw new GlasshouseError("unknown", `there is no layer ${layer}; the nearest is ${layers - 1} (0 to ${layers - 1})`, "layer");
@@ -239,7 +239,7 @@ class GlasshouseLens extends HTMLElement {
     return this.#engine.lab;
   }
 
-  /** An attribute that is an address, seen from the page. */
+  /** A URL attribute, resolved relative to the page. */
   #address(name) {
     const text = this.getAttribute(name);
     if (!text) return undefined;
@@ -250,7 +250,7 @@ class GlasshouseLens extends HTMLElement {
     }
   }
 
-  /** Puts another model's picture away. */
+  /** Clears the view if the model has changed. */
   #meet(model) {
     if (this.#asked === model) return;
     this.#asked = model;
@@ -272,7 +272,7 @@ class GlasshouseLens extends HTMLElement {
     this.#state.hidden = text === "";
   }
 
-  /** Shows tables in the picture's place, or leaves them to screen readers. */
+  /** Shows tables instead of the picture, or leaves them to screen readers. */
   #showTables(shown) {
     this.#tables.classList.toggle("away", !shown);
     this.#tables.tabIndex = shown ? 0 : -1;
@@ -297,13 +297,13 @@ class GlasshouseLens extends HTMLElement {
     const layer = this.getAttribute("layer") ? numberOf("layer") : undefined;
     const about = { inspection, seen, layer, head: numberOf("head"), say, choose, colour };
     say(noticesOf(inspection, seen));
-    // A picture that has the keyboard keeps it.
+    // Keeps the keyboard focus in the picture.
     const focused = this.shadowRoot.activeElement?.dataset.place;
     const picture = draw(view, about);
     this.#tables.replaceChildren(...tables(view, about));
     this.#picture.replaceChildren(...(picture ? [picture] : []));
     if (focused) this.#picture.querySelector(`[data-place="${focused}"]`)?.focus();
-    // What has no picture is read as it is.
+    // Views without a picture always show tables.
     this.#button.hidden = !picture;
     this.#showTables(!picture || this.#asTables);
   }

@@ -1,13 +1,13 @@
-// The app's interface as elements beside its canvas, which screen readers and scripts can find, read and use. The page's module says
-// what there is and what changes (app/src/link/mirror.rs); what is done to an element goes back to it.
+// Mirrors the app's interface as DOM elements for screen readers and scripts. The page's module sends the elements and their changes
+// (app/src/link/mirror.rs); actions on an element are passed back to it.
 //
-// The elements are invisible and let the pointer through: who sees the canvas uses the canvas. They lie where the app draws what they
-// stand for, so that what marks or clicks a place finds the right one.
+// The elements are invisible and ignore the pointer, so that sighted users use the canvas. Each lies over the drawn widget, so that tools
+// that highlight or click a position find the right one.
 
-/** Roles that a page has elements for; the others are said by the attribute. */
+/** Roles with native elements; others use the attribute `role`. */
 const TAGS = { text: "span", group: "div", button: "button", textbox: "input", heading: "h2" };
 
-/** Keys by which numbers are changed. */
+/** Keys that change numbers. */
 const STEPS = { ArrowUp: "increment", ArrowRight: "increment", ArrowDown: "decrement", ArrowLeft: "decrement" };
 
 export class Mirror {
@@ -16,7 +16,7 @@ export class Mirror {
   #act;
   #elements = new Map();
 
-  /** `act(id, action, value)` is told what is done to an element. */
+  /** `act(id, action, value)` receives actions on elements. */
   constructor(root, canvas, act) {
     this.#root = root;
     this.#canvas = canvas;
@@ -32,7 +32,7 @@ export class Mirror {
     if (id) this.#act(id, action, value);
   }
 
-  /** Keys mean on an element what they mean where the app draws it: what a field does not take itself goes to the canvas. */
+  /** Keys work as in the app: those that an element does not handle go to the canvas. */
   #press(event) {
     const { target, key } = event;
     const role = target.getAttribute("role") ?? target.localName;
@@ -44,7 +44,7 @@ export class Mirror {
       this.#tell(target, STEPS[key]);
       return;
     } else if (key === "Enter" || key === " ") {
-      // A button's own key is a click, which comes by itself.
+      // Browsers turn these keys into clicks on buttons.
       if (target.localName !== "button") {
         event.preventDefault();
         this.#tell(target, "click");
@@ -59,7 +59,7 @@ export class Mirror {
     document.activeElement.dispatchEvent(new KeyboardEvent("keyup", kept));
   }
 
-  /** Takes in what changed: { top, changed, gone, focus }. */
+  /** Applies a change: { top, changed, gone, focus }. */
   update({ top, changed, gone, focus }) {
     for (const [id, wanted] of Object.entries(changed)) this.#show(id, wanted);
     for (const [id, { children }] of Object.entries(changed)) this.#fill(this.#elements.get(id), children ?? []);
@@ -72,7 +72,7 @@ export class Mirror {
     else this.#canvas.removeAttribute("aria-activedescendant");
   }
 
-  /** Gives an element its parts in their order; those that stand right are left alone, so that none loses the keyboard. */
+  /** Sets an element's children. Children already in place are not moved, which would lose the keyboard focus. */
   #fill(element, ids) {
     let place = element.firstElementChild;
     for (const id of ids) {
@@ -108,7 +108,7 @@ export class Mirror {
       set("aria-label", name || undefined);
     }
     if (role === "textbox") {
-      // While it is written in, the field is ahead of the app.
+      // While the user types, the field is ahead of the app.
       if (document.activeElement !== element && element.value !== (value ?? "")) element.value = value ?? "";
       set("placeholder", wanted.placeholder);
       element.disabled = Boolean(wanted.disabled);
@@ -121,7 +121,7 @@ export class Mirror {
       set("aria-valuetext", number ? value : undefined);
     }
     if (role !== "textbox" && role !== "text" && role !== "heading" && !number) {
-      // A text beside its name: what was chosen from a list, what a model wrote, how many a fold has.
+      // Text in addition to the name, such as a list's selection, generated text, or the number of entries of a fold.
       set("aria-description", wanted.description ?? (value || undefined));
       if (element.firstChild?.nodeType !== Node.TEXT_NODE) element.prepend("");
       if (element.firstChild.data !== (value ?? "")) element.firstChild.data = value ?? "";
@@ -132,7 +132,7 @@ export class Mirror {
       set("aria-valuemin", number[1]);
       set("aria-valuemax", number[2]);
     }
-    // The app has an order of its own for the Tab key; here only what looks for an element gives it the keyboard.
+    // The app has its own Tab order; elements are focusable only by script.
     if (role !== "text") set("tabindex", wanted.clickable || number || role === "textbox" ? "-1" : undefined);
     const [left, top, width, height] = wanted.place;
     element.style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;

@@ -1,9 +1,9 @@
-// Files of other servers for the engine's worker, which calls it (engine/platform/src/network.rs).
+// Downloads for the engine's worker; called by engine/platform/src/network.rs.
 
-/** Milliseconds that a server may be silent. */
+/** Timeout without data, in milliseconds. */
 const PATIENCE = 30_000;
 
-/** Why an answer brings no file. */
+/** The error for a failed response. */
 function refusal({ status }) {
   const isHidden = status === 401 || status === 403;
   const advice = isHidden ? ": there is no such public model; look for its name there" : "; check the address, or try again later";
@@ -19,7 +19,7 @@ globalThis.NetworkFile = class NetworkFile {
     this.#address = address;
   }
 
-  /** A promise, or its end where the server is silent for too long. */
+  /** A promise with a timeout. */
   async #within(promise) {
     let timer;
     const silence = new Promise((_, reject) => {
@@ -33,21 +33,21 @@ globalThis.NetworkFile = class NetworkFile {
   }
 
   async #ask(method) {
-    // Whoever the person is elsewhere is nobody's business here.
+    // No cookies: downloads must not depend on the user's logins.
     const asked = fetch(this.#address, { method, credentials: "omit", signal: this.#abort.signal });
     try {
       return await this.#within(asked);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      // A browser does not say which.
+      // Browsers do not reveal the cause.
       throw new Error("there is no network, no such server, or it does not let pages of other sites read its files; check the address, or download it and choose the files");
     }
   }
 
-  /** Its length in bytes, -1 where the server does not say, null where it has no such file. */
+  /** Length in bytes, -1 if the server does not report it, null if there is no such file. */
   async find() {
     let answer = await this.#ask("HEAD");
-    // It knows no other question than for the whole file, whose bytes need not be heard: the end of this object ends them.
+    // Servers without HEAD: request the file without reading it; `end` aborts the request.
     if (answer.status === 405 || answer.status === 501) answer = await this.#ask("GET");
     if (answer.status === 404) return null;
     if (!answer.ok) throw refusal(answer);

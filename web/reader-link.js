@@ -1,5 +1,5 @@
-// Readers of large formats for the engine: modules that are loaded with the first such file (the service worker keeps them for use without a
-// network). The engine calls from the middle of its work and cannot wait for a promise, so all of this is synchronous, which a worker may be.
+// Readers of large formats for the engine: modules loaded with the first such file (the service worker caches them for offline use). The
+// engine calls them synchronously and cannot await a promise, so everything here is synchronous, which workers allow.
 
 import * as encodings from "./encodings.js";
 import * as pages from "./pages.js";
@@ -20,7 +20,7 @@ const readings = new Map();
 const compiled = new Map();
 let last = 0;
 
-/** The bytes of a file beside this one, or of those that a shared model's page brings along (web/share/boot.js). */
+/** A file of this folder, or one contained in a shared model's page (web/share/boot.js). */
 function fetched(file) {
   const own = globalThis.glasshouseBundle?.files.get(file);
   if (own) return own;
@@ -47,7 +47,7 @@ function load(name, reader) {
   reader.loaded = true;
 }
 
-/** Calls a module. What it refuses is an `Error` with a reason; anything else is its end: its memory can be in any state. */
+/** Calls a module. Rejected input is an `Error` with a reason; after any other exception the module is not used again: its memory may be corrupt. */
 function guarded(name, call) {
   const reader = readers[name];
   if (reader.failed) throw new Error(`the reader of ${reader.title} broke on an earlier file; reload the page to try this one`);
@@ -55,7 +55,7 @@ function guarded(name, call) {
   try {
     return call(reader.glue);
   } catch (error) {
-    // The module's own refusals are plain errors; a trap or an overflow of the stack is of another kind.
+    // The module's own errors are plain `Error`s; traps and stack overflows have other classes.
     if (error.constructor === Error) throw error;
     reader.failed = true;
     for (const [number, reading] of readings) if (reading.name === name) readings.delete(number);
@@ -118,7 +118,7 @@ globalThis.readerDecode = (encoding, bytes) => guarded("encodings", ({ decode })
 
 globalThis.readerRows = (name, objective, split, count) => guarded("tasks", ({ rows }) => rows(name, objective, split, count));
 
-/** The template of a shared model's page, which hands its model back to the page that it came from. */
+/** The template of a shared model's page, with this page's address, to which it can send its model back. */
 globalThis.readerTemplateOfPages = (name) => {
   const home = JSON.stringify(new URL(".", import.meta.url).href);
   return new TextDecoder().decode(fetched(name)).replace('id="home">null<', () => `id="home">${home}<`);

@@ -1,23 +1,23 @@
-// Keeps one whole version of Glasshouse, so that it works without a network after the first visit.
+// Caches a complete version of Glasshouse for offline use after the first visit.
 //
-// A version is a set of files with their digests. It is installed as a whole or not at all, and a tab that began with one
-// version gets everything from that version: a newer one waits until all tabs are closed or a person asks for it.
+// A version is a set of files with their digests, installed completely or not at all. A tab that starts with a version gets all files from
+// it; a newer version waits until all tabs are closed or the user requests it.
 
-/** Filled in by web/build: the version's name, and each file with the SHA-256 of its bytes. */
+/** Filled in by web/build: name of the version, and the SHA-256 of each file. */
 const BUILD = "development";
 const FILES = {};
 
 const PREFIX = "glasshouse-";
 const CACHE = PREFIX + BUILD;
 const FONTS = "fonts";
-/** Which version each tab and worker began with, by the browser's names of them. */
+/** The version of each tab and worker, by client id. */
 const CLIENTS = "clients";
 
 const address = (name) => new URL(name, registration.scope).href;
 
 const hexadecimal = (digest) => [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Fetches a file past the browser's own cache, and refuses one of another version: a server may be in mid-change. */
+/** Fetches a file, bypassing the HTTP cache, and rejects one of another version: the server may be in the middle of an update. */
 async function take(cache, [name, expected]) {
   const response = await fetch(address(name), { cache: "reload" });
   if (!response.ok) throw new Error(`${name}: the server answers ${response.status}`);
@@ -37,7 +37,7 @@ async function install() {
   }
 }
 
-/** Fonts never change under a name; each is kept from its first use on. */
+/** Fonts are immutable and cached on first use. */
 async function font(request) {
   const cache = await caches.open(FONTS);
   const kept = await cache.match(request);
@@ -49,22 +49,22 @@ async function font(request) {
 
 const clientAddress = (id) => address(`.client/${id}`);
 
-/** Milliseconds for which a tab may be on its way: the browser does not list it yet. */
+/** Milliseconds for which a new tab may be missing from the browser's list of clients. */
 const COMING = 60_000;
 
-/** Notes the version that a tab or worker begins with. A browser ends and starts service workers as it likes, so it is kept. */
+/** Stores the version of a tab or worker; it must survive restarts of the service worker. */
 async function begin(id, build) {
   const cache = await caches.open(CLIENTS);
   await cache.put(clientAddress(id), Response.json({ build, at: Date.now() }));
 }
 
-/** The version that a tab or worker began with; this one, where it began before there was any. */
+/** The version of a tab or worker; by default this one. */
 async function buildOf(id) {
   const kept = id && (await (await caches.open(CLIENTS)).match(clientAddress(id)));
   return kept ? (await kept.json()).build : BUILD;
 }
 
-/** Removes the versions that no tab needs any more, and what is known of tabs that are gone. */
+/** Removes versions that no tab uses, and records of closed tabs. */
 async function removeOthers() {
   const cache = await caches.open(CLIENTS);
   const alive = new Set((await clients.matchAll({ type: "all", includeUncontrolled: true })).map(({ id }) => clientAddress(id)));
@@ -78,13 +78,13 @@ async function removeOthers() {
   await Promise.all(names.filter((name) => name.startsWith(PREFIX) && !needed.has(name)).map((name) => caches.delete(name)));
 }
 
-/** A file as the version of whoever asks has it. A tab begins with this one's; its workers, and theirs, with the tab's. */
+/** A file from the client's version. Tabs start with this version; workers inherit that of their tab. */
 async function file(name, { request, clientId, resultingClientId }) {
   const build = request.mode === "navigate" ? BUILD : await buildOf(clientId);
   if (resultingClientId) await begin(resultingClientId, build);
   const kept = await (await caches.open(PREFIX + build)).match(address(name));
   if (kept) return kept;
-  // A browser short of room may have thrown the files away. The server has this version's, or newer ones.
+  // The browser may have evicted the files. The server has this version or a newer one.
   return build === BUILD ? fetch(request) : Response.error();
 }
 

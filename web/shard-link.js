@@ -1,33 +1,33 @@
-// The way from the engine's worker to workers that compute shards of a training step beside it: they share no memory, so that a
-// page needs no special headers for them. The engine's module calls it (engine/platform/src/remote.rs).
+// The link from the engine's worker to workers that compute shards of a training step. They share no memory, so pages need no special
+// headers. Called by engine/platform/src/remote.rs.
 
-/** Milliseconds between two looks at whether a worker has answered. */
+/** Milliseconds between two checks for an answer. */
 const LOOK = 1_000;
 
-/** The workers' script. A browser takes none from another server, but a script of ours may import one. */
+/** The workers' script. Browsers reject cross-origin worker scripts, but a local script may import one. */
 function script() {
   const own = new URL("shard.js", import.meta.url);
   if (own.origin === globalThis.location.origin) return own;
   return URL.createObjectURL(new Blob([`import ${JSON.stringify(own.href)};`], { type: "text/javascript" }));
 }
 
-/** A promise, and what settles it. */
+/** A promise with its `resolve` and `reject`. */
 function awaited() {
   const found = {};
   found.promise = new Promise((resolve, reject) => Object.assign(found, { resolve, reject }));
-  // Whoever waits hears of a failure; nobody waits while the engine computes its own shard.
+  // Avoids an unhandled rejection while the engine computes its own shard and does not await this promise yet.
   found.promise.catch(() => {});
   return found;
 }
 
 globalThis.RemoteShard = class RemoteShard {
   #worker;
-  /** Why the worker is gone. */
+  /** The cause of the loss. */
   #lost = null;
-  /** The answer that is waited for, or came before anyone waited. */
+  /** The pending or received answer. */
   #answer = awaited();
 
-  /** Starts a worker from the engine's compiled module for a shard of each step, described by the engine. */
+  /** Starts a worker with the engine's compiled module and the engine's description of the shard. */
   constructor(module, shard) {
     this.#worker = new Worker(script(), { type: "module", name: "glasshouse-shard" });
     this.#worker.addEventListener("message", ({ data }) => {
@@ -48,16 +48,16 @@ globalThis.RemoteShard = class RemoteShard {
     this.#answer.reject(this.#lost);
   }
 
-  /** Has it compute its shard; the memory moves to it, which begins with so many weights. */
+  /** Requests the shard. `memory`, which begins with `weights` weights, is transferred. */
   ask(memory, weights) {
     this.#answer = awaited();
     if (this.#lost) this.#answer.reject(this.#lost);
     else this.#worker.postMessage({ memory, weights }, [memory]);
   }
 
-  /** Resolves to the shard's { memory, losses }; rejects where the worker is lost, or has not answered in so many milliseconds. */
+  /** Resolves to { memory, losses }; rejects if the worker is lost or does not answer within `milliseconds`. */
   answer(milliseconds) {
-    // Counted in looks: while a laptop sleeps the clock goes on, and its workers stand still.
+    // Counted in checks, because the clock continues during sleep while workers are suspended.
     let looks = Math.ceil(milliseconds / LOOK);
     const timer = setInterval(() => {
       looks -= 1;
@@ -66,7 +66,7 @@ globalThis.RemoteShard = class RemoteShard {
     return this.#answer.promise.finally(() => clearInterval(timer));
   }
 
-  /** Ends the worker. */
+  /** Terminates the worker. */
   end() {
     this.#worker.terminate();
   }

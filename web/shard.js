@@ -1,11 +1,11 @@
-// Computes a shard of each training step and evaluation, in a worker that the engine's worker starts (shard-link.js).
+// Computes a shard of each training step and evaluation in a worker started by the engine's worker (shard-link.js).
 //
-// To here: { module, shard } once, then { memory, weights }: so many weights, none where they are as before, and parts of micro-batches.
-// From here: { memory, losses } with the parts' gradient, or { failed } as the last word.
+// Receives { module, shard } once, then { memory, weights }: `memory` holds `weights` weights (0 if unchanged) and parts of micro-batches.
+// Sends { memory, losses } with the gradient of the parts, or { failed } as the last message.
 
 import init, { Shard } from "./engine.js";
 
-/** Resolves to the shard's programs. */
+/** Resolves to the initialised `Shard`. */
 let ready;
 
 async function start(module, shard) {

@@ -1,32 +1,33 @@
-// The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
+// The engine's worker: starts the WebAssembly engine from a module compiled by the page, and passes messages.
 //
-// To here: { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
-// From here: { report, files, request } (the number of the request that it answers, if any), { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
+// Receives { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
+// Sends { report, files, request } (`request` is the id of the answered request, if any), { configured, id, error }, { pong } or { pulse } as
+// signs of life, and { panic } or { failed } as the last message.
 
 import init, { Engine, configure } from "./engine.js";
 import "./network-link.js";
 import "./reader-link.js";
 import "./shard-link.js";
 
-/** What came before the engine was there. */
+/** Messages received before the engine has started. */
 let early = [];
 let engine = null;
 let dead = false;
 
-// The engine's panic hook calls it: afterwards its memory can be in any state, so nothing more is passed to it.
+// Called by the engine's panic hook. Its memory may be corrupt afterwards, so it receives no more messages.
 globalThis.enginePanicked = (report) => {
   dead = true;
   postMessage({ panic: report });
 };
 
-// In the middle of work that gives messages no turn, pings among them.
+// Called during long synchronous work, which blocks messages including pings.
 globalThis.enginePulse = () => postMessage({ pulse: true });
 
 function post(report, files, request) {
   postMessage({ report, files, request }, files.map((file) => file.buffer));
 }
 
-/** A run's settings need no session: the engine's own presets, with what was asked for put in. */
+/** Computes a run's settings, which needs no session. */
 function answer({ configure: wish, id }) {
   try {
     postMessage({ configured: JSON.parse(configure(wish)), id });
@@ -53,7 +54,7 @@ function receive(data) {
   }
 }
 
-/** For an engine that keeps nothing: without the browser's private files its projects are in memory. */
+/** Blocks the browser's private file system, so that projects exist only in memory. */
 function hideStorage() {
   const getDirectory = () => Promise.reject(new DOMException("nothing is to be kept", "SecurityError"));
   if (navigator.storage) Object.defineProperty(navigator.storage, "getDirectory", { value: getDirectory });

@@ -1,4 +1,4 @@
-// A small use of the npm package, for its types and for a bundler.
+// Uses the npm package, to test its types and bundling.
 import { Glasshouse, GlasshouseError, type Generated } from "@glasshouse-ml/engine";
 
 const losses: number[] = [];

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Speed of `glasshouse evaluate` against PyTorch computing the same perplexity: the same tokens, windows, stride and threads.
+"""Compares the speed of `glasshouse evaluate` with PyTorch for the same perplexity: the same tokens, windows, stride and threads.
 
     python evaluate.py PROJECT [--run RUN] [--threads N] [--rounds N] [--device cpu] [--python PYTHON]
 
-Exports the run for transformers, then has both measure the validation split, by turns; the fastest round of each counts. What is measured of
-`evaluate` is `tokens_per_s` of its report: losses, accuracies, ranks and confidences of all tokens, where PyTorch computes losses alone. The
-program is `target/release/glasshouse`, or what GLASSHOUSE names. PYTHON needs torch and transformers (`tests/python/requirements-slow.txt`).
+Exports the run for transformers, then measures both on the validation split, alternating; the fastest round of each counts. The figure of
+`evaluate` is `tokens_per_s` of its report, which includes losses, accuracies, ranks and confidences of all tokens; PyTorch computes only losses.
+The program is GLASSHOUSE [default: `target/release/glasshouse`]. PYTHON needs torch and transformers (`tests/python/requirements-slow.txt`).
 """
 
 import argparse

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""What the guard costs a run: the same run with it off and with it looking, by turns, in ratios of their times.
+"""Measures the cost of the guard: ratios of the times of the same run without and with it, alternating.
 
     python guard.py [--preset nanogpt-cpu] [--steps N] [--rounds N] [--device cpu] [--threads N] [--interval N] [--set KEY=VALUE …]
 
-Both train the same steps of the same text, without evaluations, samples or saves on the way, so that nothing else is between their times. A
-round is one run of each, the one that goes first changing from round to round. The time is the run's own (`seconds` of `run.json`: preparing
-the text and opening the device are not in it). That both did the same is checked by their losses, to the bit. `--interval` is
+Both train the same steps on the same text, without evaluations, samples or intermediate saves. A round is one run of each, in alternating order.
+The time is `seconds` of `run.json`, without preparation of text and device. Their losses must be equal to the bit. `--interval` is
 `train.guard.activation_interval`; with --act the guard also keeps states to go back to, every `--checkpoints` steps, which the run without it
-saves as well. On a machine with other work a run's time varies by more than the guard costs: the ratio of the CPU's time (user and system, of
-the whole program, Unix alone) varies less, above all with `--threads 1`. The program is `target/release/glasshouse`, or what GLASSHOUSE names. At most 1.01 is asked for.
+saves as well. On a busy machine, times vary by more than the cost of the guard; the ratio of CPU times (user and system, of the whole program,
+only on Unix) varies less, especially with `--threads 1`. The program is GLASSHOUSE [default: `target/release/glasshouse`]. The limit is 1.01.
 """
 
 import argparse
@@ -26,7 +25,7 @@ PROGRAM = os.environ.get("GLASSHOUSE", str(REPOSITORY / "target/release/glasshou
 
 
 def cpu_seconds():
-    """Seconds of CPU time that programs started here have used."""
+    """CPU seconds of child processes."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
@@ -72,7 +71,7 @@ def main():
     ratios, used, seconds = [], [], {"off": [], on: []}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        # The first prepares the text, and is not counted.
+        # The first run prepares the text and does not count.
         trained(project, "off", arguments)
         for number in range(arguments.rounds):
             modes = ["off", on] if number % 2 == 0 else [on, "off"]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Times a server of OpenAI's completions under load: tokens per second and latency with 1, 4 and 16 clients at once.
+"""Benchmarks an OpenAI-compatible completions server: tokens per second and latency with 1, 4 and 16 concurrent clients.
 
     glasshouse serve --project P --port 8080 &
     python tests/benches/serve.py http://127.0.0.1:8080/v1 --clients 1,4,16 --requests 8 --tokens 128
 
-Each client sends its requests one after the other, all with the same prompt under seeds of their own, and reads streams. Standard library
-alone, so that any such server can be timed. Prints a line of JSON for each number of clients: tokens per second of all together; seconds to
-the first text and to the last, median and 95th percentile.
+Each client sends its requests one after another, with the same prompt and different seeds, and reads streams. Needs only the standard library
+and works with any such server. Prints a line of JSON for each number of clients: total tokens per second, and the median and 95th percentile of
+the seconds to the first and the last text.
 """
 
 import argparse
@@ -89,7 +89,7 @@ async def main():
     parser.add_argument("--token")
     arguments = parser.parse_args()
     place = urlsplit(arguments.base_url)
-    # The first text is written on a decoder that is not open yet.
+    # The first request also opens the decoder.
     warm = argparse.Namespace(**vars(arguments) | {"requests": 1})
     await load(place, warm, 1)
     for clients in arguments.clients.split(","):

@@ -1,12 +1,12 @@
-// Opens a shared model's page: unpacks the engine and its scripts, which the page brings along, and starts web/share/page.js.
-// It is inlined into the page, whose policy allows no other script, so that nothing in a model can run.
+// Opens a shared model's page: unpacks the engine and its scripts, which the page contains, and starts web/share/page.js.
+// It is inlined into the page, whose policy allows no other script, so that nothing in a model can run as code.
 
 "use strict";
 
-/** 85 printable characters without those that HTML or JavaScript give a meaning. */
+/** 85 printable characters without special meaning in HTML or JavaScript. */
 const DIGITS = "!#$%()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|";
 
-/** Takes a block of text out of the page and decodes it: five digits in base 85 are four bytes, the first digit the highest. */
+/** Removes a block of text from the page and decodes it: five base-85 digits are four bytes, most significant first. */
 function take(id) {
   const element = document.getElementById(id);
   const text = element.textContent;
@@ -17,19 +17,19 @@ function take(id) {
   const bytes = new Uint8Array(Math.floor(text.length / 5) * 4 + Math.max(rest - 1, 0));
   for (let from = 0, to = 0; from < text.length; from += 5) {
     let word = 0;
-    // A shorter group at the end is completed by the highest digit.
+    // A shorter last group is padded with the highest digit.
     for (let at = from; at < from + 5; at++) word = word * 85 + (at < text.length ? values[text.charCodeAt(at)] : 84);
     for (let shift = 24; shift >= 0; shift -= 8) if (to < bytes.length) bytes[to++] = word >>> shift;
   }
   return bytes;
 }
 
-/** Unpacks an .lzma file whose header says its length; follows LzmaSpec.cpp of the LZMA SDK, which is in the public domain. */
+/** Unpacks an .lzma file with its length in the header; after LzmaSpec.cpp of the LZMA SDK, which is in the public domain. */
 function unlzma(input) {
   const [lc, lp, pb] = [input[0] % 9, Math.floor(input[0] / 9) % 5, Math.floor(input[0] / 45)];
   const size = new DataView(input.buffer, input.byteOffset).getUint32(5, true);
   const output = new Uint8Array(size);
-  // Places of the probabilities in one array.
+  // Offsets of the probabilities in one array.
   const [IS_MATCH, IS_REP, IS_REP0, IS_REP1, IS_REP2, IS_LONG, SLOT, ALIGN, SPECIAL, LENGTH, REP_LENGTH, LITERAL] =
     [0, 192, 204, 216, 228, 240, 432, 688, 704, 832, 1346, 1860];
   const odds = new Uint16Array(LITERAL + (0x300 << (lc + lp))).fill(1024);
@@ -152,7 +152,7 @@ function unlzma(input) {
   return output;
 }
 
-/** The files of a bundle, by name: a line of JSON with each one's name and length, and their bytes. */
+/** The files of a bundle by name. Its format: a line of JSON with names and lengths, then the bytes. */
 function filesOf(bundle) {
   const end = bundle.indexOf(10);
   let start = end + 1;
@@ -162,7 +162,7 @@ function filesOf(bundle) {
 
 const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 
-/** The first message of a worker brings its files; its own script does not see it. */
+/** The first message to a worker carries its files and is hidden from the worker's own script. */
 function receive() {
   const take = (event) => {
     event.stopImmediatePropagation();
@@ -172,11 +172,11 @@ function receive() {
 }
 
 async function begin() {
-  // The browser draws the page first.
+  // Lets the browser draw the page first.
   await new Promise((resolve) => setTimeout(resolve, 50));
   const files = filesOf(unlzma(take("engine")));
   const text = (name) => new TextDecoder().decode(files.get(name));
-  // Browsers give a page that was opened as a file no workers of modules.
+  // Browsers allow no module workers in pages opened as files.
   const worker = (name) => {
     const made = new Worker(script(`(${receive})();\n${text("worker.js")}`), { name });
     made.postMessage({ files: new Map([...files].filter(([file]) => file === "templates_bg.wasm")) });

@@ -1,7 +1,7 @@
 // Packs the engine and its scripts into the template of a shared model's page, share.html.
 //
-//   node pack.mjs FOLDER LIMIT KEPT     FOLDER is a build; fails where the page is larger than LIMIT bytes before its weights; what was packed
-//                                       is kept in the folder KEPT by its content
+//   node pack.mjs FOLDER LIMIT KEPT     FOLDER is a build; fails if the page without weights exceeds LIMIT bytes; caches compressed files in
+//                                       the folder KEPT
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,14 +13,14 @@ import { Script } from "node:vm";
 const [folder, limit, kept] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** Modules of WebAssembly that a page runs; readers of documents are left out. */
+/** WebAssembly modules of the page, without document readers. */
 const MODULES = ["templates_bg.wasm", "engine_bg.wasm"];
 
 const read = (name) => readFileSync(name === "page.js" ? join(here, name) : join(folder, name));
 
 /**
- * A module and all that it imports as one script, which is no module: each becomes a function that returns its exports. Browsers give a page
- * that was opened as a file, and its workers, no modules by address.
+ * Bundles a module and its imports into one classic script: each becomes a function that returns its exports. Pages opened as files, and
+ * their workers, cannot load modules by URL.
  */
 function bundled(entry) {
   const done = new Set();
@@ -59,12 +59,12 @@ function bundled(entry) {
   };
   add(entry);
   const text = `"use strict";\nconst modules = {};\n${parts.join("")}`;
-  // Fails where something of a module is left.
+  // Fails if module syntax is left.
   new Script(text);
   return text;
 }
 
-/** The licences of third parties; a quick build has none. */
+/** Third-party licences; quick builds have none. */
 function licences() {
   try {
     return read("third-party-licenses.txt");
@@ -73,7 +73,7 @@ function licences() {
   }
 }
 
-/** Five digits in base 85 for four bytes; boot.js has the same digits. */
+/** Encodes four bytes as five base-85 digits; boot.js uses the same digits. */
 function base85(bytes, digits) {
   const text = Buffer.alloc(Math.ceil(bytes.length / 4) * 5);
   const padded = Buffer.concat([bytes, Buffer.alloc(3)]);
@@ -91,7 +91,7 @@ function base85(bytes, digits) {
 const PACKER = `import lzma, sys
 sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read(), format=lzma.FORMAT_ALONE, preset=9 | lzma.PRESET_EXTREME))`;
 
-/** Packs as .lzma, a third smaller than gzip, with the length in its header. Node has no such packer, and it takes a while. */
+/** Compresses to .lzma, with the length in the header; a third smaller than gzip. Done by Python, because Node has no LZMA, and cached, because it is slow. */
 function lzma(bytes) {
   const file = join(kept, `lzma-${createHash("sha256").update(bytes).digest("hex")}`);
   try {

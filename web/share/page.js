@@ -1,11 +1,11 @@
-// The page of a shared model: writes or chats, three views of the lens, the model card, and the way back into Glasshouse.
+// The page of a shared model: generation or chat, three views of the lens, the model card, and export to Glasshouse.
 //
-// All that a model brings along is data: texts become text nodes, and the card, which is a page, is shown in a frame without scripts.
+// A model's content is only data: texts become text nodes, and the card, an HTML page, is shown in a frame without scripts.
 
 import { Glasshouse } from "./glasshouse.js";
 import { make } from "./lens-tables.js";
 
-/** Parameters above which a GPU is worth its start. */
+/** Number of parameters above which a GPU is worth its start-up time. */
 const LARGE = 3e7;
 
 const VIEWS = [
@@ -16,13 +16,13 @@ const VIEWS = [
 
 const section = (title, ...parts) => make("section", {}, make("h2", { textContent: title }), ...parts);
 
-/** A number that a visitor sets, with its label. */
+/** A number field with its label. */
 function number(label, value, { min = 0, max = "", step = "any" }) {
   const input = make("input", { type: "number", min, max, step, value });
   return { label: make("label", {}, `${label} `, input), read: () => (input.reportValidity() ? input.valueAsNumber : undefined) };
 }
 
-/** Runs one generation at a time: the button stops it, too. */
+/** Runs one generation at a time; the button also stops it. */
 function writer(lab, button, say, settings) {
   let stopping = null;
   const name = button.textContent;
@@ -52,7 +52,7 @@ function writer(lab, button, say, settings) {
   };
 }
 
-/** Sampling: what the run was shared with, to be changed. */
+/** Sampling settings, initially those of the shared run. */
 function sampling({ sampler }) {
   const fields = {
     maxTokens: number("Tokens", sampler.maxTokens, { min: 1, max: 4096, step: 1 }),
@@ -64,7 +64,7 @@ function sampling({ sampler }) {
   return { fields: make("p", {}, ...Object.values(fields).map(({ label }) => label)), read };
 }
 
-/** Where something is said, as a screen reader hears it. */
+/** A status line, announced by screen readers. */
 function speaker() {
   const output = make("p", { className: "quiet" });
   output.setAttribute("role", "status");
@@ -115,7 +115,7 @@ function chatting(lab, facts) {
     turn("person", field.value);
     field.value = "";
     let element = null;
-    // A new chat may begin meanwhile.
+    // A new chat may start in the meantime.
     const isOn = () => messages.includes(asked);
     const reply = await write({ messages: [...messages] }, (text) => {
       if (isOn()) (element ??= turn("model", "")).textContent = text;
@@ -138,7 +138,7 @@ function chatting(lab, facts) {
   return section("Chat", turns, field, fields, button, again, output);
 }
 
-/** The lens begins where a visitor wants it: each view is some work. */
+/** The lens computes its views only when opened. */
 function looking(lab, facts) {
   const field = make("input", { value: facts.prompt.trim() || "Once upon a time", id: "looked" });
   field.setAttribute("aria-label", "Text to look at");
@@ -177,7 +177,7 @@ function about({ about, card }, licences) {
   return section("About this model", ...parts);
 }
 
-/** Hands the run to Glasshouse: to a page of it that is opened for that, or as a file. */
+/** Opens the run in Glasshouse: in a new tab, or as a downloaded file. */
 function opening({ file }, home, model) {
   const { output, say } = speaker();
   const save = make("button", { textContent: "Save as a project file", id: "save" });

@@ -1,11 +1,11 @@
-"""datatrove's decisions on the same documents as ours, and a table of where the two differ.
+"""datatrove's decisions on the same documents as ours, and a table of the differences.
 
   compare.py decide PRESET DOCUMENTS.jsonl > theirs.jsonl   its filters (fineweb, gopher, c4), one document at a time
-  compare.py words DOCUMENTS.jsonl > words.jsonl            its words, for finding out why two decisions differ
+  compare.py words DOCUMENTS.jsonl > words.jsonl            its words, to explain differences
   compare.py table OURS.jsonl THEIRS.jsonl                  agreement, and differences by the pair of decisions
 
-A decision is {"id", "rule", "threshold", "text"}: `rule` null where the document stays, with what is left of its text.
-Seconds spent in the filters go to standard error as a line of JSON. Needs the packages `datatrove` and `spacy`.
+A decision is {"id", "rule", "threshold", "text"}: `rule` is null for kept documents, `text` the remaining text.
+The seconds spent in the filters are printed to standard error as a line of JSON. Needs the packages `datatrove` and `spacy`.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""A corpus to measure on: made-up English prose with known bad documents planted in it, as JSON lines.
+"""Generates a benchmark corpus: random English prose with planted bad documents, as JSON lines.
 
   generate.py BYTES [SEED] > documents.jsonl
 
-Each document has `id`, `source`, `licence`, `text` and `planted`: what was done to it, or `prose`. The same bytes for the same
-seed, on any machine: only `Random.random` is used, whose numbers Python keeps from version to version.
+Each document has `id`, `source`, `licence`, `text` and `planted`: its modification, or `prose`. The output depends only on the
+seed, on any machine: it uses only `Random.random`, which is stable across Python versions.
 """
 
 import json

@@ -1,22 +1,20 @@
-"""Near-duplicates beside datatrove's: the same documents, both decisions, every difference explained, both throughputs.
+"""Compares near-duplicate decisions with datatrove's on the same documents, explains every difference, and measures throughput.
 
     cargo build --release -p glasshouse-corpus --example duplicates
     python tests/benches/datatrove/minhash.py target/release/examples/duplicates
 
-Needs datatrove with spacy and xxhash. The documents are made here from a seed: originals, copies with a share of their words
-changed, copies that differ in case and punctuation or in their numbers alone, chains of overlapping excerpts, pages of one template,
-very short texts. Both sides run on one core; datatrove's time is that of its process, ours that of the clock, so
-that a busy machine only flatters datatrove. The last line printed is a JSON object; the exit status is 1 where two documents are
-copies to one side and not to the other for a reason that is none of those below.
+Needs datatrove with spacy and xxhash. The documents are generated from a seed: originals, copies with a share of their words
+changed, copies that differ only in case and punctuation or only in numbers, chains of overlapping excerpts, pages of one template,
+very short texts. Both sides run on one core; datatrove's time is CPU time and ours wall-clock time, so load favours datatrove. The
+last line is a JSON object; the exit status is 1 if a decision differs for a reason not listed below.
 
-Reasons for which the sides differ:
-  unverified     datatrove joins documents whose bands agree; their true similarity is below 0.5, so that we keep both
-  chain          datatrove joins copies of copies; we keep a document that is like none that is kept
-  numbers        datatrove writes every number as 0 before comparing; we do not
-  diacritics     datatrove takes accents off letters before comparing; we do not
-  short          datatrove makes no shingle of texts with fewer than five words; we compare those whole
-  bands          both ask for the same similarity, and the documents met in a band on one side only (16 bands against 14, other
-                 permutations)
+Reasons for differences:
+  unverified     datatrove joins documents with equal bands; their true similarity is below 0.5, so we keep both
+  chain          datatrove joins copies of copies; we keep documents that resemble no kept document
+  numbers        datatrove replaces every number with 0 before comparing; we do not
+  diacritics     datatrove removes accents before comparing; we do not
+  short          datatrove makes no shingles of texts with fewer than five words; we compare them as a whole
+  bands          with the same threshold, the documents met in a band only on one side (16 bands against 14, other permutations)
 """
 
 import argparse

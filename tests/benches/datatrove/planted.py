@@ -1,15 +1,15 @@
-"""Three de-duplicators on one planted corpus: ours, datatrove's MinHash and rensa's, each asked for a similarity of 0.5.
+"""Compares three de-duplicators on a planted corpus: ours, datatrove's MinHash and rensa's, each with a threshold of 0.5.
 
     python tests/benches/datatrove/planted.py target/release/glasshouse [--pairs N] [--seed N]
 
-Needs datatrove with spacy and xxhash below 3.6, and rensa. The corpus has pairs of an original and a copy: exact copies, near copies with isolated
-words replaced, excerpts, and documents that begin with half of another. The similarity of a pair is the exact Jaccard index of its
-5-word shingles, which minhash.py computes. Pages of one template and single documents are not copies. All three take the same
-shingle length; ours has 16 bands of 8 rows and compares candidates by all shingles, datatrove 14 of 8 without a comparison (the parameters
-of FineWeb), rensa 14 of 8 and compares candidates by their signatures.
+Needs datatrove with spacy and xxhash below 3.6, and rensa. The corpus has pairs of an original and a copy: exact copies, near copies with
+isolated words replaced, excerpts, and documents that begin with half of another. The similarity of a pair is the exact Jaccard index of its
+5-word shingles, computed by minhash.py. Pages of one template and single documents are not copies. All three use the same shingle length; ours
+has 16 bands of 8 rows and verifies candidates by all shingles, datatrove 14 of 8 without verification (FineWeb's parameters), rensa 14 of 8
+with verification by signatures.
 
-Recall: the pairs of a kind of which a document was dropped. Precision: the dropped documents that have a partner with a similarity
-of at least 0.5 in the corpus.
+Recall: the share of pairs of a kind with a dropped document. Precision: the share of dropped documents with a partner of similarity 0.5 or more
+in the corpus.
 """
 
 import argparse

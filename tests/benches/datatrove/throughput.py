@@ -1,12 +1,11 @@
-"""A whole recipe on a large corpus, here and in datatrove, one after the other on the same two cores.
+"""Measures a complete recipe on a large corpus with Glasshouse and datatrove, one after the other on the same two cores.
 
     python tests/benches/datatrove/throughput.py target/release/glasshouse [--bytes 200000000] [--peer-bytes 20000000]
 
-`generate.py` makes the corpus. `data clean` works through all of it by the fineweb recipe with two threads (as a whole, and
-without its language rule), and through its first tenth, so that memory can be told from the corpus's size. datatrove
-gets the first bytes alone, by the script that `data script` prints for the recipe without the language rule, in two
-processes. Both read JSON lines and write what is kept and what is dropped. Needs a Python with datatrove, spacy and orjson. The
-last line printed is a JSON object.
+`generate.py` makes the corpus. `data clean` processes all of it with the fineweb recipe and two threads (complete, and without
+the language rule), and its first tenth, to show how memory depends on the corpus size. datatrove processes only the first bytes,
+with the script of `data script` for the recipe without the language rule, in two processes. Both read JSON lines and write kept and
+dropped documents. Needs a Python with datatrove, spacy and orjson. The last line is a JSON object.
 """
 
 import argparse

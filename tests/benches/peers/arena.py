@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A training step of the Inference Arena (inferena.tech) by Glasshouse and by PyTorch: SmolLM2-135M's shape, 128 tokens, float32.
+"""Benchmarks a training step of the Inference Arena (inferena.tech) in Glasshouse and PyTorch: SmolLM2-135M's shape, 128 tokens, float32.
 
     tests/benches/peers/arena.py [--rounds R] [--steps N] [--llvmpipe]
 
-Random weights, tokens 0 to 127. A step is forward, backward, clipping and AdamW on both sides; the Arena's own figure leaves the last
-two out. PyTorch runs transformers' LlamaForCausalLM, eager and compiled, with fused AdamW. The two take turns; run it on an idle machine.
-It needs torch and transformers (tests/python/requirements.txt).
+Random weights, tokens 0 to 127. A step is forward, backward, clipping and AdamW on both sides; the Arena's own figure excludes the last
+two. PyTorch runs transformers' LlamaForCausalLM, eager and compiled, with fused AdamW. Rounds alternate; run on an idle machine. Needs torch
+and transformers (tests/python/requirements.txt).
 """
 
 import argparse

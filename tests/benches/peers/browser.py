@@ -1,4 +1,4 @@
-"""The peers in a page of Chromium: Glasshouse through its JavaScript API, jax-js and TensorFlow.js; npm installs the latter."""
+"""The peers in Chromium: Glasshouse through its JavaScript API, jax-js and TensorFlow.js, the latter two installed by npm."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The Rust peers, burn and candle: small crates beside this file, built once for this CPU and run."""
+"""The Rust peers, burn and candle: small crates in this folder, built once for this CPU."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
-"""Glasshouse itself, natively, by `glasshouse bench step`: on a GPU adapter or on the CPU.
+"""Native Glasshouse, by `glasshouse bench step`, on a GPU adapter or the CPU.
 
-It draws its own weights and tokens of the same spread, so that its losses resemble the others' and do not equal them.
+It draws its own weights and tokens from the same distribution, so its losses are similar to the others' but not equal.
 """
 
 from surroundings import Unavailable, answer, glasshouse_binary

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""A LoRA step of an imported model by Glasshouse, and by PyTorch with PEFT: time and memory.
+"""Compares a LoRA step of an imported model in Glasshouse and in PyTorch with PEFT: time and memory.
 
     tests/benches/peers/lora.py PROJECT RUN [--batch B] [--steps N] [--rounds R] [--json]
 
-PROJECT has a RUN that trains an adapter of rank 8 beside the linear layers of an imported model; its run.toml gives the shapes. Both
-train on random tokens with AdamW, all gradients clipped to a norm of 1, float32; a warm-up of one step is left out of PyTorch's
-times, and `bench step`'s own of Glasshouse's. The two take turns, so that what else the machine does meets both; memory is
-the largest resident set of a process of its own. It needs torch, transformers and peft (tests/python/requirements.txt). `tune.py` trains
-a whole run on both sides.
+PROJECT has a RUN with an adapter of rank 8 on the linear layers of an imported model; its run.toml gives the shapes. Both train on random
+tokens with AdamW, gradients clipped to a global norm of 1, float32; PyTorch has a warm-up of one step, Glasshouse that of `bench step`. Rounds
+alternate, so that load affects both; memory is the maximum resident set of a separate process. Needs torch, transformers and peft
+(tests/python/requirements.txt). `tune.py` compares complete runs.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""PyTorch, eager or compiled: the trainer of tests/python/train_nanogpt.py on the problem's weights and batch.
+"""PyTorch, eager or compiled: the trainer of tests/python/train_nanogpt.py with the problem's weights and batch.
 
-    pytorch.py eager|compile PROBLEM CONFIG REPEATS      run by a Python that has PyTorch; prints one JSON line
+    pytorch.py eager|compile PROBLEM CONFIG REPEATS      needs a Python with PyTorch; prints one JSON line
 """
 
 import os

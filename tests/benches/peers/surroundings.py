@@ -1,8 +1,7 @@
-"""What every peer needs: the configurations, the problem's file, the cache, and a command's JSON answer.
+"""Common parts of all peers: configurations, the problem's file, the cache, and parsing of a command's JSON output.
 
-The problem is one safetensors file: float32 weights under the names of tests/python/decoder.py, and int32 `tokens` and
-`targets` [B, T]. Peers that can load weights start from these, so that their losses must agree. Only Python's own library
-is used here.
+The problem is a safetensors file: float32 weights with the names of tests/python/decoder.py, and int32 `tokens` and
+`targets` [B, T]. Peers that can load weights start from these, so their losses must agree. Uses only the standard library.
 """
 
 import array

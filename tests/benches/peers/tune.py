@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""An imported model tuned by LoRA, by Glasshouse and by PyTorch with PEFT: time, memory, and what both come to.
+"""Compares LoRA fine-tuning of an imported model in Glasshouse and in PyTorch with PEFT: time, memory and losses.
 
     tests/benches/peers/tune.py text|chat --model MODEL --data FILE --project DIR [--steps N] [--turns N] [--json]
 
-MODEL is a Hugging Face folder or a GGUF file, FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
-of MODEL where there is none; further runs go into it. Adapters of rank 8 stand beside all linear layers. Both sides begin with the same weights of
-model and adapter, see the same batches (`tests/examples/batches.rs` writes those of the run), and take the same steps: AdamW, learning rate of each
-step, decay, clipping and threads are the run's, in float32. Examples that share a row do not see each other, and answers alone are learned, on
-both sides. The one difference: A is one matrix for queries, keys and values here, and one for gate and up, where PEFT has one of each.
+MODEL is a Hugging Face folder or a GGUF file, FILE a text or conversations (`glasshouse corpus tasks`), and DIR a project, created from MODEL if
+missing; further runs are added to it. All linear layers have adapters of rank 8. Both sides start from the same weights of model and adapter, use
+the same batches (written by `tests/examples/batches.rs`), and take the same steps: AdamW, learning rates, decay, clipping and threads are the
+run's, in float32. On both sides, examples that share a row do not attend to each other, and only answers are trained. The one difference: our A is
+shared by queries, keys and values, and by gate and up, whereas PEFT has a separate one for each.
 
-The two take turns, some steps each, so that what else the machine does meets both. Times are of the steps alone. Memory is the largest
-resident set of a process of its own, evaluations included. It needs torch, transformers and peft (tests/python/requirements.txt), and
+The two alternate after some steps, so that load affects both. Times include only the steps. Memory is the maximum resident set of a separate
+process, including evaluations. Needs torch, transformers and peft (tests/python/requirements.txt), and
 `cargo build --release --workspace --examples`.
 """
 
