@@ -117,6 +117,13 @@ pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
     Ok(report)
 }
 
+pub fn no_gpu() -> Error {
+    Error::Refused(
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU with --device gpu"
+            .to_owned(),
+    )
+}
+
 /// A model with its training settings and data.
 struct Trial {
     name: &'static str,

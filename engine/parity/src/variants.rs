@@ -227,7 +227,7 @@ impl Subject {
                     });
                     if self.gpu.check().is_err() {
                         let (again, _) = Gpu::from_request(&self.request).await?;
-                        self.gpu = again.ok_or_else(no_gpu)?;
+                        self.gpu = again.ok_or_else(glasshouse_engine::selftest::no_gpu)?;
                     }
                 }
             }
@@ -299,7 +299,7 @@ impl Subject {
 pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsReport, Option<String>)> {
     let begun = Instant::now();
     let (gpu, warning) = Gpu::from_request(device).await?;
-    let gpu = gpu.ok_or_else(no_gpu)?;
+    let gpu = gpu.ok_or_else(glasshouse_engine::selftest::no_gpu)?;
     let mut subject = Subject { request: device.to_owned(), gpu, ran: BTreeSet::new() };
     let mut queues = queues(filter, subject.gpu.has_half());
     if queues.is_empty() {
@@ -367,11 +367,4 @@ fn queues(filter: &str, f16s: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
         (VariantRow { forward_bound, ..VariantRow::named(&format!("{name}, in f16"), cases.len()) }, cases)
     });
     full.chain(in_f16).filter(|(row, _)| row.operation.contains(filter)).collect()
-}
-
-fn no_gpu() -> Error {
-    Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU with --device gpu"
-            .to_owned(),
-    )
 }
