@@ -388,13 +388,14 @@ export class Glasshouse {
 
   /**
    * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, reading a prompt
-   * and writing on: prompt and generation tokens per second. With `timed: "inspect"`, each view of the lens, or those of `views`:
+   * and writing on: prompt and generation tokens per second, with `weights` for matrices stored in that format. With `timed: "inspect"`, each view of the lens, or those of `views`:
    * milliseconds.
    */
   async bench(options = {}) {
     const config = await this.#config(options);
     const command = { command: "bench", bench: options.timed ?? "step", config, repeats: options.repeats ?? 10 };
     if (options.timed === "inspect" && options.views) command.views = viewsOf(options.views);
+    if (options.timed === "decode" && options.weights) command.weights = options.weights;
     return last(await this.#link.request(command), "bench").report;
   }
 
