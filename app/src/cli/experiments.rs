@@ -150,8 +150,9 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
     let expected = || "expected a source and its weights, as in pages=0,2".to_owned();
     let (source, weights) = text.rsplit_once('=').ok_or_else(expected)?;
-    let weights: Result<_, _> = weights.split(',').map(|weight| weight.trim().parse()).collect();
-    Ok((source.to_owned(), weights.map_err(|_: ParseFloatError| expected())?))
+    let weights: Result<Vec<f64>, ParseFloatError> =
+        weights.split(',').map(|weight| weight.trim().parse()).collect();
+    Ok((source.to_owned(), weights.map_err(|_| expected())?))
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
@@ -307,4 +308,17 @@ pub struct SweepArguments {
     pub file: PathBuf,
     #[command(flatten)]
     pub run: TrainArguments,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_follow_the_last_equals_sign() {
+        assert_eq!(source_weights("a=b=0, 1.5"), Ok(("a=b".to_owned(), vec![0.0, 1.5])));
+        for wrong in ["pages", "pages=", "pages=0;2"] {
+            assert!(source_weights(wrong).unwrap_err().contains("pages=0,2"));
+        }
+    }
 }
