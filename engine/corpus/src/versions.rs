@@ -305,8 +305,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("in")).unwrap();
         let line = |number: usize| {
+            let source = ["web", "books"][number % 2];
             let text: String = (0..60).map(|word| format!("w{number}x{} ", word * 7 % 61)).collect();
-            serde_json::json!({ "text": text, "source": ["web", "books"][number % 2] }).to_string() + "\n"
+            serde_json::json!({ "text": text, "source": source }).to_string() + "\n"
         };
         std::fs::write(folder.path().join("in/a.jsonl"), (0..80).map(line).collect::<String>()).unwrap();
         let mut recipe = Recipe { rules: Vec::new(), validation: 0.0, ..Recipe::default() };
