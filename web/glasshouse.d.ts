@@ -659,7 +659,14 @@ export class Glasshouse {
   load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
   /** The output of `glasshouse bench step --json`, or with `timed: "decode"` or `"inspect"` that of `glasshouse bench decode --json` or `bench inspect --json`. */
   bench(
-    options?: RunOptions & { repeats?: number; timed?: "step" | "decode" | "inspect"; views?: View | readonly View[] },
+    options?: RunOptions & {
+      repeats?: number;
+      timed?: "step" | "decode" | "inspect";
+      /** With `timed: "decode"`: storage format of the matrices. */
+      weights?: "f32" | "f16" | "q8_0" | "q4_0";
+      /** With `timed: "inspect"`: these views only. */
+      views?: View | readonly View[];
+    },
   ): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }

@@ -389,12 +389,13 @@ export class Glasshouse {
 
   /**
    * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, prefill and decoding in
-   * tokens per second. With `timed: "inspect"`, each view of the lens, or those in `views`, in milliseconds.
+   * tokens per second, with `weights` as the storage format of matrices. With `timed: "inspect"`, each view of the lens, or those in `views`, in milliseconds.
    */
   async bench(options = {}) {
     const config = await this.#config(options);
     const command = { command: "bench", bench: options.timed ?? "step", config, repeats: options.repeats ?? 10 };
     if (options.timed === "inspect" && options.views) command.views = viewsOf(options.views);
+    if (options.timed === "decode" && options.weights) command.weights = options.weights;
     return last(await this.#link.request(command), "bench").report;
   }
 

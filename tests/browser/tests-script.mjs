@@ -27,7 +27,7 @@ export async function the_script_trains_writes_saves_and_loads(site) {
     const loaded = await other.load(bytes);
     const second = await other.generate(options);
     const bench = await other.bench({ ...tiny, text: undefined, repeats: 2 });
-    const writing = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "decode" });
+    const writing = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "decode", weights: "q8_0" });
     const looking = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "inspect", views: ["tokens", "logit-lens"] });
     await other.close();
     const storage = lab.storage.lasting;
@@ -45,6 +45,7 @@ export async function the_script_trains_writes_saves_and_loads(site) {
   assert.equal(result.loaded.runs.length, 1);
   assert.equal(result.second.text, result.first.text);
   assert(result.bench.ms_per_step > 0);
+  assert.equal(result.writing.weights, "q8_0");
   assert(result.writing.prompt_tokens_per_s > 0 && result.writing.generated_tokens_per_s > 0);
   assert.deepEqual(result.looking.times.map(({ view }) => view), ["tokens", "logit_lens"]);
   assert(result.looking.times.every(({ ms, ms_first }) => ms >= 0 && ms_first > 0));

@@ -18,6 +18,8 @@ use glasshouse_engine::protocol::{
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
+use std::collections::BTreeMap;
+use std::num::ParseFloatError;
 use std::path::PathBuf;
 
 /// Lines of a printed curve.
@@ -131,14 +133,26 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
-    let AblateArguments { recipe: name, only, tokenizers, seeds, run, .. } = arguments;
+    let AblateArguments { recipe: name, only, tokenizers, weights: asked, seeds, run, .. } = arguments;
     let toml = named(name).and_then(|recipe| {
         let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
         let (only, tokenizers) = (only.clone(), tokenizers.clone());
-        let ablate = Ablate { recipe, only, tokenizers, seeds: *seeds, ..Ablate::default() };
+        let mut weights = BTreeMap::<String, Vec<f64>>::new();
+        for (source, own) in asked {
+            weights.entry(source.clone()).or_default().extend(own);
+        }
+        let ablate = Ablate { recipe, only, tokenizers, weights, seeds: *seeds, ..Ablate::default() };
         ablate.to_toml(&arguments.name).map_err(usage)
     });
     told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
+}
+
+fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
+    let expected = || "expected a source and its weights, as in pages=0,2".to_owned();
+    let (source, weights) = text.rsplit_once('=').ok_or_else(expected)?;
+    let weights: Result<Vec<f64>, ParseFloatError> =
+        weights.split(',').map(|weight| weight.trim().parse()).collect();
+    Ok((source.to_owned(), weights.map_err(|_| expected())?))
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
@@ -261,13 +275,18 @@ pub struct AblateArguments {
     /// Recipe whose rules are measured: fineweb, gopher, c4, light, or a TOML file
     #[arg(long, value_name = "RECIPE")]
     pub recipe: String,
-    /// Only these rules, separated by commas; `raw` stands for all rules together [default: all that change the text, and raw]
+    /// Only these rules, separated by commas; `raw` stands for all rules together, `whole` for none [default: all that change the text, and raw]
     #[arg(long, value_name = "RULE,RULE", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
     #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
     pub tokenizers: Vec<String>,
-    /// Seeds, each with a run per rule
+    /// Other weights of a source of the cleaned text, as in pages=0,2; may be repeated
+    ///
+    /// The source's documents are left out (0), thinned (0.5) or repeated (2).
+    #[arg(long, value_name = "SOURCE=X,X", value_parser = source_weights)]
+    pub weights: Vec<(String, Vec<f64>)>,
+    /// Seeds, each with a run per version of the text
     #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
     pub seeds: u64,
     /// Name of the ablation, and tag of its runs
@@ -289,4 +308,17 @@ pub struct SweepArguments {
     pub file: PathBuf,
     #[command(flatten)]
     pub run: TrainArguments,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_follow_the_last_equals_sign() {
+        assert_eq!(source_weights("a=b=0, 1.5"), Ok(("a=b".to_owned(), vec![0.0, 1.5])));
+        for wrong in ["pages", "pages=", "pages=0;2"] {
+            assert!(source_weights(wrong).unwrap_err().contains("pages=0,2"));
+        }
+    }
 }

@@ -1,7 +1,8 @@
-//! Versions of a corpus for an ablation: cleaned without one stage of the recipe, or not at all, with the same documents held out.
+//! Versions of a corpus for an ablation: cleaned without one stage of the recipe, not at all, or with another weight of a source; with the
+//! same documents held out.
 
 use crate::duplicates::contamination::{Set, Settings as Overlap};
-use crate::output::{KEPT_FILE, KeptLine, damaged, kept_lines};
+use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine, damaged, kept_lines};
 use crate::pipeline::Output;
 use crate::pipeline::stages::At;
 use crate::recipe::Recipe;
@@ -36,6 +37,14 @@ pub struct Version {
     pub left_out: u64,
     /// Checksum of the texts in order.
     pub checksum: u64,
+}
+
+impl Version {
+    fn add(&mut self, text: &str) {
+        self.documents += 1;
+        self.bytes += text.len() as u64;
+        self.checksum = self.checksum.wrapping_mul(0x0100_0000_01b3) ^ lot(text);
+    }
 }
 
 /// A document that all versions keep.
@@ -147,9 +156,7 @@ pub async fn hold_out(
                 version.left_out += 1;
                 continue;
             }
-            version.documents += 1;
-            version.bytes += text.len() as u64;
-            version.checksum = version.checksum.wrapping_mul(0x0100_0000_01b3) ^ checksum;
+            version.add(&text);
             output.write(split(folder, &line, "train")?.as_bytes())?;
         }
         marked.iter().try_for_each(|line| output.write(line.as_bytes()))?;
@@ -159,6 +166,71 @@ pub async fn hold_out(
         versions.push(version);
     }
     Ok((held_out, versions))
+}
+
+/// Writes a version of the cleaned text, whose documents are held out, with another weight of a source: it has none of the source's
+/// training documents (0), or each of them as often as the weight says. A fraction is that of the documents with the lowest ranks, drawn
+/// by seed and id.
+///
+/// # Errors
+/// No training document is left, or a folder cannot be read or written.
+pub async fn weigh(
+    files: &dyn Files,
+    (whole, folder): (&Path, &Path),
+    (source, weight): (&str, f64),
+    seed: u64,
+    give: &impl AsyncFn(),
+) -> Result<Version> {
+    let trains = |line: &KeptLine| line.split.as_deref() == Some("train");
+    let rank = |line: &KeptLine| lot(&format!("{seed} {}", line.id));
+    let mut ranks = Vec::new();
+    for line in kept_lines(files, whole)? {
+        let (_, line): (_, KeptLine) = line?;
+        ranks.extend((trains(&line) && line.source == source).then(|| rank(&line)));
+        give().await;
+    }
+    ranks.sort_unstable();
+    let (times, part) = (weight.floor(), (ranks.len() as f64 * weight.fract()).round());
+    let limit = ranks.get(part as usize).copied().unwrap_or(u64::MAX);
+
+    files.create_folder(folder).map_err(Error::io(folder))?;
+    let (mut version, mut output) = (Version::default(), Output::new(files, folder.join(KEPT_FILE))?);
+    // Further copies follow the whole text, so that a window seldom holds a document twice.
+    for copy in 0..weight.ceil().max(1.0) as u64 {
+        for line in kept_lines(files, whole)? {
+            let (text, line): (_, KeptLine) = line?;
+            give().await;
+            let copies = match line.source == source && trains(&line) {
+                true => times as u64 + u64::from(rank(&line) < limit),
+                false => 1,
+            };
+            if copy < copies {
+                output.write(text.as_bytes())?;
+                output.write(b"\n")?;
+                if trains(&line) {
+                    version.add(&line.text);
+                }
+            }
+        }
+    }
+    output.flush()?;
+    // Shares of a mixture do not depend on the number of documents.
+    let mut index = CorpusIndex::find(files, whole)?.unwrap_or_default();
+    if let Some(share) = index.mixture.get_mut(source) {
+        *share *= weight;
+    }
+    let sum: f64 = index.mixture.values().sum();
+    if version.documents == 0 || sum == 0.0 && !index.mixture.is_empty() {
+        return Err(Error::Refused(format!(
+            "with the weight {weight} for the source {source}, no text is left to train on; give it another weight"
+        )));
+    }
+    index.mixture.values_mut().for_each(|share| *share /= sum);
+    let path = folder.join(CORPUS_FILE);
+    let mut output = Output::new(files, path.clone())?;
+    output.write(&serde_json::to_vec(&index).map_err(damaged(&path))?)?;
+    output.flush()?;
+    Ok(version)
 }
 
 /// A line of a `kept.jsonl` in this split, with its line feed.
@@ -226,6 +298,58 @@ mod tests {
                 assert!(!training.values().any(is_held));
             }
         }
+    }
+
+    #[test]
+    fn a_source_is_left_out_thinned_or_repeated_and_its_held_out_documents_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        let line = |number: usize| {
+            let source = ["web", "books"][number % 2];
+            let text: String = (0..60).map(|word| format!("w{number}x{} ", word * 7 % 61)).collect();
+            serde_json::json!({ "text": text, "source": source }).to_string() + "\n"
+        };
+        std::fs::write(folder.path().join("in/a.jsonl"), (0..80).map(line).collect::<String>()).unwrap();
+        let mut recipe = Recipe { rules: Vec::new(), validation: 0.0, ..Recipe::default() };
+        recipe.mixture.weights.insert("web".to_owned(), 3.0);
+        let whole = clean(folder.path(), "whole", recipe);
+        let (held_out, found) =
+            pollster::block_on(hold_out(&SystemFiles, std::slice::from_ref(&whole), &async || ())).unwrap();
+        let read = |folder: &Path| -> Vec<KeptLine> {
+            kept_lines(&SystemFiles, folder).unwrap().map(|line| line.unwrap().1).collect()
+        };
+        let own = |folder: &Path, source: &str| -> Vec<String> {
+            let lines = read(folder).into_iter();
+            let own = lines.filter(|line| line.source == source && line.split.as_deref() == Some("train"));
+            own.map(|line| line.id).collect()
+        };
+        let [web, books] = ["web", "books"].map(|source| own(&whole, source));
+        assert_eq!((web.len() + books.len()) as u64, found[0].documents);
+        let weighted = |weight: f64, seed: u64| {
+            let out = folder.path().join(format!("{weight}-{seed}"));
+            let asked = ((&*whole, &*out), ("web", weight));
+            let version = pollster::block_on(weigh(&SystemFiles, asked.0, asked.1, seed, &async || ()));
+            (version.unwrap(), out)
+        };
+        let half = (web.len() as f64 / 2.0).round() as usize;
+        let mut shares = Vec::new();
+        for (weight, count) in [(0.0, 0), (0.5, half), (1.5, web.len() + half), (2.0, 2 * web.len())] {
+            let (version, out) = weighted(weight, 1);
+            assert_eq!((own(&out, "web").len(), own(&out, "books")), (count, books.clone()), "{weight}");
+            assert_eq!(version.documents as usize, count + books.len());
+            assert!(version.checksum != found[0].checksum);
+            assert_eq!(texts(&out, "validation"), texts(&whole, "validation"));
+            let held = read(&out).iter().filter(|line| line.split.as_deref() == Some("validation")).count();
+            assert_eq!(held as u64, held_out.documents);
+            let mixture = CorpusIndex::find(&SystemFiles, &out).unwrap().unwrap().mixture;
+            assert!((mixture.values().sum::<f64>() - 1.0).abs() < 1e-9, "{mixture:?}");
+            shares.push(mixture["web"]);
+        }
+        assert!(shares[0] == 0.0 && shares.is_sorted_by(|one, next| one < next), "{shares:?}");
+        // The choice is the same each time, and another with another seed.
+        let thinned = |seed| own(&weighted(0.5, seed).1, "web");
+        assert_eq!(thinned(1), thinned(1));
+        assert!(thinned(1) != thinned(2));
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Ablations of a cleaning recipe: sweeps whose runs learn the text cleaned by the recipe, without each of its rules, and raw.
+//! Ablations of the data: sweeps whose runs learn the text cleaned by a recipe, without each of its rules, raw, and with other weights of its
+//! sources.
 
 use crate::blocks::Block;
 use crate::config::EarlyStopping;
 use crate::evaluation::{Better, Cell, Metric, Table};
-use crate::quantity::{NOTHING, bytes, counted};
+use crate::quantity::{self, NOTHING, bytes, counted};
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Names of the versions of the text that leave out no single rule.
@@ -14,6 +15,7 @@ pub const WHOLE: &str = "whole";
 pub const RAW: &str = "raw";
 
 const MAX_SEEDS: u64 = 20;
+const MAX_WEIGHT: f64 = 100.0;
 /// Evaluations of a run, for its curve.
 const EVALUATIONS: u64 = 5;
 
@@ -23,7 +25,7 @@ const EVALUATIONS: u64 = 5;
 pub struct Ablate {
     /// A published recipe, or one as TOML; empty for the project's own.
     pub recipe: String,
-    /// The rules to leave out, or `raw`; empty for all.
+    /// The rules to leave out, `raw`, or `whole` for none; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
     /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
@@ -31,6 +33,9 @@ pub struct Ablate {
     pub tokenizers: Vec<String>,
     /// Runs per version of the text, each with its own seed.
     pub seeds: u64,
+    /// Weights of sources of the cleaned text: 0 leaves a source's documents out, a fraction thins and a number above 1 repeats them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, Vec<f64>>,
     /// The versions, once the text is cleaned, and their folder.
     #[serde(skip)]
     pub text: AblatedText,
@@ -40,8 +45,8 @@ pub struct Ablate {
 
 impl Default for Ablate {
     fn default() -> Self {
-        let (recipe, only, tokenizers, text, folder) = Default::default();
-        Self { recipe, only, tokenizers, seeds: 1, text, folder }
+        let (recipe, only, tokenizers, weights, text, folder) = Default::default();
+        Self { recipe, only, tokenizers, seeds: 1, weights, text, folder }
     }
 }
 
@@ -62,12 +67,12 @@ pub struct AblatedText {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextVersion {
-    /// The rule that it leaves out, [`WHOLE`] or [`RAW`].
+    /// The rule that it leaves out, [`WHOLE`], [`RAW`], or a source with its weight, as in `pages=2`.
     pub name: String,
     pub title: String,
-    /// Documents and bytes that it has more than the text cleaned by the whole recipe.
-    pub documents: u64,
-    pub bytes: u64,
+    /// Documents and bytes that it has more than the text cleaned by the whole recipe; negative if it has fewer.
+    pub documents: i64,
+    pub bytes: i64,
     /// Whether the rule removed or changed anything.
     pub acted: bool,
     /// Whether the text differs from the text cleaned by the whole recipe, or the tokenizer; only then a run learns it.
@@ -75,6 +80,9 @@ pub struct TextVersion {
     /// The tokenizer that it has instead of that of the other versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// Its folder, if that is not its name: of a source with another weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 impl Ablate {
@@ -86,6 +94,26 @@ impl Ablate {
             let mut seen = BTreeSet::new();
             if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
                 return Err(format!("ablate.{field} has {name:?} twice; leave one out"));
+            }
+        }
+        for (source, weights) in &self.weights {
+            if weights.is_empty() {
+                return Err(format!(
+                    "ablate.weights has no weights for the source {source:?}; give some, as in [0, 2]"
+                ));
+            }
+            for (at, weight) in weights.iter().enumerate() {
+                let wrong = match *weight {
+                    1.0 => "1 is the text as it is, which is always learned; leave it out".to_owned(),
+                    weight if !(0.0..=MAX_WEIGHT).contains(&weight) => {
+                        format!("a weight must be 0 to {MAX_WEIGHT} (got {weight})")
+                    }
+                    weight if weights.iter().take(at).any(|earlier| *earlier == weight) => {
+                        format!("{weight} is there twice; leave one out")
+                    }
+                    _ => continue,
+                };
+                return Err(format!("ablate.weights of the source {source:?}: {wrong}"));
             }
         }
         Ok(())
@@ -113,7 +141,10 @@ impl Ablate {
     pub(crate) fn rows(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         let train = &base.train;
         if !train.objective.is_text() || !base.data.synthetic.is_none() {
-            return Err("an ablation of cleaning rules trains on documents as text: leave out the objective and data.synthetic".to_owned());
+            return Err(
+                "an ablation trains on documents as text: leave out the objective and data.synthetic"
+                    .to_owned(),
+            );
         }
         if train.epochs.is_some() {
             return Err(
@@ -139,7 +170,8 @@ impl Ablate {
             for version in self.learned() {
                 let mut config = base.clone();
                 config.seed = seed;
-                let folder = version.tokenizer.as_ref().map_or(version.name.as_str(), |_| WHOLE);
+                let own = version.folder.as_ref().unwrap_or(&version.name);
+                let folder = version.tokenizer.as_ref().map_or(own.as_str(), |_| WHOLE);
                 config.data.paths = vec![Path::new(&self.folder).join(folder).display().to_string()];
                 config.data.mixture.clear();
                 version.tokenizer.iter().try_for_each(|name| set_tokenizer(&mut config, name))?;
@@ -197,17 +229,19 @@ impl RuleEffect {
         }
     }
 
-    fn verdict(&self) -> &'static str {
-        match self.bought.as_ref().map(|bought| (bought.interval, bought.count > 1)) {
-            None => NOTHING,
-            Some((Some([low, _]), several)) if low > 0.0 => {
-                ["helps with this seed", "helps"][usize::from(several)]
-            }
-            Some((Some([_, high]), several)) if high < 0.0 => {
-                ["harms with this seed", "harms"][usize::from(several)]
-            }
-            Some(_) => "no effect shown: the interval contains 0",
-        }
+    fn verdict(&self) -> String {
+        let Some(bought) = &self.bought else { return NOTHING.to_owned() };
+        let [helps, harms] = match self.version.folder {
+            Some(_) => ["worse than weight 1", "better than weight 1"],
+            None => ["helps", "harms"],
+        };
+        let verdict = match bought.interval {
+            Some([low, _]) if low > 0.0 => helps,
+            Some([_, high]) if high < 0.0 => harms,
+            _ => return "no effect shown: the interval contains 0".to_owned(),
+        };
+        let seed = if bought.count > 1 { "" } else { " with this seed" };
+        format!("{verdict}{seed}")
     }
 }
 
@@ -230,12 +264,23 @@ impl Ablation {
         let row = |effect: &RuleEffect| -> [Cell; 5] {
             let TextVersion { title, documents, bytes: size, .. } = &effect.version;
             let bought = effect.bought.as_ref().map_or_else(|| Cell::from(NOTHING), Cell::from);
-            [title.as_str().into(), (*documents).into(), bytes(*size).into(), bought, effect.verdict().into()]
+            let fewer = |text: String| Cell::from(format!("−{text}"));
+            let documents = match u64::try_from(*documents) {
+                Ok(more) => Cell::from(more),
+                Err(_) => fewer(quantity::whole(documents.unsigned_abs())),
+            };
+            let size = u64::try_from(*size)
+                .map_or_else(|_| fewer(bytes(size.unsigned_abs())), |more| bytes(more).into());
+            [title.as_str().into(), documents, size, bought, effect.verdict().into()]
         };
+        if self.effects.iter().any(|effect| effect.version.folder.is_some()) {
+            about += " With another weight, the documents of a source are left out (0), thinned or repeated; bits per byte bought are then those \
+                      with this weight minus those with weight 1.";
+        }
         if self.effects.iter().any(|effect| effect.version.tokenizer.is_some()) {
             about += " Other tokenizers read as many tokens, which may be more or fewer bytes.";
         }
-        let columns = ["left out or replaced", "documents more", "text more", "bits per byte bought", ""];
+        let columns = ["left out or changed", "documents more", "text more", "bits per byte bought", ""];
         let learned = self.effects.iter().filter(|own| own.version.differs);
         let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
         let rest = [
@@ -259,7 +304,7 @@ mod tests {
 
     fn version(name: &str, differs: bool) -> TextVersion {
         let (name, title) = (name.to_owned(), name.to_owned());
-        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, tokenizer: None }
+        TextVersion { name, title, differs, acted: true, documents: 3, bytes: 900, ..TextVersion::default() }
     }
 
     fn ablate(seeds: u64) -> Ablate {
@@ -321,6 +366,21 @@ mod tests {
         }
         assert!(Sweep::from_toml("[ablate]\n[ladder]").is_err());
         assert!(Sweep::from_toml("[ablate]\n[settings]\nmodel.layers = [1]").is_err());
+        for (weights, why) in [
+            ("[-1]", "0 to 100 (got -1)"),
+            ("[nan]", "0 to 100"),
+            ("[1e9]", "0 to 100"),
+            ("[0, 2, 2.0]", "2 is there twice"),
+            ("[1]", "as it is"),
+            ("[]", "no weights"),
+        ] {
+            let error =
+                Sweep::from_toml(&format!("[ablate]\nweights = {{ \"a b\" = {weights} }}")).unwrap_err();
+            assert!(error.contains(why) && error.contains("a b"), "{error}");
+        }
+        let weights = BTreeMap::from([("a b".to_owned(), vec![0.0, 1.5])]);
+        let file = Ablate { weights: weights.clone(), ..Ablate::default() }.to_toml("a").unwrap();
+        assert_eq!(Sweep::from_toml(&file).unwrap().ablate.unwrap().weights, weights);
         let file = Ablate { only: vec!["length".to_owned()], ..Ablate::default() }.to_toml("a").unwrap();
         assert_eq!(Sweep::from_toml(&file).unwrap().ablate.unwrap().only, ["length"]);
     }
@@ -337,14 +397,25 @@ mod tests {
             effect("c", true, Some([-0.03, -0.01])),
             effect("d", true, None),
             effect("e", false, None),
+            RuleEffect {
+                version: TextVersion {
+                    folder: Some("weight-5".to_owned()),
+                    documents: -1,
+                    bytes: -900,
+                    ..version("pages=0", true)
+                },
+                bought: Some(RuleEffect::metric(0.02, Some([0.01, 0.03]), 1)),
+            },
         ];
-        let verdicts: Vec<&str> = effects.iter().map(RuleEffect::verdict).collect();
+        let verdicts: Vec<String> = effects.iter().map(RuleEffect::verdict).collect();
         assert!(verdicts[0] == "helps" && verdicts[1].contains("contains 0") && verdicts[2] == "harms");
+        assert_eq!(verdicts[5], "worse than weight 1 with this seed");
         let blocks = Ablation { effects, ..Ablation::default() }.blocks();
         let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else {
             panic!("{blocks:?}")
         };
-        assert_eq!(table.rows.len(), 4);
+        assert_eq!(table.rows.len(), 5);
+        assert_eq!([1, 2].map(|column| table.rows[4][column].text()), ["−1", "−900 B"]);
         assert!(table.rows.iter().all(|row| row.len() == table.columns.len()) && rest.ends_with(": e."));
     }
 }

@@ -1,4 +1,4 @@
-//! Ablations of a cleaning recipe: the versions of the text, and what each rule bought.
+//! Ablations of the data: the versions of the text, and what each rule, tokenizer and weight of a source bought.
 
 use super::Session;
 use crate::metrics::comparison::mean_interval;
@@ -12,9 +12,10 @@ use crate::protocol::{
     RuleEffect, RunConfig, TextVersion, WHOLE, WeightSource, names,
 };
 use crate::{Error, Result};
+use glasshouse_corpus::output::CorpusIndex;
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
-use glasshouse_corpus::versions::hold_out;
+use glasshouse_corpus::versions::{Version, hold_out, weigh};
 use glasshouse_documents::read::{Settings, find};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -46,14 +47,15 @@ impl Session {
         }
     }
 
-    /// Cleans the text by the whole recipe, without each of its rules, and not at all, into the sweep's folder, and holds the same
-    /// documents out of all versions.
+    /// Cleans the text by the whole recipe, without each of its rules, and not at all, into the sweep's folder, holds the same documents
+    /// out of all versions, and weights sources of the cleaned text.
     pub(super) async fn clean_versions(
         &mut self,
         id: u64,
         name: &str,
         ablate: &Ablate,
         inputs: &[PathBuf],
+        seed: u64,
     ) -> Result<AblatedText> {
         let recipe = match ablate.recipe.as_str() {
             "" => self.recipe()?,
@@ -69,6 +71,11 @@ impl Session {
         let about = format!("cleaning by {}", recipe.name);
         let report = self.clean_version(id, about, recipe.clone(), inputs, &folder.join(WHOLE)).await?;
         let stages = rules(&recipe, &report, ablate)?;
+        let index = CorpusIndex::find(&CorpusFiles, &folder.join(WHOLE))?.unwrap_or_default();
+        let known = || index.sources.iter().map(|source| source.name.as_str());
+        if let Some(other) = ablate.weights.keys().find(|name| !known().any(|known| known == name.as_str())) {
+            return Err(Error::Refused(names::unknown("source of the cleaned text", other, known())));
+        }
         let mut versions = vec![TextVersion {
             name: WHOLE.to_owned(),
             title: format!("whole recipe ({})", recipe.name),
@@ -91,7 +98,7 @@ impl Session {
             let (name, title) = (RAW.to_owned(), "all rules (raw)".to_owned());
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }
-        if folders.len() == 1 && ablate.tokenizers.is_empty() {
+        if folders.len() == 1 && ablate.tokenizers.is_empty() && ablate.weights.is_empty() {
             return Err(Error::Refused(format!(
                 "the rules to leave out remove nothing from this text, so there is nothing to compare; leave out others of {}",
                 recipe.name
@@ -103,9 +110,27 @@ impl Session {
         let mut found = found.into_iter();
         let whole = found.next().unwrap_or_default();
         for (version, own) in versions.iter_mut().skip(1).filter(|version| version.acted).zip(found) {
-            version.documents = own.documents.saturating_sub(whole.documents);
-            version.bytes = own.bytes.saturating_sub(whole.bytes);
-            version.differs = own.checksum != whole.checksum;
+            (version.documents, version.bytes, version.differs) = compared(own, whole);
+        }
+        for (source, weight) in
+            ablate.weights.iter().flat_map(|(source, own)| own.iter().map(move |weight| (source, *weight)))
+        {
+            let (name, own) = (format!("{source}={weight}"), format!("weight-{}", versions.len()));
+            let places = (&*folder.join(WHOLE), &*folder.join(&own));
+            let found = weigh(&CorpusFiles, places, (source, weight), seed, &give).await?;
+            let (documents, bytes, differs) = compared(found, whole);
+            let (title, folder) = (format!("{source} (now × {weight})"), Some(own));
+            let acted = differs;
+            versions.push(TextVersion {
+                name,
+                title,
+                documents,
+                bytes,
+                acted,
+                differs,
+                folder,
+                tokenizer: None,
+            });
         }
         versions.extend(ablate.tokenizers.iter().map(|tokenizer| TextVersion {
             name: format!("tokenizer {tokenizer}"),
@@ -192,22 +217,28 @@ pub(super) async fn checksum(inputs: &[PathBuf]) -> Result<u32> {
     Ok(checksum)
 }
 
+/// Documents and bytes that a version has more than the cleaned text, and whether its text differs.
+fn compared(own: Version, whole: Version) -> (i64, i64, bool) {
+    let more = |own: u64, whole: u64| own.cast_signed().saturating_sub(whole.cast_signed());
+    (more(own.documents, whole.documents), more(own.bytes, whole.bytes), own.checksum != whole.checksum)
+}
+
 /// The rules to leave out: their stage in the whole recipe's report, and the recipe without them.
 fn rules<'a>(
     recipe: &Recipe,
     report: &'a CleaningReport,
-    Ablate { only, tokenizers, .. }: &Ablate,
+    Ablate { only, tokenizers, weights, .. }: &Ablate,
 ) -> Result<Vec<(&'a Stage, Recipe)>> {
     let on = report.stages.iter().filter(|stage| !stage.about.is_off);
     let mut stages: Vec<(&Stage, Recipe)> =
         on.filter_map(|stage| Some((stage, recipe.without(&stage.about.name)?))).collect();
-    if stages.is_empty() && tokenizers.is_empty() {
+    if stages.is_empty() && tokenizers.is_empty() && weights.is_empty() {
         return Err(Error::Refused(format!(
             "the recipe {} has no rules to leave out; choose another, such as fineweb",
             recipe.name
         )));
     }
-    let known = || stages.iter().map(|(stage, _)| stage.about.name.as_str()).chain([RAW]);
+    let known = || stages.iter().map(|(stage, _)| stage.about.name.as_str()).chain([WHOLE, RAW]);
     if let Some(other) = only.iter().find(|name| !known().any(|known| known == name.as_str())) {
         return Err(Error::Refused(names::unknown("rule of the recipe", other, known())));
     }

@@ -238,7 +238,7 @@ impl Session {
             (Some(ladder), _) => (self.choose_sizes(id, ladder, config, launch).await?, None),
             (None, Some(ablate)) => {
                 let inputs = self.ablated_files(&sweep.name, config)?;
-                let text = self.clean_versions(id, &sweep.name, ablate, &inputs).await;
+                let text = self.clean_versions(id, &sweep.name, ablate, &inputs, config.seed).await;
                 if text.is_err() {
                     files::remove_dir_all(self.opened()?.project.sweep_folder(&sweep.name)).ok();
                 }

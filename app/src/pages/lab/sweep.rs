@@ -40,6 +40,7 @@ recipe = "fineweb" # or gopher, c4, light; empty for the recipe of the page Data
 seeds = 1
 # only = ["gopher-quality", "raw"]
 # tokenizers = ["byte", "bpe:1024"]
+# weights = { stories = [0, 2] } # of sources
 "#;
 
 /// Maximum small multiples; those of the lowest losses.
@@ -91,7 +92,7 @@ impl SweepForm {
         caption(
             ui,
             "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
-             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. Cleaning rules are measured by runs on your text without them.",
+             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. Cleaning rules are measured by runs on your text without them, and the weights of sources by runs on text without or with more of them.",
         );
         let last = state.lab.sweep.as_ref().map(|sweep| sweep.toml.as_str());
         let mut written = self.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());

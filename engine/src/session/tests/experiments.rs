@@ -225,7 +225,7 @@ fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
     ];
     assert_eq!(seen, expected);
     assert!(effects.iter().filter_map(|own| own.bought.as_ref()).all(|bought| bought.interval.is_some()));
-    let more: Vec<u64> = effects.iter().map(|own| own.version.documents).collect();
+    let more: Vec<i64> = effects.iter().map(|own| own.version.documents).collect();
     // Copies of held-out documents are not learned either.
     assert!(more[0] == 10 && (1..20).contains(&more[2]) && more[3] >= more[0] + more[2], "{more:?}");
     // The twins have the same held-out tokens and tokenizer.
@@ -279,6 +279,30 @@ fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
 }
 
 #[test]
+fn sources_left_out_and_repeated_are_compared_on_the_same_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[ablate]\nrecipe = \"raw\"\nweights = { \"a/b\" = [0, 2], other = [0.001] }\n";
+    let commands = ablation(folder.path(), text);
+    let path = folder.path().join("raw.jsonl");
+    let sourced = |(at, line): (usize, &str)| {
+        let source = if at % 2 == 0 { "a/b" } else { "other" };
+        line.replacen('{', &format!("{{\"source\": \"{source}\", "), 1) + "\n"
+    };
+    let lines = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, lines.lines().enumerate().map(sourced).collect::<String>()).unwrap();
+    let heard = play(&folder.path().join("shelf"), commands.to_vec());
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let summary = last(&heard);
+    assert!(summary.complete && summary.rows.len() == 4, "{summary:?}");
+    let effects = summary.ablation.unwrap().effects;
+    let names: Vec<&str> = effects.iter().map(|own| own.version.name.as_str()).collect();
+    assert_eq!(names, ["a/b=0", "a/b=2", "other=0.001"]);
+    let own = |at: usize| (effects[at].version.documents, effects[at].version.bytes);
+    assert!(own(0).0 < 0 && own(1) == (-own(0).0, -own(0).1) && own(2).0 < 0, "{effects:?}");
+    assert!(effects.iter().all(|own| own.bought.as_ref().is_some_and(|bought| bought.interval.is_some())));
+}
+
+#[test]
 fn an_ablation_measures_its_runs_again_after_another_evaluation_and_refuses_changed_text() {
     let folder = tempfile::tempdir().unwrap();
     let [make, train] = ablation(folder.path(), &rules(&["length"]));
@@ -326,6 +350,12 @@ fn an_ablation_that_cannot_work_says_why_and_trains_nothing() {
         ("[ablate]\nrecipe = \"lihgt\"", "did you mean `light`"),
         (&rules(&["gibberich"]), "did you mean `gibberish`"),
         (&rules(&["gibberish"]), "nothing to compare"),
+        (&rules(&["whole"]), "nothing to compare"),
+        (
+            "[ablate]\nrecipe = \"raw\"\nweights = { pages = [0] }",
+            "unknown source of the cleaned text `pages`. Known: raw",
+        ),
+        ("[ablate]\nrecipe = \"raw\"\nweights = { raw = [0] }", "no text is left"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let heard = play(&folder.path().join("shelf"), ablation(folder.path(), text).to_vec());
