@@ -25,11 +25,11 @@ fn fold(view: View) -> String {
     format!("inspect:{view}")
 }
 
-pub(super) fn is_open(preferences: &Preferences, view: View) -> bool {
+pub fn is_open(preferences: &Preferences, view: View) -> bool {
     widgets::is_open(preferences, &fold(view), AT_FIRST.contains(&view))
 }
 
-pub(super) fn open(preferences: &mut Preferences, view: View) {
+pub fn open(preferences: &mut Preferences, view: View) {
     preferences.folds.insert(fold(view), true);
 }
 
@@ -39,7 +39,7 @@ fn old_since(ui: &Ui) -> egui::Id {
 }
 
 #[derive(Clone, Copy)]
-enum SectionAction {
+enum Export {
     Csv,
     Png,
 }
@@ -58,7 +58,7 @@ impl InspectPage {
         }
     }
 
-    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<SectionAction> {
+    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<Export> {
         let column = usize::from(view == View::Diff);
         let ms = self.asking.seen(column, view).map(|seen| format!("{:.1} ms", seen.data.ms));
         let note = ms.unwrap_or_default();
@@ -82,7 +82,7 @@ impl InspectPage {
     }
 
     /// The formula and the export buttons.
-    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<SectionAction> {
+    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Export> {
         let mut wanted = None;
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
@@ -98,10 +98,10 @@ impl InspectPage {
             }
             let named = |what: &str| format!("{what} of {}", view.title());
             if widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked() {
-                wanted = Some(SectionAction::Csv);
+                wanted = Some(Export::Csv);
             }
             if widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked() {
-                wanted = Some(SectionAction::Png);
+                wanted = Some(Export::Png);
             }
         });
         wanted
@@ -197,19 +197,12 @@ impl InspectPage {
         }
     }
 
-    fn give(
-        &self,
-        ui: &Ui,
-        context: &mut Context<'_>,
-        view: View,
-        wanted: Option<SectionAction>,
-        rect: Rect,
-    ) {
+    fn give(&self, ui: &Ui, context: &mut Context<'_>, view: View, wanted: Option<Export>, rect: Rect) {
         let first = usize::from(view == View::Diff);
         let Some(seen) = self.asking.seen(first, view) else { return };
         let title = format!("{} {}", seen.answer.inspection.run, view.title());
         match wanted {
-            Some(SectionAction::Csv) => {
+            Some(Export::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
                 let seen =
                     (first..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
@@ -231,7 +224,7 @@ impl InspectPage {
                     Err(reason) => context.asks.tell(reason),
                 }
             }
-            Some(SectionAction::Png) => context.asks.picture(ui, rect, &title),
+            Some(Export::Png) => context.asks.picture(ui, rect, &title),
             None => {}
         }
     }

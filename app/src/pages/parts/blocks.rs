@@ -23,10 +23,10 @@ const PLOT: f32 = 150.0;
 const BAR: f32 = 64.0;
 
 /// A metric with its title.
-pub(in crate::pages) type Line = (String, Metric);
+pub type Line = (String, Metric);
 
 /// Draws a report; sections become cards. `key` is its prefix in the preferences. Returns the passage of the clicked row.
-pub(in crate::pages) fn report_ui(
+pub fn report_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
@@ -46,7 +46,7 @@ pub(in crate::pages) fn report_ui(
 }
 
 /// Draws a section as a card, and `more` below its blocks. `csv` replaces the numbers of the blocks.
-pub(in crate::pages) fn section_ui(
+pub fn section_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
@@ -85,12 +85,7 @@ pub(in crate::pages) fn section_ui(
     pressed
 }
 
-pub(in crate::pages) fn blocks_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    key: &str,
-    blocks: &[Block],
-) -> Option<Passage> {
+pub fn blocks_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, blocks: &[Block]) -> Option<Passage> {
     let draw = |(place, block)| ui.push_id(place, |ui| block_ui(ui, context, key, block)).inner;
     blocks.iter().enumerate().filter_map(draw).last()
 }
@@ -110,9 +105,7 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         }
         Block::Table(_) => {}
         Block::Text(text) => prose(ui, text),
-        Block::Note(text) => {
-            caption(ui, text);
-        }
+        Block::Note(text) => caption(ui, text),
         Block::Warning(text) => marked_ui(ui, icons::ICON_WARNING, text, context.palette.warning),
         Block::List(items) => {
             items.iter().for_each(|item| marked_ui(ui, icons::ICON_INFO, item, context.palette.quiet));
@@ -210,8 +203,7 @@ fn series_ui(ui: &mut Ui, series: &Series) {
     ui.add_space(space::SMALL);
     ui.add(Label::new(RichText::new(&series.title).text_style(theme::strong())).wrap());
     if points.iter().all(|point| !point.value.is_finite()) {
-        caption(ui, "Nothing was measured.");
-        return;
+        return caption(ui, "Nothing was measured.");
     }
     let each = points.iter().take(24).map(|point| format!("{} {}", point.label, point.written));
     let spoken = format!("{}: {}", series.title, each.collect::<Vec<_>>().join(", "));
@@ -241,7 +233,7 @@ fn diagram_ui(ui: &mut Ui, bins: &[CalibrationBin]) {
 }
 
 /// For each line the range from 0 that covers all its intervals, so that they share a scale; 0 to 1 for proportions.
-pub(in crate::pages) fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
+pub fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
     let mut ranges: BTreeMap<String, [f64; 2]> = BTreeMap::new();
     for (name, metric) in all.iter().flatten() {
         let Some(value) = metric.value.filter(|value| value.is_finite()) else { continue };
@@ -254,12 +246,7 @@ pub(in crate::pages) fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> 
 }
 
 /// A metric's name, interval and value on one line.
-pub(in crate::pages) fn line_ui(
-    ui: &mut Ui,
-    (name, metric): &Line,
-    ranges: &BTreeMap<String, [f64; 2]>,
-    colour: Color32,
-) {
+pub fn line_ui(ui: &mut Ui, (name, metric): &Line, ranges: &BTreeMap<String, [f64; 2]>, colour: Color32) {
     let quiet = Palette::of(ui).quiet;
     egui::Sides::new().height(20.0).shrink_left().truncate().show(
         ui,
