@@ -4,7 +4,7 @@ use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, formula};
+use crate::pages::parts::{Export, caption, export_ui, formula};
 use crate::preferences::Preferences;
 use crate::state::InspectionAnswer;
 use crate::theme::{Palette, space};
@@ -36,12 +36,6 @@ pub fn open(preferences: &mut Preferences, view: View) {
 /// Id of the time since when a place shows outdated content, in seconds of egui's clock.
 fn old_since(ui: &Ui) -> egui::Id {
     ui.scope_id().with("old since")
-}
-
-#[derive(Clone, Copy)]
-enum Export {
-    Csv,
-    Png,
 }
 
 impl InspectPage {
@@ -83,7 +77,6 @@ impl InspectPage {
 
     /// The formula and the export buttons.
     fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Export> {
-        let mut wanted = None;
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
@@ -96,15 +89,9 @@ impl InspectPage {
                     self.tables.remove(&view);
                 }
             }
-            let named = |what: &str| format!("{what} of {}", view.title());
-            if widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked() {
-                wanted = Some(Export::Csv);
-            }
-            if widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked() {
-                wanted = Some(Export::Png);
-            }
-        });
-        wanted
+            export_ui(ui, view.title())
+        })
+        .inner
     }
 
     /// Marks an answer that has been outdated for longer than `PATIENCE`. Returns whether it did.

@@ -45,6 +45,20 @@ pub fn report_ui(
     pressed
 }
 
+/// How a section's contents are exported.
+#[derive(Clone, Copy)]
+pub enum Export {
+    Csv,
+    Png,
+}
+
+/// The export buttons of the contents called `title`.
+pub fn export_ui(ui: &mut Ui, title: &str) -> Option<Export> {
+    let csv = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &format!("CSV of {title}"));
+    let png = widgets::icon_button(ui, icons::ICON_IMAGE, &format!("PNG of {title}"));
+    if csv.clicked() { Some(Export::Csv) } else { png.clicked().then_some(Export::Png) }
+}
+
 /// Draws a section as a card, and `more` below its blocks. `csv` replaces the numbers of the blocks.
 pub fn section_ui(
     ui: &mut Ui,
@@ -56,7 +70,7 @@ pub fn section_ui(
 ) -> Option<Passage> {
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
-    let (mut copied, mut captured) = (false, false);
+    let mut wanted = None;
     let (pressed, card) = widgets::card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
             if !widgets::fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
@@ -65,9 +79,7 @@ pub fn section_ui(
             if csv.is_some() || has_numbers(blocks) {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = space::SMALL;
-                    let named = |what: &str| format!("{what} of {title}");
-                    copied = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked();
-                    captured = widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked();
+                    wanted = export_ui(ui, title);
                 });
             }
             let pressed = blocks_ui(ui, context, &key, blocks);
@@ -76,11 +88,12 @@ pub fn section_ui(
         })
         .inner
     });
-    if copied {
-        context.asks.copy_csv(ui, csv.map_or_else(|| numbers(blocks).join("\n"), |csv| csv()));
-    }
-    if captured {
-        context.asks.picture(ui, card.rect, title);
+    match wanted {
+        Some(Export::Csv) => {
+            context.asks.copy_csv(ui, csv.map_or_else(|| numbers(blocks).join("\n"), |csv| csv()));
+        }
+        Some(Export::Png) => context.asks.picture(ui, card.rect, title),
+        None => {}
     }
     pressed
 }
