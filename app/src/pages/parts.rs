@@ -193,7 +193,7 @@ pub fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -
     .inner
 }
 
-/// Columns of these widths, `gap` points apart; `part` draws the one of an index.
+/// Columns of these widths, `gap` points apart; `part` draws the column of an index.
 pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&mut Ui, usize)) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
@@ -203,7 +203,7 @@ pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&m
     });
 }
 
-/// Items in rows of as many columns, each of this width.
+/// Items in rows of `columns` columns, each `width` points wide.
 pub fn grid_ui<T>(
     ui: &mut Ui,
     (columns, width): (usize, f32),

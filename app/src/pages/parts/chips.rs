@@ -18,7 +18,7 @@ pub struct Chip {
 }
 
 impl Chip {
-    /// Of the token with this index and text.
+    /// A chip for the token with this index and text, without tooltip.
     pub fn of(place: usize, text: &str, lit: bool) -> Self {
         let (below, hover, ends_line) = (String::new(), String::new(), text.ends_with('\n'));
         Self { text: visible(text), below, hover, tint: place, lit, ends_line }

@@ -8,7 +8,7 @@ use egui::{DragValue, Response, Ui};
 use glasshouse_protocol::setting::{Choice, Chosen, Number, Setting, Value};
 use glasshouse_protocol::{ErrorReport, RunConfig};
 
-/// Rows for those of a run's settings that it has, by their names `under` a path.
+/// Rows for the settings with these names `under` a path, without those that the run lacks.
 pub fn form_ui(ui: &mut Ui, run: &mut RunConfig, refused: Option<&ErrorReport>, under: &str, names: &[&str]) {
     for name in names {
         let path = format!("{under}.{name}");

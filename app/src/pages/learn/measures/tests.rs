@@ -138,7 +138,7 @@ fn inspected(
     state.apply(Envelope { body: Report { request: Some(9), event }, bytes });
 }
 
-/// Answers an inspection with floats alone.
+/// Answers an inspection with floats only.
 fn seen(state: &mut State, instrument: &Instrument, view: View, floats: &[Floats<'_>]) {
     inspected(state, instrument, view, floats, &[], Vec::new());
 }
