@@ -39,6 +39,14 @@ pub trait Page {
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
 
+    /// The page after another project was opened: without anything that belongs to the former one.
+    fn for_another_project(self) -> Self
+    where
+        Self: Sized + Default,
+    {
+        Self::default()
+    }
+
     /// Called in every frame in which another page is open.
     fn away(&mut self, _ui: &Ui, _context: &mut Context<'_>) {}
 
@@ -109,9 +117,20 @@ macro_rules! pages {
 
         /// All pages, with the person's choices on them.
         #[derive(Debug, Default)]
-        pub struct Pages { $(pub $key: $Page,)+ }
+        pub struct Pages {
+            $(pub $key: $Page,)+
+            /// Opening number of the project that the pages belong to.
+            pub(crate) opening: u64,
+        }
 
         impl Pages {
+            fn follow_project(&mut self, state: &State) {
+                let opening = state.projects.open.as_ref().map_or(self.opening, |open| open.opening);
+                if std::mem::replace(&mut self.opening, opening) != opening {
+                    $(self.$key = std::mem::take(&mut self.$key).for_another_project();)+
+                }
+            }
+
             pub fn get(&self, page: PageName) -> &dyn Page {
                 match page { $(PageName::$Name => &self.$key),+ }
             }
@@ -144,6 +163,7 @@ pages! {
 impl Pages {
     /// Draws a page in its scroll area, below its introduction.
     pub fn ui(&mut self, name: PageName, ui: &mut Ui, context: &mut Context<'_>) {
+        self.follow_project(context.state);
         let page = self.get_mut(name);
         let id = format!("{} {}", name.key(), page.part());
         widgets::page(ui, &id, |ui| {

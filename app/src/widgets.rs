@@ -28,13 +28,15 @@ pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
-pub use field::{choice, choice_or, field, field_error, grouped, line_edit, radio, whole_number};
-pub use fold::{focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
+pub use field::{
+    choice, choice_or, composer, field, field_error, grouped, line_edit, radio, text_area, whole_number,
+};
+pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{
-    WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, question, quiet_text, raised,
-    section,
+    WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, page, prose, question, quiet_text,
+    raised, section,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};
@@ -45,3 +47,17 @@ pub use switch::switch;
 pub use table::{Align, Column, Table, csv, csv_row};
 use term::title;
 pub use term::{explain, term};
+
+/// The shapes that `work` draws in the third frame of a test window, when all sizes are known.
+#[cfg(test)]
+pub fn drawn(mut work: impl FnMut(&mut egui::Ui)) -> Vec<egui::epaint::ClippedShape> {
+    let context = egui::Context::default();
+    crate::theme::prepare(&context, &crate::preferences::Preferences::default());
+    let mut shapes = Vec::new();
+    for _ in 0..3 {
+        let mut output = context.run_ui(egui::RawInput::default(), |ui| work(ui));
+        shapes = std::mem::take(&mut output.shapes);
+        output.drop_without_applying_deltas();
+    }
+    shapes
+}

@@ -101,9 +101,7 @@ impl App {
         let name = open.map_or("Glasshouse", |open| open.summary.name.as_str());
         if !slim {
             let font = theme::strong().resolve(ui.style());
-            let mut job = egui::text::LayoutJob::simple_singleline(name.to_owned(), font, palette.text);
-            job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 48.0);
-            let galley = ui.painter().layout_job(job);
+            let galley = widgets::elided(ui.painter(), name, font, palette.text, rect.width() - 48.0);
             let place = pos2(rect.left() + 42.0, rect.center().y - galley.size().y / 2.0);
             ui.painter().galley(place, galley, palette.text);
         }

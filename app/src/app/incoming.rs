@@ -194,11 +194,8 @@ impl App {
                 FileKind::Text => texts.push(file),
                 FileKind::PrivateKey => {
                     let (name, reason) = (link::own_name(&file.name), file_kind::PRIVATE_KEY);
-                    self.state.say(
-                        None,
-                        ErrorKind::Refused,
-                        format!("{name} was not added. It is {reason}."),
-                    );
+                    let message = format!("{name} was not added. It is {reason}.");
+                    self.state.say(None, ErrorKind::Refused, message);
                 }
                 FileKind::Other => others.push(link::own_name(&file.name)),
             }

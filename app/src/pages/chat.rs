@@ -17,10 +17,10 @@ use super::written::{
 use super::{Context, Dot, Models, Needs, Page, PageName, train, tune};
 use crate::asks::{Toast, Undo};
 use crate::state::{OpenedModel, State};
-use crate::theme::{self, space};
+use crate::theme::space;
 use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text};
 use conversation::{Exchange, Reply, messages};
-use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
@@ -57,7 +57,6 @@ pub struct ChatPage {
     trains: Option<Begins>,
     /// The conversation cleared last, for undo.
     left: Option<Left>,
-    opening: u64,
 }
 
 #[derive(Debug)]
@@ -71,7 +70,7 @@ struct Left {
 #[derive(Debug)]
 struct RequestedModel {
     source: WeightSource,
-    /// The run that the source stood for at that time.
+    /// The run of the source at that time.
     run: Option<String>,
     request: u64,
     failed: bool,
@@ -95,13 +94,9 @@ impl Page for ChatPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
-        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            *self = Self { opening, locked: self.locked, ..Self::default() };
-        }
         self.take(ui, context);
         self.open_model(context);
-        self.rows.want(context, self.opening);
+        self.rows.want(context);
         self.train(context);
         beside_ui(ui, 248.0, space::LARGE, |ui, place| match place {
             0 => self.conversation_ui(ui, context),
@@ -112,6 +107,10 @@ impl Page for ChatPage {
     /// Drops a training start that is still pending.
     fn away(&mut self, _: &Ui, _: &mut Context<'_>) {
         self.trains = None;
+    }
+
+    fn for_another_project(self) -> Self {
+        Self { locked: self.locked, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -141,7 +140,7 @@ impl ChatPage {
         self.exchanges.iter().flat_map(|exchange| &exchange.replies).any(|reply| !reply.ended)
     }
 
-    /// Opens the model of the next reply in advance: this tells whether it has a chat template, and lets the reply start at once.
+    /// Opens the model of the next reply in advance, to see whether it has a chat template and to start the reply at once.
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
         if silence(&source, context.state).is_some() {
@@ -243,19 +242,7 @@ impl ChatPage {
         // A phone's keyboard has Enter but no Shift+Enter.
         let enters = !widgets::is_narrow(ui);
         let (_, composer) = widgets::card_with(ui, context.palette.panel, |ui| {
-            let modifiers = if enters { Modifiers::SHIFT } else { Modifiers::NONE };
-            let newline = KeyboardShortcut::new(modifiers, Key::Enter);
-            let field = TextEdit::multiline(&mut self.typed)
-                .hint_text("Say something")
-                .font(theme::emphasis())
-                .desired_rows(2)
-                .desired_width(f32::INFINITY)
-                .return_key(newline)
-                .id_salt("say");
-            let field = ui.add(field).accessible_name("Message");
-            let entered = enters
-                && field.has_focus()
-                && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+            let (field, entered) = widgets::composer(ui, "Message", "Say something", enters, &mut self.typed);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
                 // Both buttons share one place, so that the layout does not jump.
@@ -295,9 +282,9 @@ impl ChatPage {
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
             widgets::term(ui, "System prompt", None);
-            let system = TextEdit::multiline(&mut self.system).desired_rows(2).desired_width(f32::INFINITY);
-            let system = system.hint_text("Instructions to the model before the conversation");
-            ui.add(system.id_salt("system")).accessible_name("System prompt");
+            let hint = "Instructions to the model before the conversation";
+            let system = widgets::text_area("System prompt", hint, 2, &mut self.system);
+            ui.add(system).accessible_name("System prompt");
             ui.add_space(space::TIGHT);
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
             stop_ui(ui, &mut self.sampling.stop);

@@ -16,7 +16,7 @@ mod paste;
 mod reading;
 mod stages;
 
-use super::parts::{Breakpoint, Debounce, column};
+use super::parts::{Breakpoint, Debounce, columns_ui};
 use super::{Context, Dot, Needs, Page};
 use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
@@ -54,7 +54,7 @@ pub struct DataPage {
     search: String,
     /// Index of the first listed document.
     offset: usize,
-    listing: Debounce<(u64, String, usize, u64)>,
+    listing: Debounce<(String, usize, u64)>,
     open: Option<u64>,
     /// On arrival of the requested page, open its first (`true`) or last document.
     turn_to: Option<bool>,
@@ -71,7 +71,6 @@ pub struct DataPage {
     told: bool,
     /// Change count of the files that the page has seen.
     changes: u64,
-    opening: u64,
     asked: bool,
     list: Option<Listed>,
     /// The stage whose dropped documents are listed; `None` for all.
@@ -96,11 +95,6 @@ impl Page for DataPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some(open) = &context.state.projects.open else { return };
-        let opening = open.opening;
-        if self.opening != opening {
-            *self = Self { opening, ..Self::default() };
-        }
         if let Some(words) = context.asks.document.take() {
             self.find(words);
         }
@@ -128,11 +122,10 @@ impl Page for DataPage {
             }
             Breakpoint::Tablet => {
                 let height = 420.0;
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = gap;
-                    let left = (width * 0.4).floor();
-                    column(ui, left, |ui| self.documents_ui(ui, context, height));
-                    column(ui, width - left - gap, |ui| self.middle_ui(ui, context, height));
+                let left = (width * 0.4).floor();
+                columns_ui(ui, gap, &[left, width - left - gap], |ui, place| match place {
+                    0 => self.documents_ui(ui, context, height),
+                    _ => self.middle_ui(ui, context, height),
                 });
                 self.side_ui(ui, context);
             }
@@ -140,20 +133,17 @@ impl Page for DataPage {
                 // Fit the rest of the window, so that the lists and the text scroll separately.
                 let height =
                     (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = gap;
-                    let left = (width * 0.22).floor().clamp(288.0, 520.0);
-                    let right = (width * 0.2).floor().clamp(312.0, 420.0);
-                    column(ui, left, |ui| self.documents_ui(ui, context, height));
-                    column(ui, width - left - right - 2.0 * gap, |ui| {
-                        self.middle_ui(ui, context, height);
-                    });
-                    column(ui, right, |ui| {
+                let left = (width * 0.22).floor().clamp(288.0, 520.0);
+                let right = (width * 0.2).floor().clamp(312.0, 420.0);
+                let widths = [left, width - left - right - 2.0 * gap, right];
+                columns_ui(ui, gap, &widths, |ui, place| match place {
+                    0 => self.documents_ui(ui, context, height),
+                    1 => self.middle_ui(ui, context, height),
+                    _ => {
                         let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
-                        area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
-                            self.side_ui(ui, context);
-                        });
-                    });
+                        let area = area.min_scrolled_height(height).max_height(height);
+                        area.show(ui, |ui| self.side_ui(ui, context));
+                    }
                 });
             }
         }
@@ -292,10 +282,10 @@ impl DataPage {
             self.listing.forget();
         }
         let validation = context.draft.data.validation;
-        let wanted = (self.opening, self.search.trim().to_owned(), self.offset, validation.to_bits());
+        let wanted = (self.search.trim().to_owned(), self.offset, validation.to_bits());
         if self.listing.due(ui, &wanted) {
             context.outbox.send(Command::ListDocuments {
-                search: wanted.1,
+                search: wanted.0,
                 offset: self.offset,
                 count: PAGE,
                 validation,

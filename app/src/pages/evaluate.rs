@@ -37,12 +37,11 @@ pub struct EvaluatePage {
     /// The choice lists all runs, not only the latest.
     all_runs: bool,
     detail: Option<String>,
-    /// The last read: opening number, change count, run names.
-    read: Option<(u64, u64, Vec<String>)>,
+    /// The last read: change count, run names.
+    read: Option<(u64, Vec<String>)>,
     asking: Asking,
     answers: BTreeMap<String, tasks::Filter>,
     dismissed: BTreeSet<u64>,
-    opening: u64,
     /// The report of the run shown, by number of changes of results, its name, and names and titles of all runs shown.
     report: Kept<ReportOf, EvaluationBlocks>,
 }
@@ -65,12 +64,7 @@ impl Page for EvaluatePage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let state = context.state;
-        let opening = state.projects.open.as_ref().map(|open| open.opening);
-        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            *self = Self { opening, ..Self::default() };
-        }
-        let runs = with_weights(state);
+        let runs = with_weights(context.state);
         if runs.is_empty() {
             return untrained_ui(ui, context, PageName::Evaluate.icon(), text::NO_MODEL);
         }
@@ -107,7 +101,7 @@ impl EvaluatePage {
 
     /// Reads the stored results of the chosen runs, once per choice and after each change.
     fn want(&mut self, context: &mut Context<'_>) {
-        let wanted = (self.opening, context.state.evaluation.revision, self.chosen.clone());
+        let wanted = (context.state.evaluation.revision, self.chosen.clone());
         if self.read.as_ref() != Some(&wanted) {
             context.outbox.send(Command::ReadEvaluations { runs: self.chosen.clone() });
             self.read = Some(wanted);

@@ -54,6 +54,10 @@ impl Page for HomePage {
             self.lessons.ui(ui, context);
         }
     }
+
+    fn for_another_project(self) -> Self {
+        self
+    }
 }
 
 impl HomePage {

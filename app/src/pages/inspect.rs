@@ -33,7 +33,6 @@ mod wish;
 pub use text::WHAT;
 pub use wish::Wish;
 
-use super::parts::Once;
 use super::written::{named_run, run_of};
 use super::{Context, Models, Needs, Page};
 use crate::theme::space;
@@ -55,7 +54,8 @@ pub struct InspectPage {
     asking: Asking,
     /// The prompt was set, by the start options or by typing, and is not replaced any more.
     typed: bool,
-    documents: Once,
+    /// Change count of the documents when requested.
+    documents: Option<u64>,
     /// Step of the weights in training that fast and slow views last looked at, and when, in seconds of egui's clock.
     looked: [Option<(u64, f64)>; 2],
     /// The run whose weights are shown; chosen layers, heads and positions belong to its model.
@@ -63,7 +63,6 @@ pub struct InspectPage {
     tables: BTreeSet<View>,
     scrub: Scrub,
     going: Option<View>,
-    opening: u64,
     /// A request from an address, kept until there is a model.
     wished: Option<Wish>,
     embedded: bool,
@@ -76,11 +75,6 @@ impl Page for InspectPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
-        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            let (wished, embedded, alone) = (self.wished.take(), self.embedded, self.alone);
-            *self = Self { opening, wished, embedded, alone, ..Self::default() };
-        }
         self.begin(context);
         self.follow_run(context);
         self.take_wish(context);
@@ -106,6 +100,11 @@ impl Page for InspectPage {
         self.follow(ui, &before, context);
     }
 
+    fn for_another_project(self) -> Self {
+        let Self { wished, embedded, alone, .. } = self;
+        Self { wished, embedded, alone, ..Self::default() }
+    }
+
     fn models(&self) -> Models<'_> {
         Models::Weights(named_run(&self.chosen.source).into_iter().collect())
     }
@@ -122,7 +121,7 @@ impl InspectPage {
             self.chosen.prompt = "Once upon a time".to_owned();
         }
         let Some(overview) = &documents.overview else {
-            if self.documents.due(self.opening, documents.changes) {
+            if self.documents.replace(documents.changes) != Some(documents.changes) {
                 let (search, validation) = (String::new(), context.draft.data.validation);
                 context.outbox.send(Command::ListDocuments { search, offset: 0, count: 1, validation });
             }

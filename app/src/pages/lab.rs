@@ -24,7 +24,6 @@ pub const WHAT: &str = "Which settings train best on your text is a question for
 pub struct LabPage {
     test: RangeTest,
     sweep: sweep::SweepForm,
-    opening: u64,
     /// By name, with whether they are as they were written.
     races: Vec<(String, (Race, bool))>,
     race_table: Vec<Block>,
@@ -36,10 +35,6 @@ impl Page for LabPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
-        if self.opening != opening {
-            *self = Self { opening, ..Self::default() };
-        }
         widgets::card(ui, |ui| self.rate_ui(ui, context));
         ui.add_space(space::LARGE);
         self.sweep.ui(ui, context);
@@ -153,13 +148,9 @@ fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     let [training, smoothed, ..] = context.palette.series;
-    let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| Curve {
-        name: name.to_owned(),
-        colour,
-        points: curve.points.iter().map(|point| [point.rate.log10(), value(point)]).collect(),
-        width,
-        dashed: false,
-        marks: false,
+    let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| {
+        let points = curve.points.iter().map(|point| [point.rate.log10(), value(point)]);
+        Curve { width, ..Curve::new(name, colour, points.collect()) }
     };
     let curves = [
         line("loss", training.gamma_multiply(0.5), 1.0, |point| point.loss),
@@ -173,10 +164,9 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     };
     let marks: Vec<Mark> = curve.suggestion.map(mark).into_iter().collect();
     ui.add_space(space::SMALL);
-    CurvePlot::marked_legend_ui(ui, &curves, &marks);
     let write = |value| format::loss(value as f32);
     let plot = CurvePlot { id: "range test", axis: Axis::Rate, height: 240.0, log: false, write };
-    plot.marked_ui(ui, &curves, &marks);
+    plot.ui(ui, &curves, &marks);
     match curve.suggestion {
         Some(rate) => {
             ui.horizontal_wrapped(|ui| {
@@ -190,12 +180,10 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
                 }
             });
         }
-        None if curve.ended => {
-            widgets::quiet_text(
-                ui,
-                "No suggestion: the loss does not fall clearly, or still falls at the last rate. Test other rates or more steps.",
-            );
-        }
+        None if curve.ended => widgets::quiet_text(
+            ui,
+            "No suggestion: the loss does not fall clearly, or still falls at the last rate. Test other rates or more steps.",
+        ),
         None => {}
     }
     if let Some(noise) = &curve.noise {

@@ -16,7 +16,7 @@ pub use lesson::{BUILT_IN, Broken, Lesson};
 pub use library::Library;
 pub use text::WHAT;
 
-use super::parts::{caption, column, head};
+use super::parts::{caption, columns_ui, grid_ui, head};
 use super::{Context, Page, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, hint_line};
@@ -93,6 +93,11 @@ impl Page for LearnPage {
             Some((place, lesson)) => self.lesson_ui(ui, context, place, &lesson),
             None => self.list_ui(ui, context),
         }
+    }
+
+    /// The lessons of a project arrive with a new revision, which resets the exercises.
+    fn for_another_project(self) -> Self {
+        self
     }
 
     /// A new lesson starts at its top.
@@ -212,11 +217,15 @@ impl LearnPage {
             markdown::ui(ui, &lesson.text);
             self.work_ui(ui, context, lesson);
         } else {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::SECTION;
-                column(ui, prose, |ui| markdown::ui(ui, &lesson.text));
-                column(ui, width - prose - space::SECTION, |ui| self.work_ui(ui, context, lesson));
-            });
+            columns_ui(
+                ui,
+                space::SECTION,
+                &[prose, width - prose - space::SECTION],
+                |ui, place| match place {
+                    0 => markdown::ui(ui, &lesson.text),
+                    _ => self.work_ui(ui, context, lesson),
+                },
+            );
         }
     }
 
@@ -304,16 +313,10 @@ fn columns(ui: &Ui) -> (usize, f32) {
 
 /// A row of lessons with their indices. Returns the index of the clicked one.
 fn row_ui(ui: &mut Ui, context: &Context<'_>, lessons: &[(usize, &Lesson)]) -> Option<usize> {
-    let (_, width) = columns(ui);
-    let mut chosen = None;
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = space::MEDIUM;
-        for (place, lesson) in lessons {
-            column(ui, width, |ui| {
-                if card_ui(ui, context, *place, lesson) {
-                    chosen = Some(*place);
-                }
-            });
+    let (columns, mut chosen) = (columns(ui), None);
+    grid_ui(ui, columns, space::MEDIUM, lessons, |ui, (place, lesson)| {
+        if card_ui(ui, context, *place, lesson) {
+            chosen = Some(*place);
         }
     });
     chosen

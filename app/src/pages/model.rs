@@ -9,7 +9,7 @@ mod diagram;
 mod forecast;
 mod settings;
 
-use super::parts::{Breakpoint, column, take_vocabulary};
+use super::parts::{Breakpoint, columns_ui, take_vocabulary};
 use super::{Context, Models, Page};
 use crate::theme::space;
 use decoder::Component;
@@ -34,13 +34,12 @@ pub struct ModelPage {
     before: Option<(RunConfig, String)>,
     /// The forecast request for other GPUs.
     beyond: ClusterRequest,
-    opening: u64,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
         let beyond = ClusterRequest::default();
-        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, beyond, opening: 0 }
+        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, beyond }
     }
 }
 
@@ -53,11 +52,6 @@ struct Draft {
 
 impl Page for ModelPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
-        if self.opening != opening {
-            // Undo does not reach into another project's settings.
-            *self = Self { opening, open: self.open, ..Self::default() };
-        }
         take_vocabulary(context);
         let draft = draft(context);
         let width = ui.available_width();
@@ -73,13 +67,12 @@ impl Page for ModelPage {
             }
             Breakpoint::Tablet => {
                 let left = ((width - gap) * 0.46).floor();
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = gap;
-                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                    column(ui, width - left - gap, |ui| {
+                columns_ui(ui, gap, &[left, width - left - gap], |ui, place| match place {
+                    0 => self.diagram_ui(ui, context, &draft),
+                    _ => {
                         self.dial_ui(ui, context);
                         self.settings_ui(ui, context, &draft);
-                    });
+                    }
                 });
                 self.forecast_ui(ui, context, &draft);
                 self.beyond_ui(ui, context, &draft);
@@ -88,22 +81,25 @@ impl Page for ModelPage {
             Breakpoint::Desktop => {
                 let rest = width - 2.0 * gap;
                 let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = gap;
-                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                    column(ui, middle, |ui| {
+                columns_ui(ui, gap, &[left, middle, rest - left - middle], |ui, place| match place {
+                    0 => self.diagram_ui(ui, context, &draft),
+                    1 => {
                         self.dial_ui(ui, context);
                         self.settings_ui(ui, context, &draft);
-                    });
-                    column(ui, rest - left - middle, |ui| {
+                    }
+                    _ => {
                         self.forecast_ui(ui, context, &draft);
                         past_ui(ui, context);
-                    });
+                    }
                 });
                 // It is tall when open, so it goes below the columns.
                 self.beyond_ui(ui, context, &draft);
             }
         }
+    }
+
+    fn for_another_project(self) -> Self {
+        Self { open: self.open, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

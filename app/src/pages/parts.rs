@@ -1,5 +1,5 @@
-//! Parts shared by several pages (Data, Tokenizer, Model, Write): debouncing, columns that collapse on narrow screens, and text
-//! with highlights.
+//! Parts shared by several pages: debouncing, columns and grids, captions and headings, forms, charts, reports, and text with
+//! highlights.
 
 mod bars;
 mod blocks;
@@ -8,20 +8,20 @@ mod clock;
 mod form;
 mod kept;
 mod moderation;
-mod once;
 mod ranked;
 mod runs;
 
-pub(super) use bars::{Bar, bars_ui};
-pub(super) use blocks::{Line, blocks_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui};
-pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
-pub(super) use clock::StepClock;
-pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
-pub(super) use kept::Kept;
-pub(super) use moderation::{moderation_of, moderation_ui};
-pub(super) use once::Once;
-pub(super) use ranked::{Ranked, Ranking};
-pub(super) use runs::{called, holds, run_colour};
+pub use bars::{Bar, bars_ui};
+pub use blocks::{
+    Export, Line, blocks_ui, export_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui,
+};
+pub use chips::{Chip, bytes_of, chips_ui, visible};
+pub use clock::StepClock;
+pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
+pub use kept::Kept;
+pub use moderation::{moderation_of, moderation_ui};
+pub use ranked::{Ranked, Ranking};
+pub use runs::{called, holds, run_colour};
 
 use super::{Context, PageName};
 use crate::theme::{self, Palette};
@@ -35,7 +35,7 @@ const REST: f64 = 0.25;
 
 /// Delays a value until it stops changing, and sends each value once.
 #[derive(Debug)]
-pub(super) struct Debounce<T> {
+pub struct Debounce<T> {
     last: Option<(T, f64)>,
     sent: Option<T>,
 }
@@ -48,7 +48,7 @@ impl<T> Default for Debounce<T> {
 
 impl<T: Clone + PartialEq> Debounce<T> {
     /// Whether to send the value now: the first at once, later ones after `REST`. Requests a repaint while it waits.
-    pub(super) fn due(&mut self, ui: &Ui, value: &T) -> bool {
+    pub fn due(&mut self, ui: &Ui, value: &T) -> bool {
         let now = ui.input(|input| input.time);
         if self.sent.as_ref() == Some(value) {
             self.last = None;
@@ -71,18 +71,18 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
-    pub(super) fn is_sent(&self, value: &T) -> bool {
+    pub fn is_sent(&self, value: &T) -> bool {
         self.sent.as_ref() == Some(value)
     }
 
     /// Sends the last value again, because its answer is out of date.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.sent = None;
     }
 }
 
 /// Sets the draft's vocabulary to the size its tokenizer will have, so that drawings and plans match the training.
-pub(super) fn take_vocabulary(context: &mut Context<'_>) {
+pub fn take_vocabulary(context: &mut Context<'_>) {
     if context.draft.start.is_some() {
         // The base run's weights determine the vocabulary.
         return;
@@ -105,7 +105,7 @@ pub(super) fn take_vocabulary(context: &mut Context<'_>) {
 }
 
 /// A message if the text is too short for one window of the current settings, which a run would refuse.
-pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
+pub fn too_short(context: &Context<'_>) -> Option<String> {
     let length = context.draft.model.context_length;
     context.state.documents.is_too_short(length).then(|| {
         let length = crate::format::whole(length as u64);
@@ -116,14 +116,19 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
 }
 
 /// The content of a page that needs a model while there is none.
-pub(super) fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
+pub fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
     if widgets::empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
         *context.go = Some(PageName::Train);
     }
 }
 
 /// A small line in a muted colour.
-pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
+pub fn caption(ui: &mut Ui, text: impl Into<String>) {
+    caption_label(ui, text);
+}
+
+/// Like [`caption`], for a tooltip.
+pub fn caption_label(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = widgets::with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
@@ -131,31 +136,18 @@ pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
 }
 
 /// A small formula, in the code font because it has mathematical symbols.
-pub(super) fn formula(ui: &mut Ui, text: &str) -> Response {
-    let quiet = Palette::of(ui).quiet;
-    ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet).monospace()).wrap())
-}
-
-/// A line laid out to at most `width`, truncated with an ellipsis.
-pub(super) fn elided(
-    painter: &egui::Painter,
-    text: impl Into<String>,
-    font: egui::FontId,
-    colour: egui::Color32,
-    width: f32,
-) -> std::sync::Arc<egui::Galley> {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.into(), font, colour);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
-    painter.layout_job(job)
+pub fn formula(ui: &mut Ui, text: &str) {
+    let text = RichText::new(text).text_style(theme::caption()).color(Palette::of(ui).quiet).monospace();
+    ui.add(egui::Label::new(text).wrap());
 }
 
 /// A heading within a card.
-pub(super) fn head(ui: &mut Ui, text: &str) -> Response {
-    ui.label(RichText::new(text).text_style(theme::strong()))
+pub fn head(ui: &mut Ui, text: &str) {
+    ui.label(RichText::new(text).text_style(theme::strong()));
 }
 
 /// A line with something at its right end.
-pub(super) fn line_ui<R>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl FnOnce(&mut Ui)) -> R {
+pub fn line_ui<R, L>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl FnOnce(&mut Ui) -> L) -> R {
     let size = Vec2::new(ui.available_width(), theme::CONTROL);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         let shown = right(ui);
@@ -166,13 +158,13 @@ pub(super) fn line_ui<R>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: im
 }
 
 /// An icon button that may be disabled. Returns whether it was clicked.
-pub(super) fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
+pub fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
     ui.add_enabled_ui(enabled, |ui| widgets::icon_button(ui, icon, name).clicked()).inner
 }
 
 /// Layout class of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Breakpoint {
+pub enum Breakpoint {
     /// One column.
     Phone,
     /// Two columns.
@@ -183,7 +175,7 @@ pub(super) enum Breakpoint {
 
 impl Breakpoint {
     /// From a page's width in points.
-    pub(super) fn of(width: f32) -> Self {
+    pub fn of(width: f32) -> Self {
         match width {
             width if width < 560.0 => Self::Phone,
             width if width < 980.0 => Self::Tablet,
@@ -192,7 +184,7 @@ impl Breakpoint {
     }
 }
 
-pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
+pub fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let layout = Layout::top_down(Align::Min);
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {
         ui.set_width(width);
@@ -201,23 +193,42 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) 
     .inner
 }
 
+/// Columns of these widths, `gap` points apart; `part` draws the column of an index.
+pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&mut Ui, usize)) {
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for (place, width) in widths.iter().enumerate() {
+            column(ui, *width, |ui| part(ui, place));
+        }
+    });
+}
+
+/// Items in rows of `columns` columns, each `width` points wide.
+pub fn grid_ui<T>(
+    ui: &mut Ui,
+    (columns, width): (usize, f32),
+    gap: f32,
+    items: &[T],
+    mut each: impl FnMut(&mut Ui, &T),
+) {
+    for row in items.chunks(columns.max(1)) {
+        columns_ui(ui, gap, &vec![width; row.len()], |ui, place| each(ui, &row[place]));
+    }
+}
+
 /// Two columns, the right one `right` points wide, or one below the other on a phone. `part` draws the left one (0) and the right
 /// one (1).
-pub(super) fn beside_ui(ui: &mut Ui, right: f32, gap: f32, mut part: impl FnMut(&mut Ui, usize)) {
+pub fn beside_ui(ui: &mut Ui, right: f32, gap: f32, mut part: impl FnMut(&mut Ui, usize)) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {
         part(ui, 0);
         return part(ui, 1);
     }
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = gap;
-        column(ui, width - right - gap, |ui| part(ui, 0));
-        column(ui, right, |ui| part(ui, 1));
-    });
+    columns_ui(ui, gap, &[width - right - gap, right], part);
 }
 
 /// Text with all search hits highlighted.
-pub(super) fn lit_text(
+pub fn lit_text(
     text: &str,
     places: &[std::ops::Range<usize>],
     current: Option<usize>,
@@ -229,14 +240,11 @@ pub(super) fn lit_text(
         line_height: Some((size * 1.5).round()),
         ..egui::TextFormat::simple(egui::FontId::proportional(size), colour)
     };
+    let plain = || format(egui::Color32::TRANSPARENT, palette.text);
     let mut job = egui::text::LayoutJob::default();
     let mut from = 0;
     for (number, place) in places.iter().enumerate() {
-        job.append(
-            text.get(from..place.start).unwrap_or_default(),
-            0.0,
-            format(egui::Color32::TRANSPARENT, palette.text),
-        );
+        job.append(text.get(from..place.start).unwrap_or_default(), 0.0, plain());
         let (fill, colour) = if current == Some(number) {
             (palette.accent, palette.on_accent)
         } else {
@@ -245,12 +253,12 @@ pub(super) fn lit_text(
         job.append(text.get(place.clone()).unwrap_or_default(), 0.0, format(fill, colour));
         from = place.end;
     }
-    job.append(text.get(from..).unwrap_or_default(), 0.0, format(egui::Color32::TRANSPARENT, palette.text));
+    job.append(text.get(from..).unwrap_or_default(), 0.0, plain());
     job
 }
 
 /// Case-insensitive occurrences of `search` in `text`: byte ranges, in order, without overlap.
-pub(super) fn places(text: &str, search: &str) -> Vec<std::ops::Range<usize>> {
+pub fn places(text: &str, search: &str) -> Vec<std::ops::Range<usize>> {
     let fold = |letter: char| letter.to_lowercase().next().unwrap_or(letter);
     let wanted: Vec<char> = search.trim().chars().map(fold).collect();
     let Some(first) = wanted.first() else { return Vec::new() };

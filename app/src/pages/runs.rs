@@ -25,8 +25,6 @@ pub struct RunsPage {
     asked: BTreeSet<(String, u64)>,
     details: details::Details,
     compare: compare::Compare,
-    /// Opening number of the project that the choices belong to.
-    opening: u64,
 }
 
 impl Page for RunsPage {
@@ -47,12 +45,6 @@ impl Page for RunsPage {
             }
             return;
         }
-        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
-        if self.opening != opening {
-            self.opening = opening;
-            self.chosen.clear();
-            self.details = Default::default();
-        }
         let runs = &context.state.runs.list;
         self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
         self.list.ui(ui, context, &mut self.chosen);
@@ -63,14 +55,16 @@ impl Page for RunsPage {
             super::train::want_history(context, &mut self.asked, &run.name);
         }
         match chosen.as_slice() {
-            [] => {
-                widgets::quiet_text(ui, text::CHOOSE);
-            }
+            [] => widgets::quiet_text(ui, text::CHOOSE),
             [one] => self.details.ui(ui, context, one),
             several => self.compare.ui(ui, context, several),
         }
         export::ask_ui(ui, context);
         compress::ask_ui(ui, context);
+    }
+
+    fn for_another_project(self) -> Self {
+        Self { list: self.list, compare: self.compare, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

@@ -50,6 +50,10 @@ impl Page for SettingsPage {
             }
         });
     }
+
+    fn for_another_project(self) -> Self {
+        self
+    }
 }
 
 fn group(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
@@ -63,8 +67,7 @@ fn group(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
 fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Device", |ui| {
         let Some(engine) = &context.state.engine else {
-            widgets::quiet_text(ui, "The engine is starting.");
-            return;
+            return widgets::quiet_text(ui, "The engine is starting.");
         };
         let mut chosen = None;
         let wish = context.preferences.device.clone();
@@ -91,8 +94,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(space::TIGHT);
         let has_f16 = engine.device.mixed_precision;
         if !has_f16 && context.draft.train.precision == Precision::F32 {
-            widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
-            return;
+            return widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
         }
         widgets::quiet_text(ui, "Precision of the next run and of new projects");
         for (precision, text) in Precision::ALL.into_iter().zip(Precision::TEXTS) {
@@ -148,8 +150,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
 fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Storage", |ui| {
         let Some(engine) = &context.state.engine else {
-            widgets::quiet_text(ui, "The engine is starting.");
-            return;
+            return widgets::quiet_text(ui, "The engine is starting.");
         };
         let storage = &engine.storage;
         ui.add(Label::new(&storage.place).wrap().selectable(true));

@@ -21,15 +21,14 @@ pub const WHAT: &str = "A model reads numbers, so text is first cut into numbere
 #[derive(Debug)]
 pub struct TokenizerPage {
     text: String,
-    cutting: Debounce<(u64, u64, String)>,
+    cutting: Debounce<(u64, String)>,
     /// Number of applied merges; `None` for all.
     step: Option<usize>,
     search: String,
     order: VocabularyOrder,
     /// Index of the first listed entry.
     offset: usize,
-    listing: Debounce<(u64, u64, String, u8, usize)>,
-    opening: u64,
+    listing: Debounce<(u64, String, u8, usize)>,
 }
 
 impl Default for TokenizerPage {
@@ -42,7 +41,6 @@ impl Default for TokenizerPage {
             order: VocabularyOrder::default(),
             offset: 0,
             listing: Debounce::default(),
-            opening: 0,
         }
     }
 }
@@ -53,11 +51,6 @@ impl Page for TokenizerPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
-        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            let text = std::mem::take(&mut self.text);
-            *self = Self { opening, text, ..Self::default() };
-        }
         self.ask(ui, context);
         take_vocabulary(context);
         let width = ui.available_width();
@@ -66,6 +59,10 @@ impl Page for TokenizerPage {
             0 => settings::settings_ui(ui, context),
             _ => self.results_ui(ui, context),
         });
+    }
+
+    fn for_another_project(self) -> Self {
+        Self { text: self.text, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -105,13 +102,13 @@ impl TokenizerPage {
         if preparing || state.tokenizer.summary.is_none() {
             return;
         }
-        let text = (self.opening, trained, self.text.clone());
+        let text = (trained, self.text.clone());
         if self.cutting.due(ui, &text) && !self.text.is_empty() {
             self.step = None;
             context.outbox.send(Command::Tokenize { text: self.text.clone() });
         }
         let search = self.search.clone();
-        let wanted = (self.opening, trained, search.clone(), self.order as u8, self.offset);
+        let wanted = (trained, search.clone(), self.order as u8, self.offset);
         if self.listing.due(ui, &wanted) {
             let (order, offset, count) = (self.order, self.offset, vocabulary::PAGE);
             context.outbox.send(Command::ListVocabulary { search, order, offset, count });

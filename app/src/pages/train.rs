@@ -16,7 +16,7 @@ pub use earlier::{Awaited, await_history, want_history};
 pub(super) use plots::accuracy_curves;
 pub use text::WHAT;
 
-use super::parts::column;
+use super::parts::columns_ui;
 use super::{Context, Dot, Page, home};
 use crate::format;
 use crate::state::{State, Training};
@@ -75,6 +75,10 @@ impl Page for TrainPage {
         confirm::confirm_ui(ui, context);
     }
 
+    fn for_another_project(self) -> Self {
+        Self { plots: self.plots.without_runs(), ..Self::default() }
+    }
+
     fn dot(&self, state: &State) -> Option<Dot> {
         if state.training.state != TrainingState::Idle {
             return Some(Dot::Running);
@@ -129,25 +133,19 @@ impl TrainPage {
             // On wide pages the samples are a third column.
             let third = (width >= widgets::WIDE).then(|| (width * 0.3).floor());
             let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::SECTION;
-                column(ui, NUMBERS, |ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    controls::numbers_ui(ui, context, training, &mut self.change);
-                });
-                column(ui, plots, |ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    self.plots.ui(ui, context, training);
+            let widths: Vec<f32> = [NUMBERS, plots].into_iter().chain(third).collect();
+            columns_ui(ui, space::SECTION, &widths, |ui, place| {
+                ui.spacing_mut().item_spacing.x = space::SMALL;
+                match place {
+                    0 => controls::numbers_ui(ui, context, training, &mut self.change),
+                    1 => self.plots.ui(ui, context, training),
+                    _ => {}
+                }
+                if place + 1 == widths.len() {
                     if third.is_none() {
                         ui.add_space(space::SMALL);
-                        samples::samples_ui(ui, context, training, &mut self.sample);
                     }
-                });
-                if let Some(third) = third {
-                    column(ui, third, |ui| {
-                        ui.spacing_mut().item_spacing.x = space::SMALL;
-                        samples::samples_ui(ui, context, training, &mut self.sample);
-                    });
+                    samples::samples_ui(ui, context, training, &mut self.sample);
                 }
             });
         }
@@ -159,8 +157,7 @@ impl TrainPage {
         let waits = busy(context);
         widgets::card(ui, |ui| {
             widgets::section(ui, "Ready to train");
-            let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
-            let plan = plan.map(|(_, plan)| plan);
+            let plan = context.state.planning.plan_of(context.draft);
             let mut line =
                 vec![context.draft.model.shape(), format::counted(context.draft.train.steps, "step")];
             line.extend(plan.map(|plan| format!("{} parameters", format::count(plan.parameters))));
@@ -174,11 +171,8 @@ impl TrainPage {
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {
                 ui.label("Sample prompt");
-                let prompt = egui::TextEdit::singleline(&mut context.draft.train.sample_prompt)
-                    .hint_text("nothing")
-                    .desired_width(220.0);
-                ui.add(prompt)
-                    .accessible_name("Sample prompt")
+                let prompt = &mut context.draft.train.sample_prompt;
+                widgets::line_edit(ui, "Sample prompt", "nothing", 220.0, prompt)
                     .on_hover_text("The same prompt every time, for comparable samples");
             });
             ui.add_space(space::SMALL);

@@ -21,7 +21,7 @@ use super::train::{
     want_history,
 };
 use super::{Context, Models, Needs, Page};
-use crate::pages::parts::{called, caption, column, head};
+use crate::pages::parts::{beside_ui, called, caption, columns_ui, head};
 use crate::state::{Runs, Training};
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
@@ -44,7 +44,6 @@ pub struct TunePage {
     data: data::DataRequests,
     plots: Plots,
     change: Option<Change>,
-    opening: u64,
 }
 
 impl Page for TunePage {
@@ -53,13 +52,8 @@ impl Page for TunePage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some(open) = &context.state.projects.open else { return };
-        let opening = open.opening;
-        if self.opening != opening {
-            *self = Self { opening, ..Self::default() };
-        }
         self.begin(context);
-        self.data.want(context, opening);
+        self.data.want(context);
         let run = context.state.training.run.as_ref().or(context.state.runs.latest());
         let tunes = run.is_some_and(|run| run.start.is_some());
         if tunes && context.state.training.state == TrainingState::Idle {
@@ -74,12 +68,9 @@ impl Page for TunePage {
             self.choices_ui(ui, context);
             self.takes_ui(ui, context);
         } else {
-            let width = ui.available_width();
-            let right = 392.0;
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::LARGE;
-                column(ui, width - right - space::LARGE, |ui| self.choices_ui(ui, context));
-                column(ui, right, |ui| self.takes_ui(ui, context));
+            beside_ui(ui, 392.0, space::LARGE, |ui, place| match place {
+                0 => self.choices_ui(ui, context),
+                _ => self.takes_ui(ui, context),
             });
         }
     }
@@ -135,16 +126,12 @@ impl TunePage {
             self.plots.ui(ui, context, training);
         } else {
             let (width, left) = (ui.available_width(), 276.0);
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::SECTION;
-                column(ui, left, |ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    controls::numbers_ui(ui, context, training, &mut self.change);
-                });
-                column(ui, width - left - space::SECTION, |ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    self.plots.ui(ui, context, training);
-                });
+            columns_ui(ui, space::SECTION, &[left, width - left - space::SECTION], |ui, place| {
+                ui.spacing_mut().item_spacing.x = space::SMALL;
+                match place {
+                    0 => controls::numbers_ui(ui, context, training, &mut self.change),
+                    _ => self.plots.ui(ui, context, training),
+                }
             });
         }
         ui.add_space(space::SMALL);
@@ -220,8 +207,7 @@ impl TunePage {
         card(ui, |ui| {
             head(ui, "Memory and time");
             if context.draft.start.is_none() {
-                quiet_text(ui, "Choose a base model to see memory and time.");
-                return;
+                return quiet_text(ui, "Choose a base model to see memory and time.");
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;
             confirm::rows_ui(ui, context);
@@ -254,11 +240,7 @@ fn named<'a>(runs: &'a Runs, name: &str) -> Option<&'a RunSummary> {
 }
 
 /// Starts the run that the draft describes.
-pub(super) fn tune(
-    context: &mut Context<'_>,
-    learns_from: LearnsFrom,
-    recipe: Option<&'static TuningRecipe>,
-) {
+pub(super) fn tune(context: &mut Context<'_>, learns_from: LearnsFrom, recipe: Option<&TuningRecipe>) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
     let recipe = generated.map(|recipe| recipe.name.clone());
     let launch = RunLaunch { learns_from, recipe, ..RunLaunch::default() };

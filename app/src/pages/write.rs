@@ -4,14 +4,14 @@
 mod column;
 mod history;
 
-use super::parts::{Breakpoint, caption, column, moderation_ui};
+use super::parts::{Breakpoint, caption, columns_ui, moderation_ui};
 use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
 use super::{Context, Dot, Models, Needs, Page};
 use crate::state::State;
-use crate::theme::{self, space};
+use crate::theme::space;
 use crate::widgets::{self, card, plain, primary, segmented};
 use column::Column;
-use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
@@ -28,7 +28,6 @@ pub struct WritePage {
     setting: usize,
     /// The seed stays the same from text to text; otherwise each draws a new one.
     locked: bool,
-    opening: u64,
 }
 
 impl Default for WritePage {
@@ -39,7 +38,6 @@ impl Default for WritePage {
             comparing: false,
             setting: 0,
             locked: false,
-            opening: 0,
         }
     }
 }
@@ -53,11 +51,6 @@ impl Page for WritePage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
-        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            let prompt = std::mem::take(&mut self.prompt);
-            *self = Self { opening, prompt, locked: self.locked, ..Self::default() };
-        }
         let shown = if self.comparing { 2 } else { 1 };
         for column in self.columns.iter_mut().take(shown) {
             column.ask(ui, context);
@@ -74,21 +67,24 @@ impl Page for WritePage {
             // On wide pages the history is a column on the left.
             let before = if wide { (width * 0.22).floor() } else { 0.0 };
             let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::LARGE;
-                column(ui, width - right - before - gaps, |ui| {
+            let widths = [width - right - before - gaps, before, right];
+            let widths: Vec<f32> = widths.into_iter().filter(|width| *width > 0.0).collect();
+            columns_ui(ui, space::LARGE, &widths, |ui, place| match place {
+                0 => {
                     self.prompt_ui(ui, context);
                     self.columns_ui(ui, context);
                     if !wide {
                         self.history_ui(ui, context);
                     }
-                });
-                if wide {
-                    column(ui, before, |ui| self.history_ui(ui, context));
                 }
-                column(ui, right, |ui| self.settings_ui(ui, context));
+                1 if wide => self.history_ui(ui, context),
+                _ => self.settings_ui(ui, context),
             });
         }
+    }
+
+    fn for_another_project(self) -> Self {
+        Self { prompt: self.prompt, locked: self.locked, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -103,17 +99,8 @@ impl Page for WritePage {
 impl WritePage {
     fn prompt_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| {
-            let newline = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
-            let field = TextEdit::multiline(&mut self.prompt)
-                .hint_text("How does the text begin?")
-                .font(theme::emphasis())
-                .desired_rows(2)
-                .desired_width(f32::INFINITY)
-                .return_key(newline)
-                .id_salt("prompt");
-            let field = ui.add(field).accessible_name("Prompt");
-            let entered = field.has_focus()
-                && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+            let hint = "How does the text begin?";
+            let (_, entered) = widgets::composer(ui, "Prompt", hint, true, &mut self.prompt);
             ui.horizontal_wrapped(|ui| {
                 let writing = self.shown().any(|column| column.is_writing(context.state));
                 let valid = self.shown().all(|Column { sampling, .. }| {

@@ -8,18 +8,16 @@ mod sampling;
 mod sources;
 mod text;
 
-pub(super) use candidates::{candidates_ui, legend_ui};
-pub(super) use look::{Look, all_tokens, source_of};
-pub(super) use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
-pub(super) use sources::{
-    another_source, named_run, run_of, silence, source_name, source_ui, sources, start_of,
-};
-pub(super) use text::ending;
+pub use candidates::{candidates_ui, legend_ui};
+pub use look::{Look, all_tokens, source_of};
+pub use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
+pub use sources::{another_source, named_run, run_of, silence, source_name, source_ui, sources, start_of};
+pub use text::ending;
 
 use super::Context;
 use glasshouse_protocol::TrainingState;
 
-pub(super) fn has_model(context: &Context<'_>) -> bool {
+pub fn has_model(context: &Context<'_>) -> bool {
     let state = context.state;
     !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)
         || state.runs.list.iter().any(|run| !run.checkpoints.is_empty())

@@ -2,7 +2,7 @@
 
 use glasshouse_protocol::{Command, Event, FoundModel, ImportStep};
 
-/// A step at which the person is asked.
+/// A step that waits for a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Importing {
     /// Its files on the network were listed.
@@ -10,7 +10,7 @@ pub enum Importing {
         address: String,
         host: String,
         files: Vec<String>,
-        /// Total size, if the server tells.
+        /// Total size, if the server reports it.
         bytes: Option<u64>,
     },
     Found {

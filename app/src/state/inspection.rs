@@ -55,13 +55,7 @@ const MAX_ANSWERS: usize = 4;
 const MAX_MESSAGES: usize = 64;
 
 impl Inspections {
-    pub(super) fn apply(
-        &mut self,
-        request: Option<u64>,
-        asked: Option<&Command>,
-        event: &Event,
-        bytes: &[Vec<u8>],
-    ) {
+    pub fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event, bytes: &[Vec<u8>]) {
         // Inspections belong to the open project.
         if matches!(event, Event::Project { .. }) {
             *self = Self::default();

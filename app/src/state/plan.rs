@@ -31,6 +31,11 @@ pub struct Measured {
 }
 
 impl Planning {
+    /// The plan, if it is that of these settings.
+    pub fn plan_of(&self, config: &RunConfig) -> Option<&PlanSummary> {
+        self.plan.as_ref().filter(|(own, _)| own == config).map(|(_, plan)| plan)
+    }
+
     pub(super) fn sent(&mut self, id: u64, command: &Command) {
         match command {
             Command::Fit(Fit::ToDevice { .. }) => self.fitted = None,

@@ -62,12 +62,9 @@ impl Runs {
                     points.push((**compressed).clone());
                 }
             }
-            Event::Project { opened: Some(opened) } => {
-                let runs = &opened.runs;
-                *self = Self { list: runs.clone(), revision: self.revision + 1, ..Self::default() };
-            }
-            Event::Project { opened: None } => {
-                *self = Self { revision: self.revision + 1, ..Self::default() }
+            Event::Project { opened } => {
+                let list = opened.as_ref().map(|opened| opened.runs.clone()).unwrap_or_default();
+                *self = Self { list, revision: self.revision + 1, ..Self::default() };
             }
             Event::Runs { runs } => self.list.clone_from(runs),
             Event::TrainingStarted { run, .. } | Event::TrainingEnded { run } => {

@@ -31,11 +31,10 @@ impl Tokenizing {
 
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
-            Event::Project { opened: Some(opened) } => {
-                let tokenizer = &opened.tokenizer;
-                *self = Self { summary: tokenizer.clone(), ..Self::default() };
+            Event::Project { opened } => {
+                let summary = opened.as_ref().and_then(|opened| opened.tokenizer.clone());
+                *self = Self { summary, ..Self::default() };
             }
-            Event::Project { opened: None } => *self = Self::default(),
             Event::Preparing { stage, done, total } => self.preparing = Some((Some(*stage), *done, *total)),
             Event::TokenizerReady { tokenizer } => {
                 let same = self.summary.as_ref().is_some_and(|before| before.config == tokenizer.config);

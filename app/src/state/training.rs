@@ -19,6 +19,22 @@ pub struct StepPoint {
     pub skipped: bool,
 }
 
+impl StepPoint {
+    /// The point of a step, or one without numbers at a gap of the record.
+    pub fn of(event: &TrainEvent) -> Option<Self> {
+        match *event {
+            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
+                Some(Self { step, loss, lr, grad_norm, tokens_per_s, skipped })
+            }
+            TrainEvent::Gap { to, .. } => {
+                let ([loss, grad_norm], [lr, tokens_per_s]) = ([f32::NAN; 2], [f64::NAN; 2]);
+                Some(Self { step: to, loss, lr, grad_norm, tokens_per_s, skipped: false })
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalPoint {
     pub step: u64,
@@ -89,9 +105,7 @@ impl Training {
                     *self = Self { stride: 1, whole: *step == 0, ..Self::default() };
                 }
                 self.state = TrainingState::Running;
-                self.step = *step;
-                self.began_at = *step;
-                self.steps = run.steps;
+                (self.step, self.began_at, self.steps) = (*step, *step, run.steps);
                 self.estimated_seconds = *estimated_seconds;
                 self.device = Some((**device).clone());
                 self.run = Some(run.clone());
@@ -100,15 +114,11 @@ impl Training {
                 events.iter().for_each(|event| self.take(event));
                 self.seconds = seconds.or(self.seconds);
             }
-            Event::TrainingState {
-                state: state @ (TrainingState::Idle | TrainingState::Preparing), ..
-            } => {
-                self.state = *state;
-            }
             Event::TrainingState { state, step, steps } => {
                 self.state = *state;
-                self.step = *step;
-                self.steps = *steps;
+                if !matches!(state, TrainingState::Idle | TrainingState::Preparing) {
+                    (self.step, self.steps) = (*step, *steps);
+                }
             }
             Event::TrainingEnded { run } => {
                 self.state = TrainingState::Idle;
@@ -173,78 +183,54 @@ impl Training {
     }
 
     pub fn take(&mut self, event: &TrainEvent) {
-        match event {
-            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
-                let point = StepPoint {
-                    step: *step,
-                    loss: *loss,
-                    lr: *lr,
-                    grad_norm: *grad_norm,
-                    tokens_per_s: *tokens_per_s,
-                    skipped: *skipped,
-                };
-                self.step = *step;
-                self.last = Some(point);
-                let before = self.tokens_per_s.unwrap_or(*tokens_per_s);
+        match *event {
+            TrainEvent::Step { step, tokens_per_s, .. } => {
+                let point = StepPoint::of(event);
+                (self.step, self.last) = (step, point);
+                let before = self.tokens_per_s.unwrap_or(tokens_per_s);
                 self.tokens_per_s = Some(before + 0.05 * (tokens_per_s - before));
-                if self.keeps(*step) {
-                    self.points.push(point);
-                }
+                self.points.extend(point.filter(|_| keeps(self.stride, step)));
                 self.thin();
             }
             TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
-                self.evaluations.push(EvalPoint {
-                    step: *step,
-                    train_loss: *train_loss,
-                    val_loss: *val_loss,
-                    best: *best,
-                    preference: *preference,
-                });
+                self.evaluations.push(EvalPoint { step, train_loss, val_loss, best, preference });
             }
             TrainEvent::Accuracy { step, train, validation } => {
-                self.accuracies.push((*step, [*train, *validation]));
+                self.accuracies.push((step, [train, validation]));
                 // This run generates no samples; its scores are shown instead.
-                let [train, validation] = [*train, *validation].map(crate::format::percent);
+                let [train, validation] = [train, validation].map(crate::format::percent);
                 let text =
                     format!("right on {train} of the training rows, {validation} of the held-out rows");
-                self.samples.push(Sample { step: *step, text });
+                self.samples.push(Sample { step, text });
             }
             TrainEvent::Reward { step, metrics } => {
                 self.rewards.pop_if(|(last, _)| !keeps(self.stride, *last));
-                self.rewards.push((*step, *metrics));
+                self.rewards.push((step, metrics));
                 self.thin();
             }
             TrainEvent::Preference { step, metrics } => {
                 self.pairs.pop_if(|(last, _)| !keeps(self.stride, *last));
-                self.pairs.push((*step, *metrics));
+                self.pairs.push((step, metrics));
                 self.thin();
             }
-            TrainEvent::Sample { step, text } => {
-                self.samples.push(Sample { step: *step, text: text.clone() });
+            TrainEvent::Sample { step, ref text } => {
+                self.samples.push(Sample { step, text: text.clone() });
             }
-            TrainEvent::Checkpoint { step, .. } => self.saved = Some(*step),
-            TrainEvent::Guard(report) => {
+            TrainEvent::Checkpoint { step, .. } => self.saved = Some(step),
+            TrainEvent::Guard(ref report) => {
                 if report.went_back() {
                     self.go_back(report.step);
                 }
                 self.guard.push(report.clone());
             }
             TrainEvent::Gap { from, to } => {
-                let nothing = f32::NAN;
-                self.points.push(StepPoint {
-                    step: *to,
-                    loss: nothing,
-                    lr: f64::NAN,
-                    grad_norm: nothing,
-                    tokens_per_s: f64::NAN,
-                    skipped: false,
-                });
+                self.points.extend(StepPoint::of(event));
                 self.notices.push(format!(
                     "The record of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves have a gap there."
                 ));
             }
-            TrainEvent::Notice { text } => self.notices.push(text.clone()),
-            TrainEvent::Done { step, .. } => self.step = *step,
+            TrainEvent::Notice { ref text } => self.notices.push(text.clone()),
+            TrainEvent::Done { step, .. } => self.step = step,
         }
     }
 
@@ -261,10 +247,6 @@ impl Training {
         self.guard.retain(|report| report.step <= step || report.action != GuardAction::Note);
         // A history that is still on its way must not bring the undone steps back.
         self.began_at = self.began_at.min(step);
-    }
-
-    fn keeps(&self, step: u64) -> bool {
-        keeps(self.stride, step)
     }
 
     /// Halves the points of curves that are too long.

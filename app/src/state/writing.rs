@@ -31,7 +31,7 @@ pub enum TextEnding {
     Failed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
     pub source: WeightSource,
     /// The run of the current weights at the time of the request, which may change later.
@@ -88,14 +88,7 @@ impl Writing {
                 prompt: if let Prompt::Text { text } = prompt { text.clone() } else { String::new() },
                 is_reply: matches!(prompt, Prompt::Messages { .. }),
                 config: config.clone(),
-                prompt_tokens: Vec::new(),
-                tokens: Vec::new(),
-                said: String::new(),
-                notices: Vec::new(),
-                ending: None,
-                moderated: Moderated::new(),
-                failure: None,
-                tokens_per_s: None,
+                ..Text::default()
             };
             self.texts.insert(id, text);
             if self.texts.len() > MAX_KEPT {

@@ -151,30 +151,22 @@ mod tests {
 
     #[test]
     fn every_part_of_memory_is_seen_beside_however_much_the_device_has() {
-        let context = egui::Context::default();
-        theme::prepare(&context, &crate::preferences::Preferences::default());
         let part = |name: &str, bytes| Segment { name: name.to_owned(), bytes };
         let parts = [part("weights", 3_500_000), part("nothing", 0), part("activations", 62_000_000)];
         for limit in [None, Some(24_500_000_000), Some(1_000_000)] {
             let mut colours = Vec::new();
-            let output = context.run_ui(egui::RawInput::default(), |ui| {
+            let shapes = crate::widgets::drawn(|ui| {
                 colours = (0..3).map(|place| part_colour(Palette::of(ui), place)).collect();
                 memory_bar(ui, &parts, limit);
             });
             // Marks of the legend are eight points high.
-            let drawn: Vec<_> = output
-                .shapes
-                .iter()
-                .filter_map(|clipped| match &clipped.shape {
-                    Shape::Rect(shape) if (shape.rect.height() - 12.0).abs() < 0.1 => {
-                        Some((shape.fill, shape.rect.width()))
-                    }
-                    _ => None,
-                })
-                .collect();
-            output.drop_without_applying_deltas();
-            let widths: Vec<f32> = drawn.iter().map(|(_, width)| *width).collect();
-            let fills: Vec<Color32> = drawn.iter().map(|(fill, _)| *fill).collect();
+            let drawn = shapes.iter().filter_map(|clipped| match &clipped.shape {
+                Shape::Rect(shape) if (shape.rect.height() - 12.0).abs() < 0.1 => {
+                    Some((shape.fill, shape.rect.width()))
+                }
+                _ => None,
+            });
+            let (fills, widths): (Vec<Color32>, Vec<f32>) = drawn.unzip();
             assert_eq!(fills, [colours[0], colours[2]], "{limit:?}");
             assert!(widths[0] > 3.0 && widths[1] > 10.0 * widths[0], "{limit:?}: {widths:?}");
         }

@@ -1,7 +1,7 @@
 //! Buttons: primary, plain, quiet, and icons. Each has an accessible name.
 
 use crate::theme::{self, CONTROL, Palette, mix, space};
-use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo};
 use egui_material_icons::MaterialIcon;
 
 /// Fill at rest and under the pointer, and text colour.
@@ -22,23 +22,17 @@ pub fn primary(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -
 pub fn plain(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
-    toned(ui, icon.into(), text, &tone, egui::TextStyle::Button)
+    toned(ui, icon.into(), text, &tone, TextStyle::Button)
 }
 
 /// A button without a fill until hovered.
 pub fn quiet(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: Color32::TRANSPARENT, lit: palette.lit(), text: palette.quiet };
-    toned(ui, icon.into(), text, &tone, egui::TextStyle::Button)
+    toned(ui, icon.into(), text, &tone, TextStyle::Button)
 }
 
-fn toned(
-    ui: &mut Ui,
-    icon: Option<MaterialIcon>,
-    text: &str,
-    tone: &Tone,
-    style: egui::TextStyle,
-) -> Response {
+fn toned(ui: &mut Ui, icon: Option<MaterialIcon>, text: &str, tone: &Tone, style: TextStyle) -> Response {
     let ring = Stroke::new(2.0, mix(tone.lit, Palette::of(ui).text, 0.6));
     let words = RichText::new(text).text_style(style).color(tone.text);
     let button = match icon {
@@ -114,7 +108,7 @@ fn large(ui: &mut Ui, icon: MaterialIcon, [text, detail]: [&str; 2], tall: f32, 
     let mark = 28.0;
     let inner = width - 2.0 * padding - mark - space::MEDIUM;
     let big = theme::section().resolve(ui.style());
-    let small = egui::TextStyle::Body.resolve(ui.style());
+    let small = TextStyle::Body.resolve(ui.style());
     let words = ui.painter().layout(text.to_owned(), big, tone.text, inner);
     let below = mix(tone.rest, tone.text, 0.86);
     let means = ui.painter().layout(detail.to_owned(), small, below, inner);
@@ -194,7 +188,7 @@ fn segment(ui: &mut Ui, palette: &Palette, chosen: bool, text: &str) -> Response
 pub fn tab(ui: &mut Ui, chosen: bool, text: &str) -> Response {
     let palette = Palette::of(ui);
     let colour = if chosen { palette.text } else { palette.quiet };
-    let style = if chosen { theme::strong() } else { egui::TextStyle::Button };
+    let style = if chosen { theme::strong() } else { TextStyle::Button };
     let look = |style: &mut egui::Style| {
         style.visuals.widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
         style.spacing.button_padding.x = space::SMALL;

@@ -8,7 +8,7 @@ mod readings;
 
 use crate::format;
 use crate::theme::{self, Palette};
-use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
+use egui::{Color32, RichText, Sense, Stroke, Ui, Vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,13 +83,17 @@ pub struct CurvePlot<'a> {
     pub write: fn(f64) -> String,
 }
 
-impl CurvePlot<'_> {
-    /// Draws curves and returns the plot's rectangle.
-    pub fn ui(&self, ui: &mut Ui, curves: &[Curve]) -> Rect {
-        self.marked_ui(ui, curves, &[])
+impl Curve {
+    /// A solid line.
+    pub fn new(name: impl Into<String>, colour: Color32, points: Vec<[f64; 2]>) -> Self {
+        Self { name: name.into(), colour, points, width: 2.0, dashed: false, marks: false }
     }
+}
 
-    pub fn marked_ui(&self, ui: &mut Ui, curves: &[Curve], happened: &[Mark]) -> Rect {
+impl CurvePlot<'_> {
+    /// Draws curves and event marks below a legend.
+    pub fn ui(&self, ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
+        legend_ui(ui, curves, happened);
         let palette = Palette::of(ui);
         let font = theme::caption().resolve(ui.style());
         let most = (ui.available_width() * 1.5).max(64.0) as usize;
@@ -140,11 +144,8 @@ impl CurvePlot<'_> {
                     let points = scaled(part);
                     if curve.marks {
                         let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
-                        plot.points(marks.color(curve.colour).radius(2.5).allow_hover(false).id((
-                            "marks",
-                            &curve.name,
-                            number,
-                        )));
+                        let marks = marks.color(curve.colour).radius(2.5).allow_hover(false);
+                        plot.points(marks.id(("marks", &curve.name, number)));
                     }
                     let line =
                         Line::new(curve.name.clone(), PlotPoints::new(points)).id((&curve.name, number));
@@ -154,42 +155,39 @@ impl CurvePlot<'_> {
             }
         });
         readings::readings_ui(ui, self, (curves, happened), &shown.response, &shown.transform);
-        shown.response.rect
     }
+}
 
-    pub fn legend_ui(ui: &mut Ui, curves: &[Curve]) {
-        Self::marked_legend_ui(ui, curves, &[]);
-    }
-
-    /// Like [`legend_ui`](Self::legend_ui), with the meanings of the event marks, each once.
-    pub fn marked_legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
-        let quiet = Palette::of(ui).quiet;
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            for curve in curves.iter().filter(|curve| !curve.name.is_empty()) {
-                let (rect, _) = ui.allocate_exact_size(Vec2::new(18.0, 12.0), Sense::hover());
-                let ends = [rect.left_center(), rect.right_center()];
-                let stroke = Stroke::new(2.5, curve.colour);
-                if curve.dashed {
-                    ui.painter().extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 3.0));
-                } else {
-                    ui.painter().line_segment(ends, stroke);
-                }
-                if curve.marks {
-                    ui.painter().circle_filled(pos2(rect.center().x, rect.center().y), 3.0, curve.colour);
-                }
-                ui.label(RichText::new(&curve.name).text_style(theme::caption()).color(quiet));
-                ui.add_space(8.0);
+/// The names of the curves, and the meanings of the event marks, each once.
+fn legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
+    let quiet = Palette::of(ui).quiet;
+    let name = |ui: &mut Ui, name: &str| {
+        ui.label(RichText::new(name).text_style(theme::caption()).color(quiet));
+        ui.add_space(8.0);
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        for curve in curves.iter().filter(|curve| !curve.name.is_empty()) {
+            let (rect, _) = ui.allocate_exact_size(Vec2::new(18.0, 12.0), Sense::hover());
+            let ends = [rect.left_center(), rect.right_center()];
+            let stroke = Stroke::new(2.5, curve.colour);
+            if curve.dashed {
+                ui.painter().extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 3.0));
+            } else {
+                ui.painter().line_segment(ends, stroke);
             }
-            for mark in kinds(happened) {
-                let (rect, _) = ui.allocate_exact_size(Vec2::new(6.0, 12.0), Sense::hover());
-                let ends = [rect.center_top(), rect.center_bottom()];
-                ui.painter().extend(egui::Shape::dotted_line(&ends, mark.colour, 3.0, 1.0));
-                ui.label(RichText::new(mark.name).text_style(theme::caption()).color(quiet));
-                ui.add_space(8.0);
+            if curve.marks {
+                ui.painter().circle_filled(rect.center(), 3.0, curve.colour);
             }
-        });
-    }
+            name(ui, &curve.name);
+        }
+        for mark in kinds(happened) {
+            let (rect, _) = ui.allocate_exact_size(Vec2::new(6.0, 12.0), Sense::hover());
+            let ends = [rect.center_top(), rect.center_bottom()];
+            ui.painter().extend(egui::Shape::dotted_line(&ends, mark.colour, 3.0, 1.0));
+            name(ui, mark.name);
+        }
+    });
 }
 
 /// The first mark of each name and colour.

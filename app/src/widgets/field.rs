@@ -3,7 +3,10 @@
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::emath::Numeric;
-use egui::{ComboBox, DragValue, Label, Response, RichText, TextEdit, Ui, Vec2};
+use egui::{
+    ComboBox, DragValue, InputState, Key, KeyboardShortcut, Label, Modifiers, Response, RichText, TextEdit,
+    Ui, Vec2,
+};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
 
@@ -81,8 +84,28 @@ pub fn radio(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
 
 /// A line of text to edit, with a hint while it is empty.
 pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
-    let field = TextEdit::singleline(text).hint_text(hint).desired_width(width).id_salt(name);
-    ui.add(field).accessible_name(name)
+    let field = TextEdit::singleline(text).desired_width(width).id_salt(name);
+    ui.add(with_hint(field, hint)).accessible_name(name)
+}
+
+/// A text of several lines over the available width.
+pub fn text_area<'a>(name: &str, hint: &str, rows: usize, text: &'a mut String) -> TextEdit<'a> {
+    let area = TextEdit::multiline(text).desired_rows(rows).desired_width(f32::INFINITY);
+    with_hint(area.id_salt(name), hint)
+}
+
+fn with_hint<'a>(field: TextEdit<'a>, hint: &str) -> TextEdit<'a> {
+    if hint.is_empty() { field } else { field.hint_text(hint) }
+}
+
+/// A prompt or message. If it `sends`, Enter does not begin a line, but Shift+Enter; also returns whether Enter was pressed then.
+pub fn composer(ui: &mut Ui, name: &str, hint: &str, sends: bool, text: &mut String) -> (Response, bool) {
+    let newline = KeyboardShortcut::new(if sends { Modifiers::SHIFT } else { Modifiers::NONE }, Key::Enter);
+    let area = text_area(name, hint, 2, text).font(theme::emphasis()).return_key(newline);
+    let field = ui.add(area).accessible_name(name);
+    let entered = |input: &InputState| input.key_pressed(Key::Enter) && !input.modifiers.shift;
+    let entered = sends && field.has_focus() && ui.input(entered);
+    (field, entered)
 }
 
 pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {

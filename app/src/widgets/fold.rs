@@ -2,7 +2,10 @@
 
 use crate::preferences::Preferences;
 use crate::theme::{self, CONTROL, Palette, space};
-use egui::{Align2, FontId, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
+use egui::{
+    Align2, EventFilter, FontId, Key, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2,
+    WidgetInfo, pos2,
+};
 use egui_material_icons::icons;
 
 pub fn is_open(preferences: &Preferences, name: &str, unless_chosen: bool) -> bool {
@@ -56,22 +59,15 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
     let colour = if response.hovered() { palette.accent } else { palette.text };
     let icon = if open { icons::ICON_EXPAND_MORE } else { icons::ICON_CHEVRON_RIGHT };
     let mark = FontId::new(18.0, icon.font_family());
-    painter.text(
-        pos2(rect.left() + 9.0, rect.center().y),
-        Align2::CENTER_CENTER,
-        icon.codepoint,
-        mark,
-        colour,
-    );
+    let middle = pos2(rect.left() + 9.0, rect.center().y);
+    painter.text(middle, Align2::CENTER_CENTER, icon.codepoint, mark, colour);
     let font = theme::strong().resolve(ui.style());
     let left = pos2(rect.left() + 24.0, rect.center().y);
     let words = painter.text(left, Align2::LEFT_CENTER, title, font, colour);
     if !note.is_empty() {
         let font = TextStyle::Body.resolve(ui.style());
-        let room = (rect.right() - words.right() - space::MEDIUM).max(0.0);
-        let mut job = egui::text::LayoutJob::simple_singleline(note.to_owned(), font, palette.quiet);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(room);
-        let galley = painter.layout_job(job);
+        let room = rect.right() - words.right() - space::MEDIUM;
+        let galley = super::elided(&painter, note, font, palette.quiet, room);
         let place = pos2(rect.right() - galley.size().x, rect.center().y - galley.size().y / 2.0);
         painter.galley(place, galley, palette.quiet);
     }
@@ -97,6 +93,25 @@ pub fn focus_ring(ui: &Ui, response: &Response, corner: f32) {
         let ring = Stroke::new(1.5, Palette::of(ui).accent);
         ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
     }
+}
+
+/// Steps to the right and down by the arrow keys, which are captured along these axes while a widget has the keyboard.
+pub fn arrow_keys(
+    ui: &Ui,
+    response: &Response,
+    [horizontal_arrows, vertical_arrows]: [bool; 2],
+) -> [isize; 2] {
+    if response.gained_focus() {
+        // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
+        ui.ctx().request_repaint();
+    }
+    if !response.has_focus() {
+        return [0; 2];
+    }
+    let filter = EventFilter { horizontal_arrows, vertical_arrows, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+    let pressed = |key| isize::from(ui.input(|input| input.key_pressed(key)));
+    [pressed(Key::ArrowRight) - pressed(Key::ArrowLeft), pressed(Key::ArrowDown) - pressed(Key::ArrowUp)]
 }
 
 /// A page's introduction. It can be hidden; the question mark in the top bar shows it again.

@@ -1,10 +1,11 @@
 //! A matrix as an image with a cell per entry. The pointer or the arrow keys read single entries.
 
+use super::arrow_keys;
 use crate::theme::{self, Palette};
 use egui::cache::FramePublisher;
 use egui::{
-    Color32, ColorImage, CornerRadius, EventFilter, Id, Key, Rect, Response, Role, Sense, Stroke,
-    TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Color32, ColorImage, CornerRadius, Id, Rect, Response, Role, Sense, Stroke, TextureHandle,
+    TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::borrow::Cow;
 
@@ -83,7 +84,17 @@ pub fn fitted(rows: usize, columns: usize, width: f32, cell: f32) -> Vec2 {
     vec2(side * columns as f32, side * rows as f32)
 }
 
-impl Heatmap<'_> {
+impl<'a> Heatmap<'a> {
+    pub fn new(
+        name: &'a str,
+        [rows, columns]: [usize; 2],
+        values: &'a [f32],
+        scale: Scale,
+        size: Vec2,
+    ) -> Self {
+        Self { name, rows, columns, values, scale, size, chosen: None }
+    }
+
     /// Draws the heat map. `read` describes a cell for the tooltip and for screen readers.
     pub fn ui(&self, ui: &mut Ui, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let palette = Palette::of(ui);
@@ -122,25 +133,17 @@ impl Heatmap<'_> {
             read(row, column, value)
         };
         let said = pointed.map(written);
+        let name = format!("{}, choose cells with the arrow keys", self.name);
         response.widget_info(|| WidgetInfo {
             current_text_value: said.clone(),
-            ..WidgetInfo::labeled(
-                Role::Button,
-                true,
-                format!("{}, choose cells with the arrow keys", self.name),
-            )
+            ..WidgetInfo::labeled(Role::Button, true, &name)
         });
         if let Some(words) = &said {
             if response.hovered() {
                 response.clone().on_hover_text_at_pointer(words);
             } else if let Some(cell) = cursor {
-                egui::Tooltip::always_open(
-                    ui.ctx().clone(),
-                    ui.layer_id(),
-                    response.id.with("cell"),
-                    self.rect_of(rect, cell),
-                )
-                .show(|ui| {
+                let (context, layer, at) = (ui.ctx().clone(), ui.layer_id(), self.rect_of(rect, cell));
+                egui::Tooltip::always_open(context, layer, response.id.with("cell"), at).show(|ui| {
                     ui.label(words);
                 });
             }
@@ -239,26 +242,12 @@ impl Heatmap<'_> {
         if !response.has_focus() || !whole {
             return None;
         }
-        if response.gained_focus() {
-            // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
-            ui.ctx().request_repaint();
-        }
-        let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+        let [right, down] = arrow_keys(ui, response, [true, true]);
         let id = response.id.with("cursor");
         let known: Option<(usize, usize)> = ui.data(|data| data.get_temp(id));
-        let (mut row, mut column) = known.or(self.chosen).unwrap_or_default();
-        let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
-        row = if pressed(Key::ArrowUp) {
-            row.saturating_sub(1)
-        } else {
-            row + usize::from(pressed(Key::ArrowDown))
-        };
-        column = match pressed(Key::ArrowLeft) {
-            true => column.saturating_sub(1),
-            false => column + usize::from(pressed(Key::ArrowRight)),
-        };
-        let cell = (row.min(self.rows - 1), column.min(self.columns - 1));
+        let (row, column) = known.or(self.chosen).unwrap_or_default();
+        let moved = |at: usize, step: isize, count: usize| at.saturating_add_signed(step).min(count - 1);
+        let cell = (moved(row, down, self.rows), moved(column, right, self.columns));
         ui.data_mut(|data| data.insert_temp(id, cell));
         Some(cell)
     }

@@ -113,20 +113,10 @@ pub fn interval_rows(ui: &mut Ui, all: &[Measured]) {
         });
         let name = rect.with_max_x(rect.left() + names);
         let painter = ui.painter();
-        painter.with_clip_rect(name.intersect(ui.clip_rect())).text(
-            rect.left_center(),
-            Align2::LEFT_CENTER,
-            &measured.label,
-            font.clone(),
-            palette.text,
-        );
-        painter.text(
-            rect.right_center(),
-            Align2::RIGHT_CENTER,
-            &measured.written,
-            font.clone(),
-            palette.text,
-        );
+        let (left, right) = (rect.left_center(), rect.right_center());
+        let clipped = painter.with_clip_rect(name.intersect(ui.clip_rect()));
+        clipped.text(left, Align2::LEFT_CENTER, &measured.label, font.clone(), palette.text);
+        painter.text(right, Align2::RIGHT_CENTER, &measured.written, font.clone(), palette.text);
         let room = Rect::from_min_max(
             pos2(rect.left() + names, rect.center().y - 6.0),
             pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 6.0),
@@ -215,17 +205,11 @@ pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[P
     let room = Rect::from_min_max(rect.min + vec2(30.0, 18.0), rect.max - vec2(8.0, 32.0));
     painter.rect_filled(room, CornerRadius::same(4), palette.raised);
     let at = |[x, y]: [f64; 2]| {
-        pos2(
-            room.left() + room.width() * share(x, [0.0, 1.0]),
-            room.bottom() - room.height() * share(y, [0.0, 1.0]),
-        )
+        let [x, y] = [x, y].map(|value| share(value, [0.0, 1.0]));
+        pos2(room.left() + room.width() * x, room.bottom() - room.height() * y)
     };
-    painter.extend(egui::Shape::dashed_line(
-        &[room.left_bottom(), room.right_top()],
-        Stroke::new(1.0, palette.quiet),
-        4.0,
-        4.0,
-    ));
+    let (ends, stroke) = ([room.left_bottom(), room.right_top()], Stroke::new(1.0, palette.quiet));
+    painter.extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 4.0));
     let words = |at, anchor, text: &str| painter.text(at, anchor, text, font.clone(), palette.quiet);
     for value in [0.0, 0.5, 1.0] {
         words(at([value, 0.0]) + vec2(0.0, 4.0), Align2::CENTER_TOP, &value.to_string());
@@ -235,11 +219,8 @@ pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[P
     words(rect.right_bottom() - vec2(8.0, 0.0), Align2::RIGHT_BOTTOM, names[0]);
     let [colour, ..] = palette.series;
     for ([x, y], [low, high], size, _) in points {
-        whisker(
-            &painter,
-            [at([*x, *low]), at([*x, *high])],
-            Stroke::new(1.5, theme::mix(palette.raised, colour, 0.7)),
-        );
+        let stroke = Stroke::new(1.5, theme::mix(palette.raised, colour, 0.7));
+        whisker(&painter, [at([*x, *low]), at([*x, *high])], stroke);
         painter.circle_filled(at([*x, *y]), 3.0 + 4.0 * size.clamp(0.0, 1.0), colour);
     }
     if let Some(pointer) = response.hover_pos() {

@@ -1,8 +1,13 @@
 //! Layout: page margins and scrolling, cards, sections, prose.
 
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::{Context, Frame, Id, Key, Margin, Modal, Response, RichText, ScrollArea, Ui, WidgetText};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{
+    Color32, Context, FontId, Frame, Galley, Id, Key, Margin, Modal, Painter, Response, RichText, ScrollArea,
+    Ui, WidgetText,
+};
 use egui_material_icons::MaterialIcon;
+use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
 const PAGE_WIDTH: f32 = 2400.0;
@@ -40,7 +45,7 @@ pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
 }
 
 /// A card with another fill; also returns its response.
-pub fn card_with<R>(ui: &mut Ui, fill: egui::Color32, contents: impl FnOnce(&mut Ui) -> R) -> (R, Response) {
+pub fn card_with<R>(ui: &mut Ui, fill: Color32, contents: impl FnOnce(&mut Ui) -> R) -> (R, Response) {
     let shown = Frame::new()
         .fill(fill)
         .corner_radius(CARD_CORNER)
@@ -97,8 +102,8 @@ pub fn question(
     shown.inner.or(closes.then_some(false))
 }
 
-pub fn section(ui: &mut Ui, text: &str) -> Response {
-    ui.label(RichText::new(text).text_style(theme::section()))
+pub fn section(ui: &mut Ui, text: &str) {
+    ui.label(RichText::new(text).text_style(theme::section()));
 }
 
 /// Prose, at most 72 characters wide.
@@ -109,11 +114,24 @@ pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     });
 }
 
-pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
+pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = super::with_code(ui, &text, |words| words.color(quiet));
-    ui.add(egui::Label::new(text).wrap())
+    ui.add(egui::Label::new(text).wrap());
+}
+
+/// A line laid out to at most `width`, truncated with an ellipsis.
+pub fn elided(
+    painter: &Painter,
+    text: impl Into<String>,
+    font: FontId,
+    colour: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    let mut job = LayoutJob::simple_singleline(text.into(), font, colour);
+    job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+    painter.layout_job(job)
 }
 
 /// Two columns of equal width, or one below the other if it is narrow; `contents` draws column 0, then column 1.

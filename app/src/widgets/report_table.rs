@@ -303,12 +303,7 @@ mod tests {
             columns: ["kind", "tokens", "acc", "where"].map(str::to_owned).to_vec(),
             rows: vec![
                 vec![Cell::Text("names".to_owned()), Cell::Count(1200), metric(0.5), Cell::Passage(passage)],
-                vec![
-                    Cell::Text("rare".to_owned()),
-                    Cell::Count(7),
-                    Cell::Number(0.25),
-                    Cell::Text(String::new()),
-                ],
+                vec!["rare".into(), Cell::Count(7), Cell::Number(0.25), "".into()],
             ],
             ..evaluation::Table::default()
         };

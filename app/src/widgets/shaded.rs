@@ -1,11 +1,10 @@
 //! A text with individually shaded pieces, such as token scores or groups.
 
+use super::arrow_keys;
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::text::LayoutJob;
-use egui::{
-    Color32, EventFilter, FontId, Galley, Key, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo,
-};
+use egui::{Color32, FontId, Galley, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -51,22 +50,11 @@ pub fn shaded_text(
         response.request_focus();
         chosen = response.interact_pointer_pos().and_then(at);
     }
-    if response.gained_focus() {
-        // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
-        ui.ctx().request_repaint();
-    }
+    let [step, _] = arrow_keys(ui, &response, [true, false]);
     if chooses && response.has_focus() {
-        let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let (back, on) =
-            ui.input(|input| (input.key_pressed(Key::ArrowLeft), input.key_pressed(Key::ArrowRight)));
-        let last = pieces.len().checked_sub(1);
-        chosen = match cursor {
-            Some(at) if back => last.map(|last| at.saturating_sub(1).min(last)),
-            Some(at) if on => last.map(|last| (at + 1).min(last)),
-            None if back || on => last.map(|_| 0),
-            _ => chosen,
-        };
+        if let Some(last) = pieces.len().checked_sub(1).filter(|_| step != 0) {
+            chosen = Some(cursor.map_or(0, |at| at.saturating_add_signed(step).min(last)));
+        }
         let ring = rect.expand(4.0);
         ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, (1.5, palette.accent), StrokeKind::Inside);
     }
@@ -87,14 +75,12 @@ fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<u
         let mut ends = Vec::with_capacity(pieces.len());
         let mut letters = 0;
         for (place, piece) in pieces.iter().enumerate() {
+            let colour = if piece.lit { palette.on_accent } else { palette.text };
             let format = TextFormat {
                 background: if piece.lit { palette.accent } else { piece.fill },
                 underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
                 line_height: Some(22.0),
-                ..TextFormat::simple(
-                    FontId::monospace(13.0),
-                    if piece.lit { palette.on_accent } else { palette.text },
-                )
+                ..TextFormat::simple(FontId::monospace(13.0), colour)
             };
             if begins_row.contains(&place) {
                 job.append("\n", 0.0, format.clone());
@@ -145,7 +131,6 @@ fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preferences::Preferences;
 
     fn pieces(texts: &[&str]) -> Vec<Piece> {
         texts.iter().map(|text| Piece { text: (*text).to_owned(), ..Piece::default() }).collect()
@@ -164,25 +149,17 @@ mod tests {
 
     #[test]
     fn a_special_token_stands_in_one_row() {
-        let context = egui::Context::default();
-        crate::theme::prepare(&context, &Preferences::default());
         let texts = pieces(&["The·fox·ran", "<|endoftext|>", "The·fox"]);
-        for _ in 0..2 {
-            let output = context.run_ui(egui::RawInput::default(), |ui| {
-                let letter =
-                    ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
-                // All but the token's last letters would fit after the words.
-                ui.set_max_width(letter.size().x * 22.5);
-                let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
-                let rows: Vec<String> = galley
-                    .rows
-                    .iter()
-                    .map(|row| row.glyphs.iter().map(|glyph| glyph.chr).collect())
-                    .collect();
-                assert_eq!(rows.iter().filter(|row| row.contains("<|endoftext|>")).count(), 1, "{rows:?}");
-                assert_eq!(ends, [11, 25, 32], "the end of the first row is a letter of the second piece");
-            });
-            output.drop_without_applying_deltas();
-        }
+        crate::widgets::drawn(|ui| {
+            let letter = ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
+            // All but the token's last letters would fit after the words.
+            ui.set_max_width(letter.size().x * 22.5);
+            let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
+            let letters =
+                |row: &egui::epaint::text::PlacedRow| row.glyphs.iter().map(|glyph| glyph.chr).collect();
+            let rows: Vec<String> = galley.rows.iter().map(letters).collect();
+            assert_eq!(rows.iter().filter(|row| row.contains("<|endoftext|>")).count(), 1, "{rows:?}");
+            assert_eq!(ends, [11, 25, 32], "the end of the first row is a letter of the second piece");
+        });
     }
 }

@@ -5,17 +5,17 @@ use crate::state::{Text, Writing};
 use glasshouse_protocol::{ChatMessage, Role};
 
 #[derive(Debug, Default)]
-pub(super) struct Exchange {
-    pub(super) asked: String,
+pub struct Exchange {
+    pub asked: String,
     /// The conversation up to the reply, as sent to the model.
-    pub(super) messages: Vec<ChatMessage>,
+    pub messages: Vec<ChatMessage>,
     /// One reply, or two during a comparison.
-    pub(super) replies: Vec<Reply>,
+    pub replies: Vec<Reply>,
 }
 
 impl Exchange {
     /// Keeps one of two replies.
-    pub(super) fn choose(&mut self, which: usize) {
+    pub fn choose(&mut self, which: usize) {
         if which < self.replies.len() {
             self.replies.swap(0, which);
             self.replies.truncate(1);
@@ -24,43 +24,43 @@ impl Exchange {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Reply {
-    pub(super) request: u64,
+pub struct Reply {
+    pub request: u64,
     /// The run whose weights generate it.
-    pub(super) run: String,
+    pub run: String,
     /// The text, as generated or as rewritten.
-    pub(super) said: String,
-    pub(super) ended: bool,
-    pub(super) edited: bool,
+    pub said: String,
+    pub ended: bool,
+    pub edited: bool,
     /// Moderation changed the text, so it is neither the model's own nor suitable as training data.
-    pub(super) changed: bool,
+    pub changed: bool,
     /// Its thumb in the feedback: up or down.
-    pub(super) good: Option<bool>,
-    pub(super) look: Look,
+    pub good: Option<bool>,
+    pub look: Look,
 }
 
 impl Reply {
-    pub(super) fn to(request: u64, run: String) -> Self {
+    pub fn to(request: u64, run: String) -> Self {
         Self { request, run, ..Self::default() }
     }
 
     /// Whether the text is not blank.
-    pub(super) fn says(&self) -> bool {
+    pub fn says(&self) -> bool {
         !self.said.trim().is_empty()
     }
 
     /// Whether the text is suitable as feedback: not blank, and not changed by moderation.
-    pub(super) fn teaches(&self) -> bool {
+    pub fn teaches(&self) -> bool {
         self.says() && !self.changed
     }
 
     /// The generated text, while it is stored.
-    pub(super) fn text<'a>(&self, writing: &'a Writing) -> Option<&'a Text> {
+    pub fn text<'a>(&self, writing: &'a Writing) -> Option<&'a Text> {
         writing.texts.get(&self.request)
     }
 
     /// Takes in newly generated text.
-    pub(super) fn take(&mut self, writing: &Writing) {
+    pub fn take(&mut self, writing: &Writing) {
         if self.ended {
             return;
         }
@@ -74,7 +74,7 @@ impl Reply {
 }
 
 /// The conversation to send for a new message. Exchanges with blank replies are left out, as is a blank system prompt.
-pub(super) fn messages(system: &str, exchanges: &[Exchange], asked: &str) -> Vec<ChatMessage> {
+pub fn messages(system: &str, exchanges: &[Exchange], asked: &str) -> Vec<ChatMessage> {
     let mut messages = Vec::new();
     if !system.trim().is_empty() {
         messages.push(ChatMessage::new(Role::System, system));

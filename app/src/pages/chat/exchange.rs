@@ -6,11 +6,11 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, moderation_of};
 use crate::pages::written::{ending, source_of};
 use crate::theme::space;
-use crate::widgets::{card, halves, hint_line, plain, primary, prose, quiet_text, raised};
-use egui::{TextEdit, Ui};
+use crate::widgets::{card, halves, hint_line, plain, primary, prose, quiet_text, raised, text_area};
+use egui::Ui;
 use egui_material_icons::icons;
 
-pub(super) enum Wanted {
+pub enum Wanted {
     /// Replace the message; the conversation continues from it.
     Resend(String),
     /// Generate another reply in place of this one.
@@ -27,38 +27,41 @@ pub(super) enum Wanted {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Edits {
+pub struct Edits {
     /// The message being edited, with its exchange's index.
-    message: Option<(usize, String)>,
+    message: Edit,
     /// The reply being rewritten, with its exchange's index.
-    reply: Option<(usize, String)>,
+    reply: Edit,
 }
+
+/// The text of the exchange with this index.
+type Edit = Option<(usize, String)>;
 
 impl Edits {
     /// Drops edits from index `from` on, where the conversation was cut.
-    pub(super) fn cut(&mut self, from: usize) {
+    pub fn cut(&mut self, from: usize) {
         self.message.take_if(|(at, _)| *at >= from);
         self.reply.take_if(|(at, _)| *at >= from);
     }
 
     /// Closes the reply's edit, once the rewritten reply is stored.
-    pub(super) fn close_reply(&mut self, at: usize) {
+    pub fn close_reply(&mut self, at: usize) {
         self.reply.take_if(|(own, _)| *own == at);
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReplyPosition {
+pub struct ReplyPosition {
     /// Index from 0.
-    pub(super) at: usize,
-    pub(super) last: bool,
+    pub at: usize,
+    pub last: bool,
     /// A text is being generated in the conversation.
-    pub(super) busy: bool,
+    pub busy: bool,
     /// Feedback on a reply is being stored.
-    pub(super) keeps: bool,
+    pub keeps: bool,
 }
 
-pub(super) fn exchange_ui(
+pub fn exchange_ui(
     ui: &mut Ui,
     context: &Context<'_>,
     exchange: &mut Exchange,
@@ -83,12 +86,8 @@ pub(super) fn exchange_ui(
 }
 
 /// The person's message, or the field to edit it.
-fn message_ui(
-    ui: &mut Ui,
-    asked: &str,
-    edited: &mut Option<(usize, String)>,
-    ReplyPosition { at, busy, .. }: ReplyPosition,
-) -> Option<Wanted> {
+fn message_ui(ui: &mut Ui, asked: &str, edited: &mut Edit, place: ReplyPosition) -> Option<Wanted> {
+    let ReplyPosition { at, busy, .. } = place;
     let number = at + 1;
     let mut wanted = None;
     raised(ui, |ui| {
@@ -96,18 +95,15 @@ fn message_ui(
         // One edit at a time, so that no text is lost.
         let ready = !busy && edited.is_none();
         let right = |ui: &mut Ui| icon_button(ui, ready, icons::ICON_EDIT, &format!("Edit message {number}"));
-        let pressed = line_ui(ui, right, |ui| {
-            head(ui, "You");
-        });
+        let pressed = line_ui(ui, right, |ui| head(ui, "You"));
         if pressed {
             *edited = Some((at, asked.to_owned()));
         }
         let Some((_, text)) = edited.as_mut().filter(|(place, _)| *place == at) else {
-            prose(ui, asked);
-            return;
+            return prose(ui, asked);
         };
-        let field = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY);
-        ui.add(field.id_salt(("message", at))).accessible_name(format!("Message {number}"));
+        let name = format!("Message {number}");
+        ui.add(text_area(&name, "", 2, text)).accessible_name(&name);
         caption(ui, "Removes the messages after this one.");
         let mut closed = false;
         ui.horizontal_wrapped(|ui| {
@@ -141,9 +137,7 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
                 (_, Some(reason)) => {
                     hint_line(ui, &format!("{}.", format::capitalized(reason.trim_end_matches('.'))));
                 }
-                (None, None) => {
-                    caption(ui, format!("Writing… {count} · seed {seed}"));
-                }
+                (None, None) => caption(ui, format!("Writing… {count} · seed {seed}")),
                 (Some(why), None) => {
                     let speed = format::tokens_per_second(text.tokens_per_s);
                     caption(ui, format!("{count} · {speed} · {} · seed {seed}", ending(why)));
@@ -178,7 +172,7 @@ fn reply_ui(
     ui: &mut Ui,
     context: &Context<'_>,
     reply: &mut Reply,
-    edited: &mut Option<(usize, String)>,
+    edited: &mut Edit,
     place: ReplyPosition,
 ) -> Option<Wanted> {
     let ReplyPosition { at, last, busy, keeps } = place;
@@ -230,8 +224,8 @@ fn reply_ui(
             match reply.good {
                 Some(true) => caption(ui, "You rated it good."),
                 Some(false) => caption(ui, "You rated it bad."),
-                None => return,
-            };
+                None => {}
+            }
         });
     });
     look_ui(ui, context, reply);
@@ -256,14 +250,10 @@ fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
 }
 
 /// Buttons to choose the better of two replies.
-fn choice_ui(
-    ui: &mut Ui,
-    replies: &[Reply],
-    ReplyPosition { at, keeps, .. }: ReplyPosition,
-) -> Option<Wanted> {
+fn choice_ui(ui: &mut Ui, replies: &[Reply], place: ReplyPosition) -> Option<Wanted> {
     let mut wanted = None;
-    let number = at + 1;
-    let ready = !keeps && replies.iter().all(|reply| reply.ended);
+    let number = place.at + 1;
+    let ready = !place.keeps && replies.iter().all(|reply| reply.ended);
     let both = replies.iter().all(Reply::teaches);
     // If only one reply is usable: the one in the model's own words, else the one with text.
     let says = |is: fn(&Reply) -> bool| replies.iter().position(is);
@@ -305,8 +295,8 @@ fn choice_ui(
 /// The field to rewrite a reply. Returns the action, and whether to close the field.
 fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: ReplyPosition) -> (Option<Wanted>, bool) {
     let number = place.at + 1;
-    let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);
-    ui.add(field.id_salt(("reply", number))).accessible_name(format!("Better reply {number}"));
+    let name = format!("Better reply {number}");
+    ui.add(text_area(&name, "", 4, text)).accessible_name(&name);
     let (mut wanted, mut closed) = (None, false);
     ui.horizontal_wrapped(|ui| {
         let changed = !text.trim().is_empty() && text.trim() != reply.said.trim();

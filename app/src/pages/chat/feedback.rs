@@ -4,22 +4,25 @@ use super::judging::keeps;
 use crate::format;
 use crate::link::Wish;
 use crate::pages::Context;
-use crate::pages::parts::{Once, caption, icon_button, line_ui};
+use crate::pages::parts::{caption, icon_button, line_ui};
 use crate::pages::train::busy;
 use crate::state::{MIN_ROWS, Said, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
-use egui::{Label, RichText, TextEdit, Ui};
+use egui::{Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 
 const ROWS: usize = 8;
 
+/// What a run learns, and by which loss over pairs.
+type Learns = (Objective, PreferenceLoss);
+
 #[derive(Debug, Default)]
-pub(super) struct FeedbackRows {
+pub struct FeedbackRows {
     /// Whether the project's rows were requested.
-    asked: Once,
+    asked: bool,
     /// Number of newest rows skipped.
     passed: usize,
     /// The edited row: index in the file, original, and edited version.
@@ -28,20 +31,15 @@ pub(super) struct FeedbackRows {
 
 impl FeedbackRows {
     /// Requests a project's rows once.
-    pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
-        if self.asked.due(opening, 0) {
+    pub fn want(&mut self, context: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.asked, true) {
             context.outbox.send(Command::ListFeedback);
         }
     }
 
     /// Draws the rows. Returns what a run is to learn from them, if one is requested: answers for a model that `writes`,
     /// otherwise labels.
-    pub(super) fn ui(
-        &mut self,
-        ui: &mut Ui,
-        context: &mut Context<'_>,
-        writes: bool,
-    ) -> Option<(Objective, PreferenceLoss)> {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, writes: bool) -> Option<Learns> {
         let state = context.state;
         let rows: &[Feedback] = state.feedback.rows.as_deref().unwrap_or_default();
         let (waits, free) = (busy(context), !keeps(state));
@@ -71,24 +69,14 @@ impl FeedbackRows {
                 self.pages_ui(ui, rows.len());
                 let mut trains = None;
                 let Said { learned, pairs, judged, labelled, .. } = state.feedback;
-                let good = "replies rated good or rewritten";
-                let pair = PreferenceLoss::default();
+                let (pair, kto) = (PreferenceLoss::default(), PreferenceLoss::Kto);
                 let of_replies = [
-                    ("Train on feedback", (Objective::Chat, pair), learned, good),
-                    (
-                        "Train on thumbs",
-                        (Objective::Preference, PreferenceLoss::Kto),
-                        judged,
-                        "rated replies",
-                    ),
+                    ("Train on feedback", (Objective::Chat, pair), learned, "good or rewritten replies"),
+                    ("Train on thumbs", (Objective::Preference, kto), judged, "rated replies"),
                     ("Train on pairs", (Objective::Preference, pair), pairs, "pairs of replies"),
                 ];
-                let of_texts = [(
-                    "Train on labels",
-                    (Objective::Classify, pair),
-                    labelled,
-                    "texts with different labels",
-                )];
+                let classes = (Objective::Classify, pair);
+                let of_texts = [("Train on labels", classes, labelled, "texts with different labels")];
                 let runs = if writes { &of_replies[..] } else { &of_texts };
                 let mut buttons = |ui: &mut Ui| {
                     for &(name, learns, count, _) in runs {
@@ -236,8 +224,7 @@ fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     let asked = conversation.iter_mut().rev().find(|message| message.role == Role::User);
     let field = |ui: &mut Ui, name: &str, text: &mut String| {
         caption(ui, name);
-        let edit = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY);
-        ui.add(edit.id_salt(name)).accessible_name(name);
+        ui.add(widgets::text_area(name, "", 2, text)).accessible_name(name);
     };
     if let Some(asked) = asked {
         field(ui, "Prompt", &mut asked.content);

@@ -8,7 +8,7 @@ use glasshouse_protocol::{ChatMessage, Command, Feedback};
 
 /// A pending change to a reply, applied once its feedback is stored.
 #[derive(Debug)]
-pub(super) struct Saying {
+pub struct Saying {
     /// The request that stores the feedback.
     request: u64,
     /// The request that generated the reply.
@@ -25,7 +25,7 @@ enum Change {
 }
 
 /// Whether feedback is being changed, so that row positions may shift.
-pub(super) fn keeps(state: &State) -> bool {
+pub fn keeps(state: &State) -> bool {
     state.is_waiting(|command| matches!(command, Command::SpliceFeedback { .. }))
 }
 
@@ -123,14 +123,9 @@ fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
     row.label.is_some() && row.prompt == messages && replies.eq([said])
 }
 
-/// Stores rows of feedback in place of the `expected` ones. Returns the request.
-pub(super) fn keep(
-    context: &mut Context<'_>,
-    at: Option<usize>,
-    expected: Vec<Feedback>,
-    rows: Vec<Feedback>,
-) -> u64 {
-    let removed = expected.len();
+/// Stores rows of feedback in place of the `old` ones. Returns the request.
+pub fn keep(context: &mut Context<'_>, at: Option<usize>, old: Vec<Feedback>, rows: Vec<Feedback>) -> u64 {
+    let (removed, expected) = (old.len(), old);
     let sent = context.outbox.send(Command::SpliceFeedback { at, removed, expected, rows });
     context.asks.tell_when_done(sent, "Saved as feedback", None);
     sent

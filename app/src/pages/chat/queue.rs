@@ -66,8 +66,7 @@ impl ChatPage {
                     context.asks.wish = Some(Wish::Propose { source: source.clone(), measure });
                 }
                 if own.rows.is_none() {
-                    caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
-                    return;
+                    return caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
                 }
                 let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
                 let said = match rows.is_empty() {
@@ -76,7 +75,7 @@ impl ChatPage {
                 };
                 caption(ui, format!("{said}, out of {looked}; model: {}.", own.run));
                 for (at, row) in rows.iter().enumerate().take(SHOWN) {
-                    let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, (at + 1, labels), !waits));
+                    let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, at + 1, labels, !waits));
                     wanted = shown.inner.or(wanted.take());
                 }
                 if rows.len() > SHOWN {
@@ -129,22 +128,15 @@ impl ChatPage {
 }
 
 /// A prompt with the model's reply, or a text with a button per label. Returns the action.
-fn row_ui(
-    ui: &mut Ui,
-    row: &Proposal,
-    (number, labels): (usize, &[String]),
-    free: bool,
-) -> Option<QueueAction> {
-    let left = |ui: &mut Ui| {
-        ui.add(Label::new(format::in_one_line(row.asked())).truncate());
-    };
+fn row_ui(ui: &mut Ui, row: &Proposal, number: usize, names: &[String], free: bool) -> Option<QueueAction> {
+    let left = |ui: &mut Ui| ui.add(Label::new(format::in_one_line(row.asked())).truncate());
     let said = format::in_one_line(&row.said);
     let said = if said.is_empty() { "nothing".to_owned() } else { format!("“{said}”") };
-    let of = if labels.is_empty() { " of the answers" } else { "" };
+    let of = if names.is_empty() { " of the answers" } else { "" };
     let share = row.share.map_or_else(String::new, |share| format!(", {:.0} %{of}", share * 100.0));
     let said = format!("{:.2} · the model says {said}{share}", row.uncertainty);
     let mut wanted = None;
-    if labels.is_empty() {
+    if names.is_empty() {
         let right =
             |ui: &mut Ui| icon_button(ui, free, icons::ICON_REPLY, &format!("Answer prompt {number}"));
         if line_ui(ui, right, left) {
@@ -155,7 +147,7 @@ fn row_ui(
         left(ui);
         caption(ui, said);
         ui.horizontal_wrapped(|ui| {
-            for label in labels {
+            for label in names {
                 let choose =
                     |ui: &mut Ui| plain(ui, None, label).accessible_name(format!("Text {number}: {label}"));
                 if ui.add_enabled_ui(free, choose).inner.clicked() {

@@ -4,16 +4,15 @@ pub const WHAT: &str = "Chat with a model fine-tuned on conversations, in the fo
     Any message can be edited, which removes the messages after it; any token of a reply can be clicked. Your ratings of replies become training \
     data.";
 
-pub(super) const NO_TEMPLATE: &str =
+pub const NO_TEMPLATE: &str =
     "This model only continues text: it has no chat template. Fine-tune it on conversations first.";
 
-pub(super) const PROMPTS: &str = "Proposes the prompts of a file that the model is least certain of, without near duplicates. Answering one of them \
+pub const PROMPTS: &str = "Proposes the prompts of a file that the model is least certain of, without near duplicates. Answering one of them \
     teaches more than answering a prompt that it knows.";
 
-pub(super) const PROMPTS_FORMAT: &str = "JSON Lines, with `prompt`, `messages` or `text` in each line.";
+pub const PROMPTS_FORMAT: &str = "JSON Lines, with `prompt`, `messages` or `text` in each line.";
 
-pub(super) const TEXTS: &str = "Proposes the texts of a file that the model is least certain of, without near duplicates. Labelling one of them \
+pub const TEXTS: &str = "Proposes the texts of a file that the model is least certain of, without near duplicates. Labelling one of them \
     teaches more than labelling a text that it knows.";
 
-pub(super) const TEXTS_FORMAT: &str =
-    "JSON Lines with `text` in each line, or a table (.csv) with a `text` column.";
+pub const TEXTS_FORMAT: &str = "JSON Lines with `text` in each line, or a table (.csv) with a `text` column.";

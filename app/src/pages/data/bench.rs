@@ -44,14 +44,14 @@ const RECIPES: [(&str, &str, &str); 4] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub enum Side {
     Files,
     Recipe,
     Report,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Bench {
+pub struct Bench {
     side: Option<Side>,
     /// Number of files with problems when last listed.
     problems: Option<usize>,
@@ -67,7 +67,7 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Sends settled changes.
-    pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+    pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.mixing.ask(ui, context);
     }
 }
@@ -151,9 +151,7 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
                 let back = !cleaning.before.is_empty();
                 icon_button(ui, back, icons::ICON_UNDO, "Undo the last change of the recipe")
             },
-            |ui| {
-                head(ui, "Recipe");
-            },
+            |ui| head(ui, "Recipe"),
         );
         let known = RECIPES.iter().find(|(name, ..)| *name == recipe.name);
         let shown = known.map_or(recipe.name.as_str(), |(_, title, _)| title);

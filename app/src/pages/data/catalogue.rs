@@ -40,10 +40,7 @@ impl DataPage {
                 hint_line(ui, IN_A_BROWSER);
             }
             let state = context.state;
-            let Some(corpora) = &state.catalogue.corpora else {
-                quiet_text(ui, "Listing them…");
-                return;
-            };
+            let Some(corpora) = &state.catalogue.corpora else { return quiet_text(ui, "Listing them…") };
             // A dialog fits its contents, and a scroll area requests little height.
             let height = window.y * 0.6;
             ScrollArea::vertical().min_scrolled_height(height).max_height(height).show(ui, |ui| {

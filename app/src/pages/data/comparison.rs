@@ -17,11 +17,11 @@ const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
 const MARGIN: f32 = 176.0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Looked {
-    pub(super) id: String,
-    pub(super) source: String,
+pub struct Looked {
+    pub id: String,
+    pub source: String,
     /// The stage that dropped it in a cleaning, and the reason.
-    pub(super) dropped: Option<(String, String)>,
+    pub dropped: Option<(String, String)>,
 }
 
 impl DataPage {
@@ -48,10 +48,7 @@ impl DataPage {
             if let Some((stage, reason)) = &fate {
                 dropped_ui(ui, context.state.cleaning.title(stage), reason);
             }
-            let Some(compared) = compared else {
-                quiet_text(ui, "Comparing…");
-                return;
-            };
+            let Some(compared) = compared else { return quiet_text(ui, "Comparing…") };
             self.passages.take(cleaning.comparisons, &compared.changes);
             let verdicts = Verdicts::of(&compared.verdicts, fate.as_ref().map(|(stage, _)| stage.as_str()));
             let wide = ui.available_width() >= MARGIN + 360.0;
@@ -76,10 +73,7 @@ impl DataPage {
                         let count = self.passages.count();
                         parts_ui(ui, &mut self.passages.open, count);
                         if compared.cut {
-                            caption(
-                                ui,
-                                "Only the first 200 kB of the document are compared here. Cleaning covers all of it.",
-                            );
+                            caption(ui, "Only the first 200 kB are compared here; cleaning covers all.");
                         }
                     });
                 });

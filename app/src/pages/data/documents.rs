@@ -6,7 +6,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, lit_text, places};
 use crate::theme::{self, Palette};
-use crate::widgets::{card, focus_ring, line_edit, quiet_text, segmented};
+use crate::widgets::{card, elided, focus_ring, line_edit, quiet_text, segmented};
 use egui::accesskit::Role;
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
@@ -104,7 +104,7 @@ impl DataPage {
 }
 
 /// Buttons that turn the pages of a list.
-pub(super) fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
+pub fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     ui.horizontal(|ui| {
         if icon_button(ui, *offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier documents") {
             *offset = offset.saturating_sub(PAGE);
@@ -118,9 +118,8 @@ pub(super) fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     });
 }
 
-/// A scrolled list of rows, each with whether it is open and what it stands for, below a note. Returns what the clicked one stands
-/// for.
-pub(super) fn list_ui<T>(
+/// A scrolled list below a note: rows, each with whether it is open, and its value. Returns the value of the clicked row.
+pub fn list_ui<T>(
     ui: &mut Ui,
     name: &str,
     (height, note): (f32, Option<&str>),
@@ -158,18 +157,18 @@ fn row(context: &Context<'_>, document: &DocumentSummary) -> TwoLineRow {
     }
 }
 
-pub(super) struct TwoLineRow {
-    pub(super) name: String,
-    pub(super) first: LayoutJob,
-    pub(super) below: String,
+pub struct TwoLineRow {
+    pub name: String,
+    pub first: LayoutJob,
+    pub below: String,
     /// Icon, text and colour at the right end.
-    pub(super) mark: Option<(Option<MaterialIcon>, String, Color32)>,
-    pub(super) hover: String,
+    pub mark: Option<(Option<MaterialIcon>, String, Color32)>,
+    pub hover: String,
 }
 
 impl TwoLineRow {
     /// Draws the row. Returns whether it was clicked.
-    pub(super) fn ui(self, ui: &mut Ui, palette: &Palette, open: bool) -> bool {
+    pub fn ui(self, ui: &mut Ui, palette: &Palette, open: bool) -> bool {
         let Self { name, mut first, below, mark, hover } = self;
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, open, &name));
@@ -189,11 +188,7 @@ impl TwoLineRow {
             let font = FontId::proportional(11.0);
             let mut right = inner.right();
             if let Some((icon, words, colour)) = mark {
-                let job = LayoutJob {
-                    wrap: TextWrapping::truncate_at_width(inner.width() * 0.6),
-                    ..LayoutJob::simple_singleline(words, font.clone(), colour)
-                };
-                let galley = painter.layout_job(job);
+                let galley = elided(&painter, words, font.clone(), colour, inner.width() * 0.6);
                 let place = inner.right_bottom() - galley.size();
                 right = place.x - 8.0;
                 painter.galley(place, galley, colour);
@@ -203,11 +198,7 @@ impl TwoLineRow {
                     right = painter.text(at, Align2::RIGHT_BOTTOM, icon.codepoint, mark, colour).left() - 8.0;
                 }
             }
-            let job = LayoutJob {
-                wrap: TextWrapping::truncate_at_width((right - inner.left()).max(20.0)),
-                ..LayoutJob::simple_singleline(below, font, palette.quiet)
-            };
-            let galley = painter.layout_job(job);
+            let galley = elided(&painter, below, font, palette.quiet, (right - inner.left()).max(20.0));
             painter.galley(inner.left_bottom() - vec2(0.0, galley.size().y), galley, palette.quiet);
         }
         if response.has_focus()

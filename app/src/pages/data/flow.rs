@@ -16,7 +16,7 @@ use glasshouse_protocol::{Command, DocumentsOverview};
 use std::collections::BTreeSet;
 
 /// `1 document`, `1,200 documents`.
-pub(super) fn counted(documents: u64) -> String {
+pub fn counted(documents: u64) -> String {
     format::counted(documents, "document")
 }
 
@@ -76,18 +76,14 @@ impl DataPage {
     fn cleaned_ui(&self, ui: &mut Ui, context: &Context<'_>, report: &CleaningReport) -> Option<Pressed> {
         let recipe = context.state.cleaning.recipe.as_ref();
         let stale = recipe.is_some_and(|recipe| recipe.toml != report.recipe.toml);
-        let share = report.kept.bytes as f64 / report.raw.bytes.max(1) as f64;
+        let (kept, raw) = (&report.kept, &report.raw);
+        let share = kept.bytes as f64 / raw.bytes.max(1) as f64;
+        let (part, all) = (format::whole(kept.documents), counted(raw.documents));
         let lines = [
-            format!("{} kept of {}", format::bytes(report.kept.bytes), format::bytes(report.raw.bytes)),
-            format!(
-                "{} of {} · recipe {}",
-                format::whole(report.kept.documents),
-                counted(report.raw.documents),
-                report.recipe.name
-            ),
+            format!("{} kept of {}", format::bytes(kept.bytes), format::bytes(raw.bytes)),
+            format!("{part} of {all} · recipe {}", report.recipe.name),
         ];
-        let exact =
-            format!("{} of {} bytes", format::whole(report.kept.bytes), format::whole(report.raw.bytes));
+        let exact = format!("{} of {} bytes", format::whole(kept.bytes), format::whole(raw.bytes));
         let mut pressed = top_ui(ui, &format::percent(share), &exact, &lines, |ui| {
             let again = match stale {
                 true => primary(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
@@ -111,10 +107,7 @@ impl DataPage {
         });
         if self.forgetting.is_some() {
             ui.horizontal_wrapped(|ui| {
-                quiet_text(
-                    ui,
-                    "The cleaned text will be removed in a few seconds; the raw text is used again.",
-                );
+                quiet_text(ui, "The raw text replaces the cleaned text in a few seconds.");
                 if plain(ui, icons::ICON_UNDO, "Keep the cleaned text").clicked() {
                     pressed = Some(Pressed::Keep);
                 }
@@ -191,16 +184,11 @@ fn top_ui<R>(
     sides.show(ui, words, buttons).1
 }
 
-fn working_ui(
-    ui: &mut Ui,
-    progress: &CleaningProgress,
-    stopping: bool,
-    resumed: Option<u64>,
-) -> Option<Pressed> {
-    let share = progress.share();
+fn working_ui(ui: &mut Ui, done: &CleaningProgress, stops: bool, resumed: Option<u64>) -> Option<Pressed> {
+    let share = done.share();
     let number = share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
-    let phase = match progress.phase {
-        _ if stopping => "Stopping",
+    let phase = match done.phase {
+        _ if stops => "Stopping",
         Phase::Reading => "Reading documents and judging each",
         Phase::Comparing => "Comparing near duplicates",
         Phase::Judging => "Scoring texts for gibberish",
@@ -208,11 +196,11 @@ fn working_ui(
     };
     let lines = [
         format!("{phase}…"),
-        format!("{} read · {} kept so far", counted(progress.documents), format::whole(progress.kept)),
+        format!("{} read · {} kept so far", counted(done.documents), format::whole(done.kept)),
     ];
-    let exact = format!("{} of {}", format::whole(progress.done), format::whole(progress.total));
+    let exact = format!("{} of {}", format::whole(done.done), format::whole(done.total));
     let stop = top_ui(ui, &number, &exact, &lines, |ui| {
-        ui.add_enabled_ui(!stopping, |ui| plain(ui, icons::ICON_STOP, "Stop").clicked()).inner
+        ui.add_enabled_ui(!stops, |ui| plain(ui, icons::ICON_STOP, "Stop").clicked()).inner
     });
     widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
     if let Some(documents) = resumed {
@@ -227,14 +215,11 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let state = context.state;
     let overview = state.documents.overview.as_ref().unwrap_or(&empty);
     let own = !overview.embedded && !overview.files.is_empty();
+    let (documents, characters) = (counted(overview.documents), format::count(overview.characters));
+    let distinct = format::whole(overview.distinct_characters as u64);
     let lines = [
         format!("{} of text", format::bytes(overview.bytes)),
-        format!(
-            "{} · {} characters, {} distinct",
-            counted(overview.documents),
-            format::count(overview.characters),
-            format::whole(overview.distinct_characters as u64)
-        ),
+        format!("{documents} · {characters} characters, {distinct} distinct"),
     ];
     let ready = own && state.cleaning.recipe.is_some();
     let clean = top_ui(ui, "", "", &lines, |ui| {
@@ -251,13 +236,8 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let parts = [part("training", overview.train), part("validation", overview.validation)];
     widgets::memory_bar(ui, &parts, None);
     if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
-        let text = format!(
-            "In a sample of {}, the recipe {} keeps {}.",
-            counted(sample.documents as u64),
-            recipe.name,
-            format::whole(sample.kept as u64)
-        );
-        caption(ui, text);
+        let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
+        caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
     }
     let names: BTreeSet<&str> = overview.problems.iter().map(|problem| problem.name.as_str()).collect();
     let problems = names.len();

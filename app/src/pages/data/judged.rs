@@ -20,13 +20,8 @@ impl DataPage {
         let top = ui.cursor().top();
         self.stage_filter_ui(ui, context);
         let page = cleaning.dropped.page_of(self.dropped_by.as_deref(), self.dropped_offset);
-        caption(
-            ui,
-            match page {
-                None => "Listing documents…".to_owned(),
-                Some(_) => format!("{} dropped", counted(cleaning.dropped.found as u64)),
-            },
-        );
+        let dropped = |_| format!("{} dropped", counted(cleaning.dropped.found as u64));
+        caption(ui, page.map_or_else(|| "Listing documents…".to_owned(), dropped));
         let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
         let nothing = page.is_some_and(<[_]>::is_empty).then_some("Nothing was dropped here.");
         let rows = page.unwrap_or_default().iter().map(|dropped| {
@@ -77,14 +72,9 @@ impl DataPage {
     pub(super) fn sample_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         let cleaning = &context.state.cleaning;
         let top = ui.cursor().top();
-        let Some(sample) = &cleaning.judgement else {
-            quiet_text(ui, "Judging a sample…");
-            return;
-        };
-        caption(
-            ui,
-            format!("{} of {} kept by the current recipe", sample.kept, counted(sample.documents as u64)),
-        );
+        let Some(sample) = &cleaning.judgement else { return quiet_text(ui, "Judging a sample…") };
+        let all = counted(sample.documents as u64);
+        caption(ui, format!("{} of {all} kept by the current recipe", sample.kept));
         let left = (height - (ui.cursor().top() - top) - 32.0).max(120.0);
         let rows = sample
             .judged
@@ -138,7 +128,7 @@ fn looked_dropped(dropped: &DroppedDocument) -> Looked {
 }
 
 /// A document kept by a cleaning; `None` if it was never cleaned.
-pub(super) fn looked_kept(document: &DocumentSummary) -> Option<Looked> {
+pub fn looked_kept(document: &DocumentSummary) -> Option<Looked> {
     let id = document.id.clone()?;
     Some(Looked { id, source: document.file.clone(), dropped: None })
 }

@@ -7,23 +7,23 @@ use egui_material_icons::icons;
 use std::ops::Range;
 
 /// Maximum bytes of a leaf.
-pub(super) const LEAF: usize = 16_000;
+pub const LEAF: usize = 16_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Leaves {
+pub struct Leaves {
     /// What they belong to: document number, length, and search text.
     of: Option<(u64, usize, String)>,
     /// Byte range of each leaf, contiguous.
-    pub(super) leaves: Vec<Range<usize>>,
+    pub leaves: Vec<Range<usize>>,
     /// Byte range of each search hit, in order.
-    pub(super) places: Vec<Range<usize>>,
+    pub places: Vec<Range<usize>>,
     /// Index of the shown leaf.
-    pub(super) open: usize,
+    pub open: usize,
 }
 
 impl Leaves {
     /// Splits a document if it or the search changed.
-    pub(super) fn take(&mut self, number: u64, text: &str, search: &str) {
+    pub fn take(&mut self, number: u64, text: &str, search: &str) {
         let of = (number, text.len(), search.to_owned());
         if self.of.as_ref() != Some(&of) {
             let open =
@@ -34,7 +34,7 @@ impl Leaves {
     }
 
     /// Shows the leaf where a search hit begins.
-    pub(super) fn open_place(&mut self, place: usize) {
+    pub fn open_place(&mut self, place: usize) {
         if let Some(place) = self.places.get(place)
             && let Some(leaf) = self.leaves.iter().position(|leaf| leaf.contains(&place.start))
         {
@@ -43,7 +43,7 @@ impl Leaves {
     }
 
     /// Byte range of the shown leaf, index of its first search hit, and its hits relative to the leaf.
-    pub(super) fn read(&self) -> (Range<usize>, usize, Vec<Range<usize>>) {
+    pub fn read(&self) -> (Range<usize>, usize, Vec<Range<usize>>) {
         let leaf = self.leaves.get(self.open).cloned().unwrap_or_default();
         let first = self.places.partition_point(|place| place.start < leaf.start);
         let here = self.places.iter().skip(first).take_while(|place| place.start < leaf.end);
@@ -53,7 +53,7 @@ impl Leaves {
 }
 
 /// Buttons to the neighbouring parts of a document that has several.
-pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
+pub fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
     if count < 2 {
         return;
     }
@@ -70,7 +70,7 @@ pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
 }
 
 /// Splits a text after the last line break that fits, else after the last space, else between characters.
-pub(super) fn leaves(text: &str) -> Vec<Range<usize>> {
+pub fn leaves(text: &str) -> Vec<Range<usize>> {
     let mut leaves = Vec::new();
     let mut from = 0;
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {

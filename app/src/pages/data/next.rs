@@ -9,7 +9,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::TrainingState;
 
 /// The link to training, once there is a text to train on.
-pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let Some(overview) = &state.documents.overview else { return };
     let trains = state.training.state != TrainingState::Idle;

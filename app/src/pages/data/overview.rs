@@ -31,15 +31,11 @@ impl DataPage {
         card(ui, |ui| {
             head(ui, "Files");
             match &state.documents.overview {
-                None => {
-                    quiet_text(ui, "Looking…");
-                }
-                Some(overview) if overview.embedded => {
-                    quiet_text(
-                        ui,
-                        "The embedded stories are used until you add text: short stories in simple English, enough for a first model.",
-                    );
-                }
+                None => quiet_text(ui, "Looking…"),
+                Some(overview) if overview.embedded => quiet_text(
+                    ui,
+                    "The embedded stories are used until you add text: short stories in simple English, enough for a first model.",
+                ),
                 Some(overview) => {
                     for (name, bytes) in &overview.files {
                         self.file_ui(ui, context, name, *bytes);
@@ -89,12 +85,8 @@ impl DataPage {
                 let pressed = if leaving {
                     plain(ui, icons::ICON_UNDO, "Undo").clicked()
                 } else {
-                    let pressed = icon_button(
-                        ui,
-                        self.removal.is_none(),
-                        icons::ICON_DELETE,
-                        &format!("Remove {name}"),
-                    );
+                    let (free, remove) = (self.removal.is_none(), format!("Remove {name}"));
+                    let pressed = icon_button(ui, free, icons::ICON_DELETE, &remove);
                     if !divided {
                         let (icon, verb) = match held {
                             true => (icons::ICON_MODEL_TRAINING, "Train on"),
@@ -104,14 +96,12 @@ impl DataPage {
                     }
                     pressed
                 };
-                caption(
-                    ui,
-                    match (leaving, held && !divided) {
-                        (true, _) => "removed".to_owned(),
-                        (_, true) => format!("held out · {}", format::bytes(bytes)),
-                        _ => format::bytes(bytes),
-                    },
-                );
+                let words = match (leaving, held && !divided) {
+                    (true, _) => "removed".to_owned(),
+                    (_, true) => format!("held out · {}", format::bytes(bytes)),
+                    _ => format::bytes(bytes),
+                };
+                caption(ui, words);
                 pressed
             },
             |ui| {
@@ -144,8 +134,7 @@ impl DataPage {
                 files.map(|(name, _)| name.as_str()).filter(|name| is_held_out(context, name)).collect();
             if !held.is_empty() {
                 let words = format!("{}, instead of a share of the text.", held.join(", "));
-                caption(ui, &words);
-                return;
+                return caption(ui, &words);
             }
             let mut percent = context.draft.data.validation * 100.0;
             ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(80.0);

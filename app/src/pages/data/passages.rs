@@ -9,29 +9,29 @@ use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use std::ops::Range;
 
 #[derive(Debug, Default)]
-pub(super) struct Passages {
+pub struct Passages {
     /// Number of the comparison they belong to.
     of: u64,
     /// Byte range of each leaf in the changes' joined texts.
     leaves: Vec<Range<usize>>,
     /// Index of the shown leaf.
-    pub(super) open: usize,
+    pub open: usize,
 }
 
 impl Passages {
-    pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
+    pub fn take(&mut self, comparison: u64, changes: &[TextChange]) {
         if self.of != comparison {
             let text: String = changes.iter().map(|change| change.text.as_str()).collect();
             *self = Self { of: comparison, leaves: leaves(&text), open: 0 };
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.leaves.len()
     }
 
     /// The shown leaf, laid out: removed passages struck through and dimmed, inserted ones highlighted.
-    pub(super) fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
+    pub fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
         let leaf = self.leaves.get(self.open).cloned().unwrap_or_default();
         let (mut job, mut before) = (LayoutJob::default(), 0);
         for change in changes {

@@ -3,12 +3,12 @@
 use super::DataPage;
 use crate::pages::Context;
 use crate::pages::parts::head;
-use crate::widgets::{question, quiet_text};
-use egui::{ScrollArea, TextEdit, Ui};
+use crate::widgets::{line_edit, question, quiet_text, text_area};
+use egui::{ScrollArea, Ui};
 use glasshouse_protocol::DocumentsChange;
 
 #[derive(Debug, Default)]
-pub(super) struct Paste {
+pub struct Paste {
     name: String,
     text: String,
     /// It was drawn before.
@@ -20,17 +20,11 @@ impl DataPage {
         let Some(paste) = &mut self.paste else { return };
         let decision = question(ui.ctx(), "paste text", 560.0, |ui| {
             head(ui, "Add text as a document");
-            quiet_text(
-                ui,
-                "One document per file. To add many documents at once, add a file with one per line (.jsonl).",
-            );
-            ui.add(TextEdit::singleline(&mut paste.name).hint_text("Name").desired_width(f32::INFINITY))
-                .accessible_name("Name");
+            quiet_text(ui, "One document per file. A .jsonl file adds many at once, one per line.");
+            line_edit(ui, "Name", "Name", f32::INFINITY, &mut paste.name);
             ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
-                let field =
-                    TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
-                let field = ui.add(field.desired_width(f32::INFINITY));
-                let field = field.accessible_name("Text of the document");
+                let (name, hint) = ("Text of the document", "Paste or type text");
+                let field = ui.add(text_area(name, hint, 12, &mut paste.text)).accessible_name(name);
                 // Focus the field, so that typed or pasted text goes there.
                 if !std::mem::replace(&mut paste.shown, true) {
                     field.request_focus();

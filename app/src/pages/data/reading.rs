@@ -22,10 +22,7 @@ impl DataPage {
         let palette = context.palette;
         card(ui, |ui| {
             ui.set_min_height(height - 32.0);
-            let Some(number) = self.open else {
-                quiet_text(ui, "Choose a document to read it here.");
-                return;
-            };
+            let Some(number) = self.open else { return quiet_text(ui, "Choose a document to read it here.") };
             let state = context.state;
             let read = state.documents.read.as_ref().filter(|read| read.number == number);
             let (text, cut) = read.map_or(("", false), |read| (read.text.as_str(), read.cut));
@@ -42,8 +39,7 @@ impl DataPage {
             let area = ScrollArea::vertical().id_salt(("document", number, self.leaves.open));
             area.auto_shrink(false).min_scrolled_height(left).max_height(left).show(ui, |ui| {
                 if read.is_none() {
-                    quiet_text(ui, "Reading…");
-                    return;
+                    return quiet_text(ui, "Reading…");
                 }
                 ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                 if !learned.is_empty() {
@@ -56,10 +52,7 @@ impl DataPage {
                 }
                 self.leaf_ui(ui, palette, text, (&learned, by_token));
                 if cut {
-                    caption(
-                        ui,
-                        "Only the first 200,000 characters of the document are shown. All of it is used.",
-                    );
+                    caption(ui, "Only the first 200,000 characters are shown. All of the document is used.");
                 }
             });
         });
@@ -118,10 +111,8 @@ impl DataPage {
             |ui| {
                 if found == 0 {
                     if let Some(summary) = summary {
-                        caption(
-                            ui,
-                            format!("{} · {} characters", summary.file, format::whole(summary.characters)),
-                        );
+                        let characters = format::whole(summary.characters);
+                        caption(ui, format!("{} · {characters} characters", summary.file));
                     }
                     return;
                 }

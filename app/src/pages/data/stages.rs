@@ -5,7 +5,7 @@ use crate::theme::{self, Palette};
 use egui::Color32;
 use glasshouse_protocol::cleaning::report::{Group, Stage};
 
-pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
+pub fn colour(palette: &Palette, group: Group) -> Color32 {
     let [blue, orange, green, pink, red, yellow] = palette.series;
     match group {
         Group::Reading => palette.quiet,
@@ -20,12 +20,12 @@ pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
 }
 
 /// Bytes removed by a stage, as whole documents and parts.
-pub(super) fn taken(stage: &Stage) -> u64 {
+pub fn taken(stage: &Stage) -> u64 {
     stage.before.bytes.saturating_sub(stage.after().bytes)
 }
 
 /// A stage's effects in the last cleaning: `dropped 2,310 documents, changed 12, removed 512 kB`.
-pub(super) fn deeds(stage: &Stage) -> String {
+pub fn deeds(stage: &Stage) -> String {
     let mut words = Vec::new();
     match stage.removed.documents {
         0 => {}

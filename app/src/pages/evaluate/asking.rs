@@ -7,7 +7,7 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head, line_ui, own_number_ui};
 use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
-use egui::{Label, TextEdit, Ui};
+use egui::{Label, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::{AuditTopic, TaskRequest, is_description, metric_names};
 use glasshouse_protocol::setting::Settings as _;
@@ -30,7 +30,7 @@ struct TaskFile {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Asking {
+pub struct Asking {
     evaluates: EvaluateSettings,
     audits: AuditSettings,
     files: Vec<TaskFile>,
@@ -41,7 +41,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// Adds task files; each replaces an earlier one of the same name.
-    pub(super) fn take_tasks(&mut self, files: Vec<Chosen>) {
+    pub fn take_tasks(&mut self, files: Vec<Chosen>) {
         for Chosen { name, bytes } in files {
             match self.files.iter_mut().find(|file| file.name == name) {
                 Some(file) => file.bytes = bytes,
@@ -51,7 +51,7 @@ impl Asking {
     }
 
     /// Sets the file of sentence pairs: its path natively, its text in a browser.
-    pub(super) fn take_pairs(&mut self, files: Vec<Chosen>) {
+    pub fn take_pairs(&mut self, files: Vec<Chosen>) {
         self.problem = None;
         let Some(Chosen { name, bytes }) = files.into_iter().next() else { return };
         let called = link::own_name(&name);
@@ -67,13 +67,13 @@ impl Asking {
     }
 
     /// Why nothing can be evaluated, if so.
-    pub(super) fn lack(&self) -> Option<&'static str> {
+    pub fn lack(&self) -> Option<&'static str> {
         let some = self.evaluates.likelihood || self.evaluates.suite || !self.files.is_empty();
         (!some).then_some("Choose at least one evaluation below.")
     }
 
     /// The command to evaluate, and the bytes of the task files. The text is the model's own, or that of the run `text_of`.
-    pub(super) fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
+    pub fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
         let stem = |file: &TaskFile| file.name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
         let (descriptions, mut rows): (Vec<&TaskFile>, Vec<&TaskFile>) =
             self.files.iter().partition(|file| is_description(&file.name));
@@ -99,11 +99,11 @@ impl Asking {
         (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
     }
 
-    pub(super) fn audit(&self, source: WeightSource) -> Command {
+    pub fn audit(&self, source: WeightSource) -> Command {
         Command::Audit { source, settings: Box::new(self.audits.clone()) }
     }
 
-    pub(super) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.evaluates.likelihood {
             parts.push(match self.evaluates.documents {
@@ -125,7 +125,7 @@ impl Asking {
         parts.join(" · ")
     }
 
-    pub(super) fn audited(&self) -> String {
+    pub fn audited(&self) -> String {
         let parts = match self.audits.sections.len() {
             0 => "all parts".to_owned(),
             count => format::counted(count as u64, "part"),
@@ -133,7 +133,7 @@ impl Asking {
         format!("{parts} · {}", format::counted(self.audits.samples as u64, "sample"))
     }
 
-    pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    pub fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let settings = &mut self.evaluates;
         ui.checkbox(&mut settings.likelihood, "Prediction of the validation split");
         if settings.likelihood {
@@ -172,16 +172,14 @@ impl Asking {
             let right = |ui: &mut Ui| {
                 widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
             };
-            let left = |ui: &mut Ui| {
-                ui.add(Label::new(&name).truncate()).on_hover_text(&file.name);
-            };
+            let left = |ui: &mut Ui| ui.add(Label::new(&name).truncate()).on_hover_text(&file.name);
             if line_ui(ui, right, left) {
                 removed = Some(place);
             }
             field(ui, "Metrics", "", None, |ui| {
-                let typed = TextEdit::singleline(&mut file.metrics).hint_text("suited to the rows");
-                let width = ui.available_width().min(280.0);
-                ui.add(typed.desired_width(width)).accessible_name(format!("Metrics of {name}"));
+                let (name, width) = (format!("Metrics of {name}"), ui.available_width().min(280.0));
+                let metrics = &mut file.metrics;
+                ui.push_id(place, |ui| widgets::line_edit(ui, &name, "suited to the rows", width, metrics));
             });
         }
         if let Some(place) = removed {
@@ -196,7 +194,7 @@ impl Asking {
         own_number_ui(ui, EvaluateSettings::setting("seed"), &mut self.evaluates.seed);
     }
 
-    pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    pub fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
         for topic in AuditTopic::ALL {
             let mut on = sections.is_empty() || sections.contains(&topic);
@@ -224,10 +222,7 @@ impl Asking {
             let right = |ui: &mut Ui| {
                 widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
             };
-            let left = |ui: &mut Ui| {
-                ui.add(Label::new(&name).truncate());
-            };
-            if line_ui(ui, right, left) {
+            if line_ui(ui, right, |ui| ui.add(Label::new(&name).truncate())) {
                 (self.pairs, self.audits.pairs) = (None, None);
             }
         }

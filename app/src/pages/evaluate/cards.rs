@@ -4,7 +4,7 @@ use super::{checkpoint_of, date, is_in_training};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{
-    Line, blocks_ui, called, caption, column, metric_line_ui as line_ui, ranges, run_colour,
+    Line, blocks_ui, called, caption, columns_ui, grid_ui, metric_line_ui as line_ui, ranges, run_colour,
 };
 use crate::theme::{self, Palette, space};
 use crate::widgets::{card, columns_fit, term};
@@ -17,26 +17,19 @@ const MIN_CARD_WIDTH: f32 = 250.0;
 /// Name of a card's main metric.
 const FIRST: &str = "bits_per_byte";
 
-pub(super) fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
+pub fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
     let all: Vec<Vec<Line>> = shown
         .iter()
         .map(|run| lines(found.evaluations.get(&run.name), found.audits.get(&run.name)))
         .collect();
     let ranges = ranges(&all);
-    let (columns, width) = even(ui.available_width(), shown.len(), space::MEDIUM);
+    let columns = even(ui.available_width(), shown.len(), space::MEDIUM);
     let with_lines: Vec<(&RunSummary, &Vec<Line>)> = shown.iter().copied().zip(&all).collect();
-    for row in with_lines.chunks(columns.max(1)) {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::MEDIUM;
-            for (run, lines) in row {
-                column(ui, width, |ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, run, lines, &ranges)));
-                });
-            }
-        });
-    }
+    grid_ui(ui, columns, space::MEDIUM, &with_lines, |ui, (run, lines)| {
+        ui.spacing_mut().item_spacing.x = space::SMALL;
+        ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, run, lines, &ranges)));
+    });
 }
 
 /// Number of columns, at most `most`, and their width if they fill the available width.
@@ -56,10 +49,8 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
         calibration.filter(|_| !listed).map(|calibration| &calibration.ece).into_iter().for_each(&mut add);
     }
     for task in evaluation.map_or(&[][..], |evaluation| &evaluation.tasks) {
-        let first = task.metrics.first();
-        lines.extend(
-            first.map(|metric| (format!("{}: {}", task.name, metric_title(&metric.name)), metric.clone())),
-        );
+        let name = |metric: &Metric| format!("{}: {}", task.name, metric_title(&metric.name));
+        lines.extend(task.metrics.first().map(|metric| (name(metric), metric.clone())));
     }
     for section in audit.map_or(&[][..], |audit| &audit.sections) {
         if section.name == AuditTopic::Memorisation {
@@ -105,13 +96,12 @@ fn card_ui(
         seen_ui(ui, context, evaluation);
         return;
     }
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = gap;
-        column(ui, MIN_CARD_WIDTH, |ui| first_ui(ui, palette, evaluation));
-        column(ui, width - MIN_CARD_WIDTH - gap, |ui| {
-            ui.spacing_mut().item_spacing.x = space::SMALL;
-            lines(ui);
-        });
+    columns_ui(ui, gap, &[MIN_CARD_WIDTH, width - MIN_CARD_WIDTH - gap], |ui, place| {
+        if place == 0 {
+            return first_ui(ui, palette, evaluation);
+        }
+        ui.spacing_mut().item_spacing.x = space::SMALL;
+        lines(ui);
     });
     seen_ui(ui, context, evaluation);
 }
@@ -148,21 +138,16 @@ fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, co
     let gap = space::SECTION;
     let (columns, width) = even(ui.available_width(), 3, gap);
     if columns == 1 {
-        lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
-        return;
+        return lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
     }
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = gap;
-        for part in lines.chunks(lines.len().div_ceil(columns).max(1)) {
-            column(ui, width, |ui| {
-                ui.spacing_mut().item_spacing.x = space::SMALL;
-                part.iter().for_each(|line| line_ui(ui, line, ranges, colour));
-            });
-        }
+    let parts: Vec<&[Line]> = lines.chunks(lines.len().div_ceil(columns).max(1)).collect();
+    grid_ui(ui, (columns, width), gap, &parts, |ui, part| {
+        ui.spacing_mut().item_spacing.x = space::SMALL;
+        part.iter().for_each(|line| line_ui(ui, line, ranges, colour));
     });
 }
 
-pub(super) fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
+pub fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
 

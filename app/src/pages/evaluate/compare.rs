@@ -18,7 +18,7 @@ const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_acc
 type Row = (Option<String>, String);
 
 /// Draws the table and the pairwise comparisons.
-pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
+pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
     let evaluated: Vec<(String, &Evaluation)> =
         shown.iter().filter_map(|run| Some((called(run), found.evaluations.get(&run.name)?))).collect();

@@ -16,7 +16,7 @@ fn name_of(state: &State, run: Option<&String>) -> String {
 }
 
 /// Draws work in progress, each with a cancel button.
-pub(super) fn working_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn working_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let several = state.evaluation.under_way.len() > 1;
     for (request, work) in &state.evaluation.under_way {

@@ -19,7 +19,7 @@ const ROW: f32 = 28.0;
 const HEIGHT: f32 = 280.0;
 
 #[derive(Debug)]
-pub(super) struct Filter {
+pub struct Filter {
     wrong: bool,
     search: String,
     /// Line of the answer shown in full.
@@ -51,13 +51,13 @@ fn has_failed(answer: &TaskAnswer) -> bool {
 }
 
 /// A section for each task. The tasks of a suite are in its table, and start folded.
-pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
+pub fn sections(evaluation: &Evaluation) -> Vec<Section> {
     let section =
         |task: &TaskReport| Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
     evaluation.tasks.iter().map(section).collect()
 }
 
-pub(super) fn tasks_ui(
+pub fn tasks_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     evaluation: &Evaluation,

@@ -4,27 +4,27 @@ pub const WHAT: &str = "Measures how well a model predicts held-out text and sol
     and simple baselines without a neural network: n-grams and compressors. Compare up to four runs to see whether a difference is more than chance. \
     An audit looks for bias, memorised text and personal data.";
 
-pub(super) const NO_PROJECT: &str =
+pub const NO_PROJECT: &str =
     "Evaluation needs a model, and models belong to a project. The sample project includes a trained one.";
 
-pub(super) const NO_MODEL: &str =
+pub const NO_MODEL: &str =
     "Train for a minute, or import a model, then evaluate it here against simple baselines.";
 
-pub(super) const NOTHING_YET: &str = "Press Evaluate: in a few minutes this page shows how well the model predicts unseen text, compared with simple \
+pub const NOTHING_YET: &str = "Press Evaluate: in a few minutes this page shows how well the model predicts unseen text, compared with simple \
     baselines. Results are saved with the run.";
 
-pub(super) const TASKS: &str = "JSON Lines. Each row has a \"prompt\" and its \"answer\", for generation; also \"choices\", for multiple choice; a \
+pub const TASKS: &str = "JSON Lines. Each row has a \"prompt\" and its \"answer\", for generation; also \"choices\", for multiple choice; a \
     \"text\" and its \"label\"; or \"tokens\" and their \"tags\". Published tasks are recognised; other rows need a description in lm-eval's YAML \
     of the same file name.";
 
-pub(super) const PAIRS: &str =
+pub const PAIRS: &str =
     "Your own pairs of sentences that differ in one word, in addition to those included in Glasshouse.";
 
-pub(super) const LEARNS: &str =
+pub const LEARNS: &str =
     "A run is training. An evaluation or audit takes turns with its steps; both slow down.";
 
-pub(super) const OTHER_TOKENIZER: &str = "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not \
+pub const OTHER_TOKENIZER: &str = "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not \
     comparable and are left out; bits per byte are comparable.";
 
-pub(super) const OTHER_TEXT: &str =
+pub const OTHER_TEXT: &str =
     "These runs were evaluated on different texts: only the paired differences compare the same text.";

@@ -20,13 +20,13 @@ const WIDE_HEIGHTS: [f32; 2] = [260.0, 120.0];
 const CURVE: usize = 60;
 
 #[derive(Debug, Default)]
-pub(super) struct Cards {
+pub struct Cards {
     /// The project being renamed, and the typed name.
     renaming: Option<(String, String)>,
 }
 
 impl Cards {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let alive = context.state.projects.list.iter().filter(|project| !project.deleted);
         let projects: Vec<ProjectSummary> =
             alive.map(|project| as_it_stands(context.state, project)).collect();

@@ -1,4 +1,4 @@
-//! Requests whatever views the current choices need: one request at a time, with the newest choices next.
+//! Requests the views of the current choices: one request at a time, the newest choices next.
 
 use super::chosen::Chosen;
 use crate::pages::Context;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// Everything an answer depends on.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
+pub struct Key {
     source: WeightSource,
     /// Distinguishes states of weights that change under the same name.
     moment: u64,
@@ -18,23 +18,23 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Whether it concerns this prompt and these weights, whatever the other settings.
+    /// Whether prompt and weights are these; other settings may differ.
     fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
         self.prompt == prompt && self.source == *source
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Seen {
+pub struct Seen {
     request: u64,
     key: Key,
-    pub(super) answer: Rc<InspectionAnswer>,
-    pub(super) data: Rc<ViewData>,
+    pub answer: Rc<InspectionAnswer>,
+    pub data: Rc<ViewData>,
 }
 
 impl Seen {
     /// Whether it concerns this prompt and these weights.
-    pub(super) fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
+    pub fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
         self.key.is_of(prompt, source)
     }
 }
@@ -56,7 +56,7 @@ struct ColumnView {
 
 /// The answers of both columns, and the pending request.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
+pub struct Asking {
     columns: [ColumnView; 2],
     pending: Option<Pending>,
     /// Views that failed as part of a joint request, and are requested separately now.
@@ -66,12 +66,12 @@ pub(super) struct Asking {
 impl Asking {
     /// Takes in the answer to the last request, and requests the next outdated open views. `moment` distinguishes states of the
     /// weights in training.
-    pub(super) fn ask(&mut self, context: &mut Context<'_>, chosen: &Chosen, open: &[View], moment: u64) {
+    pub fn ask(&mut self, context: &mut Context<'_>, chosen: &Chosen, open: &[View], moment: u64) {
         self.ask_each(context, chosen, open, |_| moment);
     }
 
     /// Like [`ask`](Self::ask), with a separate moment per view.
-    pub(super) fn ask_each(
+    pub fn ask_each(
         &mut self,
         context: &mut Context<'_>,
         chosen: &Chosen,
@@ -96,7 +96,7 @@ impl Asking {
                 prompt: chosen.prompt.clone(),
                 settings: chosen.settings(&[view]),
             };
-            // What changed to the second model is asked of it once.
+            // The differences are requested once, with the second model.
             let wants = |view: &View| {
                 (*view != View::Diff || column > 0) && self.columns[column].wants(*view, &key(*view))
             };
@@ -157,35 +157,35 @@ impl Asking {
     }
 
     /// The latest answer for a view in a column, possibly older than the choices.
-    pub(super) fn seen(&self, column: usize, view: View) -> Option<&Seen> {
+    pub fn seen(&self, column: usize, view: View) -> Option<&Seen> {
         self.columns.get(column)?.seen.get(&view)
     }
 
-    pub(super) fn failure(&self, column: usize, view: View) -> Option<&str> {
+    pub fn failure(&self, column: usize, view: View) -> Option<&str> {
         self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
     }
 
-    pub(super) fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
+    pub fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
         let failed = self.columns.get(column).and_then(|column| column.failed.get(&view));
         failed.is_some_and(|(key, _)| key.is_of(prompt, source))
     }
 
-    pub(super) fn notices(&self, column: usize) -> &[String] {
+    pub fn notices(&self, column: usize) -> &[String] {
         self.columns.get(column).map_or(&[], |column| &column.notices)
     }
 
     /// A column's last answer, preferably for `prompt`. Its statements about prompt and weights apply to all views.
-    pub(super) fn last(&self, column: usize, prompt: &str) -> Option<&Seen> {
+    pub fn last(&self, column: usize, prompt: &str) -> Option<&Seen> {
         let seen = &self.columns.get(column)?.seen;
         seen.values().max_by_key(|seen| (seen.key.prompt == prompt, seen.request))
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.pending.is_some()
     }
 
     /// Whether a column shows these weights in every open view that did not fail.
-    pub(super) fn has_drawn(&self, column: usize, source: &WeightSource, open: &[View]) -> bool {
+    pub fn has_drawn(&self, column: usize, source: &WeightSource, open: &[View]) -> bool {
         let Some(column) = self.columns.get(column) else { return false };
         let of = |key: &Key| key.source == *source;
         open.iter().filter(|view| **view != View::Diff).all(|view| {

@@ -6,7 +6,7 @@ mod names;
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use crate::pages::parts::{Breakpoint, caption, column, head};
+use crate::pages::parts::{Breakpoint, caption, column, grid_ui, head};
 use crate::state::Tensor;
 use crate::theme::space;
 use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted};
@@ -19,10 +19,9 @@ const SMALL: f32 = 84.0;
 /// Maximum side of a thumbnail in points.
 const LARGE: f32 = 132.0;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(probabilities) = shown.data.tensor("probabilities") else {
-        caption(ui, "There is no attention to show.");
-        return;
+        return caption(ui, "There is no attention to show.");
     };
     let layers = shown.data.integers("layers");
     let layer = looked_at(shown, chosen);
@@ -36,7 +35,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.settings.layer.is_some() && layers.len() < shown.inspection.layers {
         caption(ui, "Not all layers fit for a prompt of this length: only the layer chosen above is shown.");
     }
-    grid_ui(ui, shown, chosen, probabilities, [row, number]);
+    heads_ui(ui, shown, chosen, probabilities, [row, number]);
 }
 
 fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
@@ -44,7 +43,7 @@ fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
 }
 
 /// The chosen layer if the answer lacks it because not all layers fit: it has to be requested separately.
-pub(super) fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
+pub fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
     let layers = shown.data.integers("layers");
     let layer = looked_at(shown, chosen);
     let lacks = layers.len() < shown.inspection.layers && !layers.iter().any(|of| *of as usize == layer);
@@ -74,15 +73,8 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
     let width = ui.available_width();
     let draw_map = |ui: &mut Ui, chosen: &mut Chosen, width: f32| {
         let position = chosen.set.position.unwrap_or(tokens.saturating_sub(1));
-        let map = Heatmap {
-            name: "Attention of the head",
-            rows: tokens,
-            columns: tokens,
-            values: matrix,
-            scale: Scale::Magnitude(1.0),
-            size: fitted(tokens, tokens, width, 36.0),
-            chosen: None,
-        };
+        let size = fitted(tokens, tokens, width, 36.0);
+        let map = Heatmap::new("Attention of the head", [tokens; 2], matrix, Scale::Magnitude(1.0), size);
         let touched = map.ui(ui, |query, key, value| {
             format!("{} reads {value:.3} from {}", shown.place(query), shown.place(key))
         });
@@ -104,55 +96,36 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
     }
 }
 
-fn grid_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of: [usize; 2]) {
+fn heads_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of: [usize; 2]) {
     let tokens = all.size(2);
     let gap = space::SMALL;
     let (fit, width) = columns_fit(ui.available_width(), SMALL, gap);
     let side = width.min(LARGE);
-    let fit = fit.max(1);
     for row in 0..all.size(0) {
         let layer = layer_of(shown, row);
         caption(ui, format!("Layer {layer}"));
         let heads: Vec<usize> = (0..all.size(1)).collect();
-        for line in heads.chunks(fit) {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = gap;
-                for number in line {
-                    column(ui, side, |ui| {
-                        let name = format!("Layer {layer}, head {number}");
-                        // Screen readers learn what the head does, and that it is chosen.
-                        let does = names::words(shown, layer, *number).map(|words| format!(", {words}"));
-                        let chosen_one = if [row, *number] == of { ", chosen" } else { "" };
-                        let said = format!("{name}{}{chosen_one}", does.unwrap_or_default());
-                        let map = Heatmap {
-                            name: &said,
-                            rows: tokens,
-                            columns: tokens,
-                            values: all.at(&[row, *number]),
-                            scale: Scale::Magnitude(1.0),
-                            size: Vec2::splat(side),
-                            chosen: None,
-                        };
-                        let touched = map.ui(ui, |query, key, value| {
-                            format!(
-                                "{name}: {} reads {value:.3} from {}",
-                                shown.place(query),
-                                shown.place(key)
-                            )
-                        });
-                        if [row, *number] == of {
-                            let ring = touched.response.rect.expand(2.0);
-                            let stroke = (2.0, shown.palette.accent);
-                            ui.painter().rect_stroke(ring, 2.0, stroke, egui::StrokeKind::Outside);
-                        }
-                        if touched.response.clicked() {
-                            chosen.set.layer = Some(layer);
-                            chosen.set.head = Some(*number);
-                        }
-                        name_ui(ui, shown, layer, *number);
-                    });
-                }
+        grid_ui(ui, (fit, side), gap, &heads, |ui, number| {
+            let name = format!("Layer {layer}, head {number}");
+            // Screen readers learn what the head does, and that it is chosen.
+            let does = names::words(shown, layer, *number).map(|words| format!(", {words}"));
+            let chosen_one = if [row, *number] == of { ", chosen" } else { "" };
+            let said = format!("{name}{}{chosen_one}", does.unwrap_or_default());
+            let (matrix, scale) = (all.at(&[row, *number]), Scale::Magnitude(1.0));
+            let map = Heatmap::new(&said, [tokens; 2], matrix, scale, Vec2::splat(side));
+            let touched = map.ui(ui, |query, key, value| {
+                format!("{name}: {} reads {value:.3} from {}", shown.place(query), shown.place(key))
             });
-        }
+            if [row, *number] == of {
+                let ring = touched.response.rect.expand(2.0);
+                let stroke = (2.0, shown.palette.accent);
+                ui.painter().rect_stroke(ring, 2.0, stroke, egui::StrokeKind::Outside);
+            }
+            if touched.response.clicked() {
+                chosen.set.layer = Some(layer);
+                chosen.set.head = Some(*number);
+            }
+            name_ui(ui, shown, layer, *number);
+        });
     }
 }

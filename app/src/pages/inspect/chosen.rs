@@ -3,27 +3,27 @@
 use glasshouse_protocol::inspect::{Edit, TokenText};
 use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
-/// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests whatever changed.
+/// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests the changed views.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Chosen {
-    pub(super) prompt: String,
-    pub(super) source: WeightSource,
+pub struct Chosen {
+    pub prompt: String,
+    pub source: WeightSource,
     /// The weights in the second column.
-    pub(super) beside: Option<WeightSource>,
+    pub beside: Option<WeightSource>,
     /// Layer to request attention for while none is chosen; `None` if all layers fit into one answer.
-    pub(super) one_layer: Option<usize>,
+    pub one_layer: Option<usize>,
     /// What views can read; the page sets the reference.
-    pub(super) set: InspectSettings,
+    pub set: InspectSettings,
     /// The likeliest next tokens as last listed, to choose from in single-token views.
-    pub(super) listed: Vec<TokenText>,
+    pub listed: Vec<TokenText>,
     /// Use the last written text as the prompt.
-    pub(super) take_written: bool,
+    pub take_written: bool,
     /// The view to switch to, requested by another view.
-    pub(super) go: Option<View>,
+    pub go: Option<View>,
 }
 
-pub(super) const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
-pub(super) const OF_POSITION: [View; 8] = [
+pub const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
+pub const OF_POSITION: [View; 8] = [
     View::Walk,
     View::Embeddings,
     View::Head,
@@ -40,7 +40,7 @@ const OF_TOKEN: [View; 4] = [View::Embeddings, View::Residual, View::NextToken, 
 impl Chosen {
     /// The settings that `views` read; all others keep their defaults, so that a view is requested again only if something
     /// changed that it shows.
-    pub(super) fn settings(&self, views: &[View]) -> InspectSettings {
+    pub fn settings(&self, views: &[View]) -> InspectSettings {
         let reads = |of: &[View]| views.iter().any(|view| of.contains(view));
         let (set, default) = (self.set.clone(), InspectSettings::default());
         let changes = reads(&[View::WhatIf]);
@@ -75,7 +75,7 @@ impl Chosen {
     }
 
     /// The views to request together with the first of `views`: those of the same layer, or of none.
-    pub(super) fn together(&self, views: &[View]) -> Vec<View> {
+    pub fn together(&self, views: &[View]) -> Vec<View> {
         let Some(first) = views.first() else { return Vec::new() };
         if takes_long(*first) {
             return vec![*first];
@@ -87,14 +87,14 @@ impl Chosen {
     }
 
     /// Resets the choices that belong to a prompt.
-    pub(super) fn another_prompt(&mut self) {
+    pub fn another_prompt(&mut self) {
         (self.set.position, self.set.token, self.one_layer) = (None, None, None);
         self.set.edits.retain(|edit| !is_patch(edit));
         self.listed.clear();
     }
 
     /// Resets the choices that belong to a model's shape.
-    pub(super) fn another_model(&mut self) {
+    pub fn another_model(&mut self) {
         self.another_prompt();
         (self.set.layer, self.set.head, self.set.neuron) = (None, None, None);
         self.set.edits.clear();
@@ -107,7 +107,7 @@ fn is_patch(edit: &Edit) -> bool {
 }
 
 /// Slow views, which are requested separately.
-pub(super) fn takes_long(view: View) -> bool {
+pub fn takes_long(view: View) -> bool {
     matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph | View::Diff)
 }
 

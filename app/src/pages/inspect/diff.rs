@@ -18,7 +18,7 @@ enum Shade {
     Change,
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.horizontal_wrapped(|ui| {
         let name = "Held-out text in place of the prompt";
         if switch(ui, chosen.set.held_out, name).clicked() {

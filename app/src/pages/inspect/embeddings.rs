@@ -3,7 +3,7 @@
 use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{beside_ui, caption, head};
+use crate::pages::parts::{beside_ui, caption, caption_label, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
 use egui::{FontId, Galley, Pos2, Rect, Role, Ui, Vec2, WidgetInfo, vec2};
@@ -24,7 +24,7 @@ const BESIDE: f32 = 2.0;
 /// Maximum search results.
 const FOUND: usize = 5;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     beside_ui(ui, 240.0, space::LARGE, |ui, place| match place {
         0 => map_ui(ui, shown, chosen),
         _ => neighbours_ui(ui, shown, chosen),
@@ -41,8 +41,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (ids, map) = (shown.data.integers("ids"), shown.data.floats("map"));
     let (points, _) = map.as_chunks::<2>();
     if points.is_empty() {
-        caption(ui, "This model has no map.");
-        return;
+        return caption(ui, "This model has no map.");
     }
     let place = |[x, y]: &[f32; 2]| [f64::from(*x), f64::from(*y)];
     let of_prompt: BTreeSet<u32> = shown.inspection.tokens.iter().map(|token| token.id).collect();
@@ -219,7 +218,7 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
                 chosen.set.token = Some(*id);
             }
-            caption(ui, format!("{cosine:.3}"))
+            caption_label(ui, format!("{cosine:.3}"))
                 .on_hover_text("Cosine of the angle between the two embeddings");
         });
     }

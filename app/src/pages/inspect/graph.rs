@@ -31,15 +31,12 @@ struct Look {
     kernel: Option<String>,
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
     let found = shown.data.details.iter().find_map(|detail| match detail {
         Detail::Graph { nodes, values, kernels } => Some(Graph { nodes, values, kernels }),
         _ => None,
     });
-    let Some(graph) = found else {
-        caption(ui, "There is no graph to show.");
-        return;
-    };
+    let Some(graph) = found else { return caption(ui, "There is no graph to show.") };
     remembered(ui, "graph", |ui, look: &mut Look| {
         let (hint, width) = ("Operation, scope, kernel or value", ui.available_width().min(320.0));
         line_edit(ui, "Search the graph", hint, width, &mut look.search);
@@ -108,11 +105,8 @@ impl<'a> Graph<'a> {
         let launches: usize = own().flat_map(|node| &node.kernels).map(|(_, launches)| launches).sum();
         let mut words = vec![count];
         if launches > 0 {
-            words.push(if launches == 1 {
-                "1 launch".to_owned()
-            } else {
-                format!("{} launches", format::whole(launches as u64))
-            });
+            let noun = if launches == 1 { "launch" } else { "launches" };
+            words.push(format!("{} {noun}", format::whole(launches as u64)));
         }
         if !measured.is_empty() {
             words.push(format::milliseconds(measured.iter().sum()));
@@ -139,7 +133,7 @@ impl<'a> Graph<'a> {
             let Some(node) = self.nodes.get(*number) else { continue };
             anchored(ui, &format!("node {number}"), |ui| {
                 let chosen = look.node == Some(*number);
-                if self.row_ui(ui, &table, (*number, node), chosen) {
+                if self.row_ui(ui, &table, *number, node, chosen) {
                     look.node = if chosen { None } else { Some(*number) };
                     look.kernel = None;
                 }
@@ -154,13 +148,7 @@ impl<'a> Graph<'a> {
     }
 
     /// An operation in the table. Returns whether it was clicked.
-    fn row_ui(
-        &self,
-        ui: &mut Ui,
-        table: &Table<'_>,
-        (number, node): (usize, &GraphNode),
-        chosen: bool,
-    ) -> bool {
+    fn row_ui(&self, ui: &mut Ui, table: &Table<'_>, number: usize, node: &GraphNode, chosen: bool) -> bool {
         let quiet = Palette::of(ui).quiet;
         let ty = node.outputs.first().and_then(|value| self.values.get(*value));
         let ty = ty.map_or("", |value| value.ty.as_str());

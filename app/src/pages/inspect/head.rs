@@ -108,21 +108,14 @@ impl<'a> Steps<'a> {
         });
         let mut lines = vec![format!("q·k = {}{more} = {dot:.3}", terms.join(" + ")), scaled];
         lines.extend(capped);
-        lines.push(format!(
-            "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
-            at(self.scores),
-            in_parentheses(most, 3),
-            at(self.probabilities)
-        ));
+        let (score, share, most) = (at(self.scores), at(self.probabilities), in_parentheses(most, 3));
+        lines.push(format!("softmax: exp({score:.3} − {most}) / Σ exp(…) = {share:.4}"));
         lines
     }
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let Some(steps) = Steps::of(shown) else {
-        caption(ui, "There is no head to show.");
-        return;
-    };
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let Some(steps) = Steps::of(shown) else { return caption(ui, "There is no head to show.") };
     let width = ui.available_width();
     let (layer, number) = (shown.layer(), shown.head());
     ui.horizontal_wrapped(|ui| {
@@ -259,14 +252,7 @@ fn headings_ui(ui: &mut Ui, shown: &Shown<'_>, words: f32, parts: &[&str], part:
 }
 
 /// A key's token, score and weight. Returns whether it was clicked.
-fn words_ui(
-    ui: &mut Ui,
-    shown: &Shown<'_>,
-    steps: &Steps<'_>,
-    key: usize,
-    size: egui::Vec2,
-    open: bool,
-) -> bool {
+fn words_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, key: usize, size: Vec2, open: bool) -> bool {
     let palette = shown.palette;
     let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
     let share = format::percent(f64::from(at(steps.probabilities)));
@@ -280,13 +266,8 @@ fn words_ui(
     focus_ring(ui, &response, 4.0);
     let font = FontId::monospace(12.0);
     let token = Rect::from_min_max(rect.min, pos2(rect.right() - 104.0, rect.bottom()));
-    ui.painter_at(token).text(
-        token.left_center() + vec2(4.0, 0.0),
-        Align2::LEFT_CENTER,
-        shown.token(key),
-        font.clone(),
-        palette.text,
-    );
+    let left = token.left_center() + vec2(4.0, 0.0);
+    ui.painter_at(token).text(left, Align2::LEFT_CENTER, shown.token(key), font.clone(), palette.text);
     let score = format!("{:.2}", at(steps.scores));
     let right = |inward: f32| rect.right_center() - vec2(inward, 0.0);
     ui.painter().text(right(SCORE), Align2::RIGHT_CENTER, score, font.clone(), palette.quiet);

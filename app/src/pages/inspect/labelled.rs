@@ -5,17 +5,17 @@ use crate::theme::{Palette, space};
 use crate::widgets::{Heatmap, Scale, Touched};
 use egui::{Align2, AsIdSalt, FontId, Rect, Sense, Ui, pos2, vec2};
 
-pub(super) struct Labelled<'a> {
+pub struct Labelled<'a> {
     /// Accessible name, and id among its siblings.
-    pub(super) name: &'a str,
-    pub(super) rows: &'a [String],
-    pub(super) columns: &'a [String],
+    pub name: &'a str,
+    pub rows: &'a [String],
+    pub columns: &'a [String],
     /// Row-major.
-    pub(super) values: &'a [f32],
-    pub(super) scale: Scale,
+    pub values: &'a [f32],
+    pub scale: Scale,
     /// Maximum cell width in points.
-    pub(super) cell: f32,
-    pub(super) chosen: Option<(usize, usize)>,
+    pub cell: f32,
+    pub chosen: Option<(usize, usize)>,
 }
 
 /// Height of the column names in points.
@@ -25,12 +25,7 @@ const LINE: f32 = 12.0;
 
 impl Labelled<'_> {
     /// Draws the heat map in the available width. `read` describes a cell.
-    pub(super) fn ui(
-        &self,
-        ui: &mut Ui,
-        palette: &Palette,
-        read: impl Fn(usize, usize, f32) -> String,
-    ) -> Touched {
+    pub fn ui(&self, ui: &mut Ui, palette: &Palette, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let font = FontId::proportional(11.0);
         let wide =
             |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.quiet).size().x;
@@ -56,16 +51,9 @@ impl Labelled<'_> {
             }
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
-                let map = Heatmap {
-                    name: self.name,
-                    rows: self.rows.len(),
-                    columns: self.columns.len(),
-                    values: self.values,
-                    scale: self.scale,
-                    size,
-                    chosen: self.chosen,
-                };
-                let touched = map.ui(ui, read);
+                let shape = [self.rows.len(), self.columns.len()];
+                let map = Heatmap::new(self.name, shape, self.values, self.scale, size);
+                let touched = Heatmap { chosen: self.chosen, ..map }.ui(ui, read);
                 let (below, _) = ui.allocate_exact_size(vec2(size.x, BELOW), Sense::hover());
                 self.columns_ui(ui, palette, below);
                 touched
@@ -90,15 +78,8 @@ impl Labelled<'_> {
 }
 
 /// A vector's entries from left to right, blue below 0 and orange above. `id` distinguishes strips of the same name.
-pub(super) fn strip_ui(
-    ui: &mut Ui,
-    id: impl AsIdSalt,
-    name: &str,
-    values: &[f32],
-    scale: Scale,
-    width: f32,
-) -> Touched {
+pub fn strip_ui(ui: &mut Ui, id: impl AsIdSalt, name: &str, of: &[f32], scale: Scale, width: f32) -> Touched {
     let size = vec2(width.max(24.0), space::LARGE);
-    let map = Heatmap { name, rows: 1, columns: values.len().max(1), values, scale, size, chosen: None };
+    let map = Heatmap::new(name, [1, of.len().max(1)], of, scale, size);
     ui.push_id(id, |ui| map.ui(ui, |_, entry, value| format!("{name}, entry {entry}: {value:.4}"))).inner
 }

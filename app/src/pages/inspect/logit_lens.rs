@@ -3,14 +3,11 @@
 use super::chosen::Chosen;
 use super::remembered::remembered;
 use super::shown::Shown;
-use crate::pages::parts::{caption, elided};
+use crate::pages::parts::caption;
 use crate::theme::{self, space};
-use crate::widgets::segmented;
+use crate::widgets::{arrow_keys, elided, segmented};
 use egui::accesskit::Role;
-use egui::{
-    Align2, Color32, EventFilter, FontId, Key, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
-};
+use egui::{Align2, Color32, FontId, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
 use glasshouse_protocol::View;
 
 /// Cell width if all positions fit, minimum cell width, cell height, and width of the row names, in points.
@@ -46,12 +43,9 @@ struct Lens<'a> {
     divergence: &'a [f32],
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let data = shown.data;
-    let Some(top) = data.tensor("top") else {
-        caption(ui, "There are no predictions to show.");
-        return;
-    };
+    let Some(top) = data.tensor("top") else { return caption(ui, "There are no predictions to show.") };
     let lens = Lens {
         stages: top.size(0),
         positions: top.size(1),
@@ -88,13 +82,8 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
         let (names, _) = ui.allocate_exact_size(vec2(NAMES, tall), Sense::hover());
         for stage in 0..lens.stages {
             let at = pos2(names.left(), names.top() + size.y * (stage as f32 + 1.5));
-            ui.painter().text(
-                at,
-                Align2::LEFT_CENTER,
-                stage_name(stage),
-                FontId::proportional(11.0),
-                palette.quiet,
-            );
+            let font = FontId::proportional(11.0);
+            ui.painter().text(at, Align2::LEFT_CENTER, stage_name(stage), font, palette.quiet);
         }
         // Scrolled to the last position, the default one.
         ScrollArea::horizontal().id_salt("logit lens").stick_to_right(true).show(ui, |ui| {
@@ -112,22 +101,12 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                     chosen.set.position = Some(cell_at(at).1);
                 }
             }
-            if response.gained_focus() {
-                // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
-                ui.ctx().request_repaint();
-            }
+            let [step, _] = arrow_keys(ui, &response, [true, false]);
             if response.has_focus() {
-                let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
-                ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-                // The answer may be for a position that was left since.
-                let position = chosen.set.position.unwrap_or(shown.inspection.position);
-                let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
-                let moved = match (pressed(Key::ArrowLeft), pressed(Key::ArrowRight)) {
-                    (true, _) => Some(position.saturating_sub(1)),
-                    (_, true) => Some((position + 1).min(lens.positions.saturating_sub(1))),
-                    _ => None,
-                };
-                if let Some(column) = moved {
+                if step != 0 {
+                    // The answer may be for a position that was left since.
+                    let position = chosen.set.position.unwrap_or(shown.inspection.position);
+                    let column = position.saturating_add_signed(step).min(lens.positions.saturating_sub(1));
                     chosen.set.position = Some(column);
                     let left = rect.left() + size.x * column as f32;
                     ui.scroll_to_rect(Rect::from_min_size(pos2(left, rect.top()), size), None);

@@ -12,12 +12,11 @@ use crate::widgets::{Scale, shaded_text};
 use egui::{FontId, Ui};
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let (neurons, activations) = (data.integers("neurons"), data.floats("activations"));
     if neurons.is_empty() {
-        caption(ui, "There are no neurons to show.");
-        return;
+        return caption(ui, "There are no neurons to show.");
     }
     let here = shown.place(shown.inspection.position);
     head(ui, &format!("Most active in layer {}, at position {here}", shown.layer()));
@@ -76,8 +75,7 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     let Some(neuron) = chosen.set.neuron else {
-        caption(ui, "Press a neuron to find the passages of the validation text that activate it most.");
-        return;
+        return caption(ui, "Press a neuron for the passages of the validation text that activate it most.");
     };
     let found = shown.data.details.iter().find_map(|detail| match detail {
         Detail::Passages { passages, searched } => Some((passages, *searched)),
@@ -86,12 +84,10 @@ fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     head(ui, &format!("Strongest activations of neuron {neuron}"));
     // The answer is for another neuron.
     if shown.settings.neuron != Some(neuron) {
-        caption(ui, "Searching the validation text…");
-        return;
+        return caption(ui, "Searching the validation text…");
     }
     let Some((passages, searched)) = found else {
-        caption(ui, "There is no validation text to search.");
-        return;
+        return caption(ui, "There is no validation text to search.");
     };
     caption(ui, format!("Out of {} of validation text", format::counted(searched as u64, "token")));
     let most = largest(passages.iter().flat_map(|passage| &passage.activations));

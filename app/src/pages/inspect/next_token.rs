@@ -16,7 +16,7 @@ use glasshouse_protocol::{Candidate, Cut, ErrorReport};
 /// Width in points of the settings next to the bars.
 const SETTINGS: f32 = 232.0;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     beside_ui(ui, SETTINGS, space::SECTION, |ui, place| match place {
         0 => bars_ui(ui, shown, chosen),
         _ => settings_ui(ui, chosen),
@@ -49,18 +49,14 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         chosen.listed = candidates.iter().map(listed).collect();
     }
     if candidates.is_empty() {
-        caption(ui, "There is no distribution to show.");
-        return;
+        return caption(ui, "There is no distribution to show.");
     }
     let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.set.token, Some("Look into"));
     if let Some(candidate) = pressed.and_then(|place| candidates.get(place)) {
         chosen.set.token = Some(candidate.id);
     }
     ui.add_space(space::TIGHT);
-    caption(
-        ui,
-        "The model's probability, and the sampling probability. Press a token to choose it in the other views.",
-    );
+    caption(ui, "The model's probability, and the sampling probability. Press a token to inspect it.");
 }
 
 /// The listed tokens, in the Write page's type.

@@ -6,32 +6,31 @@ use super::shown::Shown;
 use super::{Wish, top, view_ui};
 use crate::pages::parts::caption;
 use crate::pages::{Context, PageName};
-use crate::widgets::hint_line;
-use egui::{TextEdit, Ui};
+use crate::widgets::{hint_line, text_area};
+use egui::Ui;
 use glasshouse_protocol::{InspectSettings, View, WeightSource};
 
 #[derive(Debug)]
-pub(in crate::pages) struct OneView {
+pub struct OneView {
     view: View,
     chosen: Chosen,
     asking: Asking,
 }
 
 impl OneView {
-    pub(in crate::pages) fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
+    pub fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
         let set = InspectSettings { every_part: false, ..settings.clone() };
         let chosen = Chosen { prompt: prompt.to_owned(), set, ..Chosen::default() };
         Self { view, chosen, asking: Asking::default() }
     }
 
-    pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, source: &WeightSource) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, source: &WeightSource) {
         self.chosen.source.clone_from(source);
         let view = self.view;
         let moment = context.state.runs.revision;
         self.asking.ask(context, &self.chosen, &[view], moment);
         let before = self.chosen.clone();
-        let field = TextEdit::multiline(&mut self.chosen.prompt).desired_rows(2).desired_width(f32::INFINITY);
-        ui.add(field.id_salt("lesson's prompt")).accessible_name("Prompt");
+        ui.add(text_area("Prompt", "", 2, &mut self.chosen.prompt)).accessible_name("Prompt");
         if OF_POSITION.contains(&view) {
             top::positions_ui(ui, &self.asking, &mut self.chosen);
         }
@@ -54,9 +53,7 @@ impl OneView {
                 let shown = Shown { inspection, data: &data, settings, column: 0, palette: context.palette };
                 view_ui(ui, &shown, &mut self.chosen);
             }
-            None if self.asking.failure(0, view).is_none() => {
-                caption(ui, "Asking the model…");
-            }
+            None if self.asking.failure(0, view).is_none() => caption(ui, "Asking the model…"),
             None => {}
         }
         if std::mem::take(&mut self.chosen.take_written) {

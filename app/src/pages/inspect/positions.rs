@@ -10,19 +10,12 @@ use egui::{Ui, vec2};
 /// Maximum cell width in points.
 const CELL: f32 = 18.0;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width().min(560.0);
     if let Some(similarity) = shown.data.tensor("similarity") {
         let (rows, columns) = (similarity.size(0), similarity.size(1));
-        let map = Heatmap {
-            name: "Similarity of positions",
-            rows,
-            columns,
-            values: &similarity.floats,
-            scale: Scale::Signed(1.0),
-            size: fitted(rows, columns, width, CELL),
-            chosen: None,
-        };
+        let (name, size) = ("Similarity of positions", fitted(rows, columns, width, CELL));
+        let map = Heatmap::new(name, [rows, columns], &similarity.floats, Scale::Signed(1.0), size);
         let touched = map.ui(ui, |row, column, value| format!("positions {row} and {column}: {value:.3}"));
         if let Some((row, _)) = touched.clicked
             && row < shown.inspection.tokens.len()
@@ -37,15 +30,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         // There are many positions and few pairs.
         let size = fitted(rows, columns, width, CELL);
         let turned: Vec<f32> = rotations.floats.iter().map(|angle| angle.cos()).collect();
-        let map = Heatmap {
-            name: "Rotations by position and pair",
-            rows,
-            columns,
-            values: &turned,
-            scale: Scale::Signed(1.0),
-            size: vec2(size.x, size.y.min(width)),
-            chosen: None,
-        };
+        let (name, size) = ("Rotations by position and pair", vec2(size.x, size.y.min(width)));
+        let map = Heatmap::new(name, [rows, columns], &turned, Scale::Signed(1.0), size);
         map.ui(ui, |position, pair, cosine| {
             let angle = rotations.at(&[position, pair]).first().copied().unwrap_or(f32::NAN);
             format!("position {position}, pair {pair}: {angle:.3} rad, cosine {cosine:.3}")

@@ -44,14 +44,13 @@ impl<'a> ProvenanceResult<'a> {
     }
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let take = plain(ui, icons::ICON_EDIT_NOTE, "Use the last written text");
     if take.on_hover_text("Use the last text from Write or Chat as the prompt").clicked() {
         chosen.take_written = true;
     }
     let Some(found) = ProvenanceResult::of(shown) else {
-        caption(ui, "There is no training text to search.");
-        return;
+        return caption(ui, "There is no training text to search.");
     };
     numbers_ui(ui, &found);
     remembered(ui, "place", |ui, place: &mut Option<usize>| {
@@ -161,8 +160,7 @@ fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
 
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
-        caption(ui, "No span of the text occurs in the training text: all of it was composed.");
-        return;
+        return caption(ui, "No span of the text occurs in the training text: all of it was composed.");
     }
     head(ui, "Longest spans");
     if found.matches.len() < found.count {

@@ -3,7 +3,7 @@
 use egui::{Ui, UiBuilder};
 
 /// Calls `draw` with a value that is kept from frame to frame under a name.
-pub(super) fn remembered<T, R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui, &mut T) -> R) -> R
+pub fn remembered<T, R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui, &mut T) -> R) -> R
 where
     T: Clone + Default + Send + Sync + 'static,
 {
@@ -16,7 +16,7 @@ where
 
 /// Draws widgets with ids based on a name instead of their position, so that a slider is not released and the focus not lost when
 /// an answer adds a notice above.
-pub(super) fn anchored<R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui) -> R) -> R {
+pub fn anchored<R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui) -> R) -> R {
     let builder = UiBuilder::new().scope_id(ui.scope_id().with(name));
     ui.scope_builder(builder, draw).inner
 }

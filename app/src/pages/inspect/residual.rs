@@ -14,7 +14,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::View;
 use glasshouse_protocol::inspect::TokenText;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     attribution_ui(ui, shown, chosen);
     saliency_ui(ui, shown, chosen);
     stream_ui(ui, shown, chosen);
@@ -114,19 +114,9 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let maps = [
         ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", stages("norms")),
-        (
-            "cosines",
-            "Direction of the stream",
-            "Cosine similarity with the stream after the last layer.",
-            stages("cosines"),
-        ),
-        (
-            "attention_norms",
-            "Attention output",
-            "L2 norm of each layer's attention output.",
-            layers("attention_norms"),
-        ),
-        ("mlp_norms", "MLP output", "L2 norm of each layer's MLP output.", layers("mlp_norms")),
+        ("cosines", "Direction of the stream", "Cosine similarity with the last layer.", stages("cosines")),
+        ("attention_norms", "Attention output", "Its L2 norm in each layer.", layers("attention_norms")),
+        ("mlp_norms", "MLP output", "Its L2 norm in each layer.", layers("mlp_norms")),
     ];
     let columns: Vec<String> = (0..shown.inspection.tokens.len()).map(|place| shown.token(place)).collect();
     for (name, title, means, rows) in maps {

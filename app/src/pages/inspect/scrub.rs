@@ -16,7 +16,7 @@ use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, View, We
 const EACH: f64 = 1.0 / 3.0;
 
 #[derive(Debug, Default)]
-pub(super) struct Scrub {
+pub struct Scrub {
     playing: bool,
     /// When the step last changed, in seconds of egui's clock.
     moved: f64,
@@ -34,7 +34,7 @@ fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
 }
 
-pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
+pub fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
     let nearest = kept(run).into_iter().min_by_key(|checkpoint| checkpoint.step.abs_diff(step))?;
     Some(source(run, nearest))
 }
@@ -56,7 +56,7 @@ fn first(run: &RunSummary) -> Option<WeightSource> {
 
 /// The weights that maps are aligned with, so that a map rotates as little as possible from step to step, and maps of two models
 /// match: the run's last stored weights, or its first milestone while it trains. `None` if no other map is visible.
-pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
+pub fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
     let beside = chosen.beside.is_some();
     let trains = state.training.state != TrainingState::Idle;
     if chosen.source == WeightSource::Current && !beside && !trains {
@@ -82,8 +82,7 @@ impl InspectPage {
                 true => "The run has no saved weights yet: milestones save some.",
                 false => "The run saved weights at only one step: milestones save more.",
             };
-            caption(ui, words);
-            return;
+            return caption(ui, words);
         }
         let mut place = place_of(run, &kept, &self.chosen.source);
         let now = ui.input(|input| input.time);

@@ -4,7 +4,7 @@ use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, formula};
+use crate::pages::parts::{Export, caption, export_ui, formula};
 use crate::preferences::Preferences;
 use crate::state::InspectionAnswer;
 use crate::theme::{Palette, space};
@@ -25,23 +25,17 @@ fn fold(view: View) -> String {
     format!("inspect:{view}")
 }
 
-pub(super) fn is_open(preferences: &Preferences, view: View) -> bool {
+pub fn is_open(preferences: &Preferences, view: View) -> bool {
     widgets::is_open(preferences, &fold(view), AT_FIRST.contains(&view))
 }
 
-pub(super) fn open(preferences: &mut Preferences, view: View) {
+pub fn open(preferences: &mut Preferences, view: View) {
     preferences.folds.insert(fold(view), true);
 }
 
 /// Id of the time since when a place shows outdated content, in seconds of egui's clock.
 fn old_since(ui: &Ui) -> egui::Id {
     ui.scope_id().with("old since")
-}
-
-#[derive(Clone, Copy)]
-enum SectionAction {
-    Csv,
-    Png,
 }
 
 impl InspectPage {
@@ -58,7 +52,7 @@ impl InspectPage {
         }
     }
 
-    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<SectionAction> {
+    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<Export> {
         let column = usize::from(view == View::Diff);
         let ms = self.asking.seen(column, view).map(|seen| format!("{:.1} ms", seen.data.ms));
         let note = ms.unwrap_or_default();
@@ -82,8 +76,7 @@ impl InspectPage {
     }
 
     /// The formula and the export buttons.
-    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<SectionAction> {
-        let mut wanted = None;
+    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Export> {
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
@@ -96,15 +89,9 @@ impl InspectPage {
                     self.tables.remove(&view);
                 }
             }
-            let named = |what: &str| format!("{what} of {}", view.title());
-            if widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked() {
-                wanted = Some(SectionAction::Csv);
-            }
-            if widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked() {
-                wanted = Some(SectionAction::Png);
-            }
-        });
-        wanted
+            export_ui(ui, view.title())
+        })
+        .inner
     }
 
     /// Marks an answer that has been outdated for longer than `PATIENCE`. Returns whether it did.
@@ -197,19 +184,12 @@ impl InspectPage {
         }
     }
 
-    fn give(
-        &self,
-        ui: &Ui,
-        context: &mut Context<'_>,
-        view: View,
-        wanted: Option<SectionAction>,
-        rect: Rect,
-    ) {
+    fn give(&self, ui: &Ui, context: &mut Context<'_>, view: View, wanted: Option<Export>, rect: Rect) {
         let first = usize::from(view == View::Diff);
         let Some(seen) = self.asking.seen(first, view) else { return };
         let title = format!("{} {}", seen.answer.inspection.run, view.title());
         match wanted {
-            Some(SectionAction::Csv) => {
+            Some(Export::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
                 let seen =
                     (first..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
@@ -231,7 +211,7 @@ impl InspectPage {
                     Err(reason) => context.asks.tell(reason),
                 }
             }
-            Some(SectionAction::Png) => context.asks.picture(ui, rect, &title),
+            Some(Export::Png) => context.asks.picture(ui, rect, &title),
             None => {}
         }
     }

@@ -8,7 +8,7 @@ use egui::Color32;
 use glasshouse_protocol::inspect::TokenText;
 
 /// Tokens as pieces of a text, shaded by value relative to `most`; the one at index `underlined` is underlined.
-pub(super) fn shaded_tokens(
+pub fn shaded_tokens(
     palette: &Palette,
     tokens: &[TokenText],
     values: &[f32],
@@ -31,7 +31,7 @@ pub(super) fn shaded_tokens(
 }
 
 /// The largest absolute value; never 0.
-pub(super) fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f32 {
+pub fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f32 {
     let finite = values.into_iter().filter(|value| value.is_finite());
     finite.fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()))
 }

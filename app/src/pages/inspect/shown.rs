@@ -9,29 +9,29 @@ use glasshouse_protocol::{InspectSettings, Inspection};
 
 /// The engine's answer for one view.
 #[derive(Clone, Copy)]
-pub(super) struct Shown<'a> {
+pub struct Shown<'a> {
     /// The run, its step, the prompt's tokens, and the numbers of layers and heads.
-    pub(super) inspection: &'a Inspection,
-    pub(super) data: &'a ViewData,
-    pub(super) settings: &'a InspectSettings,
+    pub inspection: &'a Inspection,
+    pub data: &'a ViewData,
+    pub settings: &'a InspectSettings,
     /// Index of the column: 0, or 1 for the second model.
-    pub(super) column: usize,
-    pub(super) palette: &'a Palette,
+    pub column: usize,
+    pub palette: &'a Palette,
 }
 
 impl Shown<'_> {
     /// The text of a prompt token, with whitespace made visible.
-    pub(super) fn token(&self, place: usize) -> String {
+    pub fn token(&self, place: usize) -> String {
         self.inspection.tokens.get(place).map_or_else(String::new, |token| visible(&token.text))
     }
 
     /// A prompt token after its position: `3 ·upon`.
-    pub(super) fn place(&self, place: usize) -> String {
+    pub fn place(&self, place: usize) -> String {
         format!("{place} {}", self.token(place))
     }
 
     /// Label of an index along an axis: a prompt token, a component, a parameter, or the index itself.
-    pub(super) fn along(&self, axis: &str, at: usize) -> String {
+    pub fn along(&self, axis: &str, at: usize) -> String {
         let (names, steps) = weights::parameters(self.data).unwrap_or_default();
         let known = match axis {
             "T" => Some(self.place(at)),
@@ -43,22 +43,22 @@ impl Shown<'_> {
     }
 
     /// The text of a token id in a tensor, with whitespace made visible, or the id if the text is unknown.
-    pub(super) fn text(&self, id: u32) -> String {
+    pub fn text(&self, id: u32) -> String {
         let of_prompt = || self.inspection.tokens.iter().find(|token| token.id == id);
         let known = self.data.text_of(id).or_else(|| of_prompt().map(|token| token.text.as_str()));
         known.map_or_else(|| format!("#{id}"), visible)
     }
 
-    pub(super) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.settings.position.unwrap_or(self.inspection.position)
     }
 
     /// The inspected layer, for single-layer views.
-    pub(super) fn layer(&self) -> usize {
+    pub fn layer(&self) -> usize {
         self.settings.layer.unwrap_or(self.inspection.layers.saturating_sub(1))
     }
 
-    pub(super) fn head(&self) -> usize {
+    pub fn head(&self) -> usize {
         self.settings.head.unwrap_or(0)
     }
 }

@@ -23,17 +23,14 @@ const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 const NOTHING: &str = "This view has no numbers of its own.";
 
 /// Draws one of the view's tensors or lists at a time.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     let (tensors, lists) = (&shown.data.tensors, lists(shown));
     let names = tensors.iter().map(title).chain(lists.iter().map(list_title));
     let names: Vec<String> = names.collect();
     let id = ui.scope_id().with("tensor");
     let place: usize = ui.data(|data| data.get_temp(id)).unwrap_or_default();
     let mut place = place.min(names.len().saturating_sub(1));
-    let Some(name) = names.get(place) else {
-        caption(ui, NOTHING);
-        return;
-    };
+    let Some(name) = names.get(place) else { return caption(ui, NOTHING) };
     if names.len() > 1 {
         let choices: Vec<_> = names.iter().enumerate().collect();
         widgets::choice(ui, "Tensor", &mut place, Some(240.0), &choices);
@@ -71,42 +68,21 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     // Width of the index columns on a phone.
     let room = (ui.available_width() - 150.0).max(120.0);
     let each = (room / axes.len().max(1) as f32 - 14.0).clamp(34.0, 130.0);
-    let mut columns: Vec<Column<'_>> = Vec::new();
-    for axis in axes {
-        columns.push(Column { title: &axis.name, width: each, align: Align::Left });
-    }
-    columns.push(Column { title: "value", width: 110.0, align: Align::Right });
+    let of_axes = axes.iter().map(|axis| Column { title: &axis.name, width: each, align: Align::Left });
+    let value_column = Column { title: "value", width: 110.0, align: Align::Right };
+    let columns: Vec<Column<'_>> = of_axes.chain([value_column]).collect();
     let count = tensor.floats.len() + tensor.integers.len();
-    rows_ui(ui, &tensor.summary.name, &columns, count, |entry| {
-        let mut cells: Vec<String> = indices(tensor, entry)
-            .into_iter()
-            .zip(axes)
-            .map(|(at, axis)| shown.along(&axis.name, at))
-            .collect();
-        cells.push(value(shown, tensor, entry));
-        cells
-    });
-}
-
-fn rows_ui(
-    ui: &mut Ui,
-    name: &str,
-    columns: &[Column<'_>],
-    count: usize,
-    cells_of: impl Fn(usize) -> Vec<String>,
-) {
-    let table = Table { columns, row: ROW };
+    let table = Table { columns: &columns, row: ROW };
     ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
         ui.vertical(|ui| {
             table.titles_ui(ui);
-            let list = ScrollArea::vertical()
-                .id_salt(("entries", name))
-                .max_height(HEIGHT)
-                .min_scrolled_height(HEIGHT);
+            let list = ScrollArea::vertical().id_salt(("entries", &tensor.summary.name));
             ui.spacing_mut().item_spacing.y = 0.0;
-            list.show_rows(ui, ROW, count, |ui, rows| {
-                for row in rows {
-                    let cells = cells_of(row);
+            list.max_height(HEIGHT).min_scrolled_height(HEIGHT).show_rows(ui, ROW, count, |ui, rows| {
+                for entry in rows {
+                    let places = indices(tensor, entry).into_iter().zip(axes);
+                    let places = places.map(|(at, axis)| shown.along(&axis.name, at));
+                    let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
                     table.row_ui(ui, &cells.join(", "), false, |ui, column| {
                         ui.label(cells.get(column).map_or("", String::as_str));
                     });
@@ -143,7 +119,7 @@ fn indices(tensor: &Tensor, entry: usize) -> Vec<usize> {
 ///
 /// # Errors
 /// A sentence: there is nothing to write, or too much for a table.
-pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
+pub fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     let entries = |tensor: &Tensor| tensor.floats.len() + tensor.integers.len();
     let all: usize = columns.iter().flat_map(|shown| &shown.data.tensors).map(entries).sum();
     let lists: Vec<(&Shown<'_>, evaluation::Table)> =
@@ -280,19 +256,12 @@ mod tests {
         let many =
             tensor("probabilities", &[("T", MAX_CSV_ROWS + 1)], vec![0.0; MAX_CSV_ROWS + 1], Vec::new());
         let refused = written(vec![many], Vec::new()).0.unwrap_err();
-        assert!(
-            refused.starts_with("4,000,001 numbers") && refused.contains("a shorter prompt"),
-            "{refused}"
-        );
+        assert!(refused.starts_with("4,000,001 numbers"), "{refused}");
+        assert!(refused.contains("a shorter prompt"), "{refused}");
     }
 
-    /// Calls `look` with a view of the given content.
-    fn with<R>(
-        view: View,
-        tensors: Vec<Tensor>,
-        details: Vec<Detail>,
-        look: impl FnOnce(&Shown<'_>) -> R,
-    ) -> R {
+    /// Calls `f` with a view of the given content.
+    fn with<R>(view: View, tensors: Vec<Tensor>, details: Vec<Detail>, f: impl FnOnce(&Shown<'_>) -> R) -> R {
         let data = ViewData { view, tensors, details, notices: Vec::new(), ms: 1.0 };
         let inspection = Inspection {
             run: "example".to_owned(),
@@ -304,7 +273,7 @@ mod tests {
         let settings = InspectSettings::default();
         let shown =
             Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
-        look(&shown)
+        f(&shown)
     }
 
     fn tensor(name: &str, axes: &[(&str, usize)], floats: Vec<f32>, integers: Vec<u32>) -> Tensor {

@@ -12,11 +12,10 @@ const MAX_BITS: f32 = 12.0;
 /// Height in points of a token with its id, probability and strip.
 const TALL: f32 = 62.0;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (tokens, surprise) = (shown.data.integers("ids").len(), shown.data.floats("surprise"));
     if tokens == 0 {
-        caption(ui, "There are no tokens to show.");
-        return;
+        return caption(ui, "There are no tokens to show.");
     }
     // A classifier gives tokens no probability.
     if !surprise.is_empty() {
@@ -37,8 +36,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
     let Some(scored) = surprise.get(1..).filter(|scored| !scored.is_empty()) else {
-        caption(ui, "A single token has no context to be predicted from: type more.");
-        return;
+        return caption(ui, "A single token has no context to be predicted from: type more.");
     };
     let bits = mean(scored);
     ui.horizontal_wrapped(|ui| {

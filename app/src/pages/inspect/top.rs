@@ -7,10 +7,11 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, beside_ui, caption, chips_ui, visible};
 use crate::pages::written::{another_source, source_ui};
-use crate::theme::{self, Palette, space};
+use crate::theme::{Palette, space};
 use crate::widgets;
-use egui::{TextEdit, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
+use glasshouse_protocol::inspect::TokenText;
 use glasshouse_protocol::{View, WeightSource};
 
 impl InspectPage {
@@ -35,13 +36,9 @@ impl InspectPage {
     }
 
     fn prompt_ui(&mut self, ui: &mut Ui) {
-        let field = TextEdit::multiline(&mut self.chosen.prompt)
-            .hint_text("What text shall the model work on?")
-            .font(theme::emphasis())
-            .desired_rows(2)
-            .desired_width(f32::INFINITY)
-            .id_salt("prompt");
-        self.typed |= ui.add(field).accessible_name("Prompt").changed();
+        let hint = "What text shall the model work on?";
+        let (field, _) = widgets::composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
+        self.typed |= field.changed();
     }
 
     fn weights_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
@@ -61,7 +58,7 @@ impl InspectPage {
 }
 
 /// The layer and head of single-layer and single-head views.
-pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
+pub fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
     let layer = chosen.set.layer.unwrap_or(layers.saturating_sub(1));
@@ -83,25 +80,19 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 }
 
 /// The prompt's tokens; a click selects the position.
-pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
+pub fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let of = &seen.answer.inspection;
     let position = chosen.set.position.unwrap_or(of.tokens.len().saturating_sub(1));
-    let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
-        text: visible(&token.text),
+    let chip = |(place, token): (usize, &TokenText)| Chip {
         below: token.id.to_string(),
         hover: format!("Position {place}: {}, token {}", visible(&token.text), token.id),
-        tint: place,
-        lit: place == position,
-        ends_line: token.text.ends_with('\n'),
+        ..Chip::of(place, &token.text, place == position)
     };
     let chips: Vec<Chip> = of.tokens.iter().enumerate().map(chip).collect();
     if of.cut > 0 {
-        let cut = format::whole(of.cut as u64);
-        caption(
-            ui,
-            format!("The first {cut} tokens are left out: the context length is {}.", of.tokens.len()),
-        );
+        let (cut, length) = (format::whole(of.cut as u64), of.tokens.len());
+        caption(ui, format!("The first {cut} tokens are left out: the context length is {length}."));
     }
     // A position in another text does not apply here.
     if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips)

@@ -7,11 +7,11 @@ use super::chosen::Chosen;
 use super::labelled::strip_ui;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{caption, head};
+use crate::pages::parts::{caption, grid_ui, head};
 use crate::state::{Tensor, ViewData};
 use crate::theme::space;
 use crate::widgets::{self, Heatmap, Measured, Scale, columns_fit, fitted, interval_rows, raised};
-use boxes::{BOXES, Step, WalkStage};
+use boxes::{Step, WalkStage};
 use egui::{Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, TokenText};
@@ -21,10 +21,9 @@ const BOX: f32 = 250.0;
 /// Number of listed next tokens.
 const NEXT: usize = 5;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.data.tensor("embedded").is_none() {
-        caption(ui, "Type a prompt to walk through the model.");
-        return;
+        return caption(ui, "Type a prompt to walk through the model.");
     }
     let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
     head(ui, &format!("At {}", shown.place(position)));
@@ -36,7 +35,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         }
         // Only mixtures of experts have gates.
         let has = |step: &&Step| step.tensor != "gates" || shown.data.tensor(step.tensor).is_some();
-        let steps: Vec<&Step> = BOXES.iter().filter(|step| step.part == part).filter(has).collect();
+        let steps: Vec<&Step> = part.steps().iter().filter(has).collect();
         boxes_ui(ui, shown, &steps, position);
         if number + 1 < WalkStage::ALL.len() {
             ui.label(icons::ICON_ARROW_DOWNWARD.rich_text().size(18.0).color(shown.palette.quiet));
@@ -62,24 +61,14 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 /// Boxes in rows, in reading order.
 fn boxes_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &[&Step], position: usize) {
-    let (fit, width) = columns_fit(ui.available_width(), BOX, space::MEDIUM);
-    for line in steps.chunks(fit) {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::MEDIUM;
-            for step in line {
-                ui.allocate_ui(vec2(width, 0.0), |ui| {
-                    ui.vertical(|ui| {
-                        ui.set_width(width);
-                        raised(ui, |ui| {
-                            ui.set_width(ui.available_width());
-                            ui.spacing_mut().item_spacing = vec2(space::SMALL, space::TIGHT);
-                            ui.push_id(step.title, |ui| box_ui(ui, shown, step, position));
-                        });
-                    });
-                });
-            }
+    let columns = columns_fit(ui.available_width(), BOX, space::MEDIUM);
+    grid_ui(ui, columns, space::MEDIUM, steps, |ui, step| {
+        raised(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing = vec2(space::SMALL, space::TIGHT);
+            ui.push_id(step.title, |ui| box_ui(ui, shown, step, position));
         });
-    }
+    });
 }
 
 fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
@@ -90,13 +79,9 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     caption(ui, step.means);
     let width = ui.available_width();
     if step.tensor.is_empty() {
-        caption(ui, words(shown, step));
-        return;
+        return caption(ui, words(shown, step));
     }
-    let Some(tensor) = shown.data.tensor(step.tensor) else {
-        caption(ui, "This model has none.");
-        return;
-    };
+    let Some(tensor) = shown.data.tensor(step.tensor) else { return caption(ui, "This model has none.") };
     let axes: Vec<String> =
         tensor.summary.axes.iter().map(|axis| format!("{} {}", axis.name, axis.size)).collect();
     caption(ui, axes.join(" × "));
@@ -179,7 +164,7 @@ fn matrix_ui(
     // Keeps the height moderate for few or many tokens.
     let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
     let size = if of_tokens { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
-    let map = Heatmap { name, rows, columns, values, scale, size, chosen: None };
+    let map = Heatmap::new(name, [rows, columns], values, scale, size);
     map.ui(ui, |row, column, value| {
         let column = if of_tokens { shown.place(column) } else { format!("entry {column}") };
         format!("{}, {column}: {value:.4}", shown.place(row))

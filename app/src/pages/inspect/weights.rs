@@ -6,7 +6,7 @@ use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::{Bar, bars_ui, caption, head};
 use crate::state::{Tensor, ViewData};
-use crate::theme::{Palette, space};
+use crate::theme::{self, Palette, space};
 use crate::widgets::{Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch};
 use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
@@ -21,11 +21,10 @@ const NAME: f32 = 12.0;
 /// Maximum curves in a plot: one per colour.
 const CURVES: usize = 6;
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let Some((names, steps)) = parameters(data) else {
-        caption(ui, "There are no parameters to show.");
-        return;
+        return caption(ui, "There are no parameters to show.");
     };
     let parameter = remembered(ui, "parameter", |ui, parameter: &mut usize| {
         *parameter = (*parameter).min(names.len().saturating_sub(1));
@@ -48,7 +47,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 }
 
 /// The parameters of the rows and the steps of the run; `None` if the data lacks them.
-pub(super) fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
+pub fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
     let found = data.details.iter().find_map(|detail| match detail {
         Detail::Parameters { names, steps } => Some((names.as_slice(), steps.as_slice())),
         _ => None,
@@ -69,7 +68,7 @@ fn figure(data: &ViewData, name: &str, parameter: usize) -> String {
 }
 
 /// Formats numbers of any magnitude, such as norms.
-pub(super) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => format::NOTHING.to_owned(),
         size if size != 0.0 && size < 0.01 => format::scientific(value),
@@ -151,11 +150,8 @@ fn row_ui(
         }
         4 => spread(ui, "gradient_histogram", gradients),
         _ => {
-            ui.label(
-                ratios
-                    .get(place)
-                    .map_or_else(|| format::NOTHING.to_owned(), |ratio| short(f64::from(*ratio))),
-            );
+            let ratio = ratios.get(place).map(|ratio| short(f64::from(*ratio)));
+            ui.label(ratio.unwrap_or_else(|| format::NOTHING.to_owned()));
         }
     });
     let exact = |tensor: &str| of(data, tensor, place).first().map_or_else(String::new, f32::to_string);
@@ -241,31 +237,21 @@ fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), p
             true => "The run has no milestones to compare.",
             false => "Reading the run's milestones…",
         };
-        caption(ui, words);
-        return;
+        return caption(ui, words);
     }
     let together = alike(names, parameter);
     for (title, tensor, log, first) in plots {
         let Some(tensor) = data.tensor(tensor) else { continue };
-        explain(head(ui, title), title);
-        let curves: Vec<Curve> = together
-            .iter()
-            .enumerate()
-            .filter_map(|(place, of)| {
-                let colour = if *of == parameter { palette.accent } else { *palette.series.get(place)? };
-                Some(Curve {
-                    name: names.get(*of)?.clone(),
-                    colour,
-                    points: points(tensor, steps, *of, first),
-                    width: if *of == parameter { 2.5 } else { 1.5 },
-                    dashed: false,
-                    marks: steps.len() <= 64,
-                })
-            })
-            .collect();
-        CurvePlot::legend_ui(ui, &curves);
+        explain(ui.label(RichText::new(title).text_style(theme::strong())), title);
+        let curve = |(place, of): (usize, &usize)| {
+            let colour = if *of == parameter { palette.accent } else { *palette.series.get(place)? };
+            let (width, marks) = (if *of == parameter { 2.5 } else { 1.5 }, steps.len() <= 64);
+            let curve = Curve::new(names.get(*of)?, colour, points(tensor, steps, *of, first));
+            Some(Curve { width, marks, ..curve })
+        };
+        let curves: Vec<Curve> = together.iter().enumerate().filter_map(curve).collect();
         let id = format!("{title} {}", names.get(parameter).map_or("", String::as_str));
-        CurvePlot { id: &id, axis: Axis::Steps, height: 220.0, log, write: short }.ui(ui, &curves);
+        CurvePlot { id: &id, axis: Axis::Steps, height: 220.0, log, write: short }.ui(ui, &curves, &[]);
     }
 }
 

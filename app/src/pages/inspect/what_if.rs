@@ -27,7 +27,7 @@ enum AblationMeasure {
     Token,
 }
 
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     // Edits apply to both models; the second column could clamp them to a smaller model.
     if shown.column == 0 {
         edits_ui(ui, shown, chosen);
@@ -55,7 +55,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let mut removed = None;
     for (place, edit) in chosen.set.edits.iter_mut().enumerate() {
         anchored(ui, &format!("edit {place}"), |ui| {
-            if edit_ui(ui, shown.palette, inspection, (place, edit)) {
+            if edit_ui(ui, inspection, place + 1, edit) {
                 removed = Some(place);
             }
         });
@@ -103,13 +103,8 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 }
 
 /// An edit and its strength. Returns whether to remove it.
-fn edit_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    inspection: &Inspection,
-    (place, edit): (usize, &mut Edit),
-) -> bool {
-    let number = place + 1;
+fn edit_ui(ui: &mut Ui, inspection: &Inspection, number: usize, edit: &mut Edit) -> bool {
+    let palette = Palette::of(ui);
     let part = |ui: &mut Ui, name: &str, value: &mut usize, most: usize| {
         ui.label(RichText::new(name).color(palette.quiet));
         let dragged = whole_number(value).range(0..=most).speed(0.05);
@@ -162,8 +157,7 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     let ids = data.integers("ids");
     if ids.is_empty() {
-        caption(ui, "There is no distribution to show.");
-        return;
+        return caption(ui, "There is no distribution to show.");
     }
     let [first, ..] = palette.series;
     legend_ui(ui, palette, &[(first, "before"), (palette.accent, "after")]);
@@ -204,8 +198,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             true => "There are no parts to show.",
             false => "Ablating one part after another…",
         };
-        caption(ui, words);
-        return;
+        return caption(ui, words);
     };
     let (layers, count) = (heads.size(0), heads.size(1));
     let mlps = data.floats(mlps);

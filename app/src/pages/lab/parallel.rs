@@ -11,7 +11,7 @@ const EDGE: f32 = 24.0;
 /// A ratio of the largest to the smallest value from which an axis is logarithmic.
 const LOG_RATIO: f64 = 20.0;
 
-pub(super) fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
+pub fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
     // The lowest loss is drawn last.
     let rows: Vec<(&SweepRow, f32)> =
         sweep.by_loss().into_iter().rev().filter_map(|row| Some((row, row.loss?))).collect();

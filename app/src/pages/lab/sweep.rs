@@ -1,7 +1,7 @@
 //! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
 
 use super::super::Context;
-use super::super::parts::{Kept, caption, section_ui};
+use super::super::parts::{Kept, caption, grid_ui, section_ui};
 use super::{enabled, parallel, sweeps};
 use crate::format;
 use crate::theme::{self, space};
@@ -48,7 +48,7 @@ const MULTIPLES: usize = 24;
 const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
 
 #[derive(Debug, Default)]
-pub(super) struct SweepForm {
+pub struct SweepForm {
     /// `None` shows the last sweep's file, or an example.
     toml: Option<String>,
     /// What was checked last, and the number of runs or what is wrong.
@@ -58,7 +58,7 @@ pub(super) struct SweepForm {
 }
 
 impl SweepForm {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };
         let table = self.table.get(context.state.lab.reports, || table(sweep));
@@ -107,12 +107,8 @@ impl SweepForm {
         let counted = self.checked.as_ref().map(|(.., counted)| counted);
         match counted {
             Some(Err(reason)) => widgets::hint_line(ui, reason),
-            Some(Ok(Some(count))) => {
-                widgets::quiet_text(ui, format::counted(*count as u64, "run"));
-            }
-            Some(Ok(None)) => {
-                widgets::quiet_text(ui, "A run for each rule that changes the text");
-            }
+            Some(Ok(Some(count))) => widgets::quiet_text(ui, format::counted(*count as u64, "run")),
+            Some(Ok(None)) => widgets::quiet_text(ui, "A run for each rule that changes the text"),
             None => {}
         }
         ui.horizontal_wrapped(|ui| {
@@ -120,17 +116,14 @@ impl SweepForm {
                 if widgets::plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
                     context.outbox.send(Steer::Stop);
                 }
-                widgets::quiet_text(ui, &state.lab.work);
-                return;
+                return widgets::quiet_text(ui, &state.lab.work);
             }
             let goes_on =
                 state.lab.sweep.as_ref().is_some_and(|sweep| !sweep.complete && sweep.toml == written);
             let idle = state.training.state == TrainingState::Idle;
-            if enabled(
-                ui,
-                idle && matches!(counted, Some(Ok(_))),
-                if goes_on { "Resume the sweep" } else { "Start the sweep" },
-            ) {
+            let (ready, verb) =
+                (idle && matches!(counted, Some(Ok(_))), if goes_on { "Resume" } else { "Start" });
+            if enabled(ui, ready, &format!("{verb} the sweep")) {
                 let launch = RunLaunch { sweep: Some(written.clone()), ..RunLaunch::default() };
                 context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
             }
@@ -161,13 +154,9 @@ fn table(sweep: &SweepSummary) -> Section {
 fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling: &Scaling) {
     let sizes = || sweep.rows.iter().filter_map(|row| Some((row.size?.of(LawOf::Parameters), row)));
     let [runs, law, predicted, ..] = context.palette.series;
-    let curve = |name: &str, colour, points: Vec<[f64; 2]>, marks: bool| Curve {
-        name: name.to_owned(),
-        colour,
-        points,
-        width: 1.5,
-        dashed: !marks,
-        marks,
+    let curve = |name, colour, points: Vec<[f64; 2]>, marks: bool| {
+        let curve = Curve::new(name, colour, points);
+        Curve { width: 1.5, dashed: !marks, marks, ..curve }
     };
     let measured = sizes().filter(|(_, row)| row.state == SweepState::Finished);
     let measured = measured.filter_map(|(size, row)| Some([size.log10(), f64::from(row.loss?)]));
@@ -181,9 +170,9 @@ fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling:
         let points = [low, prediction.loss, high].map(|loss| [size.log10(), loss]).to_vec();
         curves.push(curve("prediction with interval", predicted, points, true));
     }
-    CurvePlot::legend_ui(ui, &curves);
     let write = |value| format::loss(value as f32);
-    CurvePlot { id: "scaling", axis: Axis::Parameters, height: 240.0, log: false, write }.ui(ui, &curves);
+    let plot = CurvePlot { id: "scaling", axis: Axis::Parameters, height: 240.0, log: false, write };
+    plot.ui(ui, &curves, &[]);
 }
 
 /// The validation losses of each run.
@@ -192,24 +181,16 @@ fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
         sweep.by_loss().into_iter().filter(|row| !row.losses.is_empty()).take(MULTIPLES).collect();
     let (columns, width) = widgets::columns_fit(ui.available_width(), MULTIPLE.x, space::MEDIUM);
     let palette = context.palette;
-    for line in shown.chunks(columns) {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::MEDIUM;
-            for row in line {
-                let losses: Vec<f32> = row.losses.iter().map(|(_, loss)| *loss).collect();
-                let is_best = sweep.best_row() == Some(*row);
-                let colour = if is_best { palette.accent } else { palette.series[1] };
-                ui.vertical(|ui| {
-                    ui.set_width(width);
-                    widgets::sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
-                    let values = row.values.iter().map(|(_, value)| value.as_str());
-                    let loss = row.loss.map(format::loss_exact).unwrap_or_default();
-                    let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");
-                    let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
-                    ui.add(Label::new(text).truncate());
-                });
-            }
-        });
+    grid_ui(ui, (columns, width), space::MEDIUM, &shown, |ui, row| {
+        let losses: Vec<f32> = row.losses.iter().map(|(_, loss)| *loss).collect();
+        let is_best = sweep.best_row() == Some(*row);
+        let colour = if is_best { palette.accent } else { palette.series[1] };
+        widgets::sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
+        let values = row.values.iter().map(|(_, value)| value.as_str());
+        let loss = row.loss.map(format::loss_exact).unwrap_or_default();
+        let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");
+        let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
+        ui.add(Label::new(text).truncate());
         ui.add_space(space::SMALL);
-    }
+    });
 }

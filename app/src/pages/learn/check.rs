@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// The prediction being made, and the measurement in progress.
 #[derive(Debug, Default)]
-pub(super) struct Checking {
+pub struct Checking {
     /// The choice's index, or the typed number; `None` before any input.
     chosen: Option<f64>,
     /// A measurement was started and is not finished.
@@ -39,7 +39,7 @@ pub(super) struct Checking {
 
 impl Checking {
     /// Draws the prediction, which stays fixed until it is withdrawn.
-    pub(super) fn prediction_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+    pub fn prediction_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         let prediction = &lesson.head.prediction;
         head(ui, "Predict first");
         ui.add(Label::new(&prediction.question).wrap());
@@ -100,15 +100,13 @@ impl Checking {
     }
 
     /// Draws the check. Returns whether a measurement was started.
-    pub(super) fn check_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) -> bool {
+    pub fn check_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) -> bool {
         head(ui, "Then measure");
         let Some(measure) = measures::find(&lesson.head.check.measure) else { return false };
         caption(ui, format!("Measured: {}.", measure.about));
         let mut begun = false;
         match progress(context, lesson).cloned() {
-            None => {
-                widgets::quiet_text(ui, text::AFTER_PREDICTION);
-            }
+            None => widgets::quiet_text(ui, text::AFTER_PREDICTION),
             Some(progress) => {
                 if let Some(measured) = &progress.measurement {
                     measured_ui(ui, context.palette, measured, &lesson.head.check.after);
@@ -263,7 +261,7 @@ impl Checking {
     }
 
     /// Called when the page is left: drops the queued runs.
-    pub(super) fn away(&mut self) {
+    pub fn away(&mut self) {
         self.queue.clear();
     }
 
@@ -304,7 +302,7 @@ impl Checking {
 }
 
 /// The lesson's progress in the open project; `None` also if the lesson's question has changed since.
-pub(super) fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a LessonProgress> {
+pub fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a LessonProgress> {
     let asked = &lesson.head.prediction;
     let progress = context.state.lessons.progress.get(&lesson.name)?;
     let same =

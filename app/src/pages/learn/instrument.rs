@@ -6,19 +6,20 @@ use super::{measures, sheet};
 use crate::format;
 use crate::pages::inspect::OneView;
 use crate::pages::parts::{Chip, Debounce, caption, chips_ui, formula, head, visible};
+use crate::pages::train::plots::evaluation;
 use crate::pages::train::{accuracy_curves, want_history};
 use crate::pages::{Context, PageName};
 use crate::state::{State, Training};
 use crate::widgets::{self, Axis, Curve, CurvePlot, hint_line, smoothed};
-use egui::{TextEdit, Ui};
-use glasshouse_protocol::{Command, RunSummary, TrainEvent};
+use egui::Ui;
+use glasshouse_protocol::{Command, RunSummary};
 use std::collections::BTreeSet;
 
 const MAX_RUNS: usize = 8;
 const MAX_CHARACTERS: usize = 2_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub struct Shown {
     view: Option<OneView>,
     text: Option<String>,
     cutting: Debounce<(u64, u64, String)>,
@@ -26,14 +27,13 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
         let instrument = &lesson.instrument;
         if let Some(view) = instrument.view {
             head(ui, view.title());
             formula(ui, view.formula());
             let Some(source) = measures::source(context.state, instrument.preset.as_deref()) else {
-                widgets::quiet_text(ui, super::text::NO_MODEL);
-                return;
+                return widgets::quiet_text(ui, super::text::NO_MODEL);
             };
             let first = || OneView::new(view, &instrument.prompt, &instrument.settings(view));
             self.view.get_or_insert_with(first).ui(ui, context, &source);
@@ -58,26 +58,21 @@ impl Shown {
             return;
         }
         let text = self.text.get_or_insert_with(|| first.to_owned());
-        let field =
-            TextEdit::multiline(text).char_limit(MAX_CHARACTERS).desired_rows(2).desired_width(f32::INFINITY);
-        ui.add(field.id_salt("lesson's text")).accessible_name("Text to tokenize");
+        let field = widgets::text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
+        ui.add(field).accessible_name("Text to tokenize");
         let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
         if self.cutting.due(ui, &key) && !text.is_empty() {
             context.outbox.send(Command::Tokenize { text: text.clone() });
         }
         let Some((known, tokens, lost)) = &context.state.tokenizer.tokens else {
-            caption(ui, "Tokenizing…");
-            return;
+            return caption(ui, "Tokenizing…");
         };
         let characters = known.chars().count();
         caption(ui, format!("{} tokens for {characters} characters", tokens.len()));
         let chip = |(place, token): (usize, &glasshouse_protocol::TokenSummary)| Chip {
-            text: visible(&token.text),
             below: token.id.to_string(),
             hover: format!("{} · id {}", visible(&token.text), token.id),
-            tint: place,
-            lit: token.special,
-            ends_line: token.text.ends_with('\n'),
+            ..Chip::of(place, &token.text, token.special)
         };
         let chips: Vec<Chip> = tokens.iter().enumerate().map(chip).collect();
         chips_ui(ui, context.palette, "lesson's tokens", &chips);
@@ -103,10 +98,8 @@ impl Shown {
         }
         let curves = if several { all_runs(context, compared) } else { latest(context, plot, preset) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
-            widgets::quiet_text(ui, super::text::NO_RUN);
-            return;
+            return widgets::quiet_text(ui, super::text::NO_RUN);
         }
-        CurvePlot::legend_ui(ui, &curves);
         let drawn = CurvePlot {
             id: &format!("lesson {plot:?} {}", state.runs.revision),
             axis: Axis::Steps,
@@ -119,7 +112,7 @@ impl Shown {
                 Plot::GradientNorm => |value| format!("{value:.2}"),
             },
         };
-        drawn.ui(ui, &curves);
+        drawn.ui(ui, &curves, &[]);
     }
 }
 
@@ -148,14 +141,14 @@ fn latest(context: &Context<'_>, plot: Plot, preset: Option<&str>) -> Vec<Curve>
         let points: Vec<[f64; 2]> =
             training.points.iter().map(|point| [point.step as f64, value(point)]).collect();
         if plot != Plot::Loss {
-            return vec![curve(sheet::called(plot), first, points)];
+            return vec![Curve::new(sheet::called(plot), first, points)];
         }
         let evaluations = training.evaluations.iter();
         let evaluated = evaluations.map(|point| [point.step as f64, f64::from(point.val_loss)]).collect();
         // Reduced for short curves, so that they do not lag behind.
         let weight = 0.8_f64.min(1.0 - 1.0 / (1.0 + points.len() as f64 / 40.0));
-        let validation = Curve { marks: true, ..curve("validation", second, evaluated) };
-        vec![curve("training", first, smoothed(&points, weight)), validation]
+        let validation = Curve { marks: true, ..Curve::new("validation", second, evaluated) };
+        vec![Curve::new("training", first, smoothed(&points, weight)), validation]
     });
     curves.unwrap_or_default()
 }
@@ -171,19 +164,12 @@ fn all_runs(context: &Context<'_>, compared: &[String]) -> Vec<Curve> {
     let known = counted.into_iter().rev().filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
     let of =
         |(place, (run, history)): (usize, (&glasshouse_protocol::RunSummary, &crate::state::History))| {
-            let points = history.events.iter().filter_map(|event| match event {
-                TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
-                _ => None,
-            });
+            let points = history.events.iter().filter_map(evaluation);
             let series = context.palette.series;
             let colour = series.get(place % series.len()).copied().unwrap_or(context.palette.accent);
             let layers = history.config.model.layers;
             let name = format!("{} · {layers} {}", run.name, if layers == 1 { "layer" } else { "layers" });
-            Curve { marks: true, dashed: place >= series.len(), ..curve(&name, colour, points.collect()) }
+            Curve { marks: true, dashed: place >= series.len(), ..Curve::new(name, colour, points.collect()) }
         };
     known.enumerate().map(of).collect()
-}
-
-fn curve(name: &str, colour: egui::Color32, points: Vec<[f64; 2]>) -> Curve {
-    Curve { name: name.to_owned(), colour, points, width: 2.0, dashed: false, marks: false }
 }

@@ -245,9 +245,7 @@ impl Head {
         for test in &self.test {
             if !CHOICES.contains(&test.choices.len()) || !(1..=test.choices.len()).contains(&test.right) {
                 let (least, most) = (CHOICES.start(), CHOICES.end());
-                let what = format!(
-                    "a question has {least} to {most} choices, and right is the number of one of them"
-                );
+                let what = format!("a question has {least} to {most} choices; right is the number of one");
                 return Err(wrong(&test.question, what));
             }
         }
@@ -328,10 +326,8 @@ impl Prediction {
                 Some(end) if *end > before => before = *end,
                 Some(_) => return Err(wrong(&choice.text, "choices must be in the order of `below`")),
                 None => {
-                    return Err(wrong(
-                        &choice.text,
-                        "every choice except the last must have `below`, a number",
-                    ));
+                    let what = "every choice except the last must have `below`, a number";
+                    return Err(wrong(&choice.text, what));
                 }
             }
         }

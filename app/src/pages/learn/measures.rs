@@ -206,18 +206,14 @@ impl Measure {
 }
 
 /// The newest answer for the lesson's prompt and settings from the weights that lessons look at.
-fn answer<'a>(
-    state: &'a State,
-    instrument: &Instrument,
-    view: View,
-) -> Result<&'a InspectionAnswer, Missing> {
-    let preset = instrument.preset.as_deref();
+fn answer<'a>(state: &'a State, lesson: &Instrument, view: View) -> Result<&'a InspectionAnswer, Missing> {
+    let preset = lesson.preset.as_deref();
     let source = source(state, preset).ok_or_else(no_run)?;
     let run = looked_at(state, preset).ok_or_else(no_run)?;
     let step = best_of(state, run).map(|best| best.step);
-    let settings = instrument.settings(view);
+    let settings = lesson.settings(view);
     let fits = |answer: &&std::rc::Rc<InspectionAnswer>| {
-        answer.prompt == instrument.prompt
+        answer.prompt == lesson.prompt
             && answer.settings == settings
             && answer.inspection.run == run.name
             && step.is_none_or(|step| answer.inspection.step == step)
@@ -237,7 +233,7 @@ fn trains(state: &State) -> Option<&str> {
 }
 
 /// Whether a run counts for a lesson with this [`Instrument::preset`].
-pub(super) fn is_of(run: &RunSummary, preset: Option<&str>) -> bool {
+pub fn is_of(run: &RunSummary, preset: Option<&str>) -> bool {
     match preset {
         Some(preset) => run.preset == preset,
         None => !presets::preset(&run.preset).is_ok_and(|config| !config.data.synthetic.is_none()),
@@ -246,7 +242,7 @@ pub(super) fn is_of(run: &RunSummary, preset: Option<&str>) -> bool {
 
 /// Whether measures of runs include this one: trained here, from scratch, on a language-modelling objective. Fine-tunes and
 /// imports do not count.
-pub(super) fn counts(run: &RunSummary) -> bool {
+pub fn counts(run: &RunSummary) -> bool {
     run.step > 0 && run.state != RunState::Imported && run.writes() && run.start.is_none()
 }
 
@@ -271,11 +267,9 @@ fn latest<'a>(state: &'a State, preset: Option<&str>) -> Result<&'a RunSummary, 
 
 fn characters_per_token(text: &str, tokens: &[TokenSummary]) -> Option<Found> {
     let characters = text.chars().count();
-    let ratio = characters as f64 / tokens.len() as f64;
-    let sentence = format!(
-        "The text has {characters} characters in {} tokens: {ratio:.2} characters per token.",
-        tokens.len()
-    );
+    let (count, ratio) = (tokens.len(), characters as f64 / tokens.len() as f64);
+    let sentence =
+        format!("The text has {characters} characters in {count} tokens: {ratio:.2} characters per token.");
     Some((ratio, sentence))
 }
 

@@ -13,14 +13,14 @@ use glasshouse_protocol::{Command, LessonProgress};
 
 /// The test being taken.
 #[derive(Debug, Default)]
-pub(super) struct Quiz {
+pub struct Quiz {
     /// The choice of each question; empty before the test is begun.
     chosen: Vec<Option<usize>>,
 }
 
 impl Quiz {
     /// Draws the test before the prediction, until it is handed in or the prediction is made.
-    pub(super) fn before_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+    pub fn before_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         let taken = kept(context, lesson).before;
         if let Some(own) = check::progress(context, lesson)
             && own.measurement.is_none()
@@ -33,8 +33,7 @@ impl Quiz {
         }
         widgets::card(ui, |ui| {
             if taken.len() == lesson.head.test.len() {
-                caption(ui, "The test is handed in. The same questions come again after the lesson.");
-                return;
+                return caption(ui, "The test is handed in. The same questions come again after the lesson.");
             }
             let title = "Test yourself before the lesson";
             self.test_ui(ui, context, lesson, title, |kept, answers| kept.before = answers);
@@ -43,7 +42,7 @@ impl Quiz {
     }
 
     /// Draws the test after the measurement, and its results.
-    pub(super) fn after_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+    pub fn after_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         let is_done = check::progress(context, lesson).is_some_and(|own| own.measurement.is_some());
         if lesson.head.test.is_empty() || !is_done {
             return;
@@ -121,12 +120,12 @@ impl Quiz {
 }
 
 /// What is kept of the lesson, also if its questions have changed since.
-pub(super) fn kept(context: &Context<'_>, lesson: &Lesson) -> LessonProgress {
+pub fn kept(context: &Context<'_>, lesson: &Lesson) -> LessonProgress {
     context.state.lessons.progress.get(&lesson.name).cloned().unwrap_or_default()
 }
 
 /// The number of right answers; `None` if the test was not taken.
-pub(super) fn score(questions: &[Question], answers: &[String]) -> Option<usize> {
+pub fn score(questions: &[Question], answers: &[String]) -> Option<usize> {
     let right =
         || questions.iter().zip(answers).filter(|(question, answer)| question.is_right(answer)).count();
     (!answers.is_empty()).then(right)

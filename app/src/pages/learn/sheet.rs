@@ -65,7 +65,7 @@ fn looked_at(instrument: &Instrument) -> String {
     }
 }
 
-pub(super) fn called(plot: Plot) -> &'static str {
+pub fn called(plot: Plot) -> &'static str {
     match plot {
         Plot::Loss => "Loss of the latest run",
         Plot::Accuracy => "Accuracy of the latest run",

@@ -3,18 +3,17 @@
 pub const WHAT: &str = "Twelve short lessons with your own model, in the order in which a model is built. Each has two minutes of text, an \
     instrument with your numbers, a prediction to make first, and a measurement to test it. No answer is fixed: each is measured on your text, your \
     run, your model.";
-pub(super) const NO_PROJECT: &str = "Lessons measure a project: the sample project, or one of your own.";
-pub(super) const NO_MODEL: &str = "No trained model in this project yet. Train one to see it at work here.";
-pub(super) const NO_RUN: &str = "No run in this project yet. Its curves will be shown here.";
-pub(super) const NO_TOKENIZER: &str =
+pub const NO_PROJECT: &str = "Lessons measure a project: the sample project, or one of your own.";
+pub const NO_MODEL: &str = "No trained model in this project yet. Train one to see it at work here.";
+pub const NO_RUN: &str = "No run in this project yet. Its curves will be shown here.";
+pub const NO_TOKENIZER: &str =
     "No tokenizer in this project yet. Train one to see a text as tokens here; it takes seconds.";
-pub(super) const PREDICT_FIRST: &str = "Predict first to see your model in the instrument.";
-pub(super) const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
-pub(super) const COPIED: &str = if cfg!(target_arch = "wasm32") {
+pub const PREDICT_FIRST: &str = "Predict first to see your model in the instrument.";
+pub const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
+pub const COPIED: &str = if cfg!(target_arch = "wasm32") {
     "Copied the link"
 } else {
     "Copied the link: append it to the address of a Glasshouse page"
 };
-pub(super) const TRAINS: &str = "A run is training. Measure it after it has ended.";
-pub(super) const NO_NUMBER: &str =
-    "The engine's answer does not include the number that this lesson measures.";
+pub const TRAINS: &str = "A run is training. Measure it after it has ended.";
+pub const NO_NUMBER: &str = "The engine's answer does not include the number that this lesson measures.";

@@ -13,7 +13,7 @@ use egui::{RichText, Ui};
 const ABOUT: f32 = 122.0;
 
 /// A component in words and numbers, or the whole decoder if none is hovered. The height is constant, so that nothing moves.
-pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Component>) {
+pub fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Component>) {
     let model = &draft.config.model;
     let plan = draft.plan(context);
     let colour = plan.filter(|(_, current)| !current).map(|_| context.palette.quiet);
@@ -34,11 +34,8 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
             stat_row(ui, name, &value, &exact);
         };
         let times = if count > 1 { format!(" × {count}") } else { String::new() };
-        row(
-            "Parameters",
-            format!("{}{times}", format::count(each)),
-            format!("{} in all", format::whole(each * count)),
-        );
+        let parameters = format!("{}{times}", format::count(each));
+        row("Parameters", parameters, format!("{} in all", format::whole(each * count)));
         row("Bytes of weights", format::bytes(each * count * 4), "four bytes per parameter".to_owned());
         let share = match (part, plan) {
             (_, None) => format::NOTHING.to_owned(),

@@ -37,9 +37,7 @@ impl ModelPage {
                 let figures_ui = |ui: &mut Ui| match &known {
                     Some(Ok(plan)) => plan_ui(ui, plan),
                     Some(Err(reason)) => hint_line(ui, reason),
-                    None => {
-                        caption(ui, "Estimating…");
-                    }
+                    None => caption(ui, "Estimating…"),
                 };
                 halves(ui, space::SECTION, |ui, column| match column {
                     0 => {

@@ -9,7 +9,7 @@ use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};
 
 impl Sketch<'_, '_> {
     /// A component as a box; `picture` draws into its right end.
-    pub(super) fn part(
+    pub fn part(
         &mut self,
         part: Component,
         detail: &str,
@@ -21,13 +21,8 @@ impl Sketch<'_, '_> {
         let id = self.ui.scope_id().with(("part", part));
         let response = self.ui.interact(rect, id, Sense::click());
         let parameters = part.parameters(self.model());
-        response.widget_info(|| {
-            WidgetInfo::labeled(
-                Role::Button,
-                true,
-                format!("{name}, {} parameters", format::whole(parameters)),
-            )
-        });
+        let label = format!("{name}, {} parameters", format::whole(parameters));
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
         let lit = response.hovered() || response.has_focus();
         if lit {
             self.pointed = Some(part);
@@ -97,7 +92,7 @@ impl Sketch<'_, '_> {
     }
 
     /// The line between embedding and head if their weights are tied.
-    pub(super) fn tie(&self, embedding: Rect, head: Rect) {
+    pub fn tie(&self, embedding: Rect, head: Rect) {
         let x = self.right + 14.0;
         let (from, to) = (embedding.right_center(), head.right_center());
         let points = [from, pos2(x, from.y), pos2(x, to.y), to];
@@ -123,7 +118,7 @@ fn activation(model: &ModelConfig) -> &'static str {
 }
 
 /// Query heads above the key-value heads they share.
-pub(super) fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
+pub fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     let model = sketch.model();
     let (heads, shared) = (model.heads.max(1), model.kv_heads.max(1));
     let drawn = heads.min(16);
@@ -146,7 +141,7 @@ pub(super) fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
 }
 
 /// Widths of a token's vector: C, F (twice with a gate), C.
-pub(super) fn hidden_ui(sketch: &Sketch<'_, '_>, room: Rect) {
+pub fn hidden_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     let model = sketch.model();
     let gated = model.mlp.gate != Gate::None;
     let most = model.width.max(model.mlp.hidden).max(1) as f32;

@@ -5,7 +5,7 @@ use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummar
 
 /// A component of the decoder. Those of a block stand for all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Component {
+pub enum Component {
     Embedding,
     AttentionNorm,
     Attention,
@@ -22,7 +22,7 @@ pub(super) enum Component {
 
 impl Component {
     /// All components, from the tokens to the logits.
-    pub(super) const ALL: [Self; 9] = [
+    pub const ALL: [Self; 9] = [
         Self::Embedding,
         Self::AttentionNorm,
         Self::Attention,
@@ -34,7 +34,7 @@ impl Component {
         Self::Head,
     ];
 
-    pub(super) fn name(self, model: &ModelConfig) -> &'static str {
+    pub fn name(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => "Embedding",
             Self::AttentionNorm
@@ -56,7 +56,7 @@ impl Component {
         }
     }
 
-    pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
+    pub fn sentence(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => match model.position {
                 Position::Learned => "Embeds each token, and adds learned position embeddings.",
@@ -86,12 +86,12 @@ impl Component {
     }
 
     /// Whether every block has one.
-    pub(super) fn is_in_block(self) -> bool {
+    pub fn is_in_block(self) -> bool {
         !matches!(self, Self::Embedding | Self::FinalNorm | Self::Head)
     }
 
     /// Parameters of one instance.
-    pub(super) fn parameters(self, model: &ModelConfig) -> u64 {
+    pub fn parameters(self, model: &ModelConfig) -> u64 {
         let size = |count: usize| count as u64;
         let (width, hidden) = (size(model.width), size(model.hidden_channels()));
         let bias = model.bias;
@@ -127,7 +127,7 @@ impl Component {
     }
 
     /// Fraction of a step's FLOPs of all instances; a norm counts with the part it precedes.
-    pub(super) fn flops(self, plan: &PlanSummary) -> Option<f64> {
+    pub fn flops(self, plan: &PlanSummary) -> Option<f64> {
         let ends = |end: &str| -> f64 {
             let all = plan.flops_by_scope.iter();
             all.filter(|(scope, _)| scope.starts_with("blocks.") && scope.ends_with(end))
@@ -146,7 +146,7 @@ impl Component {
     }
 }
 
-pub(super) fn parameters(model: &ModelConfig) -> u64 {
+pub fn parameters(model: &ModelConfig) -> u64 {
     let blocks = model.layers as u64;
     Component::ALL
         .iter()

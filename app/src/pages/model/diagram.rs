@@ -9,13 +9,13 @@ use crate::format;
 use crate::pages::Context;
 use crate::theme::{self, Palette};
 use crate::widgets::{card, tell_fold};
-use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 use glasshouse_protocol::{ModelConfig, NormPlacement, Position, RunConfig};
 
 /// Heights in points.
 const EDGE: f32 = 20.0;
 const SHORT: f32 = 12.0;
-pub(super) const BOX: f32 = 30.0;
+pub const BOX: f32 = 30.0;
 const TALL: f32 = 72.0;
 const JOIN: f32 = 18.0;
 const HEAD: f32 = 26.0;
@@ -64,22 +64,22 @@ fn open_height(placement: NormPlacement) -> f32 {
 }
 
 /// The diagram being drawn from top to bottom.
-pub(super) struct Sketch<'a, 'u> {
-    pub(super) ui: &'u mut Ui,
-    pub(super) palette: &'a Palette,
-    pub(super) config: &'a RunConfig,
-    pub(super) left: f32,
-    pub(super) right: f32,
+pub struct Sketch<'a, 'u> {
+    pub ui: &'u mut Ui,
+    pub palette: &'a Palette,
+    pub config: &'a RunConfig,
+    pub left: f32,
+    pub right: f32,
     /// Horizontal position of the main flow.
-    pub(super) middle: f32,
-    pub(super) y: f32,
-    pub(super) chosen: Option<Component>,
-    pub(super) pointed: Option<Component>,
-    pub(super) pressed: Option<Component>,
+    pub middle: f32,
+    pub y: f32,
+    pub chosen: Option<Component>,
+    pub pointed: Option<Component>,
+    pub pressed: Option<Component>,
 }
 
 impl Sketch<'_, '_> {
-    pub(super) fn model(&self) -> &ModelConfig {
+    pub fn model(&self) -> &ModelConfig {
         &self.config.model
     }
 
@@ -130,13 +130,8 @@ impl Sketch<'_, '_> {
     /// A downward arrow with the shape of the data.
     fn edge(&mut self, shape: &str) {
         let at = pos2(self.middle + 8.0, self.y + EDGE / 2.0);
-        self.ui.painter().text(
-            at,
-            Align2::LEFT_CENTER,
-            shape,
-            FontId::proportional(11.0),
-            self.palette.quiet,
-        );
+        let font = FontId::proportional(11.0);
+        self.ui.painter().text(at, Align2::LEFT_CENTER, shape, font, self.palette.quiet);
         self.down(EDGE);
     }
 
@@ -160,19 +155,13 @@ impl Sketch<'_, '_> {
         let behind = layers.saturating_sub(1).min(2);
         let height = if *open { open_height(self.model().norm.placement) } else { BOX + 16.0 } - 8.0;
         let body = Rect::from_min_max(pos2(self.left, self.y), pos2(self.right, self.y + height));
+        let card = |rect: Rect, fill: egui::Color32| {
+            self.ui.painter().rect(rect, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
+        };
         for number in (1..=behind).rev() {
-            let off = 4.0 * number as f32;
-            let card = body.translate(vec2(off, off));
-            self.ui.painter().rect(
-                card,
-                10.0,
-                self.palette.panel,
-                (1.0, self.palette.hairline),
-                egui::StrokeKind::Inside,
-            );
+            card(body.translate(Vec2::splat(4.0 * number as f32)), self.palette.panel);
         }
-        let fill = theme::mix(self.palette.panel, self.palette.raised, 0.5);
-        self.ui.painter().rect(body, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
+        card(body, theme::mix(self.palette.panel, self.palette.raised, 0.5));
         let times = if layers == 1 { "One block".to_owned() } else { format!("Block × {layers}") };
         let each: u64 = Component::ALL
             .iter()

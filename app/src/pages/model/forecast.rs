@@ -36,12 +36,8 @@ impl ModelPage {
                     let share = format::percent(plan.bytes as f64 / limit.max(1) as f64);
                     caption(ui, format!("{share} of {} on {name}", format::bytes(limit)));
                 }
-                (Some(_), None) => {
-                    caption(ui, format!("{name} does not report its memory size."));
-                }
-                (None, _) => {
-                    caption(ui, "Estimating…");
-                }
+                (Some(_), None) => caption(ui, format!("{name} does not report its memory size.")),
+                (None, _) => caption(ui, "Estimating…"),
             }
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
@@ -50,13 +46,8 @@ impl ModelPage {
                 } else if let Some(binding) =
                     device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
                 {
-                    hint_line(
-                        ui,
-                        &format!(
-                            "Its largest buffer exceeds the device's limit of {} per binding.",
-                            format::bytes(binding)
-                        ),
-                    );
+                    let limit = format::bytes(binding);
+                    hint_line(ui, &format!("A buffer exceeds the device's limit of {limit} per binding."));
                 }
             }
             if let Some((plan, _)) = plan {
@@ -86,8 +77,7 @@ impl ModelPage {
             return;
         }
         if *fitted == draft.config {
-            caption(ui, "Fitted. To undo, use the button under the presets.");
-            return;
+            return caption(ui, "Fitted. To undo, use the button under the presets.");
         }
         quiet_text(ui, "It fits with these changes:");
         for change in changes {
@@ -138,11 +128,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
         let work = plan.zip(tokens).map(|((plan, _), tokens)| format::flop(plan.flops_per_token * tokens));
         row(ui, "Work", work);
-        row(
-            ui,
-            "Kernel launches per step",
-            plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64)),
-        );
+        let launches = plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64));
+        row(ui, "Kernel launches per step", launches);
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
         row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
@@ -171,7 +158,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
 }
 
 /// Runs with an estimated time, and their actual time.
-pub(super) fn past_ui(ui: &mut Ui, context: &Context<'_>) {
+pub fn past_ui(ui: &mut Ui, context: &Context<'_>) {
     let done: Vec<(&RunSummary, f64)> = context
         .state
         .runs

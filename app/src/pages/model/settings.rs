@@ -170,22 +170,21 @@ fn group_of_field(path: &str) -> Option<&'static str> {
 }
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let paths = ["model.layers", "model.width", "model.context_length", "model.embedding_scale"];
-    form_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, "model", &["layers", "width", "context_length", "embedding_scale"]);
     let value = format!("{} from the tokenizer", format::whole(config.model.vocabulary as u64));
     stat_row(ui, "Vocabulary", &value, "");
 }
 
 fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    form_ui(ui, config, refused, &["model.heads", "model.kv_heads", "model.head_size"]);
+    form_ui(ui, config, refused, "model", &["heads", "kv_heads", "head_size"]);
     let model = &mut config.model;
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
     optional_ui(ui, refused, "model.attention_scale", &mut model.attention_scale, default);
     optional_ui(ui, refused, "model.attention_softcap", &mut model.attention_softcap, 50.0);
-    form_ui(ui, config, refused, &["model.qk_norm"]);
+    form_ui(ui, config, refused, "model", &["qk_norm"]);
     config.model.qk_norm_whole &= config.model.qk_norm;
     if config.model.qk_norm {
-        form_ui(ui, config, refused, &["model.qk_norm_whole"]);
+        form_ui(ui, config, refused, "model", &["qk_norm_whole"]);
     }
     let model = &mut config.model;
     let half = model.context_length.div_ceil(2);
@@ -298,55 +297,36 @@ fn scaling_ui(ui: &mut Ui, refused: Option<&ErrorReport>, rope: &mut Rope, origi
 }
 
 fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    form_ui(ui, config, refused, &["model.mlp.hidden", "model.mlp.gate"]);
+    form_ui(ui, config, refused, "model.mlp", &["hidden", "gate"]);
     // A gate determines the activation.
     ui.add_enabled_ui(config.model.mlp.gate == Gate::None, |ui| {
-        form_ui(ui, config, refused, &["model.mlp.activation"]);
+        form_ui(ui, config, refused, "model.mlp", &["activation"]);
     });
-    form_ui(ui, config, refused, &["model.experts.count"]);
+    form_ui(ui, config, refused, "model.experts", &["count"]);
     if config.model.experts.count > 0 {
-        let paths =
-            ["per_token", "renormalise", "balance", "z_loss"].map(|name| format!("model.experts.{name}"));
-        form_ui(ui, config, refused, &paths.each_ref().map(String::as_str));
+        form_ui(ui, config, refused, "model.experts", &["per_token", "renormalise", "balance", "z_loss"]);
     }
 }
 
 fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let paths = [
-        "model.norm.kind",
-        "model.norm.placement",
-        "model.norm.bias",
-        "model.norm.eps",
-        "model.norm.add_unit_offset",
-        "model.residual",
-        "model.residual_scale",
-        "model.logit_divisor",
-    ];
-    form_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, "model.norm", &["kind", "placement", "bias", "eps", "add_unit_offset"]);
+    form_ui(ui, config, refused, "model", &["residual", "residual_scale", "logit_divisor"]);
     optional_ui(ui, refused, "model.logit_softcap", &mut config.model.logit_softcap, 30.0);
     let before = config.model.base_width;
     optional_ui(ui, refused, "model.base_width", &mut config.model.base_width, 64);
     if before.is_some() && config.model.base_width.is_none() {
         config.model.logit_divisor = 1.0;
     }
-    let paths =
-        ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
-    form_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, "model", &["tied_head", "bias.qkv", "bias.output", "bias.mlp", "bias.head"]);
 }
 
 fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let paths = [
-        "model.dropout.embedding",
-        "model.dropout.attention",
-        "model.dropout.residual",
-        "model.init.std",
-        "model.init.scale_residual",
-    ];
-    form_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, "model.dropout", &["embedding", "attention", "residual"]);
+    form_ui(ui, config, refused, "model.init", &["std", "scale_residual"]);
 }
 
 fn batch_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    form_ui(ui, config, refused, &["train.batch_size", "train.accumulate", "train.steps"]);
+    form_ui(ui, config, refused, "train", &["batch_size", "accumulate", "steps"]);
     let value = format::whole(config.tokens_per_step());
     stat_row(ui, "Tokens per step", &value, "batch size × context length × gradient accumulation");
 }
@@ -357,17 +337,11 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_decoder_has_a_group_that_opens() {
-        for path in [
-            "model.layers",
-            "model.heads",
-            "model.norm.eps",
-            "model.position.base",
-            "model.mlp.hidden",
-            "train.batch_size",
-        ] {
-            let name = group_of_field(path).unwrap();
+        for path in ["layers", "heads", "norm.eps", "position.base", "mlp.hidden"] {
+            let name = group_of_field(&format!("model.{path}")).unwrap();
             assert!(GROUPS.iter().any(|(group, ..)| *group == name), "{path}");
         }
+        assert_eq!(group_of_field("train.batch_size"), Some("model batch"));
         assert_eq!(group_of_field("data.validation"), None);
     }
 }

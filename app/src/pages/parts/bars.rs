@@ -6,17 +6,17 @@ use egui::accesskit::Role;
 use egui::{Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
 
 #[derive(Clone, Debug)]
-pub(crate) struct Bar {
+pub struct Bar {
     /// Shown below the bar.
-    pub(crate) label: String,
-    pub(crate) value: f64,
+    pub label: String,
+    pub value: f64,
     /// Tooltip with the exact value.
-    pub(crate) hover: String,
-    pub(crate) colour: Color32,
+    pub hover: String,
+    pub colour: Color32,
 }
 
 /// Vertical bars from left to right, with the labels that fit below.
-pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[Bar]) {
+pub fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[Bar]) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
     if bars.is_empty() || !ui.is_rect_visible(rect) {
@@ -63,27 +63,20 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preferences::Preferences;
     use crate::theme::DARK;
+    use crate::widgets::drawn;
 
     /// The texts painted for bars in a given width.
     fn painted(bars: &[Bar], width: f32) -> Vec<String> {
-        let context = egui::Context::default();
-        theme::prepare(&context, &Preferences::default());
-        let mut texts = Vec::new();
-        for _ in 0..2 {
-            let output = context.run_ui(egui::RawInput::default(), |ui| {
-                ui.set_max_width(width);
-                bars_ui(ui, &DARK, "Bars", 120.0, bars);
-            });
-            let text = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
-                egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
-                _ => None,
-            };
-            texts = output.shapes.iter().filter_map(text).collect();
-            output.drop_without_applying_deltas();
-        }
-        texts
+        let shapes = drawn(|ui| {
+            ui.set_max_width(width);
+            bars_ui(ui, &DARK, "Bars", 120.0, bars);
+        });
+        let text = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
+            egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
+            _ => None,
+        };
+        shapes.iter().filter_map(text).collect()
     }
 
     fn bars(count: usize, label: impl Fn(usize) -> String) -> Vec<Bar> {

@@ -23,10 +23,10 @@ const PLOT: f32 = 150.0;
 const BAR: f32 = 64.0;
 
 /// A metric with its title.
-pub(in crate::pages) type Line = (String, Metric);
+pub type Line = (String, Metric);
 
 /// Draws a report; sections become cards. `key` is its prefix in the preferences. Returns the passage of the clicked row.
-pub(in crate::pages) fn report_ui(
+pub fn report_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
@@ -45,8 +45,22 @@ pub(in crate::pages) fn report_ui(
     pressed
 }
 
+/// How a section's contents are exported.
+#[derive(Clone, Copy)]
+pub enum Export {
+    Csv,
+    Png,
+}
+
+/// The export buttons of the contents called `title`.
+pub fn export_ui(ui: &mut Ui, title: &str) -> Option<Export> {
+    let csv = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &format!("CSV of {title}"));
+    let png = widgets::icon_button(ui, icons::ICON_IMAGE, &format!("PNG of {title}"));
+    if csv.clicked() { Some(Export::Csv) } else { png.clicked().then_some(Export::Png) }
+}
+
 /// Draws a section as a card, and `more` below its blocks. `csv` replaces the numbers of the blocks.
-pub(in crate::pages) fn section_ui(
+pub fn section_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
@@ -56,7 +70,7 @@ pub(in crate::pages) fn section_ui(
 ) -> Option<Passage> {
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
-    let (mut copied, mut captured) = (false, false);
+    let mut wanted = None;
     let (pressed, card) = widgets::card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
             if !widgets::fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
@@ -65,9 +79,7 @@ pub(in crate::pages) fn section_ui(
             if csv.is_some() || has_numbers(blocks) {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = space::SMALL;
-                    let named = |what: &str| format!("{what} of {title}");
-                    copied = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked();
-                    captured = widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked();
+                    wanted = export_ui(ui, title);
                 });
             }
             let pressed = blocks_ui(ui, context, &key, blocks);
@@ -76,21 +88,17 @@ pub(in crate::pages) fn section_ui(
         })
         .inner
     });
-    if copied {
-        context.asks.copy_csv(ui, csv.map_or_else(|| numbers(blocks).join("\n"), |csv| csv()));
-    }
-    if captured {
-        context.asks.picture(ui, card.rect, title);
+    match wanted {
+        Some(Export::Csv) => {
+            context.asks.copy_csv(ui, csv.map_or_else(|| numbers(blocks).join("\n"), |csv| csv()));
+        }
+        Some(Export::Png) => context.asks.picture(ui, card.rect, title),
+        None => {}
     }
     pressed
 }
 
-pub(in crate::pages) fn blocks_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    key: &str,
-    blocks: &[Block],
-) -> Option<Passage> {
+pub fn blocks_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, blocks: &[Block]) -> Option<Passage> {
     let draw = |(place, block)| ui.push_id(place, |ui| block_ui(ui, context, key, block)).inner;
     blocks.iter().enumerate().filter_map(draw).last()
 }
@@ -110,9 +118,7 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         }
         Block::Table(_) => {}
         Block::Text(text) => prose(ui, text),
-        Block::Note(text) => {
-            caption(ui, text);
-        }
+        Block::Note(text) => caption(ui, text),
         Block::Warning(text) => marked_ui(ui, icons::ICON_WARNING, text, context.palette.warning),
         Block::List(items) => {
             items.iter().for_each(|item| marked_ui(ui, icons::ICON_INFO, item, context.palette.quiet));
@@ -210,8 +216,7 @@ fn series_ui(ui: &mut Ui, series: &Series) {
     ui.add_space(space::SMALL);
     ui.add(Label::new(RichText::new(&series.title).text_style(theme::strong())).wrap());
     if points.iter().all(|point| !point.value.is_finite()) {
-        caption(ui, "Nothing was measured.");
-        return;
+        return caption(ui, "Nothing was measured.");
     }
     let each = points.iter().take(24).map(|point| format!("{} {}", point.label, point.written));
     let spoken = format!("{}: {}", series.title, each.collect::<Vec<_>>().join(", "));
@@ -241,7 +246,7 @@ fn diagram_ui(ui: &mut Ui, bins: &[CalibrationBin]) {
 }
 
 /// For each line the range from 0 that covers all its intervals, so that they share a scale; 0 to 1 for proportions.
-pub(in crate::pages) fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
+pub fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
     let mut ranges: BTreeMap<String, [f64; 2]> = BTreeMap::new();
     for (name, metric) in all.iter().flatten() {
         let Some(value) = metric.value.filter(|value| value.is_finite()) else { continue };
@@ -254,12 +259,7 @@ pub(in crate::pages) fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> 
 }
 
 /// A metric's name, interval and value on one line.
-pub(in crate::pages) fn line_ui(
-    ui: &mut Ui,
-    (name, metric): &Line,
-    ranges: &BTreeMap<String, [f64; 2]>,
-    colour: Color32,
-) {
+pub fn line_ui(ui: &mut Ui, (name, metric): &Line, ranges: &BTreeMap<String, [f64; 2]>, colour: Color32) {
     let quiet = Palette::of(ui).quiet;
     egui::Sides::new().height(20.0).shrink_left().truncate().show(
         ui,

@@ -5,20 +5,28 @@ use egui::accesskit::Role;
 use egui::{Color32, FontId, Pos2, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 #[derive(Clone, Debug)]
-pub(crate) struct Chip {
+pub struct Chip {
     /// The text, with whitespace made visible.
-    pub(crate) text: String,
+    pub text: String,
     /// Shown below the text; may be empty.
-    pub(crate) below: String,
+    pub below: String,
     /// Tooltip and accessible name.
-    pub(crate) hover: String,
-    pub(crate) tint: usize,
-    pub(crate) lit: bool,
-    pub(crate) ends_line: bool,
+    pub hover: String,
+    pub tint: usize,
+    pub lit: bool,
+    pub ends_line: bool,
+}
+
+impl Chip {
+    /// A chip for the token with this index and text, without tooltip.
+    pub fn of(place: usize, text: &str, lit: bool) -> Self {
+        let (below, hover, ends_line) = (String::new(), String::new(), text.ends_with('\n'));
+        Self { text: visible(text), below, hover, tint: place, lit, ends_line }
+    }
 }
 
 /// A token's text with whitespace made visible.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let shown = |letter: char| match letter {
         ' ' => '·',
         '\n' => '¶',
@@ -30,7 +38,7 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// The bytes of a token's text, in which incomplete characters are written as `\xE2`.
-pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
+pub fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
@@ -47,7 +55,7 @@ pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
 }
 
 /// Draws chips. Returns the index of the clicked one. All have the same height, so that the layout does not jump.
-pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
+pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
     let labelled = chips.iter().any(|chip| !chip.below.is_empty());
     let tall = if labelled { 42.0 } else { 26.0 };

@@ -3,14 +3,14 @@
 use crate::widgets::Axis;
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct StepClock {
+pub struct StepClock {
     /// Step, and seconds of training up to its end, by step.
     known: Vec<[f64; 2]>,
 }
 
 impl StepClock {
     /// From steps in order, each with the speed in tokens per second since the previous one.
-    pub(crate) fn of(steps: impl Iterator<Item = (u64, f64)>, tokens_per_step: u64) -> Self {
+    pub fn of(steps: impl Iterator<Item = (u64, f64)>, tokens_per_step: u64) -> Self {
         let mut known = vec![[0.0, 0.0]];
         let (mut before, mut seconds) = (0, 0.0);
         for (step, tokens_per_s) in steps {
@@ -24,7 +24,7 @@ impl StepClock {
         Self { known }
     }
 
-    pub(crate) fn place(&self, axis: Axis, step: f64) -> f64 {
+    pub fn place(&self, axis: Axis, step: f64) -> f64 {
         match axis {
             Axis::Steps | Axis::Rate | Axis::Parameters => step,
             Axis::Time => self.seconds(step),

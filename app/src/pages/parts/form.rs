@@ -4,20 +4,16 @@
 use super::caption;
 use crate::format;
 use crate::widgets::{self, field, grouped};
-use egui::{DragValue, Response, TextEdit, Ui};
+use egui::{DragValue, Response, Ui};
 use glasshouse_protocol::setting::{Choice, Chosen, Number, Setting, Value};
 use glasshouse_protocol::{ErrorReport, RunConfig};
 
-/// Rows for the settings of a run at these paths, as far as the run has them.
-pub(in crate::pages) fn form_ui(
-    ui: &mut Ui,
-    run: &mut RunConfig,
-    refused: Option<&ErrorReport>,
-    paths: &[&str],
-) {
-    for path in paths {
-        if let Some(value) = run.value(path) {
-            setting_ui(ui, path, value, refused);
+/// Rows for the settings with these names `under` a path, without those that the run lacks.
+pub fn form_ui(ui: &mut Ui, run: &mut RunConfig, refused: Option<&ErrorReport>, under: &str, names: &[&str]) {
+    for name in names {
+        let path = format!("{under}.{name}");
+        if let Some(value) = run.value(&path) {
+            setting_ui(ui, &path, value, refused);
         }
     }
 }
@@ -31,7 +27,7 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
         Value::Switch(on) => ui.checkbox(on, "").accessible_name(title),
         Value::Text(text) => {
             let room = ui.available_width().min(220.0);
-            ui.add(TextEdit::singleline(text).desired_width(room)).accessible_name(title)
+            widgets::line_edit(ui, title, "", room, text)
         }
         Value::Choice(choice) => {
             let width = ui.available_width().clamp(80.0, 180.0);
@@ -41,13 +37,13 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
 }
 
 /// A list of choices, with the explanation of the current one below.
-pub(in crate::pages) fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
+pub fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
     choice_ui(ui, name, choice, None);
     caption(ui, choice.text().help());
 }
 
 /// Choices side by side, with the explanation of the current one below. Returns whether it changed.
-pub(in crate::pages) fn segments_ui<T: Choice>(ui: &mut Ui, value: &mut T) -> bool {
+pub fn segments_ui<T: Choice>(ui: &mut Ui, value: &mut T) -> bool {
     let choices: Vec<_> = T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (*choice, text.title)).collect();
     let has_changed = widgets::segmented(ui, value, &choices);
     widgets::quiet_text(ui, value.text().help());
@@ -63,7 +59,7 @@ fn choice_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen, width: Option<f32
 }
 
 /// A list of variants of a type, of which some have fields: those with the same `kind` are one choice.
-pub(in crate::pages) fn variant_ui<T: Clone, K: PartialEq>(
+pub fn variant_ui<T: Clone, K: PartialEq>(
     ui: &mut Ui,
     name: &str,
     value: &mut T,
@@ -80,17 +76,12 @@ pub(in crate::pages) fn variant_ui<T: Clone, K: PartialEq>(
 }
 
 /// A row for a number of a run.
-pub(in crate::pages) fn number(
-    ui: &mut Ui,
-    path: &str,
-    number: &mut dyn Number,
-    refused: Option<&ErrorReport>,
-) {
+pub fn number(ui: &mut Ui, path: &str, number: &mut dyn Number, refused: Option<&ErrorReport>) {
     setting_ui(ui, path, Value::Number(number), refused);
 }
 
 /// The control of a number, from 0 unless its setting has other limits: whole numbers are grouped, learning rates are written as `3.0e-4`.
-pub(in crate::pages) fn drag<'a>(setting: Option<&Setting>, number: &'a mut dyn Number) -> DragValue<'a> {
+pub fn drag<'a>(setting: Option<&Setting>, number: &'a mut dyn Number) -> DragValue<'a> {
     let (value, is_whole) = (number.get().abs(), number.is_whole());
     let [least, most] = setting.map_or([0.0, f64::INFINITY], |setting| setting.limits);
     let drag = DragValue::from_get_set(move |changed| {
@@ -112,7 +103,7 @@ pub(in crate::pages) fn drag<'a>(setting: Option<&Setting>, number: &'a mut dyn 
 }
 
 /// A row for a number of other settings than a run's.
-pub(in crate::pages) fn own_number_ui(ui: &mut Ui, setting: Option<Setting>, number: &mut dyn Number) {
+pub fn own_number_ui(ui: &mut Ui, setting: Option<Setting>, number: &mut dyn Number) {
     let Some(setting) = setting else { return };
     let title = setting.title;
     field(ui, title, "", None, |ui| ui.add(drag(Some(&setting), number)).accessible_name(title));

@@ -1,8 +1,8 @@
-//! Values that are not made anew in every frame.
+//! Values kept from frame to frame.
 
 /// A value made from something with a key; it is made again when the key changes.
 #[derive(Debug)]
-pub(in crate::pages) struct Kept<K, V>(Option<(K, V)>);
+pub struct Kept<K, V>(Option<(K, V)>);
 
 impl<K, V> Default for Kept<K, V> {
     fn default() -> Self {
@@ -11,7 +11,7 @@ impl<K, V> Default for Kept<K, V> {
 }
 
 impl<K: PartialEq, V> Kept<K, V> {
-    pub(in crate::pages) fn get(&mut self, key: K, make: impl FnOnce() -> V) -> &V {
+    pub fn get(&mut self, key: K, make: impl FnOnce() -> V) -> &V {
         if self.0.as_ref().is_some_and(|(known, _)| *known != key) {
             self.0 = None;
         }

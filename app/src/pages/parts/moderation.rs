@@ -13,7 +13,7 @@ use glasshouse_protocol::ModerationMode;
 use glasshouse_protocol::config::Category;
 
 /// Draws the mode, and the categories if it is on.
-pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let chosen = &mut context.preferences.moderation;
     let settings = &mut chosen.settings;
     ui.label("Moderation");
@@ -46,13 +46,9 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
             }
         }
     });
-    caption(
-        ui,
-        match &chosen.rules_of {
-            Some(file) => format!("With Glasshouse's own rules and those in {file}."),
-            None => "With Glasshouse's own rules and the project's (moderation.jsonl).".to_owned(),
-        },
-    );
+    let rules = chosen.rules_of.as_ref().map(|file| format!("those in {file}"));
+    let rules = rules.unwrap_or_else(|| "the project's (moderation.jsonl)".to_owned());
+    caption(ui, format!("With Glasshouse's own rules and {rules}."));
     ui.horizontal_wrapped(|ui| {
         if plain(ui, icons::ICON_UPLOAD_FILE, "Choose rules").clicked() {
             context.asks.wish = Some(Wish::ModerationRules);
@@ -79,7 +75,7 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 /// Moderation hits in a text, and their treatment; `None` without hits.
-pub(in crate::pages) fn moderation_of(text: &Text) -> Option<String> {
+pub fn moderation_of(text: &Text) -> Option<String> {
     let did = match text.config.moderation.mode {
         ModerationMode::Off => return None,
         ModerationMode::Note => "found and left unchanged",

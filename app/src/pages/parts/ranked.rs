@@ -1,40 +1,39 @@
 //! Rows to compare and choose from: a name, bars from a common zero, and a figure.
 
-use super::elided;
 use crate::theme::{self, Palette};
-use crate::widgets::focus_ring;
+use crate::widgets::{elided, focus_ring};
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ranked {
+pub struct Ranked {
     /// Shown before the name; may be empty.
-    pub(crate) rank: String,
-    pub(crate) name: String,
+    pub rank: String,
+    pub name: String,
     /// Length and colour of each bar, from top to bottom. Negative bars go to the left.
-    pub(crate) bars: Vec<(f32, Color32)>,
+    pub bars: Vec<(f32, Color32)>,
     /// Shown at the end of the row.
-    pub(crate) figure: String,
+    pub figure: String,
     /// Tooltip with the exact values.
-    pub(crate) hover: String,
+    pub hover: String,
     /// Accessible name.
-    pub(crate) label: String,
-    pub(crate) chosen: bool,
+    pub label: String,
+    pub chosen: bool,
     /// Drawn faint, since it is excluded.
-    pub(crate) faint: bool,
+    pub faint: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Ranking {
-    pub(crate) font: FontId,
+pub struct Ranking {
+    pub font: FontId,
     /// Width of the figures in points.
-    pub(crate) figures: f32,
-    pub(crate) presses: bool,
+    pub figures: f32,
+    pub presses: bool,
 }
 
 impl Ranking {
     /// Draws rows. Returns the index of the clicked one.
-    pub(crate) fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
+    pub fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
         let values = rows.iter().flat_map(|row| &row.bars).map(|(value, _)| *value);
         let finite = values.filter(|value| value.is_finite());
         let (low, high) =
@@ -109,37 +108,30 @@ impl Ranking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preferences::Preferences;
     use crate::theme::DARK;
+    use crate::widgets::drawn;
 
     #[test]
     fn a_name_that_is_too_long_ends_in_an_ellipsis() {
-        let context = egui::Context::default();
-        theme::prepare(&context, &Preferences::default());
         let names = ["·Tom·and", "·and·Mia·went·to·the·park·on·a·sunny·day"].map(str::to_owned);
         let rows = names.clone().map(|name| Ranked { name, ..Ranked::default() });
         let ranking = Ranking { font: FontId::monospace(12.0), figures: 60.0, presses: false };
-        for _ in 0..2 {
-            let output = context.run_ui(egui::RawInput::default(), |ui| {
-                ui.set_max_width(400.0);
-                ranking.ui(ui, &DARK, &rows);
-            });
-            // Whether each row's text is painted in full, and its number of characters.
-            let painted = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
-                egui::Shape::Text(text) => {
-                    let row = text.galley.rows.first()?;
-                    let letters: String = row.glyphs.iter().map(|glyph| glyph.chr).collect();
-                    Some((text.galley.elided, letters)).filter(|(_, letters)| !letters.is_empty())
-                }
-                _ => None,
-            };
-            let painted: Vec<(bool, String)> = output.shapes.iter().filter_map(painted).collect();
-            output.drop_without_applying_deltas();
-            assert_eq!(painted.first(), Some(&(false, names[0].clone())));
-            let (is_elided, letters) = &painted[1];
-            assert!(
-                *is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…'))
-            );
-        }
+        let shapes = drawn(|ui| {
+            ui.set_max_width(400.0);
+            ranking.ui(ui, &DARK, &rows);
+        });
+        // Whether each row's text is cut, and its characters.
+        let painted = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
+            egui::Shape::Text(text) => {
+                let row = text.galley.rows.first()?;
+                let letters: String = row.glyphs.iter().map(|glyph| glyph.chr).collect();
+                Some((text.galley.elided, letters)).filter(|(_, letters)| !letters.is_empty())
+            }
+            _ => None,
+        };
+        let painted: Vec<(bool, String)> = shapes.iter().filter_map(painted).collect();
+        assert_eq!(painted.first(), Some(&(false, names[0].clone())));
+        let (is_elided, letters) = &painted[1];
+        assert!(*is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…')));
     }
 }

@@ -7,7 +7,7 @@ use egui::Color32;
 use glasshouse_protocol::RunSummary;
 
 /// A run's number and title, since titles may repeat; its name if it has no title.
-pub(crate) fn called(run: &RunSummary) -> String {
+pub fn called(run: &RunSummary) -> String {
     match (run.title.as_str(), run.name.split_once('-')) {
         ("", _) => run.name.clone(),
         (title, Some((number, _))) => format!("{number} · {title}"),
@@ -16,7 +16,7 @@ pub(crate) fn called(run: &RunSummary) -> String {
 }
 
 /// Whether name, title, tags or note contain every word of a search, ignoring case. True for an empty search.
-pub(crate) fn holds(run: &RunSummary, search: &str) -> bool {
+pub fn holds(run: &RunSummary, search: &str) -> bool {
     let texts = [&run.name, &run.title, &run.notes].into_iter().chain(&run.tags);
     let all: Vec<&String> = texts.collect();
     search.split_whitespace().all(|word| all.iter().any(|text| !places(text, word).is_empty()))
@@ -24,7 +24,7 @@ pub(crate) fn holds(run: &RunSummary, search: &str) -> bool {
 
 /// A run's colour, and whether its line is dashed: after six runs the colours repeat with dashes. The two colours of the run in
 /// training come last.
-pub(crate) fn run_colour(palette: &Palette, name: &str) -> (Color32, bool) {
+pub fn run_colour(palette: &Palette, name: &str) -> (Color32, bool) {
     let [training, validation, first, second, third, fourth] = palette.series;
     let colours = [first, second, third, fourth, training, validation];
     let place = number(name).saturating_sub(1);

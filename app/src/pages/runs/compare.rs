@@ -5,7 +5,8 @@ use crate::format;
 use crate::pages::inspect::Wish;
 use crate::pages::parts::{called, report_ui, run_colour};
 use crate::pages::train::guard;
-use crate::pages::train::plots::{history_clock, history_points};
+use crate::pages::train::plots::{evaluation, history_clock, history_points};
+use crate::state::StepPoint;
 use crate::theme::{self, space};
 use crate::widgets::{self, Axis, Curve, CurvePlot};
 use egui::{RichText, Ui};
@@ -18,14 +19,14 @@ use glasshouse_protocol::{
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
-pub(super) struct Compare {
+pub struct Compare {
     training: bool,
     axis: Axis,
     log: bool,
 }
 
 impl Compare {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         if let [before, after] = runs {
             let name = "What changed between the models";
             let kept = runs.iter().all(|run| !run.checkpoints.is_empty());
@@ -61,14 +62,8 @@ impl Compare {
             if reports().next().is_some() {
                 seen.push((run, reports().collect::<Vec<_>>()));
             }
-            curves.push(Curve {
-                name: called(run),
-                colour,
-                marks: !self.training && points.len() <= 64,
-                points,
-                width: 2.0,
-                dashed,
-            });
+            let marks = !self.training && points.len() <= 64;
+            curves.push(Curve { marks, dashed, ..Curve::new(called(run), colour, points) });
         }
         let (training, axis, log) = (&mut self.training, &mut self.axis, &mut self.log);
         widgets::card(ui, |ui| {
@@ -86,7 +81,6 @@ impl Compare {
                 });
             });
             ui.add_space(space::SMALL);
-            CurvePlot::marked_legend_ui(ui, &curves, &marks);
             let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
             let plot = CurvePlot {
                 id: &format!("compare {} {training} {axis:?}", names.join(" ")),
@@ -95,7 +89,7 @@ impl Compare {
                 log: *log,
                 write: |value| format::loss(value as f32),
             };
-            plot.marked_ui(ui, &curves, &marks);
+            plot.ui(ui, &curves, &marks);
             for (run, reports) in seen {
                 ui.add_space(space::SMALL);
                 ui.label(RichText::new(format!("Guard of {}", called(run))).text_style(theme::strong()));
@@ -106,7 +100,7 @@ impl Compare {
     }
 }
 
-pub(super) fn report(event: &TrainEvent) -> Option<&GuardReport> {
+pub fn report(event: &TrainEvent) -> Option<&GuardReport> {
     match event {
         TrainEvent::Guard(report) => Some(report),
         _ => None,
@@ -114,11 +108,9 @@ pub(super) fn report(event: &TrainEvent) -> Option<&GuardReport> {
 }
 
 fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
-    match event {
-        TrainEvent::Step { step, loss, .. } if training => Some([*step as f64, f64::from(*loss)]),
-        TrainEvent::Gap { to, .. } if training => Some([*to as f64, f64::NAN]),
-        TrainEvent::Eval { step, val_loss, .. } if !training => Some([*step as f64, f64::from(*val_loss)]),
-        _ => None,
+    match training {
+        true => StepPoint::of(event).map(|point| [point.step as f64, f64::from(point.loss)]),
+        false => evaluation(event),
     }
 }
 

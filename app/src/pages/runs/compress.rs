@@ -24,7 +24,7 @@ enum Method {
 }
 
 /// The dialog between "Compress" and the new run, while requested.
-pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
+pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut method)) = context.asks.compress.take() else { return };
     let model = context.state.runs.histories.get(&run).map(|history| &history.config.model);
     let decision = widgets::question(ui.ctx(), "compress", 440.0, |ui| {
@@ -90,10 +90,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
                     "Rounds the weights of blocks so that their outputs on training text change least (GPTQ)."
                 }
             };
-            widgets::quiet_text(
-                ui,
-                format!("{how} The file is smaller, and text is generated from the smaller weights."),
-            );
+            widgets::quiet_text(ui, format!("{how} The file is smaller, and texts come from its weights."));
         }
         Some(Compression::Prune(settings)) => pruning_ui(ui, settings),
         Some(Compression::Remove(settings)) => removal_ui(ui, settings, model),
@@ -125,7 +122,7 @@ fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelCo
 }
 
 /// The measured points of a run's frontier, if any.
-pub(super) fn frontier_ui(ui: &mut Ui, points: &[Compressed]) {
+pub fn frontier_ui(ui: &mut Ui, points: &[Compressed]) {
     widgets::card(ui, |ui| {
         widgets::section(ui, "Frontier");
         plot_ui(ui, points);

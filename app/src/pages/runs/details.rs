@@ -9,7 +9,7 @@ use crate::pages::parts::called;
 use crate::pages::train::guard;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, TextEdit, Ui, Widget};
+use egui::{Label, RichText, TextEdit, Ui};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
     Command, Compression, EnergyUse, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch,
@@ -17,7 +17,7 @@ use glasshouse_protocol::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Details {
+pub struct Details {
     title: Kept,
     tags: Kept,
     note: Kept,
@@ -53,7 +53,7 @@ impl Kept {
 }
 
 impl Details {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(error) = &run.error {
             let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
             widgets::banner(ui, &report);
@@ -143,96 +143,70 @@ fn pruned_from(config: &RunConfig) -> Option<&Start> {
 }
 
 fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-    let idle = context.state.training.state == TrainingState::Idle;
+    let (state, name) = (context.state, run.name.as_str());
+    let idle = state.training.state == TrainingState::Idle;
+    let has_weights = idle && !run.checkpoints.is_empty();
+    let history = state.runs.histories.get(name);
+    // An imported model's settings are not those of a training run.
+    let config = history.filter(|_| run.state != RunState::Imported).map(|history| &history.config);
+    let changes = |is: fn(&RunChange) -> bool| {
+        state.is_waiting(|command| matches!(command, Command::ChangeRun { change, .. } if is(change)))
+    };
     ui.horizontal_wrapped(|ui| {
-        let resume = button(icons::ICON_PLAY_ARROW, "Resume");
-        if ui.add_enabled(idle && run.step < run.steps, resume).clicked() {
-            context
-                .outbox
-                .send(Command::Resume { run: Some(run.name.clone()), launch: RunLaunch::default() });
+        if press(ui, idle && run.step < run.steps, icons::ICON_PLAY_ARROW, "Resume", "") {
+            context.outbox.send(Command::Resume { run: Some(name.to_owned()), launch: RunLaunch::default() });
             *context.go = Some(PageName::Train);
         }
-        if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")
-            .on_hover_text("As a Hugging Face folder or a GGUF file, for other programs")
-            .clicked()
-        {
-            context.asks.export = Some((run.name.clone(), ExportFormat::default()));
+        let hint = "As a Hugging Face folder or a GGUF file, for other programs";
+        if press(ui, true, icons::ICON_DOWNLOAD, "Export model", hint) {
+            context.asks.export = Some((name.to_owned(), ExportFormat::default()));
         }
-        if widgets::plain(ui, icons::ICON_LINK, "Share")
-            .on_hover_text("As a web page that runs the model in anybody's browser")
-            .clicked()
-        {
-            context.asks.share(&run.name);
+        let hint = "As a web page that runs the model in anybody's browser";
+        if press(ui, true, icons::ICON_LINK, "Share", hint) {
+            context.asks.share(name);
         }
-        // An imported model's settings are not those of a training run.
-        let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
-        let config = known.map(|history| history.config.clone());
-        let use_it = button(icons::ICON_CONTENT_COPY, "Use its settings");
-        let use_it = ui.add_enabled(config.is_some(), use_it);
-        if let Some(config) = config.as_ref().filter(|_| use_it.clicked()) {
+        let uses = press(ui, config.is_some(), icons::ICON_CONTENT_COPY, "Use its settings", "");
+        if let Some(config) = config.filter(|_| uses) {
             *context.draft = config.clone();
             context.asks.tell("The next run uses these settings");
         }
-        let history = context.state.runs.histories.get(&run.name);
-        let begun = history
-            .map(|history| RunConfig { start: Some(Start::best_of(&run.name)), ..history.config.clone() });
-        let go_on = button(icons::ICON_ALT_ROUTE, "Use as base model");
-        let go_on =
-            ui.add_enabled(idle && begun.is_some() && !run.checkpoints.is_empty(), go_on).on_hover_text(
-                "A new run starts from its weights and its tokenizer, on the text of this project",
-            );
+        let begun =
+            history.map(|history| RunConfig { start: Some(Start::best_of(name)), ..history.config.clone() });
+        let hint = "A new run starts from its weights and its tokenizer, on the text of this project";
+        let begins =
+            press(ui, has_weights && begun.is_some(), icons::ICON_ALT_ROUTE, "Use as base model", hint);
         let original = history.and_then(|history| pruned_from(&history.config));
-        let recover = original.is_some().then(|| {
-            ui.add_enabled(idle && !run.checkpoints.is_empty(), button(icons::ICON_SCHOOL, "Recover"))
-                .on_hover_text(
-                    "A new run of 300 steps learns to predict like the original before it was pruned",
-                )
-        });
-        let recovered = recover
-            .filter(egui::Response::clicked)
-            .and(original)
-            .and_then(|original| begun.clone().map(|begun| begun.recovering(original)));
-        if let Some(config) = recovered.or(begun.filter(|_| go_on.clicked())) {
+        let hint = "A new run of 300 steps learns to predict like the original before it was pruned";
+        let recovers = original.is_some() && press(ui, has_weights, icons::ICON_SCHOOL, "Recover", hint);
+        let recovered = original.filter(|_| recovers).zip(begun.clone());
+        let recovered = recovered.map(|(original, begun)| begun.recovering(original));
+        if let Some(config) = recovered.or(begun.filter(|_| begins)) {
             *context.draft = config.on_text_of(context.draft);
             context.asks.new_run = true;
             *context.go = Some(PageName::Train);
         }
-        if known.is_some_and(|history| history.config.train.adapter.is_some()) {
-            let merge = button(icons::ICON_MERGE, "Merge adapter");
-            let merges = context.state.is_waiting(|command| {
-                matches!(command, Command::ChangeRun { change: RunChange::MergeAdapter { .. }, .. })
-            });
-            let merge = ui
-                .add_enabled(idle && !merges && !run.checkpoints.is_empty(), merge)
-                .on_hover_text("Creates a run with the adapter added to the base weights");
-            if merge.clicked() {
-                let (run, adapter) = (run.name.clone(), None);
-                context.outbox.send(RunChange::MergeAdapter { checkpoint: None, adapter }.to(run));
+        if config.is_some_and(|config| config.train.adapter.is_some()) {
+            let merges = changes(|change| matches!(change, RunChange::MergeAdapter { .. }));
+            let hint = "Creates a run with the adapter added to the base weights";
+            if press(ui, has_weights && !merges, icons::ICON_MERGE, "Merge adapter", hint) {
+                context.outbox.send(RunChange::MergeAdapter { checkpoint: None, adapter: None }.to(name));
             }
         }
-        let waits = context.state.is_waiting(|command| {
-            matches!(command, Command::ChangeRun { change: RunChange::Compress { .. }, .. })
-        });
-        let asks = button(icons::ICON_COMPRESS, "Compress");
-        let compress = ui.add_enabled(idle && !waits && !run.checkpoints.is_empty(), asks).on_hover_text(
-            "Creates a run with weights in fewer bits, pruned, or with parts removed; or measures them all",
-        );
-        if compress.clicked() {
+        let compresses = changes(|change| matches!(change, RunChange::Compress { .. }));
+        let hint =
+            "Creates a run with weights in fewer bits, pruned, or with parts removed; or measures them all";
+        if press(ui, has_weights && !compresses, icons::ICON_COMPRESS, "Compress", hint) {
             let method = Compression::Store { weights: WeightFormat::Q8_0 };
-            context.asks.compress = Some((run.name.clone(), Some(method)));
+            context.asks.compress = Some((name.to_owned(), Some(method)));
         }
-        let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
-        let bundle = ui
-            .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Export a bundle"))
-            .on_hover_text("For training on many GPUs, with a check that the numbers there are the same");
-        if bundle.clicked() {
-            context.asks.wish = Some(Wish::ExportBundle { run: run.name.clone() });
+        let to_do = has_weights && run.state != RunState::Imported && run.step < run.steps;
+        let hint = "For training on many GPUs, with a check that the numbers there are the same";
+        if press(ui, to_do, icons::ICON_LAN, "Export a bundle", hint) {
+            context.asks.wish = Some(Wish::ExportBundle { run: name.to_owned() });
         }
-        let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
-        let copy = ui
-            .add_enabled(config.is_some(), copy)
-            .on_hover_text("The shortest command to train a run with these settings");
-        if let Some(config) = config.filter(|_| copy.clicked()) {
+        let hint = "The shortest command to train a run with these settings";
+        let copies = press(ui, config.is_some(), icons::ICON_TERMINAL, "Copy as a command line", hint);
+        if let Some(config) = config.filter(|_| copies) {
             match config.command_line() {
                 Ok(line) => {
                     ui.ctx().copy_text(line);
@@ -241,20 +215,20 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 Err(reason) => context.asks.tell(format!("It has no command line: {reason}")),
             }
         }
-        let training = &context.state.training;
-        let trains = training.state != TrainingState::Idle
-            && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
-        if ui.add_enabled(!trains, button(icons::ICON_DELETE, "Delete")).clicked() {
-            let sent = context.outbox.send(RunChange::Delete.to(&run.name));
-            let undo = RunChange::Restore.to(&run.name);
+        let in_training = state.training.run.as_ref().filter(|_| !idle);
+        let trains = in_training.is_some_and(|in_training| in_training.name == name);
+        if press(ui, !trains, icons::ICON_DELETE, "Delete", "") {
+            let sent = context.outbox.send(RunChange::Delete.to(name));
+            let undo = RunChange::Restore.to(name);
             context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
         }
     });
 }
 
-/// A button as a widget, so that it wraps even if disabled; in a scope it would not.
-fn button(icon: MaterialIcon, text: &'static str) -> impl Widget {
-    move |ui: &mut Ui| widgets::plain(ui, icon, text)
+/// A button as a widget, so that it wraps even if disabled; in a scope it would not. Returns whether it was clicked.
+fn press(ui: &mut Ui, enabled: bool, icon: MaterialIcon, text: &str, hint: &str) -> bool {
+    let button = ui.add_enabled(enabled, |ui: &mut Ui| widgets::plain(ui, icon, text));
+    if hint.is_empty() { button } else { button.on_hover_text(hint) }.clicked()
 }
 
 fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
@@ -270,8 +244,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     widgets::card(ui, |ui| {
         ui.label(RichText::new("Checkpoints").text_style(theme::strong()));
         if checkpoints.is_empty() {
-            widgets::quiet_text(ui, "None saved yet.");
-            return;
+            return widgets::quiet_text(ui, "None saved yet.");
         }
         // A phone has no room for sizes.
         let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };

@@ -9,7 +9,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
-pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
+pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut format)) = context.asks.export.take() else { return };
     let history = context.state.runs.histories.get(&run);
     let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());

@@ -47,7 +47,7 @@ const SEARCHED: usize = 4;
 
 /// The table's sort order and search.
 #[derive(Debug)]
-pub(super) struct List {
+pub struct List {
     by: usize,
     falling: bool,
     search: String,
@@ -61,7 +61,7 @@ impl Default for List {
 }
 
 /// Buttons to import pretrained models and runs trained elsewhere.
-pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
         (
@@ -115,7 +115,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 impl List {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
         let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
         // Ignore the search once there are too few runs to show it.
         let searched = lively.len() >= SEARCHED;
@@ -331,9 +331,7 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     }
     let line = |text: &str, style: egui::TextStyle, colour| {
         let font = style.resolve(ui.style());
-        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - MARK - 4.0);
-        ui.painter().layout_job(job)
+        widgets::elided(ui.painter(), text, font, colour, cell.width() - MARK - 4.0)
     };
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
@@ -345,10 +343,8 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
-    let note = egui::Rect::from_min_size(
-        egui::pos2(cell.left() + name.size().x + 6.0, top),
-        egui::Vec2::splat(name.size().y),
-    );
+    let at = egui::pos2(cell.left() + name.size().x + 6.0, top);
+    let note = egui::Rect::from_min_size(at, egui::Vec2::splat(name.size().y));
     let below = top + name.size().y + 2.0;
     ui.painter().galley(egui::pos2(cell.left(), top), name, palette.text);
     ui.painter().galley(egui::pos2(cell.left(), below), shape, palette.quiet);
@@ -454,7 +450,7 @@ mod tests {
         assert_eq!(shown(&mut (0..7)), upwards);
         let latest_first = [(0, 7), (0, 6), (0, 1), (1, 5), (1, 2), (2, 4), (0, 3)];
         assert_eq!(shown(&mut (0..7).rev()), latest_first);
-        // A search hit stands at the top level if its base run is no hit.
+        // A search hit is at the top level if its base run is no hit.
         assert_eq!(shown(&mut [3, 4].into_iter()), [(0, 4), (0, 5)]);
     }
 }

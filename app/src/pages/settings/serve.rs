@@ -11,7 +11,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{ModerationMode, TrainingState};
 use std::time::Duration;
 
-pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Answer other programs", |ui| {
         widgets::quiet_text(ui, text::SERVE);
         let serving = &context.asks.serving;
@@ -36,14 +36,12 @@ pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
             ui.add_space(space::TIGHT);
             let trains = context.state.training.state != TrainingState::Idle;
             let project = context.state.projects.open.is_some();
-            widgets::quiet_text(
-                ui,
-                match (project, trains) {
-                    (false, _) => text::SERVES_NOTHING,
-                    (true, true) => text::SERVES_BETWEEN_STEPS,
-                    (true, false) => text::SERVES,
-                },
-            );
+            let words = match (project, trains) {
+                (false, _) => text::SERVES_NOTHING,
+                (true, true) => text::SERVES_BETWEEN_STEPS,
+                (true, false) => text::SERVES,
+            };
+            widgets::quiet_text(ui, words);
         }
         ui.add_space(space::TIGHT);
         let found = on.then(|| format::moderated(&serving.moderated));

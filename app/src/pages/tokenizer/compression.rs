@@ -10,7 +10,7 @@ use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
 
-pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let Some(summary) = &state.tokenizer.summary else { return };
     let palette = context.palette;
@@ -24,9 +24,7 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
                     icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
                 (ui.add_enabled_ui(!comparing, |ui| plain(ui, None, "Compare").clicked()).inner, copy)
             },
-            |ui| {
-                head(ui, "Bytes per token");
-            },
+            |ui| head(ui, "Bytes per token"),
         );
         if copy {
             ui.ctx().copy_text(table_text(rows));
@@ -55,9 +53,7 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "Training the other tokenizers on a part of the text…".to_owned()
         } else {
             let unused = format::whole(summary.unused as u64);
-            format!(
-                "More bytes per token mean shorter sequences. {unused} entries of your vocabulary are unused."
-            )
+            format!("More bytes per token mean shorter sequences. {unused} vocabulary entries are unused.")
         };
         caption(ui, line);
     });
@@ -81,13 +77,8 @@ fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
 }
 
 fn table_text(rows: &[CompressionSummary]) -> String {
-    let row = |row: &CompressionSummary| {
-        [
-            row.name.clone(),
-            row.vocabulary.to_string(),
-            row.bytes_per_token.to_string(),
-            row.current.to_string(),
-        ]
+    let row = |CompressionSummary { name, vocabulary, bytes_per_token, current, .. }: &CompressionSummary| {
+        [name.clone(), vocabulary.to_string(), bytes_per_token.to_string(), current.to_string()]
     };
     csv(&["tokenizer", "entries", "bytes per token", "current"], rows.iter().map(row))
 }

@@ -12,7 +12,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
 /// The pieces after some merges, and the indices of those that the last merge created.
-pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {
+pub fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {
     let mut pieces = pieces.to_vec();
     let mut made = Vec::new();
     for step in steps {
@@ -69,8 +69,7 @@ impl TokenizerPage {
         card(ui, |ui| {
             head(ui, "How the tokens were built");
             let Some((pieces, steps)) = &context.state.tokenizer.merges else {
-                caption(ui, "Replaying…");
-                return;
+                return caption(ui, "Replaying…");
             };
             let last = steps.len();
             let mut step = self.step.unwrap_or(last).min(last);
@@ -94,12 +93,8 @@ impl TokenizerPage {
             merge_ui(ui, context.palette, applied.last());
             let (now, made) = joined(pieces, applied);
             let chip = |(place, piece): (usize, &String)| Chip {
-                text: visible(piece),
-                below: String::new(),
                 hover: format!("piece {}", visible(piece)),
-                tint: place,
-                lit: made.contains(&place),
-                ends_line: piece.ends_with('\n'),
+                ..Chip::of(place, piece, made.contains(&place))
             };
             let chips: Vec<Chip> = now.iter().enumerate().map(chip).collect();
             chips_ui(ui, context.palette, "pieces", &chips);

@@ -11,7 +11,7 @@ use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
 /// A name with its size, such as `BPE 1,024`.
-pub(super) fn full_name(config: &TokenizerConfig) -> String {
+pub fn full_name(config: &TokenizerConfig) -> String {
     let name = config.kind.title();
     if config.kind.is_trained() {
         format!("{name} {}", format::whole(config.vocabulary as u64))
@@ -20,7 +20,7 @@ pub(super) fn full_name(config: &TokenizerConfig) -> String {
     }
 }
 
-pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     card(ui, |ui| {
         head(ui, "Tokenizer settings");
@@ -33,10 +33,8 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(space::TIGHT);
         // Always shown, so that the layout does not jump for kinds without these settings.
         let sized = context.draft.tokenizer.kind.is_trained();
-        ui.add_enabled_ui(sized, |ui| {
-            let paths = ["tokenizer.vocabulary", "tokenizer.min_frequency"];
-            form_ui(ui, context.draft, None, &paths);
-        });
+        let names = ["vocabulary", "min_frequency"];
+        ui.add_enabled_ui(sized, |ui| form_ui(ui, context.draft, None, "tokenizer", &names));
         if !sized {
             caption(ui, "The vocabulary size follows from the text.");
         }
@@ -73,8 +71,7 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
             total => format!(" · {} of {}", format::bytes(*done), format::bytes(*total)),
         };
         progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
-        caption(ui, format!("{doing}{amount}"));
-        return;
+        return caption(ui, format!("{doing}{amount}"));
     }
     let current =
         state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);

@@ -4,8 +4,8 @@ use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, bytes_of, caption, chips_ui, head, visible};
-use crate::widgets::{card, hint_line};
-use egui::{ScrollArea, TextEdit, Ui};
+use crate::widgets::{card, hint_line, text_area};
+use egui::{ScrollArea, Ui};
 use glasshouse_protocol::TokenSummary;
 
 /// Maximum characters to tokenize; the engine accepts no more.
@@ -19,33 +19,19 @@ impl TokenizerPage {
         card(ui, |ui| {
             head(ui, "Your text in tokens");
             ScrollArea::vertical().id_salt("text to cut").max_height(FIELD).show(ui, |ui| {
-                let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
-                let field =
-                    field.char_limit(MAX_CHARACTERS).desired_width(f32::INFINITY).id_salt("text to cut");
-                ui.add(field).accessible_name("Text to tokenize");
+                let field = text_area("Text to tokenize", "Type anything", 2, &mut self.text);
+                ui.add(field.char_limit(MAX_CHARACTERS)).accessible_name("Text to tokenize");
             });
             if self.text.chars().count() >= MAX_CHARACTERS {
-                caption(
-                    ui,
-                    format!(
-                        "At most {} characters are tokenized here.",
-                        format::whole(MAX_CHARACTERS as u64)
-                    ),
-                );
+                let most = format::whole(MAX_CHARACTERS as u64);
+                caption(ui, format!("At most {most} characters are tokenized here."));
             }
             let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
-                caption(ui, "Tokenizing…");
-                return;
+                return caption(ui, "Tokenizing…");
             };
             let bytes_per_token = text.len() as f64 / tokens.len().max(1) as f64;
-            caption(
-                ui,
-                format!(
-                    "{} tokens for {} bytes · {bytes_per_token:.2} bytes per token",
-                    format::whole(tokens.len() as u64),
-                    format::whole(text.len() as u64)
-                ),
-            );
+            let (count, bytes) = (format::whole(tokens.len() as u64), format::whole(text.len() as u64));
+            caption(ui, format!("{count} tokens for {bytes} bytes · {bytes_per_token:.2} bytes per token"));
             let chips: Vec<Chip> =
                 tokens.iter().take(MAX_DRAWN).enumerate().map(|(place, token)| chip(place, token)).collect();
             if let Some(token) =
@@ -66,14 +52,8 @@ impl TokenizerPage {
 }
 
 fn chip(place: usize, token: &TokenSummary) -> Chip {
-    Chip {
-        text: visible(&token.text),
-        below: token.id.to_string(),
-        hover: format!("token {} · id {} · bytes {}", visible(&token.text), token.id, hex(token)),
-        tint: place,
-        lit: token.special,
-        ends_line: token.text.ends_with('\n'),
-    }
+    let hover = format!("token {} · id {} · bytes {}", visible(&token.text), token.id, hex(token));
+    Chip { below: token.id.to_string(), hover, ..Chip::of(place, &token.text, token.special) }
 }
 
 fn hex(token: &TokenSummary) -> String {

@@ -3,14 +3,14 @@
 use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui, visible};
+use crate::pages::parts::{caption, head, icon_button, line_ui, visible};
 use crate::theme;
 use crate::widgets::{Align, Column, Table, card, choice, csv, line_edit, quiet_text};
 use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
-pub(super) const PAGE: usize = 50;
+pub const PAGE: usize = 50;
 
 const ORDERS: [(VocabularyOrder, &str); 4] = [
     (VocabularyOrder::Id, "By id"),
@@ -26,9 +26,7 @@ impl TokenizerPage {
             let copied = line_ui(
                 ui,
                 |ui| icon_button(ui, entries.is_some(), icons::ICON_CONTENT_COPY, "Copy this page as CSV"),
-                |ui| {
-                    ui.label(RichText::new("Vocabulary").text_style(theme::strong()));
-                },
+                |ui| head(ui, "Vocabulary"),
             );
             if let (true, Some((_, _, page))) = (copied, entries) {
                 ui.ctx().copy_text(table_text(page));
@@ -42,10 +40,7 @@ impl TokenizerPage {
                     self.offset = 0;
                 }
             });
-            let Some((found, offset, page)) = entries else {
-                caption(ui, "Listing…");
-                return;
-            };
+            let Some((found, offset, page)) = entries else { return caption(ui, "Listing…") };
             entries_ui(ui, page);
             self.turning_ui(ui, *found, *offset, page.len());
         });

@@ -11,17 +11,12 @@ use glasshouse_protocol::setting::Setting;
 
 /// New values that are not sent yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::pages) struct Change {
+pub struct Change {
     learning_rate: f64,
     steps: u64,
 }
 
-pub(super) fn fold_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    training: &Training,
-    change: &mut Option<Change>,
-) {
+pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let run = training.run.as_ref().map(|run| run.name.clone()).unwrap_or_default();
     let config = context.state.runs.histories.get(&run).map(|history| &history.config);
     let now =
@@ -29,10 +24,7 @@ pub(super) fn fold_ui(
     let outbox = &mut *context.outbox;
     let head = ("Change while it trains", "");
     widgets::fold(ui, context.preferences, "train:change", head, false, |ui, _| {
-        let Some(now) = now else {
-            widgets::quiet_text(ui, "Reading the run's settings…");
-            return;
-        };
+        let Some(now) = now else { return widgets::quiet_text(ui, "Reading the run's settings…") };
         let values = change.get_or_insert(now);
         widgets::term(ui, "Peak learning rate", None);
         let [rate, steps] = ["train.learning_rate", "train.steps"].map(Setting::at);

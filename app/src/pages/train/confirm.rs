@@ -11,7 +11,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
 
 /// The dialog between "New run" and its start, while requested.
-pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
+pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     if !context.asks.new_run {
         return;
     }
@@ -58,19 +58,18 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
 }
 
 /// Warnings about settings out of proportion to the text, or too little text.
-pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
+pub fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     if let Some(short) = too_short(context) {
-        widgets::hint_line(ui, &short);
-        return;
+        return widgets::hint_line(ui, &short);
     }
-    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
-    for sentence in plan.iter().flat_map(|(_, plan)| &plan.proportions) {
+    let plan = context.state.planning.plan_of(context.draft);
+    for sentence in plan.iter().flat_map(|plan| &plan.proportions) {
         widgets::hint_line(ui, sentence);
     }
 }
 
 /// The draft's run with its memory and time.
-pub(in crate::pages) fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
+pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
     for (name, value) in rows(context) {
         stat_row(ui, name, &value, "");
     }
@@ -78,23 +77,18 @@ pub(in crate::pages) fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
 
 fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
     let draft = &*context.draft;
-    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == draft);
-    let plan = plan.map(|(_, plan)| plan);
+    let plan = context.state.planning.plan_of(draft);
     let unknown = || "estimating".to_owned();
     let tokens = plan.map(|plan| plan.tokens_per_step as f64 * draft.train.steps as f64);
     let device = context.state.engine.as_ref().map(|engine| engine.device.name.clone());
+    let preset = if draft.preset.is_empty() { "your own settings" } else { &draft.preset };
+    let weights = draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string);
     let mut rows = vec![
         ("Name", next_name(&draft.preset, &context.state.runs.list)),
-        (
-            "Preset",
-            if draft.preset.is_empty() { "your own settings".to_owned() } else { draft.preset.clone() },
-        ),
+        ("Preset", preset.to_owned()),
         ("Model", draft.model.shape()),
         ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
-        (
-            "Initial weights",
-            draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string),
-        ),
+        ("Initial weights", weights),
         ("Trains", trained(draft, plan)),
         ("Steps", format::whole(draft.train.steps)),
         ("Tokens", tokens.map_or_else(unknown, format::quantity)),

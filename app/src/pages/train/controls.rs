@@ -1,6 +1,7 @@
 //! The main figure, the other figures, and the buttons.
 
-use super::{Context, busy, changes};
+use super::changes::{self, Change};
+use super::{Context, busy};
 use crate::format;
 use crate::pages::PageName;
 use crate::state::Training;
@@ -12,12 +13,7 @@ use glasshouse_protocol::{
     Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, Steer, TrainingState,
 };
 
-pub(in crate::pages) fn numbers_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    training: &Training,
-    change: &mut Option<changes::Change>,
-) {
+pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let Some(run) = &training.run else { return };
     ui.spacing_mut().item_spacing.y = space::TIGHT;
     let (loss, name, at) = headline(training, run);
@@ -58,10 +54,7 @@ pub(in crate::pages) fn numbers_ui(
     }
     let lives = training.state != TrainingState::Idle;
     if !lives && nothing_improved(training) {
-        widgets::quiet_text(
-            ui,
-            "No evaluation improved on the initial weights: they remain the best checkpoint.",
-        );
+        widgets::quiet_text(ui, "The initial weights remain the best checkpoint: no later loss was lower.");
     }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
@@ -70,12 +63,10 @@ pub(in crate::pages) fn numbers_ui(
         row(ui, "Estimated total", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
         let estimated = training.estimated_seconds.or(run.estimated_seconds);
-        let exact = estimated.map_or_else(
-            || format!("{:.1} seconds of training", run.seconds),
-            |estimated| {
-                format!("Estimated: {}. {}", format::duration(estimated), error_of_forecast(estimated, run))
-            },
-        );
+        let exact = match estimated {
+            None => format!("{:.1} seconds of training", run.seconds),
+            Some(s) => format!("Estimated: {}. {}", format::duration(s), error_of_forecast(s, run)),
+        };
         row(ui, "Took", &format::duration(run.seconds), &exact);
     }
     if let Some(device) = &training.device {
@@ -145,9 +136,9 @@ fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Optio
         return (Some(left), Some(spent + left));
     }
     let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_per_step(tokens));
-    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
+    let plan = context.state.planning.plan_of(context.draft);
     let estimated = training.estimated_seconds.or(run.estimated_seconds);
-    let estimated = estimated.or(plan.and_then(|(_, plan)| plan.run_seconds));
+    let estimated = estimated.or(plan.and_then(|plan| plan.run_seconds));
     let each = pace.or_else(|| Some(estimated? / training.steps.max(1) as f64));
     let seconds = |steps: u64| each.map(|each| each * steps as f64);
     (seconds(training.steps.saturating_sub(training.step)), seconds(training.steps))
@@ -167,13 +158,13 @@ fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
 }
 
 /// Tokens per step of a run, from its own settings if known.
-pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
+pub fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
     let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
     tokens_of(of_run.unwrap_or(context.draft))
 }
 
 /// Tokens per step with the given settings.
-pub(in crate::pages) fn tokens_of(config: &RunConfig) -> Option<u64> {
+pub fn tokens_of(config: &RunConfig) -> Option<u64> {
     let tokens = config
         .train
         .batch_size

@@ -8,9 +8,9 @@ use crate::widgets::{self, field};
 use egui::{DragValue, Ui};
 use glasshouse_protocol::{Decay, ErrorReport, Precision, RunConfig, RunSummary, TrainConfig};
 
-pub(super) const FOLD: &str = "train:settings";
+pub const FOLD: &str = "train:settings";
 
-pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
     let has_f16 = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
     let runs = &context.state.runs.list;
@@ -44,16 +44,16 @@ fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
 }
 
 /// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
-pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
+pub fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
     number(ui, "train.epochs", &mut epochs, refused);
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 
 /// Loss weight of prompt tokens, for objectives with prompts and answers.
-pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     if draft.train.objective.weighs_prompts() {
-        form_ui(ui, draft, refused, &["train.prompt_loss_weight"]);
+        form_ui(ui, draft, refused, "train", &["prompt_loss_weight"]);
     }
 }
 
@@ -61,19 +61,12 @@ pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refus
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     super::start::start_ui(ui, draft, runs);
     super::start::trainable_ui(ui, draft, refused);
-    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| form_ui(ui, draft, refused, &["train.steps"]));
+    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| form_ui(ui, draft, refused, "train", &["steps"]));
     epochs_ui(ui, &mut draft.train, refused);
-    let paths = [
-        "train.batch_size",
-        "train.accumulate",
-        "train.learning_rate",
-        "train.min_learning_rate",
-        "train.warmup_steps",
-        "train.decay",
-    ];
-    form_ui(ui, draft, refused, &paths);
+    let names = ["batch_size", "accumulate", "learning_rate", "min_learning_rate", "warmup_steps", "decay"];
+    form_ui(ui, draft, refused, "train", &names);
     if draft.train.decay == Decay::WarmupStableDecay {
-        form_ui(ui, draft, refused, &["train.decay_steps"]);
+        form_ui(ui, draft, refused, "train", &["decay_steps"]);
     }
     // A plain number, so that its digits are not grouped.
     field(ui, "Seed", "seed", refused, |ui| {
@@ -83,18 +76,10 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 
 /// The optimizer, and periodic work such as evaluations and checkpoints.
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
-    let paths = [
-        "train.optimizer",
-        "train.weight_decay",
-        "train.gradient_clipping",
-        "train.ema",
-        "train.beta1",
-        "train.beta2",
-    ];
-    form_ui(ui, draft, refused, &paths);
+    let names = ["optimizer", "weight_decay", "gradient_clipping", "ema", "beta1", "beta2"];
+    form_ui(ui, draft, refused, "train", &names);
     prompt_loss_ui(ui, draft, refused);
-    let paths = ["train.label_smoothing", "train.document_mask", "train.activation_checkpointing"];
-    form_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, "train", &["label_smoothing", "document_mask", "activation_checkpointing"]);
     let train = &mut draft.train;
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
@@ -109,18 +94,10 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         }
         shown.accessible_name("Mixed precision");
     });
-    let paths = ["train.eval_interval", "train.eval_batches", "train.early_stopping.patience"];
-    form_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, "train", &["eval_interval", "eval_batches", "early_stopping.patience"]);
     if draft.train.early_stopping.patience > 0 {
-        form_ui(ui, draft, refused, &["train.early_stopping.min_improvement"]);
+        form_ui(ui, draft, refused, "train.early_stopping", &["min_improvement"]);
     }
-    let paths = [
-        "train.checkpoint_interval",
-        "train.milestones",
-        "train.guard.mode",
-        "train.sample_interval",
-        "train.sample_tokens",
-        "train.sample_prompt",
-    ];
-    form_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, "train", &["checkpoint_interval", "milestones", "guard.mode"]);
+    form_ui(ui, draft, refused, "train", &["sample_interval", "sample_tokens", "sample_prompt"]);
 }

@@ -17,7 +17,7 @@ const LISTED: usize = 20;
 const OPENED: usize = 6;
 
 /// The list for the shown run: the one in training, or a past one.
-pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) {
+pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) {
     let state = context.state;
     let shown = if state.training.run.is_some() { Some(&state.training) } else { past };
     let Some(Training { guard: reports, run, .. }) = shown.filter(|shown| !shown.guard.is_empty()) else {
@@ -32,7 +32,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Trai
     open(context, pressed.flatten());
 }
 
-pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>) {
+pub fn open(context: &mut Context<'_>, pressed: Option<String>) {
     if let Some(words) = pressed {
         context.asks.document = Some(words);
         *context.go = Some(PageName::Data);
@@ -40,7 +40,7 @@ pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>)
 }
 
 /// The reports of a run, newest first. Returns the words of the clicked document, for [`open`].
-pub(in crate::pages) fn list_ui<'a>(
+pub fn list_ui<'a>(
     ui: &mut Ui,
     palette: &Palette,
     learns_from: LearnsFrom,
@@ -58,7 +58,7 @@ pub(in crate::pages) fn list_ui<'a>(
             ui.vertical(|ui| {
                 ui.label(RichText::new(title(report)).text_style(theme::strong()));
                 ui.add(Label::new(&report.text).wrap().selectable(true));
-                if let Some(words) = documents_ui(ui, palette, learns_from, &report.documents) {
+                if let Some(words) = documents_ui(ui, learns_from, &report.documents) {
                     pressed = Some(words);
                 }
             });
@@ -68,19 +68,14 @@ pub(in crate::pages) fn list_ui<'a>(
 }
 
 /// The documents of a batch, the first ones quoted. Returns the words of the clicked one.
-fn documents_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    learns_from: LearnsFrom,
-    documents: &[GuardDocument],
-) -> Option<String> {
+fn documents_ui(ui: &mut Ui, learns_from: LearnsFrom, documents: &[GuardDocument]) -> Option<String> {
     let numbers: Vec<String> = documents.iter().map(numbered).collect();
     if numbers.is_empty() {
         return None;
     }
     let numbers =
         format!("The batch was cut from these documents of the training text: {}", numbers.join(", "));
-    let numbers = RichText::new(numbers).color(palette.quiet).text_style(theme::caption());
+    let numbers = RichText::new(numbers).color(Palette::of(ui).quiet).text_style(theme::caption());
     ui.add(Label::new(numbers).wrap().selectable(true));
     let elsewhere = elsewhere(learns_from);
     if let Some(words) = elsewhere {
@@ -123,7 +118,7 @@ fn numbered(document: &GuardDocument) -> String {
 }
 
 /// Marks of the reports: in the run's colour if given, else by severity.
-pub(in crate::pages) fn marks<'a>(
+pub fn marks<'a>(
     palette: &Palette,
     of_run: Option<Color32>,
     reports: impl Iterator<Item = &'a GuardReport>,

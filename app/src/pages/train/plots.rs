@@ -37,12 +37,12 @@ impl Tab {
 }
 
 #[derive(Debug)]
-pub(in crate::pages) struct Plots {
+pub struct Plots {
     tab: Tab,
     axis: Axis,
     log: bool,
     smooth: f64,
-    pub(super) overlaid: BTreeSet<String>,
+    pub overlaid: BTreeSet<String>,
 }
 
 impl Default for Plots {
@@ -52,7 +52,12 @@ impl Default for Plots {
 }
 
 impl Plots {
-    pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
+    /// The same tab and scales, for another project.
+    pub fn without_runs(self) -> Self {
+        Self { overlaid: BTreeSet::new(), ..self }
+    }
+
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let clock = clock(context, training);
         let curves = self.curves(context, training, &clock);
         let place = |step: u64| clock.place(self.axis, step as f64);
@@ -85,7 +90,6 @@ impl Plots {
                     }
                 });
             });
-            CurvePlot::marked_legend_ui(ui, &curves, &marks);
             let id = format!("{run} {} {:?}", self.tab.name(), self.axis);
             // The curves grow with the window.
             let tall = ui.ctx().content_rect().height();
@@ -102,7 +106,7 @@ impl Plots {
                     Tab::Speed => format::quantity,
                 },
             };
-            plot.marked_ui(ui, &curves, &marks);
+            plot.ui(ui, &curves, &marks);
             asked
         });
         match asked {
@@ -172,18 +176,12 @@ impl Plots {
 
     fn curves(&self, context: &Context<'_>, training: &Training, clock: &StepClock) -> Vec<Curve> {
         let palette = context.palette;
-        let value = |point: &StepPoint| match self.tab {
-            Tab::Loss | Tab::Accuracy => f64::from(point.loss),
-            Tab::LearningRate => point.lr,
-            Tab::GradientNorm => f64::from(point.grad_norm),
-            Tab::Speed => point.tokens_per_s,
-        };
         let place = |step: u64| clock.place(self.axis, step as f64);
         if self.tab == Tab::Accuracy {
             return accuracy_curves(training, palette, place);
         }
         let points: Vec<[f64; 2]> =
-            training.points.iter().map(|point| [place(point.step), value(point)]).collect();
+            training.points.iter().map(|point| [place(point.step), self.value(point)]).collect();
         let evaluations: Vec<[f64; 2]> =
             training.evaluations.iter().map(|point| [place(point.step), f64::from(point.val_loss)]).collect();
         let mut curves = Vec::new();
@@ -192,26 +190,25 @@ impl Plots {
         let even = self.tab == Tab::LearningRate || self.smooth <= 0.0;
         if !even {
             let faint = theme::mix(palette.panel, first, 0.38);
-            curves.push(curve(String::new(), faint, points.clone(), 1.0));
+            curves.push(Curve { width: 1.0, ..Curve::new("", faint, points.clone()) });
         }
         let main = if even { points } else { smoothed(&points, self.weight(points.len())) };
-        curves.push(curve(title.to_owned(), first, main, 2.0));
+        curves.push(Curve::new(title, first, main));
         if self.tab == Tab::Loss {
             let marks = evaluations.len() <= 64;
-            let validation = curve("validation".to_owned(), second, evaluations, 2.0);
-            curves.push(Curve { marks, ..validation });
+            curves.push(Curve { marks, ..Curve::new("validation", second, evaluations) });
         }
         for name in &self.overlaid {
             let Some(history) = context.state.runs.histories.get(name) else { continue };
             let (colour, _) = run_colour(palette, name);
             let rough = history_points(history, self.axis, |event| match self.tab {
                 Tab::Loss => evaluation(event),
-                _ => self.point(event),
+                _ => StepPoint::of(event).map(|point| [point.step as f64, self.value(&point)]),
             });
             let smooth = self.tab != Tab::Loss && !even;
             let points = if smooth { smoothed(&rough, self.weight(rough.len())) } else { rough };
             let title = if self.tab == Tab::Loss { format!("{name} validation") } else { name.clone() };
-            curves.push(Curve { dashed: true, ..curve(title, colour, points, 1.75) });
+            curves.push(Curve { dashed: true, width: 1.75, ..Curve::new(title, colour, points) });
         }
         curves
     }
@@ -221,21 +218,13 @@ impl Plots {
         self.smooth.min(1.0 - 1.0 / (1.0 + points as f64 / 40.0))
     }
 
-    fn point(&self, event: &TrainEvent) -> Option<[f64; 2]> {
-        let (step, loss, lr, grad_norm, tokens_per_s) = match event {
-            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, .. } => {
-                (step, loss, lr, grad_norm, tokens_per_s)
-            }
-            TrainEvent::Gap { to, .. } => return Some([*to as f64, f64::NAN]),
-            _ => return None,
-        };
-        let value = match self.tab {
-            Tab::Loss | Tab::Accuracy => f64::from(*loss),
-            Tab::LearningRate => *lr,
-            Tab::GradientNorm => f64::from(*grad_norm),
-            Tab::Speed => *tokens_per_s,
-        };
-        Some([*step as f64, value])
+    fn value(&self, point: &StepPoint) -> f64 {
+        match self.tab {
+            Tab::Loss | Tab::Accuracy => f64::from(point.loss),
+            Tab::LearningRate => point.lr,
+            Tab::GradientNorm => f64::from(point.grad_norm),
+            Tab::Speed => point.tokens_per_s,
+        }
     }
 }
 
@@ -251,7 +240,8 @@ enum More {
     Png,
 }
 
-fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
+/// The step and validation loss of an evaluation.
+pub fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
     match event {
         TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
         _ => None,
@@ -259,38 +249,24 @@ fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
 }
 
 /// Fractions right of the training and the held-out rows.
-pub(in crate::pages) fn accuracy_curves(
-    training: &Training,
-    palette: &Palette,
-    place: impl Fn(u64) -> f64,
-) -> Vec<Curve> {
+pub fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -> f64) -> Vec<Curve> {
     let of = |split: usize| {
         let points = training.accuracies.iter().map(|(step, right)| [place(*step), f64::from(right[split])]);
         points.collect()
     };
     let [first, second, ..] = palette.series;
-    vec![
-        curve("training rows".to_owned(), first, of(0), 2.0),
-        curve("held-out rows".to_owned(), second, of(1), 2.0),
-    ]
-}
-
-fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32) -> Curve {
-    Curve { name, colour, points, width, dashed: false, marks: false }
+    vec![Curve::new("training rows", first, of(0)), Curve::new("held-out rows", second, of(1))]
 }
 
 /// The times of a past run's steps.
-pub(in crate::pages) fn history_clock(history: &History) -> StepClock {
+pub fn history_clock(history: &History) -> StepClock {
     let tokens = controls::tokens_of(&history.config).unwrap_or(1);
-    let speeds = history.events.iter().filter_map(|event| match event {
-        TrainEvent::Step { step, tokens_per_s, .. } => Some((*step, *tokens_per_s)),
-        _ => None,
-    });
-    StepClock::of(speeds, tokens)
+    let points = history.events.iter().filter_map(StepPoint::of).filter(|point| !point.lr.is_nan());
+    StepClock::of(points.map(|point| (point.step, point.tokens_per_s)), tokens)
 }
 
 /// Points of a past run, placed on an axis by its own clock.
-pub(in crate::pages) fn history_points(
+pub fn history_points(
     history: &History,
     axis: Axis,
     point: impl Fn(&TrainEvent) -> Option<[f64; 2]>,

@@ -11,7 +11,7 @@ use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, Steer, TrainingS
 /// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;
 
-pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let profile = context.state.training.profile.clone();
     let note = profile
         .as_ref()
@@ -27,12 +27,8 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 ui.add_space(space::SMALL);
                 bars_ui(ui, palette, &by_scope(entries));
             }
-            None if lives => {
-                widgets::quiet_text(ui, "Times one step part by part. The run then continues.");
-            }
-            None => {
-                widgets::quiet_text(ui, "During training, a step can be timed part by part.");
-            }
+            None if lives => widgets::quiet_text(ui, "Times one step part by part. The run then continues."),
+            None => widgets::quiet_text(ui, "During training, a step can be timed part by part."),
         }
         ui.add_enabled_ui(lives && !waits, |ui| {
             let words = if waits { "Measuring" } else { "Measure a step" };
@@ -51,11 +47,8 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
         ProfileMethod::Clock => "measured by the CPU's clock",
     };
     let overhead = if launch_overhead_ms > 0.0 {
-        format!(
-            "Of these, {} ({}) are launch overhead",
-            format::milliseconds(launch_overhead_ms),
-            format::percent(share)
-        )
+        let (ms, share) = (format::milliseconds(launch_overhead_ms), format::percent(share));
+        format!("Of these, {ms} ({share}) are launch overhead")
     } else if method == ProfileMethod::Timestamps {
         "The step is too long to time its launch overhead".to_owned()
     } else {

@@ -12,11 +12,10 @@ use glasshouse_protocol::TrainingState;
 const ROOM: f32 = 124.0;
 const EARLIER: usize = 8;
 
-pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {
+pub fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {
     widgets::card(ui, |ui| {
         let Some(newest) = training.samples.last() else {
-            widgets::quiet_text(ui, empty_line(context, training));
-            return;
+            return widgets::quiet_text(ui, empty_line(context, training));
         };
         if chosen.is_some_and(|step| step == newest.step) {
             *chosen = None;
@@ -44,7 +43,7 @@ pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training
 }
 
 /// The samples before the first step and after the last, side by side.
-pub(in crate::pages) fn before_and_after_ui(ui: &mut Ui, training: &Training) {
+pub fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     let (Some(first), Some(last)) = (training.samples.first(), training.samples.last()) else { return };
     let of = |ui: &mut Ui, name: &str, sample: &Sample| {
         widgets::card(ui, |ui| {

@@ -2,7 +2,7 @@
 
 use crate::pages::parts::variant_ui;
 use crate::widgets::{self, field, whole_number};
-use egui::{TextEdit, Ui};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{
     CheckpointChoice, CheckpointSummary, ErrorReport, Objective, RunConfig, RunSummary, TokenizerKind,
@@ -10,7 +10,7 @@ use glasshouse_protocol::{
 };
 
 /// The draft's base run, if any, and the way back to random weights.
-pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
+pub fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let Some(start) = &draft.start else { return };
     let words = format!("Starts from the weights, tokenizer and shape of {start}.");
     let fresh = ui.horizontal_wrapped(|ui| {
@@ -31,7 +31,7 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     }
 }
 
-pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
+pub fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
@@ -48,7 +48,7 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
     });
 }
 
-pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let layers = draft.model.layers;
     let trainable = &mut draft.train.trainable;
     field(ui, "Trains", "train.trainable", refused, |ui| {
@@ -71,9 +71,8 @@ pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused
             let mut typed = patterns.join(", ");
             field(ui, "Names of parameters", "train.trainable names", None, |ui| {
                 let room = ui.available_width().min(220.0);
-                let names = ui.add(TextEdit::singleline(&mut typed).desired_width(room));
-                let names = names.on_hover_text("Separated by commas; * matches any text");
-                if names.accessible_name("Names of parameters").changed() {
+                let names = widgets::line_edit(ui, "Names of parameters", "", room, &mut typed);
+                if names.on_hover_text("Separated by commas; * matches any text").changed() {
                     *patterns = typed.split(',').map(|name| name.trim().to_owned()).collect();
                 }
             });

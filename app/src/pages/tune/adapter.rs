@@ -7,7 +7,7 @@ use crate::widgets::{field, segmented};
 use egui::Ui;
 use glasshouse_protocol::{Adapter, AdapterTarget, ErrorReport, RunConfig, Trainable};
 
-pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut adapts, before) = (draft.train.adapter.is_some(), draft.tuning_rate());
     if segmented(ui, &mut adapts, &[(false, "The model"), (true, "An adapter (LoRA)")]) {
         draft.train.adapter = adapts.then(Adapter::default);
@@ -20,19 +20,9 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
         trainable_ui(ui, draft, refused);
         return;
     }
-    caption(
-        ui,
-        "Trains two narrow matrices per layer; the base weights are frozen. Little memory, and a small file.",
-    );
-    let paths = [
-        "train.adapter.kind",
-        "train.adapter.rank",
-        "train.adapter.alpha",
-        "train.adapter.rslora",
-        "train.adapter.dropout",
-        "train.adapter.base",
-    ];
-    form_ui(ui, draft, refused, &paths);
+    caption(ui, "Trains two narrow matrices per layer; the base weights are frozen. Needs little memory.");
+    let names = ["kind", "rank", "alpha", "rslora", "dropout", "base"];
+    form_ui(ui, draft, refused, "train.adapter", &names);
     let tied = draft.model.tied_head;
     let Some(adapter) = &mut draft.train.adapter else { return };
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {

@@ -2,7 +2,6 @@
 
 use crate::format;
 use crate::link::Wish;
-use crate::pages::parts::Once;
 use crate::pages::{Context, PageName};
 use crate::state::MIN_ROWS;
 use crate::widgets::{hint_line, plain, quiet, quiet_text, segmented};
@@ -15,19 +14,21 @@ use glasshouse_protocol::{Command, LearnsFrom, Objective};
 const NAMED: usize = 6;
 
 #[derive(Debug, Default)]
-pub(super) struct DataRequests {
-    feedback: Once,
-    documents: Once,
+pub struct DataRequests {
+    /// Revision of the feedback, and change count of the documents, when requested.
+    feedback: Option<u64>,
+    documents: Option<u64>,
 }
 
 impl DataRequests {
     /// Requests unknown rows and files of the project, once.
-    pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
+    pub fn want(&mut self, context: &mut Context<'_>) {
         let state = context.state;
-        if state.feedback.rows.is_none() && self.feedback.due(opening, state.feedback.revision) {
+        let (revision, changes) = (state.feedback.revision, state.documents.changes);
+        if state.feedback.rows.is_none() && self.feedback.replace(revision) != Some(revision) {
             context.outbox.send(Command::ListFeedback);
         }
-        if state.documents.overview.is_none() && self.documents.due(opening, state.documents.changes) {
+        if state.documents.overview.is_none() && self.documents.replace(changes) != Some(changes) {
             let validation = context.draft.data.validation;
             context.outbox.send(Command::ListDocuments {
                 search: String::new(),
@@ -45,9 +46,7 @@ fn tasks(objective: Objective) -> String {
         (_, true) => "with checks of the answers",
         _ => "with checkable answers",
     };
-    format!(
-        "20,000 generated tasks: questions about stories, summaries, labels, names, sums and more, {with}."
-    )
+    format!("20,000 generated tasks: questions about stories, summaries, labels, sums and more, {with}.")
 }
 
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
@@ -66,20 +65,15 @@ fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFr
     choices
 }
 
-pub(super) fn data_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    learns_from: &mut LearnsFrom,
-    recipe: Option<&TuningRecipe>,
-) {
+pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, recipe: Option<&TuningRecipe>) {
     let choices = choices(context.draft.train.objective, recipe);
-    if !choices.iter().any(|(choice, _)| choice == learns_from) {
-        *learns_from = LearnsFrom::Documents;
+    if !choices.iter().any(|(choice, _)| choice == from) {
+        *from = LearnsFrom::Documents;
     }
     if choices.len() > 1 {
-        segmented(ui, learns_from, &choices);
+        segmented(ui, from, &choices);
     }
-    match learns_from {
+    match from {
         LearnsFrom::Documents => files_ui(ui, context),
         LearnsFrom::Feedback => feedback_ui(ui, context),
         LearnsFrom::Tasks => {
@@ -120,7 +114,7 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
+pub fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
     let objective = context.draft.train.objective;
@@ -130,7 +124,7 @@ pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
 }
 
 /// Whether the project has the person's own data for the objective.
-pub(super) fn has_own(context: &Context<'_>) -> bool {
+pub fn has_own(context: &Context<'_>) -> bool {
     if context.draft.train.objective.learns_text() {
         context.state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded)
     } else {
@@ -177,13 +171,9 @@ fn replies(count: u64) -> String {
 }
 
 /// Why there is no data to learn from, if so.
-pub(super) fn missing(
-    context: &Context<'_>,
-    learns_from: LearnsFrom,
-    recipe: Option<&TuningRecipe>,
-) -> Option<String> {
+pub fn missing(context: &Context<'_>, from: LearnsFrom, recipe: Option<&TuningRecipe>) -> Option<String> {
     let (objective, said) = (context.draft.train.objective, &context.state.feedback);
-    let missing = match learns_from {
+    let missing = match from {
         LearnsFrom::Documents if objective.learns_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of training rows."),
         LearnsFrom::Feedback => match objective {

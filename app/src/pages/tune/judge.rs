@@ -10,9 +10,9 @@ use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
 
-pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
+pub fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
-        Objective::Chat => form_ui(ui, draft, refused, &["train.chat.neftune_alpha"]),
+        Objective::Chat => form_ui(ui, draft, refused, "train.chat", &["neftune_alpha"]),
         Objective::Preference => loss_ui(ui, draft, refused),
         Objective::Reward => reward_ui(ui, draft, runs, refused),
         Objective::Text | Objective::Classify | Objective::Distil => {}
@@ -20,7 +20,7 @@ pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused:
 }
 
 /// Sets the draft's loss over pairs or single answers.
-pub(in crate::pages) fn learn_by(draft: &mut RunConfig, loss: PreferenceLoss) {
+pub fn learn_by(draft: &mut RunConfig, loss: PreferenceLoss) {
     if loss != draft.train.preference.loss {
         let before = draft.tuning_rate();
         // Score centring, margin and thumb weights belong to one loss each.
@@ -36,11 +36,10 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     described_ui(ui, "Preference loss", &mut chosen);
     learn_by(draft, chosen);
     if chosen != PreferenceLoss::BradleyTerry {
-        form_ui(ui, draft, refused, &["train.preference.beta"]);
+        form_ui(ui, draft, refused, "train.preference", &["beta"]);
     }
     if chosen.judges_answers() {
-        let weights = ["train.preference.desirable_weight", "train.preference.undesirable_weight"];
-        form_ui(ui, draft, refused, &weights);
+        form_ui(ui, draft, refused, "train.preference", &["desirable_weight", "undesirable_weight"]);
     }
     if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
         let settings = &mut draft.train.preference;
@@ -71,19 +70,19 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
         described_ui(ui, "Rule", &mut reward.rule);
         match reward.rule {
             RewardRule::Contains | RewardRule::Regex | RewardRule::Format => {
-                form_ui(ui, draft, refused, &["train.reward.pattern"]);
+                form_ui(ui, draft, refused, "train.reward", &["pattern"]);
             }
-            RewardRule::Length => form_ui(ui, draft, refused, &["train.reward.words"]),
+            RewardRule::Length => form_ui(ui, draft, refused, "train.reward", &["words"]),
             RewardRule::Check | RewardRule::Exact | RewardRule::Numeric => {}
         }
     } else {
         caption(ui, text::MODEL);
     }
-    form_ui(ui, draft, refused, &["train.reward.group", "train.reward.max_tokens"]);
+    form_ui(ui, draft, refused, "train.reward", &["group", "max_tokens"]);
     if draft.train.reward.max_tokens == 0 {
         caption(ui, "0: half the context length, at most 512.");
     }
-    form_ui(ui, draft, refused, &["train.reward.temperature", "train.reward.beta"]);
+    form_ui(ui, draft, refused, "train.reward", &["temperature", "beta"]);
 }
 
 /// Names and titles of the runs of a kind that have weights, newest first.
@@ -93,7 +92,7 @@ fn with_weights(runs: &Runs, is: fn(&RunSummary) -> bool) -> impl Iterator<Item 
 }
 
 /// Settings of the objective `distil`; nothing for other objectives.
-pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
+pub fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
     if !context.draft.train.objective.has_teacher() {
         return;
     }
@@ -108,6 +107,6 @@ pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option
         settings.teacher = chosen;
     }
     caption(ui, "A larger model with the same tokenizer and at least the same context length.");
-    form_ui(ui, context.draft, refused, &["train.distil.temperature", "train.distil.mix"]);
+    form_ui(ui, context.draft, refused, "train.distil", &["temperature", "mix"]);
     caption(ui, "Mix 0 trains on the text only, 1 on the teacher only.");
 }

@@ -26,7 +26,7 @@ const TIES: &str = "Ties";
 type Measured = (&'static str, Vec<[f64; 2]>);
 
 /// Metrics of the run's objective; nothing for objectives with only a loss.
-pub(super) fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+pub fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     held_out_ui(ui, palette, training);
     pairs_ui(ui, palette, training);
     rewards_ui(ui, palette, training);
@@ -85,10 +85,8 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let points = |of: fn(&RewardMetrics) -> f32| {
         training.rewards.iter().map(|(step, rewards)| [*step as f64, f64::from(of(rewards))]).collect()
     };
-    let curves = [
-        ("mean reward", points(|step| step.reward)),
-        ("without variance", points(|step| step.uniform_groups)),
-    ];
+    let uniform = points(|step| step.uniform_groups);
+    let curves = [("mean reward", points(|step| step.reward)), ("without variance", uniform)];
     measure_ui(ui, palette, ("rewards", "Model answers"), &numbers, curves);
 }
 
@@ -103,7 +101,7 @@ fn measure_ui(
     let [_, _, first, second, ..] = palette.series;
     let curves = curves.into_iter().zip([first, second]).map(|((name, points), colour)| {
         let marks = points.len() <= MAX_MARKS;
-        Curve { name: name.to_owned(), colour, points, width: 2.0, dashed: false, marks }
+        Curve { marks, ..Curve::new(name, colour, points) }
     });
     let curves: Vec<Curve> = curves.collect();
     card(ui, |ui| {
@@ -117,9 +115,8 @@ fn measure_ui(
             };
             stat_row(ui, name, value, exact);
         }
-        CurvePlot::legend_ui(ui, &curves);
         let write = |value: f64| format!("{value:.2}");
-        CurvePlot { id, axis: Axis::Steps, height: HEIGHT, log: false, write }.ui(ui, &curves);
+        CurvePlot { id, axis: Axis::Steps, height: HEIGHT, log: false, write }.ui(ui, &curves, &[]);
     });
     ui.add_space(space::SMALL);
 }

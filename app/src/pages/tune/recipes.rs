@@ -10,7 +10,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{Command, EvaluateSettings, LearnsFrom, RunSummary, WeightSource};
 
-pub(super) fn recipes_ui(
+pub fn recipes_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     chosen: &mut Option<&'static TuningRecipe>,
@@ -43,8 +43,7 @@ pub(super) fn recipes_ui(
         }
     });
     let Some(recipe) = chosen else {
-        caption(ui, "A recipe fills in everything below; without one, choose it yourself.");
-        return;
+        return caption(ui, "A recipe fills in everything below; without one, choose it yourself.");
     };
     // The page has no inline code markers.
     let format = recipe.format().replace('`', "");

@@ -8,7 +8,7 @@ use glasshouse_protocol::{DataConfig, DistilSettings, ErrorReport, Objective, Ru
 const STEPS: u64 = 200;
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
 /// model come from `draft`.
-pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
+pub fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
     let data = DataConfig { synthetic: config.data.synthetic, ..draft.data.clone() };
     let device = draft.device.clone();
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
@@ -27,14 +27,14 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
 
 /// Updates the learning rate to the default for the current objective and trainable parameters, if it equals the default
 /// `before`. A custom rate, or one from the base run, is only ever reduced.
-pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
+pub fn follow_rate(draft: &mut RunConfig, before: f64) {
     let (now, rate) = (draft.tuning_rate(), draft.train.learning_rate);
     if now.to_bits() != before.to_bits() {
         draft.set_learning_rate(if rate.to_bits() == before.to_bits() { now } else { rate.min(now) });
     }
 }
 
-pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
+pub fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
         let (before, rate) = (draft.tuning_rate(), draft.train.learning_rate);
         if draft.train.objective.has_teacher() {
@@ -51,14 +51,14 @@ pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     }
 }
 
-pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
+pub fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let mut chosen = draft.train.objective;
     described_ui(ui, "Objective", &mut chosen);
     learn(draft, chosen);
 }
 
 /// Steps, batch and learning rate; other settings are on the Train page.
-pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
     ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {
         number(ui, "train.steps", &mut steps, refused);
@@ -67,7 +67,7 @@ pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
         draft.set_steps(steps);
     }
     epochs_ui(ui, &mut draft.train, refused);
-    form_ui(ui, draft, refused, &["train.batch_size"]);
+    form_ui(ui, draft, refused, "train", &["batch_size"]);
     number(ui, "train.learning_rate", &mut rate, refused);
     if rate.to_bits() != draft.train.learning_rate.to_bits() {
         draft.set_learning_rate(rate);

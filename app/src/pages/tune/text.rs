@@ -3,18 +3,17 @@
 pub const WHAT: &str = "Fine-tune an existing model on conversations or on your own text. Train all parameters, some of them, or an adapter, \
     which takes a fraction of the memory. The base model stays unchanged.";
 
-pub(super) const EMPTY: &str =
+pub const EMPTY: &str =
     "A model belongs to a project. Open one with a trained model, or import a pretrained one.";
 
 /// Shown under the choice of the reward's source.
-pub(super) const MODEL: &str =
-    "A reward model trained on preferences scores each reply: rows need only a prompt.";
+pub const MODEL: &str = "A reward model trained on preferences scores each reply: rows need only a prompt.";
 
 /// Tooltip of the fraction of groups without variance.
-pub(super) const UNIFORM: &str =
+pub const UNIFORM: &str =
     "Prompts with equal rewards for all their answers, which teach nothing: frac_reward_zero_std in TRL";
 
-pub(super) const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
+pub const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
 
-pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
+pub const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
     initial weights; it may be negative, because the answers come from the data";

@@ -11,19 +11,19 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Output};
 
 #[derive(Debug, Default)]
-pub(super) struct Column {
-    pub(super) sampling: Sampling,
-    pub(super) request: Option<u64>,
+pub struct Column {
+    pub sampling: Sampling,
+    pub request: Option<u64>,
     look: Look,
 }
 
 impl Column {
     /// An empty column with the same source and settings.
-    pub(super) fn like(&self) -> Self {
+    pub fn like(&self) -> Self {
         Self { sampling: self.sampling.clone(), ..Self::default() }
     }
 
-    pub(super) fn is_writing(&self, state: &State) -> bool {
+    pub fn is_writing(&self, state: &State) -> bool {
         self.text(state).is_some_and(|text| text.ending.is_none())
     }
 
@@ -31,7 +31,7 @@ impl Column {
         self.request.and_then(|request| state.writing.texts.get(&request))
     }
 
-    pub(super) fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
+    pub fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
         let config = self.sampling.moderated(context, seed);
         let source = self.sampling.source.clone();
         let command = Command::Generate { source, prompt: prompt.into(), config, output: Output::Tokens };
@@ -39,13 +39,13 @@ impl Column {
         self.look = Look::default();
     }
 
-    pub(super) fn show(&mut self, request: u64, text: &Text) {
+    pub fn show(&mut self, request: u64, text: &Text) {
         let sampling = Sampling::new(&text.source, &text.config);
         *self = Self { sampling, request: Some(request), look: Look::default() };
     }
 
     /// Takes in answers about the text, and requests details of the selected token.
-    pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+    pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;
         let Some((request, text)) = self.request.zip(self.text(state)) else { return };
         let config = self.sampling.settings(text.config.seed);
@@ -53,7 +53,7 @@ impl Column {
     }
 
     /// Draws the column. Returns a text to continue from.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str) -> Option<String> {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str) -> Option<String> {
         let state = context.state;
         card(ui, |ui| {
             let text = self.text(state);
@@ -65,17 +65,10 @@ impl Column {
                     let copy = icon_button(ui, text.is_some(), icons::ICON_CONTENT_COPY, "Copy the text");
                     let ready = text
                         .is_some_and(|text| text.ending.is_some() && !text.config.moderation.mode.hides());
-                    let survey = icon_button(
-                        ui,
-                        ready,
-                        icons::ICON_SHOW_CHART,
-                        "Show the model's uncertainty at every token",
-                    );
-                    (copy, survey)
+                    let name = "Show the model's uncertainty at every token";
+                    (copy, icon_button(ui, ready, icons::ICON_SHOW_CHART, name))
                 },
-                |ui| {
-                    quiet_text(ui, title);
-                },
+                |ui| quiet_text(ui, title),
             );
             let silence = silence(&self.sampling.source, state);
             if let Some(words) = &silence {

@@ -11,7 +11,7 @@ const FIGURES_EDGE: f32 = 8.0;
 
 /// Draws candidates, with the one of id `chosen` highlighted. With a `verb` they are clickable; returns the index of the clicked
 /// one.
-pub(in crate::pages) fn candidates_ui(
+pub fn candidates_ui(
     ui: &mut Ui,
     palette: &Palette,
     candidates: &[Candidate],
@@ -61,7 +61,7 @@ pub(in crate::pages) fn candidates_ui(
     Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
 }
 
-pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
+pub fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
     ui.horizontal_wrapped(|ui| {
         for (colour, name) in names {
             // A mark and its words stay on one line.
@@ -79,9 +79,6 @@ pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Colo
 
 fn bars(palette: &Palette) -> [(Color32, &'static str); 3] {
     let [first, second, ..] = palette.series;
-    [
-        (first, "the model's probability"),
-        (second, "after temperature and penalty"),
-        (palette.accent, "when drawn"),
-    ]
+    let drawn = (palette.accent, "when drawn");
+    [(first, "the model's probability"), (second, "after temperature and penalty"), drawn]
 }

@@ -14,26 +14,26 @@ use glasshouse_protocol::WrittenToken;
 const ROW: f32 = 32.0;
 
 /// The tokens before an index and the one at it; `None` for the first token.
-pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
+pub fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
     let mut tokens = all_tokens(text);
     let before: Vec<u32> = tokens.by_ref().take(place).map(|token| token.id).collect();
     let chosen = tokens.next()?.id;
     (!before.is_empty()).then_some((before, chosen))
 }
 
-pub(super) struct Explained<'a> {
-    pub(super) token: &'a WrittenToken,
-    pub(super) place: usize,
+pub struct Explained<'a> {
+    pub token: &'a WrittenToken,
+    pub place: usize,
     /// The distribution there, once answered.
-    pub(super) distribution: Option<&'a Distribution>,
+    pub distribution: Option<&'a Distribution>,
     /// The weights have changed since the text was generated.
-    pub(super) moved_on: bool,
+    pub moved_on: bool,
     /// The text can be continued from an alternative.
-    pub(super) branches: bool,
+    pub branches: bool,
 }
 
 /// Draws the distribution. Returns the text of a clicked alternative.
-pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'_>) -> Option<String> {
+pub fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'_>) -> Option<String> {
     let Explained { token, place, distribution, moved_on, branches } = *explained;
     card(ui, |ui| {
         ui.set_min_height(ROW * 10.0 + 70.0);
@@ -41,8 +41,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
             ui.label(RichText::new(visible(&token.text)).monospace().size(18.0).color(palette.accent));
             let Some(distribution) = distribution else {
                 let text = if place == 0 { "The first token has no context." } else { "Asking the model…" };
-                caption(ui, text);
-                return;
+                return caption(ui, text);
             };
             let chosen = distribution.candidates.iter().find(|candidate| candidate.id == token.id);
             if let Some(chosen) = chosen {
@@ -62,10 +61,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
             caption(ui, "Press a token to continue from there.");
         }
         if moved_on {
-            caption(
-                ui,
-                "The weights have changed since this text was written: these are the probabilities now.",
-            );
+            caption(ui, "The weights have changed since: these are the current probabilities.");
         }
         pressed.and_then(|place| Some(distribution.candidates.get(place)?.text.clone()))
     })

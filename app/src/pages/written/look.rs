@@ -17,7 +17,7 @@ const CANDIDATES: usize = 10;
 
 /// What is known of a text's tokens, and the selected one.
 #[derive(Debug, Default)]
-pub(in crate::pages) struct Look {
+pub struct Look {
     paper: Paper,
     /// The selected token, counted over prompt and completion.
     chosen: Option<usize>,
@@ -33,12 +33,12 @@ pub(in crate::pages) struct Look {
 }
 
 /// A text's tokens, the prompt's first.
-pub(in crate::pages) fn all_tokens(text: &Text) -> impl Iterator<Item = &WrittenToken> {
+pub fn all_tokens(text: &Text) -> impl Iterator<Item = &WrittenToken> {
     text.prompt_tokens.iter().chain(&text.tokens)
 }
 
 /// The weights that wrote a text, which may no longer be the current ones.
-pub(in crate::pages) fn source_of(text: &Text, state: &State) -> String {
+pub fn source_of(text: &Text, state: &State) -> String {
     match (&text.run, text.step) {
         (Some(run), Some(step)) => format!("{run}, in training, step {}", format::whole(step)),
         (Some(run), None) => format!("{run}, best checkpoint"),
@@ -48,13 +48,13 @@ pub(in crate::pages) fn source_of(text: &Text, state: &State) -> String {
 
 impl Look {
     /// Starts or stops querying all tokens.
-    pub(in crate::pages) fn toggle_survey(&mut self) {
+    pub fn toggle_survey(&mut self) {
         self.survey = if self.survey.is_some() { None } else { Some(None) };
     }
 
     /// Takes in answers about the text of a request, and requests the selected token's distribution once selection and settings
     /// have settled.
-    pub(in crate::pages) fn ask(
+    pub fn ask(
         &mut self,
         ui: &Ui,
         context: &mut Context<'_>,
@@ -106,39 +106,27 @@ impl Look {
     }
 
     /// Draws the text, named `name`, with selectable tokens.
-    pub(in crate::pages) fn text_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        name: &str,
-        (request, text): (u64, &Text),
-    ) {
+    pub fn text_ui(&mut self, ui: &mut Ui, palette: &Palette, name: &str, (request, text): (u64, &Text)) {
         let shown = Shown { name, request, text, entropies: &self.entropies };
         text_ui(ui, palette, &mut self.paper, &mut self.chosen, shown);
     }
 
-    /// Draws the model's distribution at the selected token. If `branches` is set, it may return a text to continue from.
-    pub(in crate::pages) fn explain_ui(
-        &self,
-        ui: &mut Ui,
-        context: &Context<'_>,
-        text: &Text,
-        branches: bool,
-    ) -> Option<String> {
+    /// Draws the model's distribution at the selected token. If `branch` is set, it may return a text to continue from.
+    pub fn explain_ui(&self, ui: &mut Ui, context: &Context<'_>, of: &Text, branch: bool) -> Option<String> {
         let place = self.chosen?;
-        let token = all_tokens(text).nth(place)?;
-        if text.config.moderation.mode.hides() {
+        let token = all_tokens(of).nth(place)?;
+        if of.config.moderation.mode.hides() {
             caption(ui, "Moderation hides words here, so the probabilities are hidden too.");
             return None;
         }
         let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place);
         let distribution = answered.map(|(_, distribution)| distribution);
         let current = context.state.current_run().map(|run| run.name.as_str());
-        let moved_on = text.step.is_some_and(|step| step != context.state.training.step)
-            || text.run.as_deref().is_some_and(|run| Some(run) != current);
-        let explained = Explained { token, place, distribution, moved_on, branches };
+        let moved_on = of.step.is_some_and(|step| step != context.state.training.step)
+            || of.run.as_deref().is_some_and(|run| Some(run) != current);
+        let explained = Explained { token, place, distribution, moved_on, branches: branch };
         let pressed = explain_ui(ui, context.palette, &explained)?;
-        let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
+        let before: String = all_tokens(of).take(place).map(|token| token.text.as_str()).collect();
         Some(before + &pressed)
     }
 }

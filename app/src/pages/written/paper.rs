@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 /// Font size and line height in points.
 const SIZE: f32 = 16.0;
-pub(super) const LINE: f32 = 26.0;
+pub const LINE: f32 = 26.0;
 /// Maximum line width in points: about 72 characters.
 const MAX_LINE_WIDTH: f32 = 600.0;
 /// Bytes per layout pass: a few screens of text, and more than any row.
 const BLOCK: usize = 4_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Paper {
+pub struct Paper {
     of: Option<Of>,
     text: String,
     /// Length of the prompt in bytes.
@@ -53,7 +53,7 @@ struct Block {
 
 impl Paper {
     /// Takes in the text's current state.
-    pub(super) fn take(&mut self, ui: &Ui, request: u64, text: &Text, width: f32) {
+    pub fn take(&mut self, ui: &Ui, request: u64, text: &Text, width: f32) {
         let fonts = ui.ctx().fonts(|fonts| fonts.definitions().font_data.len());
         let of = Of {
             request,
@@ -139,26 +139,26 @@ impl Paper {
         self.galley(ui, &bytes, palette.quiet, palette.text)
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
     /// Height in points.
-    pub(super) fn height(&self) -> f32 {
+    pub fn height(&self) -> f32 {
         self.blocks.last().map_or(0.0, |block| block.top + block.height)
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.tokens.len()
     }
 
     /// Whether a token adds visible characters.
-    pub(super) fn is_seen(&self, token: usize) -> bool {
+    pub fn is_seen(&self, token: usize) -> bool {
         self.tokens.get(token).is_some_and(|token| !token.is_empty())
     }
 
     /// Draws the visible blocks, with the text's top left at `origin`.
-    pub(super) fn draw(&self, ui: &Ui, palette: &Palette, origin: Pos2) {
+    pub fn draw(&self, ui: &Ui, palette: &Palette, origin: Pos2) {
         for block in self.seen(ui, origin) {
             let galley = self.drawn(ui, block, palette);
             ui.painter().galley(origin + vec2(0.0, block.top), galley, palette.text);
@@ -172,7 +172,7 @@ impl Paper {
     }
 
     /// The tokens in visible blocks.
-    pub(super) fn seen_tokens(&self, ui: &Ui, origin: Pos2) -> Range<usize> {
+    pub fn seen_tokens(&self, ui: &Ui, origin: Pos2) -> Range<usize> {
         let mut seen = self.seen(ui, origin);
         let Some(first) = seen.next() else { return 0..0 };
         let end = seen.last().unwrap_or(first);
@@ -182,7 +182,7 @@ impl Paper {
     }
 
     /// The token at a position relative to the text's top left.
-    pub(super) fn token_at(&self, ui: &Ui, palette: &Palette, place: Vec2) -> Option<usize> {
+    pub fn token_at(&self, ui: &Ui, palette: &Palette, place: Vec2) -> Option<usize> {
         let block = self.blocks.iter().find(|block| place.y < block.top + block.height)?;
         let galley = self.drawn(ui, block, palette);
         let inside = place - vec2(0.0, block.top);
@@ -195,7 +195,7 @@ impl Paper {
         self.tokens.get(token).filter(|range| range.contains(&letter)).map(|_| token)
     }
 
-    pub(super) fn rects(&self, ui: &Ui, palette: &Palette, token: usize) -> Vec<Rect> {
+    pub fn rects(&self, ui: &Ui, palette: &Palette, token: usize) -> Vec<Rect> {
         let Some(letters) = self.tokens.get(token).filter(|letters| !letters.is_empty()) else {
             return Vec::new();
         };

@@ -5,49 +5,49 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, drag, icon_button};
 use crate::state::State;
 use crate::theme::{Palette, space};
-use crate::widgets::{field_error, slider, term};
-use egui::{DragValue, Slider, TextEdit, Ui};
+use crate::widgets::{field_error, slider, term, text_area};
+use egui::{DragValue, Slider, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::setting::Settings as _;
 use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
 
 #[derive(Clone, Debug, Default)]
-pub(in crate::pages) struct Sampling {
-    pub(in crate::pages) source: WeightSource,
-    pub(in crate::pages) config: GenerateConfig,
+pub struct Sampling {
+    pub source: WeightSource,
+    pub config: GenerateConfig,
     /// Stop strings as typed, one per line.
-    pub(in crate::pages) stop: String,
+    pub stop: String,
 }
 
 impl Sampling {
     /// The choices that a text was generated with.
-    pub(in crate::pages) fn new(source: &WeightSource, config: &GenerateConfig) -> Self {
+    pub fn new(source: &WeightSource, config: &GenerateConfig) -> Self {
         let typed = |stop: &String| stop.replace('\n', "\\n");
         let stop = config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
         Self { source: source.clone(), config: config.clone(), stop }
     }
 
-    pub(in crate::pages) fn settings(&self, seed: u64) -> GenerateConfig {
+    pub fn settings(&self, seed: u64) -> GenerateConfig {
         let stop =
             self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
         GenerateConfig { seed, stop, ..self.config.clone() }
     }
 
     /// Like [`settings`](Self::settings), with the person's moderation.
-    pub(in crate::pages) fn moderated(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
+    pub fn moderated(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
         let has_classifier = context.state.projects.has_classifier();
         let moderation = Box::new(context.preferences.moderation.holding(has_classifier));
         GenerateConfig { moderation, ..self.settings(seed) }
     }
 
     /// The rule that the settings break, if any.
-    pub(in crate::pages) fn refused(&self) -> Option<ErrorReport> {
+    pub fn refused(&self) -> Option<ErrorReport> {
         self.settings(self.config.seed).validate().err().map(ErrorReport::from)
     }
 }
 
 /// A random seed of at most six digits, different from the one before.
-pub(in crate::pages) fn drawn_seed(before: u64) -> u64 {
+pub fn drawn_seed(before: u64) -> u64 {
     let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
     let nanoseconds = since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs());
     // The multiplier of Steele and Vigna's generators spreads similar values.
@@ -57,7 +57,7 @@ pub(in crate::pages) fn drawn_seed(before: u64) -> u64 {
 }
 
 /// Draws all sampling settings. `locked` keeps the seed from text to text; a `given` seed cannot be changed.
-pub(in crate::pages) fn sampling_ui(
+pub fn sampling_ui(
     ui: &mut Ui,
     state: &State,
     sampling: &mut Sampling,
@@ -100,11 +100,7 @@ pub(in crate::pages) fn sampling_ui(
 }
 
 /// Settings that narrow the choice of the next token.
-pub(in crate::pages) fn narrowing_ui(
-    ui: &mut Ui,
-    config: &mut GenerateConfig,
-    refused: Option<&ErrorReport>,
-) {
+pub fn narrowing_ui(ui: &mut Ui, config: &mut GenerateConfig, refused: Option<&ErrorReport>) {
     let quiet = Palette::of(ui).quiet;
     ui.spacing_mut().item_spacing.y = space::TIGHT;
     ui.spacing_mut().slider_width = (ui.available_width() - 80.0).max(80.0);
@@ -122,11 +118,10 @@ pub(in crate::pages) fn narrowing_ui(
     number_ui(ui, "top_k", &mut config.top_k, refused);
 }
 
-pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
+pub fn stop_ui(ui: &mut Ui, stop: &mut String) {
     let quiet = Palette::of(ui).quiet;
     term(ui, "Stop strings", Some(quiet));
-    let field = TextEdit::multiline(stop).hint_text("One per line").desired_rows(1);
-    ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings")).accessible_name("Stop strings");
+    ui.add(text_area("Stop strings", "One per line", 1, stop)).accessible_name("Stop strings");
 }
 
 fn number_ui(ui: &mut Ui, name: &str, value: &mut usize, refused: Option<&ErrorReport>) {

@@ -6,7 +6,7 @@ use crate::widgets::choice_or;
 use egui::Ui;
 use glasshouse_protocol::{CheckpointSummary, RunSummary, Start, TrainingState, WeightSource};
 
-pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> String {
+pub fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
         WeightSource::Current if state.training.state == TrainingState::Idle => {
             "Latest run, best checkpoint".to_owned()
@@ -25,7 +25,7 @@ pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> Str
 }
 
 /// The run named by a source; `None` for the current weights.
-pub(in crate::pages) fn named_run(source: &WeightSource) -> Option<&str> {
+pub fn named_run(source: &WeightSource) -> Option<&str> {
     match source {
         WeightSource::Current => None,
         WeightSource::Checkpoint { run, .. } => Some(run),
@@ -33,20 +33,20 @@ pub(in crate::pages) fn named_run(source: &WeightSource) -> Option<&str> {
 }
 
 /// The start settings of a run based on these weights.
-pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option<Start> {
+pub fn start_of(source: &WeightSource, state: &State) -> Option<Start> {
     if let WeightSource::Checkpoint { run, checkpoint } = source {
         return Some(Start { checkpoint: checkpoint.clone(), ..Start::best_of(run) });
     }
     state.current_run().map(|run| Start::best_of(&run.name))
 }
 
-pub(in crate::pages) fn run_of<'a>(source: &WeightSource, state: &'a State) -> Option<&'a RunSummary> {
+pub fn run_of<'a>(source: &WeightSource, state: &'a State) -> Option<&'a RunSummary> {
     let run = start_of(source, state)?.run;
     state.runs.list.iter().find(|listed| listed.name == run)
 }
 
 /// Why a model cannot generate text; `None` if it can.
-pub(in crate::pages) fn silence(source: &WeightSource, state: &State) -> Option<String> {
+pub fn silence(source: &WeightSource, state: &State) -> Option<String> {
     let run = run_of(source, state).filter(|run| !run.writes())?;
     Some(if run.scores() {
         "It scores replies and generates no text.".to_owned()
@@ -62,7 +62,7 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
 }
 
 /// Weights for a comparison: the best of the previous run, or the earliest trained ones of the same run.
-pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
+pub fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
     let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
         run: run.name.clone(),
         checkpoint: checkpoint.choice(),
@@ -90,13 +90,13 @@ pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> 
 }
 
 /// A list to choose a source from, over the available width.
-pub(in crate::pages) fn source_ui(ui: &mut Ui, state: &State, name: &str, source: &mut WeightSource) {
+pub fn source_ui(ui: &mut Ui, state: &State, name: &str, source: &mut WeightSource) {
     let (shown, width) = (source_name(source, state), ui.available_width());
     choice_or(ui, (name, &shown), source, Some(width), &sources(state));
 }
 
 /// Every source with its name, newest first.
-pub(in crate::pages) fn sources(state: &State) -> Vec<(WeightSource, String)> {
+pub fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {
         let source = |checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
             run: run.name.clone(),

@@ -3,15 +3,16 @@
 use super::paper::{LINE, Paper};
 use crate::state::{Text, TextEnding};
 use crate::theme::{self, Palette};
+use crate::widgets::arrow_keys;
 use egui::accesskit::Role;
-use egui::{Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
+use egui::{Event, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
 use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 
 /// Entropy in bits at which the strip has its strongest colour.
 const MAX_BITS: f32 = 8.0;
 
-pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
+pub fn ending(why: TextEnding) -> &'static str {
     match why {
         TextEnding::By(Ending::MaxTokens) => "max tokens reached",
         TextEnding::By(Ending::EndOfText) => "end of text",
@@ -23,16 +24,16 @@ pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
 }
 
 /// A laid-out text, and what is known of its tokens.
-pub(super) struct Shown<'a> {
+pub struct Shown<'a> {
     /// Accessible name, such as `Text of the first column`.
-    pub(super) name: &'a str,
-    pub(super) request: u64,
-    pub(super) text: &'a Text,
+    pub name: &'a str,
+    pub request: u64,
+    pub text: &'a Text,
     /// Entropy in bits by token.
-    pub(super) entropies: &'a BTreeMap<usize, f32>,
+    pub entropies: &'a BTreeMap<usize, f32>,
 }
 
-pub(super) fn text_ui(
+pub fn text_ui(
     ui: &mut Ui,
     palette: &Palette,
     paper: &mut Paper,
@@ -54,13 +55,8 @@ pub(super) fn text_ui(
             *chosen = if *chosen == Some(place) { None } else { Some(place) };
         }
     }
-    if response.gained_focus() {
-        // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
-        ui.ctx().request_repaint();
-    }
+    arrow_keys(ui, &response, [true, true]);
     if response.has_focus() {
-        let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
         let line = |place: usize, lines: f32| {
             let here = paper.rects(ui, palette, place).into_iter().next()?;
             paper.token_at(ui, palette, here.center().to_vec2() + vec2(0.0, lines * LINE))
@@ -70,12 +66,8 @@ pub(super) fn text_ui(
             *chosen = moved(*chosen, key, paper.count(), text.prompt_tokens.len(), &seen, &line);
         }
         let ring = rect.expand(4.0);
-        ui.painter().rect_stroke(
-            ring,
-            theme::CONTROL_CORNER,
-            (1.5, palette.accent),
-            egui::StrokeKind::Inside,
-        );
+        let stroke = (1.5, palette.accent);
+        ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, stroke, egui::StrokeKind::Inside);
     }
     let mark = |place: usize, fill: egui::Color32| {
         for place in paper.rects(ui, palette, place) {

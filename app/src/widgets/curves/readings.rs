@@ -118,9 +118,7 @@ mod tests {
                 events: vec![Event::PointerMoved(pointer)],
                 ..RawInput::default()
             };
-            let output = context.run_ui(input, |ui| {
-                plot.ui(ui, std::slice::from_ref(&curve));
-            });
+            let output = context.run_ui(input, |ui| plot.ui(ui, std::slice::from_ref(&curve), &[]));
             for clipped in &output.shapes {
                 match &clipped.shape {
                     Shape::LineSegment { points: [from, to], .. } if from.x == to.x => line = Some(from.x),

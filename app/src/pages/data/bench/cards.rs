@@ -7,8 +7,8 @@ use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{fold_head, is_open, prose, switch};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo};
+use crate::widgets::{fold_head, is_open, line_edit, prose, switch};
+use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
@@ -16,7 +16,7 @@ use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, Threshold
 /// Number of dropped documents shown as examples.
 const VICTIMS: usize = 3;
 
-pub(super) fn small_card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+pub fn small_card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let frame = Frame::new().fill(Palette::of(ui).panel).corner_radius(CARD_CORNER);
     frame
         .inner_margin(Margin::symmetric(12, 8))
@@ -102,13 +102,9 @@ impl DataPage {
         let typed = &mut self.bench.file;
         let is_this = |(stage, _): &&mut (String, String)| *stage == card.name;
         let mut text = typed.as_mut().filter(is_this).map_or(file.to_owned(), |(_, text)| text.clone());
-        let field = |ui: &mut Ui| {
-            let field = TextEdit::singleline(&mut text).hint_text("path").desired_width(180.0);
-            ui.add(field).accessible_name(format!("{}: file", card.title))
-        };
-        let response = line_ui(ui, field, |ui| {
-            ui.label("file");
-        });
+        let name = format!("{}: file", card.title);
+        let field = |ui: &mut Ui| line_edit(ui, &name, "path", 180.0, &mut text);
+        let response = line_ui(ui, field, |ui| ui.label("file"));
         if response.changed() {
             *typed = Some((card.name.clone(), text));
         }
@@ -120,60 +116,52 @@ impl DataPage {
     }
 
     /// A threshold of a stage, or a switch, with its explanation. It is clamped to its bounds and sent on release.
-    fn threshold_ui(
-        &mut self,
-        ui: &mut Ui,
-        context: &mut Context<'_>,
-        card: &StageCard,
-        threshold: &Threshold,
-    ) {
-        let name = threshold.name.replace('_', " ");
-        let label = |ui: &mut Ui| {
-            ui.add(Label::new(name).truncate()).on_hover_text(&threshold.meaning);
-        };
-        let accessible = format!("{}: {}", card.title, threshold.name);
+    fn threshold_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, own: &Threshold) {
+        let name = own.name.replace('_', " ");
+        let label = |ui: &mut Ui| ui.add(Label::new(name).truncate()).on_hover_text(&own.meaning);
+        let accessible = format!("{}: {}", card.title, own.name);
         let mut set = |value: f64| {
-            let (stage, threshold) = (card.name.clone(), threshold.name.clone());
+            let (stage, threshold) = (card.name.clone(), own.name.clone());
             context.outbox.send(RecipeChange::Threshold { stage, threshold, value });
         };
-        if threshold.kind == ThresholdKind::Switch {
-            let on = threshold.value != 0.0;
+        if own.kind == ThresholdKind::Switch {
+            let on = own.value != 0.0;
             if line_ui(ui, |ui| switch(ui, on, &accessible).clicked(), label) {
                 set(if on { 0.0 } else { 1.0 });
             }
-            if !threshold.meaning.is_empty() {
-                caption(ui, &threshold.meaning);
+            if !own.meaning.is_empty() {
+                caption(ui, &own.meaning);
             }
             return;
         }
         let setting = &mut self.bench.setting;
         let is_this =
-            |(stage, name, _): &&mut (String, String, f64)| *stage == card.name && *name == threshold.name;
-        let mut value = setting.as_mut().filter(is_this).map_or(threshold.value, |(.., value)| *value);
+            |(stage, name, _): &&mut (String, String, f64)| *stage == card.name && *name == own.name;
+        let mut value = setting.as_mut().filter(is_this).map_or(own.value, |(.., value)| *value);
         let response = line_ui(
             ui,
             |ui| {
-                let whole = threshold.kind == ThresholdKind::Count;
+                let whole = own.kind == ThresholdKind::Count;
                 let slowest = if whole { 0.05 } else { 0.002 };
                 let drag = DragValue::new(&mut value)
-                    .range(threshold.lowest..=threshold.highest)
-                    .speed((threshold.value.abs() / 80.0).max(slowest))
+                    .range(own.lowest..=own.highest)
+                    .speed((own.value.abs() / 80.0).max(slowest))
                     .max_decimals(if whole { 0 } else { 3 })
                     .update_while_editing(false);
                 ui.add(drag).accessible_name(&accessible)
             },
             label,
         );
-        if !threshold.meaning.is_empty() {
-            caption(ui, &threshold.meaning);
+        if !own.meaning.is_empty() {
+            caption(ui, &own.meaning);
         }
         if response.changed() {
-            *setting = Some((card.name.clone(), threshold.name.clone(), value));
+            *setting = Some((card.name.clone(), own.name.clone(), value));
         }
         let held = response.dragged() && !response.drag_stopped();
         if !held && setting.as_mut().filter(is_this).is_some() {
             *setting = None;
-            set(if threshold.kind == ThresholdKind::Count { value.round() } else { value });
+            set(if own.kind == ThresholdKind::Count { value.round() } else { value });
         }
     }
 }

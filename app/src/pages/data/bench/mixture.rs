@@ -4,10 +4,10 @@ use super::cards::small_card;
 use super::group_head_ui;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Debounce, caption, line_ui};
+use crate::pages::parts::{Debounce, caption, caption_label, line_ui};
 use crate::theme::Palette;
 use crate::widgets::slider;
-use egui::{Label, Rect, Sense, Slider, Ui, Vec2};
+use egui::{Label, Sense, Slider, Ui, Vec2};
 use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
@@ -19,7 +19,7 @@ const HEAVIEST: f64 = 4.0;
 const HOTTEST: f64 = 5.0;
 
 #[derive(Debug, Default)]
-pub(super) struct Mixing {
+pub struct Mixing {
     /// The edited weights and temperature.
     mixture: Option<MixtureDraft>,
     sending: Debounce<MixtureDraft>,
@@ -50,7 +50,7 @@ struct Source {
 
 impl Mixing {
     /// Sends a mixture once it has settled.
-    pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+    pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some(mixture) = &self.mixture else { return };
         let now = context.state.cleaning.recipe.as_ref().map(MixtureDraft::of);
         let waits = || {
@@ -71,7 +71,7 @@ impl Mixing {
     }
 
     /// Sliders for every source and the temperature; nothing if there is only one source.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
         let cleaning = &context.state.cleaning;
         let sources = sources(cleaning.report.as_deref(), cleaning.judgement.as_ref(), recipe);
         if sources.len() < 2 {
@@ -81,10 +81,7 @@ impl Mixing {
         let mut mixture = before.clone();
         group_head_ui(ui, Group::Balance);
         small_card(ui, |ui| {
-            caption(
-                ui,
-                "The share of each source in training. A source read more than once per epoch is memorised sooner.",
-            );
+            caption(ui, "The share of each source in training. Sources read often are memorised sooner.");
             ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(80.0);
             let shares = shares(&sources, &mixture);
             let whole: f64 = sources.iter().filter_map(|source| source.size).sum();
@@ -97,14 +94,12 @@ impl Mixing {
                         if let (Some(share), Some(size)) = (share, source.size) {
                             let epochs = share / (size / whole).max(f64::MIN_POSITIVE);
                             let words = format!("{} · {epochs:.1} ×", format::percent(share));
-                            caption(ui, words).on_hover_text(
+                            caption_label(ui, words).on_hover_text(
                                 "Its share of the training text, and how often it is read while the run reads as much as the whole corpus holds.",
                             );
                         }
                     },
-                    |ui| {
-                        ui.add(Label::new(&source.name).truncate()).on_hover_text(&source.name);
-                    },
+                    |ui| ui.add(Label::new(&source.name).truncate()).on_hover_text(&source.name),
                 );
                 if let Some(share) = share {
                     share_ui(ui, share as f32);
@@ -136,12 +131,8 @@ fn share_ui(ui: &mut Ui, share: f32) {
     let palette = Palette::of(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
     ui.painter().rect_filled(rect, 2.0, palette.raised);
-    let length = (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
-    ui.painter().rect_filled(
-        Rect::from_min_size(rect.min, Vec2::new(length, rect.height())),
-        2.0,
-        palette.series[2],
-    );
+    let right = rect.left() + (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
+    ui.painter().rect_filled(rect.with_max_x(right), 2.0, palette.series[2]);
 }
 
 /// The sources of the last cleaning with kept sizes, or else of the sample; plus those with a weight in the recipe.

@@ -5,8 +5,8 @@ use crate::format::file_name;
 use crate::pages::Context;
 use crate::pages::data::DataPage;
 use crate::pages::parts::caption;
-use crate::widgets::{fold, plain, primary};
-use egui::{ScrollArea, TextEdit, TextStyle, Ui};
+use crate::widgets::{fold, plain, primary, text_area};
+use egui::{ScrollArea, TextStyle, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::RecipeSummary;
@@ -17,16 +17,10 @@ impl DataPage {
         let text = &mut self.bench.text;
         small_card(ui, |ui| {
             fold(ui, preferences, "bench:own", ("A recipe of your own", "TOML"), false, |ui, _| {
-                caption(
-                    ui,
-                    "The whole recipe as text. The same recipe on the same files gives the same result anywhere.",
-                );
+                caption(ui, "The recipe as text. The same recipe and files always give the same result.");
                 let mut written = text.clone().unwrap_or_else(|| recipe.toml.clone());
                 ScrollArea::vertical().id_salt("recipe text").max_height(260.0).show(ui, |ui| {
-                    let field = TextEdit::multiline(&mut written)
-                        .font(TextStyle::Monospace)
-                        .desired_width(f32::INFINITY)
-                        .desired_rows(10);
+                    let field = text_area("Recipe as text", "", 10, &mut written).font(TextStyle::Monospace);
                     if ui.add(field).accessible_name("Recipe as text").changed() {
                         *text = Some(written.clone());
                     }

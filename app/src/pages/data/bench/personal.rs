@@ -20,7 +20,7 @@ const ACTIONS: [(PersonalAction, &str, &str); 4] = [
     (PersonalAction::Drop, "Drop document", "Drops every document that holds any."),
 ];
 
-pub(super) fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+pub fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
     if recipe.personal.is_empty() {
         return;
     }
@@ -60,9 +60,7 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
             });
             list.response.accessible_name(format!("What is done with {title}"));
         },
-        |ui| {
-            ui.add(Label::new(&title).truncate());
-        },
+        |ui| ui.add(Label::new(&title).truncate()),
     );
     if let Some(found) = found {
         let class = found.iter().find(|found| found.class == card.class);
@@ -75,9 +73,7 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
                 };
                 caption(ui, format!("{times} in {}", counted(class.documents)));
             }
-            None => {
-                caption(ui, "none found");
-            }
+            None => caption(ui, "none found"),
         }
     }
     if let Some(action) = chosen.filter(|action| *action != card.action) {

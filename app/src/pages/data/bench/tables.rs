@@ -8,14 +8,14 @@ use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{TextChange, TextFate, blocks};
 
 /// Blocks of the last report, by number of reports: the results, and groups of duplicates.
-pub(super) type ReportBlocks = Kept<u64, [Vec<Block>; 2]>;
+pub type ReportBlocks = Kept<u64, [Vec<Block>; 2]>;
 
-pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>, kept: &mut ReportBlocks) {
+pub fn report_ui(ui: &mut Ui, context: &mut Context<'_>, kept: &mut ReportBlocks) {
     let [results, _] = of_report(context, kept);
     blocks_ui(ui, context, "bench", results);
 }
 
-pub(super) fn copies_ui(ui: &mut Ui, context: &mut Context<'_>, kept: &mut ReportBlocks) {
+pub fn copies_ui(ui: &mut Ui, context: &mut Context<'_>, kept: &mut ReportBlocks) {
     let [_, copies] = of_report(context, kept);
     blocks_ui(ui, context, "bench", copies);
 }

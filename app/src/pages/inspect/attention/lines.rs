@@ -4,11 +4,9 @@ use crate::pages::inspect::chosen::Chosen;
 use crate::pages::inspect::remembered::remembered;
 use crate::pages::inspect::shown::Shown;
 use crate::theme;
-use crate::widgets::focus_ring;
+use crate::widgets::{arrow_keys, focus_ring};
 use egui::style::ScrollAnimation;
-use egui::{
-    Align2, EventFilter, FontId, Key, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
-};
+use egui::{Align2, FontId, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 /// Height of a token's line in points.
 const LINE: f32 = 20.0;
@@ -21,7 +19,7 @@ const TALL: f32 = 520.0;
 
 /// Draws the lines of a head's matrix [T, T]. The hovered token's lines are highlighted, else those of `query`, else those of the
 /// position.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
+pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
     let tokens = matrix.len().isqrt();
     ScrollArea::vertical().id_salt("lines").max_height(TALL).min_scrolled_height(TALL).show(ui, |ui| {
         let size = vec2(ui.available_width(), LINE * tokens as f32);
@@ -37,19 +35,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
             let line = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), LINE));
             ui.scroll_to_rect_animation(line, None, ScrollAnimation::none());
         }
-        if response.gained_focus() {
-            ui.ctx().request_repaint();
-        }
-        if response.has_focus() {
-            let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
-            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-            let (up, down) =
-                ui.input(|input| (input.key_pressed(Key::ArrowUp), input.key_pressed(Key::ArrowDown)));
-            if up {
-                chosen.set.position = Some(position.saturating_sub(1));
-            } else if down && position + 1 < tokens {
-                chosen.set.position = Some(position + 1);
-            }
+        let [_, step] = arrow_keys(ui, &response, [false, true]);
+        if step != 0 {
+            chosen.set.position = Some(position.saturating_add_signed(step).min(tokens.saturating_sub(1)));
         }
         let pointed = response.hover_pos().map(row_at);
         if let Some(place) = pointed.filter(|_| response.clicked()) {
@@ -57,13 +45,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         }
         let reads = pointed.or(query).unwrap_or(position);
         let said = sentence(shown, matrix, tokens, reads);
+        let name = "Attention of a token, choose tokens with the arrow keys";
         response.widget_info(|| WidgetInfo {
             current_text_value: Some(said.clone()),
-            ..WidgetInfo::labeled(
-                Role::Button,
-                true,
-                "Attention of a token, choose tokens with the arrow keys",
-            )
+            ..WidgetInfo::labeled(Role::Button, true, name)
         });
         if ui.is_rect_visible(rect) {
             paint(ui, shown, matrix, rect, reads);
@@ -110,13 +95,8 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
             pos2(if anchor == Align2::RIGHT_CENTER { rect.left() } else { right }, at.y - LINE / 2.0),
             pos2(if anchor == Align2::RIGHT_CENTER { left } else { rect.right() }, at.y + LINE / 2.0),
         );
-        painter.with_clip_rect(room.intersect(painter.clip_rect())).text(
-            at,
-            anchor,
-            text,
-            font.clone(),
-            colour,
-        );
+        let painter = painter.with_clip_rect(room.intersect(painter.clip_rect()));
+        painter.text(at, anchor, text, font.clone(), colour);
     };
     for place in 0..tokens {
         let share = row(reads).get(place).copied().unwrap_or_default();
@@ -134,7 +114,6 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preferences::Preferences;
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::TokenText;
@@ -147,34 +126,21 @@ mod tests {
         let token = |id: usize| TokenText { id: id as u32, text: format!("w{id}") };
         let tokens = (0..TOKENS).map(token).collect();
         let inspection = Inspection { layers: 1, heads: 1, tokens, position, ..Inspection::default() };
-        let data = ViewData {
-            view: View::Attention,
-            tensors: Vec::new(),
-            details: Vec::new(),
-            notices: Vec::new(),
-            ms: 0.0,
-        };
+        let (view, tensors, details, notices) = (View::Attention, Vec::new(), Vec::new(), Vec::new());
+        let data = ViewData { view, tensors, details, notices, ms: 0.0 };
         let settings = InspectSettings::default();
         let shown =
             Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
         let mut chosen = Chosen::default();
         chosen.set.position = Some(position);
         let matrix = vec![0.0; TOKENS * TOKENS];
-        let context = egui::Context::default();
-        theme::prepare(&context, &Preferences::default());
-        let mut seen = false;
-        for _ in 0..3 {
-            let output = context
-                .run_ui(egui::RawInput::default(), |ui| super::ui(ui, &shown, &mut chosen, &matrix, None));
-            seen = output.shapes.iter().any(|clipped| match &clipped.shape {
-                egui::Shape::Text(text) => {
-                    text.galley.text() == format!("w{place}") && clipped.clip_rect.contains(text.pos)
-                }
-                _ => false,
-            });
-            output.drop_without_applying_deltas();
-        }
-        seen
+        let shapes = crate::widgets::drawn(|ui| super::ui(ui, &shown, &mut chosen, &matrix, None));
+        shapes.iter().any(|clipped| match &clipped.shape {
+            egui::Shape::Text(text) => {
+                text.galley.text() == format!("w{place}") && clipped.clip_rect.contains(text.pos)
+            }
+            _ => false,
+        })
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Names of heads according to their scores.
 
 use crate::pages::inspect::shown::Shown;
-use crate::pages::parts::caption;
+use crate::pages::parts::{caption, caption_label};
 use egui::Ui;
 use glasshouse_protocol::inspect::HEAD_SCORES;
 
@@ -21,7 +21,7 @@ const MEASURES: [(&str, &str); 4] = [
 ];
 
 /// A head's highest score, if that reaches `NAMED`.
-pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
+pub fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
     let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());
     finite
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
@@ -33,7 +33,7 @@ fn line((name, score): (&str, f32)) -> String {
 }
 
 /// What a head does, in words; `None` without scores.
-pub(super) fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<String> {
+pub fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<String> {
     let scores = shown.data.tensor("scores")?.at(&[layer, head]);
     Some(match name_of(scores) {
         Some((place, score)) => line((MEASURES[place].0, score)),
@@ -42,10 +42,10 @@ pub(super) fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<Stri
 }
 
 /// Shows what a head does, with all scores as a tooltip.
-pub(super) fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
+pub fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
     let Some(words) = words(shown, layer, head) else { return };
     let scores: &[f32] = shown.data.tensor("scores").map_or(&[], |scores| scores.at(&[layer, head]));
-    caption(ui, words).on_hover_ui(|ui| {
+    caption_label(ui, words).on_hover_ui(|ui| {
         ui.set_max_width(320.0);
         for ((name, means), score) in MEASURES.iter().zip(scores) {
             ui.label(line((name, *score)));

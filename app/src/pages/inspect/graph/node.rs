@@ -3,7 +3,7 @@
 use super::Graph;
 use crate::format;
 use crate::pages::inspect::weights::short;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::parts::{caption, caption_label, icon_button, line_ui};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{plain, raised};
 use egui::{Label, RichText, ScrollArea, Ui};
@@ -15,13 +15,7 @@ const SOURCE: f32 = 320.0;
 
 impl Graph<'_> {
     /// Draws an operation; `kernel` is the kernel whose source is shown.
-    pub(super) fn node_ui(
-        &self,
-        ui: &mut Ui,
-        palette: &Palette,
-        node: &GraphNode,
-        kernel: &mut Option<String>,
-    ) {
+    pub fn node_ui(&self, ui: &mut Ui, palette: &Palette, node: &GraphNode, kernel: &mut Option<String>) {
         raised(ui, |ui| {
             ui.set_width(ui.available_width());
             let formula = RichText::new(&node.formula).monospace().color(palette.accent);
@@ -35,10 +29,9 @@ impl Graph<'_> {
             match node.ms {
                 Some(ms) => caption(ui, format!("Took {} on this device.", format::milliseconds(ms))),
                 None => caption(ui, "Its time was not measured."),
-            };
+            }
             if node.kernels.is_empty() {
-                caption(ui, "The CPU runs it without a kernel.");
-                return;
+                return caption(ui, "The CPU runs it without a kernel.");
             }
             ui.label(RichText::new("Kernels").text_style(theme::strong()));
             ui.horizontal_wrapped(|ui| {
@@ -60,7 +53,7 @@ impl Graph<'_> {
     }
 
     /// A value's own name, or the listed operation that computes it.
-    pub(super) fn name_of(&self, number: usize, name: &str) -> String {
+    pub fn name_of(&self, number: usize, name: &str) -> String {
         let makes = |node: &GraphNode| node.outputs.contains(&number);
         match self.nodes.iter().position(makes).and_then(|at| Some((at, self.nodes.get(at)?))) {
             Some((at, node)) if name.is_empty() => format!("result of {} {at}", node.operation),
@@ -70,10 +63,7 @@ impl Graph<'_> {
     }
 
     fn value_ui(&self, ui: &mut Ui, palette: &Palette, number: usize) {
-        let Some(value) = self.values.get(number) else {
-            caption(ui, format!("value {number}"));
-            return;
-        };
+        let Some(value) = self.values.get(number) else { return caption(ui, format!("value {number}")) };
         let name = self.name_of(number, &value.name);
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(name).monospace());
@@ -84,7 +74,7 @@ impl Graph<'_> {
                 let [low, high, mean, deviation] = numbers.map(|number| short(f64::from(number)));
                 let exact = format!("{numbers:?}: smallest, largest, mean, standard deviation");
                 let words = format!("{what}{low} to {high}, mean {mean}, standard deviation {deviation}");
-                caption(ui, words).on_hover_text(exact);
+                caption_label(ui, words).on_hover_text(exact);
             }
         }
     }
@@ -94,9 +84,7 @@ fn source_ui(ui: &mut Ui, name: &str, source: &str) {
     let copied = line_ui(
         ui,
         |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("Copy the WGSL of {name}")),
-        |ui| {
-            ui.label(RichText::new(format!("{name}.wgsl")).monospace());
-        },
+        |ui| ui.label(RichText::new(format!("{name}.wgsl")).monospace()),
     );
     if copied {
         ui.ctx().copy_text(source.to_owned());

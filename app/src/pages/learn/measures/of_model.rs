@@ -17,7 +17,7 @@ fn token(answer: &InspectionAnswer, place: usize) -> String {
     token.map_or_else(|| format!("token {place}"), |token| format!("“{}”", visible(&token.text)))
 }
 
-pub(super) fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let place = answer.inspection.position;
     let own = answer.settings.token.or_else(|| Some(answer.inspection.tokens.get(place)?.id));
     let pairs = data.integers("neighbours").iter().zip(data.floats("cosines"));
@@ -25,14 +25,12 @@ pub(super) fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Opti
     let (id, cosine) =
         pairs.filter(|(id, _)| Some(**id) != own).max_by(|(_, left), (_, right)| left.total_cmp(right))?;
     let neighbour = data.text_of(*id).map_or_else(|| format!("#{id}"), |text| format!("“{}”", visible(text)));
-    let sentence = format!(
-        "The nearest neighbour of {} is {neighbour}, with a cosine of {cosine:.3}.",
-        token(answer, place)
-    );
+    let own = token(answer, place);
+    let sentence = format!("The nearest neighbour of {own} is {neighbour}, with a cosine of {cosine:.3}.");
     Some((f64::from(*cosine), sentence))
 }
 
-pub(super) fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let position = answer.inspection.position;
     let row = data.tensor("probabilities")?.at(&[position]);
     let (place, peak) = largest(row)?;
@@ -43,11 +41,11 @@ pub(super) fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Opti
     Some((f64::from(peak), sentence))
 }
 
-pub(super) fn previous_token_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn previous_token_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     best_head(data, 0, "to the previous token")
 }
 
-pub(super) fn induction_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn induction_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     best_head(data, 3, "to the token after an earlier equal one")
 }
 
@@ -64,7 +62,7 @@ fn best_head(data: &ViewData, kind: usize, what: &str) -> Option<Found> {
     Some((f64::from(score), sentence))
 }
 
-pub(super) fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let heads = data.tensor("heads")?;
     let (place, head) = largest(&heads.floats)?;
     let (layer, mlp) = largest(data.floats("mlps"))?;
@@ -80,7 +78,7 @@ pub(super) fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usi
     Some((ratio, sentence))
 }
 
-pub(super) fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let norms = data.tensor("norms")?;
     let position = answer.inspection.position;
     let last_stage = norms.size(0).checked_sub(1)?;
@@ -94,11 +92,7 @@ pub(super) fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Opt
     Some((growth, sentence))
 }
 
-pub(super) fn first_leading_layer(
-    answer: &InspectionAnswer,
-    data: &ViewData,
-    _: Option<usize>,
-) -> Option<Found> {
+pub fn first_leading_layer(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let top = data.tensor("top")?;
     let (stages, positions) = (top.size(0), top.size(1));
     let position = answer.inspection.position;
@@ -112,23 +106,17 @@ pub(super) fn first_leading_layer(
     Some((leads as f64, sentence))
 }
 
-pub(super) fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let [kept] = data.integers("kept") else { return None };
     let sampling = &answer.settings.sampling;
-    let sentence = format!(
-        "With temperature {} and top-p {}, {} of the vocabulary are left to draw from.",
-        sampling.temperature,
-        sampling.top_p,
-        if *kept == 1 { "1 token".to_owned() } else { format!("{kept} tokens") }
-    );
+    let (temperature, top_p) = (sampling.temperature, sampling.top_p);
+    let left = if *kept == 1 { "1 token".to_owned() } else { format!("{kept} tokens") };
+    let sentence =
+        format!("With temperature {temperature} and top-p {top_p}, {left} of the vocabulary are left.");
     Some((f64::from(*kept), sentence))
 }
 
-pub(super) fn top_probability_ratio(
-    answer: &InspectionAnswer,
-    data: &ViewData,
-    _: Option<usize>,
-) -> Option<Found> {
+pub fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let (_, before) = largest(data.floats("probability"))?;
     let (_, after) = largest(data.floats("tempered"))?;
     let ratio = f64::from(after) / f64::from(before);
@@ -140,11 +128,7 @@ pub(super) fn top_probability_ratio(
     Some((ratio, sentence))
 }
 
-pub(super) fn surprise_share(
-    _: &InspectionAnswer,
-    data: &ViewData,
-    vocabulary: Option<usize>,
-) -> Option<Found> {
+pub fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
     // The first token has no context.
     let surprise = data.floats("surprise").get(1..).filter(|rest| !rest.is_empty())?;
     let mean = surprise.iter().map(|bits| f64::from(*bits)).sum::<f64>() / surprise.len() as f64;
@@ -156,7 +140,7 @@ pub(super) fn surprise_share(
     Some((share, sentence))
 }
 
-pub(super) fn longest_match(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub fn longest_match(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
     let sentence = format!("The longest span that occurs in the training text has {length} tokens.");
     Some((length as f64, sentence))

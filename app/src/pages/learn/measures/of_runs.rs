@@ -14,7 +14,7 @@ fn losses(history: &History) -> Vec<(u64, f64)> {
     history.events.iter().filter_map(loss).collect()
 }
 
-pub(super) fn first_loss_ratio(history: &History) -> Option<Found> {
+pub fn first_loss_ratio(history: &History) -> Option<Found> {
     let (step, loss) = losses(history).first().copied()?;
     let vocabulary = history.config.model.vocabulary;
     let even = (vocabulary as f64).ln();
@@ -35,7 +35,7 @@ fn tail(losses: &[(u64, f64)]) -> &[(u64, f64)] {
     losses.get(losses.len().saturating_sub(count)..).unwrap_or_default()
 }
 
-pub(super) fn loss_falls(history: &History) -> Option<Found> {
+pub fn loss_falls(history: &History) -> Option<Found> {
     let losses = losses(history);
     let (_, first) = losses.first().copied()?;
     let last = mean(tail(&losses));
@@ -43,7 +43,7 @@ pub(super) fn loss_falls(history: &History) -> Option<Found> {
     Some((ratio, format!("The loss went from {first:.3} to {last:.3}: {ratio:.3} of its first value.")))
 }
 
-pub(super) fn half_fall_share(history: &History) -> Option<Found> {
+pub fn half_fall_share(history: &History) -> Option<Found> {
     let losses = losses(history);
     let (_, first) = losses.first().copied()?;
     let last = mean(tail(&losses));
@@ -72,7 +72,7 @@ fn accuracies(history: &History) -> impl Iterator<Item = (u64, f32, f32)> {
     })
 }
 
-pub(super) fn accuracy_delay(history: &History) -> Option<Found> {
+pub fn accuracy_delay(history: &History) -> Option<Found> {
     let (learned, ..) = accuracies(history).find(|(step, train, _)| *step > 0 && *train >= 0.9)?;
     let (understood, ..) = accuracies(history).find(|(step, _, held_out)| *step > 0 && *held_out >= 0.9)?;
     let ratio = understood as f64 / learned as f64;
@@ -83,7 +83,7 @@ pub(super) fn accuracy_delay(history: &History) -> Option<Found> {
     Some((ratio, sentence))
 }
 
-pub(super) fn accuracy_rise(history: &History) -> Option<Found> {
+pub fn accuracy_rise(history: &History) -> Option<Found> {
     let (last, ..) = accuracies(history).last()?;
     let (to, ..) = accuracies(history).find(|(_, _, held_out)| *held_out >= 0.9)?;
     let before = accuracies(history).take_while(|(step, ..)| *step < to);
@@ -96,7 +96,7 @@ pub(super) fn accuracy_rise(history: &History) -> Option<Found> {
     Some((share, sentence))
 }
 
-pub(super) fn validation_gap(history: &History) -> Option<Found> {
+pub fn validation_gap(history: &History) -> Option<Found> {
     let last = history.events.iter().rev().find_map(|event| match event {
         TrainEvent::Eval { step, train_loss, val_loss, .. } => Some((*step, *train_loss, *val_loss)),
         _ => None,
@@ -110,12 +110,12 @@ pub(super) fn validation_gap(history: &History) -> Option<Found> {
     Some((gap, sentence))
 }
 
-pub(super) fn depth_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
+pub fn depth_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
     let layers = |config: &mut RunConfig| std::mem::take(&mut config.model.layers) as f64;
     compare(runs, layers, |layers| format!("{layers} {}", if layers == 1.0 { "layer" } else { "layers" }))
 }
 
-pub(super) fn learning_rate_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
+pub fn learning_rate_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
     let rate = |config: &mut RunConfig| {
         // The minimum depends on it.
         config.train.min_learning_rate = 0.0;
@@ -164,13 +164,8 @@ fn compare(
     let least =
         group.iter().rev().copied().reduce(|best, next| if next.value < best.value { next } else { best })?;
     let ratio = most.loss / least.loss;
-    let mut sentence = format!(
-        "The best validation loss is {:.3} with {} and {:.3} with {}: {ratio:.3} of it.",
-        most.loss,
-        called(most.value),
-        least.loss,
-        called(least.value)
-    );
+    let [one, other] = [most, least].map(|run| format!("{:.3} with {}", run.loss, called(run.value)));
+    let mut sentence = format!("The best validation loss is {one} and {other}: {ratio:.3} of it.");
     match [most, least].iter().filter(|run| run.came_along()).count() {
         0 => {}
         1 => sentence.push_str(" One of the two came with the sample project."),

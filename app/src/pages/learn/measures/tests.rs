@@ -138,6 +138,11 @@ fn inspected(
     state.apply(Envelope { body: Report { request: Some(9), event }, bytes });
 }
 
+/// Answers an inspection with floats only.
+fn seen(state: &mut State, instrument: &Instrument, view: View, floats: &[Floats<'_>]) {
+    inspected(state, instrument, view, floats, &[], Vec::new());
+}
+
 fn of(view: View) -> Instrument {
     Instrument { view: Some(view), prompt: "An owl".to_owned(), ..Instrument::default() }
 }
@@ -195,46 +200,30 @@ fn the_model_that_was_trained_for_most_steps_is_looked_at() {
 fn views_are_measured_at_the_position_that_was_looked_at() {
     let mut state = opened(vec![run("1-owls", 400, 2.0)]);
     let instrument = of(View::Head);
-    inspected(
-        &mut state,
-        &instrument,
-        View::Head,
-        &[("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])],
-        &[],
-        vec![],
-    );
+    seen(&mut state, &instrument, View::Head, &[("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])]);
     near(take(&state, "attention_peak", &instrument), 0.75, "“An” at position 0");
 
     let scores = [0.1, 0., 0., 0.9, 0.2, 0., 0., 0., 0.6, 0., 0., 0.1, 0.3, 0., 0., 0.];
     let instrument = of(View::Attention);
-    inspected(&mut state, &instrument, View::Attention, &[("scores", &[2, 2, 4], &scores)], &[], vec![]);
+    seen(&mut state, &instrument, View::Attention, &[("scores", &[2, 2, 4], &scores)]);
     near(take(&state, "previous_token_score", &instrument), 0.6, "Head 0 of layer 1");
     near(take(&state, "induction_score", &instrument), 0.9, "Head 0 of layer 0");
 
     let instrument = of(View::Neurons);
     let parts: [Floats<'_>; 2] = [("heads", &[2, 2], &[0.1, 0.5, 0.2, 0.0]), ("mlps", &[2], &[0.25, 1.0])];
-    inspected(&mut state, &instrument, View::WhatIf, &parts, &[], vec![]);
+    seen(&mut state, &instrument, View::WhatIf, &parts);
     near(take(&state, "mlp_over_head", &instrument), 2.0, "without head 1 of layer 0");
 
     let instrument = of(View::Residual);
     let norms = [1.0, 2.0, 3.0, 3.0, 4.0, 8.0];
-    inspected(&mut state, &instrument, View::Residual, &[("norms", &[3, 2], &norms)], &[], vec![]);
+    seen(&mut state, &instrument, View::Residual, &[("norms", &[3, 2], &norms)]);
     near(take(&state, "residual_growth", &instrument), 4.0, "norm is 2.00 at the embedding and 8.00");
 
     let instrument = of(View::LogitLens);
-    inspected(
-        &mut state,
-        &instrument,
-        View::LogitLens,
-        &[],
-        &[("top", &[3, 2], &[1, 7, 1, 9, 1, 9])],
-        vec![],
-    );
-    near(
-        take(&state, "first_leading_layer", &instrument),
-        1.0,
-        "#9 is the final prediction, and leads for good after 1 of 2",
-    );
+    let top: [(&str, &[usize], &[u32]); 1] = [("top", &[3, 2], &[1, 7, 1, 9, 1, 9])];
+    inspected(&mut state, &instrument, View::LogitLens, &[], &top, vec![]);
+    let says = "#9 is the final prediction, and leads for good after 1 of 2";
+    near(take(&state, "first_leading_layer", &instrument), 1.0, says);
 
     let instrument = Instrument { temperature: Some(0.5), ..of(View::NextToken) };
     let shares: [Floats<'_>; 2] = [("probability", &[2], &[0.4, 0.1]), ("tempered", &[2], &[0.6, 0.05])];
@@ -243,21 +232,15 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     near(take(&state, "top_probability_ratio", &instrument), 1.5, "1.50 times");
 
     let instrument = of(View::Tokens);
-    inspected(&mut state, &instrument, View::Tokens, &[("surprise", &[2], &[0.0, 6.0])], &[], vec![]);
+    seen(&mut state, &instrument, View::Tokens, &[("surprise", &[2], &[0.0, 6.0])]);
     near(take(&state, "surprise_share", &instrument), 0.75, "a uniform guess has 8.00 bits");
 
     let instrument = of(View::Embeddings);
     let tokens = vec![TokenText { id: 3, text: " bird".to_owned() }];
     let details = vec![Detail::Tokens { tokens }];
     let integers: [(&str, &[usize], &[u32]); 1] = [("neighbours", &[2], &[6, 3])];
-    inspected(
-        &mut state,
-        &instrument,
-        View::Embeddings,
-        &[("cosines", &[2], &[1.0, 0.5])],
-        &integers,
-        details,
-    );
+    let floats: [Floats<'_>; 1] = [("cosines", &[2], &[1.0, 0.5])];
+    inspected(&mut state, &instrument, View::Embeddings, &floats, &integers, details);
     near(take(&state, "nearest_cosine", &instrument), 0.5, "“·bird”");
 
     let instrument = of(View::Provenance);
@@ -284,8 +267,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
 fn a_model_that_was_trained_on_is_looked_at_again() {
     let mut state = opened(vec![run("1-owls", 400, 2.0)]);
     let instrument = of(View::Head);
-    let seen: [Floats<'_>; 1] = [("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])];
-    inspected(&mut state, &instrument, View::Head, &seen, &[], vec![]);
+    seen(&mut state, &instrument, View::Head, &[("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])]);
     assert!(take(&state, "attention_peak", &instrument).is_ok());
     tell(&mut state, Event::Runs { runs: vec![run("1-owls", 440, 1.5)] });
     let lacks = take(&state, "attention_peak", &instrument);

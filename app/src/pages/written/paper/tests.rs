@@ -1,42 +1,22 @@
 use super::*;
-use crate::theme;
-use glasshouse_protocol::{GenerateConfig, WeightSource, WrittenToken};
+use crate::widgets::drawn;
+use glasshouse_protocol::WrittenToken;
 
 fn text(letters: usize) -> Text {
     let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
     let words = "Mia found a shiny key under the old apple tree and asked her mum what it was for.\nMaybe for a door. ";
     let written: String = words.chars().cycle().take(letters).collect();
     Text {
-        source: WeightSource::Current,
-        run: None,
-        step: None,
         prompt: "Once".to_owned(),
-        is_reply: false,
-        said: String::new(),
-        notices: Vec::new(),
-        config: GenerateConfig::default(),
         prompt_tokens: vec![token("On"), token("ce")],
         tokens: written.split_inclusive(' ').map(token).collect(),
-        ending: None,
-        moderated: Default::default(),
-        failure: None,
-        tokens_per_s: None,
-    }
-}
-
-/// Calls `work` with a `Ui` of a test window.
-fn with_ui(mut work: impl FnMut(&mut Ui)) {
-    let context = egui::Context::default();
-    theme::prepare(&context, &crate::preferences::Preferences::default());
-    for _ in 0..2 {
-        let output = context.run_ui(egui::RawInput::default(), |ui| work(ui));
-        output.drop_without_applying_deltas();
+        ..Text::default()
     }
 }
 
 #[test]
 fn blocks_are_one_text_in_its_order_and_height() {
-    with_ui(|ui| {
+    drawn(|ui| {
         let text = text(30_000);
         let mut paper = Paper::default();
         paper.take(ui, 1, &text, 500.0);
@@ -46,12 +26,8 @@ fn blocks_are_one_text_in_its_order_and_height() {
         let joined: String = paper.blocks.iter().map(|block| &whole[block.bytes.clone()]).collect();
         assert_eq!(joined, whole);
         let at_once = paper.galley(ui, &(0..whole.len()), Color32::BLACK, Color32::BLACK);
-        assert!(
-            (paper.height() - at_once.size().y).abs() < 1.0,
-            "{} and {}",
-            paper.height(),
-            at_once.size().y
-        );
+        let (height, expected) = (paper.height(), at_once.size().y);
+        assert!((height - expected).abs() < 1.0, "{height} and {expected}");
         let rows: usize = paper.blocks.iter().map(|block| (block.height / LINE).round() as usize).sum();
         assert_eq!(rows, at_once.rows.len());
     });
@@ -59,7 +35,7 @@ fn blocks_are_one_text_in_its_order_and_height() {
 
 #[test]
 fn a_text_that_grows_is_the_text_that_came_at_once() {
-    with_ui(|ui| {
+    drawn(|ui| {
         let whole = text(12_000);
         let mut growing = text(0);
         let mut paper = Paper::default();
@@ -82,7 +58,7 @@ fn a_text_that_grows_is_the_text_that_came_at_once() {
 
 #[test]
 fn every_token_is_found_where_it_stands() {
-    with_ui(|ui| {
+    drawn(|ui| {
         let palette = Palette::of(ui);
         let text = text(12_000);
         let mut paper = Paper::default();
@@ -98,7 +74,7 @@ fn every_token_is_found_where_it_stands() {
 
 #[test]
 fn another_text_or_width_begins_anew() {
-    with_ui(|ui| {
+    drawn(|ui| {
         let mut paper = Paper::default();
         paper.take(ui, 1, &text(9_000), 500.0);
         let tall = paper.height();
