@@ -17,17 +17,12 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
         let command = Export::Project { id }.to(Some(to.clone()), !arguments.force);
-        let show = |event| {
-            match event {
-                Event::Exported { bytes, packed, .. } => {
-                    let files = counted(packed as u64, "file");
-                    say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask_until_signal(command, "stopping", show).await
+        let pick = picked!(Event::Exported { bytes, packed, .. } => (bytes, packed));
+        if let Some((bytes, packed)) = engine.ask_for_until_signal(command, "stopping", pick).await? {
+            let files = counted(packed as u64, "file");
+            say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
+        }
+        Ok(())
     })
 }
 

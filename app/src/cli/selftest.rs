@@ -43,9 +43,6 @@ fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result
 
 /// Trains in a temporary folder, which is removed afterwards.
 fn losses(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result<LossesReport> {
-    if arguments.steps == 0 {
-        return Err(usage("--steps must be at least 1"));
-    }
     let mut config = presets::preset(&arguments.preset).map_err(usage)?;
     config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
     // Gradient accumulation would only take longer.
@@ -89,7 +86,7 @@ pub struct SelftestArguments {
     #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
     pub preset: String,
     /// With --losses, the number of steps
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), requires = "losses")]
     pub steps: u64,
     /// With --losses, the training text [default: the embedded stories]
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]

@@ -12,7 +12,7 @@ use crate::cli::import::{is_address, is_place};
 use crate::cli::recipe::{check_before_import, runs_of};
 use crate::cli::score::ScoringOptions;
 use crate::cli::settings::{changed, check_device, run_config, usage};
-use crate::cli::train::{quoted, taken_in, to_the_end};
+use crate::cli::train::{import_base, quoted, train_run};
 use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
     };
     let run = if arguments.resume {
         check_latest(arguments, exercise)?;
-        to_the_end(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
+        train_run(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
     } else {
         // Report missing files and typing mistakes before anything is fetched.
         let weights = weights(arguments, exercise)?;
@@ -74,13 +74,13 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         let rows = rows(exercise, &file)?;
         let from = match weights {
             Some(place) if is_place(&place) => Some(drive(session::Options::default(), async |engine| {
-                taken_in(&place, &training, engine).await
+                import_base(&place, &training, engine).await
             })?),
             other => other,
         };
         let learned = write(arguments, exercise, &file, &rows)?;
         // No kernel tuning, so that other devices of the same kind reproduce the same bits.
-        to_the_end(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
+        train_run(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
     let RunOutcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
     let Exercise { name, source, steps, figure, differs, .. } = exercise;

@@ -1,10 +1,10 @@
 //! The result of a reproduced run, compared with the published one.
 
 use super::ReproduceArguments;
+use crate::cli::report;
 use crate::cli::train::quoted;
 use anyhow::Result;
 use glasshouse_engine::protocol::RunSummary;
-use glasshouse_engine::protocol::quantity::{duration, things};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -32,25 +32,16 @@ impl FigureReport<'_> {
     pub(super) fn tell(&self, arguments: &ReproduceArguments) -> Result<()> {
         let FigureReport { kind, name, figure, published, source, steps, ours, run, verdict, note, differs } =
             self;
+        let line = json!({
+            "event": "reproduction", (*kind): name, "figure": figure, "published": published, "source": source,
+            "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
+            "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
+        });
         if arguments.json {
-            let line = json!({
-                "event": "reproduction", (*kind): name, "figure": figure, "published": published, "source": source,
-                "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
-                "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
-            });
             return Ok(say!("{line}")?);
         }
-        let shown = ours.map_or_else(|| "none".to_owned(), |ours| format!("{ours:.4}"));
-        let (ran, time) = (things(run.step, "step"), duration(run.seconds));
-        say!("\n{name}: {figure}")?;
-        say!("  published  {published}   {steps} {} ({source})", things(*steps, "step"))?;
-        say!("  ours       {shown}   {} {ran}, {time}, on {}", run.step, run.device)?;
-        if !differs.is_empty() {
-            say!("  differs    {differs}")?;
-        }
-        if !note.is_empty() {
-            say!("  {note}")?;
-        }
+        say!("")?;
+        report::print(&report::records(&[line], &["event", "reproduced"]))?;
         match verdict {
             Some(true) => say!("reproduced")?,
             Some(false) => say!("not reproduced")?,
