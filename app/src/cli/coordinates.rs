@@ -107,7 +107,7 @@ async fn parts(
         }
         Ok(())
     };
-    engine.ask_for_bytes(command, hear).await?;
+    engine.ask_with(command, Vec::new(), hear).await?;
     let (inspection, bytes): (_, Vec<Vec<u8>>) = answer.context("the engine did not answer")?;
     let tensors = inspection.views.iter().flat_map(|view| &view.tensors).zip(&bytes);
     let found = tensors.filter_map(|(tensor, bytes)| {

@@ -193,12 +193,7 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
             format!("the stopped cleaning cannot be continued: {reason}"),
         ),
     };
-    if json {
-        say!("{event}")?
-    } else {
-        say!("{text}")?
-    }
-    Ok(())
+    Ok(if json { say!("{event}") } else { say!("{text}") }?)
 }
 
 /// A bar on a terminal; nothing in a pipe.

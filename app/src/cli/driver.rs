@@ -63,9 +63,9 @@ impl Engine {
     pub(super) async fn ask(
         &mut self,
         command: impl Into<Command>,
-        hear: impl FnMut(Event) -> Result<()>,
+        mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
-        self.ask_with(command, Vec::new(), hear).await
+        self.ask_with(command, Vec::new(), |event, _| hear(event)).await
     }
 
     /// Shows notices and progress, and returns what `pick` takes from the answer; fails without such an answer.
@@ -79,25 +79,15 @@ impl Engine {
         found.context("the engine did not answer; report it if it happens again")
     }
 
-    /// Like [`ask`](Self::ask), with the bytes of the answers.
-    pub(super) async fn ask_for_bytes(
-        &mut self,
-        command: Command,
-        hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
-    ) -> Result<()> {
-        let id = self.sender().send(command);
-        self.answers(id, hear).await
-    }
-
-    /// Like [`ask`](Self::ask), sending bytes with the command.
+    /// Like [`ask`](Self::ask), with bytes of the command and of the answers.
     pub(super) async fn ask_with(
         &mut self,
         command: impl Into<Command>,
         bytes: Vec<Vec<u8>>,
-        mut hear: impl FnMut(Event) -> Result<()>,
+        hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
         let id = self.sender().send_with(command.into(), bytes);
-        self.answers(id, |event, _| hear(event)).await
+        self.answers(id, hear).await
     }
 
     /// Like [`ask`](Self::ask), for long requests: an interrupt prints `message` and cancels the request. That is no

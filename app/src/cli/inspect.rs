@@ -204,7 +204,7 @@ impl InspectionRequest<'_> {
                 }
                 Ok(())
             };
-            engine.ask_for_bytes(command, hear).await?;
+            engine.ask_with(command, Vec::new(), hear).await?;
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })

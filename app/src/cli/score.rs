@@ -110,13 +110,14 @@ impl ScoringOptions<'_> {
             };
             let command = Command::Evaluate { source, settings: Box::new(settings) };
             let mut found = None;
-            let hear = |event| {
+            let mut hear = shown(|event| {
                 if let Event::Evaluations { evaluations, .. } = event {
                     found = evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
                 }
                 Ok(())
-            };
-            engine.ask_with(command, files, shown(hear)).await?;
+            });
+            engine.ask_with(command, files, |event, _| hear(event)).await?;
+            drop(hear);
             score(&found.context("the engine returned no evaluation")?)
         })
     }

@@ -38,14 +38,14 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
         let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
-        let show = |event| {
+        let mut show = shown(|event| {
             if let Event::Exported { files, .. } = event {
                 files.iter().try_for_each(|file| say!("{file}"))?;
                 written = files;
             }
             Ok(())
-        };
-        engine.ask_with(command, vec![template.into_bytes()], shown(show)).await
+        });
+        engine.ask_with(command, vec![template.into_bytes()], |event, _| show(event)).await
     })?;
     if let Some(upload) = upload {
         return Ok(say!("{}", upload.send(to, &written)?)?);
@@ -68,7 +68,7 @@ fn link(arguments: &ShareArguments) -> Result<()> {
             bytes.iter().try_for_each(|link| say!("{home}#{}", String::from_utf8_lossy(link)))?;
             Ok(())
         };
-        engine.ask_for_bytes(command, show).await
+        engine.ask_with(command, Vec::new(), show).await
     })
 }
 

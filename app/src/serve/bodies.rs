@@ -53,10 +53,7 @@ impl Head {
                 json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": reason });
             with_counts(choice, completion)
         };
-        let object = match self.endpoint {
-            Endpoint::Completions => "text_completion",
-            Endpoint::Chat | Endpoint::Responses => "chat.completion",
-        };
+        let object = self.object("chat.completion");
         let choices = completions.iter().enumerate().map(choice).collect();
         let mut body = self.body(object, run, &choices);
         body["usage"] = json!(Usage::new(wanted, completions));
@@ -77,22 +74,19 @@ impl Head {
         if let Piece::End(completion) = piece {
             choice = with_counts(choice, completion);
         }
-        self.body(self.object_of_pieces(), run, &json!([choice]))
+        self.body(self.object("chat.completion.chunk"), run, &json!([choice]))
     }
 
     /// The stream chunk with the token counts.
     pub(super) fn usage(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
-        let mut body = self.body(self.object_of_pieces(), run, &json!([]));
+        let mut body = self.body(self.object("chat.completion.chunk"), run, &json!([]));
         body["usage"] = json!(Usage::new(wanted, completions));
         body
     }
 
-    fn object_of_pieces(&self) -> &'static str {
-        match self.endpoint {
-            Endpoint::Completions => "text_completion",
-            Endpoint::Chat | Endpoint::Responses => "chat.completion.chunk",
-        }
+    fn object(&self, chat: &'static str) -> &'static str {
+        if self.endpoint == Endpoint::Completions { "text_completion" } else { chat }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2};
-use super::report::FigureReport;
+use super::report::RunOutcome;
 use super::rows::ExerciseRows;
 use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use crate::cli::driver::drive;
@@ -36,14 +36,6 @@ const TUNING: &str = "sft";
 /// Folder in the project with a subfolder of rows per exercise.
 const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
-
-struct RunOutcome {
-    /// The measured figure, if the run has one.
-    ours: Option<f64>,
-    /// Whether it reaches the book's figure; `None` if the two are not comparable.
-    verdict: Option<bool>,
-    note: String,
-}
 
 pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
     check_device(arguments.device.as_deref())?;
@@ -82,24 +74,10 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         // No kernel tuning, so that other devices of the same kind reproduce the same bits.
         train_run(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
-    let RunOutcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
-    let Exercise { name, source, steps, figure, differs, .. } = exercise;
-    let report = FigureReport {
-        kind: if exercise.is_preset() { "preset" } else { "exercise" },
-        name,
-        figure: figure.words(),
-        published: figure.published(),
-        source,
-        steps: *steps,
-        ours,
-        run: &run,
-        verdict,
-        note,
-        differs,
-    };
+    let outcome = outcome(arguments, exercise, &run)?;
     // The exit code reports it even if nobody reads the output.
-    report.tell(arguments).ok();
-    Ok(report.exit_code())
+    outcome.tell(arguments, exercise, &run).ok();
+    Ok(outcome.exit_code(&run))
 }
 
 /// Refuses to resume a run that does not belong to the exercise.
