@@ -134,12 +134,9 @@ impl CompressArguments {
         let zeros = matches!(method, MethodName::Magnitude | MethodName::Wanda);
         let parts = matches!(method, MethodName::Blocks | MethodName::Channels | MethodName::Heads);
         let reads = zeros || parts || method == MethodName::Gptq4;
+        let sets_zeros = pattern.is_some() || sparsity.is_some();
         for (is_misplaced, options, methods) in [
-            (
-                !zeros && (pattern.is_some() || sparsity.is_some()),
-                "--pattern and --sparsity are",
-                "magnitude or wanda",
-            ),
+            (!zeros && sets_zeros, "--pattern and --sparsity are", "magnitude or wanda"),
             (!parts && remove.is_some(), "--remove is", "blocks, channels or heads"),
             (!reads && windows.is_some(), "--windows is", "gptq4, wanda, blocks, channels or heads"),
         ] {

@@ -10,7 +10,7 @@ use super::report::{self, with_event};
 use super::settings::{check_device, usage};
 use super::train::quoted;
 use super::trained;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::blocks::Block;
@@ -386,9 +386,6 @@ async fn write_card(
     run: &str,
     card: &Path,
 ) -> Result<()> {
-    if card.is_dir() {
-        bail!("{} is a folder; name a file for the card", card.display());
-    }
     let to = Some(std::path::absolute(card)?);
     let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
     engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;

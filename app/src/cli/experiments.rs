@@ -183,18 +183,14 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
         engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
         Ok(last)
     })?;
-    match last {
-        Some(last) if !json => {
-            report::print(&last.blocks())?;
-            report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
-            report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
-            if !last.complete {
-                say!("stopped; the same command continues")?;
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+    let Some(last) = last.filter(|_| !json) else { return Ok(()) };
+    report::print(&last.blocks())?;
+    report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
+    report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
+    if !last.complete {
+        say!("stopped; the same command continues")?;
     }
+    Ok(())
 }
 
 #[derive(Args, Debug)]

@@ -7,11 +7,11 @@ use super::settings::checked_device;
 use super::trained;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use glasshouse_engine::protocol::CheckpointChoice;
 use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
-    ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
+    ChatMessage, CheckpointChoice, Command, Event, Proposal, ProposalSettings, Role, Uncertainty,
+    WeightSource,
 };
 use glasshouse_engine::session;
 use serde_json::{Value, json};

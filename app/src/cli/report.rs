@@ -410,6 +410,17 @@ mod tests {
     }
 
     #[test]
+    fn records_have_their_common_fields_once() {
+        let row = |ms: f64| json!({ "bench": "x", "device": { "name": "a CPU" }, "ms_per_step": ms, "parts": [{ "n": ms }] });
+        let text = drawn(PIPE, &records(&[row(1.5), row(2.5)], &["bench"]));
+        assert_eq!(text.matches("device: a CPU").count(), 1, "{text}");
+        assert!(text.contains("\n  ms per step\n") && text.contains("\n       1.5000\n"), "{text}");
+        assert!(text.contains("\nparts\n") && !text.contains("bench"), "{text}");
+        let one = drawn(PIPE, &records(&[row(1.5)], &["bench", "parts"]));
+        assert_eq!(one, "  device: a CPU\n  ms per step: 1.5000\n");
+    }
+
+    #[test]
     fn wide_characters_take_two_columns() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned);
         let text = aligned(&[row(["東京", "1"]), row(["abc", "22"])], &[false, true]);

@@ -57,7 +57,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
 fn open(place: &TokenizerPlace) -> Result<Tokenizer> {
     match &place.file {
         Some(file) => Ok(Tokenizer::load(file)?),
-        None => trained::tokenizer_of_project(&place.project),
+        None => Ok(prepare::open_tokenizer(&trained::find_run(&place.project, None)?.data_folder()?)?),
     }
 }
 

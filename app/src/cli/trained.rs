@@ -5,10 +5,8 @@ use super::driver::Engine;
 use super::hints;
 use crate::format;
 use anyhow::Result;
-use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{Command, Event, Moderated, RunConfig, WeightFormat, WeightSource};
-use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
@@ -73,9 +71,4 @@ pub(super) fn tell_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
         tell!("moderation found: {}", format::moderated(moderated));
     }
-}
-
-pub(super) fn tokenizer_of_project(project: &Path) -> Result<Tokenizer> {
-    let run = find_run(project, None)?;
-    Ok(prepare::open_tokenizer(&run.data_folder()?)?)
 }
