@@ -148,7 +148,7 @@ pub struct MachineArguments {
 
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Time of a training step, on random tokens; also on burn-wgpu and burn-flex
+    /// Time of a training step on random tokens; also takes --device burn-wgpu and burn-flex
     Step {
         #[command(flatten)]
         config: ConfigArguments,

@@ -12,7 +12,7 @@ use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
-    let to = arguments.to.clone().unwrap_or_else(|| beside(&arguments.project));
+    let to = arguments.to.clone().unwrap_or_else(|| default_file(&arguments.project));
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
@@ -38,7 +38,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
 }
 
 /// The project folder's name with the extension `.glasshouse`.
-fn beside(project: &Path) -> PathBuf {
+fn default_file(project: &Path) -> PathBuf {
     let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     PathBuf::from(format!("{name}.glasshouse"))

@@ -18,15 +18,15 @@ const AT_ONCE: usize = 64;
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
-        let mut told = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
+        let mut output = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
         let (mut rows, mut waiting) = (rows(arguments)?.peekable(), Vec::new());
         while let Some(row) = rows.next() {
             waiting.push(row?);
             if waiting.len() == AT_ONCE || rows.peek().is_none() {
-                ask(engine, &source, std::mem::take(&mut waiting), &mut told).await?;
+                ask(engine, &source, std::mem::take(&mut waiting), &mut output).await?;
             }
         }
-        told.end()
+        output.end()
     })
 }
 
@@ -48,13 +48,13 @@ async fn ask(
     engine: &mut Engine,
     source: &WeightSource,
     rows: Vec<LabelledText>,
-    told: &mut ClassificationOutput,
+    output: &mut ClassificationOutput,
 ) -> Result<()> {
     let texts = rows.iter().map(|row| row.text.clone()).collect();
     let command = Command::Classify { source: source.clone(), texts };
     let pick = picked!(Event::Classified { labels, probabilities } => (labels, probabilities));
     let (labels, probabilities) = engine.ask_for(command, pick).await?;
-    rows.iter().zip(&probabilities).try_for_each(|(row, own)| told.row(row, &labels, own))
+    rows.iter().zip(&probabilities).try_for_each(|(row, own)| output.row(row, &labels, own))
 }
 
 struct ClassificationOutput {

@@ -173,14 +173,14 @@ fn named(given: &Path) -> Result<(String, PathBuf)> {
         _ if is_description(&text) => (&*text, None),
         _ => return Ok((String::new(), given.to_owned())),
     };
-    let beside = || {
+    let neighbour = || {
         let mut files =
             ["jsonl", "json", "csv", "tsv"].map(|ending| Path::new(task).with_extension(ending)).into_iter();
         files.find(|file| file.exists()).ok_or_else(|| {
             usage(format!("{task} describes a task, but its rows are missing; put them next to it as a .jsonl, .json, .csv or .tsv file of the same name, or name them: --task {task}=FILE"))
         })
     };
-    Ok((task.to_owned(), rows.map_or_else(beside, Ok)?))
+    Ok((task.to_owned(), rows.map_or_else(neighbour, Ok)?))
 }
 
 struct Evaluated {

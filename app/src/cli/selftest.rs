@@ -21,17 +21,17 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
         if let Some(warning) = warning {
             tell!("note: {warning}");
         }
-        return told(arguments.json, &report, report.passed());
+        return print(arguments.json, &report, report.passed());
     }
     if arguments.losses {
         let report = losses(arguments, device, seconds)?;
-        return told(arguments.json, &report, report.passed());
+        return print(arguments.json, &report, report.passed());
     }
     let report = pollster::block_on(selftest::run(device, None))?;
-    told(arguments.json, &report, report.passed())
+    print(arguments.json, &report, report.passed())
 }
 
-fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
+fn print(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
     if json {
         say!("{}", serde_json::to_string(report)?)?;
     } else {
