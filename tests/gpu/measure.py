@@ -100,7 +100,10 @@ class Day:
         """The JSON lines of a command of the program, on the device."""
         clock.expect(1)
         out, _ = self.run([self.program, *words, "--device", self.device or "auto", "--json"], clock.left(), accept)
-        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        if lines and lines[-1].get("event") == "error":
+            raise Failed(lines[-1]["message"])
+        return lines
 
     def torch(self, work, request, clock):
         """The JSON lines that with_torch.py answers a request with. Lines that came before it failed count."""

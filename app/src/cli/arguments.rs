@@ -3,6 +3,7 @@
 mod preset;
 
 pub use super::Command;
+use super::settings::checked_device;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
@@ -10,6 +11,7 @@ use glasshouse_engine::protocol::setting::{Choice, Setting};
 use glasshouse_engine::protocol::{
     CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
 };
+use glasshouse_engine::session;
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -22,7 +24,6 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// Text after the list of commands.
 fn first_steps() -> String {
     format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset::list())
 }
@@ -43,6 +44,14 @@ Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 13
 /// Parses a non-negative integer.
 fn whole_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
+}
+
+/// Parses a positive integer.
+pub(super) fn positive(text: &str) -> Result<usize, String> {
+    whole_number(text)
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| "expected a whole number from 1 on".to_owned())
 }
 
 pub(super) fn thread_count(text: &str) -> Result<usize, String> {
@@ -69,7 +78,6 @@ pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
 
-/// Help of an option, from its setting.
 pub(super) fn help(setting: Option<Setting>) -> String {
     setting.map(|setting| setting.help().trim_end_matches('.').to_owned()).unwrap_or_default()
 }
@@ -88,7 +96,7 @@ pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
     })
 }
 
-/// A run's starting point, shared by `train` and `plan`.
+/// Settings of a run, shared by `train`, `plan` and the experiments.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
     /// Start from a preset
@@ -225,7 +233,7 @@ pub struct TrainArguments {
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
-    /// The recipe whose generated rows it learns, as `recipe` asks for.
+    /// Recipe whose generated rows the run learns; set by `recipe`.
     #[arg(skip)]
     pub recipe: Option<String>,
 }
@@ -279,29 +287,42 @@ pub struct WindowArguments {
     pub record: Option<PathBuf>,
 }
 
-/// What figures are computed with, shared by `evaluate` and `audit`.
+/// The device of a command other than `train`.
 #[derive(Args, Clone, Debug)]
-pub struct MeasuringArguments {
-    /// Seed of samples and bootstrap resamples
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
+pub struct DeviceArguments {
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
+    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
+    #[arg(long)]
+    pub no_autotune: bool,
 }
 
-/// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.
+impl DeviceArguments {
+    pub(super) fn options(&self) -> anyhow::Result<session::Options> {
+        let device = checked_device(&self.device)?.to_owned();
+        let (threads, autotune) = (self.threads, !self.no_autotune);
+        Ok(session::Options { device, threads, autotune, ..session::Options::default() })
+    }
+}
+
 #[derive(Args, Clone, Debug)]
-pub struct ModelArguments {
+pub struct RunArguments {
     /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Run: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ModelArguments {
+    #[command(flatten)]
+    pub of: RunArguments,
     /// Checkpoint: best, latest, or the path of a checkpoint file
     #[arg(long, value_name = "WHICH", default_value = "best")]
     pub checkpoint: CheckpointChoice,

@@ -1,9 +1,7 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
-use super::arguments::{MeasuringArguments, ModelArguments, choice, help};
-use super::bar::Progress;
+use super::arguments::{DeviceArguments, ModelArguments, choice, help};
 use super::driver::drive;
-use super::settings::session_options;
 use super::{report, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -14,8 +12,7 @@ use glasshouse_engine::protocol::{AuditSettings, Command, Event};
 use std::path::PathBuf;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
-    let AuditArguments { model, section, pairs, samples, measuring, json } = arguments;
-    let MeasuringArguments { seed, device, threads } = measuring;
+    let AuditArguments { model, section, pairs, samples, seed, device, json } = arguments;
     let pairs = pairs.as_ref().map(|path| {
         std::fs::metadata(path).with_context(|| path.display().to_string())?;
         anyhow::Ok(path.display().to_string())
@@ -27,33 +24,20 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         seed: *seed,
         ..AuditSettings::default()
     };
-    let options = session_options(device, *threads, false)?;
-    drive(options, async |engine| {
+    drive(device.options()?, async |engine| {
         let source = trained::source(engine, model).await?;
-        let mut progress = Progress::default();
-        let show = |event| {
-            match event {
-                Event::Evaluations { mut audits, .. } => {
-                    progress = Progress::default();
-                    let audit = audits.pop().context("the engine returned no audit")?;
-                    if *json {
-                        return Ok(say!("{}", serde_json::to_string(&audit)?)?);
-                    }
-                    say!(
-                        "{} at step {}, on {}, in {}",
-                        audit.run,
-                        audit.step,
-                        audit.device,
-                        duration(audit.seconds)
-                    )?;
-                    report::audited(&audit.sections)?;
-                }
-                event => progress.hear(&event),
-            }
-            Ok(())
-        };
         let command = Command::Audit { source, settings: Box::new(settings) };
-        engine.ask_until_signal(command, "cancelling; nothing of this audit is kept", show).await
+        let stopping = "cancelling; nothing of this audit is kept";
+        let pick = picked!(Event::Evaluations { audits, .. } => audits);
+        let Some(mut audits) = engine.ask_for_until_signal(command, stopping, pick).await? else {
+            return Ok(());
+        };
+        let audit = audits.pop().context("the engine returned no audit")?;
+        if *json {
+            return Ok(say!("{}", serde_json::to_string(&audit)?)?);
+        }
+        say!("{} at step {}, on {}, in {}", audit.run, audit.step, audit.device, duration(audit.seconds))?;
+        Ok(report::audited(&audit.sections)?)
     })
 }
 
@@ -69,8 +53,11 @@ pub struct AuditArguments {
     pub pairs: Option<PathBuf>,
     #[arg(long, value_name = "N", help = help(AuditSettings::setting("samples")), default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: u16,
+    /// Seed of samples and bootstrap resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
     #[command(flatten)]
-    pub measuring: MeasuringArguments,
+    pub device: DeviceArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

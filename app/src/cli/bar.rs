@@ -1,8 +1,10 @@
-//! The progress bar at the bottom of the terminal: one at a time, with other output above it.
+//! Progress at the bottom of the terminal: one bar at a time, with other output above it.
 
 use super::trained::note;
+use super::wants_json;
 use glasshouse_engine::protocol::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
+use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
 
 const PERCENT: u64 = 100;
@@ -20,26 +22,46 @@ pub(super) fn bar(length: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// A bar for a request that reports how much of its work is done.
+/// Notices and progress of a request: a bar on a terminal; otherwise a line for each part of the work, unless the output is JSON.
 #[derive(Default)]
-pub(super) struct Progress(Option<ProgressBar>);
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    /// The part of the work; empty if the request reports only its share.
+    part: String,
+}
 
 impl Progress {
-    /// Shows how much is done; prints notices above the bar.
-    pub(super) fn hear(&mut self, event: &Event) {
+    /// Shows a notice or progress. Removes the bar for any other event, and returns the event.
+    pub(super) fn hear(&mut self, event: Event) -> Option<Event> {
         match event {
-            Event::Underway { share: Some(share), .. } => {
-                let bar = self.0.get_or_insert_with(|| bar(PERCENT, "{bar:30} {percent} %"));
-                bar.set_position((share * PERCENT as f64) as u64);
+            Event::Underway { share: Some(share), .. } if self.part.is_empty() && stderr().is_terminal() => {
+                self.show((share * PERCENT as f64) as u64, PERCENT, "{bar:30} {percent} %");
             }
+            Event::Underway { .. } => {}
             Event::Progress { what, done, total } => {
-                let bar = self.0.get_or_insert_with(|| bar(1, "{bar:30} {pos}/{len} · {wide_msg}"));
-                bar.set_length((*total).max(1));
-                bar.set_position(*done);
-                bar.set_message(what.clone());
+                if self.part != what && !stderr().is_terminal() && !wants_json() {
+                    tell!("{what}");
+                }
+                if self.part.is_empty() {
+                    self.bar = None;
+                }
+                self.part.clone_from(&what);
+                self.show(done, total, "{bar:30} {pos}/{len} · {wide_msg}").set_message(what);
             }
-            event => above(|| note(event)),
+            Event::Notice { .. } | Event::CharactersLost { .. } => above(|| note(&event)),
+            event => {
+                self.bar = None;
+                return Some(event);
+            }
         }
+        None
+    }
+
+    fn show(&mut self, done: u64, total: u64, template: &str) -> &ProgressBar {
+        let bar = self.bar.get_or_insert_with(|| bar(total, template));
+        bar.set_length(total.max(1));
+        bar.set_position(done);
+        bar
     }
 }
 

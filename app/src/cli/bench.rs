@@ -1,159 +1,216 @@
 //! `glasshouse bench`: measures this machine's speed. A step's speed comes with proof that the measured steps also trained.
 
-mod decode;
-mod inspect;
-mod kernel;
-mod scaling;
-
-use super::arguments::{ConfigArguments, thread_count};
-use super::driver::drive;
-use super::settings::{run_config, session_options, usage};
-use super::trained;
+use super::arguments::{ConfigArguments, DeviceArguments, FormatArguments, positive};
+use super::driver::{drive, shown};
+use super::report;
+use super::settings::{run_config, usage};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use decode::BenchDecodeArguments;
-use glasshouse_engine::protocol::bench::StepMeasurement;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, tokens_per_second};
-use glasshouse_engine::protocol::{Bench, BenchReport, Command, Event};
+use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell, ViewPart};
+use glasshouse_engine::protocol::blocks::Block;
+use glasshouse_engine::protocol::evaluation::Table;
+use glasshouse_engine::protocol::quantity::{NOTHING, counted};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command, Event, View};
 use glasshouse_engine::session;
-use inspect::BenchInspectArguments;
-use kernel::BenchKernelArguments;
-use scaling::BenchScalingArguments;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Models whose views are timed by default: 0.9, 3.2 and 15 million parameters.
+const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
+
+/// Fields that are not printed as text: the kind of report, and what the list of variants has.
+const HIDDEN: &[&str] = &["bench", "class", "candidates", "chosen", "groups", "bound"];
 
 pub(super) fn bench(command: &BenchCommand) -> Result<()> {
+    let configured = |config| run_config(config, "nanogpt-cpu").map(Box::new);
     match command {
-        BenchCommand::Step(arguments) => step(arguments),
-        BenchCommand::Decode(arguments) => decode::decode(arguments),
-        BenchCommand::Scaling(arguments) => scaling::scaling(arguments),
-        BenchCommand::Kernel(arguments) => kernel::kernel(arguments),
-        BenchCommand::Inspect(arguments) => inspect::inspect(arguments),
-    }
-}
-
-fn step(arguments: &BenchStepArguments) -> Result<()> {
-    if arguments.repeats == 0 {
-        return Err(usage("--repeats must be at least 1"));
-    }
-    let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
-    let options = arguments.machine.options()?;
-    let unfused = arguments.unfused;
-    let options = session::Options { unfused, ..options };
-    let command = Command::Bench(Bench::Step { config, repeats: arguments.repeats });
-    measured(options, command, arguments.json, |report, tuning| match report {
-        BenchReport::Step(step) => {
-            if unfused && !step.unfused {
-                tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
-            }
-            print(&step, tuning.as_deref())
+        BenchCommand::Step { config, machine, unfused, repeats } => {
+            measured(machine, *unfused, Bench::Step { config: configured(config)?, repeats: *repeats })
         }
-        _ => Ok(()),
-    })
-}
-
-/// Runs a measurement in the engine, and prints its reports as JSON lines or with `print`.
-fn measured(
-    options: session::Options,
-    command: Command,
-    json: bool,
-    mut print: impl FnMut(BenchReport, Option<String>) -> Result<()>,
-) -> Result<()> {
-    drive(options, async |engine| {
-        let show = |event| match event {
-            Event::Bench { report, .. } if json => Ok(say!("{}", serde_json::to_string(&report)?)?),
-            Event::Bench { report, tuning } => print(report, tuning),
-            event => {
-                trained::note(&event);
-                Ok(())
+        BenchCommand::Decode { config, machine, prompt_tokens, tokens, texts, repeats, weights } => {
+            let config = configured(config)?;
+            let (prompt_tokens, context) = (*prompt_tokens, config.model.context_length);
+            if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| *tokens > context) {
+                return Err(usage(format!(
+                    "--prompt-tokens must be between 1 and the context length, {context} (got {prompt_tokens})"
+                )));
             }
+            let (tokens, repeats, weights, batches) = (*tokens, *repeats, weights.format, texts.clone());
+            let bench = Bench::Decode { config, repeats, prompt_tokens, tokens, weights, batches };
+            measured(machine, false, bench)
+        }
+        BenchCommand::Kernel { config, filter, machine } => {
+            measured(machine, false, Bench::Kernels { config: configured(config)?, filter: filter.clone() })
+        }
+        BenchCommand::Inspect { config, view, machine, repeats } => {
+            let is_named = config.preset.is_some() || config.config.is_some() || config.layers.is_some();
+            for model in MODELS.iter().take(if is_named { 1 } else { MODELS.len() }) {
+                let config = Box::new(run_config(config, model)?);
+                measured(machine, false, Bench::Inspect { config, repeats: *repeats, views: view.clone() })?;
+            }
+            Ok(())
+        }
+        BenchCommand::Scaling { machine, quick } => {
+            measured(machine, false, Bench::Scaling { quick: *quick })
+        }
+    }
+}
+
+/// Runs a measurement, and prints its reports: as JSON each at once, as text together, even after an error.
+fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<()> {
+    let options = session::Options { unfused, ..machine.device.options()? };
+    drive(options, async |engine| {
+        let mut reports = Vec::new();
+        let hear = |event| {
+            let Event::Bench { report, tuning } = event else { return Ok(()) };
+            if machine.json {
+                return Ok(say!("{}", serde_json::to_string(&report)?)?);
+            }
+            if let Some(tuning) = tuning {
+                say!("{tuning}")?;
+            }
+            match &report {
+                // Some take seconds.
+                BenchReport::View(time) => {
+                    let tokens = counted(time.prompt_tokens as u64, "token");
+                    tell!("{}, {tokens}: {:.1} ms", view_name(time.view, time.part), time.ms);
+                }
+                BenchReport::Scaling(cell) => tell!("{}", measured_size(cell)),
+                BenchReport::Step(step) if unfused && !step.unfused => {
+                    tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
+                }
+                _ => {}
+            }
+            reports.push(report);
+            Ok(())
         };
-        engine.ask_until_signal(command, "stopping", show).await
+        let asked = engine.ask_until_signal(Command::Bench(bench), "stopping", shown(hear)).await;
+        if !reports.is_empty() {
+            report::print_rows(&blocks(&reports)?, usize::MAX)?;
+        }
+        asked
     })
 }
 
-fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
-    let StepMeasurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
-    say!("{} on {}", measured.config, measured.device)?;
-    if let Some(tuning) = tuning {
-        say!("{tuning}")?;
-    }
-    if measured.unfused {
-        say!("every operation of a layer, unfused")?;
-    }
-    say!(
-        "{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {})",
-        counted(measured.repeats as u64, "step")
-    )?;
-    say!(
-        "{} · {} · {}",
-        tokens_per_second(measured.tokens_per_s),
-        flops(measured.flops_per_s),
-        bytes(measured.bytes)
-    )?;
-    if let (Some(overhead), Some(warm)) =
-        (measured.launch_overhead_us_per_dispatch, measured.launch_overhead_warm_us_per_dispatch)
-    {
-        say!(
-            "launch overhead {overhead:.2} µs per dispatch ({warm:.2} if recorded just before), {} dispatches",
-            measured.dispatches_per_step
-        )?;
-    }
-    if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
-        say!(
-            "{together:.2} ms per step when submitted back to back; the device idles {} of that",
-            percent(idle)
-        )?;
-    }
-    say!("loss {loss_first:.4} to {loss_last:.4} on one repeated batch")?;
-    Ok(())
+fn view_name(view: View, part: Option<ViewPart>) -> String {
+    part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
 }
 
-/// What is measured, shared by all benchmarks.
+fn measured_size(cell: &ScalingCell) -> String {
+    let ms = cell.ms_per_step.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.2} ms per step"));
+    let layers = counted(cell.size.layers as u64, "layer");
+    format!("{layers}, width {}: {}", cell.size.width, cell.skipped.as_ref().unwrap_or(&ms))
+}
+
+/// Reports of a kind together, in the order of their kinds.
+fn blocks(reports: &[BenchReport]) -> Result<Vec<Block>> {
+    // The report of a model repeats those of its views.
+    let is_whole = reports.iter().any(|report| matches!(report, BenchReport::Inspect(_)));
+    let parts = reports.iter().filter(|report| !is_whole || !matches!(report, BenchReport::View(_)));
+    let values = parts.map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+    let kinds = values.chunk_by(|one, other| one["bench"] == other["bench"]);
+    let mut blocks: Vec<Block> = kinds.flat_map(|kind| report::records(kind, HIDDEN)).collect();
+    let kernels = reports.iter().filter_map(picked!(BenchReport::Kernel(kernel) => &**kernel));
+    let kernels: Vec<&KernelMeasurement> = kernels.collect();
+    if !kernels.is_empty() {
+        let total: f64 = kernels.iter().map(|kernel| kernel.ms_per_step).sum();
+        let share = "share of peak: the least possible time of a kernel at the measured peak, over its own";
+        blocks.push(Block::Note(format!("{total:.2} ms per step, sum of all kernels; {share}")));
+        blocks.push(Block::Table(variants(&kernels)));
+    }
+    Ok(blocks)
+}
+
+/// The timed variants of each shape bucket.
+fn variants(kernels: &[&KernelMeasurement]) -> Table {
+    let classes: BTreeMap<&String, &KernelMeasurement> =
+        kernels.iter().filter_map(|kernel| Some((kernel.class.as_ref()?, *kernel))).collect();
+    let rows = classes.into_iter().map(|(class, kernel)| {
+        let texts = kernel.candidates.iter().map(|candidate| {
+            let star = if kernel.chosen.as_ref() == Some(&candidate.choice) { "*" } else { "" };
+            format!("{}{star} {:.4}", candidate.choice, candidate.ms)
+        });
+        [class.as_str().into(), texts.collect::<Vec<_>>().join("  ").into()]
+    });
+    let about = "ms each; * is the choice: the first, unless another is at least 3 % faster";
+    Table { about: about.to_owned(), ..Table::new("Variants", ["shapes", "variants"], rows) }
+}
+
+/// Device and output of every benchmark.
 #[derive(Args, Debug)]
 pub struct MachineArguments {
-    /// Device: auto, cpu, gpu, or part of an adapter's name; for `step` also burn-wgpu or burn-flex
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
-    /// Choose GPU kernels by adapter kind instead of timing variants
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Print each report as one JSON object, as soon as it is measured
     #[arg(long)]
-    pub no_autotune: bool,
-}
-
-impl MachineArguments {
-    fn options(&self) -> Result<session::Options> {
-        session_options(&self.device, self.threads, self.no_autotune)
-    }
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Time of a training step, on random tokens
-    Step(BenchStepArguments),
+    /// Time of a training step on random tokens; also takes --device burn-wgpu and burn-flex
+    Step {
+        #[command(flatten)]
+        config: ConfigArguments,
+        #[command(flatten)]
+        machine: MachineArguments,
+        /// Run every operation of a layer separately with the default kernels, to measure the gain of fusions
+        #[arg(long)]
+        unfused: bool,
+        /// Number of timed steps
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = positive)]
+        repeats: usize,
+    },
     /// Prompt and generation tokens per second, with random weights
-    Decode(BenchDecodeArguments),
+    Decode {
+        #[command(flatten)]
+        config: ConfigArguments,
+        #[command(flatten)]
+        machine: MachineArguments,
+        /// Tokens of the prompt [default: half the context, at most 512]
+        #[arg(long, value_name = "N", value_parser = positive)]
+        prompt_tokens: Option<usize>,
+        /// Tokens to generate after the first [default: the rest of the context, at most 128]
+        #[arg(long, value_name = "N", value_parser = positive)]
+        tokens: Option<usize>,
+        /// Batch sizes: one number, or several to compare
+        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1", value_parser = positive)]
+        texts: Vec<usize>,
+        /// Number of timed repetitions
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        repeats: usize,
+        #[command(flatten)]
+        weights: FormatArguments,
+    },
     /// Throughput of every kernel of a training step, and its share of the device's peak
-    Kernel(BenchKernelArguments),
+    Kernel {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// Only kernels whose name contains TEXT; matmul selects all linear layers
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        filter: String,
+        #[command(flatten)]
+        machine: MachineArguments,
+    },
     /// Time of each view of the lens, with random weights
-    Inspect(BenchInspectArguments),
+    Inspect {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// Views to time, as in tokens,attention [default: all]
+        #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+        view: Vec<View>,
+        #[command(flatten)]
+        machine: MachineArguments,
+        /// Timed answers per view after the first; one if they take seconds
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        repeats: usize,
+    },
     /// Time and memory of a step for models of many sizes, compared with their estimates
-    Scaling(BenchScalingArguments),
-}
-
-#[derive(Args, Debug)]
-pub struct BenchStepArguments {
-    #[command(flatten)]
-    pub config: ConfigArguments,
-    #[command(flatten)]
-    pub machine: MachineArguments,
-    /// Run every operation of a layer separately with the default kernels, to measure the gain of fusions
-    #[arg(long)]
-    pub unfused: bool,
-    /// Number of timed steps
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub repeats: usize,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    Scaling {
+        #[command(flatten)]
+        machine: MachineArguments,
+        /// Only small models, with less time for each
+        #[arg(long)]
+        quick: bool,
+    },
 }

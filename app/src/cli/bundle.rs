@@ -1,13 +1,13 @@
 //! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::DEFAULT_PROJECT;
+use super::arguments::{DEFAULT_PROJECT, RunArguments};
 use super::driver::drive;
 use super::settings::checked_device;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use glasshouse_engine::protocol::VERIFIED_STEPS;
-use glasshouse_engine::protocol::{Command, Event, Export};
+use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::{Command, Event, Export, VERIFIED_STEPS};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -19,21 +19,17 @@ pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
 }
 
 pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
-    let BundleExportArguments { project, run, to, steps, device, force } = arguments;
+    let BundleExportArguments { of: RunArguments { project, run }, to, steps, device, force } = arguments;
     device.as_deref().map(checked_device).transpose()?;
-    drive(session::Options::default(), async |engine| {
+    let exported = drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
         let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
             .to(Some(to.clone()), !force);
-        let show = |event| {
-            match event {
-                Event::Exported { files, .. } => say!("{} files in {}", files.len(), to.display())?,
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask_until_signal(command, "stopping", show).await
+        let pick = picked!(Event::Exported { files, .. } => files);
+        engine.ask_for_until_signal(command, "stopping", pick).await
     })?;
+    let Some(files) = exported else { return Ok(()) };
+    say!("{} in {}", counted(files.len() as u64, "file"), to.display())?;
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
     say!("compare it there with the results of this machine: {}", verify.display())?;
     let (launch, bundle, project) = (launch.display(), to.display(), project.display());
@@ -46,23 +42,16 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         trained::use_project(engine, &arguments.project, false).await?;
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
-        let show = |event| {
-            if let Event::RunAdded { run, about, .. } = event {
-                say!("{}: {about}", run.name)?;
-                let project = arguments.project.display();
-                match run.step < run.steps {
-                    true => {
-                        say!(
-                            "continue it: glasshouse train --project {project} --resume --run {}",
-                            run.name
-                        )?;
-                    }
-                    false => say!("try it: glasshouse generate --project {project} --prompt \"...\"")?,
-                }
-            }
-            Ok(())
-        };
-        engine.ask(Command::ImportBundle { from: Some(from), out }, show).await
+        let command = Command::ImportBundle { from: Some(from), out };
+        let pick = picked!(Event::RunAdded { run, about, .. } => (run, about));
+        let (run, about) = engine.ask_for(command, pick).await?;
+        let (project, name) = (arguments.project.display(), &run.name);
+        say!("{name}: {about}")?;
+        match run.step < run.steps {
+            true => say!("continue it: glasshouse train --project {project} --resume --run {name}")?,
+            false => say!("try it: glasshouse generate --project {project} --prompt \"...\"")?,
+        }
+        Ok(())
     })
 }
 
@@ -76,12 +65,8 @@ pub enum BundleCommand {
 
 #[derive(Args, Debug)]
 pub struct BundleExportArguments {
-    /// Project folder
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
-    pub project: PathBuf,
-    /// Run: number, name or title [default: the latest]
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
+    #[command(flatten)]
+    pub of: RunArguments,
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,

@@ -12,22 +12,17 @@ use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
-    let to = arguments.to.clone().unwrap_or_else(|| beside(&arguments.project));
+    let to = arguments.to.clone().unwrap_or_else(|| default_file(&arguments.project));
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
         let command = Export::Project { id }.to(Some(to.clone()), !arguments.force);
-        let show = |event| {
-            match event {
-                Event::Exported { bytes, packed, .. } => {
-                    let files = counted(packed as u64, "file");
-                    say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask_until_signal(command, "stopping", show).await
+        let pick = picked!(Event::Exported { bytes, packed, .. } => (bytes, packed));
+        if let Some((bytes, packed)) = engine.ask_for_until_signal(command, "stopping", pick).await? {
+            let files = counted(packed as u64, "file");
+            say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
+        }
+        Ok(())
     })
 }
 
@@ -43,7 +38,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
 }
 
 /// The project folder's name with the extension `.glasshouse`.
-fn beside(project: &Path) -> PathBuf {
+fn default_file(project: &Path) -> PathBuf {
     let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     PathBuf::from(format!("{name}.glasshouse"))

@@ -1,10 +1,8 @@
 //! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
 
-use super::arguments::ModelArguments;
-use super::driver::{Engine, drive, is_of};
-use super::generate::SamplingArguments;
-use super::generate::generate_config;
-use super::settings::session_options;
+use super::arguments::{DeviceArguments, ModelArguments};
+use super::driver::{Engine, drive, is_of, shown};
+use super::generate::{SamplingArguments, generate_config};
 use super::trained::{self, OpenedModel};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
@@ -13,7 +11,7 @@ use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let options = session_options(&arguments.device, None, arguments.sampling.no_autotune)?;
+    let options = arguments.device.options()?;
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
@@ -22,10 +20,7 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
             }
             (None, false) => Said::Text(String::new()),
             (Some(_), false) => {
-                bail!(
-                    "{} has no chat template, so --system has no place in its prompts; leave it out",
-                    model.run
-                )
+                bail!("{} has no chat template for a system message; leave out --system", model.run)
             }
         };
         converse(engine, &model, said, config).await
@@ -52,7 +47,7 @@ impl Said {
         }
     }
 
-    /// Adds a line of the person's; `false` if it is blank.
+    /// Adds a typed line; `false` if it is blank.
     fn add_line(&mut self, line: &str) -> bool {
         match self {
             Self::Text(text) => text.push_str(line),
@@ -133,13 +128,13 @@ async fn converse(
                     trained::tell_moderated(&completion.moderated);
                     answer = completion.text;
                 }
-                event => trained::note(&event),
+                _ => {}
             }
             Ok(())
         };
-        match engine.ask(said.command(model, &config), show).await {
+        match engine.ask(said.command(model, &config), shown(show)).await {
             Ok(()) => said.add_answer(answer),
-            // A person at the terminal can rephrase it.
+            // At a terminal, it can be rephrased.
             Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
                 tell!("{error}");
                 said = before;
@@ -163,7 +158,6 @@ pub struct ChatArguments {
     /// Continue the plain text, even if the model has a chat template
     #[arg(long, conflicts_with = "system")]
     pub no_template: bool,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
+    #[command(flatten)]
+    pub device: DeviceArguments,
 }

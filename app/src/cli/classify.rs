@@ -18,18 +18,15 @@ const AT_ONCE: usize = 64;
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
-        let mut told = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
-        let mut waiting = Vec::new();
-        for row in rows(arguments)? {
+        let mut output = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
+        let (mut rows, mut waiting) = (rows(arguments)?.peekable(), Vec::new());
+        while let Some(row) = rows.next() {
             waiting.push(row?);
-            if waiting.len() == AT_ONCE {
-                ask(engine, &source, std::mem::take(&mut waiting), &mut told).await?;
+            if waiting.len() == AT_ONCE || rows.peek().is_none() {
+                ask(engine, &source, std::mem::take(&mut waiting), &mut output).await?;
             }
         }
-        if !waiting.is_empty() {
-            ask(engine, &source, waiting, &mut told).await?;
-        }
-        told.end()
+        output.end()
     })
 }
 
@@ -51,22 +48,13 @@ async fn ask(
     engine: &mut Engine,
     source: &WeightSource,
     rows: Vec<LabelledText>,
-    told: &mut ClassificationOutput,
+    output: &mut ClassificationOutput,
 ) -> Result<()> {
     let texts = rows.iter().map(|row| row.text.clone()).collect();
     let command = Command::Classify { source: source.clone(), texts };
-    let show = |event| {
-        match event {
-            Event::Classified { labels, probabilities } => {
-                for (row, probabilities) in rows.iter().zip(&probabilities) {
-                    told.row(row, &labels, probabilities)?;
-                }
-            }
-            event => trained::note(&event),
-        }
-        Ok(())
-    };
-    engine.ask(command, show).await
+    let pick = picked!(Event::Classified { labels, probabilities } => (labels, probabilities));
+    let (labels, probabilities) = engine.ask_for(command, pick).await?;
+    rows.iter().zip(&probabilities).try_for_each(|(row, own)| output.row(row, &labels, own))
 }
 
 struct ClassificationOutput {
@@ -77,31 +65,24 @@ struct ClassificationOutput {
 
 impl ClassificationOutput {
     fn row(&mut self, row: &LabelledText, labels: &[String], probabilities: &[f32]) -> Result<()> {
+        let text = row.text.trim().replace('\n', " ");
+        // A score is unbounded and has no label.
         if let ([_], [score]) = (labels, probabilities) {
-            return self.score(row, *score);
+            return match self.json {
+                true => Ok(say!("{}", json!({ "event": "score", "text": row.text, "score": score }))?),
+                false => Ok(say!("{score:.4}: {text}")?),
+            };
         }
         let (label, probability) = likeliest(labels, probabilities).context("the model has no labels")?;
         self.labelled += u64::from(row.label.is_some());
         self.right += u64::from(row.label.as_deref() == Some(label));
-        if self.json {
-            let each = labels.iter().zip(probabilities).map(|(label, share)| (label.clone(), json!(share)));
-            let each: Map<String, Value> = each.collect();
-            let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
-            say!("{line}")?;
-        } else {
-            say!("{label} ({}): {}", percent(probability), row.text.trim().replace('\n', " "))?;
+        if !self.json {
+            return Ok(say!("{label} ({}): {text}", percent(probability))?);
         }
-        Ok(())
-    }
-
-    /// A score, which is unbounded and has no label.
-    fn score(&self, row: &LabelledText, score: f32) -> Result<()> {
-        if self.json {
-            say!("{}", json!({ "event": "score", "text": row.text, "score": score }))?;
-        } else {
-            say!("{score:.4}: {}", row.text.trim().replace('\n', " "))?;
-        }
-        Ok(())
+        let each = labels.iter().zip(probabilities).map(|(label, share)| (label.clone(), json!(share)));
+        let each: Map<String, Value> = each.collect();
+        let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
+        Ok(say!("{line}")?)
     }
 
     /// Prints the accuracy, if labels were given.

@@ -1,10 +1,9 @@
 //! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
-use super::arguments::{ModelArguments, choice};
-use super::bar;
-use super::driver::drive;
+use super::arguments::{DeviceArguments, ModelArguments, choice};
+use super::driver::{drive, shown};
 use super::report;
-use super::settings::{session_options, usage};
+use super::settings::usage;
 use super::trained;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -19,23 +18,20 @@ use serde_json::json;
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
     let method = if arguments.frontier { None } else { Some(arguments.method()?) };
-    let options = session_options(&arguments.device, arguments.threads, false)?;
-    drive(options, async |engine| {
-        let ModelArguments { project, run, checkpoint } = &arguments.model;
-        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+    drive(arguments.device.options()?, async |engine| {
+        let ModelArguments { of, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, of).await?;
         let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);
         let command = RunChange::Compress { checkpoint, method, documents, keep }.to(&run);
-        let (mut points, mut progress) = (Vec::new(), bar::Progress::default());
+        let mut points = Vec::new();
         let hear = |event| {
-            match event {
-                Event::Compressed { compressed } => points.push(*compressed),
-                event => progress.hear(&event),
+            if let Event::Compressed { compressed } = event {
+                points.push(*compressed);
             }
             Ok(())
         };
         let stopping = "stopping; the points measured so far are printed";
-        let asked = engine.ask_until_signal(command, stopping, hear).await;
-        drop(progress);
+        let asked = engine.ask_until_signal(command, stopping, shown(hear)).await;
         if points.is_empty() {
             return asked;
         }
@@ -125,12 +121,8 @@ pub struct CompressArguments {
     /// Validation documents for the losses [default: all]
     #[arg(long, value_name = "N")]
     pub documents: Option<usize>,
-    /// Device to measure on: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -139,23 +131,19 @@ pub struct CompressArguments {
 impl CompressArguments {
     fn method(&self) -> Result<Compression> {
         let Self { method, pattern, sparsity, windows, remove, .. } = *self;
-        let for_others = |given: bool, options: &str, methods: &str| match given {
-            true => Err(usage(format!("{options} for --method {methods}"))),
-            false => Ok(()),
-        };
         let zeros = matches!(method, MethodName::Magnitude | MethodName::Wanda);
         let parts = matches!(method, MethodName::Blocks | MethodName::Channels | MethodName::Heads);
-        for_others(
-            !zeros && (pattern.is_some() || sparsity.is_some()),
-            "--pattern and --sparsity are",
-            "magnitude or wanda",
-        )?;
-        for_others(!parts && remove.is_some(), "--remove is", "blocks, channels or heads")?;
-        for_others(
-            !zeros && !parts && method != MethodName::Gptq4 && windows.is_some(),
-            "--windows is",
-            "gptq4, wanda, blocks, channels or heads",
-        )?;
+        let reads = zeros || parts || method == MethodName::Gptq4;
+        let sets_zeros = pattern.is_some() || sparsity.is_some();
+        for (is_misplaced, options, methods) in [
+            (!zeros && sets_zeros, "--pattern and --sparsity are", "magnitude or wanda"),
+            (!parts && remove.is_some(), "--remove is", "blocks, channels or heads"),
+            (!reads && windows.is_some(), "--windows is", "gptq4, wanda, blocks, channels or heads"),
+        ] {
+            if is_misplaced {
+                return Err(usage(format!("{options} for --method {methods}")));
+            }
+        }
         let windows = windows.unwrap_or(PruneSettings::default().windows);
         let prune = |score| {
             let default = PruneSettings::default();

@@ -2,10 +2,9 @@
 //! maximal update parametrisation (Yang and Hu 2021, "Feature learning in infinite-width neural networks").
 
 use super::arguments::TrainArguments;
-use super::driver::Engine;
+use super::driver::{Engine, shown};
 use super::report::{self, with_event};
 use super::train::started;
-use super::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::metrics::law::line;
 use glasshouse_engine::protocol::blocks::Block;
@@ -79,12 +78,12 @@ async fn trained_run(config: RunConfig, engine: &mut Engine) -> Result<Option<(R
         match event {
             Event::RunOpened { opened } => prompt = opened.prompt,
             Event::TrainingEnded { run: ended } => run = Some(ended),
-            event => trained::note(&event),
+            _ => {}
         }
         Ok(())
     };
     let command = Command::Train { config: Box::new(config), launch: RunLaunch::default() };
-    engine.ask_until_signal(command, "cancelling the check", hear).await?;
+    engine.ask_until_signal(command, "cancelling the check", shown(hear)).await?;
     Ok(run.map(|run| (run, prompt)))
 }
 
@@ -108,7 +107,7 @@ async fn parts(
         }
         Ok(())
     };
-    engine.ask_for_bytes(command, hear).await?;
+    engine.ask_with(command, Vec::new(), hear).await?;
     let (inspection, bytes): (_, Vec<Vec<u8>>) = answer.context("the engine did not answer")?;
     let tensors = inspection.views.iter().flat_map(|view| &view.tensors).zip(&bytes);
     let found = tensors.filter_map(|(tensor, bytes)| {

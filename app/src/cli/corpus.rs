@@ -4,24 +4,20 @@ use super::export::check_not_here;
 use clap::{Args, Subcommand};
 use glasshouse_engine::data::stories;
 use glasshouse_engine::data::task_folder::write_folder;
-use glasshouse_engine::data::tasks::TaskOptions;
-use glasshouse_engine::data::tasks::{LEVELS, TaskKind};
+use glasshouse_engine::data::tasks::{LEVELS, TaskKind, TaskOptions};
 use glasshouse_engine::protocol::quantity::counted;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 pub(super) fn corpus(command: &CorpusCommand) -> anyhow::Result<()> {
     match command {
-        CorpusCommand::Stories(arguments) => print_stories(arguments),
+        CorpusCommand::Stories { bytes, seed } => {
+            let mut output = BufWriter::new(std::io::stdout().lock());
+            stories::write_corpus(*bytes, *seed, &mut output)?;
+            Ok(output.flush()?)
+        }
         CorpusCommand::Tasks(arguments) => write_tasks(arguments),
     }
-}
-
-fn print_stories(arguments: &CorpusStoriesArguments) -> anyhow::Result<()> {
-    let mut output = BufWriter::new(std::io::stdout().lock());
-    stories::write_corpus(arguments.bytes, arguments.seed, &mut output)?;
-    output.flush()?;
-    Ok(())
 }
 
 fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
@@ -39,19 +35,16 @@ fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
     /// Print short children's stories from a seeded grammar
-    Stories(CorpusStoriesArguments),
+    Stories {
+        /// Amount of text, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
+        #[arg(long, value_name = "SIZE", default_value = "2MB", value_parser = parse_size)]
+        bytes: u64,
+        /// Seed of the generator
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
     /// Write a folder of instruction tasks with checkable answers, as JSON Lines
     Tasks(CorpusTasksArguments),
-}
-
-#[derive(Args, Debug)]
-pub struct CorpusStoriesArguments {
-    /// Amount of text, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
-    #[arg(long, value_name = "SIZE", default_value = "2MB", value_parser = parse_size)]
-    pub bytes: u64,
-    /// Seed of the generator
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
 }
 
 #[derive(Args, Debug)]

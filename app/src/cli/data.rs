@@ -4,7 +4,6 @@ use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::corpus::parse_size;
 use super::driver::drive;
-use super::fetch::DataFetchArguments;
 use super::report::{print, printable};
 use super::settings::usage;
 use super::train::{quoted, try_next};
@@ -18,7 +17,7 @@ use glasshouse_corpus::{script, shards};
 use glasshouse_documents::SystemFiles;
 use glasshouse_engine::protocol::blocks::Excerpt;
 use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
-use glasshouse_engine::protocol::quantity::{bytes, count, things};
+use glasshouse_engine::protocol::quantity::{bytes, count, counted, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
 use glasshouse_engine::tokenizer::Tokenizer;
@@ -29,15 +28,15 @@ use std::path::{Path, PathBuf};
 pub(super) fn data(command: &DataCommand) -> Result<()> {
     match command {
         DataCommand::Clean(arguments) => clean(arguments),
-        DataCommand::Inspect(arguments) => inspect(arguments),
+        DataCommand::Inspect { folder, json } => inspect(folder, *json),
         DataCommand::Explain(arguments) => explain(arguments),
-        DataCommand::Recipe(arguments) => recipe(arguments),
-        DataCommand::Script(arguments) => write_script(arguments),
-        DataCommand::Export(arguments) => export(arguments),
-        DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
-        DataCommand::Fetch(arguments) => {
-            super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)
+        DataCommand::Recipe { recipe } => Ok(say!("{}", named(recipe)?.to_toml()?.trim_end())?),
+        DataCommand::Script { recipe } => Ok(say!("{}", script::datatrove(&named(recipe)?)?.trim_end())?),
+        DataCommand::Export { folder, to, shard_size, tokenizer } => {
+            export(folder, to, *shard_size, tokenizer.as_deref())
         }
+        DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
+        DataCommand::Fetch { name, to, json } => super::fetch::fetch(name, to.as_deref(), *json),
     }
 }
 
@@ -144,8 +143,8 @@ impl CleaningBar {
                 self.bar = None;
                 match documents {
                     Some(documents) => tell!(
-                        "the cleaning was stopped after {documents} {}; the same command{} continues it",
-                        things(documents, "document"),
+                        "the cleaning was stopped after {}; the same command{} continues it",
+                        counted(documents, "document"),
                         if self.restart { " without --restart" } else { "" }
                     ),
                     None => tell!("the cleaning was stopped; nothing was changed"),
@@ -184,24 +183,18 @@ impl CleaningBar {
 
 /// Reports the progress of the interrupted cleaning that this one resumes.
 fn begun(start: &CleaningStart, json: bool) -> Result<()> {
-    match start {
-        CleaningStart::New => {}
-        CleaningStart::Resumed { documents } if json => {
-            say!("{}", serde_json::json!({ "event": "resumed", "documents": documents }))?;
-        }
-        CleaningStart::Resumed { documents } => {
-            say!(
-                "resuming after the {} {} read by a stopped cleaning",
-                count(*documents),
-                things(*documents, "document")
-            )?;
-        }
-        CleaningStart::StartedOver { reason } if json => {
-            say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
-        }
-        CleaningStart::StartedOver { reason } => say!("the stopped cleaning cannot be continued: {reason}")?,
-    }
-    Ok(())
+    let (event, text) = match start {
+        CleaningStart::New => return Ok(()),
+        CleaningStart::Resumed { documents } => (
+            serde_json::json!({ "event": "resumed", "documents": documents }),
+            format!("resuming after the {} read by a stopped cleaning", counted(*documents, "document")),
+        ),
+        CleaningStart::StartedOver { reason } => (
+            serde_json::json!({ "event": "started_over", "reason": reason }),
+            format!("the stopped cleaning cannot be continued: {reason}"),
+        ),
+    };
+    Ok(if json { say!("{event}") } else { say!("{text}") }?)
 }
 
 /// A bar on a terminal; nothing in a pipe.
@@ -224,14 +217,12 @@ fn read_report(folder: &Path) -> Result<CleaningReport> {
     CleaningReport::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
 }
 
-fn inspect(arguments: &DataInspectArguments) -> Result<()> {
-    let report = read_report(&arguments.folder)?;
-    if arguments.json {
-        say!("{}", serde_json::to_string(&report)?)?;
-    } else {
-        print(&blocks::blocks(&report, &report::diff::words))?;
+fn inspect(folder: &Path, json: bool) -> Result<()> {
+    let report = read_report(folder)?;
+    match json {
+        true => Ok(say!("{}", serde_json::to_string(&report)?)?),
+        false => Ok(print(&blocks::blocks(&report, &report::diff::words))?),
     }
-    Ok(())
 }
 
 fn explain(arguments: &DataExplainArguments) -> Result<()> {
@@ -256,25 +247,14 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     Ok(())
 }
 
-fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
-    say!("{}", named(&arguments.recipe)?.to_toml()?.trim_end())?;
-    Ok(())
-}
-
-fn write_script(arguments: &DataScriptArguments) -> Result<()> {
-    say!("{}", script::datatrove(&named(&arguments.recipe)?)?.trim_end())?;
-    Ok(())
-}
-
-fn export(arguments: &DataExportArguments) -> Result<()> {
-    let DataExportArguments { folder, to, shard_size, tokenizer } = arguments;
-    let tokenizer = tokenizer.as_deref().map(Tokenizer::load).transpose()?;
+fn export(folder: &Path, to: &Path, shard_size: u64, tokenizer: Option<&Path>) -> Result<()> {
+    let tokenizer = tokenizer.map(Tokenizer::load).transpose()?;
     let mut count = |text: &str| {
         let tokens = tokenizer.as_ref().map(|tokenizer| tokenizer.encode(text)).transpose();
         let tokens = tokens.map_err(|error| glasshouse_documents::Error::Refused(error.to_string()));
         Ok(tokens?.map(|tokens| tokens.len() as u64))
     };
-    for path in shards::export(&SystemFiles, folder, to, *shard_size, &mut count)? {
+    for path in shards::export(&SystemFiles, folder, to, shard_size, &mut count)? {
         say!("{}", path.display())?;
     }
     Ok(())
@@ -285,19 +265,57 @@ pub enum DataCommand {
     /// Clean files and folders into kept.jsonl, dropped.jsonl with reasons, report.json and report.html
     Clean(DataCleanArguments),
     /// Print a cleaning's report: counts by rule, source and language, samples, lengths
-    Inspect(DataInspectArguments),
+    Inspect {
+        /// Folder of the cleaning
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Print the report as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the result of every rule for one document, and the document before and after
     Explain(DataExplainArguments),
     /// Print a recipe as TOML, to edit it
-    Recipe(DataRecipeArguments),
+    Recipe {
+        /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
+        #[arg(value_name = "NAME")]
+        recipe: String,
+    },
     /// Print a recipe as a datatrove script in Python, for a cluster
-    Script(DataScriptArguments),
+    Script {
+        /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
+        #[arg(long, value_name = "NAME")]
+        recipe: String,
+    },
     /// Export the kept documents in shards of JSON Lines, for other pipelines
-    Export(DataExportArguments),
+    Export {
+        /// Folder of the cleaning
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Shards to write: NAME.jsonl.gz, NAME.jsonl.zst or NAME.jsonl becomes NAME-00000.jsonl.gz and so on
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Bytes of a shard before compression
+        #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = parse_size)]
+        shard_size: u64,
+        /// tokenizer.json that counts the tokens of each document [default: token_count is left out]
+        #[arg(long, value_name = "FILE")]
+        tokenizer: Option<PathBuf>,
+    },
     /// List the public corpora for `data fetch`
     Catalogue(JsonArguments),
     /// Download and verify a public corpus; interrupted downloads are resumed
-    Fetch(DataFetchArguments),
+    Fetch {
+        /// Name from `glasshouse data catalogue`, or hf://OWNER/NAME[@REVISION][/PATH]
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Folder to write [default: the user's cache folder]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -328,16 +346,6 @@ pub struct DataCleanArguments {
 }
 
 #[derive(Args, Debug)]
-pub struct DataInspectArguments {
-    /// Folder of the cleaning
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
 pub struct DataExplainArguments {
     /// Document id, from kept.jsonl or dropped.jsonl
     #[arg(value_name = "ID")]
@@ -354,34 +362,4 @@ pub struct DataExplainArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct DataRecipeArguments {
-    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
-    #[arg(value_name = "NAME")]
-    pub recipe: String,
-}
-
-#[derive(Args, Debug)]
-pub struct DataScriptArguments {
-    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
-    #[arg(long, value_name = "NAME")]
-    pub recipe: String,
-}
-
-#[derive(Args, Debug)]
-pub struct DataExportArguments {
-    /// Folder of the cleaning
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// Shards to write: NAME.jsonl.gz, NAME.jsonl.zst or NAME.jsonl becomes NAME-00000.jsonl.gz and so on
-    #[arg(long, value_name = "FILE")]
-    pub to: PathBuf,
-    /// Bytes of a shard before compression
-    #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = parse_size)]
-    pub shard_size: u64,
-    /// tokenizer.json that counts the tokens of each document [default: token_count is left out]
-    #[arg(long, value_name = "FILE")]
-    pub tokenizer: Option<PathBuf>,
 }

@@ -1,56 +1,42 @@
 //! `glasshouse devices`: lists this machine's adapters.
 
 use super::arguments::JsonArguments;
+use super::report;
 use anyhow::Result;
-use glasshouse_engine::gpu::{self, AdapterLimits};
-use glasshouse_engine::protocol::quantity::{bytes, counted};
+use glasshouse_engine::gpu;
+use glasshouse_engine::protocol::blocks::{Block, Section};
+use glasshouse_engine::protocol::quantity::counted;
+use serde_json::json;
 
 pub(super) fn devices(arguments: &JsonArguments) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let auto = adapters.iter().find(|adapter| !adapter.software);
     if arguments.json {
-        let report = serde_json::json!({
+        let report = json!({
             "adapters": adapters,
             "tuned": adapters.iter().map(gpu::known).collect::<Vec<_>>(),
             "cpu_threads": threads,
             "auto": auto.map_or("cpu", |adapter| adapter.name.as_str()),
         });
-        say!("{report}")?;
-        return Ok(());
+        return Ok(say!("{report}")?);
     }
     if adapters.is_empty() {
         say!("no GPU adapter: install a Vulkan, Metal or DirectX 12 driver to train on a GPU")?;
     }
     for adapter in &adapters {
-        let AdapterLimits {
-            buffer_bytes,
-            binding_bytes,
-            storage_buffers,
-            workgroup_bytes,
-            workgroup_invocations,
-            ..
-        } = &adapter.limits;
-        say!("{} ({}, {}, {})", adapter.name, adapter.kind.name(), adapter.backend, adapter.driver)?;
-        say!("  features: {}", adapter.features.join(", "))?;
-        say!("  precisions: {}", adapter.precisions.join(", "))?;
         let (precisions, kernels): (Vec<_>, Vec<_>) =
             gpu::known(adapter).into_iter().partition(|(name, _)| name.starts_with("precision "));
+        let mut blocks = report::records(&[json!(adapter)], &["name"]);
         if !kernels.is_empty() {
-            say!("  autotuned kernels: {} shape buckets", kernels.len())?;
+            blocks.push(Block::Text(format!("autotuned kernels: {} shape buckets", kernels.len())));
         }
-        for (class, found) in precisions {
-            say!("  --precision auto takes {found} for steps of {}", class.trim_start_matches("precision "))?;
-        }
-        say!(
-            "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers per stage",
-            bytes(*buffer_bytes),
-            bytes(*binding_bytes)
-        )?;
-        say!(
-            "  workgroups: {workgroup_invocations} invocations, {} of memory",
-            bytes(u64::from(*workgroup_bytes))
-        )?;
+        let chosen = precisions.iter().map(|(class, found)| {
+            let steps = class.trim_start_matches("precision ");
+            Block::Text(format!("--precision auto takes {found} for steps of {steps}"))
+        });
+        blocks.extend(chosen);
+        report::print(&[Block::Section(Section::new(&adapter.name, blocks))])?;
     }
     say!("cpu: {}; precisions: f32", counted(threads as u64, "thread"))?;
     match auto {

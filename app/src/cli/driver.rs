@@ -1,6 +1,7 @@
 //! The command line as a front end of the engine, like the window: commands out, events in. Front end and engine alternate on
 //! this thread, so that the engine does not run ahead of the output, and a slow reader slows it down.
 
+use super::bar::Progress;
 use super::interrupt;
 use crate::serve::Switchboard;
 use anyhow::{Context as _, Result, anyhow};
@@ -58,69 +59,42 @@ impl Engine {
     }
 
     /// Sends a command and calls `hear` with every event until the request is done: its answers, and events without a request.
-    ///
-    /// # Errors
-    /// Errors of the engine and of `hear`; either ends the wait.
+    /// An error of the engine or of `hear` ends the wait.
     pub(super) async fn ask(
         &mut self,
-        command: Command,
+        command: impl Into<Command>,
         mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
-        self.ask_for_bytes(command, |event, _| hear(event)).await
+        self.ask_with(command, Vec::new(), |event, _| hear(event)).await
     }
 
-    /// Like [`ask`](Self::ask), returning what `pick` takes from the answer.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
+    /// Shows notices and progress, and returns what `pick` takes from the answer; fails without such an answer.
     pub(super) async fn ask_for<T>(
         &mut self,
-        command: Command,
-        mut pick: impl FnMut(Event) -> Option<T>,
+        command: impl Into<Command>,
+        pick: impl FnMut(Event) -> Option<T>,
     ) -> Result<T> {
         let mut found = None;
-        let hear = |event| {
-            found = pick(event).or(found.take());
-            Ok(())
-        };
-        self.ask(command, hear).await?;
+        self.ask(command, picking(&mut found, pick)).await?;
         found.context("the engine did not answer; report it if it happens again")
     }
 
-    /// Like [`ask`](Self::ask), with the bytes of the answers.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub(super) async fn ask_for_bytes(
+    /// Like [`ask`](Self::ask), with bytes of the command and of the answers.
+    pub(super) async fn ask_with(
         &mut self,
-        command: Command,
+        command: impl Into<Command>,
+        bytes: Vec<Vec<u8>>,
         hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
-        let id = self.sender().send(command);
+        let id = self.sender().send_with(command.into(), bytes);
         self.answers(id, hear).await
     }
 
-    /// Like [`ask`](Self::ask), sending bytes with the command.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub(super) async fn ask_with(
-        &mut self,
-        command: Command,
-        bytes: Vec<Vec<u8>>,
-        mut hear: impl FnMut(Event) -> Result<()>,
-    ) -> Result<()> {
-        let id = self.sender().send_with(command, bytes);
-        self.answers(id, |event, _| hear(event)).await
-    }
-
-    /// Like [`ask`](Self::ask), for long requests: an interrupt prints `message` and cancels the request.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask). A request cancelled by a signal is no error; the exit code reports it.
+    /// Like [`ask`](Self::ask), for long requests: an interrupt prints `message` and cancels the request. That is no
+    /// error; the exit code reports it.
     pub(super) async fn ask_until_signal(
         &mut self,
-        command: Command,
+        command: impl Into<Command>,
         message: &'static str,
         mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
@@ -138,6 +112,18 @@ impl Engine {
             Err(error) if is_of(&error, ErrorKind::Cancelled) && flags.stop.load(Ordering::SeqCst) => Ok(()),
             answered => answered,
         }
+    }
+
+    /// Like [`ask_for`](Self::ask_for), for long requests; `None` after an interrupt.
+    pub(super) async fn ask_for_until_signal<T>(
+        &mut self,
+        command: impl Into<Command>,
+        message: &'static str,
+        pick: impl FnMut(Event) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let mut found = None;
+        self.ask_until_signal(command, message, picking(&mut found, pick)).await?;
+        Ok(found)
     }
 
     /// Calls `hear` with every event until a request is answered in full.
@@ -158,6 +144,23 @@ impl Engine {
             "the engine ended unexpectedly; run the command again, and report it if it happens again"
         ))
     }
+}
+
+/// A listener that shows notices and progress, and passes all other events to `hear`.
+pub(super) fn shown(mut hear: impl FnMut(Event) -> Result<()>) -> impl FnMut(Event) -> Result<()> {
+    let mut progress = Progress::default();
+    move |event| progress.hear(event).map_or(Ok(()), &mut hear)
+}
+
+/// A listener that shows notices and progress, and stores what `pick` takes from other events; the last one counts.
+fn picking<T>(
+    found: &mut Option<T>,
+    mut pick: impl FnMut(Event) -> Option<T>,
+) -> impl FnMut(Event) -> Result<()> {
+    shown(move |event| {
+        *found = pick(event).or(found.take());
+        Ok(())
+    })
 }
 
 #[derive(Debug)]

@@ -2,40 +2,32 @@
 
 mod script;
 
-use super::arguments::{MeasuringArguments, ModelArguments, help};
-use super::bar::bar;
+use super::arguments::{DeviceArguments, ModelArguments, help};
+use super::bar::Progress;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
 use super::report::{self, with_event};
-use super::settings::{check_device, session_options, usage};
-use super::train::{quoted, told};
+use super::settings::{check_device, usage};
+use super::train::quoted;
 use super::trained;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::evaluation::{
-    AuditTopic, TaskRequest, TaskResults, blocks, is_description, metric_names,
+    AuditTopic, MAX_RESAMPLES, RESAMPLES, TaskRequest, TaskResults, blocks, is_description, metric_names,
 };
-use glasshouse_engine::protocol::evaluation::{MAX_RESAMPLES, RESAMPLES};
 use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
-    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, Export, RunState,
-    WeightSource,
+    Audit, AuditSettings, Command, EvaluateSettings, Evaluation, Event, Export, RunState, WeightSource,
 };
-use indicatif::ProgressBar;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
-    told(arguments.json, run(arguments))
-}
-
-fn run(arguments: &EvaluateArguments) -> Result<()> {
     if let Some(folder) = &arguments.script {
         return script::write(arguments, folder);
     }
-    check_device(Some(arguments.measuring.device.as_str()))?;
+    check_device(Some(arguments.device.device.as_str()))?;
     if let Some(card) = &arguments.card {
         check_card(card, arguments.force)?;
     }
@@ -43,10 +35,9 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     if settings.suite && settings.suite_rows.is_none() {
         tell!("note: 100 rows per family of tasks; change with --rows N");
     }
-    let options = session_options(&arguments.measuring.device, arguments.measuring.threads, false)?;
-    drive(options, async |engine| {
+    drive(arguments.device.options()?, async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
-        trained::use_project(engine, &arguments.model.project, places).await?;
+        trained::use_project(engine, &arguments.model.of.project, places).await?;
         let runs = runs(arguments, engine).await?;
         let (mut evaluations, mut failed) = (Vec::with_capacity(runs.len()), None);
         let text = match runs.iter().find(|run| !run.imported && !run.labels) {
@@ -88,7 +79,9 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
             }
         }
         if names.len() > 1 {
-            let comparisons = comparisons(engine, names.clone()).await?;
+            let command = Command::ReadEvaluations { runs: names.clone() };
+            let pick = picked!(Event::Evaluations { comparisons, .. } => comparisons);
+            let comparisons = engine.ask_for(command, pick).await?;
             if arguments.json {
                 for comparison in &comparisons {
                     say!("{}", with_event("comparison", &serde_json::to_value(comparison)?))?;
@@ -100,7 +93,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
             write_card(engine, arguments, run, card).await?;
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
-            let project = quoted(&arguments.model.project);
+            let project = quoted(&arguments.model.of.project);
             tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
         failed.map_or(Ok(()), Err)
@@ -167,7 +160,7 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         suite: arguments.suite.is_some(),
         suite_rows: number(arguments.rows),
         resamples: arguments.resamples,
-        seed: arguments.measuring.seed,
+        seed: arguments.seed,
         keep: true,
     })
 }
@@ -180,14 +173,14 @@ fn named(given: &Path) -> Result<(String, PathBuf)> {
         _ if is_description(&text) => (&*text, None),
         _ => return Ok((String::new(), given.to_owned())),
     };
-    let beside = || {
+    let neighbour = || {
         let mut files =
             ["jsonl", "json", "csv", "tsv"].map(|ending| Path::new(task).with_extension(ending)).into_iter();
         files.find(|file| file.exists()).ok_or_else(|| {
             usage(format!("{task} describes a task, but its rows are missing; put them next to it as a .jsonl, .json, .csv or .tsv file of the same name, or name them: --task {task}=FILE"))
         })
     };
-    Ok((task.to_owned(), rows.map_or_else(beside, Ok)?))
+    Ok((task.to_owned(), rows.map_or_else(neighbour, Ok)?))
 }
 
 struct Evaluated {
@@ -209,11 +202,11 @@ impl Evaluated {
 async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
     let mut others = Vec::new();
     for other in &arguments.against {
-        if is_place(other) || is_there_and_no_run(other, &arguments.model.project) {
+        if is_place(other) || is_there_and_no_run(other, &arguments.model.of.project) {
             let Imported { run, about } = import_from(engine, Path::new(other), None, true)
                 .await?
                 .context("the import was stopped, so there is nothing to evaluate")?;
-            let imported = Project::open(&arguments.model.project)?.run(&run)?;
+            let imported = Project::open(&arguments.model.of.project)?.run(&run)?;
             if imported.record()?.for_comparison {
                 tell!(
                     "{run}: {about}; imported and kept under this name for comparison: the project's latest run is unchanged"
@@ -227,8 +220,8 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
             others.push(other.clone());
         }
     }
-    let project = Project::open(&arguments.model.project)?;
-    let named: Vec<String> = arguments.model.run.iter().chain(&arguments.runs).cloned().collect();
+    let project = Project::open(&arguments.model.of.project)?;
+    let named: Vec<String> = arguments.model.of.run.iter().chain(&arguments.runs).cloned().collect();
     let mut runs = named.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
     if runs.is_empty() {
         match project.latest_run() {
@@ -270,7 +263,7 @@ fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
             .is_ok_and(|config| config.train.objective.learns_text() && config.data.synthetic.is_none());
         trained && on_text
     };
-    let runs = Project::open(&arguments.model.project)?.runs()?;
+    let runs = Project::open(&arguments.model.of.project)?.runs()?;
     Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
 }
 
@@ -320,23 +313,28 @@ fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
 }
 
-/// Runs a command that reports its progress as an evaluation does, on a bar; `hear` gets the other events.
+/// The evaluations and audits that a command returns; `None` if it was interrupted.
 async fn evaluated(
     engine: &mut Engine,
     run: &Evaluated,
-    arguments: &EvaluateArguments,
-    (command, stopping): (Command, &'static str),
-    mut hear: impl FnMut(Event),
-) -> Result<()> {
-    let mut shown = EvaluationBar::new(&run.name, arguments.json);
-    let show = |event| {
-        match event {
-            Event::Progress { what, done, total } => shown.show(&what, done, total),
-            event => hear(event),
+    command: Command,
+    stopping: &'static str,
+) -> Result<Option<(Vec<Evaluation>, Vec<Audit>)>> {
+    let (mut found, mut progress) = (None, Progress::default());
+    let hear = |event| {
+        let event = match event {
+            Event::Progress { what, done, total } => {
+                Event::Progress { what: format!("{}: {what}", run.name), done, total }
+            }
+            event => event,
+        };
+        if let Some(Event::Evaluations { evaluations, audits, .. }) = progress.hear(event) {
+            found = Some((evaluations, audits));
         }
         Ok(())
     };
-    engine.ask_until_signal(command, stopping, show).await
+    engine.ask_until_signal(command, stopping, hear).await?;
+    Ok(found)
 }
 
 /// Evaluates a model; `None` if interrupted.
@@ -350,15 +348,10 @@ async fn evaluation(
         true => WeightSource::best_of(&run.name),
         false => source_of(run, arguments),
     };
-    let mut found = None;
-    let hear = |event| match event {
-        Event::Evaluations { mut evaluations, .. } => found = evaluations.pop(),
-        event => trained::note(&event),
-    };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
     let stopping = "stopping; the results of other models are kept";
-    evaluated(engine, run, arguments, (command, stopping), hear).await?;
-    Ok(found)
+    let found = evaluated(engine, run, command, stopping).await?;
+    Ok(found.and_then(|(mut evaluations, _)| evaluations.pop()))
 }
 
 /// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
@@ -369,33 +362,22 @@ async fn memorisation(
     evaluation: &Evaluation,
     arguments: &EvaluateArguments,
 ) -> Result<Option<Audit>> {
-    let pick = |event| if let Event::Evaluations { audits, .. } = event { Some(audits) } else { None };
-    let kept = engine.ask_for(Command::ReadEvaluations { runs: vec![run.name.clone()] }, pick).await?;
+    let command = Command::ReadEvaluations { runs: vec![run.name.clone()] };
+    let kept = engine.ask_for(command, picked!(Event::Evaluations { audits, .. } => audits)).await?;
     // Do not overwrite a user's audit of other weights.
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
     let source = source_of(run, arguments);
     let sections = vec![AuditTopic::Memorisation];
-    let settings =
-        AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
-    let mut found = None;
-    let hear = |event| match event {
-        Event::Evaluations { mut audits, .. } => found = audits.pop(),
-        event => trained::note(&event),
-    };
+    let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    let asked = (command, "stopping; earlier results are kept");
-    if let Err(error) = evaluated(engine, run, arguments, asked, hear).await {
+    let found = evaluated(engine, run, command, "stopping; earlier results are kept").await;
+    let found = found.unwrap_or_else(|error| {
         tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
-    }
-    Ok(found)
-}
-
-async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
-    let pick =
-        |event| if let Event::Evaluations { comparisons, .. } = event { Some(comparisons) } else { None };
-    engine.ask_for(Command::ReadEvaluations { runs }, pick).await
+        None
+    });
+    Ok(found.and_then(|(_, mut audits)| audits.pop()))
 }
 
 async fn write_card(
@@ -404,48 +386,11 @@ async fn write_card(
     run: &str,
     card: &Path,
 ) -> Result<()> {
-    if card.is_dir() {
-        bail!("{} is a folder; name a file for the card", card.display());
-    }
     let to = Some(std::path::absolute(card)?);
     let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
-    let hear = |event| {
-        match event {
-            Event::Exported { .. } => tell!("card: {}", card.display()),
-            event => trained::note(&event),
-        }
-        Ok(())
-    };
-    engine.ask(command, hear).await
-}
-
-/// Progress of an evaluation: a bar on a terminal, otherwise a line per part.
-struct EvaluationBar {
-    run: String,
-    bar: Option<ProgressBar>,
-    what: String,
-    quiet: bool,
-}
-
-impl EvaluationBar {
-    fn new(run: &str, json: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = terminal.then(|| bar(0, "{bar:28} {pos}/{len} · {wide_msg}"));
-        Self { run: run.to_owned(), bar, what: String::new(), quiet: json && !terminal }
-    }
-
-    fn show(&mut self, what: &str, done: u64, total: u64) {
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(total);
-                bar.set_position(done);
-                bar.set_message(format!("{}: {what}", self.run));
-            }
-            None if self.what != what && !self.quiet => tell!("{}: {what}", self.run),
-            None => {}
-        }
-        what.clone_into(&mut self.what);
-    }
+    engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
+    tell!("card: {}", card.display());
+    Ok(())
 }
 
 const SCRIPT_TAKES_NO: [&str; 9] =
@@ -518,8 +463,11 @@ pub struct EvaluateArguments {
     pub name: Vec<String>,
     #[arg(long, value_name = "N", help = help(EvaluateSettings::setting("resamples")), default_value_t = RESAMPLES, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
     pub resamples: u32,
+    /// Seed of samples and bootstrap resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
     #[command(flatten)]
-    pub measuring: MeasuringArguments,
+    pub device: DeviceArguments,
     /// Print one JSON object per line: each evaluation, its memorisation audit, then each comparison
     #[arg(long)]
     pub json: bool,

@@ -2,10 +2,10 @@
 
 use super::arguments::{TrainArguments, minutes};
 use super::data::named;
-use super::driver::{Engine, drive};
+use super::driver::{Engine, drive, shown};
 use super::report::{self, with_event};
 use super::settings::usage;
-use super::train::{left_out, started, told};
+use super::train::{left_out, started};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -26,10 +26,6 @@ use std::path::PathBuf;
 const LINES: usize = 24;
 
 pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
-    told(arguments.run.json, run_test(arguments))
-}
-
-fn run_test(arguments: &FindRateArguments) -> Result<()> {
     let test = RangeTest {
         lowest: arguments.from_rate,
         highest: arguments.to_rate,
@@ -43,20 +39,17 @@ fn run_test(arguments: &FindRateArguments) -> Result<()> {
         let bar = bar::bar(test.steps, "{bar:30} step {pos}/{len}  {wide_msg}");
         let mut last = None;
         let hear = |event| {
-            match event {
-                Event::RangeTested { curve } => {
-                    bar.set_position(curve.points.len() as u64);
-                    if let Some(RangePoint { rate, smoothed, .. }) = curve.points.last() {
-                        bar.set_message(format!("rate {}, loss {smoothed:.3}", scientific(*rate)));
-                    }
-                    last = Some(curve);
+            if let Event::RangeTested { curve } = event {
+                bar.set_position(curve.points.len() as u64);
+                if let Some(RangePoint { rate, smoothed, .. }) = curve.points.last() {
+                    bar.set_message(format!("rate {}, loss {smoothed:.3}", scientific(*rate)));
                 }
-                event => trained::note(&event),
+                last = Some(curve);
             }
             Ok(())
         };
         let command = Command::Fit(Fit::LearningRate { config, test });
-        engine.ask_until_signal(command, "cancelling the test", hear).await?;
+        engine.ask_until_signal(command, "cancelling the test", shown(hear)).await?;
         Ok(last)
     })?;
     match curve {
@@ -115,36 +108,32 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
     let path = &arguments.file;
     let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    told(arguments.run.json, toml.and_then(|toml| run_sweep(toml, &arguments.run)))
+    run_sweep(toml?, &arguments.run)
 }
 
 pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
     let ScaleArguments { name, sizes, tokens_per_parameter, budget, smallest, largest, run, .. } = arguments;
     if arguments.coordinate_check {
-        let check = driven(run, async |engine| super::coordinates::check(run, engine).await);
-        return told(run.json, check);
+        return driven(run, async |engine| super::coordinates::check(run, engine).await);
     }
     let (sizes, tokens_per_parameter, smallest, largest) =
         (*sizes, *tokens_per_parameter, *smallest, *largest);
     let ladder =
         Ladder { sizes, tokens_per_parameter, minutes: *budget, smallest, largest, points: Vec::new() };
-    let toml = ladder.to_toml(name).map_err(usage);
-    told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
+    run_sweep(ladder.to_toml(name).map_err(usage)?, run)
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
     let AblateArguments { recipe: name, only, tokenizers, weights: asked, seeds, run, .. } = arguments;
-    let toml = named(name).and_then(|recipe| {
-        let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
-        let (only, tokenizers) = (only.clone(), tokenizers.clone());
-        let mut weights = BTreeMap::<String, Vec<f64>>::new();
-        for (source, own) in asked {
-            weights.entry(source.clone()).or_default().extend(own);
-        }
-        let ablate = Ablate { recipe, only, tokenizers, weights, seeds: *seeds, ..Ablate::default() };
-        ablate.to_toml(&arguments.name).map_err(usage)
-    });
-    told(run.json, toml.and_then(|toml| run_sweep(toml, run)))
+    let recipe = named(name)?;
+    let recipe = if NAMES.contains(&name.as_str()) { name.clone() } else { recipe.to_toml()? };
+    let (only, tokenizers) = (only.clone(), tokenizers.clone());
+    let mut weights = BTreeMap::<String, Vec<f64>>::new();
+    for (source, own) in asked {
+        weights.entry(source.clone()).or_default().extend(own);
+    }
+    let ablate = Ablate { recipe, only, tokenizers, weights, seeds: *seeds, ..Ablate::default() };
+    run_sweep(ablate.to_toml(&arguments.name).map_err(usage)?, run)
 }
 
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
@@ -208,18 +197,14 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
         engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
         Ok(last)
     })?;
-    match last {
-        Some(last) if !json => {
-            report::print(&last.blocks())?;
-            report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
-            report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
-            if !last.complete {
-                say!("stopped; the same command continues")?;
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+    let Some(last) = last.filter(|_| !json) else { return Ok(()) };
+    report::print(&last.blocks())?;
+    report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
+    report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
+    if !last.complete {
+        say!("stopped; the same command continues")?;
     }
+    Ok(())
 }
 
 #[derive(Args, Debug)]

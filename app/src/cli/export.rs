@@ -27,8 +27,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
-        let ModelArguments { project, run, checkpoint } = &arguments.model;
-        let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
+        let ModelArguments { of, checkpoint } = &arguments.model;
+        let (run, config) = trained::settings_of(engine, of).await?;
         has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);

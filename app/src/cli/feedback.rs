@@ -1,9 +1,8 @@
 //! `glasshouse feedback`: feedback on replies from the Chat page.
 
 use super::arguments::DEFAULT_PROJECT;
-use super::driver::drive;
-use super::propose::ProposeArguments;
-use super::propose::propose;
+use super::driver::{drive, shown};
+use super::propose::{ProposeArguments, propose};
 use super::trained;
 use crate::format;
 use anyhow::Result;
@@ -12,7 +11,7 @@ use glasshouse_engine::protocol::{Command, Event, Export, Feedback};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
-/// Maximum characters of a message in a list.
+/// Maximum characters of a message in the list.
 const SHOWN: usize = 48;
 
 pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
@@ -33,11 +32,11 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
             match event {
                 Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
                 Event::Feedback { rows } => list(&rows, arguments.json)?,
-                event => trained::note(&event),
+                _ => {}
             }
             Ok(())
         };
-        engine.ask(command, show).await
+        engine.ask(command, shown(show)).await
     })
 }
 

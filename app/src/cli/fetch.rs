@@ -1,9 +1,8 @@
 //! `glasshouse data catalogue` and `glasshouse data fetch`: lists and downloads public corpora.
 
-use super::bar::bar;
+use super::bar::{above, bar};
 use super::driver::drive;
 use super::settings::usage;
-use clap::Args;
 use glasshouse_documents::catalogue::{self, Length};
 use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
@@ -75,63 +74,44 @@ pub(super) fn fetched(
 }
 
 /// Progress of a download: a bar on a terminal, lines in a pipe, nothing for JSON except the end.
-pub(super) enum DownloadProgress {
-    Bar(ProgressBar),
-    Lines { last: Option<Instant>, exact: bool },
-    Quiet,
+pub(super) struct DownloadProgress {
+    /// Only if the length is known.
+    bar: Option<ProgressBar>,
+    last: Option<Instant>,
+    is_exact: bool,
+    is_quiet: bool,
 }
 
 impl DownloadProgress {
-    /// A bar needs a known length.
     pub(super) fn new(length: Option<Length>, json: bool) -> Self {
-        if json {
-            return Self::Quiet;
-        }
-        let Some(length) = length.filter(|_| std::io::stderr().is_terminal()) else {
-            return Self::Lines { last: None, exact: matches!(length, Some(Length::Exact(_))) };
-        };
-        let template = "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {wide_msg}";
-        let bar = bar(length.bytes(), template);
-        if let Length::About(_) = length {
-            bar.set_message("(about)");
-        }
-        Self::Bar(bar)
+        let bar = length.filter(|_| !json && std::io::stderr().is_terminal()).map(|length| {
+            let template = "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {wide_msg}";
+            let bar = bar(length.bytes(), template);
+            if let Length::About(_) = length {
+                bar.set_message("(about)");
+            }
+            bar
+        });
+        Self { bar, last: None, is_exact: matches!(length, Some(Length::Exact(_))), is_quiet: json }
     }
 
     pub(super) fn show(&mut self, progress: FetchProgress) {
-        let again = |reason: &str, seconds: f64| {
-            tell!("note: {reason}; trying again in {}", duration(seconds));
-        };
-        match (self, progress) {
-            (Self::Quiet, _) => {}
-            (Self::Bar(bar), FetchProgress::Receiving { done, .. }) => bar.set_position(done),
-            (Self::Bar(bar), FetchProgress::Retrying { reason, seconds }) => {
-                bar.suspend(|| again(&reason, seconds));
-            }
-            (Self::Bar(bar), FetchProgress::Verifying) => bar.set_message("verifying the checksum"),
-            (Self::Lines { last, exact }, FetchProgress::Receiving { done, total }) => {
-                if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
-                    *last = Some(Instant::now());
-                    let of = exact.then(|| format!(" of {}", bytes(total)));
+        match (progress, &self.bar) {
+            _ if self.is_quiet => {}
+            (FetchProgress::Receiving { done, .. }, Some(bar)) => bar.set_position(done),
+            (FetchProgress::Receiving { done, total }, None) => {
+                if self.last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
+                    self.last = Some(Instant::now());
+                    let of = self.is_exact.then(|| format!(" of {}", bytes(total)));
                     tell!("{}{}", bytes(done), of.unwrap_or_default());
                 }
             }
-            (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
-            (Self::Lines { .. }, FetchProgress::Verifying) => tell!("verifying the checksum"),
-            (_, FetchProgress::Done { .. }) => {}
+            (FetchProgress::Retrying { reason, seconds }, _) => {
+                above(|| tell!("note: {reason}; trying again in {}", duration(seconds)));
+            }
+            (FetchProgress::Verifying, Some(bar)) => bar.set_message("verifying the checksum"),
+            (FetchProgress::Verifying, None) => tell!("verifying the checksum"),
+            (FetchProgress::Done { .. }, _) => {}
         }
     }
-}
-
-#[derive(Args, Debug)]
-pub struct DataFetchArguments {
-    /// Name from `glasshouse data catalogue`, or hf://OWNER/NAME[@REVISION][/PATH]
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Folder to write [default: the user's cache folder]
-    #[arg(long, value_name = "DIR")]
-    pub to: Option<PathBuf>,
-    /// Print JSON Lines
-    #[arg(long)]
-    pub json: bool,
 }

@@ -1,18 +1,21 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{FormatArguments, ModelArguments, help};
-use super::driver::{Engine, drive};
-use super::moderate::ModerationArguments;
-use super::moderate::moderation;
+use super::arguments::{DeviceArguments, FormatArguments, ModelArguments, help};
+use super::driver::{drive, shown};
+use super::moderate::{ModerationArguments, moderation};
 use super::report::joined;
-use super::settings::{session_options, usage};
-use super::{interrupt, samples, trained};
+use super::settings::usage;
+use super::{interrupt, trained};
 use anyhow::Result;
 use clap::Args;
+use glasshouse_engine::protocol::quantity::{counted, tokens_per_second};
 use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
+use glasshouse_engine::protocol::{Command, Completion, Event, GenerateConfig, Output};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
     let drawn = arguments.drawn.config();
@@ -36,76 +39,110 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
     Ok(config)
 }
 
-pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
-    let signals = interrupt::flags("stopping")?;
-    let sender = engine.sender();
-    signals.when_raised(move |_| {
-        sender.send(Command::Cancel { request: 0 });
-    });
-    Ok(signals)
-}
-
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let options = session_options(&arguments.device, None, arguments.sampling.no_autotune)?;
-    if let Some(count) = arguments.samples {
-        return samples::samples(arguments, options, config, usize::from(count));
-    }
-    drive(options, async |engine| {
+    drive(arguments.device.options()?, async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
-        let signals = stop_by_signal(engine)?;
-        let (prompt, json) = (&arguments.prompt, arguments.json);
-        let mut model = serde_json::Value::Null;
-        let sender = engine.sender();
+        let (signals, sender) = (interrupt::flags("stopping")?, engine.sender());
+        let stop = move |_: &interrupt::Flags| {
+            sender.send(Command::Cancel { request: 0 });
+        };
+        signals.when_raised(stop.clone());
+        let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples.map(usize::from));
+        let beginning = prompt.trim_start_matches('\n');
+        let (mut model, mut begun) = (Value::Null, Instant::now());
+        // The samples that have ended but are not printed, because earlier ones have not.
+        let (mut tokens, mut ended, mut printed) = (0, BTreeMap::new(), 0);
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
                 Event::ModelOpened { run, step, device, weights, .. } => {
-                    model = serde_json::json!({
-                        "run": run, "step": step, "device": device, "weights": weights.name(),
-                    });
+                    begun = Instant::now();
+                    model = json!({ "run": run, "step": step, "device": device, "weights": weights.name() });
                 }
+                Event::Written { .. } if samples.is_some() => {}
                 Event::Written { prompt: true, .. } => {
                     if !json {
-                        write!(output, "{}", prompt.trim_start_matches('\n'))?;
+                        write!(output, "{beginning}")?;
                     }
                     if signals.stop.load(Ordering::SeqCst) {
-                        sender.send(Command::Cancel { request: 0 });
+                        stop(signals);
                     }
                 }
-                Event::Written { tokens: written, text, .. } => {
-                    if json {
-                        let ids: Vec<u32> = written.iter().map(|token| token.id).collect();
-                        let line = serde_json::json!({ "event": "tokens", "ids": ids, "text": text });
-                        writeln!(output, "{line}")?;
-                    } else {
-                        write!(output, "{text}")?;
-                    }
+                Event::Written { tokens: written, text, .. } if json => {
+                    let ids: Vec<u32> = written.iter().map(|token| token.id).collect();
+                    writeln!(output, "{}", json!({ "event": "tokens", "ids": ids, "text": text }))?;
                 }
-                Event::Completed { completion } if json => {
-                    let line = serde_json::json!({
-                        "event": "done",
-                        "text": completion.text,
-                        "prompt": prompt,
-                        "tokens": completion.ids.len(),
-                        "ending": completion.ending,
-                        "moderated": completion.moderated,
-                        "seconds": completion.seconds,
-                        "tokens_per_s": completion.tokens_per_s,
-                    });
-                    writeln!(output, "{}", joined(line, &model))?;
-                }
+                Event::Written { text, .. } => write!(output, "{text}")?,
                 Event::Completed { completion } => {
-                    writeln!(output)?;
-                    trained::tell_moderated(&completion.moderated);
+                    let Completion { number, seed, text, ids, ending, moderated, .. } = &*completion;
+                    tokens += ids.len();
+                    match (samples, json) {
+                        (None, true) => {
+                            let line = json!({
+                                "event": "done",
+                                "text": text,
+                                "prompt": prompt,
+                                "tokens": tokens,
+                                "ending": ending,
+                                "moderated": moderated,
+                                "seconds": completion.seconds,
+                                "tokens_per_s": completion.tokens_per_s,
+                            });
+                            writeln!(output, "{}", joined(line, &model))?;
+                        }
+                        (None, false) => {
+                            writeln!(output)?;
+                            trained::tell_moderated(moderated);
+                        }
+                        (Some(_), true) => {
+                            let line = json!({
+                                "event": "sample",
+                                "number": number,
+                                "seed": seed,
+                                "text": text,
+                                "ids": ids,
+                                "ending": ending,
+                                "moderated": moderated,
+                            });
+                            writeln!(output, "{line}")?;
+                        }
+                        (Some(count), false) => {
+                            ended.insert(*number, completion);
+                            while let Some(Completion { seed, text, .. }) = ended.remove(&printed).as_deref()
+                            {
+                                printed += 1;
+                                writeln!(
+                                    output,
+                                    "--- sample {printed} of {count}, seed {seed}\n{beginning}{text}"
+                                )?;
+                            }
+                        }
+                    }
                 }
-                event => trained::note(&event),
+                _ => {}
             }
             Ok(output.flush()?)
         };
-        let command =
-            Command::Generate { source, prompt: prompt.as_str().into(), config, output: Output::Tokens };
-        engine.ask(command, show).await
+        let output = samples.map_or(Output::Tokens, |count| Output::Samples { count });
+        let command = Command::Generate { source, prompt: prompt.as_str().into(), config, output };
+        engine.ask(command, shown(show)).await?;
+        let Some(count) = samples else { return Ok(()) };
+        let seconds = begun.elapsed().as_secs_f64();
+        let speed = tokens as f64 / seconds.max(1e-9);
+        if !json {
+            tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(speed));
+            return Ok(());
+        }
+        let line = json!({
+            "event": "done",
+            "prompt": prompt,
+            "samples": count,
+            "tokens": tokens,
+            "seconds": seconds,
+            "tokens_per_s": speed,
+        });
+        Ok(say!("{}", joined(line, &model))?)
     })
 }
 
@@ -150,9 +187,6 @@ pub struct SamplingArguments {
     pub moderation: ModerationArguments,
     #[command(flatten)]
     pub weights: FormatArguments,
-    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
-    #[arg(long)]
-    pub no_autotune: bool,
 }
 
 #[derive(Args, Debug)]
@@ -169,9 +203,8 @@ pub struct GenerateArguments {
     /// Each text is the same as when generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: Option<u16>,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,

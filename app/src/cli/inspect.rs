@@ -7,11 +7,11 @@ mod summary;
 
 pub(super) use diff::{DiffArguments, diff};
 
-use super::arguments::{DEFAULT_PROJECT, ModelArguments};
+use super::arguments::{DeviceArguments, ModelArguments, RunArguments};
 use super::bar;
 use super::driver::drive;
 use super::generate::{DrawnArguments, checked};
-use super::settings::{checked_device, usage};
+use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::Args;
@@ -41,21 +41,20 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     if let Some(to) = &arguments.to {
         files::check(to, arguments.force)?;
     }
-    let model = &arguments.model;
-    let at_step = |step: u64| at_step(&model.project, model.run.as_deref(), step);
+    let ModelArguments { of, checkpoint } = &arguments.model;
+    let at_step = |step: u64| at_step(&of.project, of.run.as_deref(), step);
     let checkpoint = match arguments.step {
         Some(step) => at_step(step)?,
-        None => model.checkpoint.clone(),
+        None => checkpoint.clone(),
     };
     let asked = InspectionRequest {
-        project: &model.project,
-        run: model.run.clone(),
+        of,
         checkpoint,
         prompts: &arguments.prompt,
         views,
         settings: settings.clone(),
         reference: arguments.align_with.map(at_step).transpose()?.map(|checkpoint| (None, checkpoint)),
-        device: checked_device(&arguments.device)?,
+        options: arguments.device.options()?,
     };
     let views = asked.views.len();
     let answers = asked.answers()?;
@@ -63,18 +62,13 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         Some(to) => {
             files::write(&answers, to, arguments.force)?;
             let files = counted(views as u64, "file");
-            say!("{}: {files}, one for each view, and inspection.json", to.display())?;
+            Ok(say!("{}: {files}, one for each view, and inspection.json", to.display())?)
         }
-        None if arguments.json => say!("{}", json_of(&answers, |answer| answer.json(ViewsAnswer::entries)))?,
-        None => answers.iter().try_for_each(|answer| summary::print(answer, &settings))?,
+        None => print(&answers, arguments.json, &settings),
     }
-    Ok(())
 }
 
 /// Refuses options that none of the requested views reads.
-///
-/// # Errors
-/// Such an option, with its view.
 fn check_effects(arguments: &InspectArguments, views: &[View], settings: &InspectSettings) -> Result<()> {
     let changes = !arguments.edit.is_empty() || arguments.every_part || !arguments.other_prompt.is_empty();
     let draws = settings.sampling != GenerateConfig::default();
@@ -119,22 +113,22 @@ fn json_of(answers: &[ViewsAnswer], json: impl Fn(&ViewsAnswer) -> Value) -> Val
 pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
     let settings = InspectSettings { count: arguments.count, ..InspectSettings::default() };
     let asked = InspectionRequest {
-        project: &arguments.project,
-        run: arguments.run.clone(),
+        of: &arguments.of,
         checkpoint: CheckpointChoice::Best,
         prompts: std::slice::from_ref(&arguments.text),
         views: vec![View::Provenance],
         settings: settings.clone(),
         reference: None,
-        device: "cpu",
+        options: session::Options { device: "cpu".to_owned(), ..session::Options::default() },
     };
-    asked.answers()?.iter().try_for_each(|answer| {
-        if arguments.json {
-            Ok(say!("{}", answer.json(ViewsAnswer::entries))?)
-        } else {
-            summary::print(answer, &settings)
-        }
-    })
+    print(&asked.answers()?, arguments.json, &settings)
+}
+
+fn print(answers: &[ViewsAnswer], json: bool, settings: &InspectSettings) -> Result<()> {
+    match json {
+        true => Ok(say!("{}", json_of(answers, |answer| answer.json(ViewsAnswer::entries)))?),
+        false => answers.iter().try_for_each(|answer| summary::print(answer, settings)),
+    }
 }
 
 fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
@@ -172,25 +166,23 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointCho
 }
 
 struct InspectionRequest<'a> {
-    project: &'a Path,
-    run: Option<String>,
+    of: &'a RunArguments,
     checkpoint: CheckpointChoice,
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
     /// The weights to align maps or to compare with; of the same run if none is named.
     reference: Option<(Option<String>, CheckpointChoice)>,
-    device: &'a str,
+    options: session::Options,
 }
 
 impl InspectionRequest<'_> {
     fn answers(self) -> Result<Vec<ViewsAnswer>> {
-        let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
         let [prompt, further @ ..] = self.prompts else {
             return Err(usage("the prompt is missing; give one with --prompt"));
         };
-        drive(options, async |engine| {
-            let (run, _) = trained::settings_of(engine, self.project, self.run.clone()).await?;
+        drive(self.options, async |engine| {
+            let (run, _) = trained::settings_of(engine, self.of).await?;
             let source = WeightSource::Checkpoint { run: run.clone(), checkpoint: self.checkpoint.clone() };
             let reference = self.reference.map(|(other, checkpoint)| WeightSource::Checkpoint {
                 run: other.unwrap_or(run),
@@ -206,16 +198,13 @@ impl InspectionRequest<'_> {
             let mut answers: Vec<ViewsAnswer> = Vec::new();
             let mut progress = bar::Progress::default();
             let hear = |event, bytes| {
-                match event {
-                    Event::Inspected { inspection } => {
-                        let number = (!further.is_empty()).then_some(answers.len());
-                        answers.push(ViewsAnswer { number, head: *inspection, bytes });
-                    }
-                    event => progress.hear(&event),
+                if let Some(Event::Inspected { inspection }) = progress.hear(event) {
+                    let number = (!further.is_empty()).then_some(answers.len());
+                    answers.push(ViewsAnswer { number, head: *inspection, bytes });
                 }
                 Ok(())
             };
-            engine.ask_for_bytes(command, hear).await?;
+            engine.ask_with(command, Vec::new(), hear).await?;
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })
@@ -374,9 +363,8 @@ pub struct InspectArguments {
     pub along_run: bool,
     #[command(flatten, next_help_heading = "With the view next-token")]
     pub drawn: DrawnArguments,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Write a folder: a safetensors file per view, and inspection.json, which describes them
     #[arg(long, value_name = "FOLDER", conflicts_with = "json")]
     pub to: Option<PathBuf>,
@@ -390,12 +378,8 @@ pub struct InspectArguments {
 
 #[derive(Args, Debug)]
 pub struct ProvenanceArguments {
-    /// Project folder
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
-    pub project: PathBuf,
-    /// Run whose training text is searched: number, name or title [default: the latest]
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
+    #[command(flatten)]
+    pub of: RunArguments,
     /// Text to search for
     #[arg(long, value_name = "TEXT")]
     pub text: String,

@@ -11,31 +11,24 @@ use std::path::PathBuf;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
-        let MergeArguments { model: ModelArguments { project, run, checkpoint }, adapter } = arguments;
+        let MergeArguments { model: ModelArguments { of, checkpoint }, adapter } = arguments;
         let is_own = adapter.is_none();
         let adapter = adapter.as_ref().map(std::path::absolute).transpose()?;
         let done = match &adapter {
             Some(folder) => format!("with the adapter of {} added to them", folder.display()),
             None => "with its adapter added to them".to_owned(),
         };
-        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let (run, _) = trained::settings_of(engine, of).await?;
         let checkpoint = Some(checkpoint.clone());
         let command = RunChange::MergeAdapter { checkpoint, adapter }.to(&run);
-        let show = |event| {
-            match event {
-                Event::RunAdded { run: merged, difference, .. } => {
-                    say!("{}: the weights of {run} {done}", merged.name)?;
-                    if let Some(difference) = difference {
-                        let from =
-                            if is_own { "the run with its separate adapter" } else { "the weights before" };
-                        say!("compared with {from}: {difference}")?;
-                    }
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask(command, show).await
+        let pick = picked!(Event::RunAdded { run, difference, .. } => (run, difference));
+        let (merged, difference) = engine.ask_for(command, pick).await?;
+        say!("{}: the weights of {run} {done}", merged.name)?;
+        if let Some(difference) = difference {
+            let from = if is_own { "the run with its separate adapter" } else { "the weights before" };
+            say!("compared with {from}: {difference}")?;
+        }
+        Ok(())
     })
 }
 

@@ -15,6 +15,16 @@ macro_rules! tell {
     }};
 }
 
+/// A closure that takes a value from the event of a pattern, and `None` from any other.
+macro_rules! picked {
+    ($pattern:pat => $value:expr) => {
+        |event| match event {
+            $pattern => Some($value),
+            _ => None,
+        }
+    };
+}
+
 pub mod arguments;
 mod audit;
 mod bar;
@@ -49,7 +59,6 @@ mod recipe;
 mod report;
 mod reproduce;
 mod runs;
-mod samples;
 mod score;
 mod selftest;
 mod serve;
@@ -91,6 +100,10 @@ pub fn run() -> ExitCode {
         Ok(code) => interrupt::exit_code().map_or(code, ExitCode::from),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            if wants_json() {
+                let line = serde_json::json!({ "event": "error", "message": format!("{error:#}") });
+                say!("{line}").ok();
+            }
             // The engine's own errors already include advice.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::advice_for_io);
@@ -151,7 +164,7 @@ commands! {
     Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
-    /// Measure what each rule of a cleaning recipe, and the tokenizer, buys in bits per byte, by runs without it
+    /// Measure the effect of each cleaning rule, and of the tokenizer, in bits per byte, by training without it
     Ablate(experiments::AblateArguments) = experiments::ablate;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
@@ -208,6 +221,11 @@ fn completions(arguments: &CompletionsArguments) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "glasshouse", &mut script);
     Ok(std::io::stdout().write_all(&script)?)
+}
+
+/// Whether the command prints JSON.
+fn wants_json() -> bool {
+    std::env::args_os().any(|word| word == "--json")
 }
 
 /// Whether the reader of our output closed the pipe, as `head` does; this is not an error.

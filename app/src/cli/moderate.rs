@@ -1,4 +1,4 @@
-//! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the person's rows.
+//! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
 
 use super::arguments::{DEFAULT_PROJECT, choice};
 use super::report;
@@ -8,17 +8,14 @@ use clap::Args;
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
-use glasshouse_engine::protocol::Moderation;
 use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::config::Category;
-use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
+use glasshouse_engine::protocol::config::{Category, MAX_RULES_BYTES};
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{ModerationMode, Severity};
+use glasshouse_engine::protocol::{Moderation, ModerationMode, Severity};
 use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Maximum size of a file of rows in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Maximum number of reported invalid lines.
 const TOLD: usize = 5;
@@ -40,36 +37,31 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     };
     let kept = project.join(CLASSIFIER_FILE);
     let mut answer = json!({});
-    let classifier = match train {
-        Some(path) => {
-            ensure!(project.is_dir(), "{}: no such folder; create a project first", project.display());
-            let rows = rows(path)?;
-            let trained = Classifier::train(&rows, *seed, |_, _| ())
-                .map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
-            storage::write_json(&kept, &trained)?;
-            let [harmful, innocent] = trained.rows;
-            answer["trained"] = json!({ "harmful": harmful, "innocent": innocent, "file": kept });
-            if !json {
-                let (harmful, innocent) =
-                    (counted(harmful, "harmful row"), counted(innocent, "harmless row"));
-                say!("trained on {harmful} and {innocent}; saved as {}", kept.display())?;
-            }
-            Some(trained)
+    if let Some(path) = train {
+        ensure!(project.is_dir(), "{}: no such folder; create a project first", project.display());
+        let trained = Classifier::train(&rows(path)?, *seed, |_, _| ());
+        let trained = trained.map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
+        storage::write_json(&kept, &trained)?;
+        let [harmful, innocent] = trained.rows;
+        answer["trained"] = json!({ "harmful": harmful, "innocent": innocent, "file": kept });
+        if !json {
+            let (harmful, innocent) = (counted(harmful, "harmful row"), counted(innocent, "harmless row"));
+            say!("trained on {harmful} and {innocent}; saved as {}", kept.display())?;
         }
-        None if kept.is_file() => {
-            let read = Classifier::read(&read(&kept, MAX_FILE_BYTES)?);
-            Some(read.map_err(|reason| anyhow!("{} {reason}", kept.display()))?)
-        }
-        None => None,
-    };
+    }
+    let read = kept.is_file().then(|| {
+        let read = Classifier::read(&read(&kept, MAX_FILE_BYTES)?);
+        read.map_err(|reason| anyhow!("{} {reason}", kept.display()))
+    });
+    let classifier = read.transpose()?;
     if let Some(path) = check {
         let rows = rows(path)?;
-        let mut judges: Vec<(&str, Figures)> =
-            vec![("rules", judged(&rows, *seed, |text| !rules.find(text).is_empty()))];
+        let by_rules = |text: &str| !rules.find(text).is_empty();
+        let mut judges = vec![("rules", judged(&rows, *seed, by_rules))];
         if let Some(classifier) = &classifier {
-            judges.push(("classifier", judged(&rows, *seed, |text| classifier.is_harmful(text))));
-            let either = |text: &str| classifier.is_harmful(text) || !rules.find(text).is_empty();
-            judges.push(("either", judged(&rows, *seed, either)));
+            let by_classifier = |text: &str| classifier.is_harmful(text);
+            judges.push(("classifier", judged(&rows, *seed, by_classifier)));
+            judges.push(("either", judged(&rows, *seed, |text| by_rules(text) || by_classifier(text))));
         }
         for (name, figures) in &judges {
             let Figures { found, missed, alarms, passed, metrics } = figures;

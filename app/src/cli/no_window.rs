@@ -3,7 +3,6 @@
 use super::arguments::WindowArguments;
 use anyhow::Result;
 
-/// Whether the program has a window.
 pub(super) const BUILT: bool = false;
 
 pub(super) fn window(_: &WindowArguments) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
-use super::bar::bar;
+use super::bar::{above, bar};
 use super::hints;
 use glasshouse_engine::protocol::quantity::{counted, duration, percent, tokens_per_second};
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
@@ -66,18 +66,17 @@ impl Output {
 
     /// Prints a line of text, except for JSON.
     pub(super) fn say(&self, text: &str) {
-        match &self.mode {
-            OutputMode::Bar(bar) => bar.suspend(|| self.put(text)),
-            OutputMode::Lines { .. } => self.put(text),
-            OutputMode::Json => {}
+        if !matches!(self.mode, OutputMode::Json) {
+            above(|| self.put(text));
         }
     }
 
     /// A notice: a line on standard error, or a JSON event.
     pub(super) fn notice(&self, text: &str, hints: &[Hint]) {
         match &self.mode {
-            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", hints::words(hints))),
-            OutputMode::Lines { .. } => tell!("note: {text}{}", hints::words(hints)),
+            OutputMode::Bar(_) | OutputMode::Lines { .. } => {
+                above(|| tell!("note: {text}{}", hints::words(hints)));
+            }
             OutputMode::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }

@@ -2,9 +2,11 @@
 
 use super::arguments::ConfigArguments;
 use super::driver::{Engine, drive};
+use super::report;
 use super::settings::run_config;
 use anyhow::Result;
 use clap::Args;
+use glasshouse_engine::protocol::blocks::{Block, Fact, Section};
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
@@ -21,18 +23,15 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
         }
         let plan = planned(engine, &config).await?;
         if arguments.json {
-            return Ok(say!("{}", report(&config, &plan))?);
+            return Ok(say!("{}", json_of(&config, &plan))?);
         }
-        print(&config, &plan)?;
-        trade(engine, &config, &plan).await?;
-        whole_run(&config, &plan)
+        print(&config, &plan, checkpointed(engine, &config, &plan).await?)
     })
 }
 
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
     let command = Command::Plan { config: Box::new(config.clone()) };
-    let pick = |event| if let Event::Planned(Forecast::Run { plan }) = event { Some(plan) } else { None };
-    engine.ask_for(command, pick).await
+    engine.ask_for(command, picked!(Event::Planned(Forecast::Run { plan }) => plan)).await
 }
 
 /// Prints a forecast for many GPUs.
@@ -49,24 +48,21 @@ async fn beyond(
         price: arguments.price,
     };
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let pick = |event| if let Event::Planned(Forecast::Cluster { plan }) = event { Some(plan) } else { None };
-    let plan = engine.ask_for(command, pick).await?;
+    let plan = engine.ask_for(command, picked!(Event::Planned(Forecast::Cluster { plan }) => plan)).await?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
-    for (name, value) in plan.rows() {
-        say!("  {name:<20} {value:>20}")?;
-    }
-    if !plan.fits {
-        say!("this does not fit; use more GPUs, larger ones, or train.activation_checkpointing=true")?;
-    }
-    say!("\nassumed (--utilization and --price change it):")?;
-    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
-    Ok(())
+    let facts = plan.rows().into_iter().map(|(name, value)| Fact::new(name, value)).collect();
+    let too_large = "this does not fit; use more GPUs, larger ones, or train.activation_checkpointing=true";
+    let warning = (!plan.fits).then(|| Block::Warning(too_large.to_owned()));
+    let assumptions = Section::new("Assumptions", [Block::List(plan.assumptions.clone())]);
+    let assumptions = Block::Section(assumptions.note("--utilization and --price change them"));
+    let blocks: Vec<Block> = [Block::Facts(facts)].into_iter().chain(warning).chain([assumptions]).collect();
+    Ok(report::print(&blocks)?)
 }
 
-fn report(config: &RunConfig, plan: &PlanSummary) -> Value {
+fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(
         plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
@@ -87,12 +83,13 @@ fn report(config: &RunConfig, plan: &PlanSummary) -> Value {
     })
 }
 
-fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
+/// Prints a plan; `checkpointed` is what activation checkpointing would change.
+fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
+    let layers = counted(model.layers as u64, "layer");
     say!(
-        "{}: {}, width {}, context length {}, vocabulary {}, batch size {} × {}",
+        "{}: {layers}, width {}, context length {}, vocabulary {}, batch size {} × {}",
         config.preset,
-        counted(model.layers as u64, "layer"),
         whole(model.width as u64),
         whole(model.context_length as u64),
         whole(model.vocabulary as u64),
@@ -101,7 +98,6 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     )?;
     if let Some(window) = model.sliding_window {
         let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();
-        let layers = counted(model.layers as u64, "layer");
         say!("attention to the last {} positions in {slides} of {layers}", whole(window as u64))?;
     }
     if train.precision == Precision::Auto {
@@ -109,78 +105,79 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
             "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
         )?;
     }
-    say!("\nparameters {:>24}", whole(plan.parameters))?;
-    for (part, number) in &plan.parameters_by_part {
-        say!("  {part:<20} {:>12}", whole(*number))?;
-    }
+    let fact = |name: &str, value: String| Fact::new(name, value);
+    let mut parameters: Vec<Fact> =
+        plan.parameters_by_part.iter().map(|(part, number)| fact(part, whole(*number))).collect();
     if plan.trained_parameters < plan.parameters {
-        say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trains())?;
+        let trained = whole(plan.trained_parameters);
+        parameters.push(fact("trained", format!("{trained} ({})", train.trains())));
     }
     let (inactive, experts) = (model.inactive_parameters() as u64, model.experts);
     if experts.count > 0 {
         let active = whole(plan.parameters.saturating_sub(inactive));
-        say!("  active per token     {active:>12} ({} of {} experts)", experts.per_token, experts.count)?;
+        let share = format!("{active} ({} of {} experts)", experts.per_token, experts.count);
+        parameters.push(fact("active per token", share));
     }
-    say!("\nmemory     {:>24}", bytes(plan.bytes))?;
-    for (kind, number) in &plan.bytes_by_kind {
-        say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
-    }
-    let largest = bytes(plan.largest_binding);
-    say!("  largest binding      {largest:>12}; a weight that exceeds the device's limit is bound in parts")?;
-    say!("  largest buffer       {:>12}, without weights", bytes(plan.largest_buffer))?;
-    let (kept, alive) = (plan.bytes_by_kind.get(&MemoryKind::Activations), plan.peak_live);
-    say!(
-        "  peak live activations {}, in buffers of {:.2} times that",
-        bytes(alive),
-        kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
-    )?;
-    say!("\ndisk       {:>24}, at most", bytes(plan.disk_bytes))?;
-    if plan.milestone_bytes > 0 {
-        say!("  milestones           {:>12}", bytes(plan.milestone_bytes))?;
-    }
-    say!("\ndispatches per step {:>15}", whole(plan.dispatches_per_step as u64))?;
+    let alive = plan.peak_live;
+    let kept = plan.bytes_by_kind.get(&MemoryKind::Activations).copied().unwrap_or(alive);
+    let times = kept as f64 / alive.max(1) as f64;
+    let mut memory: Vec<Fact> =
+        plan.bytes_by_kind.iter().map(|(kind, number)| fact(kind.name(), bytes(*number))).collect();
+    memory.extend([
+        fact("largest binding", bytes(plan.largest_binding))
+            .note("a weight that exceeds the device's limit is bound in parts"),
+        fact("largest buffer", format!("{}, without weights", bytes(plan.largest_buffer))),
+        fact("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
+    ]);
+    memory.extend(checkpointed);
+    let milestones = (plan.milestone_bytes > 0).then(|| fact("milestones", bytes(plan.milestone_bytes)));
     let flops = plan.flops_per_token_by_pass;
-    let others = [(flops.recomputed, "recomputed"), (flops.optimizer, "optimizer")];
-    let others = others.into_iter().filter(|(flops, _)| *flops > 0.0);
-    let others: String = others.map(|(flops, pass)| format!(", {} {pass}", quantity(flops))).collect();
-    say!(
-        "FLOPs per token {:>19} ({} forward, {} backward{others})",
-        quantity(plan.flops_per_token),
-        quantity(flops.forward),
-        quantity(flops.backward)
-    )?;
-    Ok(())
+    let passes = [
+        (flops.forward, "forward"),
+        (flops.backward, "backward"),
+        (flops.recomputed, "recomputed"),
+        (flops.optimizer, "optimizer"),
+    ];
+    let passes = passes.into_iter().filter(|(flops, _)| *flops > 0.0);
+    let passes: Vec<String> = passes.map(|(flops, pass)| format!("{} {pass}", quantity(flops))).collect();
+    let flops = format!("{} ({})", quantity(plan.flops_per_token), passes.join(", "));
+    let work = match train.epochs {
+        Some(epochs) => format!("{epochs} epochs (the number of steps depends on the data)"),
+        None => {
+            let tokens = train.steps as f64 * config.tokens_per_step() as f64;
+            let (steps, flop) = (counted(train.steps, "step"), flop(tokens * plan.flops_per_token));
+            format!("{steps}, {} tokens, {flop}", quantity(tokens))
+        }
+    };
+    let work = vec![
+        fact("dispatches per step", whole(plan.dispatches_per_step as u64)),
+        fact("FLOPs per token", flops),
+        fact("whole run", work),
+    ];
+    let sections = [
+        ("Model", format!("{} parameters", whole(plan.parameters)), parameters),
+        ("Memory", bytes(plan.bytes), memory),
+        ("Disk", format!("at most {}", bytes(plan.disk_bytes)), milestones.into_iter().collect()),
+        ("Work", String::new(), work),
+    ];
+    let section = |(title, note, facts): (&str, String, Vec<Fact>)| {
+        Block::Section(Section::new(title, [Block::Facts(facts)]).note(note))
+    };
+    Ok(report::print(&sections.map(section))?)
 }
 
-fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
-    if let Some(epochs) = config.train.epochs {
-        return Ok(say!("whole run: {epochs} epochs (the number of steps depends on the data)")?);
-    }
-    let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
-    say!(
-        "whole run: {}, {} tokens, {}",
-        counted(config.train.steps, "step"),
-        quantity(tokens),
-        flop(tokens * plan.flops_per_token)
-    )?;
-    Ok(())
-}
-
-/// Prints what activation checkpointing would save and cost.
-async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<()> {
+/// What activation checkpointing would save and cost.
+async fn checkpointed(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<Option<Fact>> {
     if config.train.activation_checkpointing {
-        return Ok(());
+        return Ok(None);
     }
     let train = TrainConfig { activation_checkpointing: true, ..config.train.clone() };
     let other = planned(engine, &RunConfig { train, ..config.clone() }).await?;
-    if other.bytes < plan.bytes {
-        say!(
-            "  with train.activation_checkpointing=true: {} less memory for {} more FLOPs",
-            bytes(plan.bytes - other.bytes),
-            percent(other.flops_per_token / plan.flops_per_token - 1.0)
-        )?;
-    }
-    Ok(())
+    Ok((other.bytes < plan.bytes).then(|| {
+        let saved = bytes(plan.bytes - other.bytes);
+        let cost = percent(other.flops_per_token / plan.flops_per_token - 1.0);
+        Fact::new("with train.activation_checkpointing=true", format!("{saved} less for {cost} more FLOPs"))
+    }))
 }
 
 #[derive(Args, Debug)]

@@ -1,20 +1,19 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
-use super::arguments::{choice, help};
-use super::bar::Progress;
+use super::arguments::{RunArguments, choice, help};
 use super::driver::drive;
-use super::feedback::FeedbackArguments;
-use super::feedback::short;
-use super::settings::session_options;
+use super::feedback::{FeedbackArguments, short};
+use super::settings::checked_device;
 use super::trained;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use glasshouse_engine::protocol::CheckpointChoice;
 use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
-    ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
+    ChatMessage, CheckpointChoice, Command, Event, Proposal, ProposalSettings, Role, Uncertainty,
+    WeightSource,
 };
+use glasshouse_engine::session;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write as _;
@@ -25,50 +24,42 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         &arguments.proposing;
     let (count, samples) = (*count as usize, *samples as usize);
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
-    let options = session_options(device, None, false)?;
+    let options =
+        session::Options { device: checked_device(device)?.to_owned(), ..session::Options::default() };
     drive(options, async |engine| {
-        let (run, _) = trained::settings_of(engine, &arguments.project, run.clone()).await?;
+        let of = RunArguments { project: arguments.project.clone(), run: run.clone() };
+        let (run, _) = trained::settings_of(engine, &of).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
         // Fail before the work rather than after it.
         let mut file = to.as_deref().map(new_file).transpose()?;
-        let mut proposed = false;
-        let mut progress = Progress::default();
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
-        let show = |event| {
-            match event {
-                Event::Proposed { run, measure, labels, rows, considered } => {
-                    progress = Progress::default();
-                    if let Some(file) = &mut file {
-                        rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
-                    }
-                    proposed = true;
-                    for (number, row) in (1..).zip(&rows) {
-                        tell_row(number, row, measure, arguments.json)?;
-                    }
-                    if arguments.json {
-                        let measure = measure.name();
-                        let said = json!({ "event": "proposed", "run": run, "measure": measure, "labels": labels,
-                            "considered": considered });
-                        say!("{said}")?;
-                    } else {
-                        say!("{} of {considered}, by {}, as {run} sees them", rows.len(), measure.name())?;
-                    }
-                }
-                event => progress.hear(&event),
+        let pick = picked!(Event::Proposed { run, measure, labels, rows, considered } => (run, measure, labels, rows, considered));
+        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await;
+        let proposed = proposed.and_then(|found| {
+            if let (Some((_, _, _, rows, _)), Some(file)) = (&found, &mut file) {
+                rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
             }
-            Ok(())
-        };
-        let asked = engine.ask_until_signal(command, "cancelling", show).await;
-        if let (false, Some(to)) = (proposed, to) {
+            Ok(found)
+        });
+        if let (Err(_) | Ok(None), Some(to)) = (&proposed, to) {
             // Remove a file that is empty or incomplete.
             drop(file);
             std::fs::remove_file(to).ok();
         }
-        asked
+        let Some((run, measure, labels, rows, considered)) = proposed? else { return Ok(()) };
+        for (number, row) in (1..).zip(&rows) {
+            tell_row(number, row, measure, arguments.json)?;
+        }
+        let name = measure.name();
+        if arguments.json {
+            let line = json!({ "event": "proposed", "run": run, "measure": name, "labels": labels, "considered": considered });
+            return Ok(say!("{line}")?);
+        }
+        Ok(say!("{} of {considered}, by {name}, as {run} sees them", rows.len())?)
     })
 }
 
-/// Creates a new file. Overwriting one could lose a person's labels.
+/// Creates a new file. Overwriting one could lose labels.
 fn new_file(path: &Path) -> Result<File> {
     File::create_new(path)
         .with_context(|| format!("cannot create {}; name a file that does not exist", path.display()))
@@ -101,7 +92,7 @@ fn to_be_answered(row: &Proposal) -> Value {
     json!({ "messages": messages, "said": said, "share": share, "uncertainty": uncertainty })
 }
 
-/// How `feedback --propose` looks.
+/// Options of `feedback --propose`.
 #[derive(Args, Debug)]
 pub struct ProposeArguments {
     #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]

@@ -5,8 +5,8 @@ use super::driver::{Engine, drive};
 use super::interrupt;
 use super::report::{self, printable, with_event};
 use super::settings::{check_device, usage};
-use super::train::{follow, launch, started, told};
-use super::trained::{find_run, note, use_project};
+use super::train::{follow, launch, started};
+use super::trained::{find_run, use_project};
 use crate::races::{MAX_BYTES, Race, RaceEvaluation, TextHash, VERSION, blocks, checksum, hexadecimal};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -39,12 +39,11 @@ struct Difference {
 }
 
 pub(super) fn race(arguments: &RaceArguments) -> Result<ExitCode> {
-    let done = match (&arguments.verify, arguments.table.as_slice()) {
+    match (&arguments.verify, arguments.table.as_slice()) {
         (Some(file), _) => verify(file, &arguments.run),
         (None, []) => run(arguments),
         (None, files) => table(files, arguments.run.json),
-    };
-    told(arguments.run.json, done)
+    }
 }
 
 fn run(arguments: &RaceArguments) -> Result<ExitCode> {
@@ -101,7 +100,7 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
         if !config.train.objective.is_text() {
             let objective = config.train.objective;
             return Err(usage(format!(
-                "a race compares bits per byte of text, which the objective {objective} has not; leave it out"
+                "a race compares bits per byte of text, which the objective {objective} does not have; leave it out"
             )));
         }
         if config.start.is_some() || !config.data.synthetic.is_none() {
@@ -160,17 +159,10 @@ async fn evaluated(engine: &mut Engine, run: &str, device: &DeviceDescription) -
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: CheckpointChoice::Latest };
     let settings = EvaluateSettings { baselines: false, ..EvaluateSettings::default() };
-    let mut found = None;
-    let hear = |event| {
-        match event {
-            Event::Evaluations { mut evaluations, .. } => found = evaluations.pop(),
-            event => note(&event),
-        }
-        Ok(())
-    };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
-    engine.ask_until_signal(command, "stopping; no file is written", hear).await?;
-    Ok(found)
+    let pick = picked!(Event::Evaluations { evaluations, .. } => evaluations);
+    let found = engine.ask_for_until_signal(command, "stopping; no file is written", pick).await?;
+    Ok(found.and_then(|mut evaluations| evaluations.pop()))
 }
 
 /// The evaluations that depend on the step only: without that at the time limit.
@@ -194,7 +186,7 @@ fn settings(mut config: RunConfig) -> Result<String> {
     config.to_toml().map_err(anyhow::Error::msg)
 }
 
-/// A number with the same few digits in double precision.
+/// The shortest decimal of a number, in double precision.
 fn digits(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::NAN)
 }
@@ -220,7 +212,6 @@ impl Race {
         config.map_err(|reason| usage(printable(&format!("the race's settings cannot be read: {reason}"))))
     }
 
-    /// The command that replays it.
     async fn command(&self, arguments: &TrainArguments, engine: &mut Engine) -> Result<Command> {
         let mut config = self.config()?;
         let named = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
@@ -287,7 +278,7 @@ fn hashed(paths: &[PathBuf]) -> Result<Option<TextHash>> {
     Ok((!paths.is_empty()).then(|| TextHash { sha256: hexadecimal(hasher), bytes }))
 }
 
-/// Hashes a file, and returns its length.
+/// Hashes a file; returns its length.
 fn feed(hasher: &mut Sha256, file: &Path) -> std::io::Result<u64> {
     let (mut reader, mut bytes) = (BufReader::with_capacity(1 << 20, File::open(file)?), 0);
     loop {
@@ -369,10 +360,9 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
         let steps = counted(replay.steps, "step");
         say!("\nreplayed {steps} in {}: {}", duration(replay.seconds), printable(&how))?;
         say!("bits per byte: {} in the file, {} in the replay", race.bits_per_byte, replay.bits_per_byte)?;
+        let row = |own: &Difference| [&own.value, &own.file, &own.replay].map(|text| text.as_str().into());
+        let table = Table::new("Differences", ["value", "file", "replay"], differences.iter().map(row));
         if !differences.is_empty() {
-            let row =
-                |own: &Difference| [&own.value, &own.file, &own.replay].map(|text| text.as_str().into());
-            let table = Table::new("Differences", ["value", "file", "replay"], differences.iter().map(row));
             report::print(&[Block::Table(table)])?;
         }
         let count = differences.len() as u64;

@@ -5,9 +5,10 @@ mod own;
 use super::arguments::{ConfigArguments, DEFAULT_PROJECT, EvaluationArgument, TrainArguments, thread_count};
 use super::driver::drive;
 use super::import::is_place;
+use super::report::joined;
 use super::score::{Score, ScoringOptions};
 use super::settings::{changed, check_device, usage};
-use super::train::{quoted, taken_in, to_the_end, told};
+use super::train::{import_base, quoted, train_run};
 use super::trained;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -20,30 +21,20 @@ use glasshouse_engine::protocol::recipes::{
 };
 use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
 use glasshouse_engine::session;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 const EXAMPLES: u64 = 10;
 
-pub(super) fn recipe(arguments: &RecipeArguments) -> Result<ExitCode> {
-    told(arguments.json, run(arguments))
-}
-
-fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
-    let Some(name) = &arguments.name else {
-        list(arguments.json)?;
-        return Ok(ExitCode::SUCCESS);
-    };
+pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
+    let Some(name) = &arguments.name else { return list(arguments.json) };
     let recipe = named(name).map_err(usage)?;
     if let Some(file) = &arguments.example {
-        example(recipe, file)?;
-        return Ok(ExitCode::SUCCESS);
+        return example(recipe, file);
     }
     check_device(arguments.device.as_deref())?;
     if let Some(run) = &arguments.measure {
-        measure_alone(arguments, recipe, run)?;
-        return Ok(ExitCode::SUCCESS);
+        return measure_alone(arguments, recipe, run);
     }
     // Report mistakes in the arguments before a model is imported.
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
@@ -55,7 +46,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         // Plain text of any kind is passed on; without data the engine generates rows.
         None => arguments.data.clone(),
     };
-    let run = to_the_end(&TrainArguments {
+    let run = train_run(&TrainArguments {
         config,
         recipe: data.is_none().then(|| recipe.name.to_owned()),
         data: data.into_iter().collect(),
@@ -78,7 +69,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
              {project} --measure {0}",
             run.name
         );
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     tell(arguments, recipe, &run, None)?;
     if !arguments.json {
@@ -91,7 +82,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The options that `train` would need.
@@ -152,7 +143,7 @@ fn begin(arguments: &RecipeArguments) -> Result<String> {
         return Ok(from.clone());
     }
     let training = TrainArguments { project: project.clone(), ..TrainArguments::default() };
-    drive(session::Options::default(), async |engine| taken_in(from, &training, engine).await)
+    drive(session::Options::default(), async |engine| import_base(from, &training, engine).await)
 }
 
 /// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
@@ -171,14 +162,11 @@ fn list(json: bool) -> Result<()> {
             say!("{line}")?;
             continue;
         }
-        say!("{name}  {learns}")?;
-        say!("    data      {format}")?;
-        say!("    example   {row}")?;
-        say!("    metric    {measured}")?;
-        if let Some(expected) = expected {
-            say!("    expected  {expected}")?;
-        }
         let rate = learning_rate.map(|rate| format!(" at a rate of {rate:e}")).unwrap_or_default();
+        let expected = expected.as_ref().map(|text| format!("\n    expected  {text}")).unwrap_or_default();
+        say!(
+            "{name}  {learns}\n    data      {format}\n    example   {row}\n    metric    {measured}{expected}"
+        )?;
         say!("    learning  objective {objective}, {steps} steps{rate}\n")?;
     }
     if !json {
@@ -235,7 +223,8 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
     )))
 }
 
-/// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`.
+/// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`; by perplexity, its validation results before the
+/// first step and at their best.
 fn tell(
     arguments: &RecipeArguments,
     recipe: &TuningRecipe,
@@ -248,65 +237,39 @@ fn tell(
         threads: arguments.threads,
     };
     let metric = recipe.metric();
-    let called = match metric {
-        RecipeMetric::Perplexity => return tell_perplexity(arguments, &recipe.name, &place, run),
-        RecipeMetric::Answers => ("question", "pass_rate"),
-        RecipeMetric::Labels => ("text", "acc"),
+    let score = || match own {
+        Some(rows) => place.rows(run, metric, rows),
+        None => place.held_out(run, recipe),
     };
-    let score = match own {
-        Some(rows) => place.rows(run, metric, rows)?,
-        None => place.held_out(run, recipe)?,
+    let (found, text) = match metric {
+        RecipeMetric::Perplexity => {
+            let losses = place.losses(run)?;
+            let first = losses.first().filter(|losses| losses.step == 0);
+            let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
+            let best = best.context("the run has no evaluation")?;
+            let before = first.map(|losses| losses.validation.exp());
+            let (step, after) = (best.step, best.validation.exp());
+            let found = json!({ "before": before, "after": after, "step": step });
+            let before = before.map_or_else(|| "unknown".to_owned(), |before| format!("{before:.2}"));
+            (found, format!("validation perplexity {before} before, {after:.2} after {step} steps"))
+        }
+        RecipeMetric::Answers => scored(score()?, "question", "pass_rate"),
+        RecipeMetric::Labels => scored(score()?, "text", "acc"),
     };
-    tell_score(arguments, &recipe.name, run, score, called)
+    if arguments.json {
+        let line =
+            json!({ "event": "score", "recipe": recipe.name, "run": run.name, "seconds": run.seconds });
+        return Ok(say!("{}", joined(line, &found))?);
+    }
+    Ok(say!("\n{}: {text}; {} was trained for {}", recipe.name, run.name, duration(run.seconds))?)
 }
 
-/// Prints the score, with what a row is called and the metric's identifier in JSON.
-fn tell_score(
-    arguments: &RecipeArguments,
-    recipe: &str,
-    run: &RunSummary,
-    score: Score,
-    (thing, metric): (&str, &str),
-) -> Result<()> {
+/// A score as JSON and as text, with what a row is called and the metric's identifier.
+fn scored(score: Score, thing: &str, metric: &str) -> (Value, String) {
     let Score { rows, right, .. } = score;
-    if arguments.json {
-        let line = json!({
-            "event": "score", "recipe": recipe, "run": run.name, "rows": rows, "right": right,
-            (metric): score.accuracy(), "mean": score.mean(), "seconds": run.seconds,
-        });
-        return Ok(say!("{line}")?);
-    }
-    let time = duration(run.seconds);
-    Ok(say!("\n{recipe}: {} of the held-out rows; {} was trained for {time}", score.words(thing), run.name)?)
-}
-
-/// Prints the run's validation results before the first step and at their best.
-fn tell_perplexity(
-    arguments: &RecipeArguments,
-    recipe: &str,
-    place: &ScoringOptions<'_>,
-    run: &RunSummary,
-) -> Result<()> {
-    let losses = place.losses(run)?;
-    let first = losses.first().filter(|losses| losses.step == 0);
-    let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
-    let best = best.context("the run has no evaluation")?;
-    let before = first.map(|losses| losses.validation.exp());
-    let (step, after) = (best.step, best.validation.exp());
-    if arguments.json {
-        let line = json!({
-            "event": "score", "recipe": recipe, "run": run.name, "before": before, "after": after, "step": step,
-            "seconds": run.seconds,
-        });
-        return Ok(say!("{line}")?);
-    }
-    let before = before.map_or_else(|| "unknown".to_owned(), |before| format!("{before:.2}"));
-    let time = duration(run.seconds);
-    say!(
-        "\n{recipe}: validation perplexity {before} before, {after:.2} after {step} steps; {} was trained for {time}",
-        run.name
-    )?;
-    Ok(())
+    let accuracy = score.accuracy();
+    let found = json!({ "rows": rows, "right": right, (metric): accuracy, "mean": score.mean() });
+    (found, format!("{} of the held-out rows", score.words(thing)))
 }
 
 /// Training options, excluded by `--measure`.

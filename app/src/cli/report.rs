@@ -8,8 +8,8 @@ use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
     self, AuditSection, CalibrationBin, Cell, Metric, Passage, Table, metric_title,
 };
-use glasshouse_engine::protocol::quantity::whole;
-use serde_json::{Value, json};
+use glasshouse_engine::protocol::quantity::{NOTHING, quantity, whole};
+use serde_json::{Map, Value, json};
 use std::io::{IsTerminal as _, Result};
 
 /// Maximum line width of prose in characters.
@@ -28,11 +28,81 @@ const EXCERPT: usize = 300;
 
 /// Prints a report.
 pub(super) fn print(blocks: &[Block]) -> Result<()> {
+    print_rows(blocks, ROWS)
+}
+
+/// Prints a report with at most so many rows of each table.
+pub(super) fn print_rows(blocks: &[Block], most: usize) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let width = if is_terminal { usize::from(console::Term::stdout().size().1) } else { PIPE };
-    let mut screen = Screen { width, is_bold: console::colors_enabled(), ..Screen::default() };
+    let mut screen = Screen { width, most, is_bold: console::colors_enabled(), ..Screen::default() };
     screen.blocks(blocks, 0);
     say!("{}", screen.text.trim_end())
+}
+
+/// JSON objects of the same fields as blocks: fields with one value for all as facts, the others as a table, and lists of objects as
+/// sections.
+pub(super) fn records(records: &[Value], hidden: &[&str]) -> Vec<Block> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in records.iter().filter_map(Value::as_object).flat_map(Map::keys) {
+        if !names.contains(&name.as_str()) && !hidden.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let objects = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(Value::is_object));
+    let (lists, names): (Vec<&str>, Vec<&str>) =
+        names.into_iter().partition(|name| records.iter().any(|record| objects(&record[*name])));
+    let (common, own): (Vec<&str>, Vec<&str>) =
+        names.into_iter().partition(|name| records.iter().all(|record| record[*name] == records[0][*name]));
+    let facts = common.iter().map(|name| Fact::new(words(name), value(name, &records[0][*name]).text()));
+    let row = |record: &Value| own.iter().map(|name| value(name, &record[*name])).collect();
+    let table = Table {
+        columns: own.iter().map(|name| words(name)).collect(),
+        rows: if own.is_empty() { Vec::new() } else { records.iter().map(row).collect() },
+        ..Table::default()
+    };
+    let section = |name: &str| {
+        let nested: Vec<Value> =
+            records.iter().filter_map(|record| record[name].as_array()).flatten().cloned().collect();
+        Block::Section(Section::new(words(name), self::records(&nested, hidden)))
+    };
+    let facts = facts.filter(|fact| ![NOTHING, ""].contains(&fact.value.as_str())).collect();
+    let lists = lists.into_iter().map(section).collect();
+    [vec![Block::Facts(facts), Block::Table(table)], lists].concat()
+}
+
+/// A JSON field's name in words.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A JSON value as a cell, in the unit of its field.
+fn value(name: &str, own: &Value) -> Cell {
+    match own {
+        Value::Null => NOTHING.into(),
+        Value::Bool(is_true) => Cell::from(if *is_true { "yes" } else { "no" }),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(list) => {
+            list.iter().map(|own| value(name, own).text()).collect::<Vec<_>>().join(", ").into()
+        }
+        Value::Object(fields) => match fields.get("name") {
+            Some(name) => value("name", name),
+            None => {
+                let fields =
+                    fields.iter().map(|(name, own)| format!("{} {}", words(name), value(name, own).text()));
+                fields.collect::<Vec<_>>().join(", ").into()
+            }
+        },
+        Value::Number(number) => match (number.as_u64(), number.as_f64().unwrap_or(f64::NAN)) {
+            (Some(bytes), _) if name.contains("bytes") => Cell::Corpus(bytes.into(), Unit::Bytes),
+            (Some(count), _) => count.into(),
+            (None, share) if ["share", "within", "exact"].iter().any(|part| name.contains(part)) => {
+                Cell::Corpus(share.into(), Unit::Share)
+            }
+            (None, large) if large >= 1e6 => quantity(large).into(),
+            (None, number) => Cell::Number(number),
+        },
+    }
 }
 
 /// Prints the parts of an audit.
@@ -61,6 +131,8 @@ pub(super) fn joined(mut line: Value, more: &Value) -> Value {
 #[derive(Debug, Default)]
 struct Screen {
     width: usize,
+    /// Maximum rows of a table.
+    most: usize,
     is_bold: bool,
     text: String,
 }
@@ -182,7 +254,7 @@ impl Screen {
         }
         let right: Vec<bool> = (0..columns.len()).map(|column| !table.is_words(column)).collect();
         let drawn = |cell: fn(&Cell) -> String| {
-            let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
+            let cells = rows.iter().take(self.most).map(|row| row.iter().map(cell).collect());
             let head: Vec<String> = columns.iter().map(|name| printable(name)).collect();
             let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
             let widest = text.lines().map(measure_text_width).max().unwrap_or(0);
@@ -198,12 +270,12 @@ impl Screen {
         } else {
             self.rows(table);
         }
-        self.more(rows.len().saturating_sub(ROWS), " rows");
+        self.more(rows.len().saturating_sub(self.most), " rows");
     }
 
     /// A sentence per row; with long cells a line for each.
     fn rows(&mut self, Table { columns, rows, .. }: &Table) {
-        for row in rows.iter().take(ROWS) {
+        for row in rows.iter().take(self.most) {
             let cells: Vec<(&String, String)> = columns.iter().zip(row.iter().map(listed)).collect();
             let cells = || cells.iter().filter(|(_, text)| !text.is_empty());
             if cells().any(|(_, text)| text.chars().count() > 2 * CELL) {
@@ -323,7 +395,7 @@ mod tests {
     use super::*;
 
     fn drawn(width: usize, blocks: &[Block]) -> String {
-        let mut screen = Screen { width, ..Screen::default() };
+        let mut screen = Screen { width, most: ROWS, ..Screen::default() };
         screen.blocks(blocks, 0);
         screen.text
     }
@@ -335,6 +407,17 @@ mod tests {
             ["é".repeat(90).into(), 7.into(), Cell::Number(-0.0001)],
         ];
         Table::new("Words", ["word", "times", "share"], rows)
+    }
+
+    #[test]
+    fn records_have_their_common_fields_once() {
+        let row = |ms: f64| json!({ "bench": "x", "device": { "name": "a CPU" }, "ms_per_step": ms, "parts": [{ "n": ms }] });
+        let text = drawn(PIPE, &records(&[row(1.5), row(2.5)], &["bench"]));
+        assert_eq!(text.matches("device: a CPU").count(), 1, "{text}");
+        assert!(text.contains("\n  ms per step\n") && text.contains("\n       1.5000\n"), "{text}");
+        assert!(text.contains("\nparts\n") && !text.contains("bench"), "{text}");
+        let one = drawn(PIPE, &records(&[row(1.5)], &["bench", "parts"]));
+        assert_eq!(one, "  device: a CPU\n  ms per step: 1.5000\n");
     }
 
     #[test]

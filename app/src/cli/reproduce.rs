@@ -6,8 +6,8 @@ mod report;
 mod rows;
 
 use super::arguments::thread_count;
+use super::fetch;
 use super::settings::usage;
-use super::{fetch, train};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use exercise::Exercise;
@@ -17,8 +17,7 @@ use std::process::ExitCode;
 
 pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let named = arguments.run.to_possible_value().context("unnamed")?;
-    let reproduced = Exercise::find(named.get_name()).and_then(|exercise| book::run(arguments, &exercise));
-    train::told(arguments.json, reproduced)
+    book::run(arguments, &Exercise::find(named.get_name())?)
 }
 
 /// The named file, or the catalogue's text of that name. Other content is refused if a figure is compared. `None` if a signal

@@ -1,7 +1,7 @@
 //! Scores a run on rows with known answers from a recipe or an exercise: questions answered by greedy decoding, and texts to
 //! label. They are evaluated like any task.
 
-use super::driver::{Engine, drive};
+use super::driver::{Engine, drive, shown};
 use super::trained;
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
@@ -62,18 +62,12 @@ pub(super) struct ScoringOptions<'a> {
 
 impl ScoringOptions<'_> {
     /// Scores the run's best checkpoint on the rows that it held out for a recipe.
-    ///
-    /// # Errors
-    /// The recipe has no rows, or the model cannot do them.
     pub(super) fn held_out(&self, run: &RunSummary, recipe: &TuningRecipe) -> Result<Score> {
         let task = recipe.task().context("the recipe has no rows; the run's evaluations measure it")?;
         self.ask(run, recipe.metric(), task, Vec::new())
     }
 
     /// Scores the run's best checkpoint on the given rows.
-    ///
-    /// # Errors
-    /// A line is not a valid row, or the model cannot do them.
     pub(super) fn rows(&self, run: &RunSummary, metric: RecipeMetric, rows: &[String]) -> Result<Score> {
         let metrics = metric.of_task().map(str::to_owned).into_iter().collect();
         let task = TaskRequest { file: "rows.jsonl".to_owned(), metrics, ..TaskRequest::default() };
@@ -81,15 +75,12 @@ impl ScoringOptions<'_> {
     }
 
     /// The losses of a run's evaluations, in order.
-    ///
-    /// # Errors
-    /// The run cannot be read.
     pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let history = Command::ReadRun { run: Some(run.name.clone()), points: 1 };
-            let pick = |event| if let Event::History { events, .. } = event { Some(events) } else { None };
-            Ok(engine.ask_for(history, pick).await?.iter().filter_map(Losses::of).collect())
+            let events = engine.ask_for(history, picked!(Event::History { events, .. } => events)).await?;
+            Ok(events.iter().filter_map(Losses::of).collect())
         })
     }
 
@@ -119,16 +110,14 @@ impl ScoringOptions<'_> {
             };
             let command = Command::Evaluate { source, settings: Box::new(settings) };
             let mut found = None;
-            let hear = |event| {
-                match event {
-                    Event::Evaluations { evaluations, .. } => {
-                        found = evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
-                    }
-                    event => trained::note(&event),
+            let mut hear = shown(|event| {
+                if let Event::Evaluations { evaluations, .. } = event {
+                    found = evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
                 }
                 Ok(())
-            };
-            engine.ask_with(command, files, hear).await?;
+            });
+            engine.ask_with(command, files, |event, _| hear(event)).await?;
+            drop(hear);
             score(&found.context("the engine returned no evaluation")?)
         })
     }
@@ -137,8 +126,7 @@ impl ScoringOptions<'_> {
 /// Refuses a base model, whose continuation of a question is not an answer.
 async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
     let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
-    let pick = |event| if let Event::ModelOpened { chats, .. } = event { Some(chats) } else { None };
-    let answers = engine.ask_for(command, pick).await?;
+    let answers = engine.ask_for(command, picked!(Event::ModelOpened { chats, .. } => chats)).await?;
     ensure!(
         answers,
         "this is a base model without a chat template; fine-tune it with --objective chat first"

@@ -21,10 +21,10 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     }
     if arguments.losses {
         let report = losses(arguments, device, seconds)?;
-        return told(arguments.json, &report, report.passed());
+        return print(arguments.json, &report, report.passed());
     }
     let report = pollster::block_on(selftest::run(device, None))?;
-    told(arguments.json, &report, report.passed())
+    print(arguments.json, &report, report.passed())
 }
 
 #[cfg(feature = "oracle")]
@@ -34,7 +34,7 @@ fn variants(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result
     if let Some(warning) = warning {
         tell!("note: {warning}");
     }
-    told(arguments.json, &report, report.passed())
+    print(arguments.json, &report, report.passed())
 }
 
 #[cfg(not(feature = "oracle"))]
@@ -42,7 +42,7 @@ fn variants(_: &SelftestArguments, _: &str, _: f64) -> Result<ExitCode> {
     anyhow::bail!("this build has no burn to compare kernels with; build one with the feature `oracle`")
 }
 
-fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
+fn print(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
     if json {
         say!("{}", serde_json::to_string(report)?)?;
     } else {
@@ -54,9 +54,6 @@ fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result
 
 /// Trains in a temporary folder, which is removed afterwards.
 fn losses(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result<LossesReport> {
-    if arguments.steps == 0 {
-        return Err(usage("--steps must be at least 1"));
-    }
     let mut config = presets::preset(&arguments.preset).map_err(usage)?;
     config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
     // Gradient accumulation would only take longer.
@@ -100,7 +97,7 @@ pub struct SelftestArguments {
     #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
     pub preset: String,
     /// With --losses, the number of steps
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), requires = "losses")]
     pub steps: u64,
     /// With --losses, the training text [default: the embedded stories]
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]

@@ -1,10 +1,8 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
-use super::arguments::{FormatArguments, ModelArguments};
+use super::arguments::{DeviceArguments, FormatArguments, ModelArguments};
 use super::driver::{Engine, drive};
-use super::moderate::ModerationArguments;
-use super::moderate::moderation;
-use super::settings::session_options;
+use super::moderate::{ModerationArguments, moderation};
 use super::{interrupt, trained};
 use crate::serve::{Server, ServerSettings, Switchboard};
 use anyhow::{Result, anyhow, bail};
@@ -21,13 +19,13 @@ const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let token = arguments.token.as_deref().map(checked_token).transpose()?;
-    let options = session_options(&arguments.device, None, arguments.no_autotune)?;
+    let options = arguments.device.options()?;
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {
         let weights = arguments.weights.format;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
         let model = trained::open(engine, &arguments.model, weights).await?;
-        ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.project)?))?;
+        ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.of.project)?))?;
         let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,
@@ -129,12 +127,8 @@ pub struct ServeArguments {
     pub moderation: ModerationArguments,
     #[command(flatten)]
     pub weights: FormatArguments,
-    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
-    #[arg(long)]
-    pub no_autotune: bool,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
+    #[command(flatten)]
+    pub device: DeviceArguments,
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {

@@ -4,7 +4,6 @@ use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{Hint, RunConfig, presets};
-use glasshouse_engine::session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -184,11 +183,6 @@ pub fn checked_device(device: &str) -> Result<&str> {
         return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
     }
     Ok(device)
-}
-
-pub fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
-    let device = checked_device(device)?.to_owned();
-    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
 /// Refuses an unknown device before any work is done.

@@ -1,7 +1,7 @@
 //! `glasshouse share`: a model as a web page.
 
 use super::arguments::{ModelArguments, choice};
-use super::driver::drive;
+use super::driver::{drive, shown};
 use super::export::check_not_here;
 use super::settings::usage;
 use super::trained;
@@ -25,8 +25,8 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     }
     let (upload, mut written) = (arguments.upload.open(true)?, Vec::new());
     drive(session::Options::default(), async |engine| {
-        let ModelArguments { project, run, checkpoint } = &arguments.model;
-        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let ModelArguments { of, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, of).await?;
         let template = match &arguments.page {
             Some(folder) => Template::read(folder)?,
             None => Template::installed()?,
@@ -38,17 +38,14 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
         let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
-        let show = |event| {
-            match event {
-                Event::Exported { files, .. } => {
-                    files.iter().try_for_each(|file| say!("{file}"))?;
-                    written = files;
-                }
-                event => trained::note(&event),
+        let mut show = shown(|event| {
+            if let Event::Exported { files, .. } = event {
+                files.iter().try_for_each(|file| say!("{file}"))?;
+                written = files;
             }
             Ok(())
-        };
-        engine.ask_with(command, vec![template.into_bytes()], show).await
+        });
+        engine.ask_with(command, vec![template.into_bytes()], |event, _| show(event)).await
     })?;
     if let Some(upload) = upload {
         return Ok(say!("{}", upload.send(to, &written)?)?);
@@ -62,8 +59,8 @@ fn link(arguments: &ShareArguments) -> Result<()> {
     let home = arguments.home.as_deref().unwrap_or_default();
     page::check_address(home)?;
     drive(session::Options::default(), async |engine| {
-        let ModelArguments { project, run, checkpoint } = &arguments.model;
-        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let ModelArguments { of, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, of).await?;
         let checkpoint = Some(checkpoint.clone());
         let command = Export::Model { run, checkpoint, format: ExportFormat::Link }.to(None, false);
         let show = |event, bytes: Vec<Vec<u8>>| {
@@ -71,7 +68,7 @@ fn link(arguments: &ShareArguments) -> Result<()> {
             bytes.iter().try_for_each(|link| say!("{home}#{}", String::from_utf8_lossy(link)))?;
             Ok(())
         };
-        engine.ask_for_bytes(command, show).await
+        engine.ask_with(command, Vec::new(), show).await
     })
 }
 

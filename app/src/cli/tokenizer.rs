@@ -5,10 +5,8 @@ use super::trained;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use glasshouse_engine::data::{self, prepare, stories};
-use glasshouse_engine::protocol::TokenizerConfig;
-use glasshouse_engine::protocol::TokenizerKind;
+use glasshouse_engine::protocol::{TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
-use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 /// Bytes of stories that a tokenizer is trained on by default.
@@ -17,8 +15,8 @@ const CORPUS_BYTES: u64 = 2_000_000;
 pub(super) fn tokenizer(command: &TokenizerCommand) -> Result<()> {
     match command {
         TokenizerCommand::Train(arguments) => train(arguments),
-        TokenizerCommand::Encode(arguments) => encode(arguments),
-        TokenizerCommand::Decode(arguments) => decode(arguments),
+        TokenizerCommand::Encode { place, text, json } => encode(&open(place)?, text.as_deref(), *json),
+        TokenizerCommand::Decode { place, ids, json } => decode(&open(place)?, ids, *json),
     }
 }
 
@@ -56,55 +54,38 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     Ok(())
 }
 
-/// The tokenizer of a file, or of a project's latest run.
 fn open(place: &TokenizerPlace) -> Result<Tokenizer> {
     match &place.file {
         Some(file) => Ok(Tokenizer::load(file)?),
-        None => trained::tokenizer_of_project(&place.project),
+        None => Ok(prepare::open_tokenizer(&trained::find_run(&place.project, None)?.data_folder()?)?),
     }
 }
 
-fn encode(arguments: &TokenizerEncodeArguments) -> Result<()> {
-    let tokenizer = open(&arguments.place)?;
-    let text = match &arguments.text {
-        Some(text) => text.clone(),
-        None => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("standard input")?;
-            text
-        }
+fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
+    let text = match text {
+        Some(text) => text.to_owned(),
+        None => std::io::read_to_string(std::io::stdin()).context("standard input")?,
     };
     for character in tokenizer.unknown_characters(&text) {
         tell!("warning: {character:?} is not in the vocabulary and is left out");
     }
     let (ids, tokens) = tokenizer.encode_tokens(&text)?;
-    let mut output = std::io::stdout().lock();
-    if arguments.json {
-        writeln!(output, "{}", serde_json::json!({ "ids": ids, "tokens": tokens }))?;
-    } else {
-        for (id, token) in ids.iter().zip(&tokens) {
-            writeln!(output, "{id}\t{token:?}")?;
-        }
+    if json {
+        return Ok(say!("{}", serde_json::json!({ "ids": ids, "tokens": tokens }))?);
     }
-    Ok(())
+    Ok(ids.iter().zip(&tokens).try_for_each(|(id, token)| say!("{id}\t{token:?}"))?)
 }
 
-fn decode(arguments: &TokenizerDecodeArguments) -> Result<()> {
-    let tokenizer = open(&arguments.place)?;
+fn decode(tokenizer: &Tokenizer, ids: &[u32], json: bool) -> Result<()> {
     let size = tokenizer.vocabulary_size();
-    if let Some(id) = arguments.ids.iter().find(|id| **id as usize >= size) {
-        anyhow::bail!(
+    if let Some(id) = ids.iter().find(|id| **id as usize >= size) {
+        bail!(
             "token {id} is not in the vocabulary of {size} entries; use ids from 0 to {}",
             size.saturating_sub(1)
         );
     }
-    let text = tokenizer.decode(&arguments.ids);
-    if arguments.json {
-        say!("{}", serde_json::json!({ "text": text }))?;
-    } else {
-        say!("{text}")?;
-    }
-    Ok(())
+    let text = tokenizer.decode(ids);
+    Ok(if json { say!("{}", serde_json::json!({ "text": text })) } else { say!("{text}") }?)
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,14 +93,31 @@ pub enum TokenizerCommand {
     /// Train a tokenizer on text and save it as tokenizer.json
     Train(TokenizerTrainArguments),
     /// Convert text to token ids
-    Encode(TokenizerEncodeArguments),
+    Encode {
+        #[command(flatten)]
+        place: TokenizerPlace,
+        /// Text to encode [default: standard input]
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
+        /// Print one JSON object: {"ids":[…],"tokens":[…]}
+        #[arg(long)]
+        json: bool,
+    },
     /// Convert token ids to text
-    Decode(TokenizerDecodeArguments),
+    Decode {
+        #[command(flatten)]
+        place: TokenizerPlace,
+        /// Token ids
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<u32>,
+        /// Print one JSON object: {"text":…}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]
 pub struct TokenizerTrainArguments {
-    /// What it is
     #[arg(long, value_name = "KIND", default_value = "bpe", help = tokenizer_kinds(""))]
     pub kind: TokenizerKind,
     /// Maximum vocabulary size
@@ -150,28 +148,4 @@ pub struct TokenizerPlace {
     /// tokenizer.json to use instead
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct TokenizerEncodeArguments {
-    #[command(flatten)]
-    pub place: TokenizerPlace,
-    /// Text to encode [default: standard input]
-    #[arg(long, value_name = "TEXT")]
-    pub text: Option<String>,
-    /// Print one JSON object: {"ids":[…],"tokens":[…]}
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct TokenizerDecodeArguments {
-    #[command(flatten)]
-    pub place: TokenizerPlace,
-    /// Token ids
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<u32>,
-    /// Print one JSON object: {"text":…}
-    #[arg(long)]
-    pub json: bool,
 }

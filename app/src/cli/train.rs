@@ -1,13 +1,13 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
+use super::arguments::{ConfigArguments, EvaluationArgument, RunArguments, TrainArguments};
 use super::driver::{Engine, Sender, drive};
 use super::import::{Imported, import_from, is_place};
 use super::interrupt;
 use super::output::Output;
 use super::report::{audited, with_event};
 use super::settings::{changed, checked_device, differing, run_config, usage};
-use super::trained::{find_run, note, settings_of, use_project};
+use super::trained::{find_run, settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
@@ -18,43 +18,28 @@ use glasshouse_engine::protocol::{
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the run that `train` without arguments creates.
 const FIRST: &str = "first-stories";
 
-pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
-    let json = arguments.json;
-    let result = run(arguments).map(|ended| {
-        if !json {
-            // Printing the hints may fail; the run is unaffected.
-            what_next(arguments, &ended).ok();
-        }
-        ExitCode::SUCCESS
-    });
-    told(json, result)
-}
-
-/// Passes a result on, and reports its error as a JSON line first if `json` is set.
-pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
-    if let (true, Err(error)) = (json, &result) {
-        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") })).ok();
+pub(super) fn train(arguments: &TrainArguments) -> Result<()> {
+    let ended = run(arguments)?;
+    if !arguments.json {
+        // Printing the hints may fail; the run is unaffected.
+        what_next(arguments, &ended).ok();
     }
-    result
+    Ok(())
 }
 
-pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
+pub(super) fn train_run(arguments: &TrainArguments) -> Result<RunSummary> {
     run(arguments).map(|ended| ended.run)
 }
 
 pub(super) struct TrainOutcome {
     pub(super) run: RunSummary,
-    /// A prompt to suggest in the commands to try.
-    prompt: String,
-    classifies: bool,
-    converses: bool,
+    opened: Option<Box<OpenedRun>>,
     /// All steps are done, or early stopping ended the run.
     finished: bool,
 }
@@ -76,7 +61,7 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
     })
 }
 
-/// What the options say about a session of a run.
+/// The launch settings of the options.
 pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
     RunLaunch {
         stop_after: arguments.stop_after,
@@ -86,7 +71,7 @@ pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
     }
 }
 
-/// Trains a run of `steps` with a command, and prints what happens.
+/// Trains a run of `steps` with a command, and prints its events.
 pub(super) async fn follow(
     engine: &mut Engine,
     arguments: &TrainArguments,
@@ -96,9 +81,10 @@ pub(super) async fn follow(
     let mut follower = Follower::new(arguments, steps, engine.sender());
     engine.ask(command, |event| follower.hear(event)).await?;
     let run = follower.run.take().context("the engine ended a run without a result")?;
-    let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
-    if let Some(device) = planted.filter(|_| finished) {
-        let device = arguments.device.clone().unwrap_or(device);
+    let Follower { opened, finished, .. } = follower;
+    let planted = opened.as_deref().filter(|opened| finished && opened.config.data.canaries > 0);
+    if let Some(OpenedRun { config, .. }) = planted {
+        let device = arguments.device.clone().unwrap_or_else(|| config.device.clone());
         // Runs trained on a burn device are inspected on one of our devices.
         let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
         // A failed measurement does not affect the run.
@@ -106,7 +92,7 @@ pub(super) async fn follow(
             tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
         }
     }
-    Ok(TrainOutcome { run, prompt, classifies, converses, finished })
+    Ok(TrainOutcome { run, opened, finished })
 }
 
 /// Measures how strongly a run memorised the canaries planted in its text, and stores the result with the run.
@@ -117,22 +103,16 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::best_of(run);
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
-    let hear = |event| {
-        match event {
-            Event::Evaluations { audits, .. } => {
-                for audit in audits {
-                    match json {
-                        true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
-                        false => audited(&audit.sections)?,
-                    }
-                }
-            }
-            event => note(&event),
-        }
-        Ok(())
-    };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    engine.ask_until_signal(command, "cancelling; `glasshouse audit` tests them later", hear).await
+    let stopping = "cancelling; `glasshouse audit` tests them later";
+    let pick = picked!(Event::Evaluations { audits, .. } => audits);
+    for audit in engine.ask_for_until_signal(command, stopping, pick).await?.unwrap_or_default() {
+        match json {
+            true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+            false => audited(&audit.sections)?,
+        }
+    }
+    Ok(())
 }
 
 /// The command that resumes the latest run from its last checkpoint, and the run's total steps.
@@ -143,7 +123,8 @@ async fn resumed(
 ) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
     device.as_deref().map(checked_device).transpose()?;
-    let (run, config) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
+    let of = RunArguments { project: arguments.project.clone(), run: arguments.run.clone() };
+    let (run, config) = settings_of(engine, &of).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
@@ -164,8 +145,10 @@ pub(super) async fn started(
     engine: &mut Engine,
 ) -> Result<(Command, u64)> {
     let mut config = match &arguments.from {
-        Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
-        Some(from) => going_on(from, arguments)?,
+        Some(place) if is_place(place) => {
+            derived_config(&import_base(place, arguments, engine).await?, arguments)?
+        }
+        Some(from) => derived_config(from, arguments)?,
         // A sweep started again must find the same settings, which a speed measurement does not give.
         None if is_first(arguments) && launch.sweep.is_none() => {
             let seconds = arguments.minutes.map_or(FIRST_SECONDS, |minutes| 60.0 * minutes);
@@ -195,7 +178,7 @@ pub(super) async fn started(
     Ok((Command::Train { config: Box::new(config), launch }, steps))
 }
 
-/// Whether no option describes the run, as in a person's first `glasshouse train`.
+/// Whether no option describes the run, as in a user's first `glasshouse train`.
 fn is_first(arguments: &TrainArguments) -> bool {
     arguments.config == ConfigArguments::default() && arguments.data.is_empty() && arguments.recipe.is_none()
 }
@@ -215,14 +198,9 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
     if !json {
         tell!("measuring the device");
     }
-    let pick = |event| match event {
-        Event::Planned(Forecast::Speed { ms_per_step, .. }) => Some(ms_per_step),
-        event => {
-            note(&event);
-            None
-        }
-    };
-    let ms = engine.ask_for(Command::Measure { config: Box::new(config.clone()) }, pick).await?;
+    let command = Command::Measure { config: Box::new(config.clone()) };
+    let pick = picked!(Event::Planned(Forecast::Speed { ms_per_step, .. }) => ms_per_step);
+    let ms = engine.ask_for(command, pick).await?;
     // A tenth is left for evaluations, samples and checkpoints.
     let steps = (0.9 * 60e3 * minutes / ms) as u64;
     if steps == 0 {
@@ -243,18 +221,16 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
         let device = checked_device(device)?.to_owned();
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
-    let pick = |event| match event {
-        Event::Fitted { config, .. } => Some(*config),
-        event => {
-            note(&event);
-            None
-        }
-    };
-    engine.ask_for(Command::Fit(Fit::First { seconds }), pick).await
+    let command = Command::Fit(Fit::First { seconds });
+    engine.ask_for(command, picked!(Event::Fitted { config, .. } => *config)).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
-pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
+pub(super) async fn import_base(
+    place: &str,
+    arguments: &TrainArguments,
+    engine: &mut Engine,
+) -> Result<String> {
     if arguments.from_project.is_some() {
         return Err(usage(format!(
             "--from-project names the project of a run, but {place} is the place of a model; leave one of them out"
@@ -269,7 +245,7 @@ pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &m
 }
 
 /// Settings of a run that starts from another run's weights: that run's settings with the typed changes.
-fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
+fn derived_config(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     let folder = |path: &PathBuf| path.display().to_string();
     let start = Start::parse(from, arguments.from_project.as_ref().map(folder));
     let project = arguments.from_project.as_ref().unwrap_or(&arguments.project);
@@ -297,7 +273,7 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     changed(config, &arguments.config)
 }
 
-/// Prints what happens to a run.
+/// Prints the events of a run.
 struct Follower {
     output: Output,
     json: bool,
@@ -311,12 +287,8 @@ struct Follower {
     trains: Arc<AtomicBool>,
     /// The preparation stage printed last.
     stage: Option<PreparationStage>,
-    prompt: String,
-    classifies: bool,
-    converses: bool,
+    opened: Option<Box<OpenedRun>>,
     finished: bool,
-    /// The device in the run's settings, if canaries are planted in its text.
-    planted: Option<String>,
     run: Option<RunSummary>,
 }
 
@@ -333,11 +305,8 @@ impl Follower {
             engine,
             trains: Arc::default(),
             stage: None,
-            prompt: String::new(),
-            classifies: false,
-            converses: false,
+            opened: None,
             finished: false,
-            planted: None,
             run: None,
         }
     }
@@ -357,13 +326,9 @@ impl Follower {
                     self.steps = opened.config.train.steps;
                     self.output.set_steps(self.steps);
                 }
-                self.prompt = opened.prompt;
-                self.classifies = !opened.config.model.labels.is_empty();
-                self.converses = !opened.config.train.objective.learns_text();
-                let planted = opened.config.data.canaries > 0;
-                self.planted = planted.then_some(opened.config.device);
+                self.opened = Some(opened);
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
-                signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
+                signals()?.when_raised(move |flags| forward_signals(flags, &trains, &engine));
             }
             Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
                 if let Some(folder) = folder {
@@ -394,7 +359,7 @@ impl Follower {
                     self.output.notice(&text, &[]);
                 }
                 self.trains.store(true, Ordering::SeqCst);
-                heed(signals()?, &self.trains, &self.engine);
+                forward_signals(signals()?, &self.trains, &self.engine);
             }
             Event::Training { events, .. } => {
                 for event in events {
@@ -427,7 +392,7 @@ fn signals() -> Result<&'static interrupt::Flags> {
 }
 
 /// Forwards what signals requested to a training run.
-fn heed(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
+fn forward_signals(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
     if !trains.load(Ordering::SeqCst) {
         return;
     }
@@ -491,31 +456,31 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 
 /// Prints where the run's files are, and commands to try.
 fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
-    let TrainOutcome { prompt, classifies, converses, finished, .. } = ended;
     let project = project_option(&arguments.project);
     for (name, value, basis) in ended.run.energy.iter().flat_map(EnergyUse::rows) {
         say!("{name}: {value} ({basis})")?;
     }
     say!("\nThe project is in {}.", arguments.project.display())?;
-    if *finished && *classifies {
+    let Some(opened) = ended.opened.as_deref().filter(|_| ended.finished) else {
+        // By name: another run may have become the latest meanwhile.
+        return Ok(say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?);
+    };
+    if !opened.config.model.labels.is_empty() {
         let classify = format!("glasshouse classify{project} --text \"...\"");
         say!("{}", try_next(&[(classify, "classify a text")]))?;
-    } else if *finished {
+    } else {
         let chat = format!("glasshouse chat{project}");
-        let mut commands = if *converses {
-            vec![(chat, "chat with it")]
-        } else {
-            let generate = format!("glasshouse generate{project} --prompt \"{prompt}\"");
+        let mut commands = if opened.config.train.objective.learns_text() {
+            let generate = format!("glasshouse generate{project} --prompt \"{}\"", opened.prompt);
             vec![(generate, "generate text"), (chat, "write turn by turn")]
+        } else {
+            vec![(chat, "chat with it")]
         };
         let export = format!("glasshouse export{project} --to my-model");
         commands.push((export, "export a folder for Hugging Face's transformers"));
         let again = "glasshouse train --data my-text.txt --project my";
         commands.push((again.to_owned(), "train on your own text"));
         say!("{}", try_next(&commands))?;
-    } else {
-        // By name: another run may have become the latest meanwhile.
-        say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?;
     }
     Ok(())
 }

@@ -1,40 +1,32 @@
 //! Finds a trained model: project, run, checkpoint, tokenizer.
 
-use super::arguments::ModelArguments;
+use super::arguments::{ModelArguments, RunArguments};
 use super::driver::Engine;
 use super::hints;
 use crate::format;
 use anyhow::Result;
-use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{Command, Event, Moderated, RunConfig, WeightFormat, WeightSource};
-use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)
 }
 
-/// Opens a project in the engine, shared with other programs.
 pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool) -> Result<()> {
     engine.ask(Command::UseProject { folder: project.to_owned(), make }, |_| Ok(())).await
 }
 
 /// Opens a project in the engine, and returns name and settings of the named run, or of the latest.
-pub(super) async fn settings_of(
-    engine: &mut Engine,
-    project: &Path,
-    run: Option<String>,
-) -> Result<(String, RunConfig)> {
-    use_project(engine, project, false).await?;
-    let pick =
-        |event| if let Event::History { run, config, .. } = event { Some((run, *config)) } else { None };
-    engine.ask_for(Command::ReadRun { run, points: 0 }, pick).await
+pub(super) async fn settings_of(engine: &mut Engine, of: &RunArguments) -> Result<(String, RunConfig)> {
+    use_project(engine, &of.project, false).await?;
+    let command = Command::ReadRun { run: of.run.clone(), points: 0 };
+    engine.ask_for(command, picked!(Event::History { run, config, .. } => (run, *config))).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
 pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> Result<WeightSource> {
-    let (run, _) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
+    let (run, _) = settings_of(engine, &arguments.of).await?;
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
@@ -43,7 +35,7 @@ pub(super) struct OpenedModel {
     pub(super) run: String,
     pub(super) step: u64,
     pub(super) device: String,
-    /// It has a chat template.
+    /// Has a chat template.
     pub(super) chats: bool,
     /// The template is ChatML.
     pub(super) chatml: bool,
@@ -56,17 +48,10 @@ pub(super) async fn open(
     weights: Option<WeightFormat>,
 ) -> Result<OpenedModel> {
     let source = source(engine, arguments).await?;
-    let pick = |event| match event {
-        Event::ModelOpened { run, step, device, chats, chatml, .. } => {
-            let source = source.clone();
-            Some(OpenedModel { source, run, step, device, chats, chatml })
-        }
-        event => {
-            note(&event);
-            None
-        }
-    };
-    engine.ask_for(Command::OpenModel { source: source.clone(), weights }, pick).await
+    let command = Command::OpenModel { source: source.clone(), weights };
+    let pick = picked!(Event::ModelOpened { run, step, device, chats, chatml, .. } =>
+        OpenedModel { source: source.clone(), run, step, device, chats, chatml });
+    engine.ask_for(command, pick).await
 }
 
 pub(super) fn note(event: &Event) {
@@ -82,14 +67,8 @@ pub(super) fn note(event: &Event) {
     }
 }
 
-/// Prints moderation hits, if any.
 pub(super) fn tell_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
         tell!("moderation found: {}", format::moderated(moderated));
     }
-}
-
-pub(super) fn tokenizer_of_project(project: &Path) -> Result<Tokenizer> {
-    let run = find_run(project, None)?;
-    Ok(prepare::open_tokenizer(&run.data_folder()?)?)
 }

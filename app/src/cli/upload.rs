@@ -17,7 +17,7 @@ use ureq::{Agent, Body, SendBody};
 
 /// Timeout of a silent server, which checks large commits.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Of sending a block of data.
+/// Attempts to send a block of data.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
@@ -96,7 +96,7 @@ fn token(variable: &dyn Fn(&str) -> Option<String>) -> Result<String> {
     Ok(token.to_owned())
 }
 
-/// A repository, and the right to write to it. Redirects are not followed, so that the token stays with the endpoint.
+/// A repository with a token that may write to it. Redirects are not followed, so that the token stays with the endpoint.
 pub(super) struct Upload {
     agent: Agent,
     endpoint: String,
@@ -221,7 +221,7 @@ impl Upload {
                 return Err(self.refused(code.unwrap_or(422), &object["error"]));
             }
             let Some(action) = object["actions"].get("upload") else {
-                tell!("{} is there already", entry.path);
+                tell!("{} is already there", entry.path);
                 continue;
             };
             tell!("{}, {}", entry.path, bytes(entry.found.len()));
@@ -370,7 +370,7 @@ impl Entry {
         Ok(json!({ "path": self.path, "sample": base64(&sample), "size": self.found.len() }))
     }
 
-    /// Its line of a commit.
+    /// The file's line in a commit.
     fn line(&self) -> Result<Value> {
         if let Some(oid) = &self.sha256 {
             let value = json!({ "path": self.path, "algo": "sha256", "oid": oid, "size": self.found.len() });
@@ -392,7 +392,7 @@ impl Entry {
     }
 }
 
-/// So many bytes of a file; an error if it ends earlier.
+/// The next `left` bytes of a file; an error if it ends earlier.
 struct Part {
     file: File,
     left: u64,

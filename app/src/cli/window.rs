@@ -8,7 +8,7 @@ use crate::app::{App, AppOptions, Recorder};
 use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use glasshouse_engine::protocol::presets;
 use glasshouse_engine::session;
 use std::fs::File;
@@ -17,7 +17,6 @@ use std::io::BufWriter;
 /// The sample project, created by `assets/make-sample`.
 const SAMPLE: &[u8] = include_bytes!("../../assets/sample.glasshouse");
 
-/// Whether the program has a window.
 pub(super) const BUILT: bool = true;
 
 pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
@@ -56,11 +55,10 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
 
 fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     let page = match &arguments.page {
-        Some(name) => {
-            let names: Vec<&str> = PageName::ALL.into_iter().map(PageName::key).collect();
-            let page = PageName::from_key(name);
-            Some(page.ok_or_else(|| usage(format!("unknown page `{name}`; pages are {}", names.join(", "))))?)
-        }
+        Some(name) => Some(PageName::from_key(name).ok_or_else(|| {
+            let names = PageName::ALL.map(PageName::key).join(", ");
+            usage(format!("unknown page `{name}`; pages are {names}"))
+        })?),
         None => {
             let learn = arguments.lesson.map(|_| PageName::Learn);
             learn.or(arguments.preset.as_ref().map(|_| PageName::Train))
@@ -69,25 +67,17 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     if let Some(name) = &arguments.preset {
         presets::preset(name).map_err(usage)?;
     }
-    let project = match &arguments.project {
-        Some(folder) => {
-            let folder = std::path::absolute(folder).with_context(|| format!("{}", folder.display()))?;
-            anyhow::ensure!(
-                folder.is_dir(),
-                "{} is not a folder; name a project folder, or leave out --project",
-                folder.display()
-            );
-            Some(folder.display().to_string())
-        }
-        None => None,
-    };
-    let record = match &arguments.record {
-        Some(path) => {
-            let file = File::create_new(path).with_context(|| format!("{}", path.display()))?;
-            Some(Recorder::new(BufWriter::new(file)))
-        }
-        None => None,
-    };
+    let project = arguments.project.as_ref().map(|folder| {
+        let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
+        let name = folder.display();
+        ensure!(folder.is_dir(), "{name} is not a folder; name a project folder, or leave out --project");
+        Ok(name.to_string())
+    });
+    let project = project.transpose()?;
+    let record = arguments.record.as_ref().map(|path| {
+        let file = File::create_new(path).with_context(|| path.display().to_string())?;
+        anyhow::Ok(Recorder::new(BufWriter::new(file)))
+    });
     let WindowArguments { lesson, preset, seed, .. } = arguments;
     Ok(AppOptions {
         page,
@@ -95,7 +85,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         preset: preset.clone(),
         seed: *seed,
         project,
-        record,
+        record: record.transpose()?,
         sample: Some(SAMPLE.to_vec()),
         ..AppOptions::default()
     })

@@ -42,26 +42,18 @@ impl Head {
             return self.response(wanted, run, completions.first());
         }
         let choice = |(index, completion): (usize, &Completion)| {
-            let choice = match self.endpoint {
-                Endpoint::Completions => json!({
-                    "index": index,
-                    "text": text_of(completion),
-                    "logprobs": logprobs(wanted, completion),
-                    "finish_reason": finish_reason(completion.ending),
-                }),
-                Endpoint::Chat | Endpoint::Responses => json!({
-                    "index": index,
-                    "message": { "role": "assistant", "content": completion.text, "refusal": null },
-                    "logprobs": chat_logprobs(wanted, completion),
-                    "finish_reason": finish_reason(completion.ending),
-                }),
+            let (field, content) = match self.endpoint {
+                Endpoint::Completions => ("text", json!(text_of(completion))),
+                Endpoint::Chat | Endpoint::Responses => {
+                    ("message", json!({ "role": "assistant", "content": completion.text, "refusal": null }))
+                }
             };
+            let (logprobs, reason) = (logprobs_of(wanted, completion), finish_reason(completion.ending));
+            let choice =
+                json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": reason });
             with_counts(choice, completion)
         };
-        let object = match self.endpoint {
-            Endpoint::Completions => "text_completion",
-            Endpoint::Chat | Endpoint::Responses => "chat.completion",
-        };
+        let object = self.object("chat.completion");
         let choices = completions.iter().enumerate().map(choice).collect();
         let mut body = self.body(object, run, &choices);
         body["usage"] = json!(Usage::new(wanted, completions));
@@ -69,42 +61,32 @@ impl Head {
     }
 
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
-        let mut choice = match self.endpoint {
-            Endpoint::Completions => {
-                let text = match piece {
-                    Piece::Text { text, .. } => text,
-                    Piece::Begin | Piece::End(_) => "",
-                };
-                json!({ "index": index, "text": text, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
-            }
-            Endpoint::Chat | Endpoint::Responses => {
-                let delta = match piece {
-                    Piece::Begin => json!({ "role": "assistant", "content": "", "refusal": null }),
-                    Piece::Text { text, .. } => json!({ "content": text }),
-                    Piece::End(_) => json!({}),
-                };
-                json!({ "index": index, "delta": delta, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
-            }
+        let (field, content) = match (self.endpoint, piece) {
+            (Endpoint::Completions, Piece::Text { text, .. }) => ("text", json!(text)),
+            (Endpoint::Completions, Piece::Begin | Piece::End(_)) => ("text", json!("")),
+            (_, Piece::Begin) => ("delta", json!({ "role": "assistant", "content": "", "refusal": null })),
+            (_, Piece::Text { text, .. }) => ("delta", json!({ "content": text })),
+            (_, Piece::End(_)) => ("delta", json!({})),
         };
+        let (logprobs, reason) = (piece.logprobs(), piece.finish_reason());
+        let mut choice =
+            json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": reason });
         if let Piece::End(completion) = piece {
             choice = with_counts(choice, completion);
         }
-        self.body(self.object_of_pieces(), run, &json!([choice]))
+        self.body(self.object("chat.completion.chunk"), run, &json!([choice]))
     }
 
     /// The stream chunk with the token counts.
     pub(super) fn usage(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
-        let mut body = self.body(self.object_of_pieces(), run, &json!([]));
+        let mut body = self.body(self.object("chat.completion.chunk"), run, &json!([]));
         body["usage"] = json!(Usage::new(wanted, completions));
         body
     }
 
-    fn object_of_pieces(&self) -> &'static str {
-        match self.endpoint {
-            Endpoint::Completions => "text_completion",
-            Endpoint::Chat | Endpoint::Responses => "chat.completion.chunk",
-        }
+    fn object(&self, chat: &'static str) -> &'static str {
+        if self.endpoint == Endpoint::Completions { "text_completion" } else { chat }
     }
 }
 

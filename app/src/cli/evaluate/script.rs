@@ -45,7 +45,7 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
         let results = folder.join(format!("{stem}.results.jsonl"));
         say!(
             "  glasshouse evaluate --project {} --task {} --with-results {} --name flan-t5-small",
-            quoted(&arguments.model.project),
+            quoted(&arguments.model.of.project),
             quoted(file),
             quoted(&results)
         )?;

@@ -1,9 +1,9 @@
 //! `glasshouse diff`: what changed between two models, as text or JSON.
 
-use super::summary::{self, Words};
-use super::{InspectionRequest, ViewTensor, ViewsAnswer, at_step};
-use crate::cli::arguments::DEFAULT_PROJECT;
-use crate::cli::settings::{checked_device, usage};
+use super::summary::Words;
+use super::{InspectionRequest, ViewTensor, at_step, print};
+use crate::cli::arguments::{DEFAULT_PROJECT, DeviceArguments, RunArguments};
+use crate::cli::settings::usage;
 use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -32,25 +32,18 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
     let held_out = given.is_none();
     let settings = InspectSettings { count, sampling, held_out, ..InspectSettings::default() };
     let asked = InspectionRequest {
-        project,
-        run: Some(after),
+        of: &RunArguments { project: project.clone(), run: Some(after) },
         checkpoint,
         prompts: &[given.unwrap_or_default()],
         views: vec![View::Diff],
         settings: settings.clone(),
         reference: Some((Some(before), before_checkpoint)),
-        device: checked_device(&arguments.device)?,
+        options: arguments.device.options()?,
     };
-    asked.answers()?.iter().try_for_each(|answer| match arguments.json {
-        true => Ok(say!("{}", answer.json(ViewsAnswer::entries))?),
-        false => summary::print(answer, &settings),
-    })
+    print(&asked.answers()?, arguments.json, &settings)
 }
 
-/// The run and checkpoint of `RUN[:CHECKPOINT]`.
-///
-/// # Errors
-/// There is no such run or checkpoint; the error names those that exist.
+/// The run and checkpoint of `RUN[:CHECKPOINT]`. An error names those that exist.
 fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     let Start { run: word, checkpoint, .. } = Start::parse(typed, None);
     if word.is_empty() || checkpoint.as_str().is_empty() {
@@ -131,9 +124,8 @@ pub struct DiffArguments {
     /// Maximum tokens of a sample
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub max_tokens: usize,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Print one JSON object with all entries
     #[arg(long)]
     pub json: bool,

@@ -14,9 +14,6 @@ use std::path::Path;
 const HEAD: &str = "inspection.json";
 
 /// Refuses a folder with other contents, or an inspection that must not be replaced.
-///
-/// # Errors
-/// Such a folder, named.
 pub(super) fn check(to: &Path, replace: bool) -> Result<()> {
     let files = View::ALL.map(file);
     let names: Vec<&str> = std::iter::once(HEAD).chain(files.iter().map(String::as_str)).collect();
@@ -24,9 +21,6 @@ pub(super) fn check(to: &Path, replace: bool) -> Result<()> {
 }
 
 /// Writes all files or none. Tensors of several prompts share a file.
-///
-/// # Errors
-/// The folder is taken, or writing fails.
 pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result<()> {
     // It may have been filled meanwhile.
     check(to, replace)?;

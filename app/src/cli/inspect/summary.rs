@@ -160,9 +160,9 @@ pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> 
                     continue;
                 }
                 shown.push(axis);
-                let beside =
+                let same_axis =
                     |other: &&ViewTensor<'_>| other.summary.axes.as_slice() == std::slice::from_ref(axis);
-                lists(axis, &tensors.iter().filter(beside).collect::<Vec<_>>(), words)?;
+                lists(axis, &tensors.iter().filter(same_axis).collect::<Vec<_>>(), words)?;
             }
             [rows, columns] if is_small(rows, columns) => {
                 matrix(tensor, rows, columns, words)?;

@@ -1,4 +1,4 @@
-//! The person's own rows for a recipe, converted from any supported format to lines of a single one.
+//! A user's rows for a recipe, converted from any supported format to a single one.
 
 use crate::cli::data;
 use crate::cli::settings::usage;

@@ -4,7 +4,7 @@
 use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2};
-use super::report::FigureReport;
+use super::report::RunOutcome;
 use super::rows::ExerciseRows;
 use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use crate::cli::driver::drive;
@@ -12,7 +12,7 @@ use crate::cli::import::{is_address, is_place};
 use crate::cli::recipe::{check_before_import, runs_of};
 use crate::cli::score::ScoringOptions;
 use crate::cli::settings::{changed, check_device, run_config, usage};
-use crate::cli::train::{quoted, taken_in, to_the_end};
+use crate::cli::train::{import_base, quoted, train_run};
 use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
@@ -37,14 +37,6 @@ const TUNING: &str = "sft";
 const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
 
-struct RunOutcome {
-    /// The measured figure, if the run has one.
-    ours: Option<f64>,
-    /// Whether it reaches the book's figure; `None` if the two are not comparable.
-    verdict: Option<bool>,
-    note: String,
-}
-
 pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
     check_device(arguments.device.as_deref())?;
     let training = TrainArguments {
@@ -57,7 +49,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
     };
     let run = if arguments.resume {
         check_latest(arguments, exercise)?;
-        to_the_end(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
+        train_run(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
     } else {
         // Report missing files and typing mistakes before anything is fetched.
         let weights = weights(arguments, exercise)?;
@@ -74,32 +66,18 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         let rows = rows(exercise, &file)?;
         let from = match weights {
             Some(place) if is_place(&place) => Some(drive(session::Options::default(), async |engine| {
-                taken_in(&place, &training, engine).await
+                import_base(&place, &training, engine).await
             })?),
             other => other,
         };
         let learned = write(arguments, exercise, &file, &rows)?;
         // No kernel tuning, so that other devices of the same kind reproduce the same bits.
-        to_the_end(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
+        train_run(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
-    let RunOutcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
-    let Exercise { name, source, steps, figure, differs, .. } = exercise;
-    let report = FigureReport {
-        kind: if exercise.is_preset() { "preset" } else { "exercise" },
-        name,
-        figure: figure.words(),
-        published: figure.published(),
-        source,
-        steps: *steps,
-        ours,
-        run: &run,
-        verdict,
-        note,
-        differs,
-    };
+    let outcome = outcome(arguments, exercise, &run)?;
     // The exit code reports it even if nobody reads the output.
-    report.tell(arguments).ok();
-    Ok(report.exit_code())
+    outcome.tell(arguments, exercise, &run).ok();
+    Ok(outcome.exit_code(&run))
 }
 
 /// Refuses to resume a run that does not belong to the exercise.

@@ -48,7 +48,7 @@ pub(super) enum Begins {
     /// Random weights, with the settings of the preset of this name.
     Preset,
     Fresh,
-    /// GPT-2 weights provided by the person.
+    /// GPT-2 weights provided by the user.
     Weights(Gpt2),
     /// The result of the exercise `sft`, unless weights are named.
     Tuned(Gpt2),

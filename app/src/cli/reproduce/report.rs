@@ -1,56 +1,43 @@
 //! The result of a reproduced run, compared with the published one.
 
 use super::ReproduceArguments;
+use super::exercise::Exercise;
+use crate::cli::report;
 use crate::cli::train::quoted;
 use anyhow::Result;
 use glasshouse_engine::protocol::RunSummary;
-use glasshouse_engine::protocol::quantity::{duration, things};
 use serde_json::json;
 use std::process::ExitCode;
 
-pub(super) struct FigureReport<'run> {
-    /// Key of the name in JSON lines: `preset` or `exercise`.
-    pub kind: &'static str,
-    pub name: &'run str,
-    pub figure: &'static str,
-    pub published: f64,
-    pub source: &'run str,
-    /// Steps of the published run.
-    pub steps: u64,
-    /// Our figure, if the run has one.
+pub(super) struct RunOutcome {
+    /// The measured figure, if the run has one.
     pub ours: Option<f64>,
-    pub run: &'run RunSummary,
     /// Whether it reaches the published figure; `None` if the two are not comparable.
     pub verdict: Option<bool>,
     pub note: String,
-    /// Differences from the published run.
-    pub differs: &'run str,
 }
 
-impl FigureReport<'_> {
-    /// Prints the report: a JSON object, or lines of text.
-    pub(super) fn tell(&self, arguments: &ReproduceArguments) -> Result<()> {
-        let FigureReport { kind, name, figure, published, source, steps, ours, run, verdict, note, differs } =
-            self;
+impl RunOutcome {
+    /// Prints a JSON object, or lines of text.
+    pub(super) fn tell(
+        &self,
+        arguments: &ReproduceArguments,
+        exercise: &Exercise,
+        run: &RunSummary,
+    ) -> Result<()> {
+        let Self { ours, verdict, note } = self;
+        let Exercise { name, source, steps, figure, differs, .. } = exercise;
+        let kind = if exercise.is_preset() { "preset" } else { "exercise" };
+        let line = json!({
+            "event": "reproduction", (kind): name, "figure": figure.words(), "published": figure.published(), "source": source,
+            "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
+            "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
+        });
         if arguments.json {
-            let line = json!({
-                "event": "reproduction", (*kind): name, "figure": figure, "published": published, "source": source,
-                "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
-                "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
-            });
             return Ok(say!("{line}")?);
         }
-        let shown = ours.map_or_else(|| "none".to_owned(), |ours| format!("{ours:.4}"));
-        let (ran, time) = (things(run.step, "step"), duration(run.seconds));
-        say!("\n{name}: {figure}")?;
-        say!("  published  {published}   {steps} {} ({source})", things(*steps, "step"))?;
-        say!("  ours       {shown}   {} {ran}, {time}, on {}", run.step, run.device)?;
-        if !differs.is_empty() {
-            say!("  differs    {differs}")?;
-        }
-        if !note.is_empty() {
-            say!("  {note}")?;
-        }
+        say!("")?;
+        report::print(&report::records(&[line], &["event", "reproduced"]))?;
         match verdict {
             Some(true) => say!("reproduced")?,
             Some(false) => say!("not reproduced")?,
@@ -69,8 +56,8 @@ impl FigureReport<'_> {
 
     /// Failure if not reproduced, or if the run ended early and so shows nothing. A run that was requested to be shorter
     /// succeeds.
-    pub(super) fn exit_code(&self) -> ExitCode {
-        let broken_off = self.run.step < self.run.steps;
+    pub(super) fn exit_code(&self, run: &RunSummary) -> ExitCode {
+        let broken_off = run.step < run.steps;
         ExitCode::from(u8::from(self.verdict == Some(false) || broken_off))
     }
 }
