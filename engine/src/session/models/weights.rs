@@ -123,10 +123,12 @@ mod tests {
     use super::*;
     use crate::checkpoint::Checkpoints;
     use crate::cpu::CpuDecoder;
+    use crate::graph::Element;
     use crate::model::{Purpose, build};
     use crate::platform::block_on;
     use crate::project::parameters_of;
     use crate::protocol::{RunConfig, WeightFormat, presets};
+    use glasshouse_compiler::blocks::gguf::{self, GgmlType};
 
     fn config(weights: WeightFormat) -> RunConfig {
         RunConfig { weights, ..presets::preset("llama-tiny").unwrap() }
@@ -171,6 +173,50 @@ mod tests {
             let mut packed = CpuDecoder::with_texts(&config.model, floats, format, Some(1), 1).unwrap();
             assert_eq!(stored.logits(&[3, 1, 4]).unwrap(), packed.logits(&[3, 1, 4]).unwrap(), "{format:?}");
         }
+    }
+
+    #[test]
+    fn blocks_of_a_file_stay_after_somebody_needed_floats() {
+        let (config, ty) = (config(WeightFormat::Gguf), GgmlType::Q8_0);
+        let folder = tempfile::tempdir().unwrap();
+        let mut own = parameters_of(&config).unwrap();
+        let is_whole =
+            |own: &Parameter| own.ty.shape.len() == 2 && own.ty.columns().is_multiple_of(ty.block());
+        let place = own.iter().position(is_whole).unwrap();
+        let columns = own[place].ty.columns();
+        let row = gguf::row_words(ty, columns);
+        own[place].ty.element = Element::Gguf { row: row as u32 };
+        let mut checkpoints = Checkpoints::new(folder.path());
+        let mut begun = checkpoints.begin(&CheckpointInfo::new(&config, 0, 1), &own).unwrap();
+        for (number, own) in own.iter().enumerate() {
+            if number == place {
+                let block: Vec<u8> = [0x00, 0x2c].into_iter().chain(1..33).collect();
+                let mut words = vec![0; own.ty.rows() * row];
+                for words in words.chunks_exact_mut(row) {
+                    gguf::put_row(ty, &block.repeat(columns / ty.block()), words);
+                }
+                begun.put_blocks(&words).unwrap();
+            } else {
+                begun.put(&vec![0.01; own.ty.count()]).unwrap();
+            }
+        }
+        let path = checkpoints.finish(begun, true).unwrap();
+        let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };
+        let parameters = build(&config.model, purpose).unwrap().graph.parameters;
+        let read = block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
+        let info = read.info;
+        let first = StoredWeights { floats: read.state.parameters, words: read.words, blocks: read.blocks };
+        assert_eq!(first.blocks.len(), 1);
+        // Read again, or copied.
+        for path in [Some(path.clone()), None] {
+            let weights = Weights::from_stored(first.clone(), path, parameters.clone(), info.clone());
+            assert!(block_on(weights.stored()).unwrap() == Some(first.clone()));
+            assert_eq!(block_on(weights.floats()).unwrap().len(), weights.count);
+            assert!(block_on(weights.stored()).unwrap() == Some(first.clone()));
+        }
+        let mut decoder =
+            CpuDecoder::from_stored(&config.model, first, WeightFormat::Gguf, Some(1), 1).unwrap();
+        assert!(decoder.logits(&[3, 1, 4]).unwrap().iter().all(|logit| logit.is_finite()));
     }
 
     #[test]
