@@ -232,7 +232,7 @@ fn an_imported_file_of_any_blocks_keeps_them_decodes_from_them_and_is_exported_w
             |logits: &mut dyn Iterator<Item = f32>| logits.map(|logit| logit * logit).sum::<f32>().sqrt();
         let error = size(&mut small.iter().zip(&whole).map(|(one, other)| one - other));
         let of = size(&mut whole.iter().copied());
-        assert!(of > 0.0 && error < 0.1 * of, "{error} of {of}");
+        assert!(of > 0.0 && error < 0.2 * of, "{error} of {of}");
     }
     // A text among others is the text alone.
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
