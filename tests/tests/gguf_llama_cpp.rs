@@ -187,7 +187,7 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
             parameters: &arena,
             name: "test",
             quantization: WeightFormat::F32,
-            kept: &[],
+            kept: None,
         };
         let written = block_on(gguf::export(&export, &path, false, &Yielder::none()));
         if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {

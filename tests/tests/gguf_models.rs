@@ -115,7 +115,7 @@ pub fn write(
     path: &Path,
 ) -> Vec<String> {
     let export =
-        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: &[] };
+        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: None };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -268,7 +268,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 parameters: &arena,
                 name: "test",
                 quantization: WeightFormat::F32,
-                kept: &[],
+                kept: None,
             };
             let written = write_gguf(&export, &path, false);
             if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
@@ -304,7 +304,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
             parameters: &arena,
             name: "test",
             quantization,
-            kept: &[],
+            kept: None,
         };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
@@ -328,7 +328,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
     let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -341,7 +341,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
     let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: &[] };
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");

@@ -69,7 +69,7 @@ pub async fn export_bundle(
         config: config.clone(),
         tokenizer: prepared.tokenizer.clone(),
         parameters: places.whole(loaded.state.parameters.clone(), yielder).await,
-        kept: std::sync::Arc::default(),
+        kept: None,
         info: loaded.info.clone(),
         notices: Vec::new(),
     };

@@ -91,7 +91,7 @@ pub fn pack(element: Element, columns: usize, weights: &[f32], words: &mut [u32]
         }
         Element::Q8_0 => rows.for_each(|(weights, words)| pack_row(weights, words, q8_0)),
         Element::Q4_0 => rows.for_each(|(weights, words)| pack_row(weights, words, q4_0)),
-        // Blocks are only copied ([`gguf::Kept`]).
+        // Blocks are only copied.
         Element::Gguf { .. } => {}
     }
 }

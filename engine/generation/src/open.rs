@@ -1,7 +1,6 @@
 //! Opening a decoder, with the same devices as for training.
 
 use super::Decoder;
-use glasshouse_compiler::blocks::gguf::Kept;
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_executors::device::{self, DeviceDescription};
@@ -9,7 +8,6 @@ use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
-use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub struct Opening {
@@ -20,8 +18,6 @@ pub struct Opening {
     pub weights: Option<WeightFormat>,
     /// The format that the weights were rounded to, if any.
     pub stored: WeightFormat,
-    /// Matrices in the blocks of a GGUF file, if that is [`WeightFormat::Gguf`]. A CPU reads them as they are stored; a GPU gets the weights.
-    pub kept: Arc<[Kept]>,
     /// Kernel selection for a real GPU. A software adapter keeps its default kernels, since timing takes seconds there.
     pub tuning: Tuning,
     /// Maximum number of concurrent texts, at least 1. Each has its own caches; all share a pass over the weights.
@@ -31,8 +27,8 @@ pub struct Opening {
 impl Default for Opening {
     /// Every core, automatic format, default kernels and one text.
     fn default() -> Self {
-        let (stored, kept, tuning) = (WeightFormat::F32, Arc::default(), Tuning::Default);
-        Self { threads: None, weights: None, stored, kept, tuning, texts: 1 }
+        let (stored, tuning) = (WeightFormat::F32, Tuning::Default);
+        Self { threads: None, weights: None, stored, tuning, texts: 1 }
     }
 }
 
@@ -121,14 +117,14 @@ impl Decoder {
 
     fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
         let Opening { threads, weights, stored, texts, .. } = *opening;
-        let decoder = match weights.unwrap_or(stored) {
-            WeightFormat::Gguf => CpuDecoder::with_kept(model, parameters, &opening.kept, threads, texts),
-            format => {
-                check(parameters, format)?;
-                CpuDecoder::with_texts(model, parameters, format, threads, texts)
-            }
+        let format = match weights.unwrap_or(stored) {
+            // A file's blocks are not made of floats.
+            WeightFormat::Gguf => WeightFormat::F32,
+            format => format,
         };
-        Ok(Self::Cpu(Box::new(decoder?)))
+        check(parameters, format)?;
+        let decoder = CpuDecoder::with_texts(model, parameters, format, threads, texts)?;
+        Ok(Self::Cpu(Box::new(decoder)))
     }
 
     /// How the matrices are stored.

@@ -479,11 +479,11 @@ mod x86 {
                         if VNNI {
                             return Self($set::floats($vpdpbusd(sums, $set::words(weights.0), x)));
                         }
-                        // Sums of two products with 4 bits fit into 16 bits; with 8 they do not.
-                        let low = $set::words(weights.bits(0, 0x0f0f_0f0f, 0).0);
-                        let low = $set::add_pairs($set::dot_pairs(low, x), $set::splat_half(1));
+                        // Sums of two products with 7 bits fit into 16 bits; with 8 they do not.
+                        let low = if BITS < 8 { weights } else { weights.bits(0, 0x0f0f_0f0f, 0) };
+                        let low = $set::add_pairs($set::dot_pairs($set::words(low.0), x), $set::splat_half(1));
                         let sums = $set::add_words(sums, low);
-                        if BITS == 4 {
+                        if BITS < 8 {
                             return Self($set::floats(sums));
                         }
                         let high = $set::words(weights.bits(4, 0x0f0f_0f0f, 0).0);

@@ -1,11 +1,10 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_kept, read_state};
-use glasshouse_compiler::blocks::gguf::Kept;
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_state};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
-use glasshouse_compiler::plan::arena::StoredWeights;
+use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::merge::merged;
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, WeightFormat};
@@ -22,8 +21,8 @@ pub struct Trained {
     pub tokenizer: Tokenizer,
     /// Weights in the arena layout of an unfrozen model, with the run's adapter merged in.
     pub parameters: Vec<f32>,
-    /// Matrices in the blocks of the GGUF file that the run was imported from; `parameters` holds them too.
-    pub kept: Arc<[Kept]>,
+    /// The weights with the blocks of the GGUF file that the run was imported from; `parameters` holds them too.
+    pub kept: Option<Arc<StoredWeights>>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -55,7 +54,7 @@ pub struct AsTrained {
     /// Values in arena layout.
     pub weights: Vec<f32>,
     /// See [`Trained::kept`].
-    pub kept: Arc<[Kept]>,
+    pub kept: Option<Arc<StoredWeights>>,
     /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.
@@ -67,13 +66,19 @@ impl AsTrained {
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
-        let loaded = loaded(&run, &config, checkpoint, &parameters, Content::Weights, yielder).await?;
-        let Loaded { info, state, path, notices, .. } = loaded;
-        let kept = match config.weights {
-            WeightFormat::Gguf => read_kept(&path, &parameters, yielder).await?.into(),
-            _ => Arc::default(),
-        };
-        Ok(Self { run, config, parameters, weights: state.parameters, kept, info, notices })
+        let keeps = config.weights == WeightFormat::Gguf && config.train.adapter.is_none();
+        let content = if keeps { Content::Stored } else { Content::Weights };
+        let loaded = loaded(&run, &config, checkpoint, &parameters, content, yielder).await?;
+        let Loaded { info, state, words, blocks, notices, .. } = loaded;
+        let (mut weights, mut kept) = (state.parameters, None);
+        if keeps {
+            let stored = StoredWeights { floats: weights, words, blocks };
+            let (layout, give) =
+                (ArenaLayout::from_parameters(&parameters), async || yielder.maybe_yield().await);
+            weights = stored.to_floats(&parameters, &layout, &give).await;
+            kept = Some(Arc::new(stored));
+        }
+        Ok(Self { run, config, parameters, weights, kept, info, notices })
     }
 }
 

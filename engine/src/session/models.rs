@@ -26,7 +26,6 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
 use cache::Models;
-use glasshouse_compiler::blocks::gguf::Kept;
 use lenses::Lenses;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
@@ -75,8 +74,6 @@ pub(super) struct Model {
     pub(super) values: Arc<Weights>,
     /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
     pub(super) weights: WeightFormat,
-    /// Matrices in the blocks of the file that the run was imported from.
-    pub(super) kept: Arc<[Kept]>,
     /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
@@ -160,9 +157,6 @@ impl Model {
         let stored = if format == self.weights { self.values.stored().await? } else { None };
         match stored {
             Some(stored) => CpuDecoder::from_stored(&self.config, stored, format, threads, texts),
-            None if format == WeightFormat::Gguf => {
-                CpuDecoder::with_kept(&self.config, self.parameters().await?, &self.kept, threads, texts)
-            }
             None => {
                 let parameters = self.parameters().await?;
                 check(parameters, format)?;
@@ -270,7 +264,7 @@ impl Session {
         }
         let stored = model.weights;
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let mut opening = Opening { threads, weights, stored, kept: model.kept.clone(), tuning, texts };
+        let mut opening = Opening { threads, weights, stored, tuning, texts };
         let device = &self.device.request;
         let trains = live.is_some();
         let (gpu, warning) = match live {
@@ -414,15 +408,7 @@ impl Session {
             let data = trainer.run().data_folder()?;
             let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
             let step = trainer.step();
-            return Ok(self.keep(Model {
-                key,
-                config,
-                tokenizer,
-                values,
-                weights: WeightFormat::F32,
-                kept: Arc::default(),
-                step,
-            }));
+            return Ok(self.keep(Model { key, config, tokenizer, values, weights: WeightFormat::F32, step }));
         }
         let run = self.run_of(source, None)?;
         let best = CheckpointChoice::Best;
@@ -440,13 +426,17 @@ impl Session {
         let files = Checkpoints::new(run.checkpoints_folder());
         // Any other file may be overwritten, so it is read each time.
         let is_elsewhere = file.is_some_and(|file| files.list().iter().all(|own| own.file != file));
-        // A run in training replaces its checkpoints, so it is read whole.
-        if !is_elsewhere
-            && !trains
-            && let Some(model) = StoredModel::load(&run, checkpoint, &Yielder::new()).await?
-        {
+        if let Some(model) = StoredModel::load(&run, checkpoint, &Yielder::new()).await? {
             let StoredModel { config, tokenizer, parameters, weights, path, info, notices } = model;
             notices.into_iter().for_each(|notice| self.sink.notice(notice));
+            if is_elsewhere {
+                key.2 = fingerprint(&[
+                    bytemuck::cast_slice(&weights.floats),
+                    bytemuck::cast_slice(&weights.words),
+                ]);
+            }
+            // A run in training replaces its checkpoints.
+            let path = Some(path).filter(|_| !is_elsewhere && !trains);
             return Ok(self.keep(Model {
                 key,
                 weights: config.weights,
@@ -454,23 +444,25 @@ impl Session {
                 tokenizer: SharedTokenizer::with(tokenizer, &run.data_folder()?)?,
                 step: info.step,
                 values: Arc::new(Weights::from_stored(weights, path, parameters, info)),
-                kept: Arc::default(),
             }));
         }
         let trained = Trained::load(run, checkpoint, &Yielder::new()).await?;
         if is_elsewhere {
-            key.2 = fingerprint(&trained.parameters);
+            key.2 = fingerprint(&[bytemuck::cast_slice(&trained.parameters)]);
         }
         for notice in trained.notices {
             self.sink.notice(notice);
         }
         Ok(self.keep(Model {
             key,
-            weights: trained.config.weights,
+            // An adapter was merged into them.
+            weights: match trained.config.weights {
+                WeightFormat::Gguf => WeightFormat::F32,
+                format => format,
+            },
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             values: Arc::new(Weights::from_floats(trained.parameters)),
-            kept: trained.kept,
             step: trained.info.step,
         }))
     }
@@ -520,8 +512,8 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
 }
 
 /// A fingerprint of weights; never 0, which is used for checkpoints.
-fn fingerprint(weights: &[f32]) -> u64 {
+fn fingerprint(weights: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(bytemuck::cast_slice(weights));
+    weights.iter().for_each(|part| hasher.write(part));
     hasher.finish().max(1)
 }

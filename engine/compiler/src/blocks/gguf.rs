@@ -1,8 +1,9 @@
 //! Rows of a matrix as a GGUF file stores them. The first word of a row is the number of its type: the matrices that a file has for queries,
 //! keys and values are one for us, and may be of several types. The blocks follow, and zeros up to the length of the longest row.
 
-pub use super::dequantise::dequantise;
-use crate::graph::{Element, Graph, Origin, ParameterId};
+pub use super::dequantise::{Groups, dequantise, regroup, unpack_groups, unpack_row as unpack_regrouped};
+use crate::graph::{Graph, Origin};
+use crate::plan::arena::Stored;
 
 /// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
 /// `ggml-quants.c`).
@@ -53,6 +54,7 @@ impl GgmlType {
     ];
 
     /// Number in files, name, weights per block, and bytes per block.
+    #[inline(always)]
     const fn facts(self) -> (u32, &'static str, usize, usize) {
         match self {
             Self::F32 => (0, "F32", 1, 4),
@@ -81,12 +83,33 @@ impl GgmlType {
     }
 
     /// Weights per block; rows consist of whole blocks.
+    #[inline(always)]
     pub fn block(self) -> usize {
         self.facts().2
     }
 
+    #[inline(always)]
     pub fn block_bytes(self) -> usize {
         self.facts().3
+    }
+
+    /// Weights of a block that share a scale and a minimum.
+    #[inline(always)]
+    pub fn group(self) -> usize {
+        if matches!(self, Self::Q2_K | Self::Q3_K | Self::Q6_K) { 16 } else { self.block().min(32) }
+    }
+
+    /// Subtracted from a block's integers, which are unsigned in [`Groups`].
+    #[inline(always)]
+    pub fn offset(self) -> i32 {
+        match self {
+            Self::Q4_0 => 8,
+            Self::Q5_0 => 16,
+            Self::Q8_0 => 128,
+            Self::Q3_K => 4,
+            Self::Q6_K => 32,
+            _ => 0,
+        }
     }
 
     /// Whether the type can be written by this program.
@@ -140,34 +163,14 @@ pub fn unpack_row(words: &[u32], weights: &mut [f32]) {
     }
 }
 
-/// A matrix as a GGUF file stores it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    pub parameter: ParameterId,
-    /// Words per row.
-    pub row: u32,
-    pub words: Vec<u32>,
-}
-
-impl Kept {
-    pub fn element(&self) -> Element {
-        Element::Gguf { row: self.row }
-    }
-
-    pub fn rows(&self) -> std::slice::ChunksExact<'_, u32> {
-        self.words.chunks_exact(self.row as usize)
-    }
-}
-
-/// Makes a graph read these matrices as they are stored: each with the words of a row.
-pub fn keep(graph: &mut Graph, blocks: &[(ParameterId, u32)]) {
-    for (id, row) in blocks {
-        let element = Element::Gguf { row: *row };
+/// Makes a graph read matrices as a file stores them.
+pub fn keep(graph: &mut Graph, blocks: &[Stored]) {
+    for Stored { parameter: id, element, .. } in blocks {
         if let Some(parameter) = graph.parameters.get_mut(id.index()) {
-            (parameter.ty.element, parameter.trainable) = (element, false);
+            (parameter.ty.element, parameter.trainable) = (*element, false);
         }
         if let Some(value) = graph.find(Origin::Parameter(*id)) {
-            graph.values[value.index()].ty.element = element;
+            graph.values[value.index()].ty.element = *element;
         }
     }
 }

@@ -66,8 +66,42 @@ pub struct StoredWeights {
     pub floats: Vec<f32>,
     /// Words of the matrices stored in fewer bits.
     pub words: Vec<u32>,
-    /// Those in the blocks of a GGUF file, with the words of a row.
-    pub blocks: Vec<(ParameterId, u32)>,
+    /// Those in the blocks of a GGUF file.
+    pub blocks: Vec<Stored>,
+}
+
+impl StoredWeights {
+    /// The rows of a matrix in the blocks of a GGUF file.
+    pub fn rows_of_blocks(&self, parameter: ParameterId) -> Option<impl Iterator<Item = &[u32]>> {
+        let own = self.blocks.iter().find(|own| own.parameter == parameter)?;
+        Some(self.words.get(own.words.clone())?.chunks_exact(blocks::row_words(own.element, own.columns)))
+    }
+
+    /// The weights of a model with these parameters as floats in a layout. Awaits `give` after each matrix.
+    pub async fn to_floats(
+        &self,
+        parameters: &[Parameter],
+        layout: &ArenaLayout,
+        give: &impl AsyncFn(),
+    ) -> Vec<f32> {
+        let mut stored = parameters.to_vec();
+        for own in &self.blocks {
+            let parameter = &mut stored[own.parameter.index()];
+            (parameter.ty.element, parameter.trainable) = (own.element, false);
+        }
+        let from = ArenaLayout::from_parameters(&stored);
+        let mut floats = vec![0.0; layout.length];
+        for (from, to) in from.moves(layout).filter(|(own, _)| own.end <= from.floats_end) {
+            floats[to].copy_from_slice(&self.floats[from]);
+            give().await;
+        }
+        for own in &from.stored {
+            let words = &self.words[own.words.clone()];
+            blocks::unpack(own.element, own.columns, words, &mut floats[layout.range(own.parameter)]);
+            give().await;
+        }
+        floats
+    }
 }
 
 impl ArenaLayout {

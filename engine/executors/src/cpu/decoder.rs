@@ -5,8 +5,8 @@
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights};
 use super::workers::Workers;
-use glasshouse_compiler::blocks::gguf::{self, Kept};
-use glasshouse_compiler::graph::{Element, Input, Origin, ValueId};
+use glasshouse_compiler::blocks::gguf;
+use glasshouse_compiler::graph::{Input, Origin, ValueId};
 use glasshouse_compiler::model::{Model, Purpose, build};
 use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::decode::kept;
@@ -217,7 +217,7 @@ impl CpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         let available = glasshouse_platform::available_memory();
-        Self::within(available, model, Given::Floats(parameters, &[]), weights, threads, texts)
+        Self::within(available, model, Given::Floats(parameters), weights, threads, texts)
     }
 
     /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's.
@@ -235,20 +235,6 @@ impl CpuDecoder {
         Self::within(available, model, Given::Stored(stored), weights, threads, texts)
     }
 
-    /// [`Self::with_texts`] over the matrices of a GGUF file, which it reads as they are stored. The other weights are those of
-    /// `parameters`.
-    pub fn with_kept(
-        model: &ModelConfig,
-        parameters: &[f32],
-        kept: &[Kept],
-        threads: Option<usize>,
-        texts: usize,
-    ) -> Result<Self> {
-        let available = glasshouse_platform::available_memory();
-        let format = if kept.is_empty() { WeightFormat::F32 } else { WeightFormat::Gguf };
-        Self::within(available, model, Given::Floats(parameters, kept), format, threads, texts)
-    }
-
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
@@ -262,13 +248,11 @@ impl CpuDecoder {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
-        let blocks: Vec<_> = match &given {
-            Given::Floats(_, kept) => kept.iter().map(|kept| (kept.parameter, kept.row)).collect(),
-            Given::Stored(stored) => stored.blocks.clone(),
-        };
         let built = |purpose| {
             let mut built = build(model, purpose)?;
-            gguf::keep(&mut built.graph, &blocks);
+            if let Given::Stored(stored) = &given {
+                gguf::keep(&mut built.graph, &stored.blocks);
+            }
             Ok::<_, Error>(Model { graph: fuse::fused(built.graph, &[built.logits], &target), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
@@ -318,7 +302,7 @@ impl CpuDecoder {
             // Memory for the old weights and the new ones would be too much.
             self.weights = Weights::default();
         }
-        self.weights = interleaved(&self.layouts, Given::Floats(parameters, &[]))?;
+        self.weights = interleaved(&self.layouts, Given::Floats(parameters))?;
         Ok(())
     }
 
@@ -487,25 +471,15 @@ impl CpuDecoder {
     }
 }
 
-/// Weights of a decoder: floats with the matrices of a GGUF file, which it copies, or stored ones, which it keeps.
+/// Weights of a decoder: floats, which it copies, or stored ones, which it keeps.
 enum Given<'weights> {
-    Floats(&'weights [f32], &'weights [Kept]),
+    Floats(&'weights [f32]),
     Stored(StoredWeights),
 }
 
 fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> {
     let mut weights = match given {
-        Given::Floats(parameters, kept) => {
-            let mut weights = Weights::for_inference(layouts, parameters)?;
-            for own in layouts[0].stored.iter().filter(|own| matches!(own.element, Element::Gguf { .. })) {
-                let kept = kept.iter().find(|kept| kept.parameter == own.parameter);
-                let given = kept.filter(|kept| kept.words.len() == own.words.len());
-                let given =
-                    given.ok_or_else(|| Error::Internal("blocks of a file for other weights".to_owned()))?;
-                weights.stored[own.words.clone()].copy_from_slice(&given.words);
-            }
-            weights
-        }
+        Given::Floats(parameters) => Weights::for_inference(layouts, parameters)?,
         Given::Stored(StoredWeights { floats, words, .. }) => {
             let needed = [layouts[0].floats_end, layouts[0].stored_words()];
             if [floats.len(), words.len()] != needed {
@@ -536,7 +510,7 @@ mod tests {
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within = |bytes, texts| {
             let floats = vec![0.0; length];
-            let given = Given::Floats(&floats, &[]);
+            let given = Given::Floats(&floats);
             CpuDecoder::within(Some(bytes), &model, given, WeightFormat::F32, Some(1), texts)
         };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));

@@ -1,8 +1,16 @@
 //! Quantised matrices in the layout that the decoder multiplies: the words of [`GROUP`] rows take turns, so that a register holds
 //! the same word of several rows. A last group of fewer rows is laid out alike.
+//!
+//! Groups of rows in the blocks of a GGUF file are regrouped first ([`gguf::regroup`]), if their rows are of one type of blocks. Others
+//! remain as they are.
+
+use glasshouse_compiler::blocks::gguf::{self, GgmlType};
 
 /// Rows in a group: the number of words in the widest register.
 pub const GROUP: usize = 16;
+
+/// Marks the first word, a row's type, of an interleaved group in the blocks of a GGUF file.
+const INTERLEAVED: u32 = 1 << 31;
 
 /// Interleaves rows of `length` words each.
 pub fn interleave(words: &mut [u32], length: usize) {
@@ -17,10 +25,36 @@ pub fn interleave(words: &mut [u32], length: usize) {
     }
 }
 
+/// Interleaves rows of `columns` weights in the blocks of a GGUF file, each of `length` words.
+pub fn interleave_blocks(words: &mut [u32], length: usize, columns: usize) {
+    for group in words.chunks_mut(GROUP * length) {
+        let types = || group.iter().step_by(length);
+        let first = gguf::row(group, columns).map(|(ty, _)| ty).filter(|ty| ty.block() > 1);
+        let Some(ty) = first.filter(|ty| types().all(|number| *number == ty.number())) else { continue };
+        for row in group.chunks_exact_mut(length) {
+            let blocks = gguf::row(row, columns).map(|(_, blocks)| blocks.to_vec()).unwrap_or_default();
+            gguf::regroup(ty, &blocks, &mut row[1..]);
+        }
+        interleave(group, length);
+        group[0] |= INTERLEAVED;
+    }
+}
+
+/// The type of a group in the blocks of a GGUF file, if it is interleaved; a word of each row comes before the blocks.
+pub fn type_of_blocks(group: &[u32]) -> Option<GgmlType> {
+    let number = group.first().filter(|number| **number & INTERLEAVED != 0)?;
+    GgmlType::from_number(number & !INTERLEAVED)
+}
+
+/// The group of a row.
+pub fn group_of(words: &[u32], length: usize, number: usize) -> &[u32] {
+    let start = number / GROUP * GROUP * length;
+    &words[start..words.len().min(start + GROUP * length)]
+}
+
 /// A row of an interleaved matrix.
 pub fn row(words: &[u32], length: usize, number: usize) -> Vec<u32> {
-    let start = number / GROUP * GROUP * length;
-    let group = &words[start..words.len().min(start + GROUP * length)];
+    let group = group_of(words, length, number);
     group[number % GROUP..].iter().step_by(group.len() / length).copied().collect()
 }
 

@@ -1,7 +1,7 @@
 //! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it
 //! reads and writes.
 
-use super::interleaved::interleave;
+use super::interleaved::{interleave, interleave_blocks};
 pub use super::ops::BatchShard;
 use super::ops::{Call, Given, Interpret, Run};
 use super::workers::Workers;
@@ -53,8 +53,14 @@ impl Weights {
 
     /// Interleaves the quantised matrices.
     pub fn interleave(&mut self, layout: &ArenaLayout) {
-        for own in layout.stored.iter().filter(|own| blocks::quant_words(own.element) > 0) {
-            interleave(&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
+        for own in &layout.stored {
+            let (words, length) =
+                (&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
+            match own.element {
+                Element::Gguf { .. } => interleave_blocks(words, length, own.columns),
+                element if blocks::quant_words(element) > 0 => interleave(words, length),
+                _ => {}
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ pub struct Rounded {
     pub quants: Vec<i8>,
     /// Per block.
     pub scales: Vec<f32>,
-    /// Sum of each block's integers, times the negative offset of the weights' unsigned integers.
-    pub biases: Vec<i32>,
+    /// Sums of the integers in both halves of each block.
+    pub sums: Vec<[i32; 2]>,
 }
 
 /// Results that can be split in two at a row.

@@ -5,7 +5,9 @@ use super::modelfile::{ENDING, modelfile};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
-use glasshouse_compiler::blocks::gguf::{self as blocks, Kept};
+use glasshouse_compiler::blocks::gguf as blocks;
+use glasshouse_compiler::graph::ParameterId;
+use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, files};
@@ -35,8 +37,8 @@ pub struct Export<'run> {
     pub name: &'run str,
     /// Storage type of the matrices.
     pub quantization: WeightFormat,
-    /// Matrices in the blocks of another file, which are written unchanged.
-    pub kept: &'run [Kept],
+    /// The weights with blocks of another file, which are written unchanged.
+    pub kept: Option<&'run StoredWeights>,
 }
 
 #[derive(Debug)]
@@ -185,12 +187,12 @@ fn file_type(quantization: WeightFormat) -> Option<u32> {
 fn blocks_of<'kept>(
     tensor: &Tensor,
     parameters: &Parameters,
-    kept: &'kept [Kept],
+    kept: Option<&'kept StoredWeights>,
 ) -> Option<(GgmlType, Vec<&'kept [u8]>)> {
     let number = parameters.holding(tensor).ok()?;
-    let own = kept.iter().find(|own| own.parameter.index() == number)?;
+    let own: Vec<_> = kept?.rows_of_blocks(ParameterId(number as u32))?.collect();
     let [_, columns] = parameters.list()[number].ty.shape[..] else { return None };
-    let of = |at| blocks::row(own.rows().nth(tensor.rows.at(at))?, columns);
+    let of = |at| blocks::row(own.get(tensor.rows.at(at)).copied()?, columns);
     let rows: Vec<_> = (0..tensor.rows.len()).map(of).collect::<Option<_>>()?;
     let (ty, _) = *rows.first()?;
     let is_whole = tensor.columns() == columns && !tensor.transposed && tensor.offset == 0;
@@ -221,8 +223,8 @@ pub async fn export_trained(
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let kept = if quantization == WeightFormat::Q8_0 { &model.kept[..] } else { &[] };
-    let quantization = if kept.is_empty() { quantization } else { WeightFormat::Gguf };
+    let kept = model.kept.as_deref().filter(|_| quantization == WeightFormat::Q8_0);
+    let quantization = if kept.is_none() { quantization } else { WeightFormat::Gguf };
     let parts = Export {
         model: &with_whole_context(&model.config.model, &record),
         tokenizer: &tokenizer,
@@ -233,7 +235,7 @@ pub async fn export_trained(
         kept,
     };
     let mut exported = export(&parts, path, replace, yielder).await?;
-    if !kept.is_empty() {
+    if kept.is_some() {
         let text =
             "the matrices are those of the imported file, byte for byte; other quantizations convert them";
         exported.notices.push(text.to_owned());

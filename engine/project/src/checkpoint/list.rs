@@ -145,7 +145,7 @@ impl Checkpoints {
             return Err(Error::bad_file(path, reason));
         }
         let entry = if is_milestone { None } else { Some(self.entry(name)?) };
-        state::read(&path, entry.as_ref(), parameters, content, yielder).await
+        state::read(&path, entry.as_ref(), parameters, content, (self.memory)(), yielder).await
     }
 
     /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or

@@ -17,10 +17,10 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
-pub(super) use state::read_kept;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
-use glasshouse_compiler::graph::{Parameter, ParameterId, Type};
+use glasshouse_compiler::graph::{Parameter, Type};
+use glasshouse_compiler::plan::arena::Stored;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
@@ -45,8 +45,8 @@ pub struct Loaded {
     pub state: ArenaState,
     /// Words of the matrices stored in fewer bits, if requested.
     pub words: Vec<u32>,
-    /// Those in the blocks of a GGUF file, with the words of a row.
-    pub blocks: Vec<(ParameterId, u32)>,
+    /// Those in the blocks of a GGUF file.
+    pub blocks: Vec<Stored>,
     pub path: PathBuf,
     /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,
@@ -62,6 +62,8 @@ pub struct Checkpoints {
     kept: Vec<ManifestEntry>,
     /// Whether the next saved state is added to `kept`.
     keeps_next: bool,
+    /// Bytes of memory for a checkpoint, if the system reports them.
+    memory: fn() -> Option<u64>,
 }
 
 /// A checkpoint being written. Dropping it before [`Checkpoints::finish`] leaves the checkpoints unchanged.
@@ -107,13 +109,20 @@ impl Begun {
 impl Checkpoints {
     /// The checkpoints in `folder`, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), trusted: None, best: None, kept: Vec::new(), keeps_next: false }
+        Self {
+            folder: folder.into(),
+            trusted: None,
+            best: None,
+            kept: Vec::new(),
+            keeps_next: false,
+            memory: glasshouse_platform::available_memory,
+        }
     }
 
     /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed.
     ///
     /// # Errors
-    /// Every checkpoint is damaged or belongs to another model.
+    /// Every checkpoint is damaged or belongs to another model; [`Error::TooLarge`] if one exceeds the memory.
     pub async fn load(
         &mut self,
         which: Which,
@@ -134,7 +143,7 @@ impl Checkpoints {
         };
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
-            match state::read(&path, Some(entry), parameters, content, yielder).await {
+            match state::read(&path, Some(entry), parameters, content, (self.memory)(), yielder).await {
                 Ok(mut loaded) => {
                     if !notices.is_empty() {
                         notices.push(format!(
@@ -147,6 +156,8 @@ impl Checkpoints {
                     loaded.notices = notices;
                     return Ok(Some(loaded));
                 }
+                // The others are no smaller.
+                Err(error @ Error::TooLarge { .. }) => return Err(error),
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
                     if !notices.contains(&notice) {
@@ -293,7 +304,7 @@ impl Checkpoints {
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
         let (content, yielder) = (Content::WeightsAndMoments, Yielder::none());
-        block_on(state::read(&path, Some(entry), parameters, content, &yielder))
+        block_on(state::read(&path, Some(entry), parameters, content, (self.memory)(), &yielder))
     }
 
     /// Forgets kept states and milestones after `step`, once the run rolled back to it.

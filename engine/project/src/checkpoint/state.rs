@@ -7,7 +7,7 @@
 use super::manifest::ManifestEntry;
 use super::{GuardState, Loaded};
 use glasshouse_compiler::blocks;
-use glasshouse_compiler::blocks::gguf::{self, Kept};
+use glasshouse_compiler::blocks::gguf;
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
@@ -190,7 +190,7 @@ pub async fn read_state(
     content: Content,
     yielder: &Yielder,
 ) -> Result<Loaded> {
-    read(path, None, parameters, content, yielder).await
+    read(path, None, parameters, content, glasshouse_platform::available_memory(), yielder).await
 }
 
 /// The tensors of a state in file order: name, type and floats.
@@ -544,19 +544,14 @@ impl StateReader {
         Ok(())
     }
 
-    /// Gives parameters that the file has in the blocks of a GGUF file their type, and returns these with the words of a row.
-    fn keep_blocks(&self, parameters: &mut [Parameter]) -> Vec<(ParameterId, u32)> {
-        let mut blocks = Vec::new();
-        for (at, own) in parameters.iter_mut().enumerate() {
+    /// Gives parameters that the file has in the blocks of a GGUF file their type.
+    fn keep_blocks(&self, parameters: &mut [Parameter]) {
+        for own in parameters {
             let ty = self.metadata.info(&own.name).and_then(|tensor| type_in_file(tensor, &own.ty.shape));
-            if let Some(ty) = ty
-                && let Element::Gguf { row } = ty.element
-            {
+            if let Some(ty) = ty.filter(|ty| matches!(ty.element, Element::Gguf { .. })) {
                 (own.ty, own.trainable) = (ty, false);
-                blocks.push((ParameterId(at as u32), row));
             }
         }
-        blocks
     }
 
     /// Refuses rows of a GGUF file's blocks that are not those of this type.
@@ -617,19 +612,24 @@ fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, St
 }
 
 /// Reads a file tensor by tensor, each into its place: the file is never in memory as well. `entry` is the file's in a manifest.
+///
+/// # Errors
+/// [`Error::TooLarge`] before anything is allocated, if `available` bytes of memory are not enough; or the file is damaged or another
+/// model's.
 pub(super) async fn read(
     path: &Path,
     entry: Option<&ManifestEntry>,
     parameters: &[Parameter],
     content: Content,
+    available: Option<u64>,
     yielder: &Yielder,
 ) -> Result<Loaded> {
     let mut file = StateReader::open(path, entry)?;
     let stores = content == Content::Stored;
-    let (mut own, mut blocks) = (Vec::new(), Vec::new());
+    let mut own = Vec::new();
     if stores {
         own = parameters.to_vec();
-        blocks = file.keep_blocks(&mut own);
+        file.keep_blocks(&mut own);
     }
     let parameters = if stores { &own } else { parameters };
     let layout = ArenaLayout::from_parameters(parameters);
@@ -661,8 +661,15 @@ pub(super) async fn read(
     let missing = wanted.keys().filter(|name| file.metadata.info(name).is_none()).min();
     // A damaged file may look like another model's, so the checksum is compared first.
     let mut wrong = missing.map(|name| format!("it has no `{name}`: this is a checkpoint of another model"));
+    let stored = if stores { layout.stored_words() } else { 0 };
+    let needed = lengths.iter().fold(stored as u64, |sum, length| sum.saturating_add(*length as u64));
+    let needed = needed.saturating_mul(4);
+    if let Some(available) = available.filter(|available| wrong.is_none() && needed > *available) {
+        let advice = "close other programs, or use a machine with more memory".to_owned();
+        return Err(Error::TooLarge { what: "the model".to_owned(), needed, available, advice });
+    }
     let mut arenas = lengths.map(|length| vec![0.0; if wrong.is_none() { length } else { 0 }]);
-    let mut words = vec![0; if stores && wrong.is_none() { layout.stored_words() } else { 0 }];
+    let mut words = vec![0; if wrong.is_none() { stored } else { 0 }];
     for name in names {
         let Some(tensor) = file.metadata.info(&name).cloned() else { continue };
         let bytes = tensor.data_offsets.1 - tensor.data_offsets.0;
@@ -692,6 +699,8 @@ pub(super) async fn read(
     }
     [state.parameters, state.first_moments, state.second_moments, state.average] = arenas;
     state.exchange_average();
+    let in_blocks = |own: &&Stored| matches!(own.element, Element::Gguf { .. });
+    let blocks = layout.stored.iter().filter(in_blocks).filter(|_| stores).cloned().collect();
     Ok(Loaded { info, state, words, blocks, path: path.to_owned(), notices: Vec::new() })
 }
 
@@ -724,21 +733,4 @@ fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
             .find(|ty| shape.len() == 2 && stored_words(ty).is_some_and(|words| own == [ty.rows(), words])),
         _ => None,
     }
-}
-
-/// Reads the matrices that a checkpoint keeps in the blocks of a GGUF file.
-///
-/// # Errors
-/// The file cannot be read, or its blocks are not those of the model.
-pub async fn read_kept(path: &Path, parameters: &[Parameter], yielder: &Yielder) -> Result<Vec<Kept>> {
-    let file = StateReader::open(path, None)?;
-    let mut stored = parameters.to_vec();
-    stored.iter_mut().for_each(|own| own.ty.element = Element::F32);
-    let words = read(path, None, &stored, Content::Stored, yielder).await?.words;
-    file.keep_blocks(&mut stored);
-    let kept = |own: &Stored| {
-        let Element::Gguf { row } = own.element else { return None };
-        Some(Kept { parameter: own.parameter, row, words: words[own.words.clone()].to_vec() })
-    };
-    Ok(ArenaLayout::from_parameters(&stored).stored.iter().filter_map(kept).collect())
 }

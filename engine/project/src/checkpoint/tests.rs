@@ -1,5 +1,6 @@
 use super::*;
 use glasshouse_compiler::graph::{Element, Init, ParameterId, Type};
+use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
@@ -384,12 +385,22 @@ fn blocks_of_a_file_are_read_again_and_those_of_another_length_or_type_refused()
     let (_, state) = read_state(&path, &floats, Content::Weights).unwrap();
     let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&floats);
     assert_eq!(state.parameters[layout.range(ParameterId(0))], [1.0; 96]);
-    let kept = block_on(read_kept(&path, &floats, &Yielder::none())).unwrap();
-    assert_eq!((kept.len(), kept[0].row, kept[0].words[0]), (1, 18, ty.number()));
+    let read = |path: &Path, parameters: &[Parameter]| {
+        block_on(super::read_state(path, parameters, Content::Stored, &Yielder::none()))
+    };
+    let Loaded { state, words, blocks, .. } = read(&path, &floats).unwrap();
+    let stored = StoredWeights { floats: state.parameters, words, blocks };
+    assert_eq!((stored.blocks.len(), stored.blocks[0].element), (1, Element::Gguf { row: 18 }));
+    let rows: Vec<_> = stored.rows_of_blocks(ParameterId(0)).unwrap().collect();
+    assert_eq!((rows.len(), rows[2][0]), (3, ty.number()));
+    assert!(stored.rows_of_blocks(ParameterId(1)).is_none());
+    // The floats are those that are read as such.
+    let unpacked = block_on(stored.to_floats(&floats, &layout, &async || ()));
+    assert_eq!(unpacked, read_state(&path, &floats, Content::Weights).unwrap().1.parameters);
     // A type whose rows are longer, one that there is not, and a matrix of other columns.
     let wrong = |path: &Path, parameters: &[Parameter]| {
         let error = read_state(path, parameters, Content::Weights).unwrap_err().to_string();
-        let kept = block_on(read_kept(path, parameters, &Yielder::none())).unwrap_err().to_string();
+        let kept = read(path, parameters).unwrap_err().to_string();
         assert!(
             error.contains("its blocks of 3 × 72 bytes") && kept.contains("its blocks of"),
             "{error} {kept}"
@@ -400,6 +411,27 @@ fn blocks_of_a_file_are_read_again_and_those_of_another_length_or_type_refused()
     let path = saved(&|_| ());
     floats[0].ty.shape = vec![3, 64];
     wrong(&path, &floats);
+}
+
+#[test]
+fn a_checkpoint_larger_than_the_memory_is_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, true);
+    let path = save(&mut checkpoints, 2, true);
+    checkpoints.memory = || Some(100);
+    let named = path.file_name().unwrap().to_str().unwrap().into();
+    for choice in [CheckpointChoice::Latest, CheckpointChoice::Best, named] {
+        for content in [Content::Weights, Content::Stored, Content::WeightsAndMoments] {
+            let error = load_named(&mut checkpoints, &choice, content).unwrap_err();
+            assert!(matches!(error, Error::TooLarge { available: 100, .. }), "{error}");
+        }
+    }
+    checkpoints.memory = || Some(1 << 20);
+    assert_eq!(
+        load_named(&mut checkpoints, &CheckpointChoice::Latest, Content::Weights).unwrap().info.step,
+        2
+    );
 }
 
 fn milestone(folder: &Path, step: u64) -> PathBuf {

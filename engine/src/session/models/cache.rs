@@ -59,7 +59,6 @@ mod tests {
             tokenizer,
             values: Arc::new(Weights::from_floats(vec![0.0; 100])),
             weights: crate::protocol::WeightFormat::F32,
-            kept: Arc::default(),
             step,
         }
     }

@@ -235,7 +235,8 @@ fn stored<'run>(
 ) -> Option<Cow<'run, [u32]>> {
     let (element, columns) = (weight.ty.element, weight.columns());
     let (length, quants) = (blocks::row_words(element, columns), blocks::quant_words(element));
-    let group = if call.interleaved && quants > 0 { GROUP } else { 1 };
+    let is_quantised = quants > 0 || matches!(element, Element::Gguf { .. });
+    let group = if call.interleaved && is_quantised { GROUP } else { 1 };
     if inner.len() == columns {
         let aligned = outer.start % group == 0 && (outer.end % group == 0 || outer.end == weight.rows());
         return aligned.then(|| weight.words[outer.start * length..outer.end * length].into());

@@ -7,6 +7,7 @@ pub(super) mod training;
 
 use super::matrix::{Matrix, MatrixMut, Old, product};
 use super::vector;
+use glasshouse_compiler::blocks::gguf::{self, GgmlType};
 use glasshouse_platform::lanes::{Lanes, vectorised};
 use glasshouse_protocol::random;
 
@@ -14,6 +15,37 @@ use glasshouse_protocol::random;
 pub fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let number = |n| random::nth(seed, 7, n) as f64 / (u64::MAX as f64) * 2.0 - 1.0;
     (0..count as u64).map(|n| number(n) as f32).collect()
+}
+
+/// Rows of random blocks of these types as a GGUF file stores them, and the words of each.
+pub fn rows_of_blocks(types: &[GgmlType], columns: usize) -> (usize, Vec<u32>) {
+    let length = types.iter().map(|ty| gguf::row_words(*ty, columns)).max().unwrap_or_default();
+    let mut words = vec![0; types.len() * length];
+    for (number, (ty, row)) in types.iter().zip(words.chunks_exact_mut(length)).enumerate() {
+        let random = numbers(number as u64, columns / ty.block() * ty.block_bytes());
+        let mut bytes: Vec<u8> = random.iter().map(|number| (number * 128.0) as i8 as u8).collect();
+        let size = ty.block_bytes();
+        // Where a block has its floats.
+        let places = match ty {
+            GgmlType::Q4_0 | GgmlType::Q5_0 | GgmlType::Q8_0 | GgmlType::F16 => 0..2,
+            GgmlType::Q4_1 | GgmlType::Q5_1 | GgmlType::Q4_K | GgmlType::Q5_K => 0..4,
+            GgmlType::Q2_K => 80..84,
+            GgmlType::Q3_K | GgmlType::Q6_K => size - 2..size,
+            GgmlType::F32 | GgmlType::BF16 => 0..0,
+        };
+        for (block, random) in bytes.chunks_exact_mut(size).zip(&random) {
+            for bytes in block[places.clone()].as_chunks_mut().0 {
+                *bytes = half::f16::from_f32(random / 64.0).to_le_bytes();
+            }
+            match ty {
+                GgmlType::F32 => block.copy_from_slice(&random.to_le_bytes()),
+                GgmlType::BF16 => block.copy_from_slice(&random.to_le_bytes()[2..]),
+                _ => {}
+            }
+        }
+        gguf::put_row(*ty, &bytes, row);
+    }
+    (length, words)
 }
 
 vectorised! {
