@@ -115,7 +115,7 @@ async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, yielder: &Y
             return Err(Error::bad_file(
                 folder,
                 format!(
-                    "{name:?} is not the name of a file in it: copy it again, from a source that you trust"
+                    "{name:?} is not a file name of a bundle: copy the bundle again, from a trusted source"
                 ),
             ));
         }

@@ -130,7 +130,7 @@ impl Trained {
             let weights = &self.parameters[layout.range(ParameterId(at as u32))];
             if let Some(weight) = weights.iter().find(|weight| weight.abs() > largest || weight.is_nan()) {
                 return Err(Error::Refused(format!(
-                    "{} holds {weight}, outside of what {name} can hold; compress an earlier checkpoint",
+                    "{} holds {weight}, outside the range of {name}; compress an earlier checkpoint",
                     own.name
                 )));
             }

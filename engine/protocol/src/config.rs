@@ -173,7 +173,7 @@ impl RunConfig {
         )?;
         let (synthetic, field) = (self.data.synthetic, "data.synthetic");
         let rule = "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its \
-                    rows take the place of the text";
+                    rows replace the text";
         let files = [&self.data.paths, &self.data.validation_files];
         let fits =
             self.train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());

@@ -99,7 +99,7 @@ impl Sweep {
         let wrong = if let Some(reason) = reason.or_else(|| ablate?.check().err()) {
             reason
         } else if ladder.is_some() && ablate.is_some() {
-            "[ladder] and [ablate] are sweeps of their own; leave one of them out".to_owned()
+            "[ladder] and [ablate] cannot be combined; leave one of them out".to_owned()
         } else if (ladder.is_some() || ablate.is_some()) && is_mixed {
             "[ladder] and [ablate] train all of their runs to the end; leave out [settings], runs and [stop]"
                 .to_owned()
@@ -110,7 +110,7 @@ impl Sweep {
         } else if *rule != StopRule::Never && rungs.is_empty() {
             "stop.rungs must list the steps at which runs are compared, as in rungs = [100, 300]".to_owned()
         } else if !std::iter::once(&0).chain(rungs).is_sorted_by(|one, next| one < next) {
-            "stop.rungs must rise, from 1 on".to_owned()
+            "stop.rungs must be ascending, from 1 on".to_owned()
         } else if *factor < 2 {
             format!("stop.factor must be at least 2 (got {factor})")
         } else {
@@ -530,8 +530,8 @@ impl SweepSummary {
             Bar { name: share.name.clone(), length, text: format!("{}{ends}", percent(length)) }
         };
         let about = format!(
-            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is \
-             interactions and noise.",
+            "Importance: the share of the variance of the loss over {} that each setting explains on its own, with a 95 % bootstrap \
+             interval. The remainder is interactions and noise.",
             counted(count, "finished run")
         );
         vec![Block::Note(about), Block::Bars(self.importance.iter().map(bar).collect())]

@@ -305,7 +305,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
     if queues.is_empty() {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
         return Err(Error::Refused(format!(
-            "no operation has {filter:?} in its name; there are: {}",
+            "no operation has {filter:?} in its name; known: {}",
             names.join(", ")
         )));
     }

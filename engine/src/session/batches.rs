@@ -93,7 +93,7 @@ impl Session {
         let others = texts.filter(|asked| !matches!(asked.form, Form::Completion)).map(|asked| asked.id);
         if others.collect::<BTreeSet<_>>().len() >= REQUESTS {
             return Err(Error::Busy(format!(
-                "{REQUESTS} texts are already being written; wait for one, or stop one"
+                "{REQUESTS} texts are already being generated; wait for one to end, or stop one"
             )));
         }
         Ok(())

@@ -211,7 +211,7 @@ impl Session {
         let mut tell = |_: &str, done: u64, total: u64| self.sink.progress(at * total + done, of * total);
         match likelihood(&mut subject, &settings, &mut tell).await {
             Err(Error::Refused(reason)) => {
-                self.sink.notice(format!("the losses are not known: {reason}"));
+                self.sink.notice(format!("the losses are unknown: {reason}"));
                 Ok(None)
             }
             found => Ok(Some(Evaluation { run: name, likelihood: Some(found?), ..Evaluation::default() })),
@@ -236,7 +236,7 @@ impl Session {
         let speed = match measure_decode(&trained.config, device, threads, &self.tuning(), workload).await {
             Ok((measured, _)) => Some(measured.generated_tokens_per_s),
             Err(error) => {
-                self.sink.notice(format!("the speed of decoding is not known: {error}"));
+                self.sink.notice(format!("the decoding speed is unknown: {error}"));
                 None
             }
         };

@@ -177,7 +177,7 @@ impl Session {
                 Ok(stopped) => stopped.then_some(Ok(())),
                 Err(error) if open.survives(at, &error) => {
                     self.sink
-                        .notice(format!("{}: {error}. The sweep goes on", open.summary.rows[at].title()));
+                        .notice(format!("{}: {error}. The sweep continues", open.summary.rows[at].title()));
                     match &open.runs[at] {
                         Some(run) => {
                             let record = run.record()?;

@@ -7,7 +7,7 @@ use crate::graph::{Element, Graph, Origin, ParameterId};
 /// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
 /// `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(non_camel_case_types, reason = "the names that everybody knows them by")]
+#[allow(non_camel_case_types, reason = "the usual names")]
 pub enum GgmlType {
     F32,
     F16,

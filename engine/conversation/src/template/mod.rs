@@ -82,7 +82,7 @@ pub enum TemplateError {
     #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
     /// The template exceeded the computation or output limit for this conversation's length.
-    #[error("the chat template takes too long for this conversation, or does not end")]
+    #[error("the chat template takes too long for this conversation or does not terminate")]
     TooMuch,
     #[error("the chat template fails: line {line}: {reason}")]
     Failed {

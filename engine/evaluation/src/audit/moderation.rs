@@ -66,7 +66,7 @@ pub(super) async fn moderation(
     });
     let reading = reading.await?;
     let beside = if texts.is_empty() {
-        "the training text is not here".to_owned()
+        "the training text is not available".to_owned()
     } else {
         format!("compared with {} in {}", counted(there.texts, "document"), reading.words())
     };

@@ -52,7 +52,7 @@ pub(super) async fn personal(
         "{}; {}.",
         written.words(),
         if texts.is_empty() {
-            "the training text is not here".to_owned()
+            "the training text is not available".to_owned()
         } else {
             format!("looked for in {}", reading.words())
         }

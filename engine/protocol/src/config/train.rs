@@ -215,7 +215,7 @@ impl TrainConfig {
             self.ema == 0.0 || !self.objective.answers_prompts(),
             "train.ema",
             self.ema,
-            "be 0 with rewards, whose answers are those of the weights in training",
+            "be 0 with the objective reward, whose answers come from the current weights",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,
@@ -230,7 +230,7 @@ impl TrainConfig {
             "be at least 1 when train.sample_interval is not 0",
         )?;
         if let Some(id) = self.ignore_index.filter(|_| self.objective.is_masked()) {
-            let rule = "be left out with an objective that sets which targets count";
+            let rule = "be left out with an objective that masks targets itself";
             require(false, "train.ignore_index", id, rule)?;
         }
         match self.objective {

@@ -87,5 +87,5 @@ fn ids(listed: &Value) -> Result<Vec<u32>> {
 }
 
 fn unknown() -> Error {
-    Error::Refused("its answer has another form than that of known versions".to_owned())
+    Error::Refused("its response differs from those of known versions".to_owned())
 }
