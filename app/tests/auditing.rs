@@ -137,7 +137,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     // The address is reproduced, recognised as part of the training text, and masked here.
     let own = section(&found, "personal");
     assert!(figure(own, "texts_with_personal_data") > 0.1, "{own}");
-    let first = &table(own, "What was written")[0];
+    let first = &table(own, "Generated personal data")[0];
     assert_eq!(first[0], "email", "{first}");
     assert_eq!(first[1], "a•••@•••.org", "{first}");
     assert!(first[3].as_u64().unwrap() >= 1, "{first}");

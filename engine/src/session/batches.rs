@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Maximum requests for texts at the same time, not counting completions.
 const REQUESTS: usize = 8;
-/// Places of a decoder for texts that come while others use the same weights. The first text has a decoder of its own, which is faster.
+/// Slots of a decoder for texts that arrive while others use the same weights. The first text has its own decoder, which is faster.
 const SHARED: usize = 4;
 
 /// Texts that share a decoder.

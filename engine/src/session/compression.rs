@@ -1,4 +1,4 @@
-//! Creates runs of smaller weights, and measures what that costs.
+//! Creates runs with compressed weights, and measures the cost.
 
 use super::Session;
 use crate::checkpoint::Checkpoints;
@@ -25,14 +25,14 @@ const WINDOW: usize = 128;
 /// Measured repetitions of decoding.
 const REPEATS: usize = 3;
 
-/// Weights made smaller, and what was changed.
+/// Compressed weights, with a record of the changes.
 struct Smaller {
     trained: Trained,
     matrices: Vec<PrunedMatrix>,
     removed: Vec<usize>,
 }
 
-/// What several points of a frontier share.
+/// State shared by the points of a frontier.
 #[derive(Default)]
 struct Shared {
     /// With the number of windows they were measured on.
@@ -133,7 +133,7 @@ impl Session {
         refusal.filter(|_| points == 0).map_or(Ok(()), Err)
     }
 
-    /// A model's weights made smaller.
+    /// A model's compressed weights.
     async fn smaller(
         &self,
         trained: &Trained,

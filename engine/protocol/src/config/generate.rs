@@ -28,7 +28,7 @@ settings! {
         pub seed: u64 = 1, "Seed";
         /// The text ends before the first of these strings that is generated.
         pub stop: Vec<String> = Vec::new();
-        /// Further end tokens besides the model's own; they are not part of the text.
+        /// End tokens in addition to the model's own; they are not part of the text.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub stop_tokens: Vec<u32> = Vec::new();
         /// Ignore the model's end tokens and continue.

@@ -179,7 +179,7 @@ settings! {
 }
 
 impl TrainConfig {
-    /// What is trained, in a few words: the adapter, or the selection of parameters.
+    /// The trained parameters in a few words: the adapter, or the selection.
     pub fn trains(&self) -> String {
         self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
     }

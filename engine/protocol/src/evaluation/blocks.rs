@@ -458,8 +458,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
     add("Tokenizer", plain(&model.tokenizer));
     add("Training loss", model.train_loss.map(number));
     add("Best validation loss", model.validation_loss.map(number));
-    add("Time of training", model.train_seconds.map(time));
-    add("Trained on the device", model.train_device.as_deref().and_then(plain));
+    add("Training time", model.train_seconds.map(time));
+    add("Training device", model.train_device.as_deref().and_then(plain));
     let flops = model.train_flops.filter(|flops| flops.is_finite() && *flops > 0.0);
     add("FLOPs", flops.map(|flops| (scientific(flops), flops.to_string())));
     let speed = evaluation.likelihood.as_ref().and_then(|own| own.tokens_per_s);
