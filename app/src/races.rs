@@ -58,7 +58,7 @@ pub struct TextHash {
 impl Race {
     /// The race of a file's text, and whether it is as it was written.
     pub fn from_text(text: &str) -> Result<(Self, bool)> {
-        let mut value: Value = serde_json::from_str(text).context("not a race file")?;
+        let mut value: Value = serde_json::from_str(text).context("it is no race file")?;
         match value.get("race").and_then(Value::as_u64) {
             Some(VERSION) => {}
             Some(newer) if newer > VERSION => {
@@ -66,7 +66,7 @@ impl Race {
                     "it has version {newer} of the format, but this program reads {VERSION}; update glasshouse"
                 )
             }
-            _ => bail!("not a race file"),
+            _ => bail!("it is no race file"),
         }
         let kept = value.as_object_mut().and_then(|fields| fields.shift_remove("checksum"));
         let intact = kept.as_ref().and_then(Value::as_str) == Some(checksum(&value)?.as_str());

@@ -58,7 +58,7 @@ pub async fn import_bundle(
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made from another run than {} of this project: choose the project that exported it",
+            "it was exported from another run than {} of this project: open the project that exported it",
             run.name()
         );
         return Err(bad_bundle(reason).hint(Hint::Project));
@@ -79,7 +79,8 @@ pub async fn import_bundle(
     if state.step <= manifest.step || state.step > config.train.steps {
         let (from, to) = (manifest.step, config.train.steps);
         return Err(bad(format!(
-            "step {} is not between {from} and {to}, where this run would continue: export it again and train with the new bundle",
+            "step {} is not between {from} and {to}, the range in which this run continues: export the bundle again and train with the new \
+             one",
             state.step
         )));
     }

@@ -74,7 +74,7 @@ impl Manifest {
         let path = bundle.join(MANIFEST);
         if !is_bundle(bundle) {
             let reason =
-                format!("it has no {MANIFEST}: choose a folder that `glasshouse bundle export` wrote");
+                format!("it has no {MANIFEST}: choose a folder written by `glasshouse bundle export`");
             return Err(Error::bad_file(bundle, reason));
         }
         let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;

@@ -433,7 +433,7 @@ fn options(given: &Value) -> Result<(Vec<String>, Vec<String>), Error> {
     }
     if all.len() < 2 || all.len() != labels.len() {
         return Err(template::raised(
-            "expected at least two choices with letters: a list, or one per line, such as `A. one`",
+            "expected at least two lettered choices: a list, or one per line, such as `A. one`",
         ));
     }
     Ok((labels, all))

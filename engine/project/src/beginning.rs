@@ -181,8 +181,8 @@ impl Beginning {
         let learns = |name: &&str| train.trainable.includes(name, model.layers, model.tied_head);
         if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
             return Err(Error::Refused(format!(
-                "{} has no chat template, and this run freezes the tokens that one adds; fine-tune it once with all parameters (no \
-                 adapter, train.trainable=all), and continue from that run",
+                "{} has no chat template, and this run freezes the tokens that a template adds; fine-tune all parameters once (no adapter, \
+                 train.trainable=all), and continue from that run",
                 self.run.name()
             ))
             .hint(Hint::NoAdapter));
@@ -288,9 +288,7 @@ impl Beginning {
         let (name, run) = (&own.name, self.run.name());
         let (has, wants) = (&own.ty.shape, &wanted.ty.shape);
         let advice = match name.as_str() {
-            "embedding.positions" => {
-                "; its positions are learned, so that model.context_length cannot be longer"
-            }
+            "embedding.positions" => "; its positions are learned, so model.context_length cannot be longer",
             _ => "",
         };
         Error::Refused(format!("{name} of {run} is {has:?}, but the run's would be {wants:?}{advice}"))

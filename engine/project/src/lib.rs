@@ -109,7 +109,7 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
-                "there is no project here; `glasshouse train` makes one, or choose another project folder";
+                "there is no project here; `glasshouse train` creates one, or choose another project folder";
             return Err(Error::bad_file(folder, reason).hint(Hint::Project));
         }
         Self::look(folder)?.ok_or_else(|| {

@@ -120,8 +120,8 @@ impl Trained {
         if !parameters.iter().any(|own| is_stored(&own)) {
             let (width, block) = (config.model.width, format.block());
             return Err(Error::Refused(format!(
-                "{name} stores {block} weights of a row together, and no row of this model is a multiple of that \
-                 (model.width = {width}); use f16"
+                "{name} stores blocks of {block} weights, but no row length of this model is a multiple of that (model.width = {width}); \
+                 use f16"
             )));
         }
         let layout = ArenaLayout::from_parameters(&parameters);

@@ -122,7 +122,7 @@ impl std::fmt::Display for VariantsReport {
         }
         let verdict = match (self.passed(), self.is_whole()) {
             (true, true) => "passed",
-            (true, false) => "passed as far as time allowed",
+            (true, false) => "passed within the time limit",
             (false, _) => "FAILED: do not trust runs on this device; train on the CPU, and report this table",
         };
         writeln!(

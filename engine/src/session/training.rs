@@ -302,7 +302,9 @@ impl Session {
                     let done = run.record()?.step;
                     if steps <= done && steps != config.train.steps {
                         let done = quantity::counted(done, "step");
-                        return Err(Error::Refused(format!("the run has already done {done}; choose more")));
+                        return Err(Error::Refused(format!(
+                            "the run has already completed {done}; choose more"
+                        )));
                     }
                 }
                 (config, prepared, Some(run))

@@ -300,7 +300,11 @@ fn rows_without_what_is_right_say_so() {
             "mc2_targets": {"choices": ["b"], "labels": [0]}}),
             "which answer is true",
         ),
-        ("a.jsonl", json!({"question": "A", "options": "one or two", "answer": "A"}), "at least two choices"),
+        (
+            "a.jsonl",
+            json!({"question": "A", "options": "one or two", "answer": "A"}),
+            "at least two lettered choices",
+        ),
         (
             "a.jsonl",
             json!({"question": "A", "options": "A. x\nB. y", "answer": "z"}),

@@ -61,7 +61,7 @@ impl SpecialTokens {
 /// Why a template cannot be compiled or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are read")]
+    #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are allowed")]
     TooLong(usize),
     /// Invalid Jinja, or a reference to another template.
     #[error("the chat template does not compile: line {line}: {reason}")]

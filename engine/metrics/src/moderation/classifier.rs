@@ -159,7 +159,7 @@ impl Classifier {
             .map_err(|error| format!("is not a classifier: {error}; train it again"))?;
         if read.version != 1 {
             return Err(format!(
-                "is of version {}, but this program knows version 1; train it again",
+                "has version {}, but this program reads version 1; train it again",
                 read.version
             ));
         }
