@@ -398,7 +398,6 @@ pub enum ImportStep {
     Found { model: Box<FoundModel> },
 }
 
-/// An opened project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedProject {
     pub project: ProjectSummary,

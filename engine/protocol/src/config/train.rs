@@ -83,7 +83,7 @@ settings! {
         pub min_learning_rate: f64 = 1e-4, "Minimum learning rate", 0.0.., scientific;
         /// Steps at the beginning during which the learning rate rises linearly from 0, while the optimizer's moments settle.
         pub warmup_steps: u64 = 100, "Warm-up", 0..=MAX_STEPS;
-        /// How the learning rate falls after the warm-up.
+        /// Decay of the learning rate after the warm-up.
         pub decay: Decay = Decay::Cosine, "Schedule";
         /// Length of the last phase of the schedule `warmup_stable_decay`; 0 means a tenth of the steps.
         pub decay_steps: u64 = 0, "Decay steps", 0..=MAX_STEPS;
@@ -157,9 +157,9 @@ settings! {
         pub milestones: Milestones = Milestones::Off, "Milestones";
         /// Steps between samples of the model's text; 0 disables them.
         pub sample_interval: u64 = 0, "Sample every", 0..=MAX_STEPS;
-        /// Beginning of the samples.
+        /// Prompt of the samples.
         pub sample_prompt: String = String::new(), "Sample prompt";
-        /// Tokens of a sample.
+        /// Length of a sample in tokens.
         pub sample_tokens: usize = 120, "Sample length", 0..=MAX_TOKENS;
         #[serde(skip_serializing_if = "is_default")]
         pub objective: Objective = Objective::Text, "Objective";
