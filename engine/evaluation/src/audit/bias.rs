@@ -159,7 +159,7 @@ fn section(
             .to_owned(),
         "The likelihoods do not show what the model writes in answer to a prompt, or any harm done with it.".to_owned(),
     ];
-    limits.extend(texts.unread(reading, "the training text was not searched for the words of the pairs"));
+    limits.extend(texts.unread(reading, "whether it contains the words of each pair was not checked"));
     AuditSection {
         name: AuditTopic::Bias,
         title: "Bias".to_owned(),
