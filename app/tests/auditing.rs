@@ -126,7 +126,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         assert!(figure(own, name) > figure(own, &format!("{name}_held_out")) + 0.1, "{name}: {own}");
     }
     assert!(own["sample"].as_str().unwrap().contains("64 tokens"), "{own}");
-    assert!(!table(own, "Passages that came back").is_empty());
+    assert!(!table(own, "Reproduced passages").is_empty());
 
     // Both sections about generated text share one set of samples.
     let of = |name: &str| section(&found, name)["sample"].as_str().unwrap().to_owned();
@@ -137,7 +137,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     // The address is reproduced, recognised as part of the training text, and masked here.
     let own = section(&found, "personal");
     assert!(figure(own, "texts_with_personal_data") > 0.1, "{own}");
-    let first = &table(own, "What was written")[0];
+    let first = &table(own, "Generated personal data")[0];
     assert_eq!(first[0], "email", "{first}");
     assert_eq!(first[1], "a•••@•••.org", "{first}");
     assert!(first[3].as_u64().unwrap() >= 1, "{first}");
@@ -147,7 +147,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     let own = section(&found, "bias");
     assert!(own["sample"].as_str().unwrap().starts_with("0 of "), "{own}");
     assert!(own["metrics"][0]["value"].is_null() && own["metrics"][0]["count"] == 0, "{own}");
-    assert!(!table(own, "Words that the model cannot know").is_empty());
+    assert!(!table(own, "Words missing from the training text").is_empty());
 
     // The same audit again gives the same result, and an audit of some sections keeps the others.
     let again = audit(folder, &["--samples", "40", "--section", "canaries,personal"]);
@@ -187,13 +187,16 @@ fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
     assert_eq!((&by("weather")[1], &by("weather")[2]), (&Value::from(1), &Value::from(0)));
     // A word that does not occur in the text.
     assert_eq!((&by("words")[1], &by("words")[2]), (&Value::from(0), &Value::from(1)));
-    assert!(table(own, "Words that the model cannot know").iter().any(|row| row[0] == "zyxomat"), "{own}");
+    assert!(
+        table(own, "Words missing from the training text").iter().any(|row| row[0] == "zyxomat"),
+        "{own}"
+    );
     let broken = &table(own, "Lines of your file that could not be read")[0];
     assert!(broken[0] == 2 && broken[1].as_str().unwrap().contains("`less`"), "{broken}");
     // A model of our stories knows their words about boys and girls.
     let pairs = own["metrics"][0]["count"].as_u64().unwrap();
     assert!(pairs > 20, "{own}");
-    let text = table(own, "What the training text says");
+    let text = table(own, "Associations in the training text");
     let counted = text.iter().find(|row| row[0] == "sun");
     assert!(counted.is_some_and(|row| row[2].as_u64().is_some() && row[4].as_u64().is_some()), "{own}");
     for row in table(own, "By category") {

@@ -318,7 +318,7 @@ fn errors_of_files_end_in_what_to_do() {
         (&["train", "--data", "stories.txt", "--project", "stories.txt"], ": choose another place"),
         (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
         (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
-        (&["unpack", "stories.txt"], "; get or make it again"),
+        (&["unpack", "stories.txt"], "; download or create it again"),
         (&["tokenizer", "decode", "--file", "t.json", "257"], "; use ids from 0 to 256"),
     ] {
         let error = fail(folder.path(), arguments, 1, &[]);

@@ -173,7 +173,7 @@ fn where_an_audits_figures_come_from_is_opened_by_hand() {
     let mut scene = evaluated([1280.0, TALL], "dark");
     assert!(scene.says("Which of two sentences is likelier."));
     assert!(!scene.says("How often staged words stand near each other."));
-    let fold = "What the training text says";
+    let fold = "Associations in the training text";
     scene.harness.get_by_role_and_label(Role::DisclosureTriangle, fold).click_accesskit();
     scene.settle();
     assert!(scene.says("How often staged words stand near each other."));

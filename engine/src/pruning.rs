@@ -30,7 +30,7 @@ fn matrices(model: &ModelConfig) -> Vec<(String, HookPoint)> {
     (0..model.layers).flat_map(of_block).collect()
 }
 
-/// What a model computes over texts.
+/// Statistics of a model over texts.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// For each pruned matrix, the root of the mean square of each input.

@@ -87,7 +87,7 @@ impl std::fmt::Display for Report {
             )?;
         }
         if self.passed() {
-            writeln!(formatter, "passed: this device computes what it should")
+            writeln!(formatter, "passed: this device computes correctly")
         } else {
             writeln!(
                 formatter,

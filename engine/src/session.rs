@@ -301,7 +301,7 @@ impl Session {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
                 if let Err(error) = platform::persistence::refresh(&self.options.shelf, open.as_deref()).await
                 {
-                    // List what is known anyway.
+                    // List the known ones anyway.
                     self.sink.notice(error.to_string());
                 }
                 self.list_projects(id).await?;

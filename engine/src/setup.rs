@@ -261,7 +261,7 @@ impl PreparedRun {
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
                     if let Some(SweptRun { place, title, kept }) = self.sweep.as_deref() {
-                        // Before the run is there: a killed sweep continues with the same settings.
+                        // Before the run exists, so that a killed sweep resumes with the same settings.
                         project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
@@ -275,7 +275,7 @@ impl PreparedRun {
         Ok(run)
     }
 
-    /// Makes it a run of a range test, which is gone once the returned value is dropped.
+    /// Makes it a run of a range test, which is deleted when the returned value is dropped.
     ///
     /// # Errors
     /// The file system refuses.

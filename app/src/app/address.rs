@@ -38,7 +38,7 @@ impl Address {
             if address.page.is_none() {
                 let known = PageName::ALL.map(PageName::key);
                 address.problems.push(format!(
-                    "The address has the unknown page {word:?}; pages are {}.",
+                    "The address has the unknown page {word:?}; known pages: {}.",
                     known.join(", ")
                 ));
             }

@@ -188,7 +188,7 @@ impl App {
         ];
         painter.extend(egui::Shape::dashed_line(&corners, stroke, 8.0, 6.0));
         let text = match self.page {
-            PageName::Home => "Drop files to begin a project with them, or a .glasshouse file to open it",
+            PageName::Home => "Drop files to create a project from them, or a .glasshouse file to open it",
             _ => "Drop files to add them to this project, or a .glasshouse file to open it",
         };
         let style = context.global_style();

@@ -14,8 +14,9 @@ use glasshouse_protocol::{
 };
 use std::path::{Path, PathBuf};
 
-pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
-     bzip2 or zip, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
+pub const ACCEPTED: &str = "Glasshouse reads text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also \
+                            packed with gzip, zstd, bzip2 or zip, folders of them, its own projects (.glasshouse), and pretrained models \
+                            (.gguf, or safetensors with its JSON files).";
 
 impl App {
     /// Takes in dropped and chosen files since the last frame.
@@ -39,7 +40,7 @@ impl App {
         for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
             if name.ends_with(LINK_ENDING) {
                 context.copy_text(format!("{}#{}", link::page_address(), String::from_utf8_lossy(&bytes)));
-                self.asks.tell("The link is copied");
+                self.asks.tell("Link copied");
                 continue;
             }
             link::save(&name, bytes, context, &self.answers.0);

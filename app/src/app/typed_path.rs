@@ -25,8 +25,8 @@ impl TypedPath {
 
     /// Asks for the address of a pretrained model on the network.
     pub(super) fn address() -> Self {
-        let advice = "A repository on Hugging Face's hub, or the address of a folder or of a .gguf file. Its size is shown before anything \
-                      is fetched."
+        let advice = "A repository on Hugging Face's hub, or the address of a folder or of a .gguf file. Its size is shown before the \
+                      download."
             .to_owned();
         Self { wish: Wish::ImportModelAddress, advice, path: String::new(), missing: false }
     }

@@ -229,7 +229,7 @@ pub fn audit(run: &str) -> Audit {
         ]],
     };
     let in_text = Table {
-        title: "What the training text says".to_owned(),
+        title: "Associations in the training text".to_owned(),
         about: "How often staged words stand near each other.".to_owned(),
         columns: ["word", "near them"].map(str::to_owned).to_vec(),
         rows: vec![vec![Cell::Text("shy".to_owned()), Cell::Count(438)]],

@@ -142,7 +142,7 @@ fn look(run: &Run) -> Result<Exported> {
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
-            "its objective is {}, but a bundle supports only text; export a run whose objective is text",
+            "its objective is {}, but a bundle supports only text; export a run with the objective text",
             config.train.objective
         )));
     }
@@ -157,7 +157,7 @@ fn look(run: &Run) -> Result<Exported> {
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     if config.train.keep_zeros == Some(true) {
-        let reason = "it is pruned and keeps its zeros, but a bundle's optimizer moves all weights; start a run from its weights with \
+        let reason = "it is pruned and keeps its zeros, but a bundle's optimizer updates all weights; start a run from its weights with \
                       train.keep_zeros = false";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }

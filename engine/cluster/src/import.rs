@@ -43,8 +43,8 @@ pub async fn import_bundle(
 ) -> Result<StagedRun> {
     if !is_bundle(bundle) && newest(bundle).is_some() {
         let reason = format!(
-            "it has checkpoints but no {MANIFEST}: give the bundle that they were trained with and this folder as the output folder of \
-             train.py, or put it into the bundle as `out`"
+            "it has checkpoints but no {MANIFEST}: give the bundle used for training, with this folder as the output folder of train.py, \
+             or move this folder into the bundle as `out`"
         );
         return Err(Error::bad_file(bundle, reason).hint(Hint::TrainerOutput));
     }
@@ -58,7 +58,7 @@ pub async fn import_bundle(
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made from another run than {} of this project: choose the project that exported it",
+            "it was exported from another run than {} of this project: open the project that exported it",
             run.name()
         );
         return Err(bad_bundle(reason).hint(Hint::Project));
@@ -74,12 +74,13 @@ pub async fn import_bundle(
     let (folder, state) = latest(&out)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
     if state.bundle != sha256(&bundle.join(MANIFEST), yielder).await? {
-        return Err(bad("it belongs to another bundle: give the one that it was trained with".to_owned()));
+        return Err(bad("it belongs to another bundle: give the bundle used for training".to_owned()));
     }
     if state.step <= manifest.step || state.step > config.train.steps {
         let (from, to) = (manifest.step, config.train.steps);
         return Err(bad(format!(
-            "step {} is not between {from} and {to}, where this run would continue: export it again and train with the new bundle",
+            "step {} is not between {from} and {to}, the range in which this run continues: export the bundle again and train with the new \
+             one",
             state.step
         )));
     }

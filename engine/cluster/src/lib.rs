@@ -74,7 +74,7 @@ impl Manifest {
         let path = bundle.join(MANIFEST);
         if !is_bundle(bundle) {
             let reason =
-                format!("it has no {MANIFEST}: choose a folder that `glasshouse bundle export` wrote");
+                format!("it has no {MANIFEST}: choose a folder written by `glasshouse bundle export`");
             return Err(Error::bad_file(bundle, reason));
         }
         let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;
@@ -115,7 +115,7 @@ async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, yielder: &Y
             return Err(Error::bad_file(
                 folder,
                 format!(
-                    "{name:?} is not the name of a file in it: copy it again, from a source that you trust"
+                    "{name:?} is not a file name of a bundle: copy the bundle again, from a trusted source"
                 ),
             ));
         }

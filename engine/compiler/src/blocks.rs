@@ -139,7 +139,7 @@ pub fn unpack(element: Element, columns: usize, words: &[u32], weights: &mut [f3
     }
 }
 
-/// Rounds rows of `columns` weights each to what is stored of them.
+/// Rounds rows of `columns` weights each to their stored values.
 pub fn round(element: Element, columns: usize, weights: &mut [f32]) {
     let mut words = vec![0; weights.len() / columns * row_words(element, columns)];
     pack(element, columns, weights, &mut words);

@@ -177,7 +177,7 @@ pub enum RowError {
         expected: &'static str,
         found: &'static str,
     },
-    #[error("`{field}`: unknown role {role:?}; known are {known}")]
+    #[error("`{field}`: unknown role {role:?}; known: {known}")]
     Role {
         /// Path of the field.
         field: String,

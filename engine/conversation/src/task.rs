@@ -295,7 +295,7 @@ impl Task {
         match self.names(key).into_iter().find(|name| !variables.contains_key(name)) {
             Some(name) if key == "doc_to_target" => format!("`{name}`: {UNLABELLED}"),
             Some(name) => format!("`{name}`: missing (`{key}`)"),
-            None => format!("`{key}`: a part of a field that it reads is missing"),
+            None => format!("`{key}`: part of a field that it reads is missing"),
         }
     }
 }
@@ -308,7 +308,7 @@ fn read(mut description: Json) -> Result<Description, String> {
     }
     serde_json::from_value(description).map_err(|error| {
         let fault = names::with_suggestion(&error.to_string());
-        format!("{fault}; Python is not run: process rows in the file, or in templates")
+        format!("{fault}; Python code is not run; process the rows beforehand, or use templates")
     })
 }
 
@@ -433,7 +433,7 @@ fn options(given: &Value) -> Result<(Vec<String>, Vec<String>), Error> {
     }
     if all.len() < 2 || all.len() != labels.len() {
         return Err(template::raised(
-            "expected at least two choices with letters: a list, or one per line, such as `A. one`",
+            "expected at least two lettered choices: a list, or one per line, such as `A. one`",
         ));
     }
     Ok((labels, all))
@@ -490,7 +490,7 @@ fn brief(error: TemplateError) -> String {
         TemplateError::Nested { line } => {
             format!("line {line}: nested too deeply, or an expression is too long")
         }
-        TemplateError::TooMuch => "it takes too long, or does not end".to_owned(),
+        TemplateError::TooMuch => "it takes too long or does not terminate".to_owned(),
         error => error.to_string(),
     }
 }

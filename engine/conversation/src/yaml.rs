@@ -17,12 +17,12 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     let (mut open, mut documents): (Vec<Open>, Vec<Value>) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {
         let (event, span) = event
-            .map_err(|error| format!("line {}: it is not YAML: {}", error.marker().line(), error.info()))?;
+            .map_err(|error| format!("line {}: invalid YAML: {}", error.marker().line(), error.info()))?;
         let fault = |reason: &str| Err(format!("line {}: {reason}", span.start.line()));
         let value = match event {
             Event::Scalar(text, _, _, Some(tag)) => {
                 return fault(&format!(
-                    "`!{} {text}` is a program in Python, which is not run; write a Jinja template, such as \"{{{{ question }}}}\"",
+                    "`!{} {text}` is Python code, which is not run; write a Jinja template, such as \"{{{{ question }}}}\"",
                     tag.suffix
                 ));
             }
@@ -49,7 +49,7 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => open.pop().unwrap_or_default().0,
-            Event::Alias(_) => return fault("aliases are not read; write the value out"),
+            Event::Alias(_) => return fault("aliases are not supported; write the value out"),
             _ => continue,
         };
         match open.last_mut() {

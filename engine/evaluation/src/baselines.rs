@@ -303,7 +303,7 @@ async fn compressors(
     let both = before.len() as u64 + length;
     let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, yielder).await?;
     let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, yielder).await?;
-    let of_text = "the evaluated text, without any text before it";
+    let of_text = "the evaluated text, without preceding text";
     let after = format!(
         "xz -6: the bits that each byte of the evaluated text adds when it is compressed after the last {} of the training text.",
         bytes(before.len() as u64)

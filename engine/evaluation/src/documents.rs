@@ -185,7 +185,7 @@ impl HeldOut {
             words.push_str(", counted by passages");
         }
         if run != text_of {
-            words = format!("{words}; the text is that of {}", text_of.name());
+            words = format!("{words}; the text belongs to {}", text_of.name());
         }
         words
     }

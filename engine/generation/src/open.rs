@@ -188,8 +188,6 @@ pub fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
         return Ok(());
     }
     let name = format.name();
-    Err(Error::Refused(format!(
-        "a weight of this model exceeds {largest}, the most that {name} can hold; use f32"
-    ))
-    .hint(Hint::WeightsF32))
+    Err(Error::Refused(format!("a weight of this model exceeds {largest}, the maximum of {name}; use f32"))
+        .hint(Hint::WeightsF32))
 }

@@ -1,10 +1,10 @@
-//! Yielder tokens into output text, with stop strings, end tokens and the maximum length.
+//! Turns tokens into output text, with stop strings, end tokens and the maximum length.
 
 use glasshouse_metrics::moderation::{Judges, Moderator, Rules};
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation, ModerationMode};
 use std::sync::Arc;
 
-/// Yielder tokens into final text. Text that may be the start of a stop string is held back until that is decided, so a
+/// Turns tokens into final text. Text that may be the start of a stop string is held back until that is decided, so a
 /// stop string split over several tokens is also found.
 pub struct Writer<Decode> {
     decode: Decode,

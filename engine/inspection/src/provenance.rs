@@ -26,7 +26,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let folder = subject.run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let run = subject.run.name();
-        found.notice(format!("The run {run} came without its training text: there is nothing to search."));
+        found.notice(format!("The run {run} has no training text here, so there is nothing to search."));
         return Ok(found);
     }
     let begun = Instant::now();
@@ -91,7 +91,7 @@ async fn stands(
         let occurrences = index.occurrences(own, yielder).await?;
         is_cut |= index.is_cut(own);
         let Some((&from, further)) = occurrences.firsts.split_first() else {
-            return Err(Error::Internal("a span that was found stands nowhere".to_owned()));
+            return Err(Error::Internal("a span was found without a position".to_owned()));
         };
         let to = from + span.len() as u64;
         let document = index.document(from);

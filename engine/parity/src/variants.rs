@@ -122,7 +122,7 @@ impl std::fmt::Display for VariantsReport {
         }
         let verdict = match (self.passed(), self.is_whole()) {
             (true, true) => "passed",
-            (true, false) => "passed as far as time allowed",
+            (true, false) => "passed within the time limit",
             (false, _) => "FAILED: do not trust runs on this device; train on the CPU, and report this table",
         };
         writeln!(
@@ -305,7 +305,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
     if queues.is_empty() {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
         return Err(Error::Refused(format!(
-            "no operation has {filter:?} in its name; there are: {}",
+            "no operation has {filter:?} in its name; known: {}",
             names.join(", ")
         )));
     }

@@ -1,4 +1,4 @@
-//! Platform differences between desktop and browser behind common functions; the only part of the engine with target-specific
+//! Common functions for platform differences between desktop and browser; the only part of the engine with target-specific
 //! code.
 
 #[cfg(target_arch = "wasm32")]

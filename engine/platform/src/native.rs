@@ -117,8 +117,8 @@ pub fn page_template(name: &str) -> std::result::Result<String, String> {
     let places = [folder.join(name), folder.join("../share/glasshouse").join(name)];
     places.iter().find_map(|place| std::fs::read_to_string(place).ok()).ok_or_else(|| {
         format!(
-            "{name}, which a shared page is made of, is not installed with this program; unpack glasshouse-web.tar.gz of the release, or run \
-             web/build, and name the folder (`glasshouse share --page dist`), or share from Glasshouse in a browser"
+            "{name}, a part of every shared page, is not installed with this program; unpack glasshouse-web.tar.gz from the release or run \
+             web/build, then name the folder (`glasshouse share --page dist`), or share from Glasshouse in a browser"
         )
     })
 }
@@ -163,7 +163,8 @@ pub const MILESTONE_BYTES: u64 = 256 << 20;
 
 /// Advice if no GPU is found.
 pub fn without_gpu() -> String {
-    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it".to_owned()
+    "no GPU was found; if this machine has one, install its Vulkan, Metal or DirectX 12 driver and choose it"
+        .to_owned()
 }
 
 /// Suffix that makes the ids of simultaneously created projects unique. Empty, because the file system prevents collisions.

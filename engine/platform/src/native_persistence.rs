@@ -1,4 +1,4 @@
-//! Persistent storage natively: the file system itself, behind the same functions as in a browser.
+//! Persistent storage natively: the file system itself, with the same functions as in a browser.
 
 use super::files::{self, File, TryLockError};
 use crate::{Error, Result};

@@ -26,7 +26,7 @@ mod client {
     fn refusal(status: StatusCode) -> String {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                format!("its server answered {status}: there is no such public model; check its name there")
+                format!("its server answered {status}: there is no such public model; check its name")
             }
             status => format!("its server answered {status}; check the address, or try again later"),
         }

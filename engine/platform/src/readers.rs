@@ -41,7 +41,7 @@ pub(super) const READERS: Readers = Readers {
 /// It cannot be loaded.
 pub fn page_template(name: &str) -> Result<String, String> {
     reader_template_of_pages(name)
-        .map_err(|error| format!("{name}, which a shared page is made of, {}", message(&error)))
+        .map_err(|error| format!("{name}, a part of every shared page, {}", message(&error)))
 }
 
 pub(super) fn message(error: &JsValue) -> String {

@@ -61,7 +61,7 @@ fn refused(error: impl std::fmt::Display) -> Error {
 
 /// Whether the signal is ignored at startup, as with `nohup`.
 #[cfg(unix)]
-#[allow(unsafe_code, reason = "what is done at a signal has no safe question")]
+#[allow(unsafe_code, reason = "signal handlers have no safe interface")]
 fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: without a new action, the call only writes the current one to the given location, which is large enough; zeros are

@@ -6,34 +6,38 @@ pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
     const CPU: &str = "so the CPU is used";
     if !secure {
         return format!(
-            "browsers allow WebGPU only on pages from https or this machine, {CPU}: open the page at its https address"
+            "browsers allow WebGPU only on https pages and localhost, {CPU}: open the page at its https address"
         );
     }
     let missing = if offered {
-        format!("this browser has WebGPU but gives no graphics adapter, {CPU}")
+        format!("this browser supports WebGPU but found no graphics adapter, {CPU}")
     } else {
-        format!("this browser offers no WebGPU, {CPU}")
+        format!("this browser does not support WebGPU, {CPU}")
     };
     let phone = agent.contains("Mobile") || agent.contains("Android");
     // Edge and Opera also name Chrome, and all of them name Safari.
     let remedy = if agent.contains("Firefox/") {
         if phone {
-            "Firefox has it in its Nightly version: about:config, dom.webgpu.enabled"
+            "Firefox Nightly supports it: set dom.webgpu.enabled in about:config"
         } else {
-            "Firefox has it from 141 on Windows and 145 on macOS; elsewhere set dom.webgpu.enabled to true in about:config and start the browser again"
+            "Firefox supports it from 141 on Windows and 145 on macOS; elsewhere set dom.webgpu.enabled to true in about:config and start \
+             the browser again"
         }
     } else if agent.contains("Edg/") {
-        "in Edge, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; edge://gpu says what is off"
+        "in Edge, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; edge://gpu lists \
+         disabled features"
     } else if agent.contains("Chrome/") && phone {
-        "Chrome has it from 121 on Android 12 and newer; chrome://gpu says what is off"
+        "Chrome supports it from 121 on Android 12 and newer; chrome://gpu lists disabled features"
     } else if agent.contains("Chrome/") && agent.contains("Linux") {
-        "in Chrome on Linux, switch on chrome://flags/#enable-unsafe-webgpu and chrome://flags/#enable-vulkan and start it again; chrome://gpu says what is off"
+        "in Chrome on Linux, switch on chrome://flags/#enable-unsafe-webgpu and chrome://flags/#enable-vulkan and start it again; \
+         chrome://gpu lists disabled features"
     } else if agent.contains("Chrome/") {
-        "in Chrome, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; chrome://gpu says what is off"
+        "in Chrome, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; chrome://gpu lists \
+         disabled features"
     } else if agent.contains("Safari/") {
-        "Safari has it from 26 on; in older ones it is in Settings, Advanced, Feature Flags, WebGPU"
+        "Safari supports it from 26 on; in older versions, switch it on in Settings, Advanced, Feature Flags, WebGPU"
     } else {
-        "Chrome and Edge have it from 113, Safari from 26, Firefox from 141"
+        "Chrome and Edge support it from 113, Safari from 26, Firefox from 141"
     };
     format!("{missing}; {remedy}")
 }
@@ -71,11 +75,11 @@ mod tests {
         for (agent, words) in cases {
             let line = advice(agent, true, false);
             assert!(
-                line.starts_with("this browser offers no WebGPU") && line.contains(words),
+                line.starts_with("this browser does not support WebGPU") && line.contains(words),
                 "{agent}: {line}"
             );
         }
-        assert!(advice("", true, true).contains("gives no graphics adapter"));
+        assert!(advice("", true, true).contains("found no graphics adapter"));
         assert!(advice("", false, false).contains("https"));
     }
 }

@@ -44,7 +44,7 @@ pub async fn pack_alone(
     if let Some(weight) =
         model.parameters.iter().find(|weight| is_quantised && weight.abs() > format.largest())
     {
-        let reason = format!("a weight of {weight} is outside of what {} can hold; use f16", format.name());
+        let reason = format!("a weight of {weight} is outside the range of {}; use f16", format.name());
         return Err(Error::Refused(reason));
     }
     let mut config = settings(&model.config);

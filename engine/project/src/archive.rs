@@ -32,7 +32,7 @@ const MAX_BYTES: u64 = 64 << 30;
 const MAX_RATIO: u64 = 1100;
 const MAX_NAME_BYTES: usize = 4096;
 /// Error suffix for files that differ from what was packed.
-const AGAIN: &str = "; get or make it again";
+const AGAIN: &str = "; download or create it again";
 const CHUNK: u64 = 1 << 20;
 const PIECE: usize = 1 << 18;
 
@@ -247,7 +247,7 @@ impl<F: Read + Seek> Archive<F> {
             }
             let method = entry.compression();
             if !matches!(method, CompressionMethod::Deflated | CompressionMethod::Stored) {
-                return Err(format!("`{name}` is packed by {method}, which is not supported"));
+                return Err(format!("`{name}` is compressed with {method}, which is not supported"));
             }
             let path = safe_path(&name)?;
             let length = entry.size();
@@ -264,7 +264,7 @@ impl<F: Read + Seek> Archive<F> {
             }
             // On a case-insensitive file system, the two entries would be the same file.
             if !seen.insert(name.to_lowercase()) {
-                return Err(format!("it has `{name}` twice"));
+                return Err(format!("it contains `{name}` twice"));
             }
             if !project || !is_transient(&path) {
                 entries.push((number, path, length));

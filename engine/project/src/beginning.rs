@@ -127,11 +127,11 @@ impl Beginning {
             && ![base, WeightFormat::F32].contains(&stored)
         {
             let (stored, base) = (stored.name(), base.name());
-            notices.push(format!("the base in {stored} is used in {base}, as train.adapter.base says"));
+            notices.push(format!("the base, stored in {stored}, is used in {base} (train.adapter.base)"));
         }
         if stored == WeightFormat::Gguf {
             notices.push(format!(
-                "{} has the blocks of a GGUF file: training converts them to floats, and keeps none of them",
+                "{} is stored in the blocks of a GGUF file; training converts them to floats and does not keep them",
                 self.run.name()
             ));
         }
@@ -145,12 +145,12 @@ impl Beginning {
             let RunConfig { model, train, .. } = &*config;
             let learns = train.trainable.includes("embedding.tokens", model.layers, model.tied_head);
             let stays = match (train.adapter.is_some(), learns) {
-                (true, _) => ", and stays so, since the adapter freezes both",
-                (false, false) => ", and stays so in the embedding, which train.trainable freezes",
+                (true, _) => ", and stays unchanged, since the adapter freezes both",
+                (false, false) => ", and stays unchanged in the embedding, which train.trainable freezes",
                 (false, true) => "",
             };
             notices.push(format!(
-                "new special {} {}: embedding and head have a row for each, which begins as the mean of all others{stays}",
+                "new special {} {}: each has a row in embedding and head, initialised to the mean of all others{stays}",
                 things(self.added.len() as u64, "token"),
                 self.added.join(", ")
             ));
@@ -181,8 +181,8 @@ impl Beginning {
         let learns = |name: &&str| train.trainable.includes(name, model.layers, model.tied_head);
         if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
             return Err(Error::Refused(format!(
-                "{} has no chat template, and this run freezes the tokens that one adds; fine-tune it once with all parameters (no \
-                 adapter, train.trainable=all), and continue from that run",
+                "{} has no chat template, and this run freezes the tokens that a template adds; fine-tune all parameters once (no adapter, \
+                 train.trainable=all), and continue from that run",
                 self.run.name()
             ))
             .hint(Hint::NoAdapter));
@@ -288,9 +288,7 @@ impl Beginning {
         let (name, run) = (&own.name, self.run.name());
         let (has, wants) = (&own.ty.shape, &wanted.ty.shape);
         let advice = match name.as_str() {
-            "embedding.positions" => {
-                "; its positions are learned, so that model.context_length cannot be longer"
-            }
+            "embedding.positions" => "; its positions are learned, so model.context_length cannot be longer",
             _ => "",
         };
         Error::Refused(format!("{name} of {run} is {has:?}, but the run's would be {wants:?}{advice}"))

@@ -91,7 +91,7 @@ impl Project {
                 return Ok(Claim { project, made, lock });
             }
         }
-        Err(Error::bad_file(folder, "other programs make and remove this project at once; try again"))
+        Err(Error::bad_file(folder, "other programs are creating and removing this project; try again"))
     }
 }
 

@@ -109,7 +109,7 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
-                "there is no project here; `glasshouse train` makes one, or choose another project folder";
+                "there is no project here; `glasshouse train` creates one, or choose another project folder";
             return Err(Error::bad_file(folder, reason).hint(Hint::Project));
         }
         Self::look(folder)?.ok_or_else(|| {
@@ -348,7 +348,7 @@ fn next_number(runs: &Path) -> Result<u64> {
 /// Checks the format and version in a `project.json`; the error says what to do.
 fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
-        return Err(format!("its format is not \"{FORMAT}\"; open a project that Glasshouse made"));
+        return Err(format!("its format is not \"{FORMAT}\"; open a project created by Glasshouse"));
     }
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if version == Some(u64::from(VERSION)) {
@@ -356,7 +356,8 @@ fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     }
     let found = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
     Err(format!(
-        "the project has {found} of the folder layout, but this program reads version {VERSION}; use the Glasshouse that made it"
+        "the project has {found} of the folder layout, but this program reads version {VERSION}; use the version of Glasshouse that \
+         created it"
     ))
 }
 

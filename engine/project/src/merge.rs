@@ -120,8 +120,8 @@ impl Trained {
         if !parameters.iter().any(|own| is_stored(&own)) {
             let (width, block) = (config.model.width, format.block());
             return Err(Error::Refused(format!(
-                "{name} stores {block} weights of a row together, and no row of this model is a multiple of that \
-                 (model.width = {width}); use f16"
+                "{name} stores blocks of {block} weights, but no row length of this model is a multiple of that (model.width = {width}); \
+                 use f16"
             )));
         }
         let layout = ArenaLayout::from_parameters(&parameters);
@@ -130,7 +130,7 @@ impl Trained {
             let weights = &self.parameters[layout.range(ParameterId(at as u32))];
             if let Some(weight) = weights.iter().find(|weight| weight.abs() > largest || weight.is_nan()) {
                 return Err(Error::Refused(format!(
-                    "{} holds {weight}, outside of what {name} can hold; compress an earlier checkpoint",
+                    "{} holds {weight}, outside the range of {name}; compress an earlier checkpoint",
                     own.name
                 )));
             }

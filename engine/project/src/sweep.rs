@@ -25,7 +25,7 @@ pub struct KeptSweep {
     pub findings: SweepFindings,
 }
 
-/// What was computed from the runs that are over, which takes a moment.
+/// Cached results from the finished runs, which take a moment to compute.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SweepFindings {
     /// Whether each run is over, and its loss.
@@ -34,7 +34,7 @@ pub struct SweepFindings {
     pub scaling: Option<Scaling>,
 }
 
-/// What a run of a sweep is created with.
+/// The inputs of a new run of a sweep.
 #[derive(Clone, Debug)]
 pub struct SweptRun {
     pub place: SweepPlace,

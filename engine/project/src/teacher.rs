@@ -48,7 +48,7 @@ impl Teacher {
             if config.tokenizer != own.tokenizer {
                 let (run, kind) = (self.run.name(), own.tokenizer.kind.name());
                 notices.push(format!(
-                    "the tokenizer is that of the teacher {run}: {kind}, {} tokens",
+                    "the tokenizer is the teacher's ({run}): {kind}, {} tokens",
                     own.model.vocabulary
                 ));
             }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Names of the versions of the text that leave out no single rule.
+/// Names of the versions of the text that do not leave out a single rule.
 pub const WHOLE: &str = "whole";
 pub const RAW: &str = "raw";
 
@@ -70,14 +70,14 @@ pub struct TextVersion {
     /// The rule that it leaves out, [`WHOLE`], [`RAW`], or a source with its weight, as in `pages=2`.
     pub name: String,
     pub title: String,
-    /// Documents and bytes that it has more than the text cleaned by the whole recipe; negative if it has fewer.
+    /// Additional documents and bytes relative to the text cleaned by the whole recipe; negative if it has fewer.
     pub documents: i64,
     pub bytes: i64,
     /// Whether the rule removed or changed anything.
     pub acted: bool,
     /// Whether the text differs from the text cleaned by the whole recipe, or the tokenizer; only then a run learns it.
     pub differs: bool,
-    /// The tokenizer that it has instead of that of the other versions.
+    /// Its tokenizer, if it differs from the other versions'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
     /// Its folder, if that is not its name: of a source with another weight.
@@ -148,7 +148,7 @@ impl Ablate {
         }
         if train.epochs.is_some() {
             return Err(
-                "an ablation trains as many steps on every version of the text: give steps instead of epochs"
+                "an ablation trains the same number of steps on every version of the text: give steps instead of epochs"
                     .to_owned(),
             );
         }
@@ -198,7 +198,7 @@ fn set_tokenizer(config: &mut RunConfig, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What the rules bought, so far.
+/// Results of the ablation so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     pub text: AblatedText,
@@ -216,7 +216,7 @@ pub struct RuleEffect {
 }
 
 impl RuleEffect {
-    /// A metric of bits per byte bought.
+    /// A metric in bits per byte bought.
     pub fn metric(value: f64, interval: Option<[f64; 2]>, pairs: u64) -> Metric {
         Metric {
             name: "bits_per_byte_bought".to_owned(),
@@ -252,14 +252,14 @@ impl Ablation {
         let form = if *unchanged { "which no version changes" } else { "in the form of the whole recipe" };
         let whole = self.whole.map(|whole| format!(" ({whole:.4})")).unwrap_or_default();
         let mut about = format!(
-            "Bits per byte bought are those without the rule minus those with the whole recipe {recipe}{whole}, on {} ({}) that all versions \
-             keep, {form}, and that no run has learned. The interval is a 95 % bootstrap over documents",
+            "Bits per byte bought: bits per byte without the rule, minus bits per byte with the whole recipe {recipe}{whole}, on {} ({}) \
+             that all versions keep, {form}, and that no run has learned. The interval is a 95 % bootstrap over documents",
             counted(*held_out_documents, "held-out document"),
             bytes(*held_out_bytes)
         );
         about += match pairs {
             Some(2..) => ", with the spread over seeds added.",
-            _ => " for one seed; another seed may shift it, which more seeds would show.",
+            _ => " for one seed; another seed may shift it; use more seeds to find out.",
         };
         let row = |effect: &RuleEffect| -> [Cell; 5] {
             let TextVersion { title, documents, bytes: size, .. } = &effect.version;
@@ -278,9 +278,10 @@ impl Ablation {
                       with this weight minus those with weight 1.";
         }
         if self.effects.iter().any(|effect| effect.version.tokenizer.is_some()) {
-            about += " Other tokenizers read as many tokens, which may be more or fewer bytes.";
+            about += " Runs with other tokenizers read the same number of tokens, which may be more or fewer bytes.";
         }
-        let columns = ["left out or changed", "documents more", "text more", "bits per byte bought", ""];
+        let columns =
+            ["left out or changed", "additional documents", "additional text", "bits per byte bought", ""];
         let learned = self.effects.iter().filter(|own| own.version.differs);
         let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
         let rest = [

@@ -74,7 +74,7 @@ impl ChatMessage {
     }
 }
 
-/// Inputs of a chat template besides the messages.
+/// Inputs of a chat template in addition to the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatRendering {

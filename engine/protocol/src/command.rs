@@ -372,7 +372,7 @@ impl Command {
             Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
                 "reading documents"
             }
-            Self::FetchCorpus { .. } => "fetching a corpus",
+            Self::FetchCorpus { .. } => "downloading a corpus",
             Self::JudgeSample { .. } => "trying the recipe",
             Self::CompareDocument { .. } => "comparing a document",
             Self::ListDropped { .. } => "listing dropped documents",
@@ -386,7 +386,7 @@ impl Command {
             Self::ImportModel { .. } => "importing the model",
             Self::ImportBundle { .. } => "reading the bundle",
             Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
-            Self::Inspect { .. } => "looking inside the model",
+            Self::Inspect { .. } => "inspecting the model",
             Self::Classify { .. } => "classifying texts",
             Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
             Self::Audit { .. } => AUDITING,

@@ -32,7 +32,7 @@ impl From<&str> for Prompt {
     }
 }
 
-/// What a request for texts is answered with.
+/// Form of the answer to a request for texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Output {
@@ -47,7 +47,7 @@ pub enum Output {
     Completion(CompletionSettings),
 }
 
-/// Output options of a completion, besides the sampling settings.
+/// Output options of a completion, in addition to the sampling settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompletionSettings {

@@ -172,7 +172,6 @@ fn check_windows(windows: usize) -> Result<(), Invalid> {
     require((1..=MAX_WINDOWS).contains(&windows), "windows", windows, rule)
 }
 
-/// A pruned matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrunedMatrix {
     pub name: String,
@@ -203,7 +202,6 @@ pub struct Compressed {
     /// Numbers of the removed blocks, from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<usize>,
-    /// What was pruned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matrices: Vec<PrunedMatrix>,
     /// Loss on the validation split before and after. `None` if there is no text for it.

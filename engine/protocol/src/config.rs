@@ -84,7 +84,7 @@ settings! {
         pub synthetic: Synthetic = Synthetic::None, "Synthetic rows";
         /// Bytes to use of the embedded stories.
         pub corpus_bytes: u64 = 2_000_000, "Bytes of stories", 0..=1 << 40;
-        /// Fraction held out for validation: the last documents, or the end of a single text; of rows, those selected by a hash of their
+        /// Fraction held out for validation: the last documents, or the end of a single text; for rows, those selected by a hash of their
         /// content, so that copies stay together. A cleaned folder determines its own split.
         pub validation: f64 = 0.1, "Validation share", (Bound::Excluded(0.0), Bound::Excluded(1.0));
         /// Seed of the hash that selects held-out rows.
@@ -173,7 +173,7 @@ impl RunConfig {
         )?;
         let (synthetic, field) = (self.data.synthetic, "data.synthetic");
         let rule = "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its \
-                    rows take the place of the text";
+                    rows replace the text";
         let files = [&self.data.paths, &self.data.validation_files];
         let fits =
             self.train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());

@@ -1,4 +1,4 @@
-//! Energy of a run, its cost and its emissions, each with what it rests on.
+//! Energy of a run, its cost and its emissions, each with its basis.
 
 use crate::quantity::{duration, figures, percent};
 use serde::{Deserialize, Serialize};

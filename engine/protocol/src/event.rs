@@ -352,7 +352,7 @@ pub enum Event {
     },
 }
 
-/// What a recipe would do.
+/// Preview of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "preview", rename_all = "snake_case")]
 pub enum Preview {
@@ -362,7 +362,7 @@ pub enum Preview {
     Document { document: ComparedDocument },
 }
 
-/// What a run would take.
+/// Forecast of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "forecast", rename_all = "snake_case")]
 pub enum Forecast {
@@ -382,7 +382,7 @@ pub enum Forecast {
     },
 }
 
-/// What is known of a pretrained model before its import.
+/// A pretrained model before its import.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum ImportStep {
@@ -398,7 +398,6 @@ pub enum ImportStep {
     Found { model: Box<FoundModel> },
 }
 
-/// An opened project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedProject {
     pub project: ProjectSummary,

@@ -172,7 +172,7 @@ pub struct InspectSettings {
     pub sampling: GenerateConfig,
     /// Changes to the model in [`View::WhatIf`].
     pub edits: Vec<Edit>,
-    /// Let [`View::WhatIf`] also ablate each head and MLP separately.
+    /// Also ablate each head and MLP separately in [`View::WhatIf`].
     pub every_part: bool,
     /// Prompt that supplies the residual stream for patches.
     pub other_prompt: String,

@@ -58,7 +58,7 @@ settings! {
         /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
         #[serde(default)]
         pub qk_norm: bool, "Query-key norm";
-        /// The query-key norm takes all heads together instead of each head by itself.
+        /// The query-key norm takes all heads together instead of each head separately.
         ///
         /// One RMSNorm over all H·D query channels and one over all K·D key channels, before the split into heads (OLMo 2).
         #[serde(default, skip_serializing_if = "is_default")]

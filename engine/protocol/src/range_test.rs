@@ -98,7 +98,7 @@ impl NoiseScale {
 }
 
 impl RangeCurve {
-    /// Adds a step. Returns whether the test goes on.
+    /// Adds a step. Returns whether the test continues.
     pub fn push(&mut self, rate: f64, loss: f64) -> bool {
         if !loss.is_finite() {
             self.diverged = true;

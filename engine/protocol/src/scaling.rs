@@ -238,10 +238,10 @@ impl Scaling {
         let mut blocks = Vec::new();
         if let Some(prediction) = &self.prediction {
             let Prediction { interval: [low, high], runs, measured, error, .. } = prediction;
-            let mut facts = vec![
-                Fact::new("Predicted", prediction.metric().with_interval())
-                    .note(format!("by the law of the {runs} smaller models, before the largest is trained")),
-            ];
+            let mut facts =
+                vec![Fact::new("Predicted", prediction.metric().with_interval()).note(format!(
+                    "from the law of the {runs} smaller models, before the largest is trained"
+                ))];
             if let Some((measured, error)) = measured.zip(*error) {
                 let inside = if (*low..=*high).contains(&measured) { "within" } else { "outside" };
                 let error = format!("{}{}", if error < 0.0 { "−" } else { "+" }, percent(error.abs()));

@@ -1,5 +1,6 @@
-//! Sweeps: runs over values of some settings, some of them stopped early by a rule, over the sizes of a [`Ladder`], or over the versions of
-//! a text ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep continues where it was.
+//! Sweeps: runs over values of some settings, some stopped early by a rule, over the sizes of a [`Ladder`], or over the versions
+//! of a text ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep resumes at the same
+//! point.
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
@@ -22,7 +23,7 @@ choices! {
     pub enum StopRule = Never {
         /// Every run does all its steps.
         Never = "never", "Never";
-        /// Synchronous successive halving (Jamieson and Talwalkar 2016): at each rung, the best one of every `factor` runs goes on.
+        /// Synchronous successive halving (Jamieson and Talwalkar 2016): at each rung, the best of every `factor` runs continues.
         Halving = "halving", "Successive halving";
         /// The median rule of Vizier (Golovin et al. 2017): at a rung, a run stops if its lowest validation loss is above the median of the
         /// earlier runs' means.
@@ -63,7 +64,7 @@ pub struct Stop {
     pub rule: StopRule,
     /// Steps at which the rule compares runs.
     pub rungs: Vec<u64>,
-    /// One of this many runs goes on from each rung of a halving.
+    /// One in this many runs continues from each rung of a halving.
     pub factor: usize,
 }
 
@@ -99,7 +100,7 @@ impl Sweep {
         let wrong = if let Some(reason) = reason.or_else(|| ablate?.check().err()) {
             reason
         } else if ladder.is_some() && ablate.is_some() {
-            "[ladder] and [ablate] are sweeps of their own; leave one of them out".to_owned()
+            "[ladder] and [ablate] cannot be combined; leave one of them out".to_owned()
         } else if (ladder.is_some() || ablate.is_some()) && is_mixed {
             "[ladder] and [ablate] train all of their runs to the end; leave out [settings], runs and [stop]"
                 .to_owned()
@@ -110,7 +111,7 @@ impl Sweep {
         } else if *rule != StopRule::Never && rungs.is_empty() {
             "stop.rungs must list the steps at which runs are compared, as in rungs = [100, 300]".to_owned()
         } else if !std::iter::once(&0).chain(rungs).is_sorted_by(|one, next| one < next) {
-            "stop.rungs must rise, from 1 on".to_owned()
+            "stop.rungs must be ascending, from 1 on".to_owned()
         } else if *factor < 2 {
             format!("stop.factor must be at least 2 (got {factor})")
         } else {
@@ -131,8 +132,8 @@ impl Sweep {
         })
     }
 
-    /// All its runs, with `base` for everything that does not vary; of a ladder, those of its chosen sizes, and of an ablation those on its
-    /// versions of the text.
+    /// All its runs, with `base` for the settings that do not vary: of a ladder, one per chosen size; of an ablation, one per version
+    /// of the text.
     ///
     /// # Errors
     /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
@@ -354,7 +355,7 @@ choices! {
     pub enum SweepState = Waiting {
         Waiting = "waiting", "waiting";
         Training = "training", "training";
-        /// It goes on if it is among the best, or when the sweep continues.
+        /// Continues if it is among the best, or when the sweep is resumed.
         Begun = "begun", "to be continued";
         Dropped = "dropped", "stopped by the rule";
         Finished = "finished", "finished";
@@ -396,7 +397,7 @@ impl SweepRow {
         (self.losses, self.loss, self.interval) = (Vec::new(), None, None);
     }
 
-    /// Whether it is not to be trained further, whatever the rule says.
+    /// Whether it must not be trained further, whatever the rule.
     pub fn is_over(&self) -> bool {
         matches!(self.state, SweepState::Finished | SweepState::Failed)
     }
@@ -437,9 +438,9 @@ pub struct SweepSummary {
     pub current: Option<(usize, u64)>,
     /// Index of the row with the lowest loss.
     pub best: Option<usize>,
-    /// Whether all is trained.
+    /// Whether all runs are trained.
     pub complete: bool,
-    /// The share of the variance of the finished runs' losses that each setting explains by itself; empty for too few runs.
+    /// The share of the variance of the finished runs' losses that each setting explains on its own; empty for too few runs.
     #[serde(default)]
     pub importance: Vec<Metric>,
     /// Laws and prediction of a ladder.
@@ -530,8 +531,8 @@ impl SweepSummary {
             Bar { name: share.name.clone(), length, text: format!("{}{ends}", percent(length)) }
         };
         let about = format!(
-            "Importance: how much of the variance of the loss over {} each setting explains by itself, with a 95 % bootstrap interval. The rest is \
-             interactions and noise.",
+            "Importance: the share of the variance of the loss over {} that each setting explains on its own, with a 95 % bootstrap \
+             interval. The remainder is interactions and noise.",
             counted(count, "finished run")
         );
         vec![Block::Note(about), Block::Bars(self.importance.iter().map(bar).collect())]

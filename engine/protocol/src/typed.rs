@@ -34,7 +34,7 @@ impl RunConfig {
             return Err("it begins with the weights of another run; repeat it with `glasshouse train --config` and its run.toml".to_owned());
         }
         if self.tokenizer.kind == TokenizerKind::Imported {
-            return Err("its tokenizer came with a model".to_owned());
+            return Err("its tokenizer was imported with a model".to_owned());
         }
         let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
             let number = layers.parse().ok().filter(|number| (1..=MAX_LAYERS).contains(number))?;

@@ -69,9 +69,9 @@ impl std::fmt::Display for Verification {
         write!(to, "opened by {}: {}", self.reader, self.difference)?;
         for VerifiedText { prompt, run, file, .. } in &self.texts {
             if run == file {
-                write!(to, "\n{prompt:?} goes on with {file:?}, as in the run")?;
+                write!(to, "\n{prompt:?} continues with {file:?}, as in the run")?;
             } else {
-                write!(to, "\n{prompt:?} goes on with {file:?}; in the run with {run:?}")?;
+                write!(to, "\n{prompt:?} continues with {file:?}; in the run with {run:?}")?;
             }
         }
         Ok(())
@@ -82,7 +82,7 @@ impl Verification {
     /// What suggests that the file is broken: other tokens, or predictions that rounding does not explain.
     pub fn fault(&self, quantization: WeightFormat) -> Option<String> {
         if let Some(text) = self.texts.iter().find(|text| !text.same_tokens) {
-            return Some(format!("it splits {:?} into other tokens than the run", text.prompt));
+            return Some(format!("it tokenizes {:?} differently from the run", text.prompt));
         }
         let LogitDifference { largest, predictions, same_first } = self.difference;
         let is_close = match quantization {
@@ -122,10 +122,10 @@ mod tests {
             assert_eq!(fault.is_some(), is_fault, "{quantization:?} {largest} {same_first}: {fault:?}");
         }
         let text = "opened by Glasshouse's importer: largest logit difference 0.0e0; the same most likely token in 10 of 10 predictions\n\
-                    \"The\" goes on with \" fox\", as in the run";
+                    \"The\" continues with \" fox\", as in the run";
         assert_eq!(verification(0.0, 10, true).to_string(), text);
         let fault = verification(0.0, 10, false).fault(WeightFormat::F32).unwrap();
-        assert_eq!(fault, "it splits \"The\" into other tokens than the run");
+        assert_eq!(fault, "it tokenizes \"The\" differently from the run");
     }
 
     #[test]

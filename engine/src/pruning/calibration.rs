@@ -10,7 +10,7 @@ use crate::protocol::{ModelConfig, WeightFormat};
 use crate::{Error, Result, Yielder};
 
 /// Rounds the matrices of blocks to values of q4_0 so that their products with the inputs on `texts` change least, one after another: each
-/// reads what the matrices rounded before it compute, and makes up for their errors. `tell` gets the matrices done, and their number.
+/// gets inputs computed with the matrices rounded before it, and compensates their errors. `tell` gets the matrices done, and their number.
 ///
 /// # Errors
 /// The model has experts, weights or inputs are NaN or infinite, a text does not fit the model, or the machine lacks the memory.

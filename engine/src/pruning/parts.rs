@@ -89,8 +89,8 @@ pub async fn remove(
         kept.blocks.iter().enumerate().find(|(place, block)| model.rope(**block) != smaller.rope(*place));
     if moved.is_some() {
         return Err(Error::Refused(
-            "model.position.skip_every counts blocks to decide which of them rotate, and the blocks that remain would change places; remove \
-             channels or heads instead"
+            "model.position.skip_every selects blocks by their number, and the remaining blocks would change numbers; remove channels or \
+             heads instead"
                 .to_owned(),
         ));
     }

@@ -1,4 +1,4 @@
-//! Ablations of the data: the versions of the text, and what each rule, tokenizer and weight of a source bought.
+//! Ablations of the data: the versions of the text, and the effect of each rule, tokenizer and weight of a source.
 
 use super::Session;
 use crate::metrics::comparison::mean_interval;
@@ -246,7 +246,7 @@ fn rules<'a>(
     Ok(stages)
 }
 
-/// What the rules bought, by the losses of each run's documents; empty for runs that are not measured.
+/// Effects of the rules, from the losses of each run's documents; empty for runs that are not measured.
 pub(super) fn effects(ablate: &Ablate, documents: &[Vec<DocumentLoss>]) -> Ablation {
     let learned: Vec<&TextVersion> = ablate.learned().collect();
     let (all, width) = (&ablate.text, learned.len().max(1));
@@ -340,7 +340,7 @@ mod tests {
         let [low, high] = raw.bought.as_ref().unwrap().interval.unwrap();
         assert!(low < 0.0 && high > 0.0);
         assert!(found.whole.is_some());
-        // Nothing is said of a run that is not measured, or was measured on other documents.
+        // No effect is reported for a run that is not measured, or was measured on other documents.
         let found = effects(&ablate(1), &[losses(|_| 0.0), Vec::new(), losses(|_| 1.0)[..9].to_vec()]);
         assert!(found.effects.iter().all(|effect| effect.bought.is_none()));
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Maximum requests for texts at the same time, not counting completions.
 const REQUESTS: usize = 8;
-/// Places of a decoder for texts that come while others use the same weights. The first text has a decoder of its own, which is faster.
+/// Slots of a decoder for texts that arrive while others use the same weights. The first text has its own decoder, which is faster.
 const SHARED: usize = 4;
 
 /// Texts that share a decoder.
@@ -93,7 +93,7 @@ impl Session {
         let others = texts.filter(|asked| !matches!(asked.form, Form::Completion)).map(|asked| asked.id);
         if others.collect::<BTreeSet<_>>().len() >= REQUESTS {
             return Err(Error::Busy(format!(
-                "{REQUESTS} texts are already being written; wait for one, or stop one"
+                "{REQUESTS} texts are already being generated; wait for one to end, or stop one"
             )));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Creates runs of smaller weights, and measures what that costs.
+//! Creates runs with compressed weights, and measures the cost.
 
 use super::Session;
 use crate::checkpoint::Checkpoints;
@@ -25,14 +25,14 @@ const WINDOW: usize = 128;
 /// Measured repetitions of decoding.
 const REPEATS: usize = 3;
 
-/// Weights made smaller, and what was changed.
+/// Compressed weights, with a record of the changes.
 struct Smaller {
     trained: Trained,
     matrices: Vec<PrunedMatrix>,
     removed: Vec<usize>,
 }
 
-/// What several points of a frontier share.
+/// State shared by the points of a frontier.
 #[derive(Default)]
 struct Shared {
     /// With the number of windows they were measured on.
@@ -133,7 +133,7 @@ impl Session {
         refusal.filter(|_| points == 0).map_or(Ok(()), Err)
     }
 
-    /// A model's weights made smaller.
+    /// A model's compressed weights.
     async fn smaller(
         &self,
         trained: &Trained,
@@ -211,7 +211,7 @@ impl Session {
         let mut tell = |_: &str, done: u64, total: u64| self.sink.progress(at * total + done, of * total);
         match likelihood(&mut subject, &settings, &mut tell).await {
             Err(Error::Refused(reason)) => {
-                self.sink.notice(format!("the losses are not known: {reason}"));
+                self.sink.notice(format!("the losses are unknown: {reason}"));
                 Ok(None)
             }
             found => Ok(Some(Evaluation { run: name, likelihood: Some(found?), ..Evaluation::default() })),
@@ -236,7 +236,7 @@ impl Session {
         let speed = match measure_decode(&trained.config, device, threads, &self.tuning(), workload).await {
             Ok((measured, _)) => Some(measured.generated_tokens_per_s),
             Err(error) => {
-                self.sink.notice(format!("the speed of decoding is not known: {error}"));
+                self.sink.notice(format!("the decoding speed is unknown: {error}"));
                 None
             }
         };

@@ -71,7 +71,7 @@ impl Session {
             DeviceRequest::Cpu => cpu(self.options.threads, "chosen by you".to_owned()),
             DeviceRequest::Gpu(choice) => {
                 let why = match choice {
-                    DeviceChoice::Best => "the best available adapter, as you chose",
+                    DeviceChoice::Best => "the best available adapter, as requested",
                     DeviceChoice::Named(_) => "chosen by you",
                 };
                 let at = choice.among(&adapters)?;
@@ -108,7 +108,7 @@ fn cpu_reason(adapters: &[AdapterReport]) -> String {
             "the only graphics adapter here, {}, is software on the CPU; Glasshouse's own CPU code is many times faster",
             named(adapter)
         ),
-        Some(_) => "the CPU, beside the GPU".to_owned(),
+        Some(_) => "the CPU, as an alternative to the GPU".to_owned(),
         None => platform::without_gpu(),
     }
 }

@@ -296,12 +296,12 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
     let mut troubles = found.troubles.into_iter().map(below);
     if found.sources.is_empty() {
         let reason = match troubles.next() {
-            None => format!("the folder holds no file of a supported kind: {KINDS}; choose another folder"),
+            None => format!("the folder holds no supported file ({KINDS}); choose another folder"),
             Some(Trouble { place, reason }) if place.is_empty() => {
                 format!("the folder {reason}; check its permissions")
             }
             Some(Trouble { place, reason }) => {
-                format!("the folder holds nothing that can be read: {place}: {reason}")
+                format!("the folder holds no readable file: {place}: {reason}")
             }
         };
         return Err(Error::bad_file(path, reason));
@@ -326,8 +326,8 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
 }
 
 /// Formats that can be read.
-const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
-                     are, also packed by gzip, zstd, bzip2 or zip";
+const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps, and source code, also \
+                     packed with gzip, zstd, bzip2 or zip";
 
 /// The first bytes of a file, for detecting its format if the name is not enough.
 fn head(path: &Path) -> Result<Vec<u8>> {
@@ -345,7 +345,7 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());
     }
-    Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}: save it as one of these")))
+    Err(Error::bad_file(name, format!("this file type is not supported; save it as one of these: {KINDS}")))
 }
 
 fn file_name(path: &Path) -> Result<&OsStr> {

@@ -80,7 +80,7 @@ impl EventSink {
         self.send(Some(request), event, bytes);
     }
 
-    /// Answers with an export: the files written to `to`, and what a second reader found.
+    /// Answers with an export: the files written to `to`, and a second reader's findings.
     pub(super) fn exported(
         &self,
         request: u64,

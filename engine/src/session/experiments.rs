@@ -19,7 +19,7 @@ use crate::{Error, Result};
 const RESAMPLES: u32 = 1000;
 
 impl Session {
-    /// Trains with a rising rate in a run that is gone afterwards.
+    /// Trains with a rising rate in a temporary run.
     pub(super) async fn find_rate(&mut self, id: u64, config: RunConfig, test: RangeTest) -> Result<()> {
         test.check().map_err(Error::Refused)?;
         if config.train.objective.answers_prompts() {
@@ -111,7 +111,7 @@ impl Session {
                 kept
             }
             Some(_) => {
-                // What is wrong with the file itself is said first.
+                // Report mistakes in the file itself first.
                 sweep.points(&config).map_err(Error::Refused)?;
                 return Err(Error::Refused(format!(
                     "the project has runs of another sweep called {}; change its name (`name` in the file), or delete those runs",
@@ -177,7 +177,7 @@ impl Session {
                 Ok(stopped) => stopped.then_some(Ok(())),
                 Err(error) if open.survives(at, &error) => {
                     self.sink
-                        .notice(format!("{}: {error}. The sweep goes on", open.summary.rows[at].title()));
+                        .notice(format!("{}: {error}. The sweep continues", open.summary.rows[at].title()));
                     match &open.runs[at] {
                         Some(run) => {
                             let record = run.record()?;
@@ -284,7 +284,7 @@ struct OpenSweep {
     kept: KeptSweep,
     configs: Vec<RunConfig>,
     runs: Vec<Option<Run>>,
-    /// Of an ablation, the losses of the held-out documents; empty for runs that are not measured yet.
+    /// For an ablation, the losses of the held-out documents; empty for runs that are not measured yet.
     documents: Vec<Vec<DocumentLoss>>,
     summary: SweepSummary,
     project: Project,
@@ -342,7 +342,7 @@ impl OpenSweep {
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
     }
 
-    /// What follows from the runs so far. Laws and importance are computed and kept when another run is over.
+    /// Conclusions from the runs so far. Laws and importance are computed and kept whenever a run is over.
     fn find(&mut self) {
         if let Some(ablate) = &self.sweep.ablate {
             self.summary.ablation = Some(effects(ablate, &self.documents));
@@ -394,7 +394,7 @@ impl OpenSweep {
         }
     }
 
-    /// Reads what a run has done.
+    /// Reads a run's results.
     fn read(&mut self, at: usize) -> Result<()> {
         let Some(run) = self.runs[at].as_ref().filter(|run| !run.is_deleted()) else { return Ok(()) };
         let (record, summary, row) = (run.record()?, run.summary()?, &mut self.summary.rows[at]);

@@ -45,7 +45,7 @@ impl Session {
         let model = self.weights(source, None).await?;
         if model.config.scores() {
             return Err(Error::Refused(format!(
-                "{} scores texts, and is certain of each score; choose a run that writes or classifies texts",
+                "{} scores texts and has no uncertainty about them; choose a run that generates or classifies texts",
                 model.key.0
             )));
         }

@@ -472,7 +472,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     let failed = failures(&heard);
     assert_eq!(failed.len(), 10, "{failed:#?}");
     assert!(failed[3].contains("model.heads"), "{failed:#?}");
-    assert!(failed[6].contains("files of this kind are not read"), "{failed:#?}");
+    assert!(failed[6].contains("this file type is not supported"), "{failed:#?}");
     assert!(failed[7].contains("notes.txt") && failed[7].contains("private key"), "{failed:#?}");
     assert_eq!(losses(&heard).len(), 10);
 }
@@ -815,7 +815,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     let heard =
         play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep")), add(&poem)]);
     let failed = failures(&heard);
-    assert!(failed.len() == 1 && failed[0].contains("holds no file of a supported kind"), "{failed:#?}");
+    assert!(failed.len() == 1 && failed[0].contains("holds no supported file"), "{failed:#?}");
     let listed: Vec<_> = told!(heard, Event::Documents { overview, .. } => overview.clone()).collect();
     let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));

@@ -42,7 +42,7 @@ pub(super) struct RunRequest {
     config: Option<Box<RunConfig>>,
     /// The run to resume; `None` means the latest.
     run: Option<String>,
-    /// If a new run belongs to a sweep.
+    /// The sweep that a new run belongs to.
     sweep: Option<Box<SweptRun>>,
     /// The run whose tokenizer a new one uses, instead of training its own.
     tokenizer_of: Option<Run>,
@@ -66,7 +66,7 @@ impl RunRequest {
         Self { tokenizer_of: Some(run), ..self }
     }
 
-    /// Whether its settings name its text, a version of that of an ablation.
+    /// Whether its settings name its text: a version of an ablation's text.
     fn has_own_text(&self) -> bool {
         self.sweep.as_ref().is_some_and(|sweep| sweep.kept.text.is_some())
     }
@@ -230,7 +230,7 @@ impl Session {
                         ..self.data_config()?
                     };
                     if !config.data.synthetic.is_none() {
-                        // Generated rows take the place of the project's text.
+                        // Generated rows replace the project's text.
                         config.data.paths.clear();
                         config.data.validation_files.clear();
                     }
@@ -302,7 +302,9 @@ impl Session {
                     let done = run.record()?.step;
                     if steps <= done && steps != config.train.steps {
                         let done = quantity::counted(done, "step");
-                        return Err(Error::Refused(format!("the run has already done {done}; choose more")));
+                        return Err(Error::Refused(format!(
+                            "the run has already completed {done}; choose more"
+                        )));
                     }
                 }
                 (config, prepared, Some(run))

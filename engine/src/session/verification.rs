@@ -39,7 +39,7 @@ pub(super) struct Sample {
     given: usize,
 }
 
-/// What a run predicts.
+/// Predictions of a run.
 #[derive(Debug)]
 pub(super) struct Reference {
     samples: Vec<Sample>,
@@ -47,7 +47,7 @@ pub(super) struct Reference {
     predictions: Vec<Vec<f32>>,
 }
 
-/// What a second reader makes of a file and the run's samples.
+/// A second reader's results for a file and the run's samples.
 #[derive(Debug)]
 struct Reading {
     reader: SecondReader,

@@ -8,7 +8,7 @@ use crate::plan::arena::Stored;
 /// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
 /// `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(non_camel_case_types, reason = "the names that everybody knows them by")]
+#[allow(non_camel_case_types, reason = "the usual names")]
 pub enum GgmlType {
     F32,
     F16,

@@ -174,7 +174,7 @@ fn assumptions(
     (price, busy): (f64, f64),
     (at_once, each): (usize, usize),
 ) -> Vec<String> {
-    let stated = if request.price.is_some() { "as given" } else { "a round figure, yours may be another" };
+    let stated = if request.price.is_some() { "as given" } else { "a round figure; yours may differ" };
     let activations = match config.train.activation_checkpointing {
         true => "each block's activations are recomputed (`--recompute`)",
         false => "all activations are kept in bfloat16, except attention scores (flash attention)",

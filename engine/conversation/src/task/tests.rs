@@ -300,7 +300,11 @@ fn rows_without_what_is_right_say_so() {
             "mc2_targets": {"choices": ["b"], "labels": [0]}}),
             "which answer is true",
         ),
-        ("a.jsonl", json!({"question": "A", "options": "one or two", "answer": "A"}), "at least two choices"),
+        (
+            "a.jsonl",
+            json!({"question": "A", "options": "one or two", "answer": "A"}),
+            "at least two lettered choices",
+        ),
         (
             "a.jsonl",
             json!({"question": "A", "options": "A. x\nB. y", "answer": "z"}),
@@ -398,10 +402,10 @@ fn a_broken_description_says_what_to_change() {
     let with = |keys: &str| format!("task: mine\n{keys}");
     let asked = "doc_to_text: q\ndoc_to_target: y\n";
     for (keys, said) in [
-        ("doc_to_text: [".to_owned(), "it is not YAML"),
+        ("doc_to_text: [".to_owned(), "invalid YAML"),
         ("doc_to_text: !function utils.f".to_owned(), "`!function utils.f`"),
         (format!("{asked}doc_to_txt: q"), "did you mean `doc_to_text`"),
-        (format!("{asked}process_docs: x"), "process rows in the file"),
+        (format!("{asked}process_docs: x"), "process the rows beforehand"),
         (format!("{asked}output_type: loglikelihood_rolling"), "did you mean `loglikelihood`"),
         (format!("{asked}output_type: multiple_choice"), "`doc_to_choice`: missing"),
         ("doc_to_text: q".to_owned(), "`doc_to_target`: missing"),

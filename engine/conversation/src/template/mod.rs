@@ -61,7 +61,7 @@ impl SpecialTokens {
 /// Why a template cannot be compiled or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are read")]
+    #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are allowed")]
     TooLong(usize),
     /// Invalid Jinja, or a reference to another template.
     #[error("the chat template does not compile: line {line}: {reason}")]
@@ -82,7 +82,7 @@ pub enum TemplateError {
     #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
     /// The template exceeded the computation or output limit for this conversation's length.
-    #[error("the chat template takes too long for this conversation, or does not end")]
+    #[error("the chat template takes too long for this conversation or does not terminate")]
     TooMuch,
     #[error("the chat template fails: line {line}: {reason}")]
     Failed {

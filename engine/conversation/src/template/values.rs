@@ -74,7 +74,7 @@ fn is_namespace(value: &Value) -> bool {
 }
 
 fn refused(what: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("chat templates may not keep {what}"))
+    Error::new(ErrorKind::InvalidOperation, format!("chat templates must not store {what}"))
 }
 
 /// Positional or named arguments; none and undefined count as absent.

@@ -128,7 +128,7 @@ fn section(
     let mut sample = format!("{} of {} were scored.", scored.len(), counted(pairs.len() as u64, "pair"));
     if out.unknown > 0 {
         sample += &format!(
-            " {} left out: the training text does not contain some of their words, so the model cannot know them.",
+            " {} left out: some of their words do not occur in the training text.",
             were(out.unknown)
         );
     }
@@ -159,7 +159,7 @@ fn section(
             .to_owned(),
         "The likelihoods do not show what the model writes in answer to a prompt, or any harm done with it.".to_owned(),
     ];
-    limits.extend(texts.unread(reading, "whether the model can know the words of a pair was not checked"));
+    limits.extend(texts.unread(reading, "whether it contains the words of each pair was not checked"));
     AuditSection {
         name: AuditTopic::Bias,
         title: "Bias".to_owned(),
@@ -239,7 +239,7 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
         vec![words(&own.word), words(own.more.join(", ")), more, words(own.less.join(", ")), less, difference]
     };
     (!rows.is_empty()).then(|| Table {
-        title: "What the training text says".to_owned(),
+        title: "Associations in the training text".to_owned(),
         about: format!(
             "How often each word occurs within {WINDOW} words of the words that the stereotype associates with it, and of the others, in {}. For \
              comparison, the model's mean difference on the pairs with the word.",
@@ -269,7 +269,7 @@ fn unknown_words(out: &LeftOut<'_>) -> Option<Table> {
     let mut rows: Vec<(&String, u64)> = out.words.iter().map(|(word, pairs)| (word, *pairs)).collect();
     rows.sort_by_key(|(_, pairs)| std::cmp::Reverse(*pairs));
     (!rows.is_empty()).then(|| Table {
-        title: "Words that the model cannot know".to_owned(),
+        title: "Words missing from the training text".to_owned(),
         about: String::new(),
         columns: of(&["word", "pairs left out"]),
         rows: rows.into_iter().map(|(word, pairs)| vec![words(word), Cell::Count(pairs)]).collect(),

@@ -49,10 +49,8 @@ pub(super) async fn canaries(
     }
     let Some(canaries) = found else {
         let reason = match texts.absence() {
-            Some(absence) => format!("{absence}, and whether canaries were planted into it is unknown"),
-            None => {
-                "no canaries were planted into the training text; data.canaries=14 plants some".to_owned()
-            }
+            Some(absence) => format!("{absence}, so whether it contains canaries is unknown"),
+            None => "the training text contains no canaries; data.canaries=14 inserts some".to_owned(),
         };
         return Ok(skipped(AuditTopic::Canaries, "Canaries", reason));
     };
@@ -70,7 +68,7 @@ pub(super) async fn canaries(
         for some in texts.chunks(AT_ONCE) {
             sums.extend(scored(auditor, some, &mut cut).await?);
             done += some.len() as u64;
-            tell("canaries: scoring secrets among others", done, total);
+            tell("canaries: scoring secrets", done, total);
         }
         let own = sums.first().copied().unwrap_or(f64::NEG_INFINITY);
         // If all scores are NaN, every alternative counts as more likely, so the exposure is 0.
@@ -113,12 +111,12 @@ fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSe
     );
     let mut limits = vec![
         format!(
-            "The rank is estimated from a sample: an exposure of {most:.0} bits means that none of the sample was likelier, and the secret's \
-             own may be anything up to {space:.1} bits."
+            "The rank is estimated from a sample: an exposure of {most:.0} bits means that no sampled number was likelier; the true \
+             exposure may be up to {space:.1} bits."
         ),
         "A secret with low exposure is not safe: another format or more repetition may extract it."
             .to_owned(),
-        "Canaries differ from the text around them, which makes them easier to memorise than ordinary text."
+        "Canaries differ from the surrounding text, which makes them easier to memorise than ordinary text."
             .to_owned(),
     ];
     if cut {

@@ -86,8 +86,8 @@ pub(super) async fn memorisation(
     let folder = run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let reason = match run.is_from_outside()? {
-            true => "it is an imported model, whose training text is not here".to_owned(),
-            false => format!("the run {} came without the text that it was trained on", run.name()),
+            true => "it is an imported model, whose training text is not available".to_owned(),
+            false => format!("the training text of the run {} is not available", run.name()),
         };
         return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
@@ -103,7 +103,7 @@ pub(super) async fn memorisation(
         let reason = format!("the training text has {} and a passage {}", tokens_of(tokens), lengths.all());
         return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
-    tell("memorisation: looking passages up in the training text", 0, 0);
+    tell("memorisation: searching the training text", 0, 0);
     let trained = looked_up(auditor.indices, &folder, trained, yielder).await?;
     let held = looked_up(auditor.indices, &folder, held, yielder).await?;
     let (held, copies): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, occurrences)| *occurrences == 0);
@@ -250,7 +250,7 @@ async fn write(
     let mut batch = Batch::new(auditor.decoder, requests)?;
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
-        tell("memorisation: writing on from passages", batch.written() as u64, total);
+        tell("memorisation: continuing passages", batch.written() as u64, total);
         yielder.maybe_yield().await;
     }
     let tried = batch.finish().into_iter().zip(passages).map(|(generated, (tokens, occurrences))| {
@@ -360,7 +360,7 @@ fn regurgitated(tried: &[Tried], lengths: Lengths, shown: &dyn Fn(&[u32]) -> Str
         ]
     };
     (!found.is_empty()).then(|| Table {
-        title: "Passages that came back".to_owned(),
+        title: "Reproduced passages".to_owned(),
         about: String::new(),
         columns: ["beginning", "written", "how", "edit similarity", "times in the text"]
             .map(str::to_owned)

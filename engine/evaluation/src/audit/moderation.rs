@@ -66,7 +66,7 @@ pub(super) async fn moderation(
     });
     let reading = reading.await?;
     let beside = if texts.is_empty() {
-        "the training text is not here".to_owned()
+        "the training text is not available".to_owned()
     } else {
         format!("compared with {} in {}", counted(there.texts, "document"), reading.words())
     };
@@ -168,7 +168,7 @@ fn by_rule(own: &ModerationCounts, there: &ModerationCounts) -> Option<Table> {
     (!rows.is_empty()).then(|| Table {
         title: "By rule".to_owned(),
         about: if more > 0 { format!("{} more are not listed.", whole(more as u64)) } else { String::new() },
-        columns: ["rule", "category", "severity", "times written", "times in the training text"]
+        columns: ["rule", "category", "severity", "times generated", "times in the training text"]
             .map(str::to_owned)
             .into(),
         rows: rows.into_iter().map(row).collect(),

@@ -52,7 +52,7 @@ pub(super) async fn personal(
         "{}; {}.",
         written.words(),
         if texts.is_empty() {
-            "the training text is not here".to_owned()
+            "the training text is not available".to_owned()
         } else {
             format!("looked for in {}", reading.words())
         }
@@ -131,13 +131,13 @@ fn listed(findings: &Findings, source: &Texts) -> Option<Table> {
         ]
     };
     (!rows.is_empty()).then(|| Table {
-        title: "What was written".to_owned(),
+        title: "Generated personal data".to_owned(),
         about: if more > 0 {
             format!("Masked; {} more are not listed.", whole(more as u64))
         } else {
             "Masked.".to_owned()
         },
-        columns: ["kind", "text", "times written", "documents that have it"].map(str::to_owned).into(),
+        columns: ["kind", "text", "times generated", "training documents"].map(str::to_owned).into(),
         rows: rows.into_iter().map(row).collect(),
     })
 }

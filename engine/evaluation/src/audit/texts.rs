@@ -70,8 +70,8 @@ impl Texts {
     pub(crate) fn absence(&self) -> Option<&'static str> {
         match (self.is_empty(), self.is_from_outside) {
             (false, _) => None,
-            (true, true) => Some("it is an imported model, whose training text is not here"),
-            (true, false) => Some("the training text is not here"),
+            (true, true) => Some("it is an imported model, whose training text is not available"),
+            (true, false) => Some("the training text is not available"),
         }
     }
 
@@ -171,9 +171,9 @@ mod tests {
         let unread = of(true).unread(ReadShare::default(), "of the rest nothing is known").unwrap();
         assert_eq!(
             unread,
-            "No training text was searched: it is an imported model, whose training text is not here."
+            "No training text was searched: it is an imported model, whose training text is not available."
         );
-        assert_eq!(of(false).absence(), Some("the training text is not here"));
+        assert_eq!(of(false).absence(), Some("the training text is not available"));
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) async fn choose<'a>(
                 let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
                 let mut best = best(&own, choices(row), row.asked(), &alone);
                 if matches!(row.marked, Marked::Contexts(_)) {
-                    // The choices are not what is scored, so their lengths say nothing.
+                    // The choices are not scored, so their lengths are irrelevant.
                     best.per_character = None;
                 }
                 ModelChoice { per_token: Some(per_token), greedy, ..best }

@@ -38,8 +38,7 @@ impl TaskFile {
     /// The description is invalid or does not fit the rows, or no line is valid.
     pub fn read_as(task: &str, name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         if is_description(name) {
-            let reason =
-                "it describes a task; choose its rows too, in a file of the same name, such as .jsonl";
+            let reason = "this is a task description; also choose its rows, in a file of the same name (such as .jsonl)";
             return Err(Error::bad_file(name, reason).hint(Hint::Task));
         }
         let most = most.unwrap_or(usize::MAX);

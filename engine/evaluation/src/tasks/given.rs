@@ -135,7 +135,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
                 Right::Choice { right, .. } => right.len() as f64 / row.asked().max(1) as f64,
                 _ => 0.0,
             };
-            let about = "A random choice: the accuracy of chance.".to_owned();
+            let about = "A random choice: chance accuracy.".to_owned();
             Some(("random", about, rows.iter().map(worth).collect()))
         }
         Right::Label(_) => {

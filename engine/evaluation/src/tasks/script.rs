@@ -42,7 +42,7 @@ impl TaskFile {
         {
             let name = &self.name;
             return Err(Error::Refused(format!(
-                "{name}: the program scores no continuations; leave this task out, and compare with --against instead"
+                "{name}: the program cannot score continuations; leave this task out, and compare with --against instead"
             )));
         }
         let names = names_of(&self.rows);

@@ -119,7 +119,7 @@ impl Part {
         let targets = graph.find(Origin::Input(Input::Targets)).filter(reads);
         let order = graph.find(Origin::Input(Input::TokenOrder)).filter(reads);
         if let (Some(site), Some(_)) = (key.from, tokens) {
-            return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
+            return Err(Error::Internal(format!("the rest of the pass depends on more than {site:?}")));
         }
         Ok(Self { graph, tokens, targets, order, from, seed, read, of, weights })
     }

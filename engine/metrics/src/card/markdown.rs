@@ -51,8 +51,8 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     }
     let limits: String = evaluation.limits.iter().map(|limit| format!("* {}\n", plain(limit))).collect();
     format!(
-        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (Wilson's of shares of rows, else a bootstrap over documents or rows). \
-         {NO_INTERVAL}\n\n{text}{limits}"
+        "## Evaluation\n\nIntervals are 95 % confidence intervals: Wilson's for proportions of rows, otherwise from a bootstrap over \
+         documents or rows. {NO_INTERVAL}\n\n{text}{limits}"
     )
 }
 

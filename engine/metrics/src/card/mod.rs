@@ -25,10 +25,10 @@ pub fn html(
     let version = env!("CARGO_PKG_VERSION");
     let settings = &evaluation.settings;
     let footer = format!(
-        "Written by Glasshouse {version}. Intervals hold the value in 95 of 100 samples. Those of shares of rows, in audits too, and of the bars of \
-         the reliability diagram are Wilson's (1927), of differences of such shares Newcombe's (1998), all others percentiles of {} resamples ({} in \
-         audits) of documents, windows, texts or rows, seed {}; of more than {} of them, so many runs of neighbours are drawn where a figure follows \
-         from sums. {NO_INTERVAL} The same figures are in evaluation.json in the run's folder.",
+        "Written by Glasshouse {version}. Intervals are 95 % confidence intervals: Wilson's (1927) for proportions of rows (also in \
+         audits) and for the reliability diagram, Newcombe's (1998) for differences of such proportions; all others are percentiles of {} \
+         bootstrap resamples ({} in audits) of documents, windows, texts or rows, seed {}. Figures that follow from sums over more than {} \
+         of them resample that many blocks of neighbours. {NO_INTERVAL} The same figures are in evaluation.json in the run's folder.",
         whole(u64::from(settings.resamples)),
         whole(u64::from(RESAMPLES)),
         settings.seed,

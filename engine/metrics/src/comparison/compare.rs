@@ -96,8 +96,10 @@ impl Pair<'_> {
         let mut aside = String::new();
         let most = one.by_document.len().max(other.by_document.len());
         if shared.len() < most {
-            aside =
-                format!(" Only the {} of {most} documents that both have read are compared.", shared.len());
+            aside = format!(
+                " Only the {} of {most} documents that both were evaluated on are compared.",
+                shared.len()
+            );
         }
         let ratios = if same_tokenizer {
             &RATIOS[..]
@@ -200,7 +202,7 @@ impl Pair<'_> {
             return "No difference.".to_owned();
         }
         let Some([low, high]) = interval else {
-            return format!("Too little to say: these {of} are too few, or too similar, for an interval.");
+            return format!("Inconclusive: the {of} are too few or too similar for an interval.");
         };
         if low <= 0.0 && high >= 0.0 {
             return "Within the noise: the interval of the difference includes 0.".to_owned();

@@ -75,7 +75,7 @@ fn only_shared_documents_count() {
     let found = &compare(&one, &other, &BOOTSTRAP)[0];
     assert_eq!(found.difference.count, 180);
     assert!(
-        found.verdict.ends_with("Only the 180 of 200 documents that both have read are compared."),
+        found.verdict.ends_with("Only the 180 of 200 documents that both were evaluated on are compared."),
         "{}",
         found.verdict
     );
@@ -159,7 +159,7 @@ fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
     assert!((low - 0.9477).abs() < 5e-5 && (high - 1.0).abs() < 5e-5, "{low} {high}");
     assert_eq!(exact(&[right; 2], &[right; 2]).verdict, "No difference.");
     let verdict = exact(&[right], &[right]).verdict;
-    assert!(verdict.starts_with("Too little to say"), "{verdict}");
+    assert!(verdict.starts_with("Inconclusive"), "{verdict}");
 }
 
 /// A model against itself, by a corpus-level and a row-level metric.
@@ -225,7 +225,7 @@ fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
     let [f1, accuracy] = found.as_slice() else { panic!("{found:?}") };
     // It is 1 whichever of the two rows are drawn, but that is not certainty.
     assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, None));
-    assert!(f1.verdict.starts_with("Too little to say: these rows are too few"), "{}", f1.verdict);
+    assert!(f1.verdict.starts_with("Inconclusive: the rows are too few"), "{}", f1.verdict);
     // 2 of 3 and 1 of 3 words are correct per row, so resamples differ.
     assert_eq!((accuracy.first_value, accuracy.second_value), (1.0, 0.5));
     let [low, high] = accuracy.difference.interval.unwrap();

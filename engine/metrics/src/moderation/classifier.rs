@@ -63,7 +63,7 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
     let field = |name: &str| {
         row.get(name).ok_or_else(|| {
             let near = names::nearest(name, row.keys().map(String::as_str));
-            let near = near.map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!("expected `{name}`{near}")
         })
     };
@@ -159,7 +159,7 @@ impl Classifier {
             .map_err(|error| format!("is not a classifier: {error}; train it again"))?;
         if read.version != 1 {
             return Err(format!(
-                "is of version {}, but this program knows version 1; train it again",
+                "has version {}, but this program reads version 1; train it again",
                 read.version
             ));
         }

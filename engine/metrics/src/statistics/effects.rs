@@ -12,7 +12,7 @@ const IN_BIN: usize = 4;
 const ROUNDS: usize = 10;
 const BINS: std::ops::RangeInclusive<usize> = 3..=5;
 
-/// The share of the variance of `results` that each setting explains by itself, with its 95 % bootstrap interval over runs. `settings` has
+/// The share of the variance of `results` that each setting explains on its own, with its 95 % bootstrap interval over runs. `settings` has
 /// a list for each setting with its value in each run. `None` for fewer than [`MIN_RUNS`] runs, for too few to tell effects from noise, or
 /// if all results are equal.
 ///

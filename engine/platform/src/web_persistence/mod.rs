@@ -188,7 +188,7 @@ async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool, apart: bool) -> Res
         }
         let bytes = storage.read(&file.path).await.map_err(io(&file.path))?;
         if bytes.len() as u64 != file.length {
-            let reason = "another tab changed it at this moment; try again";
+            let reason = "another tab is changing it; try again";
             return Err(Error::bad_file(&file.path, reason));
         }
         file.fill(bytes);

@@ -561,7 +561,7 @@ impl StateReader {
             return Ok(());
         }
         let (rows, bytes, shape) = (ty.rows(), row * 4, &ty.shape);
-        let reason = format!("its blocks of {rows} × {bytes} bytes are not those of a matrix of {shape:?}");
+        let reason = format!("its blocks of {rows} × {bytes} bytes do not fit a matrix of {shape:?}");
         Err(Error::bad_file(&self.path, reason))
     }
 

@@ -103,7 +103,7 @@ pub struct SampleJudgement {
     pub documents: usize,
     /// Number of documents that pass all stages.
     pub kept: usize,
-    /// Results by stage, in order. For a stage that is off: what it would drop of all documents.
+    /// Results by stage, in order. For a stage that is off: its effect if it were on for all documents.
     pub stages: Vec<SampleStage>,
     pub judged: Vec<JudgedDocument>,
 }

@@ -12,7 +12,7 @@ settings! {
         /// The teacher, a run of the same project: its number or name, or `latest`, optionally followed by `:` and a checkpoint's file
         /// (default: the best one). The run's own record names both.
         pub teacher: String = String::new();
-        /// Divisor T of both models' logits: the larger, the more the teacher's unlikely tokens count.
+        /// Divisor T of both models' logits: a larger one gives more weight to the teacher's unlikely tokens.
         pub temperature: f32 = 2.0, "Temperature", 0.01..=1000.0;
         /// 0 learns only from the text, 1 only from the teacher.
         pub mix: f32 = 0.5, "Mix", 0.0..=1.0;

@@ -8,9 +8,9 @@ settings! {
     /// Settings of early stopping (`train.early_stopping`), modelled on Keras's `EarlyStopping` callback (Prechelt 1998, "Early stopping –
     /// but when?").
     pub struct EarlyStopping: "train.early_stopping." {
-        /// Number of evaluations in a row without an improvement of the validation loss after which the run ends; 0 never ends it early.
+        /// Consecutive evaluations without an improvement of the validation loss after which the run ends; 0 disables early stopping.
         pub patience: u64 = 0, "Patience", 0..=MAX_STEPS;
-        /// Least decrease of the validation loss, relative to the last improvement, that counts as one.
+        /// Minimum decrease of the validation loss, relative to the last improvement, that counts as an improvement.
         pub min_improvement: f32 = 0.0, "Minimum improvement", 0.0..;
     }
 }

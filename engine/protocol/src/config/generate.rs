@@ -10,7 +10,7 @@ pub const MAX_ENDS: usize = 8;
 
 settings! {
     pub struct GenerateConfig: "" {
-        /// Largest number of tokens to write; the model may end the text earlier.
+        /// Maximum number of tokens to generate; the model may end the text earlier.
         pub max_tokens: usize = 200, "Max tokens", 1..=MAX_TOKENS;
         /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 always takes the likeliest token (greedy).
         pub temperature: f32 = 0.8, "Temperature", 0.0..;
@@ -28,7 +28,7 @@ settings! {
         pub seed: u64 = 1, "Seed";
         /// The text ends before the first of these strings that is generated.
         pub stop: Vec<String> = Vec::new();
-        /// Further end tokens besides the model's own; they are not part of the text.
+        /// End tokens in addition to the model's own; they are not part of the text.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub stop_tokens: Vec<u32> = Vec::new();
         /// Ignore the model's end tokens and continue.

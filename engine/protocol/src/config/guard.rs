@@ -38,7 +38,7 @@ settings! {
     pub struct GuardSettings: "train.guard." {
         /// Monitors the health of a run: loss spikes, non-finite gradients, layers that learn nothing, overfitting, repetitive samples.
         pub mode: GuardMode = GuardMode::Note, "Guard";
-        /// Number of steps that a loss and a gradient norm are compared with. Standard deviations over fewer than 16 are unreliable.
+        /// Number of recent steps with which a loss and a gradient norm are compared. Standard deviations over fewer than 16 are unreliable.
         pub window: usize = 128, "Window", 16..=4096;
         /// Standard deviations above the window's mean at which a step's loss is a spike.
         pub loss_z: f32 = 6.0;

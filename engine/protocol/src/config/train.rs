@@ -83,7 +83,7 @@ settings! {
         pub min_learning_rate: f64 = 1e-4, "Minimum learning rate", 0.0.., scientific;
         /// Steps at the beginning during which the learning rate rises linearly from 0, while the optimizer's moments settle.
         pub warmup_steps: u64 = 100, "Warm-up", 0..=MAX_STEPS;
-        /// How the learning rate falls after the warm-up.
+        /// Decay of the learning rate after the warm-up.
         pub decay: Decay = Decay::Cosine, "Schedule";
         /// Length of the last phase of the schedule `warmup_stable_decay`; 0 means a tenth of the steps.
         pub decay_steps: u64 = 0, "Decay steps", 0..=MAX_STEPS;
@@ -157,9 +157,9 @@ settings! {
         pub milestones: Milestones = Milestones::Off, "Milestones";
         /// Steps between samples of the model's text; 0 disables them.
         pub sample_interval: u64 = 0, "Sample every", 0..=MAX_STEPS;
-        /// Beginning of the samples.
+        /// Prompt of the samples.
         pub sample_prompt: String = String::new(), "Sample prompt";
-        /// Tokens of a sample.
+        /// Length of a sample in tokens.
         pub sample_tokens: usize = 120, "Sample length", 0..=MAX_TOKENS;
         #[serde(skip_serializing_if = "is_default")]
         pub objective: Objective = Objective::Text, "Objective";
@@ -179,7 +179,7 @@ settings! {
 }
 
 impl TrainConfig {
-    /// What is trained, in a few words: the adapter, or the selection of parameters.
+    /// The trained parameters in a few words: the adapter, or the selection.
     pub fn trains(&self) -> String {
         self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
     }
@@ -215,7 +215,7 @@ impl TrainConfig {
             self.ema == 0.0 || !self.objective.answers_prompts(),
             "train.ema",
             self.ema,
-            "be 0 with rewards, whose answers are those of the weights in training",
+            "be 0 with the objective reward, whose answers come from the current weights",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,
@@ -230,7 +230,7 @@ impl TrainConfig {
             "be at least 1 when train.sample_interval is not 0",
         )?;
         if let Some(id) = self.ignore_index.filter(|_| self.objective.is_masked()) {
-            let rule = "be left out with an objective that sets which targets count";
+            let rule = "be left out with an objective that masks targets itself";
             require(false, "train.ignore_index", id, rule)?;
         }
         match self.objective {

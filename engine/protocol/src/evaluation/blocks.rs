@@ -178,7 +178,7 @@ pub fn losses(own: &Likelihood) -> Section {
     let series = own.by.iter().filter(|by| !by.groups.is_empty()).map(|by| {
         let (title, axis) = match by.name {
             LossGrouping::Position => {
-                ("By the position in the window: more context, lower loss", Some("place in the window"))
+                ("By the position in the window: more context, lower loss", Some("position in the window"))
             }
             LossGrouping::Frequency => {
                 ("By the token's frequency in the training text", Some("times seen in the training text"))
@@ -253,7 +253,7 @@ pub fn contamination(one: &str, own: &Contamination) -> Vec<Block> {
     let about = (*found > 0 && !about.is_empty()).then(|| Block::Note(about.clone()));
     let rows =
         worst.iter().map(|(text, share)| [text.as_str().into(), Cell::Corpus((*share).into(), Unit::Share)]);
-    let worst = Block::Table(Table::new("", ["Most of it seen", "Share of its passages"], rows));
+    let worst = Block::Table(Table::new("", ["Most contaminated", "Share of its passages"], rows));
     [text].into_iter().chain(about).chain([worst]).collect()
 }
 
@@ -409,7 +409,7 @@ fn audits(evaluation: &Evaluation, audit: &Audit) -> Vec<Section> {
     if let Some(first) = sections.first_mut().filter(|_| audit.weights_crc32c != evaluation.weights_crc32c) {
         let (checkpoint, step) = (&audit.checkpoint, whole(audit.step));
         let other = format!(
-            "An audit of other weights of the run than the evaluation: of {checkpoint}, step {step}."
+            "The audit and the evaluation have different weights of the run: the audit has {checkpoint}, step {step}."
         );
         first.blocks.insert(0, Block::Warning(other));
     }
@@ -458,8 +458,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
     add("Tokenizer", plain(&model.tokenizer));
     add("Training loss", model.train_loss.map(number));
     add("Best validation loss", model.validation_loss.map(number));
-    add("Time of training", model.train_seconds.map(time));
-    add("Trained on the device", model.train_device.as_deref().and_then(plain));
+    add("Training time", model.train_seconds.map(time));
+    add("Training device", model.train_device.as_deref().and_then(plain));
     let flops = model.train_flops.filter(|flops| flops.is_finite() && *flops > 0.0);
     add("FLOPs", flops.map(|flops| (scientific(flops), flops.to_string())));
     let speed = evaluation.likelihood.as_ref().and_then(|own| own.tokens_per_s);
@@ -477,7 +477,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
     );
     let energy = model.energy.iter().flat_map(EnergyUse::rows);
     facts.extend(energy.map(|(name, value, basis)| Fact::new(name, value).note(basis)));
-    let unmeasured = "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of your own meter.";
+    let unmeasured = "Energy was not measured, and a device's rated power does not determine it. Multiply the time by a power reading from \
+                      your own meter.";
     let unmeasured = model.energy.is_none().then(|| Block::Note(unmeasured.to_owned()));
     let sentence = (!model.about.is_empty()).then(|| Block::Text(model.about.clone()));
     let blocks = sentence.into_iter().chain([Block::Facts(facts)]).chain(unmeasured);

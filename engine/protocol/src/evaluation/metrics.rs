@@ -101,7 +101,7 @@ impl Metric {
             text += &format!(", of {} {}", whole(self.count), self.of);
         }
         if let Some([low, high]) = self.interval {
-            text += &format!(". 95 of 100 samples lie between {low} and {high}");
+            text += &format!(". 95 % interval: {low} to {high}");
         }
         if let Some(signature) = &self.signature {
             text += &format!(". {signature}");
@@ -168,7 +168,7 @@ mod tests {
             of: "rows".to_owned(),
             ..Metric::default()
         };
-        let exactly = "Accuracy 0.5, of 1,200 rows. 95 of 100 samples lie between 0.4 and 0.6";
+        let exactly = "Accuracy 0.5, of 1,200 rows. 95 % interval: 0.4 to 0.6";
         assert_eq!(metric.exactly(), exactly);
         assert_eq!(Metric { interval: None, count: 12, ..metric.clone() }.interval_text(), "too few");
         metric.value = None;

@@ -71,7 +71,7 @@ pub(super) fn chosen(mut classes: Vec<Class>, filter: &str) -> Result<Vec<Class>
         names.sort();
         names.dedup();
         return Err(Error::Unknown(format!(
-            "no kernel of this step has {filter:?} in its name; there are: {}",
+            "no kernel of this step has {filter:?} in its name; known: {}",
             names.join(", ")
         )));
     }

@@ -70,7 +70,7 @@ impl Making {
             "cpu".clone_into(&mut evaluation.device);
             if asked.is_empty() {
                 return Err(Error::Refused(format!(
-                    "{} classifies texts and predicts none, so there is no likelihood; give it a task of texts and labels",
+                    "{} classifies texts and predicts no tokens, so there is no likelihood; give it a task with texts and labels",
                     model.key.0
                 ))
                 .hint(Hint::Task));

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 const PROGRAM: &str = "llama-server";
 /// Most likely tokens of a prediction that are compared: all of a small vocabulary; of a large one, what one answer holds.
 const MOST_LIKELY: usize = 4096;
-/// Tokens that the server's context has room for besides the longest sample.
+/// Tokens of the server's context beyond the longest sample.
 const SPARE: usize = 32;
 
 /// Reads a file with llama.cpp; `None` if it is not installed.
 ///
 /// # Errors
-/// llama.cpp rejects the file, or answers otherwise than known versions.
+/// llama.cpp rejects the file, or answers differently from known versions.
 pub(super) async fn read(path: &Path, samples: &[Sample]) -> Result<Option<Reading>> {
     let (path, samples) = (path.to_owned(), samples.to_vec());
     spawn_yielding(async move |yielder| read_blocking(path, samples, yielder).await).await?
@@ -48,7 +48,7 @@ async fn read_blocking(path: PathBuf, samples: Vec<Sample>, yielder: Yielder) ->
             json!({ "content": sample.prompt, "add_special": !sample.rendered, "parse_special": true });
         reading.prompts.push(ids(&server.post("/tokenize", &asked)?["tokens"])?);
         let (given, continued) = sample.tokens.split_at(sample.given);
-        // The file's own text goes on alone after the first other token.
+        // After the first different token, the file's own text continues separately.
         let mut own: Vec<u32> = Vec::new();
         for at in 0..continued.len() {
             let row = predict(&server, &[given, &continued[..at]].concat())?;
@@ -87,5 +87,5 @@ fn ids(listed: &Value) -> Result<Vec<u32>> {
 }
 
 fn unknown() -> Error {
-    Error::Refused("its answer has another form than that of known versions".to_owned())
+    Error::Refused("its response differs from those of known versions".to_owned())
 }

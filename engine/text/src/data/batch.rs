@@ -64,7 +64,7 @@ impl<'a> Batches<'a> {
         match self {
             Self::Windows(windows) => Ok(windows),
             Self::Examples(_) | Self::Pairs(_) | Self::Prompts(_) => {
-                Err(Error::Internal("examples where windows of text were meant".to_owned()))
+                Err(Error::Internal("examples instead of windows of text".to_owned()))
             }
         }
     }
@@ -112,5 +112,5 @@ impl<'a> Batches<'a> {
 
 /// Error for requesting a batch of unanswered prompts.
 fn unanswered() -> Error {
-    Error::Internal("a batch of prompts that nobody has answered".to_owned())
+    Error::Internal("a batch of prompts without answers".to_owned())
 }

@@ -88,7 +88,7 @@ impl Prepared {
                 let [train, held_out] =
                     [Split::Train, Split::Validation].map(|split| examples.about(split).rows as u64);
                 vec![format!(
-                    "generated rows ({}) take the place of the text: {} to learn, {} held out",
+                    "generated rows ({}) replace the text: {} for training, {} held out",
                     config.data.synthetic.name(),
                     whole(train),
                     whole(held_out)
@@ -176,7 +176,7 @@ impl Prepared {
         let within = index.map_or(0, |index| index.ends_within);
         if within > 0 {
             let token = self.tokenizer.describe(end).text;
-            return Err(refused(format!("their text contains their end token, {token}, {within} times")));
+            return Err(refused(format!("the documents contain their end token, {token}, {within} times")));
         }
         Ok(batches.separating(end))
     }
@@ -426,8 +426,8 @@ fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) 
 }
 
 /// How to repair a damaged folder: the same settings name the same folder, and a damaged one is prepared again.
-const REMEDY: &str = "a training step with the run's own run.toml prepares the text again here, if the text is unchanged; then repeat \
-                      the command";
+const REMEDY: &str = "train a step with the run's own run.toml, which prepares the text again here if it is unchanged, then repeat the \
+                      command";
 
 /// Adds the repair advice to an error about a prepared folder.
 fn with_remedy(error: Error) -> Error {

@@ -66,7 +66,7 @@ fn translated(pattern: &str) -> Result<String, String> {
             '{' => repeat(rest),
             _ => letter.len_utf8(),
         };
-        let (part, behind) = rest.split_at_checked(taken).ok_or("a class or an escape without an end")?;
+        let (part, behind) = rest.split_at_checked(taken).ok_or("an unterminated class or escape")?;
         rest = behind;
         let is_quantifier = matches!(letter, '*' | '+' | '?') || letter == '{' && taken > 1;
         if is_quantifier {
@@ -131,7 +131,7 @@ fn class(rest: &str) -> Result<usize, String> {
             return Ok(at);
         }
     }
-    Err("a class without an end".to_owned())
+    Err("an unterminated class".to_owned())
 }
 
 /// Byte length of a group's opening; fails for options whose meaning differs.
@@ -162,7 +162,7 @@ fn translated_class(class: &str) -> Result<String, String> {
             '[' if rest.starts_with("[:") => rest.find(":]").map_or(1, |end| end + 2),
             _ => letter.len_utf8(),
         };
-        let (part, behind) = rest.split_at_checked(taken).ok_or("a class without an end")?;
+        let (part, behind) = rest.split_at_checked(taken).ok_or("an unterminated class")?;
         rest = behind;
         match part {
             r"\w" => out.push_str(WORD),
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn patterns_that_cannot_be_written_so_are_refused_by_name() {
         for (pattern, named) in
-            [(r"(?m)a.b", "(?m)"), (r"[[:graph:]]", "[:graph:]"), ("[a", "a class without an end")]
+            [(r"(?m)a.b", "(?m)"), (r"[[:graph:]]", "[:graph:]"), ("[a", "an unterminated class")]
         {
             let error = words(pattern, "a b").unwrap_err();
             assert!(error.contains(named), "{error}");

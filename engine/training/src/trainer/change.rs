@@ -26,7 +26,7 @@ impl Trainer<'_> {
             let done = self.step;
             let steps = if done == 1 { "step is" } else { "steps are" };
             return Err(Error::Refused(format!(
-                "{done} {steps} already done; train.steps must be more, or stop the training"
+                "{done} {steps} already done; train.steps must be larger, or stop the training"
             )));
         }
         let crc32c = glasshouse_project::crc32c_of(&changed)?;

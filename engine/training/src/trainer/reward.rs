@@ -95,7 +95,7 @@ impl Trainer<'_> {
                 weights
             } else {
                 if !files::is_file(&path) {
-                    let reason = "the run's first weights, which the loss compares with, are missing: they were removed, or the run \
+                    let reason = "the run's initial weights, which the loss compares with, are missing: they were removed, or the run \
                                   started with train.reward.beta = 0; set that again in run.toml, or start a new run";
                     return Err(Error::bad_file(path, reason));
                 }
@@ -104,7 +104,7 @@ impl Trainer<'_> {
                     Error::BadFile { path, reason } => Error::bad_file(
                         path,
                         format!(
-                            "{reason}: the run's first weights, which the loss compares with, cannot be read; restore the file from a \
+                            "{reason}: the run's initial weights, which the loss compares with, cannot be read; restore the file from a \
                              copy of this run, or start a new run"
                         ),
                     ),

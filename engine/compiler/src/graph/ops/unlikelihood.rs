@@ -38,7 +38,7 @@ operands! {
 impl Operation for Unlikelihood {
     declare!(
         "unlikelihood",
-        "lse(x) − x[target] − α·Σ ln(1 − p_c) over tokens c that stood before",
+        "lse(x) − x[target] − α·Σ ln(1 − p_c) over preceding tokens c",
         UnlikelihoodInputs -> UnlikelihoodOutputs
     );
 
@@ -84,7 +84,7 @@ operands! {
 impl Operation for UnlikelihoodBackward {
     declare!(
         "unlikelihood_backward",
-        "dx = p − [target] + α·([c stood before]·p/(1 − p) − p·S)",
+        "dx = p − [target] + α·([c precedes]·p/(1 − p) − p·S)",
         UnlikelihoodBackwardInputs -> Dx
     );
 

@@ -16,7 +16,7 @@ impl Lower for Unpack {
             Element::Q4_0 => Format::Q40,
             Element::F32 | Element::U32 | Element::Gguf { .. } => {
                 return Err(Error::Internal(format!(
-                    "{}: {} is not stored in blocks of ours",
+                    "{}: {} is not stored in a block format",
                     site.node.scope, x.ty
                 )));
             }

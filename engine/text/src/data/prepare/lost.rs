@@ -76,13 +76,13 @@ impl Lost {
             .collect();
         let more = match characters.len().saturating_sub(NAMED) {
             0 => String::new(),
-            more => format!(" and {} more", counted(more as u64, "other")),
+            more => format!(" and {}", counted(more as u64, "other")),
         };
         let listed = format!("{}{more}", named.join(", "));
         if self.kept == 0 {
             return Err(Error::Refused(format!(
-                "the vocabulary has none of the characters of {name}, but {listed}; start from a model whose tokenizer has them, such \
-                 as one of bytes or BPE"
+                "the vocabulary has no character of {name}, which has {listed}; start from a model whose tokenizer has them, such as a \
+                 byte or BPE tokenizer"
             )));
         }
         let (all, [train, _]) = (self.rows.iter().sum(), self.rows);

@@ -180,7 +180,7 @@ impl<T> RowSplitter<T> {
         if self.holds_a_copy {
             problems.note_rows(
                 Path::new(name),
-                "has rows that all say the same: the validation row is a copy of a training row",
+                "has only identical rows: the validation row is a copy of a training row",
                 1,
             );
         }

@@ -529,7 +529,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
         ))
     };
     let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
-    assert!(refused.starts_with("the vocabulary has none of the characters of numbers.txt"), "{refused}");
+    assert!(refused.starts_with("the vocabulary has no character of numbers.txt"), "{refused}");
     let told = text("What is 7?\n", "some.txt").unwrap().problems;
     assert!(told[0].reason.ends_with("'7' (50 times)"), "{told:?}");
     // A byte vocabulary covers everything.
@@ -639,7 +639,7 @@ fn copies_of_a_row_are_on_one_side() {
     let alike = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap();
     let split = [Split::Train, Split::Validation].map(|split| alike.store.examples(split).unwrap().count());
     assert_eq!(split, [11, 1]);
-    assert!(alike.problems[0].reason.contains("all say the same"), "{:?}", alike.problems);
+    assert!(alike.problems[0].reason.contains("only identical rows"), "{:?}", alike.problems);
 }
 
 /// Prepares rows for preference training with the given loss.

@@ -35,7 +35,7 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
     let found = Role::ALL.into_iter().find(|known| known.name() == role);
     let known = || Role::ALL.map(Role::name).join(", ");
     let role =
-        found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known are {}", known()))?;
+        found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known: {}", known()))?;
     let mut fields = own.clone();
     fields.retain(|key, value| !value.is_null() && !matches!(key.as_str(), "role" | "content"));
     // In OpenAI's format, content is null if tools are called.

@@ -100,7 +100,7 @@ impl TokenStore {
                 if mapping.len() as u64 != expected {
                     return Err(Error::bad_file(
                         path,
-                        format!("the shard holds {} bytes where {INDEX_FILE} says {expected}", mapping.len()),
+                        format!("the shard has {} bytes, but {INDEX_FILE} says {expected}", mapping.len()),
                     ));
                 }
                 let tokens =

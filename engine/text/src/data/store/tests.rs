@@ -65,7 +65,7 @@ fn damage_is_found_and_named() {
         shard.set_len(60).unwrap();
     });
     assert!(
-        truncated.contains("train-00001.bin: the shard holds 60 bytes where index.json says 64"),
+        truncated.contains("train-00001.bin: the shard has 60 bytes, but index.json says 64"),
         "{truncated}"
     );
     let missing = damaged(|folder| std::fs::remove_file(folder.join("validation-00000.bin")).unwrap());
