@@ -23,7 +23,7 @@ use crate::{Error, Result};
 use glasshouse_protocol::model::{Dropout, Experts, Initialisation};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-    RopeScaling, TrainConfig,
+    RopeScaling, TrainConfig, presets,
 };
 use serde::Serialize;
 
@@ -145,41 +145,14 @@ struct Observation {
 
 fn trials() -> Result<Vec<Trial>> {
     // Sizes are odd on purpose, so that tiles and vectors have remainders.
+    let shape = presets::gpt(97, 33, 2, 3, 45);
     let gpt = ModelConfig {
-        vocabulary: 97,
-        context_length: 33,
-        layers: 2,
-        width: 45,
-        heads: 3,
-        kv_heads: 3,
-        head_size: 15,
-        embedding_scale: 1.0,
-        attention_scale: None,
-        attention_softcap: None,
-        residual_scale: 1.0,
-        logit_divisor: 1.0,
-        base_width: None,
-        logit_softcap: None,
-        qk_norm: false,
-        qk_norm_whole: false,
-        sliding_window: None,
-        full_attention: Vec::new(),
-        norm: NormConfig {
-            kind: NormKind::Layer,
-            eps: 1e-5,
-            bias: true,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
-        },
-        position: Position::Learned,
-        mlp: Mlp { hidden: 131, activation: Activation::GeluExact, gate: Gate::None },
-        experts: Experts::default(),
-        residual: Residual::Sequential,
+        norm: NormConfig { bias: true, ..shape.norm.clone() },
+        mlp: Mlp { hidden: 131, ..shape.mlp },
         bias: true.into(),
-        tied_head: true,
-        labels: Vec::new(),
         dropout: Dropout { embedding: 0.1, attention: 0.1, residual: 0.1 },
         init: Initialisation { std: 0.2, ..Initialisation::default() },
+        ..shape
     };
     let llama = ModelConfig {
         context_length: 40,

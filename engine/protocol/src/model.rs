@@ -97,6 +97,68 @@ settings! {
     }
 }
 
+/// Settings that are not written at their default, which is this.
+pub const UNWRITTEN: [(&str, &str); 12] = [
+    ("model.attention_scale", "none"),
+    ("model.attention_softcap", "none"),
+    ("model.residual_scale", "1"),
+    ("model.logit_divisor", "1"),
+    ("model.logit_softcap", "none"),
+    ("model.qk_norm_whole", "false"),
+    ("model.sliding_window", "none"),
+    ("model.full_attention", "none"),
+    ("model.experts.count", "0"),
+    ("model.position.channels", "none"),
+    ("model.position.local_base", "none"),
+    ("model.position.scaling", "none"),
+];
+
+/// GPT-2's shape as nanoGPT trains it: pre-norm LayerNorm, exact GELU, learned positions, tied head.
+pub fn gpt(
+    vocabulary: usize,
+    context_length: usize,
+    layers: usize,
+    heads: usize,
+    width: usize,
+) -> ModelConfig {
+    ModelConfig {
+        vocabulary,
+        context_length,
+        layers,
+        width,
+        heads,
+        kv_heads: heads,
+        head_size: width / heads.max(1),
+        embedding_scale: 1.0,
+        attention_scale: None,
+        attention_softcap: None,
+        residual_scale: 1.0,
+        logit_divisor: 1.0,
+        base_width: None,
+        logit_softcap: None,
+        qk_norm: false,
+        qk_norm_whole: false,
+        sliding_window: None,
+        full_attention: Vec::new(),
+        norm: NormConfig {
+            kind: NormKind::Layer,
+            eps: 1e-5,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
+        position: Position::Learned,
+        mlp: Mlp { hidden: 4 * width, activation: Activation::GeluExact, gate: Gate::None },
+        experts: Experts::default(),
+        residual: Residual::Sequential,
+        bias: Bias::default(),
+        tied_head: true,
+        labels: Vec::new(),
+        dropout: Dropout::default(),
+        init: Initialisation::default(),
+    }
+}
+
 fn one() -> f32 {
     1.0
 }

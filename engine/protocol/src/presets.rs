@@ -1,10 +1,8 @@
 //! Presets (`presets.toml`), which fix model, training and tokenizer together, and [`from_layers`], which derives all settings from a number
 //! of layers.
 
-use crate::model::{
-    Activation, Bias, Dropout, Experts, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind,
-    NormPlacement, Position, Residual, Rope,
-};
+pub use crate::model::gpt;
+use crate::model::{Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Rope};
 use crate::{
     DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, WeightFormat, names,
 };
@@ -116,52 +114,6 @@ fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> Ru
 
 fn tokenizer(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
     TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
-}
-
-/// GPT-2's shape as nanoGPT trains it: pre-norm LayerNorm, exact GELU, learned positions, tied head.
-pub fn gpt(
-    vocabulary: usize,
-    context_length: usize,
-    layers: usize,
-    heads: usize,
-    width: usize,
-) -> ModelConfig {
-    ModelConfig {
-        vocabulary,
-        context_length,
-        layers,
-        width,
-        heads,
-        kv_heads: heads,
-        head_size: width / heads.max(1),
-        embedding_scale: 1.0,
-        attention_scale: None,
-        attention_softcap: None,
-        residual_scale: 1.0,
-        logit_divisor: 1.0,
-        base_width: None,
-        logit_softcap: None,
-        qk_norm: false,
-        qk_norm_whole: false,
-        sliding_window: None,
-        full_attention: Vec::new(),
-        norm: NormConfig {
-            kind: NormKind::Layer,
-            eps: 1e-5,
-            bias: false,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
-        },
-        position: Position::Learned,
-        mlp: Mlp { hidden: 4 * width, activation: Activation::GeluExact, gate: Gate::None },
-        experts: Experts::default(),
-        residual: Residual::Sequential,
-        bias: Bias::default(),
-        tied_head: true,
-        labels: Vec::new(),
-        dropout: Dropout::default(),
-        init: Initialisation::default(),
-    }
 }
 
 /// Llama's shape: pre-norm RMSNorm, rotary positions, SwiGLU, tied head as in llama2.c.

@@ -12,7 +12,8 @@ use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
-use glasshouse_protocol::{ModelConfig, RunConfig};
+use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::model::{ModelConfig, UNWRITTEN};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
@@ -53,22 +54,6 @@ pub struct CheckpointInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardState>,
 }
-
-/// Settings that are not written at their default, which is this.
-const UNWRITTEN: [(&str, &str); 12] = [
-    ("model.attention_scale", "none"),
-    ("model.attention_softcap", "none"),
-    ("model.residual_scale", "1"),
-    ("model.logit_divisor", "1"),
-    ("model.logit_softcap", "none"),
-    ("model.qk_norm_whole", "false"),
-    ("model.sliding_window", "none"),
-    ("model.full_attention", "none"),
-    ("model.experts.count", "0"),
-    ("model.position.channels", "none"),
-    ("model.position.local_base", "none"),
-    ("model.position.scaling", "none"),
-];
 
 fn add_defaults(settings: &mut BTreeMap<String, String>) {
     for (name, value) in UNWRITTEN {

@@ -11,48 +11,20 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig,
-    model::{Dropout, Experts},
+    OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig, model::Dropout, presets,
 };
 use pollster::block_on;
 
 /// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd dimensions.
 pub fn gpt() -> ModelConfig {
+    let shape = presets::gpt(23, 37, 2, 3, 15);
     ModelConfig {
-        vocabulary: 23,
-        context_length: 37,
-        layers: 2,
-        width: 15,
-        heads: 3,
-        kv_heads: 3,
-        head_size: 5,
-        embedding_scale: 1.0,
-        attention_scale: None,
-        attention_softcap: None,
-        residual_scale: 1.0,
-        logit_divisor: 1.0,
-        base_width: None,
-        logit_softcap: None,
-        qk_norm: false,
-        qk_norm_whole: false,
-        sliding_window: None,
-        full_attention: Vec::new(),
-        norm: NormConfig {
-            kind: NormKind::Layer,
-            eps: 1e-5,
-            bias: true,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
-        },
-        position: Position::Learned,
-        mlp: Mlp { hidden: 31, activation: Activation::GeluExact, gate: Gate::None },
-        experts: Experts::default(),
-        residual: Residual::Sequential,
+        norm: NormConfig { bias: true, ..shape.norm.clone() },
+        mlp: Mlp { hidden: 31, ..shape.mlp },
         bias: true.into(),
-        tied_head: true,
-        labels: Vec::new(),
         dropout: Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 },
         init: Initialisation { std: 0.3, scale_residual: true },
+        ..shape
     }
 }
 
