@@ -9,8 +9,8 @@ use glasshouse_protocol::{Command, Steer, TrainingState};
 /// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// The digit row of a keyboard: 0 is the tenth page. The last page is Settings, which a comma opens.
-const NUMBERS: [Key; PageName::ALL.len() - 1] = [
+/// The digit row of a keyboard: 0 is the tenth page. The last page is Settings, which a comma opens; pages after the 13th have no key.
+const NUMBERS: [Key; 13] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
