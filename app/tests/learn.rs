@@ -32,7 +32,7 @@ fn every_lesson_names_code_and_kernels_that_are_there() {
 
 #[test]
 fn every_lesson_is_two_minutes_of_text_with_something_to_try() {
-    assert_eq!(BUILT_IN.len(), 16);
+    assert!(BUILT_IN.len() >= 16);
     for (file, text) in BUILT_IN {
         let body = text.rsplit("+++\n").next().unwrap();
         let words = body.split_whitespace().count();
@@ -68,7 +68,9 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     }));
     scene.picture("learn-lesson");
     scene.press_last("All lessons");
-    assert!(scene.says("Lesson 1: Text and tokens, done") && scene.says("1 of 16 done"));
+    assert!(
+        scene.says("Lesson 1: Text and tokens, done") && scene.says(&format!("1 of {} done", BUILT_IN.len()))
+    );
 }
 
 #[test]
