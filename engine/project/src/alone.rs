@@ -40,7 +40,7 @@ pub async fn pack_alone(
     let (files, data) = prepare::stage_tokenizer(project.folder(), &tokenizer)?;
     files.put_new(&data)?;
     drop(files);
-    let is_quantised = matches!(format, WeightFormat::Q8_0 | WeightFormat::Q4_0);
+    let is_quantised = format.is_quantised();
     if let Some(weight) =
         model.parameters.iter().find(|weight| is_quantised && weight.abs() > format.largest())
     {
@@ -68,7 +68,7 @@ pub async fn pack_alone(
     let values = model.parameters.clone();
     match format {
         WeightFormat::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
-        WeightFormat::F32 | WeightFormat::Q8_0 | WeightFormat::Q4_0 | WeightFormat::Gguf => {
+        _ => {
             let state = ArenaState { parameters: values, ..ArenaState::default() };
             checkpoints.save(&info, &parameters, &state, true, yielder).await?
         }

@@ -23,6 +23,35 @@ choices! {
 }
 
 impl WeightFormat {
+    /// The formats that compression offers, with most bits first.
+    pub const COMPRESSED: [Self; 3] = [Self::F16, Self::Q8_0, Self::Q4_0];
+
+    /// Whether weights are rounded to few bits, with a scale for each block.
+    pub fn is_quantised(self) -> bool {
+        matches!(self, Self::Q8_0 | Self::Q4_0)
+    }
+
+    /// Bits per weight, scales included; those of [`Self::Gguf`] depend on the file.
+    pub fn bits(self) -> f64 {
+        match self {
+            Self::F32 | Self::Gguf => 32.0,
+            Self::F16 => 16.0,
+            Self::Q8_0 => 8.5,
+            Self::Q4_0 => 4.5,
+        }
+    }
+
+    /// Its size and precision, for a dialog.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::F32 => "32 bits per weight, as trained",
+            Self::F16 => "16 bits per weight",
+            Self::Q8_0 => "8.5 bits per weight: almost the same model",
+            Self::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
+            Self::Gguf => "the blocks of the file that it was imported from",
+        }
+    }
+
     /// Rows of a stored matrix are a multiple of this many weights.
     pub fn block(self) -> usize {
         match self {

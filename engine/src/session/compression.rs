@@ -260,8 +260,7 @@ fn loss_of(evaluation: &Evaluation) -> Metric {
 
 /// The points of a model's frontier: fewer bits, zeros, and about a quarter and a half of its parts removed.
 fn frontier_of(model: &ModelConfig) -> Vec<Compression> {
-    let stored = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0];
-    let mut methods = stored.map(|weights| Compression::Store { weights }).to_vec();
+    let mut methods = WeightFormat::COMPRESSED.map(|weights| Compression::Store { weights }).to_vec();
     if model.experts.count == 0 {
         methods.push(Compression::Calibrate { windows: PruneSettings::default().windows });
     }

@@ -64,7 +64,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         }
         ExportFormat::Gguf { quantization } => {
             widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
-            let bits = bits(*quantization);
+            let bits = quantization.about();
             let text = format!(
                 "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
             );
@@ -72,7 +72,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         }
         ExportFormat::Page { weights, space } => {
             widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("In {}.", bits(*weights)));
+            widgets::quiet_text(ui, format!("In {}.", weights.about()));
             ui.checkbox(space, "For a Space on Hugging Face");
             let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
                         Glasshouse again.";
@@ -83,15 +83,5 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
                         Nothing is uploaded.";
             widgets::quiet_text(ui, text);
         }
-    }
-}
-
-fn bits(quantization: WeightFormat) -> &'static str {
-    match quantization {
-        WeightFormat::F32 => "32 bits per weight, as trained",
-        WeightFormat::F16 => "16 bits per weight",
-        WeightFormat::Q8_0 => "8.5 bits per weight: almost the same model",
-        WeightFormat::Gguf => "the blocks of the file that it was imported from",
-        WeightFormat::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

@@ -72,6 +72,13 @@ pub enum Element {
     },
 }
 
+impl Element {
+    /// Whether it is blocks of few bits that we make ourselves.
+    pub fn is_quantised(self) -> bool {
+        matches!(self, Self::Q8_0 | Self::Q4_0)
+    }
+}
+
 impl From<WeightFormat> for Element {
     fn from(format: WeightFormat) -> Self {
         match format {

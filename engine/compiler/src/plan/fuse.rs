@@ -144,7 +144,7 @@ impl<'plan> Pass<'plan> {
     fn quantised(&mut self, at: usize, op: Linear, node: Option<Named<Linear, ValueId>>) -> Option<()> {
         let Named { inputs, outputs, gradients } = node?;
         let (before, weight) = self.stored(inputs.weight)?;
-        matches!(self.element(weight), Element::Q8_0 | Element::Q4_0).then_some(())?;
+        self.element(weight).is_quantised().then_some(())?;
         let inputs = LinearInputs { weight, ..inputs };
         self.replace(at, &[before], op, Named { inputs, outputs, gradients })
     }

@@ -128,9 +128,7 @@ impl Trial {
                 // Integer inputs are document starts here; zeros are valid.
                 Element::U32 => graph.input(Input::Starts, ty.clone()),
                 Element::F16 => graph.input(Input::Free(inputs.len() as u32), ty.clone()),
-                Element::F32 | Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
-                    operand(&mut graph, ty, false)
-                }
+                _ => operand(&mut graph, ty, false),
             });
         }
         let mut gradients = Vec::new();

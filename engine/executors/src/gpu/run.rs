@@ -184,7 +184,7 @@ async fn read_back(gpu: &Gpu, plan: &Plan, storage: &Storage, value: ValueId) ->
             Data::F32(entries.map(|entry| f16::from_le_bytes(*entry).to_f32()).collect())
         }
         Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
-        Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
+        _ => {
             let mut weights = vec![0.0; ty.count()];
             blocks::unpack(
                 ty.element,

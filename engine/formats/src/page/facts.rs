@@ -108,8 +108,7 @@ impl Facts {
         }
         if let Some(loss) = info.val_loss.filter(|loss| loss.is_finite()) {
             let perplexity = f64::from(loss).exp();
-            let is_rounded =
-                matches!(format, WeightFormat::Q8_0 | WeightFormat::Q4_0) && config.weights != format;
+            let is_rounded = format.is_quantised() && config.weights != format;
             let when = if is_rounded { ", before the weights were rounded" } else { "" };
             about.push((
                 "Validation loss",
@@ -178,12 +177,13 @@ impl Facts {
     }
 }
 
-fn stored(format: WeightFormat) -> &'static str {
+fn stored(format: WeightFormat) -> String {
     match format {
-        WeightFormat::F32 | WeightFormat::Gguf => "32 bits each, as trained",
-        WeightFormat::F16 => "16 bits each",
-        WeightFormat::Q8_0 => "8 bits each, and a scale for every 32",
-        WeightFormat::Q4_0 => "4 bits each, and a scale for every 32",
+        WeightFormat::F32 | WeightFormat::Gguf => "32 bits each, as trained".to_owned(),
+        _ if format.is_quantised() => {
+            format!("{} each, and a scale for every {}", format.title(), format.block())
+        }
+        _ => format!("{} each", format.title()),
     }
 }
 

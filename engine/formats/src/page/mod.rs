@@ -122,13 +122,13 @@ const MAX_LINK: usize = 250_000;
 pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
     check_finite(model)?;
     let mut length = 0;
-    for (format, bits) in [(WeightFormat::F16, 16.0), (WeightFormat::Q8_0, 8.5), (WeightFormat::Q4_0, 4.5)] {
+    for format in WeightFormat::COMPRESSED {
         if packed_format(&model.config, format) != format {
             continue;
         }
         let facts = Facts::new(model, format)?;
         // Packing saves less than a quarter. What is surely too long is not packed first.
-        length = (facts.parameters as f64 * bits / 6.0 * 0.75) as usize;
+        length = (facts.parameters as f64 * format.bits() / 6.0 * 0.75) as usize;
         if length > MAX_LINK {
             continue;
         }
