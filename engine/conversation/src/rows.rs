@@ -106,13 +106,10 @@ impl Format {
     /// All formats, in the order in which `objective` prefers them for rows that fit several.
     fn preferred(objective: Objective) -> [Self; 6] {
         let [messages, sharegpt, alpaca, preference, completion, text] = Self::ALL;
-        match objective {
-            Objective::Preference => [preference, messages, sharegpt, alpaca, completion, text],
-            Objective::Text
-            | Objective::Chat
-            | Objective::Reward
-            | Objective::Classify
-            | Objective::Distil => [messages, sharegpt, alpaca, completion, text, preference],
+        if objective.learns_pairs() {
+            [preference, messages, sharegpt, alpaca, completion, text]
+        } else {
+            [messages, sharegpt, alpaca, completion, text, preference]
         }
     }
 

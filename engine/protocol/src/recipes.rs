@@ -78,10 +78,12 @@ impl RecipeMetric {
 impl TuningRecipe {
     /// The metric, which follows from the objective.
     pub fn metric(&self) -> RecipeMetric {
-        match self.objective {
-            Objective::Text | Objective::Distil => RecipeMetric::Perplexity,
-            Objective::Classify => RecipeMetric::Labels,
-            Objective::Chat | Objective::Preference | Objective::Reward => RecipeMetric::Answers,
+        if self.objective.learns_labels() {
+            RecipeMetric::Labels
+        } else if self.objective.learns_tasks() {
+            RecipeMetric::Answers
+        } else {
+            RecipeMetric::Perplexity
         }
     }
 

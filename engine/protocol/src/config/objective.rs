@@ -137,6 +137,28 @@ impl Objective {
         }
     }
 
+    /// A row of its data, in one word.
+    pub fn row(self) -> &'static str {
+        match self {
+            Self::Preference => "preference",
+            Self::Reward => "prompt",
+            Self::Classify => "text",
+            Self::Text | Self::Chat | Self::Distil => "conversation",
+        }
+    }
+
+    /// What a model learned by it, after "It learned".
+    pub fn learned(self) -> &'static str {
+        match self {
+            Self::Text => "to continue text",
+            Self::Chat => "to answer in conversations",
+            Self::Preference => "which of two answers is better",
+            Self::Reward => "from rewards of its own answers",
+            Self::Classify => "the labels of texts",
+            Self::Distil => "text, and the outputs of a larger model on it",
+        }
+    }
+
     /// Whether it renders its examples with a chat template.
     pub fn needs_chat_template(self) -> bool {
         match self {

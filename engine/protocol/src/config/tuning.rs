@@ -27,9 +27,9 @@ impl RunConfig {
     pub fn tuning_rate(&self) -> f64 {
         match (self.train.objective, &self.train.adapter) {
             (Objective::Preference, _) if self.train.learns_scores() => SCORING_RATE,
-            (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_RATE,
-            (Objective::Preference | Objective::Reward, None) => CAREFUL_RATE,
-            (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, adapter) => {
+            (objective, Some(_)) if objective.compares_answers() => ADAPTER_RATE,
+            (objective, None) if objective.compares_answers() => CAREFUL_RATE,
+            (_, adapter) => {
                 // Rounded to two digits, because the rate is an estimate and is displayed.
                 let rate = RATE_TIMES_WIDTH / self.model.width.max(1) as f64;
                 let rate = match adapter {

@@ -8,7 +8,7 @@ use crate::plan::lower::Target;
 use crate::project::{Run, RunRecord, metrics};
 use crate::protocol::evaluation::{EvaluatedModel, Evaluation};
 use crate::protocol::quantity::{bytes, counted, whole};
-use crate::protocol::{Objective, RunConfig, RunState, TrainEvent, presets};
+use crate::protocol::{RunConfig, RunState, TrainEvent, presets};
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -66,14 +66,7 @@ fn about(config: &RunConfig, record: &RunRecord) -> String {
         let family = record.family.as_deref().unwrap_or("language model");
         return format!("An imported model ({family}): its training data is unknown.");
     }
-    let learned = match config.train.objective {
-        Objective::Text => "to continue text",
-        Objective::Chat => "to answer in conversations",
-        Objective::Preference => "which of two answers is better",
-        Objective::Reward => "from rewards of its own answers",
-        Objective::Classify => "the labels of texts",
-        Objective::Distil => "text, and the outputs of a larger model on it",
-    };
+    let learned = config.train.objective.learned();
     match record.restored_from.as_ref().or(config.start.as_ref()) {
         Some(start) => format!("It learned {learned}, starting from the weights of {start}."),
         None => format!("It learned {learned}, starting from random weights."),

@@ -36,7 +36,7 @@ pub(super) async fn encode(
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(format!(
             "the objective {objective} learns from {}s: give a file of them as data (JSON Lines or a JSON array)",
-            noun(objective)
+            objective.row()
         )));
     };
     let total = corpus.bytes();
@@ -96,7 +96,7 @@ pub(super) async fn encode(
     for (path, place) in emptied {
         problems.note(path, &format!("{place}: no character of an answer is in the vocabulary"));
     }
-    lost.tell(problems, &corpus.name(), noun(objective))?;
+    lost.tell(problems, &corpus.name(), objective.row())?;
     let counts = splitter.counts;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
@@ -127,7 +127,7 @@ pub(super) fn missing(
     objective: Objective,
     problems: &Problems,
 ) -> Option<String> {
-    let noun = noun(objective);
+    let noun = objective.row();
     if train + held_out == 0 {
         let nothing = format!("the given data has no {noun} to learn from");
         return Some(match problems.list().first() {
@@ -147,16 +147,6 @@ pub(super) fn missing(
     })
 }
 
-/// The kind of row an objective learns from.
-fn noun(objective: Objective) -> &'static str {
-    match objective {
-        Objective::Preference => "preference",
-        Objective::Reward => "prompt",
-        Objective::Classify => "text",
-        Objective::Text | Objective::Chat | Objective::Distil => "conversation",
-    }
-}
-
 /// Rejects a row unsuited to the objective, or to its loss if that `judges` single answers.
 fn suits(example: ChatExample, objective: Objective, judges: bool) -> Result<ChatExample, String> {
     match (objective, &example.rejected) {
@@ -170,10 +160,7 @@ fn suits(example: ChatExample, objective: Objective, judges: bool) -> Result<Cha
             None => "no preference: the objective preference learns from `chosen` and `rejected`",
         }
         .to_owned()),
-        (
-            Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify | Objective::Distil,
-            Some(_),
-        ) => Err(format!(
+        (_, Some(_)) if !objective.learns_pairs() => Err(format!(
             "`chosen` and `rejected`: a preference, which the objective {objective} does not learn"
         )),
         _ => Ok(example),
