@@ -213,23 +213,32 @@ fn beginning(text: &str) -> String {
     text.split_whitespace().take(8).collect::<Vec<_>>().join(" ")
 }
 
+type Drawing = fn(&mut Ui, &Shown<'_>, &mut Chosen);
+
+/// Drawings of the views; a view without one is a table.
+const DRAWINGS: [(View, Drawing); 15] = [
+    (View::Walk, walk::ui),
+    (View::Tokens, tokens::ui),
+    (View::Embeddings, embeddings::ui),
+    (View::Positions, positions::ui),
+    (View::Attention, attention::ui),
+    (View::Head, head::ui),
+    (View::Residual, residual::ui),
+    (View::Neurons, neurons::ui),
+    (View::LogitLens, logit_lens::ui),
+    (View::NextToken, next_token::ui),
+    (View::Weights, weights::ui),
+    (View::WhatIf, what_if::ui),
+    (View::Provenance, provenance::ui),
+    (View::Graph, graph::ui),
+    (View::Diff, diff::ui),
+];
+
 fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    remembered::anchored(ui, "view", |ui| match shown.data.view {
-        View::Walk => walk::ui(ui, shown, chosen),
-        View::Tokens => tokens::ui(ui, shown, chosen),
-        View::Embeddings => embeddings::ui(ui, shown, chosen),
-        View::Positions => positions::ui(ui, shown, chosen),
-        View::Attention => attention::ui(ui, shown, chosen),
-        View::Head => head::ui(ui, shown, chosen),
-        View::Residual => residual::ui(ui, shown, chosen),
-        View::Neurons => neurons::ui(ui, shown, chosen),
-        View::LogitLens => logit_lens::ui(ui, shown, chosen),
-        View::NextToken => next_token::ui(ui, shown, chosen),
-        View::Weights => weights::ui(ui, shown, chosen),
-        View::WhatIf => what_if::ui(ui, shown, chosen),
-        View::Provenance => provenance::ui(ui, shown, chosen),
-        View::Graph => graph::ui(ui, shown, chosen),
-        View::Diff => diff::ui(ui, shown, chosen),
+    let drawing = DRAWINGS.into_iter().find(|(view, _)| *view == shown.data.view);
+    remembered::anchored(ui, "view", |ui| match drawing {
+        Some((_, draw)) => draw(ui, shown, chosen),
+        None => table::ui(ui, shown),
     });
 }
 
