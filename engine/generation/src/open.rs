@@ -169,7 +169,7 @@ fn format_on(gpu: &Gpu, parameters: &[f32], opening: &Opening) -> Result<WeightF
     let Opening { weights, stored, .. } = *opening;
     match (weights, stored) {
         (Some(format), _) if format != WeightFormat::Gguf => check(parameters, format).map(|()| format),
-        (None, WeightFormat::Q8_0 | WeightFormat::Q4_0) => Ok(stored),
+        (None, own) if own.is_quantised() => Ok(own),
         (None, WeightFormat::F16) if gpu.has_half() => Ok(stored),
         _ if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
         _ if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),

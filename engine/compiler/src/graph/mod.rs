@@ -73,9 +73,11 @@ pub enum Element {
 }
 
 impl Element {
-    /// Whether it is blocks of few bits that we make ourselves.
+    /// Blocks of few bits that we make ourselves.
+    pub const QUANTISED: [Self; 2] = [Self::Q8_0, Self::Q4_0];
+
     pub fn is_quantised(self) -> bool {
-        matches!(self, Self::Q8_0 | Self::Q4_0)
+        Self::QUANTISED.contains(&self)
     }
 }
 

@@ -334,8 +334,7 @@ impl ArenaLayout {
 /// Whether a parameter is stored in fewer bits; only frozen ones are.
 fn is_stored(parameter: &Parameter) -> bool {
     let element = parameter.ty.element;
-    !parameter.trainable
-        && matches!(element, Element::F16 | Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. })
+    !parameter.trainable && !matches!(element, Element::F32 | Element::U32)
 }
 
 fn words_of(ty: &Type) -> usize {

@@ -692,8 +692,8 @@ pub(super) async fn read(
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
 fn stored_words(ty: &Type) -> Option<usize> {
     match ty.element {
-        Element::Q8_0 | Element::Q4_0 if ty.columns().is_multiple_of(blocks::BLOCK) => {
-            Some(blocks::row_words(ty.element, ty.columns()))
+        own if own.is_quantised() && ty.columns().is_multiple_of(blocks::BLOCK) => {
+            Some(blocks::row_words(own, ty.columns()))
         }
         Element::Gguf { row } => Some(row as usize),
         _ => None,
@@ -712,7 +712,7 @@ fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
                 u32::try_from(bytes / 4).ok().filter(|row| (1..=1 + shape[1]).contains(&(*row as usize)))?;
             Some(ty(Element::Gguf { row }))
         }
-        (Dtype::U32, own) => [Element::Q8_0, Element::Q4_0]
+        (Dtype::U32, own) => Element::QUANTISED
             .map(ty)
             .into_iter()
             .find(|ty| shape.len() == 2 && stored_words(ty).is_some_and(|words| own == [ty.rows(), words])),
