@@ -33,10 +33,10 @@ export function renamed(options, names) {
   return Object.fromEntries(given.map(([name, theirs]) => [theirs, options[name]]));
 }
 
-/** The names of views, as the protocol has them. */
+/** The names of the wanted views. */
 export function viewsOf(views) {
   return [views ?? []].flat().map((view) => {
-    if (view === DIFF || VIEWS.includes(view)) return view.replaceAll("-", "_");
+    if (view === DIFF || VIEWS.includes(view)) return view;
     throw new GlasshouseError("invalid", `no view is called ${JSON.stringify(view)}; there are ${VIEWS.join(", ")}`, "views");
   });
 }
@@ -88,7 +88,7 @@ export function arranged(events) {
       const axes = tensor.axes.map((axis) => axis.name);
       return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope }];
     });
-    return [view.replaceAll("_", "-"), { tensors: Object.fromEntries(named), details, notices, ms }];
+    return [view, { tensors: Object.fromEntries(named), details, notices, ms }];
   };
   return { ...about, charactersLost, views: Object.fromEntries(views.map(view)) };
 }

@@ -412,7 +412,7 @@ impl Follower {
 
     fn prepares(&mut self, stage: PreparationStage) {
         if !self.json && self.stage.replace(stage) != Some(stage) {
-            tell!("{}", stage.words());
+            tell!("{}", stage.title());
         }
     }
 }

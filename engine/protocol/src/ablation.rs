@@ -4,6 +4,7 @@ use crate::blocks::Block;
 use crate::config::EarlyStopping;
 use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, bytes, counted};
+use crate::setting::settings;
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -17,31 +18,24 @@ const MAX_SEEDS: u64 = 20;
 /// Evaluations of a run, for its curve.
 const EVALUATIONS: u64 = 5;
 
-/// The table `[ablate]` of a sweep file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ablate {
-    /// A published recipe, or one as TOML; empty for the project's own.
-    pub recipe: String,
-    /// The rules to leave out, or `raw`; empty for all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub only: Vec<String>,
-    /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tokenizers: Vec<String>,
-    /// Runs per version of the text, each with its own seed.
-    pub seeds: u64,
-    /// The versions, once the text is cleaned, and their folder.
-    #[serde(skip)]
-    pub text: AblatedText,
-    #[serde(skip)]
-    pub folder: String,
-}
-
-impl Default for Ablate {
-    fn default() -> Self {
-        let (recipe, only, tokenizers, text, folder) = Default::default();
-        Self { recipe, only, tokenizers, seeds: 1, text, folder }
+settings! {
+    /// The table `[ablate]` of a sweep file.
+    pub struct Ablate: "ablate." {
+        /// A published recipe, or one as TOML; empty for the project's own.
+        pub recipe: String = String::new();
+        /// The rules to leave out, or `raw`; empty for all.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub only: Vec<String> = Vec::new();
+        /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub tokenizers: Vec<String> = Vec::new();
+        /// Runs per version of the text, each with its own seed.
+        pub seeds: u64 = 1;
+        /// The versions, once the text is cleaned, and their folder.
+        #[serde(skip)]
+        pub text: AblatedText = AblatedText::default();
+        #[serde(skip)]
+        pub folder: String = String::new();
     }
 }
 

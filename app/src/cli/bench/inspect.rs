@@ -79,7 +79,8 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
 }
 
 fn named(view: View, part: Option<ViewPart>) -> String {
-    part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
+    let part = part.map(|part| format!(", {}", part.title())).unwrap_or_default();
+    format!("{view}{part}")
 }
 
 #[derive(Args, Debug)]

@@ -144,7 +144,7 @@ pub(in crate::pages) fn marks<'a>(
 }
 
 fn title(report: &GuardReport) -> String {
-    format!("Step {}: {}", format::whole(report.seen), report.kind.name())
+    format!("Step {}: {}", format::whole(report.seen), report.kind.title())
 }
 
 fn colour(palette: &Palette, severity: GuardSeverity) -> Color32 {
