@@ -124,11 +124,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     pub fn about(&self, split: Split) -> PackingStatistics {
-        let [train, validation] = self.about;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.about)
     }
 
     /// Notes for the user, one sentence each. `labels` is empty for conversations.
@@ -218,11 +214,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn rows(&self, split: Split) -> &Rows {
-        let [train, validation] = &self.rows;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.rows.each_ref().map(|own| &**own))
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
