@@ -290,7 +290,7 @@ impl Session {
             }
             gpu => (Decoder::on(gpu, &model.config, model.parameters().await?, &opening).await?, None),
         };
-        lost.or(warning).into_iter().for_each(|warning| self.sink.notice(warning));
+        self.sink.notices(lost.or(warning));
         Ok(decoder)
     }
 
@@ -446,7 +446,7 @@ impl Session {
             && let Some(model) = StoredModel::load(&run, checkpoint, &Yielder::new()).await?
         {
             let StoredModel { config, tokenizer, parameters, weights, path, info, notices } = model;
-            notices.into_iter().for_each(|notice| self.sink.notice(notice));
+            self.sink.notices(notices);
             return Ok(self.keep(Model {
                 key,
                 weights: config.weights,
@@ -461,9 +461,7 @@ impl Session {
         if is_elsewhere {
             key.2 = fingerprint(&trained.parameters);
         }
-        for notice in trained.notices {
-            self.sink.notice(notice);
-        }
+        self.sink.notices(trained.notices);
         Ok(self.keep(Model {
             key,
             weights: trained.config.weights,
