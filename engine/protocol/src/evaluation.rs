@@ -230,28 +230,20 @@ impl Cell {
     }
 }
 
-impl From<u64> for Cell {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
+macro_rules! cells {
+    ($($type:ty: |$value:ident| $cell:expr;)*) => { $(
+        impl From<$type> for Cell {
+            fn from($value: $type) -> Self {
+                $cell
+            }
+        }
+    )* };
 }
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&Metric> for Cell {
-    fn from(metric: &Metric) -> Self {
-        Self::Metric(Box::new(metric.clone()))
-    }
+cells! {
+    u64: |count| Self::Count(count);
+    &str: |text| Self::Text(text.to_owned());
+    String: |text| Self::Text(text);
+    &Metric: |metric| Self::Metric(Box::new(metric.clone()));
 }
 
 /// A text and the token in it to look at.
