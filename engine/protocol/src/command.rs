@@ -414,17 +414,13 @@ impl Command {
     }
 }
 
-macro_rules! from {
-    ($($variant:ident($kind:ident)),*) => {$(
-        impl From<$kind> for Command {
-            fn from(kind: $kind) -> Self {
-                Self::$variant(kind)
-            }
-        }
-    )*};
+crate::conversions! { Command:
+    Bench: |kind| Self::Bench(kind);
+    Steer: |kind| Self::Steer(kind);
+    RecipeChange: |kind| Self::ChangeRecipe(kind);
+    DocumentsChange: |kind| Self::ChangeDocuments(kind);
+    Fit: |kind| Self::Fit(kind);
 }
-
-from! { Bench(Bench), Steer(Steer), ChangeRecipe(RecipeChange), ChangeDocuments(DocumentsChange), Fit(Fit) }
 
 /// Labels of evaluations and audits in progress.
 pub const EVALUATING: &str = "evaluating the model";

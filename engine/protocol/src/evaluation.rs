@@ -8,6 +8,7 @@ pub use metrics::{MIN_VALUES, NO_INTERVAL, is_titled, metric_text, metric_title}
 
 use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;
+use crate::conversions;
 use crate::energy::EnergyUse;
 use crate::quantity::{figures, whole};
 use crate::setting::{choices, settings};
@@ -230,16 +231,7 @@ impl Cell {
     }
 }
 
-macro_rules! cells {
-    ($($type:ty: |$value:ident| $cell:expr;)*) => { $(
-        impl From<$type> for Cell {
-            fn from($value: $type) -> Self {
-                $cell
-            }
-        }
-    )* };
-}
-cells! {
+conversions! { Cell:
     u64: |count| Self::Count(count);
     &str: |text| Self::Text(text.to_owned());
     String: |text| Self::Text(text);

@@ -142,6 +142,18 @@ macro_rules! rules {
 }
 pub(crate) use rules;
 
+/// Conversions into a type.
+macro_rules! conversions {
+    ($into:ty: $($from:ty: |$value:ident| $made:expr;)*) => { $(
+        impl From<$from> for $into {
+            fn from($value: $from) -> Self {
+                $made
+            }
+        }
+    )* };
+}
+pub(crate) use conversions;
+
 /// Checks one rule of the settings; `rule` is a phrase that follows "must".
 pub(crate) fn require(
     holds: bool,
