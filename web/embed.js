@@ -73,8 +73,8 @@ export function followMessages(app) {
     await app.ready;
     await opened(app);
     app.follow(`?${new URLSearchParams({ page: "inspect", ...message })}`);
-    const [source, views] = [await sourceOf(app, step), [view.replaceAll("-", "_")]];
-    const events = await app.send({ command: "inspect", source, prompt, views, settings: { layer, head } });
+    const source = await sourceOf(app, step);
+    const events = await app.send({ command: "inspect", source, prompt, views: [view], settings: { layer, head } });
     return { type: "inspected", inspection: arranged(events) };
   }
 

@@ -36,7 +36,7 @@ export function renamed(options, names) {
 /** View names of the protocol. */
 export function viewsOf(views) {
   return [views ?? []].flat().map((view) => {
-    if (view === DIFF || VIEWS.includes(view)) return view.replaceAll("-", "_");
+    if (view === DIFF || VIEWS.includes(view)) return view;
     throw new GlasshouseError("invalid", `no view is called ${JSON.stringify(view)}; there are ${VIEWS.join(", ")}`, "views");
   });
 }
@@ -88,7 +88,7 @@ export function arranged(events) {
       const axes = tensor.axes.map((axis) => axis.name);
       return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope }];
     });
-    return [view.replaceAll("_", "-"), { tensors: Object.fromEntries(named), details, notices, ms }];
+    return [view, { tensors: Object.fromEntries(named), details, notices, ms }];
   };
   return { ...about, charactersLost, views: Object.fromEntries(views.map(view)) };
 }

@@ -47,7 +47,7 @@ export async function the_script_trains_writes_saves_and_loads(site) {
   assert(result.bench.ms_per_step > 0);
   assert.equal(result.writing.weights, "q8_0");
   assert(result.writing.prompt_tokens_per_s > 0 && result.writing.generated_tokens_per_s > 0);
-  assert.deepEqual(result.looking.times.map(({ view }) => view), ["tokens", "logit_lens"]);
+  assert.deepEqual(result.looking.times.map(({ view }) => view), ["tokens", "logit-lens"]);
   assert(result.looking.times.every(({ ms, ms_first }) => ms >= 0 && ms_first > 0));
   assert.equal(result.storage, true);
 }

@@ -48,7 +48,7 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
         return Ok(say!("no feedback yet: rate a reply on the Chat page")?);
     }
     for (number, row) in (1..).zip(rows) {
-        let kind = row.kind().map_or("", |kind| kind.words());
+        let kind = row.kind().map_or("", |kind| kind.title());
         let replies: Vec<String> = row.replies().into_iter().map(short).collect();
         say!(
             "{number:>4}  {kind:<12}  {:<16}  {}  →  {}",

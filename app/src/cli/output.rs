@@ -189,7 +189,7 @@ fn of_guard(report: &GuardReport) -> String {
         [one] => format!(" Its batch was cut from document {one} of the training text."),
         several => format!(" Its batch was cut from documents {} of the training text.", several.join(", ")),
     };
-    format!("{}: {}{documents}", report.kind.name(), report.text)
+    format!("{}: {}{documents}", report.kind.title(), report.text)
 }
 
 fn line(event: &TrainEvent) -> String {

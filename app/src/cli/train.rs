@@ -377,7 +377,7 @@ impl Follower {
 
     fn prepares(&mut self, stage: PreparationStage) {
         if !self.json && self.stage.replace(stage) != Some(stage) {
-            tell!("{}", stage.words());
+            tell!("{}", stage.title());
         }
     }
 }

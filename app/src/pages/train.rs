@@ -226,7 +226,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let (stage, done, total) = context.state.tokenizer.preparing.unwrap_or_default();
-    let words = stage.map_or(text::STARTING.to_owned(), |stage| format::capitalized(stage.words()));
+    let words = stage.map_or(text::STARTING.to_owned(), |stage| format::capitalized(stage.title()));
     let share = (total > 0).then(|| done as f32 / total as f32);
     if widgets::working(ui, &words, share.or(Some(0.0)), Some("Cancel")) {
         context.outbox.send(Steer::Stop);

@@ -195,13 +195,8 @@ impl Project {
     /// All runs, including deleted ones, by number.
     fn all_runs(&self) -> Result<Vec<Run>> {
         let folder = self.folder.join(RUNS);
-        let entries = match files::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io(folder)(error)),
-        };
-        let mut runs = Vec::new();
-        runs.extend(entries.filter_map(|entry| Run::at(entry.ok()?.path())));
+        let names = shelf::names_in(&folder)?.into_iter();
+        let mut runs: Vec<Run> = names.filter_map(|name| Run::at(folder.join(name))).collect();
         runs.sort_by_key(Run::number);
         Ok(runs)
     }

@@ -32,7 +32,7 @@ pub struct Run {
 }
 
 /// Contents of `run.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     pub state: RunState,
     /// Glasshouse version that created the run.
@@ -53,14 +53,11 @@ pub struct RunRecord {
     #[serde(default)]
     pub parameters: u64,
     /// Validation loss of the last evaluation.
-    #[serde(default)]
     pub val_loss: Option<f32>,
-    #[serde(default)]
     pub best_val_loss: Option<f32>,
     /// Training time in seconds, summed over all sessions.
     #[serde(default)]
     pub seconds: f64,
-    #[serde(default)]
     pub error: Option<String>,
     #[serde(default)]
     pub notes: String,
@@ -97,7 +94,6 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
     /// Estimated seconds of the whole run.
-    #[serde(default)]
     pub estimated_seconds: Option<f64>,
     /// 95 % interval of `best_val_loss` over the batches of its evaluation; `None` for losses of pairs and rewards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,36 +169,11 @@ impl Run {
         let now = storage::unix_seconds() as u64;
         let names: Vec<String> = data.iter().map(|name| name.to_string_lossy().into_owned()).collect();
         self.save_record(&RunRecord {
-            state: RunState::Created,
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             created: now,
             updated: now,
             data: names.join("/"),
-            step: 0,
-            evaluate_whole_split: false,
-            device: None,
-            parameters: 0,
-            val_loss: None,
-            best_val_loss: None,
-            seconds: 0.0,
-            error: None,
-            notes: String::new(),
-            title: String::new(),
-            tags: Vec::new(),
-            family: None,
-            dtype: None,
-            whole_context: None,
-            plain_pairs: None,
-            source: None,
-            for_comparison: false,
-            restored_from: None,
-            patience_from: None,
-            interventions: Vec::new(),
-            estimated_seconds: None,
-            best_val_interval: None,
-            sweep: None,
-            energy: None,
-            watts: None,
+            ..RunRecord::default()
         })?;
         // Written last, because a folder with a configuration counts as a run.
         self.save_config(config)

@@ -216,7 +216,7 @@ fn ids_in(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Sorted names in a folder; empty if it does not exist.
-fn names_in(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

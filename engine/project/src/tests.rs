@@ -123,7 +123,7 @@ fn a_damaged_run_is_listed_with_its_error() {
     let runs: Vec<Run> = (0..3).map(|_| project.create_run(&config(), &data).unwrap()).collect();
     std::fs::write(runs[1].folder().join("run.json"), "rubbish").unwrap();
     let found = project.run_summaries().unwrap();
-    let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.word())).collect();
+    let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.title())).collect();
     assert_eq!(
         facts,
         [("1-nanogpt-cpu", "created"), ("2-nanogpt-cpu", "failed"), ("3-nanogpt-cpu", "created")]

@@ -124,7 +124,7 @@ async fn loaded(
 ) -> Result<Loaded> {
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let elsewhere = checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
-    let mut loaded = if let Some(file) = elsewhere {
+    let loaded = if let Some(file) = elsewhere {
         let path = Path::new(file);
         if !files::is_file(path) {
             let unknown =
@@ -136,15 +136,7 @@ async fn loaded(
     } else {
         checkpoints.load_named(checkpoint, parameters, content, yielder).await?
     };
-    let info = &loaded.info;
-    run.check_model(info, config)?;
-    if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
-        loaded.notices.push(
-                "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
-                 are still the same is unknown"
-                    .to_owned(),
-            );
-    }
+    run.check_model(&loaded.info, config)?;
     Ok(loaded)
 }
 

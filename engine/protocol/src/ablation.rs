@@ -5,6 +5,7 @@ use crate::blocks::Block;
 use crate::config::EarlyStopping;
 use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{self, NOTHING, bytes, counted};
+use crate::setting::settings;
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,34 +20,27 @@ const MAX_WEIGHT: f64 = 100.0;
 /// Evaluations of a run, for its curve.
 const EVALUATIONS: u64 = 5;
 
-/// The table `[ablate]` of a sweep file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ablate {
-    /// A published recipe, or one as TOML; empty for the project's own.
-    pub recipe: String,
-    /// The rules to leave out, `raw`, or `whole` for none; empty for all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub only: Vec<String>,
-    /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tokenizers: Vec<String>,
-    /// Runs per version of the text, each with its own seed.
-    pub seeds: u64,
-    /// Weights of sources of the cleaned text: 0 leaves a source's documents out, a fraction thins and a number above 1 repeats them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub weights: BTreeMap<String, Vec<f64>>,
-    /// The versions, once the text is cleaned, and their folder.
-    #[serde(skip)]
-    pub text: AblatedText,
-    #[serde(skip)]
-    pub folder: String,
-}
-
-impl Default for Ablate {
-    fn default() -> Self {
-        let (recipe, only, tokenizers, weights, text, folder) = Default::default();
-        Self { recipe, only, tokenizers, seeds: 1, weights, text, folder }
+settings! {
+    /// The table `[ablate]` of a sweep file.
+    pub struct Ablate: "ablate." {
+        /// A published recipe, or one as TOML; empty for the project's own.
+        pub recipe: String = String::new();
+        /// The rules to leave out, `raw`, or `whole` for none; empty for all.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub only: Vec<String> = Vec::new();
+        /// Other tokenizers for the cleaned text, as `byte` or `bpe:1024`, with the size of the vocabulary.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub tokenizers: Vec<String> = Vec::new();
+        /// Runs per version of the text, each with its own seed.
+        pub seeds: u64 = 1;
+        /// Weights of sources of the cleaned text: 0 leaves a source's documents out, a fraction thins and a number above 1 repeats them.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub weights: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        /// The versions, once the text is cleaned, and their folder.
+        #[serde(skip)]
+        pub text: AblatedText = AblatedText::default();
+        #[serde(skip)]
+        pub folder: String = String::new();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::device::DeviceDescription;
 use crate::inspect::View;
+use crate::setting::choices;
 use crate::{Precision, WeightFormat};
 use serde::{Deserialize, Serialize};
 
@@ -203,23 +204,13 @@ pub struct ViewTime {
     pub answers: usize,
 }
 
-/// A slow part of a view that is computed only on request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ViewPart {
-    /// What if: separate ablation of each head and MLP.
-    #[serde(rename = "every part")]
-    EveryPart,
-    /// Neurons: the passages of the validation text that activate the neuron most.
-    #[serde(rename = "passages")]
-    Passages,
-}
-
-impl std::fmt::Display for ViewPart {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::EveryPart => "every part",
-            Self::Passages => "passages",
-        })
+choices! {
+    /// A slow part of a view that is computed only on request.
+    pub enum ViewPart {
+        /// What if: separate ablation of each head and MLP.
+        EveryPart = "every part";
+        /// Neurons: the passages of the validation text that activate the neuron most.
+        Passages = "passages";
     }
 }
 
@@ -281,16 +272,4 @@ pub struct ScalingSummary {
     pub within_30_percent: f64,
     /// Fraction of judged models whose memory use equals the estimate exactly.
     pub exact_bytes: f64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_of_a_view_is_called_alike_in_json_and_to_people() {
-        for part in [ViewPart::EveryPart, ViewPart::Passages] {
-            assert_eq!(serde_json::to_value(part).unwrap(), part.to_string());
-        }
-    }
 }

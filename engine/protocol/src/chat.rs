@@ -1,30 +1,27 @@
 //! Conversations: roles, messages and their rendering.
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
-/// Role of a message, with the names of OpenAI's and Hugging Face's formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Instructions for the whole conversation; only as the first message.
-    System,
-    /// The same under OpenAI's later name; some templates distinguish the two.
-    Developer,
-    User,
-    /// The model. Its messages are the training targets.
-    Assistant,
-    /// The result of a tool call by the assistant; `function` is OpenAI's former name.
-    #[serde(alias = "function")]
-    Tool,
+choices! {
+    /// Role of a message, with the names of OpenAI's and Hugging Face's formats.
+    pub enum Role {
+        /// Instructions for the whole conversation; only as the first message.
+        System = "system";
+        /// The same under OpenAI's later name; some templates distinguish the two.
+        Developer = "developer";
+        User = "user";
+        /// The model. Its messages are the training targets.
+        Assistant = "assistant";
+        /// The result of a tool call by the assistant; `function` is OpenAI's former name.
+        #[serde(alias = "function")]
+        Tool = "tool";
+    }
 }
 
 impl Role {
-    crate::names::named! {
-        System = "system", Developer = "developer", User = "user", Assistant = "assistant", Tool = "tool"
-    }
-
     /// Whether messages of this role instruct the whole conversation.
     pub fn instructs(self) -> bool {
         matches!(self, Self::System | Self::Developer)
@@ -39,12 +36,6 @@ impl Role {
             Some(Self::Assistant) => matches!(self, Self::User | Self::Tool),
             Some(Self::Tool) => matches!(self, Self::Assistant | Self::Tool),
         }
-    }
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
     }
 }
 

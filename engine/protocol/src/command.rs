@@ -215,7 +215,6 @@ pub enum Command {
     OpenModel {
         source: WeightSource,
         /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
-        #[serde(default)]
         weights: Option<WeightFormat>,
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
@@ -241,7 +240,6 @@ pub enum Command {
     /// Replaces rows of feedback. Answered by `Feedback`.
     SpliceFeedback {
         /// Index of the first replaced row, from 0; `None` appends.
-        #[serde(default)]
         at: Option<usize>,
         /// Number of rows to remove.
         #[serde(default)]
@@ -315,7 +313,6 @@ pub enum Command {
     Export {
         what: Export,
         /// Output path (native).
-        #[serde(default)]
         to: Option<PathBuf>,
         /// Fail if the output exists.
         #[serde(default)]
@@ -334,7 +331,6 @@ pub enum Command {
     ImportModel {
         from: ModelSource,
         /// Reduce the model's context length to this many tokens.
-        #[serde(default)]
         context_length: Option<usize>,
         /// Import only for comparison: the run never counts as the project's latest.
         #[serde(default)]
@@ -345,10 +341,8 @@ pub enum Command {
     /// Imports the result of training with a bundle as a run. Answered by `RunAdded`.
     ImportBundle {
         /// The bundle's folder (native); `None` if the folder is attached as a zip.
-        #[serde(default)]
         from: Option<PathBuf>,
         /// Folder of the metrics and checkpoints; `None` means `out` in the bundle.
-        #[serde(default)]
         out: Option<PathBuf>,
     },
     /// Benchmarks the chosen device. Answered by `Bench`s.
@@ -420,17 +414,13 @@ impl Command {
     }
 }
 
-macro_rules! from {
-    ($($variant:ident($kind:ident)),*) => {$(
-        impl From<$kind> for Command {
-            fn from(kind: $kind) -> Self {
-                Self::$variant(kind)
-            }
-        }
-    )*};
+crate::conversions! { Command:
+    Bench: |kind| Self::Bench(kind);
+    Steer: |kind| Self::Steer(kind);
+    RecipeChange: |kind| Self::ChangeRecipe(kind);
+    DocumentsChange: |kind| Self::ChangeDocuments(kind);
+    Fit: |kind| Self::Fit(kind);
 }
-
-from! { Bench(Bench), Steer(Steer), ChangeRecipe(RecipeChange), ChangeDocuments(DocumentsChange), Fit(Fit) }
 
 /// Labels of evaluations and audits in progress.
 pub const EVALUATING: &str = "evaluating the model";

@@ -1,5 +1,6 @@
 //! Texts to generate: prompts, output and completions.
 
+use crate::setting::settings;
 use crate::{ChatMessage, ChatRendering, Moderated};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,6 @@ pub enum Prompt {
     Messages {
         messages: Vec<ChatMessage>,
         /// `None` asks for a reply to the last message, and leaves out the oldest exchanges if they do not fit the context.
-        #[serde(default)]
         rendering: Option<ChatRendering>,
     },
 }
@@ -47,40 +47,33 @@ pub enum Output {
     Completion(CompletionSettings),
 }
 
-/// Output options of a completion, in addition to the sampling settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CompletionSettings {
-    /// Return the log-probability of each token, and of this many most likely alternatives, at most [`MAX_TOP_LOGPROBS`].
-    pub log_probabilities: Option<usize>,
-    /// Return the prompt's text, and its tokens' log-probabilities if those are requested.
-    pub echo: bool,
-    /// Generate no tokens and only score the prompt. `GenerateConfig::max_tokens` is then ignored.
-    pub no_tokens: bool,
-    /// Reduce the number of tokens if the context has no room for all.
-    pub fits: bool,
-    /// Maximum number of texts generated in parallel with the same weights; further requests wait for a free slot.
-    pub places: usize,
-}
-
-impl Default for CompletionSettings {
-    fn default() -> Self {
-        Self { log_probabilities: None, echo: false, no_tokens: false, fits: false, places: PLACES }
+settings! {
+    /// Output options of a completion, in addition to the sampling settings.
+    #[derive(Eq)]
+    pub struct CompletionSettings: "" {
+        /// Return the log-probability of each token, and of this many most likely alternatives, at most [`MAX_TOP_LOGPROBS`].
+        pub log_probabilities: Option<usize> = None;
+        /// Return the prompt's text, and its tokens' log-probabilities if those are requested.
+        pub echo: bool = false;
+        /// Generate no tokens and only score the prompt. `GenerateConfig::max_tokens` is then ignored.
+        pub no_tokens: bool = false;
+        /// Reduce the number of tokens if the context has no room for all.
+        pub fits: bool = false;
+        /// Maximum number of texts generated in parallel with the same weights; further requests wait for a free slot.
+        pub places: usize = PLACES;
     }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Completion {
     /// The run whose weights generated it.
     pub run: String,
     /// Index among the request's texts.
-    #[serde(default)]
     pub number: usize,
     /// The seed that reproduces it.
-    #[serde(default)]
     pub seed: u64,
     /// The prompt's text, if `echo` was set.
-    #[serde(default)]
     pub echoed: String,
     pub text: String,
     pub ending: Ending,
@@ -88,24 +81,19 @@ pub struct Completion {
     /// Number of generated tokens, including the end token.
     pub written_tokens: usize,
     /// The generated tokens without the end token; after a stop string, the last ones may extend past the text.
-    #[serde(default)]
     pub ids: Vec<u32>,
     /// Includes prefill.
-    #[serde(default)]
     pub seconds: f64,
-    #[serde(default)]
     pub tokens_per_s: f64,
     /// The generated tokens, including the end token, if log-probabilities were requested; with `echo`, the prompt's tokens come first.
-    #[serde(default)]
     pub tokens: Vec<CompletionToken>,
     /// Characters of the prompt that the vocabulary lacks and that were dropped.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub characters_lost: String,
     /// Number of special tokens spelled out in the prompt or in its messages; the model reads them as special tokens, not as text.
-    #[serde(default)]
     pub special_tokens: usize,
     /// Moderation findings by category.
-    #[serde(default, skip_serializing_if = "Moderated::is_empty")]
+    #[serde(skip_serializing_if = "Moderated::is_empty")]
     pub moderated: Moderated,
 }
 

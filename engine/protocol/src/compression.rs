@@ -2,12 +2,13 @@
 
 use crate::evaluation::{Cell, Comparison, Metric, Table};
 use crate::quantity::{counted, percent};
-use crate::setting::choices;
+use crate::setting::{choices, settings};
 use crate::{Invalid, WeightFormat, require};
 use serde::{Deserialize, Serialize};
 
 /// Maximum calibration windows: Wanda's published results use 128.
 const MAX_WINDOWS: usize = 4096;
+const WINDOWS: usize = 64;
 
 /// How a run's weights are made smaller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,19 +116,14 @@ impl ModelPart {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RemoveSettings {
-    pub part: ModelPart,
-    /// Number to remove; of channels and heads, in every block.
-    pub count: usize,
-    /// Windows of training text that the scores are measured on.
-    pub windows: usize,
-}
-
-impl Default for RemoveSettings {
-    fn default() -> Self {
-        Self { part: ModelPart::default(), count: 1, windows: PruneSettings::default().windows }
+settings! {
+    #[derive(Eq)]
+    pub struct RemoveSettings: "" {
+        pub part: ModelPart = ModelPart::Blocks;
+        /// Number to remove; of channels and heads, in every block.
+        pub count: usize = 1;
+        /// Windows of training text that the scores are measured on.
+        pub windows: usize = WINDOWS;
     }
 }
 
@@ -139,20 +135,14 @@ impl RemoveSettings {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PruneSettings {
-    pub score: PruneScore,
-    pub pattern: SparsityPattern,
-    /// Fraction of each matrix's weights that become zero.
-    pub sparsity: f64,
-    /// Windows of training text that Wanda reads.
-    pub windows: usize,
-}
-
-impl Default for PruneSettings {
-    fn default() -> Self {
-        Self { score: PruneScore::default(), pattern: SparsityPattern::default(), sparsity: 0.5, windows: 64 }
+settings! {
+    pub struct PruneSettings: "" {
+        pub score: PruneScore = PruneScore::Wanda;
+        pub pattern: SparsityPattern = SparsityPattern::Unstructured;
+        /// Fraction of each matrix's weights that become zero.
+        pub sparsity: f64 = 0.5;
+        /// Windows of training text that Wanda reads.
+        pub windows: usize = WINDOWS;
     }
 }
 
@@ -197,7 +187,6 @@ pub struct Compressed {
     pub bytes: [u64; 2],
     /// Tokens per second of decoding before and after. Measured once for models of the same shape and format. `None` for classifiers,
     /// and if the device cannot decode the model.
-    #[serde(default)]
     pub tokens_per_s: Option<[f64; 2]>,
     /// Numbers of the removed blocks, from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -36,7 +36,7 @@ pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 
 use crate::setting::{Settings as _, settings};
-use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, is_default, names, require};
+use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, is_default, names, require, rules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -114,13 +114,7 @@ impl RunConfig {
     /// # Errors
     /// One line that gives the line number; a misspelt field comes with the nearest existing name.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error: toml::de::Error| {
-            let reason = one_line(&error);
-            match error.span().and_then(|span| text.get(..span.start)) {
-                Some(before) => format!("line {}: {reason}", before.matches('\n').count() + 1),
-                None => reason,
-            }
-        })
+        toml::from_str(text).map_err(|error| with_line(text, &error))
     }
 
     /// The settings of a run that distils the original into its pruned weights, from which these settings start: few steps, at a third of
@@ -154,58 +148,42 @@ impl RunConfig {
             let field = format!("data.mixture.{source}");
             require(share.is_finite() && *share >= 0.0, &field, share, "be a number of at least 0")?;
         }
-        let shares: f64 = self.data.mixture.values().sum();
-        let weighed = self.data.mixture.is_empty() || shares > 0.0;
-        require(weighed, "data.mixture", shares, "add up to more than 0")?;
-        require(
-            self.data.mixture.len() <= 1 << 16,
-            "data.mixture",
-            self.data.mixture.len(),
-            "name at most 65536 sources",
-        )?;
-        let (canaries, field) = (self.data.canaries, "data.canaries");
-        let plants = canaries == 0 || self.train.objective.learns_text();
-        require(
-            plants,
-            field,
-            canaries,
-            "be 0, unless train.objective is text or distil: they are planted into a text",
-        )?;
-        let (synthetic, field) = (self.data.synthetic, "data.synthetic");
-        let rule = "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its \
-                    rows replace the text";
+        let (train, mixture, synthetic) = (&self.train, &self.data.mixture, self.data.synthetic);
+        let (shares, canaries): (f64, usize) = (mixture.values().sum(), self.data.canaries);
         let files = [&self.data.paths, &self.data.validation_files];
-        let fits =
-            self.train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());
-        require(synthetic.is_none() || fits, field, synthetic.name(), rule)?;
-        let (ignored, field) = (self.train.ignore_index, "train.ignore_index");
-        let rule = "be 4294967295 with data.synthetic: only answers count in the loss";
-        require(synthetic.is_none() || ignored == Some(u32::MAX), field, ignored.unwrap_or_default(), rule)?;
+        let fits = train.objective.is_text() && canaries == 0 && files.iter().all(|files| files.is_empty());
+        let ignored = train.ignore_index;
+        rules! {
+            mixture.is_empty() || shares > 0.0 => "data.mixture", shares, "add up to more than 0";
+            mixture.len() <= 1 << 16 => "data.mixture", mixture.len(), "name at most 65536 sources";
+            canaries == 0 || train.objective.learns_text() => "data.canaries", canaries,
+                "be 0, unless train.objective is text or distil: they are planted into a text";
+            synthetic.is_none() || fits => "data.synthetic", synthetic.name(),
+                "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its rows take \
+                 the place of the text";
+            synthetic.is_none() || ignored == Some(u32::MAX) => "train.ignore_index", ignored.unwrap_or_default(),
+                "be 4294967295 with data.synthetic: only answers count in the loss";
+        }
         if let Some(start) = &self.start {
             start.validate()?;
         }
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
-        let is_adam = matches!(self.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam);
-        require(
-            self.model.base_width.is_none() || is_adam,
-            "train.optimizer",
-            self.train.optimizer.title(),
-            "be adamw or adam with model.base_width: muP scales the learning rates of others differently",
-        )?;
+        let is_adam = matches!(train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam);
+        let rule =
+            "be adamw or adam with model.base_width: muP scales the learning rates of others differently";
+        let fits = self.model.base_width.is_none() || is_adam;
+        require(fits, "train.optimizer", train.optimizer.title(), rule)?;
         if let Trainable::Last(blocks) = self.train.trainable {
             let (layers, field) = (self.model.layers, "train.trainable");
             let rule = format!("name at least 1 block and at most model.layers ({layers})");
             require(blocks >= 1 && blocks <= layers, field, &self.train.trainable, rule)?;
         }
-        require(
-            self.start.is_some() || self.train.objective.learns_text(),
-            "train.objective",
-            self.train.objective,
-            "be text or distil, unless the run begins with a trained model",
-        )
-        .map_err(|invalid| invalid.hint(Hint::Start))?;
+        let fits = self.start.is_some() || train.objective.learns_text();
+        let rule = "be text or distil, unless the run begins with a trained model";
+        require(fits, "train.objective", train.objective, rule)
+            .map_err(|invalid| invalid.hint(Hint::Start))?;
         let labels = self.model.labels.join(", ");
         let own_head = self.train.has_own_head();
         let rule = "be none, unless train.objective is classify or train.preference.loss is bradley_terry: a model with a head for \
@@ -224,22 +202,12 @@ impl RunConfig {
         }
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;
-        require(
-            tokens <= 1 << 31,
-            "train.batch_size",
-            self.train.batch_size,
-            "give steps of at most 2147483648 tokens, with train.accumulate and the context length",
-        )?;
+        let rule = "give steps of at most 2147483648 tokens, with train.accumulate and the context length";
+        require(tokens <= 1 << 31, "train.batch_size", train.batch_size, rule)?;
         self.validate_sizes()?;
-        if let Some(id) = self.train.ignore_index {
-            require(
-                (id as usize) < self.model.vocabulary || id == u32::MAX,
-                "train.ignore_index",
-                id,
-                format!("be below model.vocabulary ({}) or 4294967295", self.model.vocabulary),
-            )?;
-        }
-        Ok(())
+        let (id, vocabulary) = (ignored.unwrap_or(u32::MAX), self.model.vocabulary);
+        let rule = format!("be below model.vocabulary ({vocabulary}) or 4294967295");
+        require((id as usize) < vocabulary || id == u32::MAX, "train.ignore_index", id, rule)
     }
 
     /// Checks the labels of a run once its data have set them: at least two for a classifier, one for a reward model.
@@ -282,6 +250,15 @@ impl RunConfig {
                  lower it, or train.batch_size"
             ),
         )
+    }
+}
+
+/// A TOML error of a file as one line that gives the line number.
+pub(crate) fn with_line(text: &str, error: &toml::de::Error) -> String {
+    let reason = one_line(error);
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {reason}", before.matches('\n').count() + 1),
+        None => reason,
     }
 }
 

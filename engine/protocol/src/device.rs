@@ -1,38 +1,29 @@
 //! Description of an executor's device, as kept in run records and measurements.
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Key in [`DeviceDescription::variants`] for the number of workers that share a step.
 const WORKERS: &str = "workers";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeviceKind {
-    /// Our CPU kernels.
-    Cpu,
-    /// Our GPU kernels, through wgpu.
-    Gpu,
-    /// burn's WebGPU backend with its autodiff.
-    BurnWgpu,
-    /// burn's CPU backend with its autodiff.
-    BurnFlex,
+choices! {
+    pub enum DeviceKind {
+        /// Our CPU kernels.
+        Cpu = "cpu";
+        /// Our GPU kernels, through wgpu.
+        Gpu = "gpu";
+        /// burn's WebGPU backend with its autodiff.
+        BurnWgpu = "burn-wgpu";
+        /// burn's CPU backend with its autodiff.
+        BurnFlex = "burn-flex";
+    }
 }
 
 impl DeviceKind {
-    /// The name that requests it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Gpu => "gpu",
-            Self::BurnWgpu => "burn-wgpu",
-            Self::BurnFlex => "burn-flex",
-        }
-    }
-
     /// Whether a device name requests one of burn's backends, which can only train and serve as an oracle.
     pub fn is_of_burn(word: &str) -> bool {
-        [Self::BurnWgpu, Self::BurnFlex].iter().any(|kind| kind.word() == word)
+        [Self::BurnWgpu, Self::BurnFlex].iter().any(|kind| kind.name() == word)
     }
 }
 
@@ -45,7 +36,6 @@ pub struct DeviceDescription {
     /// Whether it is a software adapter: correct but slow.
     pub software: bool,
     /// Number of threads of the CPU executor. Does not affect results.
-    #[serde(default)]
     pub threads: Option<usize>,
     /// Choices for this machine that affect rounding. On the CPU: `vectors`, the vector instructions, and `workers` if several share a
     /// step. On a GPU: the kernels that autotuning chose instead of the defaults, by shape bucket.
@@ -63,7 +53,7 @@ impl DeviceDescription {
     }
 
     pub fn burn(kind: DeviceKind) -> Self {
-        Self::plain(kind, kind.word())
+        Self::plain(kind, kind.name())
     }
 
     /// A device with only a name.
@@ -75,7 +65,7 @@ impl DeviceDescription {
     pub fn request(&self) -> &str {
         match self.kind {
             DeviceKind::Gpu => &self.name,
-            kind => kind.word(),
+            kind => kind.name(),
         }
     }
 

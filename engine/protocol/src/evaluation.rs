@@ -8,6 +8,7 @@ pub use metrics::{MIN_VALUES, NO_INTERVAL, is_titled, metric_text, metric_title}
 
 use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;
+use crate::conversions;
 use crate::energy::EnergyUse;
 use crate::quantity::{figures, whole};
 use crate::setting::{choices, settings};
@@ -230,28 +231,11 @@ impl Cell {
     }
 }
 
-impl From<u64> for Cell {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
-}
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&Metric> for Cell {
-    fn from(metric: &Metric) -> Self {
-        Self::Metric(Box::new(metric.clone()))
-    }
+conversions! { Cell:
+    u64: |count| Self::Count(count);
+    &str: |text| Self::Text(text.to_owned());
+    String: |text| Self::Text(text);
+    &Metric: |metric| Self::Metric(Box::new(metric.clone()));
 }
 
 /// A text and the token in it to look at.
@@ -384,19 +368,15 @@ pub struct LossBy {
     pub groups: Vec<(String, Metric)>,
 }
 
-/// Criterion by which tokens are grouped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossGrouping {
-    /// Position in the window.
-    Position,
-    /// Frequency in the training text.
-    Frequency,
-    Source,
-}
-
-impl LossGrouping {
-    crate::names::named! { Position = "position", Frequency = "frequency", Source = "source" }
+choices! {
+    /// Criterion by which tokens are grouped.
+    pub enum LossGrouping {
+        /// Position in the window.
+        Position = "position";
+        /// Frequency in the training text.
+        Frequency = "frequency";
+        Source = "source";
+    }
 }
 
 /// A document's share of the total loss.
@@ -498,34 +478,18 @@ impl Contamination {
     }
 }
 
-/// Kind of answer that a task's rows require.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AnswerKind {
-    #[default]
-    Generate,
-    /// A choice among given answers.
-    Choose,
-    /// The label of a text.
-    Classify,
-    /// A tag for each word.
-    Tag,
-    /// The likelihood of the given continuation.
-    Continue,
-}
-
-impl AnswerKind {
-    crate::names::named! { Generate = "generate", Choose = "choose", Classify = "classify", Tag = "tag", Continue = "continue" }
-
-    /// A description that follows "rows that".
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Generate => "are answered in free text",
-            Self::Choose => "choose among answers",
-            Self::Classify => "have labels",
-            Self::Tag => "have tags",
-            Self::Continue => "have a continuation",
-        }
+choices! {
+    /// Kind of answer that a task's rows require, with a description that follows "rows that".
+    pub enum AnswerKind = Generate {
+        Generate = "generate", "are answered in free text";
+        /// A choice among given answers.
+        Choose = "choose", "choose among answers";
+        /// The label of a text.
+        Classify = "classify", "have labels";
+        /// A tag for each word.
+        Tag = "tag", "have tags";
+        /// The likelihood of the given continuation.
+        Continue = "continue", "have a continuation";
     }
 }
 
@@ -686,13 +650,6 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_grouped_by_what_files_name() {
-        for grouping in [LossGrouping::Position, LossGrouping::Frequency, LossGrouping::Source] {
-            assert_eq!(serde_json::to_value(grouping).unwrap(), grouping.name());
-        }
-    }
-
-    #[test]
     fn a_list_of_metrics_keeps_settings_and_patterns_as_they_are() {
         for (list, names) in [
             ("", &[][..]),
@@ -715,10 +672,7 @@ mod tests {
     }
 
     #[test]
-    fn enumerations_are_the_words_that_files_have() {
-        for kind in AnswerKind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-        }
+    fn a_task_without_a_kind_is_answered_in_free_text() {
         let read = serde_json::from_str::<TaskReport>("{\"kind\":\"choose\"}").unwrap();
         assert_eq!((read.kind, TaskReport::default().kind), (AnswerKind::Choose, AnswerKind::Generate));
     }

@@ -2,6 +2,7 @@
 
 use crate::bench::BenchReport;
 use crate::cleaning::{CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
+use crate::setting::choices;
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
     ErrorReport, FetchProgress, FileProblem, FoundModel, MergeStep, OpenedRun, PlanSummary, ProfileEntry,
@@ -132,7 +133,6 @@ pub enum Event {
         /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
         /// How BPE builds the tokens of the first 400 characters: the initial pieces, one byte each, and the merges in order.
-        #[serde(default)]
         merges: Option<(Vec<String>, Vec<MergeStep>)>,
     },
     Vocabulary {
@@ -423,24 +423,13 @@ pub enum TrainingState {
     Stopping,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PreparationStage {
-    Reading,
-    Training,
-    Encoding,
-    /// Tokens of an earlier preparation are reused.
-    Reused,
-}
-
-impl PreparationStage {
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Reading => "reading the text",
-            Self::Training => "training the tokenizer",
-            Self::Encoding => "tokenizing the text",
-            Self::Reused => "the text was tokenized before",
-        }
+choices! {
+    pub enum PreparationStage {
+        Reading = "reading", "reading the text";
+        Training = "training", "training the tokenizer";
+        Encoding = "encoding", "tokenizing the text";
+        /// Tokens of an earlier preparation are reused.
+        Reused = "reused", "the text was tokenized before";
     }
 }
 

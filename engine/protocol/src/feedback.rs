@@ -1,5 +1,6 @@
 //! User feedback on a model's replies, and labelled texts, in the formats of TRL's trainers.
 
+use crate::setting::choices;
 use crate::{ChatMessage, Proposal, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -36,27 +37,17 @@ pub struct Feedback {
     pub when: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedbackKind {
-    Better,
-    Good,
-    Bad,
-    Pair,
-    Labelled,
+choices! {
+    pub enum FeedbackKind {
+        Better = "better", "better reply";
+        Good = "good";
+        Bad = "bad";
+        Pair = "pair";
+        Labelled = "label";
+    }
 }
 
 impl FeedbackKind {
-    /// The name for display.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Better => "better reply",
-            Self::Good => "good",
-            Self::Bad => "bad",
-            Self::Pair => "pair",
-            Self::Labelled => "label",
-        }
-    }
-
     /// File to which rows of this kind are exported.
     pub fn file(self) -> &'static str {
         match self {

@@ -1,44 +1,38 @@
 //! Kinds of problems that the guard detects. Settings have an action for each; reports name the kind.
 
-use serde::{Deserialize, Serialize};
+use crate::setting::choices;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GuardKind {
-    /// A step's loss is far above the previous ones.
-    LossSpike,
-    /// The loss has risen and stays high.
-    LossRise,
-    /// A step's gradient norm is far above the previous ones.
-    GradientSpike,
-    /// Losses or gradients are not finite for several consecutive steps.
-    NonFinite,
-    /// A matrix gets no gradient.
-    DeadLayer,
-    /// A part's weights change by a large fraction in one step, or are not finite.
-    ExplodingLayer,
-    /// The activations grow many times over across a part.
-    ExplodingActivations,
-    /// A part adds nothing to the residual stream.
-    SilentPart,
-    /// Neither loss has improved for several evaluations.
-    Plateau,
-    /// The validation loss rises while the training loss falls.
-    Overfitting,
-    /// The validation loss is above that of step 0.
-    WorseThanStart,
-    /// Samples are repetitive.
-    Repetition,
+choices! {
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum GuardKind {
+        /// A step's loss is far above the previous ones.
+        LossSpike = "loss_spike", "loss spike";
+        /// The loss has risen and stays high.
+        LossRise = "loss_rise", "rising loss";
+        /// A step's gradient norm is far above the previous ones.
+        GradientSpike = "gradient_spike", "gradient spike";
+        /// Losses or gradients are not finite for several consecutive steps.
+        NonFinite = "non_finite", "no finite gradient";
+        /// A matrix gets no gradient.
+        DeadLayer = "dead_layer", "dead layer";
+        /// A part's weights change by a large fraction in one step, or are not finite.
+        ExplodingLayer = "exploding_layer", "exploding layer";
+        /// The activations grow many times over across a part.
+        ExplodingActivations = "exploding_activations", "exploding activations";
+        /// A part adds nothing to the residual stream.
+        SilentPart = "silent_part", "silent part";
+        /// Neither loss has improved for several evaluations.
+        Plateau = "plateau";
+        /// The validation loss rises while the training loss falls.
+        Overfitting = "overfitting";
+        /// The validation loss is above that of step 0.
+        WorseThanStart = "worse_than_start", "worse than the start";
+        /// Samples are repetitive.
+        Repetition = "repetition";
+    }
 }
 
 impl GuardKind {
-    crate::names::named! {
-        LossSpike = "loss spike", LossRise = "rising loss", GradientSpike = "gradient spike", NonFinite = "no finite gradient",
-        DeadLayer = "dead layer", ExplodingLayer = "exploding layer", ExplodingActivations = "exploding activations",
-        SilentPart = "silent part", Plateau = "plateau", Overfitting = "overfitting", WorseThanStart = "worse than the start",
-        Repetition = "repetition"
-    }
-
     /// Whether a single batch may be the cause.
     pub fn is_of_batch(self) -> bool {
         matches!(self, Self::LossSpike | Self::GradientSpike | Self::NonFinite)

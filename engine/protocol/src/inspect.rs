@@ -6,74 +6,54 @@
 
 mod details;
 
+use crate::setting::{choices, settings};
 use crate::{GenerateConfig, WeightSource};
 use serde::{Deserialize, Serialize};
 
-/// A view of a model's internals on a prompt. Axis letters are the legend's: T time, L layers, H heads, K key-value heads, D head size,
-/// C width, F hidden, V vocabulary; N is the requested count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum View {
-    /// The prompt's tokens and the probability of each given those before it.
-    Tokens,
-    /// Token embeddings in two dimensions, and a token's nearest neighbours.
-    Embeddings,
-    /// Similarity of positions in the model's position encoding.
-    Positions,
-    /// Attention probabilities of every head, and scores of its behaviour.
-    Attention,
-    /// The computation of one head, step by step.
-    Head,
-    /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
-    Residual,
-    /// An MLP's most active neurons, and the passages that activate one of them most.
-    Neurons,
-    /// The prediction after every layer.
-    LogitLens,
-    /// The next token's distribution before and after each sampling setting.
-    NextToken,
-    /// Weights and gradients by parameter, and over the run.
-    Weights,
-    /// Ablation, scaling and activation patching of parts of the model.
-    WhatIf,
-    /// The longest spans of a text that occur in the training text.
-    Provenance,
-    /// One forward pass, value by value.
-    Walk,
-    /// The graph: each operation with formula, shapes, kernel and time.
-    Graph,
-    /// What changed from the model [`InspectSettings::reference`] to the inspected one. It needs both, so [`Self::ALL`] omits it.
-    Diff,
+choices! {
+    /// A view of a model's internals on a prompt. Axis letters are the legend's: T time, L layers, H heads, K key-value heads, D head size,
+    /// C width, F hidden, V vocabulary; N is the requested count.
+    #[derive(Hash, PartialOrd, Ord)]
+    pub enum View {
+        /// One forward pass, value by value.
+        Walk = "walk", "The walk";
+        /// The prompt's tokens and the probability of each given those before it.
+        Tokens = "tokens", "Tokens";
+        /// Token embeddings in two dimensions, and a token's nearest neighbours.
+        Embeddings = "embeddings", "Embedding map";
+        /// Similarity of positions in the model's position encoding.
+        Positions = "positions", "Positions";
+        /// Attention probabilities of every head, and scores of its behaviour.
+        Attention = "attention", "Attention";
+        /// The computation of one head, step by step.
+        Head = "head", "One head";
+        /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
+        Residual = "residual", "Residual stream";
+        /// An MLP's most active neurons, and the passages that activate one of them most.
+        Neurons = "neurons", "MLP neurons";
+        /// The prediction after every layer.
+        #[serde(alias = "logit_lens")]
+        LogitLens = "logit-lens", "Logit lens";
+        /// The next token's distribution before and after each sampling setting.
+        #[serde(alias = "next_token")]
+        NextToken = "next-token", "Next token";
+        /// Weights and gradients by parameter, and over the run.
+        Weights = "weights", "Weights and gradients";
+        /// Ablation, scaling and activation patching of parts of the model.
+        #[serde(alias = "what_if")]
+        WhatIf = "what-if", "What if";
+        /// The longest spans of a text that occur in the training text.
+        Provenance = "provenance", "Provenance";
+        /// The graph: each operation with formula, shapes, kernel and time.
+        Graph = "graph", "Graph";
+    }
+    unlisted {
+        /// What changed from the model [`InspectSettings::reference`] to the inspected one. It needs both, so [`Self::ALL`] omits it.
+        Diff = "diff", "What changed";
+    }
 }
 
 impl View {
-    crate::names::named! {
-        Walk = "walk", Tokens = "tokens", Embeddings = "embeddings", Positions = "positions",
-        Attention = "attention", Head = "head", Residual = "residual", Neurons = "neurons",
-        LogitLens = "logit-lens", NextToken = "next-token", Weights = "weights", WhatIf = "what-if",
-        Provenance = "provenance", Graph = "graph"; Diff = "diff"
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Tokens => "Tokens",
-            Self::Embeddings => "Embedding map",
-            Self::Positions => "Positions",
-            Self::Attention => "Attention",
-            Self::Head => "One head",
-            Self::Residual => "Residual stream",
-            Self::Neurons => "MLP neurons",
-            Self::LogitLens => "Logit lens",
-            Self::NextToken => "Next token",
-            Self::Weights => "Weights and gradients",
-            Self::WhatIf => "What if",
-            Self::Provenance => "Provenance",
-            Self::Walk => "The walk",
-            Self::Graph => "Graph",
-            Self::Diff => "What changed",
-        }
-    }
-
     pub fn formula(self) -> &'static str {
         match self {
             Self::Tokens => "surprise[t] = −log₂ p(x[t] | x[0…t−1])",
@@ -137,12 +117,6 @@ impl View {
 /// The head scores along the axis `score` of [`View::Attention`], in order.
 pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
-impl std::fmt::Display for View {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
 impl std::str::FromStr for View {
     type Err = String;
 
@@ -151,57 +125,37 @@ impl std::str::FromStr for View {
     }
 }
 
-/// Selections within the requested views.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct InspectSettings {
-    /// Layer, from 0. `None` means all layers, or the last for single-layer views.
-    pub layer: Option<usize>,
-    /// Head, from 0; `None` means the first.
-    pub head: Option<usize>,
-    /// Position, from 0; `None` means the last.
-    pub position: Option<usize>,
-    /// Token for logit attribution and nearest neighbours; `None` means the most likely next token and the token at the position,
-    /// respectively.
-    pub token: Option<u32>,
-    /// Neuron whose top passages are searched in the validation text; `None` searches none.
-    pub neuron: Option<usize>,
-    /// Length of lists: candidates, neighbours, neurons, passages, matches.
-    pub count: usize,
-    /// Sampling settings for [`View::NextToken`].
-    pub sampling: GenerateConfig,
-    /// Changes to the model in [`View::WhatIf`].
-    pub edits: Vec<Edit>,
-    /// Also ablate each head and MLP separately in [`View::WhatIf`].
-    pub every_part: bool,
-    /// Prompt that supplies the residual stream for patches.
-    pub other_prompt: String,
-    /// Weights to align the map of [`View::Embeddings`] with, so that it rotates little from milestone to milestone; in
-    /// [`View::Diff`] the earlier model.
-    pub reference: Option<WeightSource>,
-    /// Let [`View::Diff`] read the beginning of the project's held-out text in place of the prompt.
-    pub held_out: bool,
-    /// Let [`View::Weights`] also read the run's milestones.
-    pub along_run: bool,
-}
-
-impl Default for InspectSettings {
-    fn default() -> Self {
-        Self {
-            layer: None,
-            head: None,
-            position: None,
-            token: None,
-            neuron: None,
-            count: 10,
-            sampling: GenerateConfig::default(),
-            edits: Vec::new(),
-            every_part: false,
-            other_prompt: String::new(),
-            reference: None,
-            held_out: false,
-            along_run: false,
-        }
+settings! {
+    /// Selections within the requested views.
+    pub struct InspectSettings: "" lenient() {
+        /// Layer, from 0. `None` means all layers, or the last for single-layer views.
+        pub layer: Option<usize> = None;
+        /// Head, from 0; `None` means the first.
+        pub head: Option<usize> = None;
+        /// Position, from 0; `None` means the last.
+        pub position: Option<usize> = None;
+        /// Token for logit attribution and nearest neighbours; `None` means the most likely next token and the token at the position,
+        /// respectively.
+        pub token: Option<u32> = None;
+        /// Neuron whose top passages are searched in the validation text; `None` searches none.
+        pub neuron: Option<usize> = None;
+        /// Length of lists: candidates, neighbours, neurons, passages, matches.
+        pub count: usize = 10;
+        /// Sampling settings for [`View::NextToken`].
+        pub sampling: GenerateConfig = GenerateConfig::default();
+        /// Changes to the model in [`View::WhatIf`].
+        pub edits: Vec<Edit> = Vec::new();
+        /// Also ablate each head and MLP separately in [`View::WhatIf`].
+        pub every_part: bool = false;
+        /// Prompt that supplies the residual stream for patches.
+        pub other_prompt: String = String::new();
+        /// Weights to align the map of [`View::Embeddings`] with, so that it rotates little from milestone to milestone; in
+        /// [`View::Diff`] the earlier model.
+        pub reference: Option<WeightSource> = None;
+        /// Let [`View::Diff`] read the beginning of the project's held-out text in place of the prompt.
+        pub held_out: bool = false;
+        /// Let [`View::Weights`] also read the run's milestones.
+        pub along_run: bool = false;
     }
 }
 

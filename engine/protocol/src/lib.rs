@@ -136,6 +136,24 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Checks rules of the settings in order, as [`require`]; returns the first broken one.
+macro_rules! rules {
+    ($($holds:expr => $field:expr, $value:expr, $rule:expr;)*) => { $($crate::require($holds, $field, $value, $rule)?;)* };
+}
+pub(crate) use rules;
+
+/// Conversions into a type.
+macro_rules! conversions {
+    ($into:ty: $($from:ty: |$value:ident| $made:expr;)*) => { $(
+        impl From<$from> for $into {
+            fn from($value: $from) -> Self {
+                $made
+            }
+        }
+    )* };
+}
+pub(crate) use conversions;
+
 /// Checks one rule of the settings; `rule` is a phrase that follows "must".
 pub(crate) fn require(
     holds: bool,

@@ -2,7 +2,7 @@
 
 use crate::quantity::{counted, whole};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
-use crate::{Invalid, is_default, require};
+use crate::{Invalid, is_default, require, rules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -669,15 +669,12 @@ impl ModelConfig {
             return Ok(());
         }
         self.experts.check()?;
-        require(count >= 2, "model.experts.count", count, "be 0 (no experts) or at least 2")?;
-        let rule = format!("be at most model.experts.count ({count})");
-        require(per_token <= count, "model.experts.per_token", per_token, rule)?;
-        require(
-            !self.bias.mlp,
-            "model.bias.mlp",
-            true,
-            "be false with model.experts.count above 0: experts have no biases",
-        )
+        rules! {
+            count >= 2 => "model.experts.count", count, "be 0 (no experts) or at least 2";
+            per_token <= count => "model.experts.per_token", per_token, format!("be at most model.experts.count ({count})");
+            !self.bias.mlp => "model.bias.mlp", true, "be false with model.experts.count above 0: experts have no biases";
+        }
+        Ok(())
     }
 
     /// Whether the model is a reward model: its head has one output, the score of a text.
@@ -700,73 +697,39 @@ impl ModelConfig {
         self.validate_experts()?;
         self.dropout.check()?;
         self.init.check()?;
-        require(
-            self.heads.is_multiple_of(self.kv_heads),
-            "model.heads",
-            self.heads,
-            format!("be a multiple of model.kv_heads ({})", self.kv_heads),
-        )?;
-        require(
-            self.logit_divisor == 1.0 || !self.bias.head,
-            "model.logit_divisor",
-            self.logit_divisor,
-            "be 1 with model.bias.head",
-        )?;
-        let divisor = self.width_multiplier();
-        require(
-            self.base_width.is_none() || self.logit_divisor == divisor,
-            "model.logit_divisor",
-            self.logit_divisor,
-            format!("be {divisor} (width / base width) with model.base_width"),
-        )?;
-        require(
-            self.qk_norm || !self.qk_norm_whole,
-            "model.qk_norm_whole",
-            self.qk_norm_whole,
-            "be false without model.qk_norm",
-        )?;
-        require(
-            !(self.norm.bias && self.norm.kind == NormKind::Rms),
-            "model.norm.bias",
-            self.norm.bias,
-            "be false with norm.kind = \"rms\": RMSNorm has no bias",
-        )?;
-        require(
-            self.residual == Residual::Sequential || self.norm.placement == NormPlacement::Pre,
-            "model.residual",
-            format!("{:?}", self.residual),
-            "be sequential unless norm.placement = \"pre\"",
-        )?;
-        let most = 1 << 16;
-        require(self.labels.len() <= most, "model.labels", self.labels.len(), format!("be at most {most}"))?;
+        let (kv_heads, divisor, most) = (self.kv_heads, self.width_multiplier(), 1 << 16);
         let mut labels = self.labels.clone();
         labels.sort_unstable();
         labels.dedup();
         let distinct = labels.len() == self.labels.len();
-        require(distinct, "model.labels", self.labels.join(", "), "be distinct")?;
         let beyond = self.full_attention.iter().find(|block| **block >= self.layers);
-        require(
-            beyond.is_none(),
-            "model.full_attention",
-            beyond.copied().unwrap_or_default(),
-            format!("be a block number below {}", self.layers),
-        )?;
+        let is_rms = self.norm.kind == NormKind::Rms;
+        let fits = self.residual == Residual::Sequential || self.norm.placement == NormPlacement::Pre;
+        let scales = self.base_width.is_none() || self.logit_divisor == divisor;
+        rules! {
+            self.heads.is_multiple_of(kv_heads) => "model.heads", self.heads, format!("be a multiple of model.kv_heads ({kv_heads})");
+            self.logit_divisor == 1.0 || !self.bias.head => "model.logit_divisor", self.logit_divisor, "be 1 with model.bias.head";
+            scales => "model.logit_divisor", self.logit_divisor, format!("be {divisor} (width / base width) with model.base_width");
+            self.qk_norm || !self.qk_norm_whole => "model.qk_norm_whole", true, "be false without model.qk_norm";
+            !(self.norm.bias && is_rms) => "model.norm.bias", true, "be false with norm.kind = \"rms\": RMSNorm has no bias";
+            fits => "model.residual", format!("{:?}", self.residual), "be sequential unless norm.placement = \"pre\"";
+            self.labels.len() <= most => "model.labels", self.labels.len(), format!("be at most {most}");
+            distinct => "model.labels", self.labels.join(", "), "be distinct";
+            beyond.is_none() => "model.full_attention", beyond.copied().unwrap_or_default(), format!("be a block number below {}", self.layers);
+        }
         match &self.position {
             Position::Rope(rope) => {
-                require(
+                let (is_even, rule) = (
                     self.head_size.is_multiple_of(2),
-                    "model.head_size",
-                    self.head_size,
                     "be even with rotary positions: channels turn in pairs",
-                )?;
+                );
+                require(is_even, "model.head_size", self.head_size, rule)?;
                 rope.validate(self.head_size)
             }
-            Position::Sinusoidal => require(
-                self.width.is_multiple_of(2),
-                "model.width",
-                self.width,
-                "be even with sinusoidal positions: channels come in pairs",
-            ),
+            Position::Sinusoidal => {
+                let rule = "be even with sinusoidal positions: channels come in pairs";
+                require(self.width.is_multiple_of(2), "model.width", self.width, rule)
+            }
             Position::Learned | Position::None => Ok(()),
         }
     }

@@ -2,6 +2,7 @@
 //! steps, and the loss shows which rates train well. Smoothing and stop are those of fastai's `lr_find`.
 
 use crate::quantity::scientific;
+use crate::setting::settings;
 use serde::{Deserialize, Serialize};
 
 /// Weight of the past in the smoothed loss.
@@ -16,19 +17,14 @@ const FALL: f64 = 3.0;
 const STUDENT: f64 = 2.201;
 const STEPS: std::ops::RangeInclusive<u64> = 20..=2000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RangeTest {
-    pub lowest: f64,
-    pub highest: f64,
-    pub steps: u64,
-    /// Also measure the gradient noise scale, after some steps with the suggested rate.
-    pub noise: bool,
-}
-
-impl Default for RangeTest {
-    fn default() -> Self {
-        Self { lowest: 1e-6, highest: 1.0, steps: 100, noise: false }
+settings! {
+    #[derive(Copy)]
+    pub struct RangeTest: "" lenient() {
+        pub lowest: f64 = 1e-6;
+        pub highest: f64 = 1.0;
+        pub steps: u64 = 100;
+        /// Also measure the gradient noise scale, after some steps with the suggested rate.
+        pub noise: bool = false;
     }
 }
 

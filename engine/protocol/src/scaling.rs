@@ -4,7 +4,7 @@ use crate::blocks::{Block, Fact, Section};
 use crate::config::EarlyStopping;
 use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{percent, scientific};
-use crate::setting::choices;
+use crate::setting::{choices, settings};
 use crate::{RunConfig, SweepRow};
 use serde::{Deserialize, Serialize};
 
@@ -15,30 +15,23 @@ const DEFAULT_MINUTES: f64 = 10.0;
 /// Evaluations of a run, for its curve; only the last counts.
 const EVALUATIONS: u64 = 5;
 
-/// The table `[ladder]` of a sweep file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ladder {
-    pub sizes: usize,
-    /// Tokens read per parameter: 20 is near the compute-optimal ratio of large models (Hoffmann et al. 2022).
-    pub tokens_per_parameter: f64,
-    /// Time for all runs together; `None` means 10, or no limit if `largest` is set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub minutes: Option<f64>,
-    /// Least and most parameters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub smallest: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub largest: Option<u64>,
-    /// The chosen sizes, the smallest first; empty before the ladder is started.
-    #[serde(skip)]
-    pub points: Vec<LadderPoint>,
-}
-
-impl Default for Ladder {
-    fn default() -> Self {
-        let (minutes, smallest, largest) = (None, None, None);
-        Self { sizes: 5, tokens_per_parameter: 20.0, minutes, smallest, largest, points: Vec::new() }
+settings! {
+    /// The table `[ladder]` of a sweep file.
+    pub struct Ladder: "ladder." {
+        pub sizes: usize = 5;
+        /// Tokens read per parameter: 20 is near the compute-optimal ratio of large models (Hoffmann et al. 2022).
+        pub tokens_per_parameter: f64 = 20.0;
+        /// Time for all runs together; `None` means 10, or no limit if `largest` is set.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub minutes: Option<f64> = None;
+        /// Least and most parameters.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub smallest: Option<u64> = None;
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub largest: Option<u64> = None;
+        /// The chosen sizes, the smallest first; empty before the ladder is started.
+        #[serde(skip)]
+        pub points: Vec<LadderPoint> = Vec::new();
     }
 }
 

@@ -311,17 +311,19 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// Defines an enum of a setting: its name in files and commands and its title after each variant, its default after the enum's name. Menus and
-/// help omit an unlisted variant.
+/// Defines an enum: after each variant its name in files and commands and, if that is another, its title, its default after the enum's name.
+/// Menus and help omit an unlisted variant.
 macro_rules! choices {
+    (@title $text:literal) => { $text };
+    (@title $text:literal, $title:literal) => { $title };
     (
         $(#[$about:meta])*
         pub enum $name:ident $(= $default:ident)? { $(
             $(#[doc = $doc:literal])*
             $(#[serde($($serde:tt)*)])*
-            $variant:ident = $text:literal, $title:literal;
+            $variant:ident = $text:literal $(, $title:literal)?;
         )* }
-        $(unlisted { $(#[doc = $other_doc:literal])* $other:ident = $other_text:literal, $other_title:literal; })?
+        $(unlisted { $(#[doc = $other_doc:literal])* $other:ident = $other_text:literal $(, $other_title:literal)?; })?
     ) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         $(#[$about])*
@@ -345,7 +347,16 @@ macro_rules! choices {
 
             /// The name in menus.
             pub fn title(self) -> &'static str {
-                match self { $(Self::$variant => $title,)* $(Self::$other => $other_title)? }
+                match self {
+                    $(Self::$variant => $crate::setting::choices!(@title $text $(, $title)?),)*
+                    $(Self::$other => $crate::setting::choices!(@title $other_text $(, $other_title)?),)?
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.name())
             }
         }
 
@@ -353,7 +364,7 @@ macro_rules! choices {
             const ALL: &'static [Self] = &Self::ALL;
             const TEXTS: &'static [$crate::setting::Described] = &[$($crate::setting::Described {
                 name: $text,
-                title: $title,
+                title: $crate::setting::choices!(@title $text $(, $title)?),
                 doc: concat!("" $(, $doc, "\n")*),
             }),*];
         }

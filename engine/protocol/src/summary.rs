@@ -47,7 +47,6 @@ pub struct DeviceSummary {
     /// Maximum size in bytes of a buffer binding.
     pub binding: Option<u64>,
     /// Maximum size in bytes of a buffer.
-    #[serde(default)]
     pub buffer: Option<u64>,
     /// Whether it supports timestamps, to time kernels.
     pub timestamps: bool,

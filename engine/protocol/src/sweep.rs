@@ -4,11 +4,11 @@
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
-use crate::config::one_line;
+use crate::config::{one_line, with_line};
 use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
-use crate::setting::{Value, choices};
+use crate::setting::{Value, choices, settings};
 use crate::{Ablate, Ablation, Ladder, LadderSize, Scaling};
 use serde::{Deserialize, Serialize};
 
@@ -58,19 +58,13 @@ fn default_name() -> String {
     "sweep".to_owned()
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Stop {
-    pub rule: StopRule,
-    /// Steps at which the rule compares runs.
-    pub rungs: Vec<u64>,
-    /// One in this many runs continues from each rung of a halving.
-    pub factor: usize,
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self { rule: StopRule::Never, rungs: Vec::new(), factor: 3 }
+settings! {
+    pub struct Stop: "stop." {
+        pub rule: StopRule = StopRule::Never;
+        /// Steps at which the rule compares runs.
+        pub rungs: Vec<u64> = Vec::new();
+        /// One in this many runs continues from each rung of a halving.
+        pub factor: usize = 3;
     }
 }
 
@@ -89,9 +83,10 @@ struct Range {
 
 impl Sweep {
     /// # Errors
-    /// One line: it is not TOML, has an unknown key, or its name or rule cannot be used.
+    /// One line: it is not TOML or has an unknown key, with the line number, or its name or rule cannot be used.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        let sweep: Self = toml::from_str(text).map_err(|error| format!("the sweep: {}", one_line(&error)))?;
+        let sweep: Self =
+            toml::from_str(text).map_err(|error| format!("the sweep: {}", with_line(text, &error)))?;
         let Self { name, runs, stop: Stop { rule, rungs, factor }, .. } = &sweep;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
         let (ladder, ablate) = (sweep.ladder.as_ref(), sweep.ablate.as_ref());
@@ -613,6 +608,7 @@ mod tests {
         assert!(told.contains("1,000,000") && told.contains("1,000;"), "{told}");
         assert!(error("[settings]\nmodel.heads = [5]").contains("the sweep's run with model.heads 5"));
         assert!(error("seeds = 1\n[settings]").contains("did you mean `seed`?"));
+        assert!(error("runs = 2\nname = 3").starts_with("the sweep: line 2: "));
         assert!(error("runs = 0\n[settings]\nmodel.layers = [1]").contains("runs must"));
         assert!(
             error("stop = { rule = \"halving\", rungs = [900] }\n[settings]\nmodel.layers = [1]")

@@ -110,6 +110,10 @@ impl EventSink {
         self.notice_with(text, &[]);
     }
 
+    pub(super) fn notices(&self, texts: impl IntoIterator<Item: Into<String>>) {
+        texts.into_iter().for_each(|text| self.notice(text));
+    }
+
     pub(super) fn notice_with(&self, text: impl Into<String>, hints: &[Hint]) {
         self.say(Event::Notice { text: text.into(), hints: hints.to_vec(), problems: Vec::new() });
     }

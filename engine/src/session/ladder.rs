@@ -41,19 +41,16 @@ impl Session {
             speed = Some(self.speed_of(&base, 1).await?);
         }
         let budget = |speed: Option<f64>| ladder.seconds().zip(speed).map(|(seconds, speed)| seconds * speed);
-        let candidates = self.candidates(ladder, &base, budget(speed)).await?;
+        let (candidates, limits) = self.candidates(ladder, &base, budget(speed)).await?;
         let mut chosen = ladder.choose(&candidates, budget(speed));
         if let (Some(largest), Some(_)) = (chosen.last(), speed) {
             speed = Some(self.speed_of(&base, largest.heads).await?);
             chosen = ladder.choose(&candidates, budget(speed));
         }
         let (Some(smallest), Some(largest)) = (chosen.first(), chosen.last()) else {
-            let limit = match (candidates.len() < MIN_SIZES, ladder.seconds()) {
-                (false, Some(seconds)) => format!("in {}", duration(seconds)),
-                _ => format!("the memory and {MIN_STEPS} steps or more each"),
-            };
+            let limits = if candidates.len() < MIN_SIZES { limits } else { time_limit(ladder) };
             return Err(Error::Refused(format!(
-                "fewer than {MIN_SIZES} model sizes fit {limit}, and a law and its prediction need at least {MIN_SIZES}; allow more time, or \
+                "fewer than {MIN_SIZES} model sizes fit {limits}, and a law and its prediction need at least {MIN_SIZES}; allow more time, or \
                  use a smaller vocabulary, a smaller model.head_size, or fewer tokens per parameter"
             )));
         };
@@ -81,37 +78,51 @@ impl Session {
         Ok((OF_STEPS * measured.step.flops_per_s).max(1.0))
     }
 
-    /// The sizes that the memory holds and the limits allow, the smallest first.
+    /// The sizes that the memory holds and the limits allow, the smallest first, and the limits that end them.
     async fn candidates(
         &self,
         ladder: &Ladder,
         base: &RunConfig,
         budget: Option<f64>,
-    ) -> Result<Vec<LadderPoint>> {
+    ) -> Result<(Vec<LadderPoint>, String)> {
         let (target, limits) = (self.device.target(), self.device.limits());
         let (mut candidates, mut heads) = (Vec::<LadderPoint>::new(), 1);
+        let (mut most, mut least) = (format!("{MAX_HEADS} heads"), String::new());
         while heads <= MAX_HEADS {
             platform::yield_now().await;
             let config = Ladder::resized(base, heads);
             let needs = estimate(&config.model, &config.train, &target)?;
             let parameters = needs.parameters as u64;
-            let is_beyond = ladder.largest.is_some_and(|largest| parameters > largest);
-            if is_beyond || limits.holds(&needs) == Some(false) {
+            if let Some(largest) = ladder.largest.filter(|largest| parameters > *largest) {
+                most = format!("the largest size of {} parameters", whole(largest));
+                break;
+            }
+            if limits.holds(&needs) == Some(false) {
+                most = "the device's memory".to_owned();
                 break;
             }
             let step = config.tokens_per_step();
             let steps = (ladder.tokens_per_parameter * parameters as f64 / step as f64).round() as u64;
-            if ladder.smallest.is_none_or(|smallest| parameters >= smallest) && steps >= MIN_STEPS {
+            if let Some(smallest) = ladder.smallest.filter(|smallest| parameters < *smallest) {
+                least = format!(" and the smallest size of {} parameters", whole(smallest));
+            } else if steps < MIN_STEPS {
+                least = format!(" and {MIN_STEPS} steps or more each");
+            } else {
                 let tokens = steps * step;
                 let size = LadderSize { parameters, tokens, flops: tokens as f64 * needs.flops_per_token };
                 candidates.push(LadderPoint { heads, steps, size });
             }
             let work = ladder.tokens_per_parameter * parameters as f64 * needs.flops_per_token;
             if budget.is_some_and(|budget| work > GAIN * budget) {
+                most = time_limit(ladder);
                 break;
             }
             heads += (heads / 10).max(1);
         }
-        Ok(candidates)
+        Ok((candidates, most + &least))
     }
+}
+
+fn time_limit(ladder: &Ladder) -> String {
+    format!("the time of {}", duration(ladder.seconds().unwrap_or_default()))
 }

@@ -284,7 +284,7 @@ impl Session {
             }
             gpu => (Decoder::on(gpu, &model.config, model.parameters().await?, &opening).await?, None),
         };
-        lost.or(warning).into_iter().for_each(|warning| self.sink.notice(warning));
+        self.sink.notices(lost.or(warning));
         Ok(decoder)
     }
 
@@ -428,7 +428,7 @@ impl Session {
         let is_elsewhere = file.is_some_and(|file| files.list().iter().all(|own| own.file != file));
         if let Some(model) = StoredModel::load(&run, checkpoint, &Yielder::new()).await? {
             let StoredModel { config, tokenizer, parameters, weights, path, info, notices } = model;
-            notices.into_iter().for_each(|notice| self.sink.notice(notice));
+            self.sink.notices(notices);
             if is_elsewhere {
                 key.2 = fingerprint(&[
                     bytemuck::cast_slice(&weights.floats),
@@ -450,9 +450,7 @@ impl Session {
         if is_elsewhere {
             key.2 = fingerprint(&[bytemuck::cast_slice(&trained.parameters)]);
         }
-        for notice in trained.notices {
-            self.sink.notice(notice);
-        }
+        self.sink.notices(trained.notices);
         Ok(self.keep(Model {
             key,
             // An adapter was merged into them.

@@ -171,9 +171,7 @@ impl Session {
             ExportFormat::Gguf { quantization } => {
                 let model = load(run).await?;
                 let exported = gguf::export_trained(&model, quantization, &path, replace, &yielder).await?;
-                for notice in &exported.notices {
-                    self.sink.notice(notice);
-                }
+                self.sink.notices(&exported.notices);
                 verification = self.verify_export(model, quantization, &path, &yielder).await;
                 vec![path.clone(), exported.modelfile]
             }

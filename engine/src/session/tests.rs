@@ -10,6 +10,11 @@ macro_rules! told {
     };
 }
 
+/// Asserts that an event matches a pattern.
+macro_rules! has {
+    ($heard:expr, $($pattern:tt)+) => { assert!($heard.iter().any(|report| matches!(&report.event, $($pattern)+))) };
+}
+
 mod audits;
 mod dropped;
 mod evaluation;
@@ -279,26 +284,17 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     assert_eq!(losses(&heard).len(), 20);
-    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(
-        |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
-    );
-    has(
-        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.parameters > 10_000 && plan.bytes > 100_000),
-    );
+    has!(heard, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded);
+    has!(heard, Event::Planned(Forecast::Run { plan }) if plan.parameters > 10_000 && plan.bytes > 100_000);
     // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
-    has(|event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.is_empty()));
-    has(
-        |event| matches!(event, Event::Planned(Forecast::Run { plan }) if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
-    );
-    has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
-    has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
-    has(|event| matches!(event, Event::Tokens { merges: Some((_, steps)), .. } if !steps.is_empty()));
-    has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
-    has(|event| matches!(event, Event::Completed { completion } if !completion.text.is_empty()));
-    has(
-        |event| matches!(event, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty()),
-    );
+    has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.is_empty());
+    has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2"));
+    has!(heard, Event::Fitted { changes, .. } if changes.is_empty());
+    has!(heard, Event::Tokens { tokens, .. } if !tokens.is_empty());
+    has!(heard, Event::Tokens { merges: Some((_, steps)), .. } if !steps.is_empty());
+    has!(heard, Event::Vocabulary { entries, .. } if entries.len() == 5);
+    has!(heard, Event::Completed { completion } if !completion.text.is_empty());
+    has!(heard, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty());
 
     // The next session finds the run and explains its text.
     let source =
@@ -323,19 +319,12 @@ fn a_project_is_made_trained_written_with_and_found_again() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(
-        |event| matches!(event, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1),
-    );
-    has(|event| matches!(event, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10));
-    has(
-        |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
-    );
+    has!(heard, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1);
+    has!(heard, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10);
+    has!(heard, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted));
     // Checkpoint events are never left out.
-    has(|event| {
-        let kept = |event: &&TrainEvent| !matches!(event, TrainEvent::Checkpoint { .. });
-        matches!(event, Event::History { events, .. } if events.iter().filter(kept).count() < 20)
-    });
+    let kept = |event: &&TrainEvent| !matches!(event, TrainEvent::Checkpoint { .. });
+    has!(heard, Event::History { events, .. } if events.iter().filter(kept).count() < 20);
 }
 
 #[test]
@@ -366,17 +355,14 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     let failed = failures(&heard);
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0].contains("is training"), "{failed:?}");
-    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
     // Both micro-batches count.
-    has(|event| {
-        let Event::Profile { entries, .. } = event else { return false };
+    let whole = |entries: &[crate::protocol::ProfileEntry]| {
         let (rest, timed): (Vec<_>, Vec<_>) =
             entries.iter().partition(|entry| entry.scope == "rest of the step");
         rest.len() <= 1 && !timed.is_empty() && timed.iter().all(|entry| entry.count % 2 == 0)
-    });
-    has(
-        |event| matches!(event, Event::TrainingEnded { run } if run.state == RunState::Stopped && run.step > 0),
-    );
+    };
+    has!(heard, Event::Profile { entries, .. } if whole(entries));
+    has!(heard, Event::TrainingEnded { run } if run.state == RunState::Stopped && run.step > 0);
     // While paused, a run does exactly the one requested step.
     let at = |wanted: fn(&Event) -> bool| heard.iter().position(|report| wanted(&report.event)).unwrap();
     let stepped =
@@ -434,11 +420,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     std::fs::write(shelf.path().join("q/next.json"), "{").unwrap();
     let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    assert!(
-        heard
-            .iter()
-            .any(|report| matches!(&report.event, Event::Notice { text, .. } if text.contains("next.json")))
-    );
+    has!(heard, Event::Notice { text, .. } if text.contains("next.json"));
     assert_ne!(opened(&heard).0.seed, 4242);
 }
 
@@ -636,7 +618,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         ))
     );
     // Nothing remains of the cancelled work.
-    assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
+    has!(heard, Event::Runs { runs } if runs.is_empty());
     let data = shelf.path().join("shelf/p/data");
     assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
 }
@@ -1097,6 +1079,5 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
     assert!(failed.len() == 1 && failed[0].contains("a window needs 17"), "{failed:?}");
     let overview = told!(heard, Event::Documents { overview, .. } => overview).next_back();
     assert!(overview.unwrap().embedded);
-    let has_none = |report: &Report| matches!(&report.event, Event::Runs { runs } if runs.is_empty());
-    assert!(heard.iter().any(has_none), "{heard:#?}");
+    has!(heard, Event::Runs { runs } if runs.is_empty());
 }

@@ -250,16 +250,12 @@ impl Session {
                 }
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;
                 if let Some(beginning) = &beginning {
-                    for notice in beginning.settle(&mut config)? {
-                        self.sink.notice(notice);
-                    }
+                    self.sink.notices(beginning.settle(&mut config)?);
                 }
                 let mut taught = None;
                 if let Some(teacher) = Teacher::find(&self.opened()?.project, &config)? {
                     taught = Some(teacher.tokenizer(beginning.as_ref())?);
-                    for notice in teacher.settle(&mut config) {
-                        self.sink.notice(notice);
-                    }
+                    self.sink.notices(teacher.settle(&mut config));
                 }
                 if let Some(run) = &request.tokenizer_of {
                     taught = Some(data::prepare::open_tokenizer(&run.data_folder()?)?.into());
@@ -273,14 +269,9 @@ impl Session {
                     // Changing the steps may violate other rules.
                     config.validate()?;
                 }
-                for notice in prepared
-                    .about_batches(&config)?
-                    .into_iter()
-                    .chain(config.tuning_sentence())
-                    .chain(config.train.evaluation_sentence())
-                {
-                    self.sink.notice(notice);
-                }
+                self.sink.notices(prepared.about_batches(&config)?);
+                self.sink
+                    .notices(config.tuning_sentence().into_iter().chain(config.train.evaluation_sentence()));
                 (config, prepared, None)
             }
             None => {
@@ -345,9 +336,7 @@ impl Session {
             device.tuned_kernels = description.variants;
         }
         let settled = if beside_others { None } else { prepared_run.settled.take() };
-        for notice in settled.into_iter().chain(std::mem::take(&mut prepared_run.warnings)) {
-            self.sink.notice(notice);
-        }
+        self.sink.notices(settled.into_iter().chain(std::mem::take(&mut prepared_run.warnings)));
         prepared_run.read_start(&self.opened()?.project.clone()).await?;
         if beside_others {
             let opened = Box::new(prepared_run.about()?);

@@ -135,7 +135,7 @@ impl<'a> Words<'a> {
             ElementKind::U32 if name == "cut_by" => {
                 let cut = |by: u32| Cut::ALL.get((by as usize).checked_sub(1)?).copied();
                 let cuts = tensor.integers().into_iter().map(cut);
-                cuts.map(|cut| cut.map_or(NOTHING, Cut::name).to_owned()).collect()
+                cuts.map(|cut| cut.map_or(NOTHING, Cut::title).to_owned()).collect()
             }
             ElementKind::U32 => tensor.integers().iter().map(u32::to_string).collect(),
         };

@@ -195,7 +195,7 @@ fn row_ui(ui: &mut Ui, row: &Feedback, number: usize, free: bool) -> Option<Pres
     };
     let pressed = line_ui(ui, right, |ui| {
         ui.label(icon.rich_text().size(16.0).color(theme::Palette::of(ui).quiet));
-        let words = format::capitalized(kind.map_or("", FeedbackKind::words));
+        let words = format::capitalized(kind.map_or("", FeedbackKind::title));
         ui.label(RichText::new(words).text_style(theme::strong()));
         ui.add(Label::new(format::in_one_line(row.asked())).truncate());
     });

@@ -65,7 +65,7 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     if let Some((stage, done, total)) = &state.tokenizer.preparing {
         let share = (*total > 0).then(|| *done as f32 / *total as f32);
-        let doing = format::capitalized(stage.map_or("starting", |stage| stage.words()));
+        let doing = format::capitalized(stage.map_or("starting", |stage| stage.title()));
         let amount = match total {
             0 => String::new(),
             total => format!(" · {} of {}", format::bytes(*done), format::bytes(*total)),

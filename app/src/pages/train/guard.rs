@@ -139,7 +139,7 @@ pub fn marks<'a>(
 }
 
 fn title(report: &GuardReport) -> String {
-    format!("Step {}: {}", format::whole(report.seen), report.kind.name())
+    format!("Step {}: {}", format::whole(report.seen), report.kind.title())
 }
 
 fn colour(palette: &Palette, severity: GuardSeverity) -> Color32 {

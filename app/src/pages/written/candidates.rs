@@ -25,7 +25,7 @@ pub fn candidates_ui(
         let name = visible(&candidate.text);
         let given = share(candidate.probability);
         let verb = verb.map_or_else(String::new, |verb| format!("{verb} "));
-        let cut = candidate.cut_by.map(|by| format!("cut by {}", by.name()));
+        let cut = candidate.cut_by.map(|by| format!("cut by {}", by.title()));
         let values = [candidate.probability, candidate.tempered, candidate.drawn];
         Ranked {
             rank: candidate.rank.to_string(),

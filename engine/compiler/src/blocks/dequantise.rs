@@ -123,7 +123,7 @@ fn unpack_block<const LANES: usize>(
     let own = ty.block_bytes() / 4;
     let w = &words[number * own..(number + 1) * own];
     let mut single = [0.0; LANES];
-    if ty.block_bytes() % 4 != 0 {
+    if !ty.block_bytes().is_multiple_of(4) {
         lanes(&mut single, &words[count * own + number / 2], |word| half(word >> (number % 2 * 16)));
     }
     let (d, none) = (&single, [0; LANES]);

@@ -69,7 +69,7 @@ impl TaskFile {
             match read {
                 Ok(row) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
-                        let [first, own] = [first, row.kind()].map(Kind::words);
+                        let [first, own] = [first, row.kind()].map(Kind::title);
                         broken.push((record.line, format!("rows above {first}, but this one would {own}")));
                     }
                     _ => rows.push(row),

@@ -159,7 +159,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
         return Err(Error::Refused(format!(
             "the metric {plain} does not fit {}, whose rows {}; those that fit: {}",
             file.name,
-            file.kind.words(),
+            file.kind.title(),
             fit.join(", ")
         )));
     }
@@ -375,7 +375,7 @@ mod tests {
             assert_eq!(default_of(&file(line)), wanted, "{line}");
         }
         for (name, kinds) in MEASURES {
-            assert!(!kinds.is_empty() && kinds.iter().all(|kind| Kind::words(*kind).len() > 3), "{name}");
+            assert!(!kinds.is_empty() && kinds.iter().all(|kind| Kind::title(*kind).len() > 3), "{name}");
         }
     }
 

@@ -208,7 +208,7 @@ async fn given<'a>(
             return Err(Error::Refused(format!(
                 "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or choose another run",
                 file.name,
-                kind.words()
+                kind.title()
             ))
             .hint(Hint::Run));
         }

@@ -23,7 +23,6 @@ pub struct Near {
     beside: Vec<bool>,
     /// By both numbers, the smaller one first.
     together: HashMap<(u32, u32), u64>,
-    read: u64,
 }
 
 impl Near {
@@ -66,7 +65,6 @@ impl Near {
     pub fn read(&mut self, document: &str) {
         let mut before: VecDeque<Option<u32>> = VecDeque::with_capacity(WINDOW + 1);
         for word in words(document) {
-            self.read += 1;
             let number = self.numbers.get(&word).copied();
             if let Some(count) = number.and_then(|number| self.counts.get_mut(number as usize)) {
                 *count += 1;
@@ -84,10 +82,6 @@ impl Near {
                 before.pop_front();
             }
         }
-    }
-
-    pub fn words_read(&self) -> u64 {
-        self.read
     }
 
     /// Count of a word; 0 if it is not tracked.
@@ -127,7 +121,6 @@ mod tests {
         assert_eq!(["nurse", "hat", "he", "unseen", "one"].map(|word| near.count(word)), [2, 2, 2, 0, 0]);
         assert_eq!((near.near("nurse", &own.more), near.near("nurse", &own.less)), (2, 1));
         assert_eq!(near.near("hat", &own.more), 0);
-        assert_eq!(near.words_read(), 23);
     }
 
     proptest! {

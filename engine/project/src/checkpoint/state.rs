@@ -48,7 +48,7 @@ pub struct CheckpointInfo {
     pub val_loss: Option<f32>,
     /// Lowest validation loss of the run so far.
     pub best_val_loss: Option<f32>,
-    /// The model settings that determine what the weights compute, from [`settings_of`]; empty in files of older versions.
+    /// The model settings that determine what the weights compute, from [`settings_of`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,21 +128,6 @@ impl CheckpointInfo {
         let mut trained = self.model.clone();
         if !trained.is_empty() {
             add_defaults(&mut trained);
-        }
-        if let Some(all) = trained.get("model.bias").cloned() {
-            // Older versions had one bias setting for all layers of a block, and lacked the settings below.
-            let layers = ["qkv", "output", "mlp"].map(|layer| (format!("model.bias.{layer}"), all.clone()));
-            let others = [
-                ("model.bias.head", "false"),
-                ("model.embedding_scale", "1"),
-                ("model.norm.add_unit_offset", "false"),
-                ("model.residual", "sequential"),
-                ("model.position.skip_every", "0"),
-            ];
-            let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            for (name, value) in layers.into_iter().chain(others) {
-                trained.entry(name).or_insert(value);
-            }
         }
         let both = trained.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
         match both.into_iter().find(|(_, trained, now)| trained != now) {

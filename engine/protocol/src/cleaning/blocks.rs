@@ -83,7 +83,7 @@ pub fn head(report: &CleaningReport) -> Vec<Block> {
 fn flow(report: &CleaningReport) -> Vec<Bar> {
     let groups = report.stages.chunk_by(|one, next| one.about.group == next.about.group).map(|group| {
         let taken = group.iter().map(|stage| stage.before.bytes.saturating_sub(stage.after().bytes)).sum();
-        (format!("{} took", group.first().map_or("", |stage| stage.about.group.heading())), taken)
+        (format!("{} took", group.first().map_or("", |stage| stage.about.group.title())), taken)
     });
     let parts: Vec<(String, u64)> =
         [("Kept".to_owned(), report.kept.bytes)].into_iter().chain(groups).collect();
@@ -144,7 +144,7 @@ fn stages(report: &CleaningReport, diff: Diff<'_>) -> Section {
         report.stages.iter().partition(|stage| stage.acted() || !stage.counters.is_empty());
     let (off, idle): (Vec<_>, Vec<_>) = others.into_iter().partition(|stage| stage.about.is_off);
     let groups = acted.chunk_by(|one, next| one.about.group == next.about.group).filter_map(|group| {
-        let heading = group.first()?.about.group.heading();
+        let heading = group.first()?.about.group.title();
         Section::new(heading, group.iter().filter_map(|one| stage(one, diff).block())).block()
     });
     let line = |stage: &Stage| match stage.about.threshold.as_str() {

@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod report;
 pub mod table;
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,7 +45,6 @@ pub struct StageCard {
     pub on: bool,
     pub thresholds: Vec<Threshold>,
     /// The file that it learns from, or of a list; `None` if it takes none.
-    #[serde(default)]
     pub file: Option<String>,
 }
 
@@ -155,18 +155,13 @@ pub enum TextFate {
     Added,
 }
 
-/// What a stage does to a document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictKind {
-    #[default]
-    Keeps,
-    Edits,
-    Drops,
-}
-
-impl VerdictKind {
-    crate::names::named! { Keeps = "keeps", Edits = "edits", Drops = "drops" }
+choices! {
+    /// What a stage does to a document.
+    pub enum VerdictKind = Keeps {
+        Keeps = "keeps";
+        Edits = "edits";
+        Drops = "drops";
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,25 +218,18 @@ pub enum CleaningStart {
     StartedOver { reason: String },
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// First pass over the files.
-    #[default]
-    Reading,
-    /// Decides on near duplicates.
-    Comparing,
-    /// Scores texts for gibberish with statistics of the kept ones.
-    Judging,
-    /// Second pass over the files.
-    Writing,
-    /// The folder is complete.
-    Done,
-}
-
-impl Phase {
-    crate::names::named! {
-        Reading = "reading", Comparing = "comparing", Judging = "judging", Writing = "writing", Done = "done"
+choices! {
+    pub enum Phase = Reading {
+        /// First pass over the files.
+        Reading = "reading";
+        /// Decides on near duplicates.
+        Comparing = "comparing";
+        /// Scores texts for gibberish with statistics of the kept ones.
+        Judging = "judging";
+        /// Second pass over the files.
+        Writing = "writing";
+        /// The folder is complete.
+        Done = "done";
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::table::CorpusTable;
 use crate::quantity::counted;
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 
 /// Version of the `report.json` format that this build writes; readers refuse later ones.
@@ -182,41 +183,24 @@ pub fn words(text: &str) -> u64 {
     }
 }
 
-/// The part of the bench to which a stage belongs; decides its colour and heading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Group {
-    /// Files and records to documents.
-    Reading,
-    /// Web pages and wikitext to prose.
-    Extraction,
-    /// Unicode, control characters, white space.
-    Repair,
-    #[default]
-    Rules,
-    /// Whole, near and partial copies.
-    Duplicates,
-    /// Overlap with evaluation sets.
-    Contamination,
-    /// Personal data and secrets.
-    Personal,
-    /// Licences, caps and shares.
-    Balance,
-}
-
-impl Group {
-    /// The heading above its stages.
-    pub fn heading(self) -> &'static str {
-        match self {
-            Self::Reading => "Reading",
-            Self::Extraction => "Extraction",
-            Self::Repair => "Repair",
-            Self::Rules => "Quality rules",
-            Self::Duplicates => "Duplicates",
-            Self::Contamination => "Evaluation",
-            Self::Personal => "Personal data",
-            Self::Balance => "Mixture",
-        }
+choices! {
+    /// The part of the bench to which a stage belongs; decides its colour and the heading above its stages.
+    pub enum Group = Rules {
+        /// Files and records to documents.
+        Reading = "reading", "Reading";
+        /// Web pages and wikitext to prose.
+        Extraction = "extraction", "Extraction";
+        /// Unicode, control characters, white space.
+        Repair = "repair", "Repair";
+        Rules = "rules", "Quality rules";
+        /// Whole, near and partial copies.
+        Duplicates = "duplicates", "Duplicates";
+        /// Overlap with evaluation sets.
+        Contamination = "contamination", "Evaluation";
+        /// Personal data and secrets.
+        Personal = "personal", "Personal data";
+        /// Licences, caps and shares.
+        Balance = "balance", "Mixture";
     }
 }
 

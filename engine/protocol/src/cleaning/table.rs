@@ -1,5 +1,6 @@
 //! A generic table for counts.
 
+use crate::conversions;
 use crate::quantity::{NOTHING, bytes, count, percent, quantity, scientific, whole};
 use serde::{Deserialize, Serialize};
 
@@ -103,26 +104,9 @@ fn real(value: f64) -> String {
     if value != 0.0 && value.abs() < 0.01 { scientific(value) } else { quantity(value) }
 }
 
-impl From<u64> for CorpusCell {
-    fn from(value: u64) -> Self {
-        Self::Whole(value)
-    }
-}
-
-impl From<f64> for CorpusCell {
-    fn from(value: f64) -> Self {
-        if value.is_finite() { Self::Real(value) } else { Self::Nothing }
-    }
-}
-
-impl From<&str> for CorpusCell {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for CorpusCell {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
+conversions! { CorpusCell:
+    u64: |value| Self::Whole(value);
+    f64: |value| if value.is_finite() { Self::Real(value) } else { Self::Nothing };
+    &str: |value| Self::Text(value.to_owned());
+    String: |value| Self::Text(value);
 }

@@ -18,13 +18,10 @@ pub enum Bench {
         /// Number of measurements.
         repeats: usize,
         /// Prompt tokens; `None` means half the context length, at most 512.
-        #[serde(default)]
         prompt_tokens: Option<usize>,
         /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
-        #[serde(default)]
         tokens: Option<usize>,
         /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
-        #[serde(default)]
         weights: Option<WeightFormat>,
         /// Batch sizes, each measured separately; empty means 1.
         #[serde(default)]

@@ -100,23 +100,18 @@ pub enum RunChange {
     /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `RunAdded` first.
     MergeAdapter {
         /// `None` means the best checkpoint.
-        #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
         /// Folder of a PEFT adapter to merge instead (native).
-        #[serde(default)]
         adapter: Option<PathBuf>,
     },
     /// Creates a new run, without steps, from the weights made smaller, and measures size, speed and loss before and after. Answered by
     /// `Compressed` first, for every point of a frontier.
     Compress {
         /// `None` means the best checkpoint.
-        #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
         /// `None` measures a frontier: several methods, each compared with the original.
-        #[serde(default)]
         method: Option<Compression>,
         /// Maximum number of validation documents for the losses; `None` takes all.
-        #[serde(default)]
         documents: Option<usize>,
         /// Keep a frontier's points as runs; a single method's run is always kept.
         #[serde(default)]

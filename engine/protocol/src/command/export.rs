@@ -23,7 +23,6 @@ pub enum Export {
     Model {
         run: String,
         /// `None` means the best checkpoint.
-        #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
         #[serde(default)]
         format: ExportFormat,
@@ -32,7 +31,6 @@ pub enum Export {
     Bundle {
         run: Option<String>,
         /// Device that takes the verification steps; `None` means the chosen device.
-        #[serde(default)]
         device: Option<String>,
         /// Number of verification steps.
         #[serde(default = "verified_steps")]

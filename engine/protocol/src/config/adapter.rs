@@ -3,8 +3,8 @@
 use super::{Precision, TrainConfig, Trainable};
 use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
+use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 choices! {
@@ -16,25 +16,24 @@ choices! {
     }
 }
 
-/// A linear layer to adapt, in all blocks, or the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterTarget {
-    /// The projection to queries, keys and values (a single matrix).
-    Qkv,
-    /// The output projection of attention.
-    Output,
-    /// The MLP's first layer, including its gate.
-    Up,
-    /// The MLP's second layer.
-    Down,
-    /// The projection to logits.
-    Head,
+choices! {
+    /// A linear layer to adapt, in all blocks, or the head.
+    #[derive(PartialOrd, Ord)]
+    pub enum AdapterTarget {
+        /// The projection to queries, keys and values (a single matrix).
+        Qkv = "qkv";
+        /// The output projection of attention.
+        Output = "output";
+        /// The MLP's first layer, including its gate.
+        Up = "up";
+        /// The MLP's second layer.
+        Down = "down";
+        /// The projection to logits.
+        Head = "head";
+    }
 }
 
 impl AdapterTarget {
-    crate::names::named! { Qkv = "qkv", Output = "output", Up = "up", Down = "down", Head = "head" }
-
     /// The target of a layer path: `blocks.3.attention.qkv` or `head`.
     pub fn from_layer(path: &str) -> Option<Self> {
         let last = path.rsplit('.').next()?;

@@ -3,7 +3,6 @@
 use super::train::MAX_STEPS;
 use crate::setting::{Settings as _, above_to, choices, settings};
 use crate::{GuardKind, Invalid, require};
-use serde::{Deserialize, Serialize};
 
 choices! {
     pub enum GuardMode = Note {
@@ -16,21 +15,16 @@ choices! {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GuardAction {
-    /// Only report it.
-    #[default]
-    Note,
-    Lower,
-    /// Return to the last good checkpoint and replace the offending batch.
-    Skip,
-    /// Return to the last good checkpoint and continue with other batches and a lower learning rate.
-    GoBack,
-}
-
-impl GuardAction {
-    crate::names::named! { Note = "note", Lower = "lower", Skip = "skip", GoBack = "go_back" }
+choices! {
+    pub enum GuardAction = Note {
+        /// Only report it.
+        Note = "note";
+        Lower = "lower";
+        /// Return to the last good checkpoint and replace the offending batch.
+        Skip = "skip";
+        /// Return to the last good checkpoint and continue with other batches and a lower learning rate.
+        GoBack = "go_back";
+    }
 }
 
 settings! {

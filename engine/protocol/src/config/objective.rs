@@ -1,7 +1,6 @@
 //! Training objectives: the form of the data, and the loss.
 
 use crate::setting::{choices, settings};
-use std::fmt;
 
 choices! {
     /// Training objective. Its own settings, if any, are the table of [`crate::TrainConfig`] with its name.
@@ -165,12 +164,6 @@ impl Objective {
             Self::Text | Self::Classify | Self::Distil => false,
             Self::Chat | Self::Preference | Self::Reward => true,
         }
-    }
-}
-
-impl fmt::Display for Objective {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::model::Position;
 use crate::quantity::counted;
 use crate::setting::{Settings as _, above, above_to, choices, settings};
-use crate::{Invalid, ModelConfig, is_default, require};
+use crate::{Invalid, ModelConfig, is_default, require, rules};
 
 choices! {
     /// Update rule of the optimizer. In all of them, weight decay is decoupled and applies only to matrices.
@@ -187,48 +187,24 @@ impl TrainConfig {
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.check()?;
-        require(
-            self.min_learning_rate <= self.learning_rate,
-            "train.min_learning_rate",
-            self.min_learning_rate,
-            format!("be between 0 and train.learning_rate ({})", self.learning_rate),
-        )?;
-        require(
-            !(self.optimizer == OptimizerKind::Adam && self.weight_decay != 0.0),
-            "train.weight_decay",
-            self.weight_decay,
-            "be 0 with optimizer = \"adam\" (adamw decays)",
-        )?;
-        require(
-            !(self.optimizer == OptimizerKind::Muon && self.adapter.is_some()),
-            "train.optimizer",
-            "muon",
-            "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)",
-        )?;
-        require(
-            self.keep_zeros != Some(true) || self.adapter.is_none(),
-            "train.keep_zeros",
-            "true",
-            "be left out with train.adapter, which freezes the zeros with the other weights",
-        )?;
-        require(
-            self.ema == 0.0 || !self.objective.answers_prompts(),
-            "train.ema",
-            self.ema,
-            "be 0 with the objective reward, whose answers come from the current weights",
-        )?;
-        require(
-            self.eval_interval == 0 || self.eval_batches >= 1,
-            "train.eval_batches",
-            self.eval_batches,
-            "be at least 1 when train.eval_interval is not 0",
-        )?;
-        require(
-            self.sample_interval == 0 || self.sample_tokens >= 1,
-            "train.sample_tokens",
-            self.sample_tokens,
-            "be at least 1 when train.sample_interval is not 0",
-        )?;
+        let (evaluates, samples) = (self.eval_interval != 0, self.sample_interval != 0);
+        let (is_adam, is_muon) =
+            (self.optimizer == OptimizerKind::Adam, self.optimizer == OptimizerKind::Muon);
+        let lowest = format!("be between 0 and train.learning_rate ({})", self.learning_rate);
+        rules! {
+            self.min_learning_rate <= self.learning_rate => "train.min_learning_rate", self.min_learning_rate, lowest;
+            !is_adam || self.weight_decay == 0.0 => "train.weight_decay", self.weight_decay, "be 0 with optimizer = \"adam\" (adamw decays)";
+            !is_muon || self.adapter.is_none() => "train.optimizer", "muon",
+                "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)";
+            self.keep_zeros != Some(true) || self.adapter.is_none() => "train.keep_zeros", "true",
+                "be left out with train.adapter, which freezes the zeros with the other weights";
+            self.ema == 0.0 || !self.objective.answers_prompts() => "train.ema", self.ema,
+                "be 0 with the objective reward, whose answers come from the current weights";
+            !evaluates || self.eval_batches >= 1 => "train.eval_batches", self.eval_batches,
+                "be at least 1 when train.eval_interval is not 0";
+            !samples || self.sample_tokens >= 1 => "train.sample_tokens", self.sample_tokens,
+                "be at least 1 when train.sample_interval is not 0";
+        }
         if let Some(id) = self.ignore_index.filter(|_| self.objective.is_masked()) {
             let rule = "be left out with an objective that masks targets itself";
             require(false, "train.ignore_index", id, rule)?;
@@ -242,24 +218,21 @@ impl TrainConfig {
             Objective::Text | Objective::Chat | Objective::Classify => {}
         }
         self.chat.check()?;
-        let (weight, field) = (self.prompt_loss_weight, "train.prompt_loss_weight");
-        let rule = format!("be 0 with the objective {}: it belongs to chat", self.objective);
-        require(weight == 0.0 || self.objective.weighs_prompts(), field, weight, rule)?;
-        let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
-        let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
-        require(alpha == 0.0 || self.objective.is_text(), field, alpha, rule)?;
-        let rule = "be 0 with label smoothing, which makes every token likelier";
-        require(alpha == 0.0 || self.label_smoothing == 0.0, field, alpha, rule)?;
+        let (weight, alpha, objective) = (self.prompt_loss_weight, self.unlikelihood, self.objective);
+        rules! {
+            weight == 0.0 || objective.weighs_prompts() => "train.prompt_loss_weight", weight,
+                format!("be 0 with the objective {objective}: it belongs to chat");
+            alpha == 0.0 || objective.is_text() => "train.unlikelihood", alpha,
+                format!("be 0 with the objective {objective}: it belongs to text");
+            alpha == 0.0 || self.label_smoothing == 0.0 => "train.unlikelihood", alpha,
+                "be 0 with label smoothing, which makes every token likelier";
+        }
         self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;
         let (length, most) = (self.sample_prompt.chars().count(), MAX_TOKENS);
         require(length <= most, "train.sample_prompt (characters)", length, format!("be at most {most}"))?;
-        require(
-            self.decay_steps <= self.steps,
-            "train.decay_steps",
-            self.decay_steps,
-            format!("be at most train.steps ({})", self.steps),
-        )
+        let rule = format!("be at most train.steps ({})", self.steps);
+        require(self.decay_steps <= self.steps, "train.decay_steps", self.decay_steps, rule)
     }
 
     /// The target id excluded from the loss, if any: `ignore_index`, or the mask of objectives that mask targets.

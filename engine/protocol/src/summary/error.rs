@@ -1,57 +1,40 @@
 //! Errors as reported to front ends.
 
 use crate::Hint;
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 
-/// Kind of error, by the remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorKind {
-    Invalid,
-    /// The request is not possible in the current state.
-    Refused,
-    /// No item has the given name.
-    Unknown,
-    /// A file cannot be read or written.
-    Io,
-    StorageFull,
-    /// A file has the wrong format or content.
-    BadFile,
-    /// A device is missing or lacks a feature.
-    Device,
-    DeviceLost,
-    /// The request needs more than the device has.
-    TooLarge,
-    OutOfMemory,
-    /// The engine stopped; reported by the front end itself.
-    EngineLost,
-    /// Another request is in progress.
-    Busy,
-    Cancelled,
-    /// A bug in the program.
-    Internal,
-    /// Not an error, but a message of the front end itself.
-    Notice,
-}
-
-impl ErrorKind {
-    /// All kinds except [`Self::Notice`].
-    pub const ALL: [Self; 14] = [
-        Self::Invalid,
-        Self::Refused,
-        Self::Unknown,
-        Self::Io,
-        Self::StorageFull,
-        Self::BadFile,
-        Self::Device,
-        Self::DeviceLost,
-        Self::TooLarge,
-        Self::OutOfMemory,
-        Self::EngineLost,
-        Self::Busy,
-        Self::Cancelled,
-        Self::Internal,
-    ];
+choices! {
+    /// Kind of error, by the remedy.
+    pub enum ErrorKind {
+        Invalid = "invalid";
+        /// The request is not possible in the current state.
+        Refused = "refused";
+        /// No item has the given name.
+        Unknown = "unknown";
+        /// A file cannot be read or written.
+        Io = "io";
+        StorageFull = "storage_full";
+        /// A file has the wrong format or content.
+        BadFile = "bad_file";
+        /// A device is missing or lacks a feature.
+        Device = "device";
+        DeviceLost = "device_lost";
+        /// The request needs more than the device has.
+        TooLarge = "too_large";
+        OutOfMemory = "out_of_memory";
+        /// The engine stopped; reported by the front end itself.
+        EngineLost = "engine_lost";
+        /// Another request is in progress.
+        Busy = "busy";
+        Cancelled = "cancelled";
+        /// A bug in the program.
+        Internal = "internal";
+    }
+    unlisted {
+        /// Not an error, but a message of the front end itself.
+        Notice = "notice";
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,15 @@
 //! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
 use crate::EnergyUse;
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Estimated resources of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PlanSummary {
     pub parameters: u64,
-    #[serde(default)]
     pub trained_parameters: u64,
     /// Parameters by part: `embedding`, `attention`, `mlp`, `norms`, `head`.
     pub parameters_by_part: BTreeMap<String, u64>,
@@ -20,22 +21,17 @@ pub struct PlanSummary {
     /// Bytes of the largest buffer range that a kernel binds.
     pub largest_binding: u64,
     /// Bytes of the largest buffer other than weights, gradients and moments.
-    #[serde(default)]
     pub largest_buffer: u64,
     /// Peak bytes of simultaneously live values: the lower bound for activations.
-    #[serde(default)]
     pub peak_live: u64,
     /// Maximum bytes that the run writes to its project, with all checkpoints.
-    #[serde(default)]
     pub disk_bytes: u64,
     /// The part of `disk_bytes` for milestones.
-    #[serde(default)]
     pub milestone_bytes: u64,
     pub dispatches_per_step: usize,
     /// Training FLOPs per token.
     pub flops_per_token: f64,
     /// The same by pass.
-    #[serde(default)]
     pub flops_per_token_by_pass: PassFlops,
     pub tokens_per_step: u64,
     /// Fraction of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
@@ -45,35 +41,27 @@ pub struct PlanSummary {
     /// Estimated run time, from the last measurement on this device scaled by FLOPs.
     pub run_seconds: Option<f64>,
     /// The energy in that time, if the user gave the device's power.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub energy: Option<EnergyUse>,
     /// Warnings about the proportions of run, model and text, one sentence each ([`crate::RunConfig::proportions`]).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<String>,
 }
 
-/// Use of memory, in display order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MemoryKind {
-    Weights,
-    Gradients,
-    /// The optimizer's moments.
-    #[serde(rename = "optimizer state")]
-    OptimizerState,
-    /// Buffers of computed values.
-    Activations,
-    /// Key and value caches.
-    Caches,
-    /// Constants, inputs, schedule, reports, control, kernel arguments and readback buffers.
-    #[serde(rename = "tables and staging")]
-    TablesAndStaging,
-}
-
-impl MemoryKind {
-    crate::names::named! {
-        Weights = "weights", Gradients = "gradients", OptimizerState = "optimizer state", Activations = "activations", Caches = "caches",
-        TablesAndStaging = "tables and staging"
+choices! {
+    /// Use of memory, in display order.
+    #[derive(Hash, PartialOrd, Ord)]
+    pub enum MemoryKind {
+        Weights = "weights";
+        Gradients = "gradients";
+        /// The optimizer's moments.
+        OptimizerState = "optimizer state";
+        /// Buffers of computed values.
+        Activations = "activations";
+        /// Key and value caches.
+        Caches = "caches";
+        /// Constants, inputs, schedule, reports, control, kernel arguments and readback buffers.
+        TablesAndStaging = "tables and staging";
     }
 }
 

@@ -1,43 +1,28 @@
 //! Runs, their checkpoints, and models to import as runs.
 
 use super::TextSummary;
+use crate::setting::choices;
 use crate::{CheckpointChoice, EnergyUse};
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Created; no step done yet.
-    #[default]
-    Created,
-    /// Being trained. A run's record also says so if the program died during training.
-    Running,
-    /// The program that trained it ended unexpectedly; it can be resumed. Never stored in a record.
-    Interrupted,
-    /// Stopped on request; it can be resumed.
-    Stopped,
-    /// Ended by early stopping: its evaluations stopped improving. It can be resumed.
-    StoppedEarly,
-    Finished,
-    /// An error ended it; it can be resumed from its last checkpoint.
-    Failed,
-    /// An imported model without training steps.
-    Imported,
-}
-
-impl RunState {
-    /// The name in records and for display.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Running => "running",
-            Self::Interrupted => "interrupted",
-            Self::Stopped => "stopped",
-            Self::StoppedEarly => "stopped early",
-            Self::Finished => "finished",
-            Self::Failed => "failed",
-            Self::Imported => "imported",
-        }
+choices! {
+    #[derive(PartialOrd, Ord)]
+    pub enum RunState = Created {
+        /// Created; no step done yet.
+        Created = "created";
+        /// Being trained. A run's record also says so if the program died during training.
+        Running = "running";
+        /// The program that trained it ended unexpectedly; it can be resumed. Never stored in a record.
+        Interrupted = "interrupted";
+        /// Stopped on request; it can be resumed.
+        Stopped = "stopped";
+        /// Ended by early stopping: its evaluations stopped improving. It can be resumed.
+        StoppedEarly = "stopped_early", "stopped early";
+        Finished = "finished";
+        /// An error ended it; it can be resumed from its last checkpoint.
+        Failed = "failed";
+        /// An imported model without training steps.
+        Imported = "imported";
     }
 }
 
@@ -110,7 +95,7 @@ impl RunSummary {
 
     /// The state in words; models imported for comparison are marked as such.
     pub fn state_words(&self) -> &'static str {
-        if self.for_comparison { "imported for comparison" } else { self.state.word() }
+        if self.for_comparison { "imported for comparison" } else { self.state.title() }
     }
 
     /// Whether a user's input names this run: by number (`3`), full name (`3-nanogpt-cpu`), or name without the number.

@@ -96,7 +96,6 @@ pub struct DocumentSummary {
     /// Index in the unfiltered list, from 0.
     pub number: u64,
     /// Id of the raw document, if a cleaning kept it; `CompareDocument` takes it.
-    #[serde(default)]
     pub id: Option<String>,
     /// The file it comes from, or its source if a cleaning kept it.
     pub file: String,

@@ -1,5 +1,6 @@
 //! Tokenizers, their vocabularies and merges, and tokens.
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,18 +87,14 @@ pub struct Candidate {
     pub cut_by: Option<Cut>,
 }
 
-/// A setting that excludes unlikely tokens, in order of application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cut {
-    /// Keeps a fixed number of tokens.
-    TopK,
-    /// Keeps a fixed probability mass.
-    TopP,
-    /// Excludes tokens much less likely than the most likely one.
-    MinP,
-}
-
-impl Cut {
-    crate::names::named! { TopK = "top-k", TopP = "top-p", MinP = "min-p" }
+choices! {
+    /// A setting that excludes unlikely tokens, in order of application.
+    pub enum Cut {
+        /// Keeps a fixed number of tokens.
+        TopK = "top_k", "top-k";
+        /// Keeps a fixed probability mass.
+        TopP = "top_p", "top-p";
+        /// Excludes tokens much less likely than the most likely one.
+        MinP = "min_p", "min-p";
+    }
 }

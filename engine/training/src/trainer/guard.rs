@@ -219,7 +219,7 @@ impl Trainer<'_> {
     }
 
     fn report(&mut self, report: GuardReport) -> Result<()> {
-        let tag = format!("guard/{}", report.kind.name().replace(' ', "_"));
+        let tag = format!("guard/{}", report.kind.title().replace(' ', "_"));
         self.tensorboard.text(report.step, &tag, &report.text)?;
         self.emit(TrainEvent::Guard(report))
     }

@@ -28,17 +28,7 @@ pub struct ExampleBatches<'a> {
     pub(super) store: &'a TokenStore,
     /// For training and validation.
     rows: [Arc<Rows>; 2],
-    seed: u64,
-    batch: usize,
-    accumulate: u64,
-    context_length: usize,
-    /// Whether batches include document starts.
-    starts: bool,
-    padding: u32,
-    /// Whether each example's last token is a label.
-    labelled: bool,
-    /// Loss weight of prompt tokens in training.
-    prompt_weight: f32,
+    settings: BatchSettings,
     /// For training and validation.
     about: [PackingStatistics; 2],
 }
@@ -90,8 +80,7 @@ impl<'a> ExampleBatches<'a> {
     /// # Errors
     /// A split has no example with a learnable token within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
-        let BatchSettings { seed, batch, accumulate, context_length, .. } = settings;
-        let BatchSettings { packing, starts, padding, labelled, .. } = settings;
+        let BatchSettings { context_length, packing, labelled, .. } = settings;
         let of = |split| -> Result<(Arc<Rows>, PackingStatistics)> {
             let mut about = PackingStatistics::default();
             let lengths = lengths(store, split, context_length, labelled, &mut about);
@@ -108,27 +97,11 @@ impl<'a> ExampleBatches<'a> {
         };
         let (train, about) = of(Split::Train)?;
         let (validation, held_out) = of(Split::Validation)?;
-        Ok(Self {
-            store,
-            rows: [train, validation],
-            seed,
-            batch,
-            accumulate: accumulate as u64,
-            context_length,
-            starts,
-            padding,
-            labelled,
-            prompt_weight: settings.prompt_weight,
-            about: [about, held_out],
-        })
+        Ok(Self { store, rows: [train, validation], settings, about: [about, held_out] })
     }
 
     pub fn about(&self, split: Split) -> PackingStatistics {
-        let [train, validation] = self.about;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.about)
     }
 
     /// Notes for the user, one sentence each. `labels` is empty for conversations.
@@ -141,10 +114,10 @@ impl<'a> ExampleBatches<'a> {
     /// Returns a training batch.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
-        if self.prompt_weight > 0.0 {
+        if self.settings.prompt_weight > 0.0 {
             let drawn = self.drawn(step, micro_batch).enumerate();
             let weights =
-                drawn.map(|(number, row)| self.weigh(&mut batch, number * self.context_length, row));
+                drawn.map(|(number, row)| self.weigh(&mut batch, number * self.settings.context_length, row));
             let weights = weights.collect::<Result<Vec<_>>>()?;
             batch.scores = Some(weights.into_iter().flatten().collect());
         }
@@ -153,15 +126,15 @@ impl<'a> ExampleBatches<'a> {
 
     /// Makes the prompt tokens of the row at `begins` count as targets; returns the weight of each position.
     fn weigh(&self, batch: &mut Batch, begins: usize, row: usize) -> Result<Vec<f32>> {
-        let mut weights = vec![0.0; self.context_length];
+        let mut weights = vec![0.0; self.settings.context_length];
         let mut at = 0;
         for example in self.rows(Split::Train).row(row) {
             let Some(range) = self.range(u64::from(*example) + 1) else { continue };
-            let count = ((range.end - range.start) as usize).min(self.context_length + 1);
+            let count = ((range.end - range.start) as usize).min(self.settings.context_length + 1);
             let tokens = self.store.read(Split::Train, range.start, count)?;
             for token in tokens.into_iter().skip(1) {
                 let (target, weight) = (&mut batch.targets[begins + at], &mut weights[at]);
-                *weight = if *target == IGNORED { self.prompt_weight } else { 1.0 };
+                *weight = if *target == IGNORED { self.settings.prompt_weight } else { 1.0 };
                 *target = token;
                 at += 1;
             }
@@ -171,10 +144,10 @@ impl<'a> ExampleBatches<'a> {
 
     /// Row numbers of the batch returned by [`ExampleBatches::train`].
     fn drawn(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = usize> {
-        let first = (step * self.accumulate + micro_batch) * self.batch as u64;
+        let first = (step * self.settings.accumulate as u64 + micro_batch) * self.settings.batch as u64;
         let count = self.rows(Split::Train).count() as u64;
-        (first..first + self.batch as u64).map(move |at| {
-            let key = nth(nth(self.seed, TRAINING, 0), TRAINING, at / count);
+        (first..first + self.settings.batch as u64).map(move |at| {
+            let key = nth(nth(self.settings.seed, TRAINING, 0), TRAINING, at / count);
             permuted(at % count, count, key) as usize
         })
     }
@@ -195,22 +168,22 @@ impl<'a> ExampleBatches<'a> {
     /// Returns an evaluation batch. All evaluations of a run use the same batches, and no row occurs twice.
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let count = self.rows(split).count() as u64;
-        let key = nth(self.seed, EVALUATION, split as u64);
-        let first = index * self.batch as u64;
-        let drawn = (first..first + self.batch as u64)
+        let key = nth(self.settings.seed, EVALUATION, split as u64);
+        let first = index * self.settings.batch as u64;
+        let drawn = (first..first + self.settings.batch as u64)
             .map(|at| (at < count).then(|| permuted(at, count, key) as usize));
         self.batch(split, drawn)
     }
 
     /// Number of non-empty evaluation batches.
     pub fn evaluations(&self, split: Split) -> u64 {
-        self.rows(split).count().div_ceil(self.batch) as u64
+        self.rows(split).count().div_ceil(self.settings.batch) as u64
     }
 
     /// Batches that hold every example of a split once. Padding rows in the last batch have no counted target.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let batches = self.clone();
-        let (count, batch) = (self.rows(split).count(), self.batch);
+        let (count, batch) = (self.rows(split).count(), self.settings.batch);
         (0..count.div_ceil(batch)).map(move |index| {
             let rows = index * batch..(index + 1) * batch;
             batches.batch(split, rows.map(|row| (row < count).then_some(row)))
@@ -218,29 +191,28 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn rows(&self, split: Split) -> &Rows {
-        let [train, validation] = &self.rows;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.rows.each_ref().map(|own| &**own))
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
-        let mut batch = Batch::with_capacity(self.batch * self.context_length, self.starts);
+        let mut batch =
+            Batch::with_capacity(self.settings.batch * self.settings.context_length, self.settings.starts);
         for (number, row) in rows.enumerate() {
-            let begins = number * self.context_length;
+            let begins = number * self.settings.context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
-                batch.append(self.store, split, *example as usize, begins, self.context_length)?;
+                batch.append(self.store, split, *example as usize, begins, self.settings.context_length)?;
                 self.label(split, *example as usize, &mut batch)?;
             }
-            batch.fill(begins, self.context_length, self.padding);
+            batch.fill(begins, self.settings.context_length, self.settings.padding);
         }
         Ok(batch)
     }
 
     /// Replaces the target of the last appended token with the example's label.
     fn label(&self, split: Split, example: usize, batch: &mut Batch) -> Result<()> {
-        let Some(examples) = self.store.examples(split).filter(|_| self.labelled) else { return Ok(()) };
+        let Some(examples) = self.store.examples(split).filter(|_| self.settings.labelled) else {
+            return Ok(());
+        };
         let label = self.store.read(split, examples.range(example).end - 1, 1)?;
         batch.targets.pop();
         batch.targets.extend(label);

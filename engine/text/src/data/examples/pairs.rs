@@ -22,17 +22,11 @@ pub struct Reference {
 
 impl Reference {
     pub fn of(&self, split: Split) -> &[f32] {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-        }
+        split.of([&self.train, &self.validation])
     }
 
     pub fn of_mut(&mut self, split: Split) -> &mut Vec<f32> {
-        match split {
-            Split::Train => &mut self.train,
-            Split::Validation => &mut self.validation,
-        }
+        split.of([&mut self.train, &mut self.validation])
     }
 }
 
@@ -75,11 +69,7 @@ impl<'a> PairBatches<'a> {
     }
 
     pub fn about(&self, split: Split) -> PairStatistics {
-        let [train, validation] = self.about;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.about)
     }
 
     /// Notes for the user, one sentence each.
@@ -156,11 +146,7 @@ impl<'a> PairBatches<'a> {
     }
 
     fn of(&self, split: Split) -> &[u32] {
-        let [train, validation] = &self.pairs;
-        match split {
-            Split::Train => train,
-            Split::Validation => validation,
-        }
+        split.of(self.pairs.each_ref().map(|own| &**own))
     }
 
     /// Builds a batch of pairs given by index among the usable ones.

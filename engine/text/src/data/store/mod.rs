@@ -26,6 +26,16 @@ pub enum Split {
     Validation,
 }
 
+impl Split {
+    /// The part of a pair for training and validation.
+    pub fn of<T>(self, [train, validation]: [T; 2]) -> T {
+        match self {
+            Self::Train => train,
+            Self::Validation => validation,
+        }
+    }
+}
+
 impl std::fmt::Display for Split {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
@@ -134,18 +144,11 @@ impl TokenStore {
     }
 
     pub fn examples(&self, split: Split) -> Option<&Examples> {
-        let [train, validation] = &self.examples;
-        match split {
-            Split::Train => train.as_ref(),
-            Split::Validation => validation.as_ref(),
-        }
+        split.of(self.examples.each_ref()).as_ref()
     }
 
     fn shards(&self, split: Split) -> &[TokenShard] {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-        }
+        split.of([&self.train, &self.validation])
     }
 
     /// Number of tokens in a split.

@@ -75,10 +75,7 @@ impl Writer {
         tokens: &[u32],
         text_bytes: u64,
     ) -> Result<()> {
-        let writer = match split {
-            Split::Train => &mut self.train,
-            Split::Validation => &mut self.validation,
-        };
+        let writer = split.of([&mut self.train, &mut self.validation]);
         writer.record.bytes += text_bytes;
         let source = source.filter(|_| !tokens.is_empty());
         let goes_on = writer.record.stretches.last().map(|stretch| stretch.source.as_str());
@@ -122,10 +119,7 @@ impl Writer {
         text_bytes: u64,
     ) -> Result<()> {
         self.append(split, None, tokens, text_bytes)?;
-        let writer = match split {
-            Split::Train => &mut self.train,
-            Split::Validation => &mut self.validation,
-        };
+        let writer = split.of([&mut self.train, &mut self.validation]);
         let examples = match &mut writer.examples {
             Some(examples) => examples,
             none => {
@@ -141,10 +135,7 @@ impl Writer {
 
     /// Appends extra data for the last example, as one line of JSON.
     pub fn append_row(&mut self, split: Split, row: &impl Serialize) -> Result<()> {
-        let writer = match split {
-            Split::Train => &mut self.train,
-            Split::Validation => &mut self.validation,
-        };
+        let writer = split.of([&mut self.train, &mut self.validation]);
         let none = || Error::Internal("a row without its example".to_owned());
         let examples = writer.examples.as_mut().ok_or_else(none)?;
         let rows = match &mut examples.rows {
