@@ -93,7 +93,7 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
 }
 
 fn view_name(view: View, part: Option<ViewPart>) -> String {
-    part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
+    part.map_or_else(|| view.to_string(), |part| format!("{view}, {}", part.title()))
 }
 
 fn measured_size(cell: &ScalingCell) -> String {

@@ -159,8 +159,8 @@ impl RunConfig {
             canaries == 0 || train.objective.learns_text() => "data.canaries", canaries,
                 "be 0, unless train.objective is text or distil: they are planted into a text";
             synthetic.is_none() || fits => "data.synthetic", synthetic.name(),
-                "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its rows take \
-                 the place of the text";
+                "be none, unless train.objective is text, data.canaries is 0, and data.paths and data.validation_files are empty: its rows \
+                 replace the text";
             synthetic.is_none() || ignored == Some(u32::MAX) => "train.ignore_index", ignored.unwrap_or_default(),
                 "be 4294967295 with data.synthetic: only answers count in the loss";
         }
