@@ -975,7 +975,7 @@ mod tests {
         for (at, found) in found.into_iter().enumerate() {
             // The first group and the last, of two rows, are of one type of blocks.
             let row = at % outer;
-            let is_rounded = row < GROUP || row >= 4 * GROUP;
+            let is_rounded = !(GROUP..4 * GROUP).contains(&row);
             let expected = if is_rounded { integers[at] } else { floats[at] };
             assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{at}: {found} for {expected}");
         }
