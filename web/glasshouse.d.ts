@@ -214,7 +214,7 @@ export interface GenerateOptions {
   onToken?: (token: { id: number; text: string }) => void;
   /** Aborting resolves the promise with the text so far and the ending `interrupted`. */
   signal?: AbortSignal;
-  /** A run's checkpoint instead of the weights as they are now. */
+  /** A run's checkpoint instead of the current weights. */
   run?: string;
   /** `best`, `latest` or a file's name. Default `best`, with `run`. */
   checkpoint?: string;

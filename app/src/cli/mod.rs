@@ -164,13 +164,13 @@ commands! {
     Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
-    /// Measure the effect of each cleaning rule, and of the tokenizer, in bits per byte, by training without it
+    /// Measure the effect of cleaning rules, tokenizers and sources in bits per byte, by training on versions of the text
     Ablate(experiments::AblateArguments) = experiments::ablate;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects
     Devices(JsonArguments) = devices::devices;
-    /// Check a device's results against the reference
+    /// Check a device's results against recorded results of burn
     Selftest(selftest::SelftestArguments) = selftest::selftest;
     /// Clean documents into a training corpus, with a reason for every removal
     #[command(subcommand)]

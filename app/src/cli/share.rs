@@ -90,7 +90,7 @@ pub struct ShareArguments {
     pub space: bool,
     #[command(flatten)]
     pub upload: UploadArguments,
-    /// Address of a Glasshouse page that opens the link, or gets the model by the button "Open in Glasshouse"
+    /// Address of the Glasshouse page for the link and for the button "Open in Glasshouse"
     #[arg(long, value_name = "URL")]
     pub home: Option<String>,
     /// Folder that web/build wrote [default: what is installed with the program]

@@ -114,7 +114,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let maps = [
         ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", stages("norms")),
-        ("cosines", "Direction of the stream", "Cosine similarity with the last layer.", stages("cosines")),
+        ("cosines", "Direction of the stream", "Cosine similarity with the final stream.", stages("cosines")),
         ("attention_norms", "Attention output", "Its L2 norm in each layer.", layers("attention_norms")),
         ("mlp_norms", "MLP output", "Its L2 norm in each layer.", layers("mlp_norms")),
     ];

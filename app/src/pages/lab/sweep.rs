@@ -92,7 +92,7 @@ impl SweepForm {
         caption(
             ui,
             "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
-             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. Cleaning rules are measured by runs on your text without them, and the weights of sources by runs on text without or with more of them.",
+             name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. An ablation measures the effect of each cleaning rule and source, by runs on your text without it.",
         );
         let last = state.lab.sweep.as_ref().map(|sweep| sweep.toml.as_str());
         let mut written = self.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());

@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub const WHAT: &str = "Twelve short lessons with your own model, in the order in which a model is built. Each has two minutes of text, an \
+pub const WHAT: &str = "Short lessons with your own model, in the order in which a model is built. Each has two minutes of text, an \
     instrument with your numbers, a prediction to make first, and a measurement to test it. No answer is fixed: each is measured on your text, your \
     run, your model.";
 pub const NO_PROJECT: &str = "Lessons measure a project: the sample project, or one of your own.";

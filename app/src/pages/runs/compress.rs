@@ -90,7 +90,10 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
                     "Rounds the weights of blocks so that their outputs on training text change least (GPTQ)."
                 }
             };
-            widgets::quiet_text(ui, format!("{how} The file is smaller, and texts come from its weights."));
+            widgets::quiet_text(
+                ui,
+                format!("{how} The file is smaller, and text is generated from the rounded weights."),
+            );
         }
         Some(Compression::Prune(settings)) => pruning_ui(ui, settings),
         Some(Compression::Remove(settings)) => removal_ui(ui, settings, model),

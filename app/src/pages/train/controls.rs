@@ -54,7 +54,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     }
     let lives = training.state != TrainingState::Idle;
     if !lives && nothing_improved(training) {
-        widgets::quiet_text(ui, "The initial weights remain the best checkpoint: no later loss was lower.");
+        widgets::quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
     }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {

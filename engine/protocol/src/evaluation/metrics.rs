@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 pub const MIN_VALUES: usize = 30;
 
 /// Explains missing intervals; a metric does not record whether it was resampled.
-pub const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
-    were drawn.";
+pub const NO_INTERVAL: &str = "“Too few” in place of an interval means fewer than 30 items; “–” means that no interval was computed, or that \
+    all resamples were equal.";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -36,8 +36,9 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], q
             ui.scroll_to_rect_animation(line, None, ScrollAnimation::none());
         }
         let [_, step] = arrow_keys(ui, &response, [false, true]);
-        if step != 0 {
-            chosen.set.position = Some(position.saturating_add_signed(step).min(tokens.saturating_sub(1)));
+        let stepped = position.saturating_add_signed(step).min(tokens.saturating_sub(1));
+        if stepped != position {
+            chosen.set.position = Some(stepped);
         }
         let pointed = response.hover_pos().map(row_at);
         if let Some(place) = pointed.filter(|_| response.clicked()) {
