@@ -76,7 +76,7 @@ impl AsTrained {
             let (layout, give) =
                 (ArenaLayout::from_parameters(&parameters), async || yielder.maybe_yield().await);
             weights = stored.to_floats(&parameters, &layout, &give).await;
-            kept = Some(Arc::new(stored));
+            kept = (!stored.blocks.is_empty()).then(|| Arc::new(stored));
         }
         Ok(Self { run, config, parameters, weights, kept, info, notices })
     }

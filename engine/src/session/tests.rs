@@ -256,7 +256,7 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
     let ended: Vec<_> = ended.collect();
     assert_eq!(ended, [(RunState::Finished, settled, settled), (RunState::Finished, 30, 30)]);
     let refused = failures(&heard);
-    assert!(refused.len() == 1 && refused[0].contains("has already done 30 steps"), "{refused:?}");
+    assert!(refused.len() == 1 && refused[0].contains("has already completed 30 steps"), "{refused:?}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn from_json(line: &str) -> Result<Pair, String> {
             continue;
         }
         let near = names::nearest(ours, row.keys().map(String::as_str));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = near.map(|near| format!(", found `{near}`")).unwrap_or_default();
         return Err(format!("expected `{ours}` (or `{theirs}`){near}"));
     }
     let row: SentencePairRow = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
@@ -198,7 +198,7 @@ mod tests {
     fn a_broken_line_is_named_and_the_rest_is_read() {
         let good = "{\"more\":\"a\",\"less\":\"b\"}";
         for (line, said) in [
-            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`); did you mean `mor`?"),
+            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`), found `mor`"),
             ("{\"more\":\"a\"}", "expected `less`"),
             ("{\"more\":\"a\",\"less\":\" \"}", "`less` is empty"),
             ("{\"more\":\"a\",\"less\":7}", "expected a string"),

@@ -63,7 +63,7 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
     let field = |name: &str| {
         row.get(name).ok_or_else(|| {
             let near = names::nearest(name, row.keys().map(String::as_str));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = near.map(|near| format!(", found `{near}`")).unwrap_or_default();
             format!("expected `{name}`{near}")
         })
     };
