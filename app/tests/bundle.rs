@@ -280,7 +280,7 @@ fn the_former_command_names_still_work() {
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     let step = error.rsplit([';', ':']).next().unwrap().trim();
-    let steps = ["choose ", "copy ", "delete ", "export ", "give ", "restore ", "start ", "train "];
+    let steps = ["choose ", "copy ", "delete ", "export ", "give ", "open ", "restore ", "start ", "train "];
     assert!(steps.iter().any(|verb| step.starts_with(verb)), "{error}");
     error
 }
