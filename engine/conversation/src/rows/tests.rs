@@ -201,7 +201,7 @@ fn what_is_wrong_is_said_with_its_field() {
         (json!({ "messages": [{ "role": "user", "content": null }] }), "`messages[0].content`: missing"),
         (
             json!({ "messages": [user("a"), { "role": "bot", "content": "b" }] }),
-            "`messages[1].role`: unknown role \"bot\"; known are system (developer), user, assistant, tool (function)",
+            "`messages[1].role`: unknown role \"bot\"; known: system (developer), user, assistant, tool (function)",
         ),
         (
             json!({ "messages": [user("a"), { "role": "assistant", "content": 4 }] }),
@@ -233,7 +233,7 @@ fn what_is_wrong_is_said_with_its_field() {
         ),
         (
             json!({ "conversations": [{ "from": "narrator", "value": "a" }] }),
-            "`conversations[0].from`: unknown role \"narrator\"; known are system, human (user), gpt (assistant, model), tool \
+            "`conversations[0].from`: unknown role \"narrator\"; known: system, human (user), gpt (assistant, model), tool \
              (observation)",
         ),
         (json!({ "conversations": [{ "from": "human" }] }), "`conversations[0].value`: missing"),

@@ -307,7 +307,7 @@ fn broken_rows_are_named_and_the_rest_is_read() {
     assert_eq!(labels, [true, false, false]);
     let lines: Vec<u64> = read.broken.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [4, 5, 6, 7, 8]);
-    assert!(read.broken[0].1.contains("is `txt` meant?"));
+    assert!(read.broken[0].1.contains("found `txt`"));
 }
 
 #[test]

@@ -221,7 +221,7 @@ mod tests {
             (r#"{"prompt":[{"role":"user"}]}"#, "`prompt[0].content`: expected text"),
             (
                 r#"{"prompt":[{"role":"narrator","content":"a"}]}"#,
-                "`prompt[0].role`: unknown role \"narrator\"; known are system, developer, user, assistant, tool",
+                "`prompt[0].role`: unknown role \"narrator\"; known: system, developer, user, assistant, tool",
             ),
             (
                 r#"{"prompt":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#,
