@@ -113,7 +113,9 @@ pub fn unpack_groups<const LANES: usize>(
 }
 
 /// Unpacks block `number` of regrouped rows of `count` blocks.
-#[inline(always)]
+// Elsewhere for the vector instructions of the caller; in a browser, where there is one set, each copy would be downloaded.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn unpack_block<const LANES: usize>(
     ty: GgmlType,
     words: &[[u32; LANES]],
