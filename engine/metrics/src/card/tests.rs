@@ -216,7 +216,7 @@ fn too_few_things_are_said_to_be() {
     let own = Evaluation { tasks: vec![task], ..Evaluation::default() };
     let text = markdown(&own);
     // Both formats explain missing intervals with the actual minimum.
-    let explained = format!("show “too few” for fewer than {MIN_VALUES} items");
+    let explained = format!("means fewer than {MIN_VALUES} items");
     assert!(text.contains(&explained) && html(&own, None, &[]).contains(&explained), "{explained}");
     for wanted in
         ["| 100 % | too few | 12 pairs |", "| 100 % | – | 1,200 pairs |", "story, 100 rows of all levels:"]
