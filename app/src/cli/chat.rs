@@ -11,6 +11,7 @@ use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
+    glasshouse_engine::use_small_pages();
     let options = arguments.device.options()?;
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.weights).await?;

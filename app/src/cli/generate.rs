@@ -41,6 +41,7 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
 
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
+    glasshouse_engine::use_small_pages();
     drive(arguments.device.options()?, async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
         let (signals, sender) = (interrupt::flags("stopping")?, engine.sender());

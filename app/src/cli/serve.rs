@@ -19,6 +19,7 @@ const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let token = arguments.token.as_deref().map(checked_token).transpose()?;
+    glasshouse_engine::use_small_pages();
     let options = arguments.device.options()?;
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {

@@ -50,7 +50,7 @@ pub use native::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,
     begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable, map,
     page_template, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
-    without_gpu, yield_now,
+    use_small_pages, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 #[cfg(target_arch = "wasm32")]

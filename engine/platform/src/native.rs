@@ -77,6 +77,13 @@ pub fn begin_storing(file: &std::fs::File) {
 #[cfg(not(target_os = "linux"))]
 pub fn begin_storing(_: &std::fs::File) {}
 
+/// Turns transparent huge pages off for this process: the allocator asks for them, and then memory counts as used that never is. For a
+/// process that decodes (SmolLM2 in q8_0: 229 MB instead of 405); training is 3 % slower without them.
+pub fn use_small_pages() {
+    #[cfg(target_os = "linux")]
+    rustix::thread::disable_transparent_huge_pages(true).ok();
+}
+
 /// Atomically exchanges two files or folders.
 ///
 /// # Errors
