@@ -45,7 +45,7 @@ function said(program, pattern) {
 /** A screen that is not there; resolves to its process and the environment in which programs find it. */
 async function screen(more = {}) {
   const server = spawn("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24"], { stdio: ["ignore", "pipe", "pipe"] });
-  const [, display] = await said(server, /^(\d+)\n/);
+  const [, display] = await said(server, /^(\d+)\n/m);
   return [server, { ...process.env, DISPLAY: `:${display}`, ...more }];
 }
 
