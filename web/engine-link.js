@@ -6,10 +6,10 @@ const LOOK = 2_000;
 /** Checks and milliseconds without an answer after which the worker counts as lost. Long steps take only seconds. */
 const PATIENCE = { looks: 5, milliseconds: 20_000 };
 
-/** `kind` is an error kind of the protocol, or `lost` if the worker is gone. */
+/** `kind` is an error kind of the protocol, or `lost` if the worker is gone: then `cause` is { kind, message, stack }, the stack after a panic. */
 export class GlasshouseError extends Error {
-  constructor(kind, message, field) {
-    super(message);
+  constructor(kind, message, field, cause) {
+    super(message, cause && { cause });
     this.name = "GlasshouseError";
     this.kind = kind;
     if (field) this.field = field;
@@ -109,7 +109,7 @@ export class EngineLink {
     this.#pings.looks = 0;
     if (data.report !== undefined) this.#report(data.report, data.files, data.request);
     else if (data.configured !== undefined) this.#answer(data.id, data.configured, data.error);
-    else if (data.panic !== undefined) this.#lose("panic", data.panic);
+    else if (data.panic !== undefined) this.#lose("panic", data.panic, data.stack);
     else if (data.failed !== undefined) this.#lose("failed", `The engine could not start: ${data.failed}`);
   }
 
@@ -157,11 +157,15 @@ export class EngineLink {
     else request?.resolve(config);
   }
 
-  #lose(kind, message) {
+  #lose(kind, message, stack) {
     if (this.lost) return;
-    this.lost = { kind, message };
+    this.lost = { kind, message, stack };
     this.close();
     this.#onLost.forEach((tell) => tell(this.lost));
+  }
+
+  #gone() {
+    return new GlasshouseError("lost", this.lost?.message ?? "The engine was closed.", undefined, this.lost);
   }
 
   /** Calls `tell({ kind, message })` when the worker is lost: `panic`, `failed` or `silent`. */
@@ -185,7 +189,7 @@ export class EngineLink {
   request(command, { files = [], onEvent, sent } = {}) {
     return new Promise((resolve, reject) => {
       if (this.lost) {
-        reject(new GlasshouseError("lost", this.lost.message));
+        reject(this.#gone());
         return;
       }
       const id = this.#next++;
@@ -200,7 +204,7 @@ export class EngineLink {
   configure(wish) {
     return new Promise((resolve, reject) => {
       if (this.lost) {
-        reject(new GlasshouseError("lost", this.lost.message));
+        reject(this.#gone());
         return;
       }
       const id = this.#next++;
@@ -223,7 +227,7 @@ export class EngineLink {
     this.#worker?.terminate();
     this.#worker = null;
     for (const { reject } of this.#waiting.values()) {
-      reject(new GlasshouseError("lost", this.lost?.message ?? "The engine was closed."));
+      reject(this.#gone());
     }
     this.#waiting.clear();
   }

@@ -10,6 +10,8 @@ export class GlasshouseError extends Error {
   readonly kind: ErrorKind;
   /** The invalid setting, such as `model.heads`. */
   readonly field?: string;
+  /** How the engine was lost. */
+  readonly cause?: { kind: "panic" | "failed" | "silent"; message: string; stack?: string };
 }
 
 export interface Device {

@@ -2,7 +2,7 @@
 //
 // Receives { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
 // Sends { report, files, request } (`request` is the id of the answered request, if any), { configured, id, error }, { pong } or { pulse } as
-// signs of life, and { panic } or { failed } as the last message.
+// signs of life, and { panic, stack } or { failed } as the last message.
 
 import init, { Engine, configure } from "./engine.js";
 import "./network-link.js";
@@ -17,7 +17,7 @@ let dead = false;
 // Called by the engine's panic hook. Its memory may be corrupt afterwards, so it receives no more messages.
 globalThis.enginePanicked = (report) => {
   dead = true;
-  postMessage({ panic: report });
+  postMessage({ panic: report, stack: new Error().stack });
 };
 
 // Called during long synchronous work, which blocks messages including pings.

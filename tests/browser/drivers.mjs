@@ -186,7 +186,7 @@ export class WebKit {
 
   async evaluate(work, ...given) {
     const script = `const answer = arguments[1]; (${called(work)})(arguments[0]).then((found) => answer({ found }),
-      (error) => answer({ error: String(error) + (error.stack ?? "") }));`;
+      (error) => answer({ error: [error, error.stack, error.cause?.stack].join("\\n") }));`;
     const { found: text, error } = await send("POST", `${this.#base}/execute/async`, { script, args: [JSON.stringify(given)] });
     if (error) throw new Error(error);
     return JSON.parse(text);
