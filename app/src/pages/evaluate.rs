@@ -77,6 +77,13 @@ impl Page for EvaluatePage {
         self.found_ui(ui, context, &runs);
     }
 
+    fn for_project(self, is_same: bool) -> Self {
+        match is_same {
+            true => Self { asking: self.asking, ..Self::default() },
+            false => Self::default(),
+        }
+    }
+
     fn models(&self) -> Models<'_> {
         Models::Weights(self.chosen.iter().map(String::as_str).collect())
     }

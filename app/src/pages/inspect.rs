@@ -100,9 +100,11 @@ impl Page for InspectPage {
         self.follow(ui, &before, context);
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, is_same: bool) -> Self {
         let Self { wished, embedded, alone, .. } = self;
-        Self { wished, embedded, alone, ..Self::default() }
+        let prompt = if is_same { self.chosen.prompt } else { String::new() };
+        let (chosen, typed) = (Chosen { prompt, ..Chosen::default() }, is_same && self.typed);
+        Self { wished, embedded, alone, chosen, typed, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

@@ -54,6 +54,13 @@ impl Page for LabPage {
         report_ui(ui, context, "lab", &self.race_table);
     }
 
+    fn for_project(self, is_same: bool) -> Self {
+        match is_same {
+            true => Self { sweep: self.sweep.typed(), ..self },
+            false => Self::default(),
+        }
+    }
+
     fn models(&self) -> Models<'_> {
         Models::Next
     }

@@ -96,7 +96,7 @@ impl Page for LearnPage {
     }
 
     /// The lessons of a project arrive with a new revision, which resets the exercises.
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         self
     }
 

@@ -75,7 +75,7 @@ impl Page for TrainPage {
         confirm::confirm_ui(ui, context);
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { plots: self.plots.without_runs(), ..Self::default() }
     }
 

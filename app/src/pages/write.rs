@@ -83,7 +83,7 @@ impl Page for WritePage {
         }
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { prompt: self.prompt, locked: self.locked, ..Self::default() }
     }
 
