@@ -39,8 +39,8 @@ pub trait Page {
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
 
-    /// The page after a project was opened: without anything that belongs to the former one, but with what was typed if it `is_same`,
-    /// as after a restart of the engine.
+    /// The page after a project was opened: without anything that belongs to the former one, but with what was typed
+    /// if it `is_same`, as after a restart of the engine.
     fn for_project(self, _is_same: bool) -> Self
     where
         Self: Sized + Default,

@@ -43,7 +43,7 @@ pub use report_table::{report_csv, report_table};
 pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
-pub use switch::switch;
+pub use switch::{switch, switch_line};
 pub use table::{Align, Column, Table, csv, csv_row};
 use term::title;
 pub use term::{explain, term};

@@ -15,16 +15,6 @@ macro_rules! tell {
     }};
 }
 
-/// A closure that takes a value from the event of a pattern, and `None` from any other.
-macro_rules! picked {
-    ($pattern:pat => $value:expr) => {
-        |event| match event {
-            $pattern => Some($value),
-            _ => None,
-        }
-    };
-}
-
 pub mod arguments;
 mod audit;
 mod bar;

@@ -78,10 +78,7 @@ impl Page for EvaluatePage {
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        match is_same {
-            true => Self { asking: self.asking, ..Self::default() },
-            false => Self::default(),
-        }
+        if is_same { Self { asking: self.asking, ..Self::default() } } else { Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

@@ -55,10 +55,7 @@ impl Page for LabPage {
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        match is_same {
-            true => Self { sweep: self.sweep.typed(), ..self },
-            false => Self::default(),
-        }
+        if is_same { Self { sweep: self.sweep.typed(), ..self } } else { Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

@@ -69,10 +69,7 @@ impl ChatPage {
                     return caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
                 }
                 let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
-                let said = match rows.is_empty() {
-                    true => "No proposals left",
-                    false => "Least certain first",
-                };
+                let said = if rows.is_empty() { "No proposals left" } else { "Least certain first" };
                 caption(ui, format!("{said}, out of {looked}; model: {}.", own.run));
                 for (at, row) in rows.iter().enumerate().take(SHOWN) {
                     let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, at + 1, labels, !waits));
