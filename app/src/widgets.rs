@@ -25,7 +25,7 @@ mod term;
 
 pub use banner::{advice, banner, hint_line};
 pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
-pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
+pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{

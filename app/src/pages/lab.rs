@@ -147,7 +147,7 @@ impl LabPage {
 
 /// A start button; returns whether it was pressed.
 fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
-    ui.add_enabled_ui(ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text).clicked()).inner
+    widgets::pressed(ui, ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text))
 }
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {

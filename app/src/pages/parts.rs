@@ -159,7 +159,7 @@ pub fn line_ui<R, L>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl F
 
 /// An icon button that may be disabled. Returns whether it was clicked.
 pub fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
-    ui.add_enabled_ui(enabled, |ui| widgets::icon_button(ui, icon, name).clicked()).inner
+    widgets::pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
 }
 
 /// Icon buttons to the neighbours of index `at`, with their names. Returns the index of the clicked one.

@@ -113,7 +113,7 @@ impl WritePage {
                     }
                     false
                 } else {
-                    ui.add_enabled_ui(valid, |ui| primary(ui, icons::ICON_EDIT, "Write").clicked()).inner
+                    widgets::pressed(ui, valid, |ui| primary(ui, icons::ICON_EDIT, "Write"))
                 };
                 let name = if self.comparing { "One column" } else { "Compare" };
                 if plain(ui, icons::ICON_COMPARE, name).clicked() {

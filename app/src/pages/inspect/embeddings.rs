@@ -188,8 +188,7 @@ fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     remembered(ui, "sought", |ui, sought: &mut String| {
         widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
         for token in found(shown.data.tokens(), sought) {
-            let text = shown.text(token.id);
-            if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
+            if widgets::quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
                 chosen.set.token = Some(token.id);
                 sought.clear();
             }
