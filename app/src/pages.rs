@@ -39,8 +39,9 @@ pub trait Page {
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
 
-    /// The page after another project was opened: without anything that belongs to the former one.
-    fn for_another_project(self) -> Self
+    /// The page after a project was opened: without anything that belongs to the former one, but with what was typed
+    /// if it `is_same`, as after a restart of the engine.
+    fn for_project(self, _is_same: bool) -> Self
     where
         Self: Sized + Default,
     {
@@ -119,16 +120,18 @@ macro_rules! pages {
         #[derive(Debug, Default)]
         pub struct Pages {
             $(pub $key: $Page,)+
-            /// Opening number of the project that the pages belong to.
-            pub(crate) opening: u64,
+            /// Opening number and id of the project that the pages belong to.
+            pub(crate) project: (u64, String),
         }
 
         impl Pages {
             fn follow_project(&mut self, state: &State) {
-                let opening = state.projects.open.as_ref().map_or(self.opening, |open| open.opening);
-                if std::mem::replace(&mut self.opening, opening) != opening {
-                    $(self.$key = std::mem::take(&mut self.$key).for_another_project();)+
-                }
+                let Some(open) = state.projects.open.as_ref().filter(|open| open.opening != self.project.0) else {
+                    return;
+                };
+                let is_same = self.project.1 == open.summary.id;
+                self.project = (open.opening, open.summary.id.clone());
+                $(self.$key = std::mem::take(&mut self.$key).for_project(is_same);)+
             }
 
             pub fn get(&self, page: PageName) -> &dyn Page {

@@ -25,7 +25,7 @@ mod term;
 
 pub use banner::{advice, banner, hint_line};
 pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
-pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
+pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{
@@ -43,7 +43,7 @@ pub use report_table::{report_csv, report_table};
 pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
-pub use switch::switch;
+pub use switch::{switch, switch_line};
 pub use table::{Align, Column, Table, csv, csv_row};
 use term::title;
 pub use term::{explain, term};

@@ -61,10 +61,7 @@ impl App {
             let size = Vec2::new(ui.available_width(), 36.0);
             let response = self.entry_ui(ui, page, size, |ui, rect, colour| {
                 let font = FontId::new(20.0, page.icon().font_family());
-                let place = match slim {
-                    true => rect.center(),
-                    false => pos2(rect.left() + 20.0, rect.center().y),
-                };
+                let place = if slim { rect.center() } else { pos2(rect.left() + 20.0, rect.center().y) };
                 ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
                 if !slim {
                     let font = egui::TextStyle::Body.resolve(ui.style());

@@ -123,7 +123,7 @@ impl App {
             }
             ui.horizontal(|ui| {
                 let ready = !typed.path.trim().is_empty();
-                let pressed = ui.add_enabled_ui(ready, |ui| primary(ui, None, use_it).clicked()).inner;
+                let pressed = widgets::pressed(ui, ready, |ui| primary(ui, None, use_it));
                 taken = ready && (pressed || entered);
                 closed = plain(ui, None, "Cancel").clicked();
             });

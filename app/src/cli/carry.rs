@@ -27,10 +27,7 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
 }
 
 pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
-    let folder = match &arguments.project {
-        Some(folder) => folder.clone(),
-        None => arguments.file.with_extension(""),
-    };
+    let folder = arguments.project.clone().unwrap_or_else(|| arguments.file.with_extension(""));
     let project = archive::unpack_file(&arguments.file, &folder, arguments.force)?;
     let runs = counted(project.runs()?.len() as u64, "run");
     say!("{}: {}, {runs}", folder.display(), project.name())?;

@@ -6,10 +6,12 @@ use super::report;
 use super::settings::usage;
 use super::trained;
 use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::evaluation::{Cell, Table};
 use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
+use glasshouse_engine::protocol::setting::{Choice as _, Described};
 use glasshouse_engine::protocol::{
     Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
     RunChange, SparsityPattern, WeightFormat, frontier,
@@ -96,8 +98,8 @@ pub struct CompressArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// How the weights become smaller
-    #[arg(long, value_name = "METHOD", default_value = "q8_0")]
-    pub method: MethodName,
+    #[arg(long, value_name = "METHOD", default_value = "q8_0", value_parser = methods())]
+    pub method: Compression,
     /// Measure size, speed and loss of many methods instead, without creating runs
     ///
     /// Every format, pruning at 50 %, and about a quarter and a half of the blocks, MLP channels and key-value heads removed.
@@ -129,11 +131,13 @@ pub struct CompressArguments {
 }
 
 impl CompressArguments {
+    /// The method with its options; other options are refused.
     fn method(&self) -> Result<Compression> {
-        let Self { method, pattern, sparsity, windows, remove, .. } = *self;
-        let zeros = matches!(method, MethodName::Magnitude | MethodName::Wanda);
-        let parts = matches!(method, MethodName::Blocks | MethodName::Channels | MethodName::Heads);
-        let reads = zeros || parts || method == MethodName::Gptq4;
+        let Self { pattern, sparsity, windows, remove, .. } = *self;
+        let mut method = self.method.clone();
+        let zeros = matches!(method, Compression::Prune(_));
+        let parts = matches!(method, Compression::Remove(_));
+        let reads = !matches!(method, Compression::Store { .. });
         let sets_zeros = pattern.is_some() || sparsity.is_some();
         for (is_misplaced, options, methods) in [
             (!zeros && sets_zeros, "--pattern and --sparsity are", "magnitude or wanda"),
@@ -144,58 +148,46 @@ impl CompressArguments {
                 return Err(usage(format!("{options} for --method {methods}")));
             }
         }
-        let windows = windows.unwrap_or(PruneSettings::default().windows);
-        let prune = |score| {
-            let default = PruneSettings::default();
-            let pattern = pattern.unwrap_or(default.pattern);
-            Compression::Prune(PruneSettings {
-                score,
-                pattern,
-                sparsity: sparsity.unwrap_or(default.sparsity),
-                windows,
-            })
-        };
-        let remove = |part| {
-            let count = remove.unwrap_or(RemoveSettings::default().count);
-            Compression::Remove(RemoveSettings { part, count, windows })
-        };
-        let method = match method {
-            MethodName::F16 => Compression::Store { weights: WeightFormat::F16 },
-            MethodName::Q8_0 => Compression::Store { weights: WeightFormat::Q8_0 },
-            MethodName::Q4_0 => Compression::Store { weights: WeightFormat::Q4_0 },
-            MethodName::Gptq4 => Compression::Calibrate { windows },
-            MethodName::Magnitude => prune(PruneScore::Magnitude),
-            MethodName::Wanda => prune(PruneScore::Wanda),
-            MethodName::Blocks => remove(ModelPart::Blocks),
-            MethodName::Channels => remove(ModelPart::Channels),
-            MethodName::Heads => remove(ModelPart::Heads),
-        };
+        match &mut method {
+            Compression::Store { .. } => {}
+            Compression::Calibrate { windows: own } => *own = windows.unwrap_or(*own),
+            Compression::Prune(own) => {
+                own.pattern = pattern.unwrap_or(own.pattern);
+                own.sparsity = sparsity.unwrap_or(own.sparsity);
+                own.windows = windows.unwrap_or(own.windows);
+            }
+            Compression::Remove(own) => {
+                own.count = remove.unwrap_or(own.count);
+                own.windows = windows.unwrap_or(own.windows);
+            }
+        }
         method.validate().map_err(|error| usage(error.to_string()))?;
         Ok(method)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MethodName {
-    /// Store 16 bits per weight
-    F16,
-    /// Store 8 bits per weight, and a scale per 32 weights
-    #[value(name = "q8_0")]
-    Q8_0,
-    /// Store 4 bits per weight, and a scale per 32 weights
-    #[value(name = "q4_0")]
-    Q4_0,
-    /// Store 4 bits per weight, rounded so that outputs on windows of training text change least (GPTQ)
-    #[value(name = "gptq4")]
-    Gptq4,
-    /// Prune the smallest weights of each matrix
-    Magnitude,
-    /// Prune the smallest products of weight and input norm in each row
-    Wanda,
-    /// Remove the blocks that change the residual stream least
-    Blocks,
-    /// Remove the MLP channels that add least to the residual stream
-    Channels,
-    /// Remove the key-value heads that add least to the residual stream, with their query heads
-    Heads,
+/// Parses a method by its name, with default settings; help lists all.
+fn methods() -> impl TypedValueParser<Value = Compression> {
+    let store =
+        |weights: WeightFormat| (weights.name(), Compression::Store { weights }, weights.about().to_owned());
+    let windows = PruneSettings::default().windows;
+    let about =
+        "4.5 bits per weight, rounded so that outputs on windows of training text change least (GPTQ)";
+    let calibrate = ("gptq4", Compression::Calibrate { windows }, about.to_owned());
+    let prune = |(score, text): (&PruneScore, &Described)| {
+        let settings = PruneSettings { score: *score, ..PruneSettings::default() };
+        (text.name, Compression::Prune(settings), text.help())
+    };
+    let remove = |(part, text): (&ModelPart, &Described)| {
+        let settings = RemoveSettings { part: *part, ..RemoveSettings::default() };
+        (text.name, Compression::Remove(settings), text.help())
+    };
+    let stored = WeightFormat::COMPRESSED.map(store).into_iter().chain([calibrate]);
+    let pruned = PruneScore::ALL.iter().zip(PruneScore::TEXTS).map(prune);
+    let removed = ModelPart::ALL.iter().zip(ModelPart::TEXTS).map(remove);
+    let known: Vec<_> = stored.chain(pruned).chain(removed).collect();
+    let values = known.iter().map(|(name, _, help)| PossibleValue::new(*name).help(help.clone()));
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(move |name| {
+        known.iter().find(|(own, ..)| *own == name).map(|(_, method, _)| method.clone()).ok_or(name)
+    })
 }

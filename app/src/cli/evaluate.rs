@@ -45,7 +45,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             None => latest_of_text(arguments)?,
         };
         for run in &runs {
-            let Some(settings) = settings_for(run, &settings, text.as_ref())? else { continue };
+            let settings = settings_for(run, &settings, text.as_ref())?;
             // The training text of an imported model is not available for a memorisation test.
             let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
             let evaluation = match evaluation(engine, run, arguments, settings).await {
@@ -267,13 +267,12 @@ fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
     Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
 }
 
-/// The settings that apply to a model. Without a text of its own it is evaluated on `text`. `None` if nothing is left to
-/// evaluate.
+/// The settings that apply to a model. Without a text of its own it is evaluated on `text`.
 fn settings_for(
     run: &Evaluated,
     settings: &EvaluateSettings,
     text: Option<&String>,
-) -> Result<Option<EvaluateSettings>> {
+) -> Result<EvaluateSettings> {
     let mut settings = settings.clone();
     let has_tasks = settings.suite || !settings.tasks.is_empty();
     if run.imported {
@@ -306,7 +305,7 @@ fn settings_for(
         };
         return Err(usage(reason));
     }
-    Ok(Some(settings))
+    Ok(settings)
 }
 
 fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
@@ -344,10 +343,7 @@ async fn evaluation(
     arguments: &EvaluateArguments,
     settings: EvaluateSettings,
 ) -> Result<Option<Evaluation>> {
-    let source = match run.imported {
-        true => WeightSource::best_of(&run.name),
-        false => source_of(run, arguments),
-    };
+    let source = if run.imported { WeightSource::best_of(&run.name) } else { source_of(run, arguments) };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
     let stopping = "stopping; the results of other models are kept";
     let found = evaluated(engine, run, command, stopping).await?;

@@ -15,16 +15,6 @@ macro_rules! tell {
     }};
 }
 
-/// A closure that takes a value from the event of a pattern, and `None` from any other.
-macro_rules! picked {
-    ($pattern:pat => $value:expr) => {
-        |event| match event {
-            $pattern => Some($value),
-            _ => None,
-        }
-    };
-}
-
 pub mod arguments;
 mod audit;
 mod bar;
@@ -76,18 +66,22 @@ mod window;
 
 use arguments::{Arguments, CompletionsArguments, JsonArguments, TrainArguments, WindowArguments};
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Subcommand};
 use glasshouse_engine::protocol::config::without_types;
 use settings::Usage;
 use std::io::Write as _;
 use std::process::{ExitCode, Termination};
+use std::sync::OnceLock;
+
+/// Whether the command prints JSON, by its parsed arguments.
+static JSON: OnceLock<bool> = OnceLock::new();
 
 /// Runs the command line. Exit codes: 0 success, 1 failure, 2 usage error, 128 plus the signal's number if a signal ended it.
 pub fn run() -> ExitCode {
     // Without arguments, as when started by its icon, open the window.
     let command = match std::env::args_os().len() {
         1 if window::BUILT => Command::Window(Default::default()),
-        _ => match Arguments::try_parse() {
+        _ => match parsed() {
             Ok(arguments) => arguments.command,
             Err(error) if error.kind() == ErrorKind::ValueValidation => {
                 tell!("{}", without_types(error.render().to_string().trim_end()));
@@ -223,9 +217,20 @@ fn completions(arguments: &CompletionsArguments) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(&script)?)
 }
 
-/// Whether the command prints JSON.
+/// Parses the command line, and notes whether it asks for JSON.
+fn parsed() -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches()?;
+    JSON.get_or_init(|| asks_for_json(&matches));
+    Arguments::from_arg_matches(&matches)
+}
+
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let own = matches.try_get_one::<bool>("json").ok().flatten();
+    own == Some(&true) || matches.subcommand().is_some_and(|(_, command)| asks_for_json(command))
+}
+
 fn wants_json() -> bool {
-    std::env::args_os().any(|word| word == "--json")
+    JSON.get() == Some(&true)
 }
 
 /// Whether the reader of our output closed the pipe, as `head` does; this is not an error.

@@ -109,8 +109,12 @@ impl Page for ChatPage {
         self.trains = None;
     }
 
-    fn for_another_project(self) -> Self {
-        Self { locked: self.locked, ..Self::default() }
+    fn for_project(self, is_same: bool) -> Self {
+        let Self { locked, typed, system, own_system, .. } = self;
+        match is_same {
+            true => Self { locked, typed, system: own_system.unwrap_or(system), ..Self::default() },
+            false => Self { locked, ..Self::default() },
+        }
     }
 
     fn models(&self) -> Models<'_> {

@@ -94,6 +94,13 @@ impl Page for DataPage {
         Needs::Project("A project keeps its text, its tokenizer and its runs together in one folder.")
     }
 
+    fn for_project(self, is_same: bool) -> Self {
+        match is_same {
+            true => Self { search: self.search, paste: self.paste, ..Self::default() },
+            false => Self::default(),
+        }
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(words) = context.asks.document.take() {
             self.find(words);

@@ -77,6 +77,10 @@ impl Page for EvaluatePage {
         self.found_ui(ui, context, &runs);
     }
 
+    fn for_project(self, is_same: bool) -> Self {
+        if is_same { Self { asking: self.asking, ..Self::default() } } else { Self::default() }
+    }
+
     fn models(&self) -> Models<'_> {
         Models::Weights(self.chosen.iter().map(String::as_str).collect())
     }

@@ -55,7 +55,7 @@ impl Page for HomePage {
         }
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         self
     }
 }

@@ -100,9 +100,11 @@ impl Page for InspectPage {
         self.follow(ui, &before, context);
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, is_same: bool) -> Self {
         let Self { wished, embedded, alone, .. } = self;
-        Self { wished, embedded, alone, ..Self::default() }
+        let prompt = if is_same { self.chosen.prompt } else { String::new() };
+        let (chosen, typed) = (Chosen { prompt, ..Chosen::default() }, is_same && self.typed);
+        Self { wished, embedded, alone, chosen, typed, ..Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -187,24 +189,12 @@ impl InspectPage {
 
     /// Carries out the consequences of clicks.
     fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
-        if std::mem::take(&mut self.chosen.take_written) {
-            match context.state.writing.texts.values().next_back() {
-                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
-                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
-            }
-            self.typed = true;
-        }
-        if self.chosen.prompt != before.prompt {
-            self.chosen.another_prompt();
-        }
+        self.typed |= self.chosen.take_written;
         if let Some(view) = self.chosen.go.take() {
             section::open(context.preferences, view);
             self.going = Some(view);
         }
-        if self.chosen != *before {
-            // Changes are requested in the next frame.
-            ui.ctx().request_repaint();
-        }
+        self.chosen.follow(ui, context, before);
     }
 }
 

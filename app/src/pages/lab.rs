@@ -54,6 +54,10 @@ impl Page for LabPage {
         report_ui(ui, context, "lab", &self.race_table);
     }
 
+    fn for_project(self, is_same: bool) -> Self {
+        if is_same { Self { sweep: self.sweep.typed(), ..self } } else { Self::default() }
+    }
+
     fn models(&self) -> Models<'_> {
         Models::Next
     }
@@ -143,7 +147,7 @@ impl LabPage {
 
 /// A start button; returns whether it was pressed.
 fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
-    ui.add_enabled_ui(ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text).clicked()).inner
+    widgets::pressed(ui, ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text))
 }
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {

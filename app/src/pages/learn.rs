@@ -96,7 +96,7 @@ impl Page for LearnPage {
     }
 
     /// The lessons of a project arrive with a new revision, which resets the exercises.
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         self
     }
 
@@ -124,7 +124,11 @@ impl LearnPage {
             self.asked = Some(openings);
             context.outbox.send(Command::ListLessons);
         }
-        self.parse(revision, context);
+        // Parse the lesson files again if they changed.
+        if self.read.replace(revision) != Some(revision) {
+            self.library = Library::of(&context.state.lessons.files);
+            (self.shown, self.checking, self.quiz) = Default::default();
+        }
         let last = self.library.lessons.len();
         // A number beyond the built-in lessons may belong to a project that is still opening.
         let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
@@ -137,15 +141,6 @@ impl LearnPage {
                 )
             });
             self.go(number.clamp(1, last.max(1)) - 1);
-        }
-    }
-
-    /// Parses the lesson files again if they changed.
-    fn parse(&mut self, revision: u64, context: &Context<'_>) {
-        if self.read != Some(revision) {
-            self.read = Some(revision);
-            self.library = Library::of(&context.state.lessons.files);
-            (self.shown, self.checking, self.quiz) = Default::default();
         }
     }
 

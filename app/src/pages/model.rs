@@ -98,7 +98,7 @@ impl Page for ModelPage {
         }
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { open: self.open, ..Self::default() }
     }
 

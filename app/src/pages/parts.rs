@@ -27,7 +27,7 @@ use super::{Context, PageName};
 use crate::theme::{self, Palette};
 use crate::widgets;
 use egui::{Align, Layout, Response, RichText, Ui, Vec2};
-use egui_material_icons::MaterialIcon;
+use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::TokenizerKind;
 
 /// Seconds without a change before a value is acted on.
@@ -159,7 +159,14 @@ pub fn line_ui<R, L>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl F
 
 /// An icon button that may be disabled. Returns whether it was clicked.
 pub fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
-    ui.add_enabled_ui(enabled, |ui| widgets::icon_button(ui, icon, name).clicked()).inner
+    widgets::pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
+}
+
+/// Icon buttons to the neighbours of index `at`, with their names. Returns the index of the clicked one.
+pub fn turn_ui(ui: &mut Ui, at: usize, count: usize, [before, after]: [&str; 2]) -> Option<usize> {
+    let back = icon_button(ui, at > 0, icons::ICON_CHEVRON_LEFT, before);
+    let on = icon_button(ui, at + 1 < count, icons::ICON_CHEVRON_RIGHT, after);
+    if back { at.checked_sub(1) } else { on.then_some(at + 1) }
 }
 
 /// Layout class of a page.

@@ -63,7 +63,7 @@ impl Page for RunsPage {
         compress::ask_ui(ui, context);
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { list: self.list, compare: self.compare, ..Self::default() }
     }
 

@@ -51,7 +51,7 @@ impl Page for SettingsPage {
         });
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         self
     }
 }

@@ -61,7 +61,7 @@ impl Page for TokenizerPage {
         });
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { text: self.text, ..Self::default() }
     }
 

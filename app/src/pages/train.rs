@@ -75,7 +75,7 @@ impl Page for TrainPage {
         confirm::confirm_ui(ui, context);
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { plots: self.plots.without_runs(), ..Self::default() }
     }
 
@@ -176,11 +176,10 @@ impl TrainPage {
                     .on_hover_text("The same prompt every time, for comparable samples");
             });
             ui.add_space(space::SMALL);
-            ui.add_enabled_ui(!waits && context.state.planning.refused.is_none(), |ui| {
-                if widgets::primary(ui, icons::ICON_PLAY_ARROW, "Train").clicked() {
-                    train(context);
-                }
-            });
+            let ready = !waits && context.state.planning.refused.is_none();
+            if widgets::pressed(ui, ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, "Train")) {
+                train(context);
+            }
             if let Some(error) = &context.state.planning.refused {
                 let here = error.field.as_ref().is_some_and(|field| field.starts_with("train."));
                 if !(here && widgets::is_open(context.preferences, form::FOLD, false)) {

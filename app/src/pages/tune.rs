@@ -222,9 +222,7 @@ impl TunePage {
             }
             ui.add_space(space::TIGHT);
             let ready = !waits && refused.is_none() && missing.is_none();
-            let pressed =
-                ui.add_enabled_ui(ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune").clicked());
-            if pressed.inner {
+            if widgets::pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
                 tune(context, self.learns_from, self.recipe);
             }
         });

@@ -83,7 +83,7 @@ impl Page for WritePage {
         }
     }
 
-    fn for_another_project(self) -> Self {
+    fn for_project(self, _: bool) -> Self {
         Self { prompt: self.prompt, locked: self.locked, ..Self::default() }
     }
 
@@ -113,7 +113,7 @@ impl WritePage {
                     }
                     false
                 } else {
-                    ui.add_enabled_ui(valid, |ui| primary(ui, icons::ICON_EDIT, "Write").clicked()).inner
+                    widgets::pressed(ui, valid, |ui| primary(ui, icons::ICON_EDIT, "Write"))
                 };
                 let name = if self.comparing { "One column" } else { "Compare" };
                 if plain(ui, icons::ICON_COMPARE, name).clicked() {

@@ -177,10 +177,7 @@ impl ViewData {
 
     /// The distinct tokens whose ids occur in the tensors.
     pub fn tokens(&self) -> &[TokenText] {
-        let tokens = self.details.iter().find_map(|detail| match detail {
-            Detail::Tokens { tokens } => Some(tokens.as_slice()),
-            _ => None,
-        });
+        let tokens = self.details.iter().find_map(picked!(Detail::Tokens { tokens } => tokens.as_slice()));
         tokens.unwrap_or_default()
     }
 

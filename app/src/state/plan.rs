@@ -76,10 +76,7 @@ impl Planning {
                 }),
                 _,
             ) => {
-                let config = match asked {
-                    Some(Command::Measure { config }) => Some((**config).clone()),
-                    _ => None,
-                };
+                let config = asked.and_then(picked!(Command::Measure { config } => (**config).clone()));
                 self.measured = Some(Measured {
                     config,
                     ms_per_step: *ms_per_step,

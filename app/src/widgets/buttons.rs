@@ -66,6 +66,11 @@ fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::W
     response
 }
 
+/// Whether a button was pressed that works only if `enabled`.
+pub fn pressed(ui: &mut Ui, enabled: bool, button: impl FnOnce(&mut Ui) -> Response) -> bool {
+    ui.add_enabled_ui(enabled, |ui| button(ui).clicked()).inner
+}
+
 /// An icon button. Its name is the tooltip and the accessible name.
 pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
     let palette = Palette::of(ui);

@@ -127,10 +127,7 @@ fn ranges_of(table: &evaluation::Table) -> Ranges<'_> {
 }
 
 fn passage_of(row: &[Cell]) -> Option<&Passage> {
-    row.iter().find_map(|cell| match cell {
-        Cell::Passage(passage) => Some(passage),
-        _ => None,
-    })
+    row.iter().find_map(picked!(Cell::Passage(passage) => passage))
 }
 
 fn row_ui(ui: &mut Ui, table: &Table<'_>, ranges: &Ranges<'_>, row: &[Cell]) -> Response {

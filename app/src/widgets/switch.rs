@@ -3,6 +3,14 @@
 use crate::theme::{Palette, mix};
 use egui::{Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2};
 
+/// A switch with its name on the right, which a click toggles.
+pub fn switch_line(ui: &mut Ui, on: &mut bool, name: &str) {
+    ui.horizontal_wrapped(|ui| {
+        *on ^= switch(ui, *on, name).clicked();
+        ui.label(name);
+    });
+}
+
 /// A switch with an accessible name. The caller toggles the value on a click.
 pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
     let palette = Palette::of(ui);

@@ -6,7 +6,9 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, moderation_of};
 use crate::pages::written::{ending, source_of};
 use crate::theme::space;
-use crate::widgets::{card, halves, hint_line, plain, primary, prose, quiet_text, raised, text_area};
+use crate::widgets::{
+    card, halves, hint_line, plain, pressed, primary, prose, quiet_text, raised, text_area,
+};
 use egui::Ui;
 use egui_material_icons::icons;
 
@@ -95,8 +97,7 @@ fn message_ui(ui: &mut Ui, asked: &str, edited: &mut Edit, place: ReplyPosition)
         // One edit at a time, so that no text is lost.
         let ready = !busy && edited.is_none();
         let right = |ui: &mut Ui| icon_button(ui, ready, icons::ICON_EDIT, &format!("Edit message {number}"));
-        let pressed = line_ui(ui, right, |ui| head(ui, "You"));
-        if pressed {
+        if line_ui(ui, right, |ui| head(ui, "You")) {
             *edited = Some((at, asked.to_owned()));
         }
         let Some((_, text)) = edited.as_mut().filter(|(place, _)| *place == at) else {
@@ -108,11 +109,8 @@ fn message_ui(ui: &mut Ui, asked: &str, edited: &mut Edit, place: ReplyPosition)
         let mut closed = false;
         ui.horizontal_wrapped(|ui| {
             let ready = !busy && !text.trim().is_empty();
-            let send = |ui: &mut Ui| {
-                let send = primary(ui, icons::ICON_SEND, "Send again");
-                send.accessible_name(format!("Send again message {number}")).clicked()
-            };
-            if ui.add_enabled_ui(ready, send).inner {
+            let name = format!("Send again message {number}");
+            if pressed(ui, ready, |ui| primary(ui, icons::ICON_SEND, "Send again").accessible_name(name)) {
                 wanted = Some(Wanted::Resend(text.clone()));
             }
             let cancel = plain(ui, None, "Cancel").accessible_name(format!("Cancel message {number}"));
@@ -203,8 +201,7 @@ fn reply_ui(
             {
                 let chosen = reply.good == Some(good);
                 let name = format!("{name} reply {number}");
-                let pressed = icon_button(ui, ready && !chosen && !keeps, icon, &name);
-                if pressed {
+                if icon_button(ui, ready && !chosen && !keeps, icon, &name) {
                     wanted = Some(Wanted::Rate(good));
                 }
             }
@@ -300,9 +297,8 @@ fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: ReplyPositio
     let (mut wanted, mut closed) = (None, false);
     ui.horizontal_wrapped(|ui| {
         let changed = !text.trim().is_empty() && text.trim() != reply.said.trim();
-        let keep =
-            |ui: &mut Ui| primary(ui, None, "Keep").accessible_name(format!("Keep reply {number}")).clicked();
-        if ui.add_enabled_ui(changed && !place.keeps, keep).inner {
+        let keep = |ui: &mut Ui| primary(ui, None, "Keep").accessible_name(format!("Keep reply {number}"));
+        if pressed(ui, changed && !place.keeps, keep) {
             wanted = Some(Wanted::Improve(text.clone()));
         }
         closed = plain(ui, None, "Cancel").accessible_name(format!("Cancel reply {number}")).clicked();

@@ -8,7 +8,7 @@ use crate::pages::parts::{caption, icon_button, line_ui};
 use crate::pages::train::busy;
 use crate::state::{MIN_ROWS, Said, State};
 use crate::theme::{self, space};
-use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
+use crate::widgets::{self, card, fold, hint_line, plain, pressed, primary, quiet, quiet_text, segmented};
 use egui::{Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::config::PreferenceLoss;
@@ -80,8 +80,8 @@ impl FeedbackRows {
                 let runs = if writes { &of_replies[..] } else { &of_texts };
                 let mut buttons = |ui: &mut Ui| {
                     for &(name, learns, count, _) in runs {
-                        let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
-                        if ui.add_enabled_ui(!waits && count >= MIN_ROWS, train).inner {
+                        let ready = !waits && count >= MIN_ROWS;
+                        if pressed(ui, ready, |ui| primary(ui, icons::ICON_SCHOOL, name)) {
                             trains = Some(learns);
                         }
                     }
@@ -122,18 +122,14 @@ impl FeedbackRows {
             return;
         }
         ui.horizontal_wrapped(|ui| {
-            ui.add_enabled_ui(self.passed > 0, |ui| {
-                if quiet(ui, icons::ICON_CHEVRON_LEFT, "Newer rows").clicked() {
-                    self.passed = self.passed.saturating_sub(ROWS);
-                }
-            });
+            if pressed(ui, self.passed > 0, |ui| quiet(ui, icons::ICON_CHEVRON_LEFT, "Newer rows")) {
+                self.passed = self.passed.saturating_sub(ROWS);
+            }
             let last = (self.passed + ROWS).min(count);
             caption(ui, format!("{} to {last} of {count}", self.passed + 1));
-            ui.add_enabled_ui(last < count, |ui| {
-                if quiet(ui, icons::ICON_CHEVRON_RIGHT, "Older rows").clicked() {
-                    self.passed += ROWS;
-                }
-            });
+            if pressed(ui, last < count, |ui| quiet(ui, icons::ICON_CHEVRON_RIGHT, "Older rows")) {
+                self.passed += ROWS;
+            }
         });
     }
 

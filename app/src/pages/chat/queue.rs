@@ -10,7 +10,7 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, line_ui};
 use crate::pages::train::busy;
 use crate::theme::space;
-use crate::widgets::{card, fold, plain, quiet_text, segmented};
+use crate::widgets::{card, fold, plain, pressed, quiet_text, segmented};
 use egui::{Label, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncertainty};
@@ -60,8 +60,7 @@ impl ChatPage {
                     segmented(ui, measure, &measures.map(|measure| (measure, measure.title())));
                 }
                 let name = if writes { "Choose prompts" } else { "Choose texts" };
-                let choose = |ui: &mut Ui| plain(ui, icons::ICON_UPLOAD_FILE, name).clicked();
-                if ui.add_enabled_ui(!waits, choose).inner {
+                if pressed(ui, !waits, |ui| plain(ui, icons::ICON_UPLOAD_FILE, name)) {
                     let measure = if writes { *measure } else { Uncertainty::Margin };
                     context.asks.wish = Some(Wish::Propose { source: source.clone(), measure });
                 }
@@ -69,10 +68,7 @@ impl ChatPage {
                     return caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
                 }
                 let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
-                let said = match rows.is_empty() {
-                    true => "No proposals left",
-                    false => "Least certain first",
-                };
+                let said = if rows.is_empty() { "No proposals left" } else { "Least certain first" };
                 caption(ui, format!("{said}, out of {looked}; model: {}.", own.run));
                 for (at, row) in rows.iter().enumerate().take(SHOWN) {
                     let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, at + 1, labels, !waits));
@@ -150,7 +146,7 @@ fn row_ui(ui: &mut Ui, row: &Proposal, number: usize, names: &[String], free: bo
             for label in names {
                 let choose =
                     |ui: &mut Ui| plain(ui, None, label).accessible_name(format!("Text {number}: {label}"));
-                if ui.add_enabled_ui(free, choose).inner.clicked() {
+                if pressed(ui, free, choose) {
                     wanted = Some(QueueAction::Label(row.text.clone(), label.clone()));
                 }
             }

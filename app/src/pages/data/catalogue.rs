@@ -87,17 +87,12 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
         }
         if FOLDERS {
             let ready = context.state.catalogue.fetching.is_none();
-            ui.add_enabled_ui(ready, |ui| {
-                let name = format!("Add {}", corpus.title);
-                if plain(ui, icons::ICON_DOWNLOAD, &name).clicked() {
-                    context.outbox.send(Command::FetchCorpus {
-                        name: corpus.name.clone(),
-                        to: None,
-                        add: true,
-                    });
-                    pressed = true;
-                }
-            });
+            let words = format!("Add {}", corpus.title);
+            pressed = widgets::pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
+            if pressed {
+                let name = corpus.name.clone();
+                context.outbox.send(Command::FetchCorpus { name, to: None, add: true });
+            }
         } else {
             let words = format!("Download {}", corpus.title);
             ui.add(Hyperlink::from_label_and_url(words, &corpus.address).open_in_new_tab(true));

@@ -50,10 +50,11 @@ impl DataPage {
             }
             let Some(compared) = compared else { return quiet_text(ui, "Comparing…") };
             self.passages.take(cleaning.comparisons, &compared.changes);
-            let verdicts = Verdicts::of(&compared.verdicts, fate.as_ref().map(|(stage, _)| stage.as_str()));
+            let told = fate.as_ref().map(|(stage, _)| stage);
+            let lines_ui = |ui: &mut Ui, joined| verdicts_ui(ui, context, &compared.verdicts, told, joined);
             let wide = ui.available_width() >= MARGIN + 360.0;
             if !wide {
-                verdicts.lines_ui(ui, context, true);
+                lines_ui(ui, true);
             }
             let left = (height - 32.0 - (ui.cursor().top() - top)).max(160.0);
             let texts = ui.available_width() - if wide { MARGIN + space::LARGE } else { 0.0 };
@@ -82,7 +83,7 @@ impl DataPage {
                         let area =
                             ScrollArea::vertical().id_salt(("verdicts", &looked.id)).auto_shrink(false);
                         area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-                            verdicts.lines_ui(ui, context, false);
+                            lines_ui(ui, false);
                         });
                     });
                 }
@@ -135,56 +136,40 @@ fn dropped_ui(ui: &mut Ui, title: &str, reason: &str) {
         });
 }
 
-/// The stages' verdicts on a document, grouped by kind.
-struct Verdicts<'a> {
-    drops: Vec<&'a Verdict>,
-    edits: Vec<&'a Verdict>,
-    keeps: Vec<&'a Verdict>,
-    /// Stages that are off but would drop it.
-    would: Vec<&'a Verdict>,
-}
-
-impl<'a> Verdicts<'a> {
-    /// `told` is the stage already named above.
-    fn of(verdicts: &'a [Verdict], told: Option<&str>) -> Self {
-        let all = |is: fn(&Verdict) -> bool| verdicts.iter().filter(move |verdict| is(verdict));
-        Self {
-            drops: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Drops)
-                .filter(|verdict| Some(verdict.stage.as_str()) != told)
-                .collect(),
-            edits: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Edits).collect(),
-            keeps: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Keeps).collect(),
-            would: all(|verdict| !verdict.on && verdict.verdict == VerdictKind::Drops).collect(),
-        }
+/// The stages' verdicts on a document except that of the stage `told` above, a line for each; stages that keep it
+/// share a line if `joined`.
+fn verdicts_ui(
+    ui: &mut Ui,
+    context: &Context<'_>,
+    verdicts: &[Verdict],
+    told: Option<&String>,
+    joined: bool,
+) {
+    let palette = context.palette;
+    let title = |verdict: &Verdict| context.state.cleaning.title(&verdict.stage).to_owned();
+    let all = |on: bool, kind: VerdictKind| {
+        verdicts.iter().filter(move |verdict| verdict.on == on && verdict.verdict == kind)
+    };
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    for verdict in all(true, VerdictKind::Drops).filter(|verdict| Some(&verdict.stage) != told) {
+        let text = format!("{} would drop it too: {}", title(verdict), verdict.reason);
+        line(ui, icons::ICON_BLOCK, palette.failure, &text);
     }
-
-    /// A line per verdict; stages that keep the document share a line if `joined`.
-    fn lines_ui(&self, ui: &mut Ui, context: &Context<'_>, joined: bool) {
-        let palette = context.palette;
-        let title = |verdict: &Verdict| context.state.cleaning.title(&verdict.stage).to_owned();
-        ui.spacing_mut().item_spacing.y = space::TIGHT;
-        for verdict in &self.drops {
-            let text = format!("{} would drop it too: {}", title(verdict), verdict.reason);
-            line(ui, icons::ICON_BLOCK, palette.failure, &text);
-        }
-        for verdict in &self.edits {
-            line(ui, icons::ICON_EDIT, palette.accent, &format!("{} changes it", title(verdict)));
-        }
-        for verdict in &self.would {
-            let text = format!("{}, which is off, would drop it: {}", title(verdict), verdict.reason);
-            line(ui, icons::ICON_BLOCK, palette.quiet, &text);
-        }
-        if joined && !self.keeps.is_empty() {
-            let names: Vec<String> = self.keeps.iter().map(|verdict| title(verdict)).collect();
-            line(ui, icons::ICON_CHECK, palette.quiet, &format!("Kept by {}", names.join(", ")));
-        } else {
-            for verdict in &self.keeps {
-                line(ui, icons::ICON_CHECK, palette.quiet, &format!("{} keeps it", title(verdict)));
-            }
-        }
-        if joined {
-            ui.add_space(space::TIGHT);
-        }
+    for verdict in all(true, VerdictKind::Edits) {
+        line(ui, icons::ICON_EDIT, palette.accent, &format!("{} changes it", title(verdict)));
+    }
+    for verdict in all(false, VerdictKind::Drops) {
+        let text = format!("{}, which is off, would drop it: {}", title(verdict), verdict.reason);
+        line(ui, icons::ICON_BLOCK, palette.quiet, &text);
+    }
+    let keeps: Vec<String> = all(true, VerdictKind::Keeps).map(title).collect();
+    if joined && !keeps.is_empty() {
+        line(ui, icons::ICON_CHECK, palette.quiet, &format!("Kept by {}", keeps.join(", ")));
+    } else {
+        keeps.iter().for_each(|name| line(ui, icons::ICON_CHECK, palette.quiet, &format!("{name} keeps it")));
+    }
+    if joined {
+        ui.add_space(space::TIGHT);
     }
 }
 

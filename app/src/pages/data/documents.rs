@@ -4,13 +4,13 @@ use super::flow::counted;
 use super::{DataPage, Listed, PAGE};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, lit_text, places};
+use crate::pages::parts::{caption, lit_text, places, turn_ui};
 use crate::theme::{self, Palette};
 use crate::widgets::{card, elided, focus_ring, line_edit, quiet_text, segmented};
 use egui::accesskit::Role;
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-use egui_material_icons::{MaterialIcon, icons};
+use egui_material_icons::MaterialIcon;
 use glasshouse_protocol::DocumentSummary;
 
 /// Row height in points.
@@ -106,12 +106,8 @@ impl DataPage {
 /// Buttons that turn the pages of a list.
 pub fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     ui.horizontal(|ui| {
-        if icon_button(ui, *offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier documents") {
-            *offset = offset.saturating_sub(PAGE);
-        }
-        if icon_button(ui, *offset + PAGE < found, icons::ICON_CHEVRON_RIGHT, "Later documents") {
-            *offset += PAGE;
-        }
+        let (pages, names) = (found.div_ceil(PAGE), ["Earlier documents", "Later documents"]);
+        *offset = turn_ui(ui, *offset / PAGE, pages, names).map_or(*offset, |page| page * PAGE);
         let first = if found == 0 { 0 } else { *offset + 1 };
         let last = (*offset + PAGE).min(found);
         caption(ui, format!("{}–{}", format::whole(first as u64), format::whole(last as u64)));

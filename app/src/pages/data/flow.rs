@@ -200,7 +200,7 @@ fn working_ui(ui: &mut Ui, done: &CleaningProgress, stops: bool, resumed: Option
     ];
     let exact = format!("{} of {}", format::whole(done.done), format::whole(done.total));
     let stop = top_ui(ui, &number, &exact, &lines, |ui| {
-        ui.add_enabled_ui(!stops, |ui| plain(ui, icons::ICON_STOP, "Stop").clicked()).inner
+        widgets::pressed(ui, !stops, |ui| plain(ui, icons::ICON_STOP, "Stop"))
     });
     widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
     if let Some(documents) = resumed {

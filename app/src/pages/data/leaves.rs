@@ -1,9 +1,8 @@
 //! A long document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the document.
 //! Splits and search hits are computed once.
 
-use crate::pages::parts::{caption, icon_button, places};
+use crate::pages::parts::{caption, places, turn_ui};
 use egui::Ui;
-use egui_material_icons::icons;
 use std::ops::Range;
 
 /// Maximum bytes of a leaf.
@@ -58,13 +57,8 @@ pub fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
         return;
     }
     ui.horizontal(|ui| {
-        let at = *open;
-        if icon_button(ui, at > 0, icons::ICON_CHEVRON_LEFT, "Earlier part of the document") {
-            *open -= 1;
-        }
-        if icon_button(ui, at + 1 < count, icons::ICON_CHEVRON_RIGHT, "Later part of the document") {
-            *open += 1;
-        }
+        let (at, names) = (*open, ["Earlier part of the document", "Later part of the document"]);
+        *open = turn_ui(ui, at, count, names).unwrap_or(at);
         caption(ui, format!("part {} of {count}", at + 1));
     });
 }

@@ -83,7 +83,7 @@ fn card_ui(
         return;
     };
     let step = format::whole(evaluation.step);
-    let made = format::date_time(evaluation.made.max(0.0) as u64);
+    let made = date(evaluation.made);
     caption(ui, format!("step {step} · {made} · {}", evaluation.device));
     if let Some(later) = later(context, run, evaluation) {
         caption(ui, later);

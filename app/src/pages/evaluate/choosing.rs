@@ -6,7 +6,7 @@ use crate::link::{Chosen, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{called, caption, head, run_colour};
 use crate::theme::space;
-use crate::widgets::{self, card, hint_line, plain, primary, quiet};
+use crate::widgets::{self, card, hint_line, plain, pressed, primary, quiet};
 use egui::{Checkbox, Stroke, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{RunState, RunSummary, TrainingState};
@@ -84,15 +84,15 @@ impl EvaluatePage {
         let free = state.evaluation.under_way.is_empty();
         let chosen = || runs.iter().copied().filter(|run| self.chosen.contains(&run.name));
         ui.horizontal_wrapped(|ui| {
-            let evaluate = |ui: &mut Ui| primary(ui, icons::ICON_FACT_CHECK, "Evaluate").clicked();
-            if ui.add_enabled_ui(free && lack.is_none(), evaluate).inner {
+            let ready = free && lack.is_none();
+            if pressed(ui, ready, |ui| primary(ui, icons::ICON_FACT_CHECK, "Evaluate")) {
                 for run in chosen() {
                     let text_of = self.text_of(runs, run);
                     let (command, bytes) = self.asking.evaluate(source_of(state, run), text_of);
                     context.outbox.send_with(command, bytes);
                 }
             }
-            if ui.add_enabled_ui(free, |ui| plain(ui, icons::ICON_POLICY, "Audit").clicked()).inner {
+            if pressed(ui, free, |ui| plain(ui, icons::ICON_POLICY, "Audit")) {
                 for run in chosen() {
                     context.outbox.send(self.asking.audit(source_of(state, run)));
                 }
@@ -100,12 +100,10 @@ impl EvaluatePage {
             let known = chosen().filter(|run| state.evaluation.evaluations.contains_key(&run.name));
             let detailed = |run: &&RunSummary| Some(&run.name) == self.detail.as_ref();
             let run = known.clone().find(detailed).or_else(|| known.clone().next_back());
-            let card = |ui: &mut Ui| {
-                let hint = "A self-contained page, also for printing";
-                plain(ui, icons::ICON_SAVE, "Save card").on_hover_text(hint).clicked()
-            };
-            let pressed = ui.add_enabled_ui(run.is_some(), card).inner;
-            if let Some(run) = run.filter(|_| pressed) {
+            let hint = "A self-contained page, also for printing";
+            let card = |ui: &mut Ui| plain(ui, icons::ICON_SAVE, "Save card").on_hover_text(hint);
+            let saves = pressed(ui, run.is_some(), card);
+            if let Some(run) = run.filter(|_| saves) {
                 context.asks.wish = Some(Wish::WriteCard { run: run.name.clone() });
             }
         });

@@ -1,5 +1,7 @@
 //! Choices on the Inspect page.
 
+use crate::pages::Context;
+use egui::Ui;
 use glasshouse_protocol::inspect::{Edit, TokenText};
 use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
@@ -84,6 +86,23 @@ impl Chosen {
             |view: &View| OF_LAYER.contains(view) || *view == View::Attention && self.one_layer.is_some();
         let alike = |view: &&View| !takes_long(**view) && of_layer(view) == of_layer(first);
         views.iter().filter(alike).copied().collect()
+    }
+
+    /// Carries out the consequences of clicks since `before`.
+    pub fn follow(&mut self, ui: &Ui, context: &mut Context<'_>, before: &Self) {
+        if std::mem::take(&mut self.take_written) {
+            match context.state.writing.texts.values().next_back() {
+                Some(text) => self.prompt = text.prompt.clone() + &text.said,
+                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
+            }
+        }
+        if self.prompt != before.prompt {
+            self.another_prompt();
+        }
+        if *self != *before {
+            // Changes are requested in the next frame.
+            ui.ctx().request_repaint();
+        }
     }
 
     /// Resets the choices that belong to a prompt.

@@ -6,7 +6,7 @@ use super::shading::{largest, shaded_tokens};
 use super::shown::Shown;
 use crate::pages::parts::{caption, head};
 use crate::theme::space;
-use crate::widgets::{Piece, halves, report_table, segmented, shaded_text, switch};
+use crate::widgets::{Piece, halves, report_table, segmented, shaded_text, switch_line};
 use egui::Ui;
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
@@ -19,13 +19,7 @@ enum Shade {
 }
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    ui.horizontal_wrapped(|ui| {
-        let name = "Held-out text in place of the prompt";
-        if switch(ui, chosen.set.held_out, name).clicked() {
-            chosen.set.held_out ^= true;
-        }
-        ui.label(name);
-    });
+    switch_line(ui, &mut chosen.set.held_out, "Held-out text in place of the prompt");
     anchored(ui, "text", |ui| text_ui(ui, shown));
     for detail in &shown.data.details {
         match detail {

@@ -1,6 +1,7 @@
 //! Token embeddings as a map of their first two principal components, and a token's nearest neighbours.
 
 use super::chosen::Chosen;
+use super::remembered::remembered;
 use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::{beside_ui, caption, caption_label, head};
@@ -184,17 +185,15 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
 
 /// A search for tokens of the map by text, for people who cannot see it.
 fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let id = ui.scope_id().with("sought");
-    let mut sought: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
-    widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, &mut sought);
-    for token in found(shown.data.tokens(), &sought) {
-        let text = shown.text(token.id);
-        if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
-            chosen.set.token = Some(token.id);
-            sought.clear();
+    remembered(ui, "sought", |ui, sought: &mut String| {
+        widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
+        for token in found(shown.data.tokens(), sought) {
+            if widgets::quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
+                chosen.set.token = Some(token.id);
+                sought.clear();
+            }
         }
-    }
-    ui.data_mut(|data| data.insert_temp(id, sought));
+    });
 }
 
 /// Tokens whose text contains `sought`, shortest first, so that an exact match leads.

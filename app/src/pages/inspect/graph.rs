@@ -32,10 +32,9 @@ struct Look {
 }
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    let found = shown.data.details.iter().find_map(|detail| match detail {
-        Detail::Graph { nodes, values, kernels } => Some(Graph { nodes, values, kernels }),
-        _ => None,
-    });
+    let mut details = shown.data.details.iter();
+    let found = details
+        .find_map(picked!(Detail::Graph { nodes, values, kernels } => Graph { nodes, values, kernels }));
     let Some(graph) = found else { return caption(ui, "There is no graph to show.") };
     remembered(ui, "graph", |ui, look: &mut Look| {
         let (hint, width) = ("Operation, scope, kernel or value", ui.available_width().min(320.0));

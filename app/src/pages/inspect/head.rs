@@ -6,13 +6,12 @@ use super::labelled::strip_ui;
 use super::remembered::remembered;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, head, icon_button};
+use crate::pages::parts::{Breakpoint, caption, head, turn_ui};
 use crate::state::Tensor;
 use crate::theme::{self, space};
 use crate::widgets::{Scale, focus_ring, prose};
 use egui::style::ScrollAnimation;
 use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
-use egui_material_icons::icons;
 
 /// Row height of a key, and gap between rows, in points.
 const ROW: f32 = 30.0;
@@ -120,13 +119,8 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, number) = (shown.layer(), shown.head());
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
-        let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
-        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "Previous token") {
-            chosen.set.position = Some(query.saturating_sub(1));
-        }
-        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "Next token") {
-            chosen.set.position = Some(query + 1);
-        }
+        let turned = turn_ui(ui, steps.query, steps.queries.size(0), ["Previous token", "Next token"]);
+        chosen.set.position = turned.or(chosen.set.position);
     });
     ui.add_space(space::TIGHT);
 

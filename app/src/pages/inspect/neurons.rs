@@ -77,10 +77,8 @@ fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     let Some(neuron) = chosen.set.neuron else {
         return caption(ui, "Press a neuron for the passages of the validation text that activate it most.");
     };
-    let found = shown.data.details.iter().find_map(|detail| match detail {
-        Detail::Passages { passages, searched } => Some((passages, *searched)),
-        _ => None,
-    });
+    let mut details = shown.data.details.iter();
+    let found = details.find_map(picked!(Detail::Passages { passages, searched } => (passages, *searched)));
     head(ui, &format!("Strongest activations of neuron {neuron}"));
     // The answer is for another neuron.
     if shown.settings.neuron != Some(neuron) {

@@ -56,15 +56,6 @@ impl OneView {
             None if self.asking.failure(0, view).is_none() => caption(ui, "Asking the model…"),
             None => {}
         }
-        if std::mem::take(&mut self.chosen.take_written) {
-            match context.state.writing.texts.values().next_back() {
-                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
-                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
-            }
-        }
-        if self.chosen.prompt != before.prompt {
-            self.chosen.another_prompt();
-        }
         // A view may open another one, which is on the Inspect page.
         if let Some(view) = self.chosen.go.take() {
             let InspectSettings { layer, head, position, .. } = self.chosen.set;
@@ -72,8 +63,6 @@ impl OneView {
             *context.look = Some(Wish { view, prompt, layer, head, position, ..Wish::default() });
             *context.go = Some(PageName::Inspect);
         }
-        if self.chosen != before {
-            ui.ctx().request_repaint();
-        }
+        self.chosen.follow(ui, context, &before);
     }
 }

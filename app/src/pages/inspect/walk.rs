@@ -5,9 +5,10 @@ mod boxes;
 
 use super::chosen::Chosen;
 use super::labelled::strip_ui;
+use super::remembered::remembered;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{caption, grid_ui, head};
+use crate::pages::parts::{caption, grid_ui, head, turn_ui};
 use crate::state::{Tensor, ViewData};
 use crate::theme::space;
 use crate::widgets::{self, Heatmap, Measured, Scale, columns_fit, fitted, interval_rows, raised};
@@ -48,14 +49,8 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, layers) = (shown.layer(), shown.inspection.layers);
     ui.horizontal_wrapped(|ui| {
         caption(ui, format!("Block {layer} (0 to {})", layers.saturating_sub(1)));
-        let mut turn = |ui: &mut Ui, can: bool, icon, name: &str, to: usize| {
-            let button = ui.add_enabled_ui(can, |ui| widgets::icon_button(ui, icon, name)).inner;
-            if button.clicked() {
-                chosen.set.layer = Some(to);
-            }
-        };
-        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "Previous block", layer.saturating_sub(1));
-        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "Next block", layer + 1);
+        let turned = turn_ui(ui, layer, layers, ["Previous block", "Next block"]);
+        chosen.set.layer = turned.or(chosen.set.layer);
     });
 }
 
@@ -91,14 +86,11 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
         let row = if tensor.summary.axes.len() == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
         strip_ui(ui, "strip", step.title, row, scale, width);
     }
-    let id = ui.scope_id().with("numbers");
-    let mut open: bool = ui.data(|data| data.get_temp(id)).unwrap_or(false);
-    let icon = if open { icons::ICON_EXPAND_LESS } else { icons::ICON_EXPAND_MORE };
-    let name = format!("{} in numbers", step.title);
-    if widgets::quiet(ui, icon, &name).clicked() {
-        open = !open;
-        ui.data_mut(|data| data.insert_temp(id, open));
-    }
+    let open = remembered(ui, "numbers", |ui, open: &mut bool| {
+        let icon = if *open { icons::ICON_EXPAND_LESS } else { icons::ICON_EXPAND_MORE };
+        *open ^= widgets::quiet(ui, icon, &format!("{} in numbers", step.title)).clicked();
+        *open
+    });
     if open {
         numbers_ui(ui, shown, step, tensor, scale, position);
     }
@@ -106,10 +98,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
 
 /// The formula of a box in the inspected model, if known.
 fn formula<'a>(data: &'a ViewData, step: &Step) -> Option<&'a str> {
-    let formulas = data.details.iter().find_map(|detail| match detail {
-        Detail::Formulas { formulas } => Some(formulas),
-        _ => None,
-    });
+    let formulas = data.details.iter().find_map(picked!(Detail::Formulas { formulas } => formulas));
     let own = formulas?.iter().find(|(tensor, _)| tensor == step.tensor);
     own.map(|(_, formula)| formula.as_str())
 }

@@ -7,7 +7,9 @@ use crate::format;
 use crate::pages::parts::{Bar, bars_ui, caption, head};
 use crate::state::{Tensor, ViewData};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch};
+use crate::widgets::{
+    Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch_line,
+};
 use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
 
@@ -35,12 +37,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(name) = names.get(parameter) {
         histograms_ui(ui, palette, data, (parameter, name));
     }
-    ui.horizontal(|ui| {
-        if switch(ui, chosen.set.along_run, "Along the run").clicked() {
-            chosen.set.along_run ^= true;
-        }
-        ui.label("Along the run");
-    });
+    switch_line(ui, &mut chosen.set.along_run, "Along the run");
     if chosen.set.along_run {
         run_ui(ui, shown, (names, steps), parameter);
     }
@@ -48,10 +45,8 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 /// The parameters of the rows and the steps of the run; `None` if the data lacks them.
 pub fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
-    let found = data.details.iter().find_map(|detail| match detail {
-        Detail::Parameters { names, steps } => Some((names.as_slice(), steps.as_slice())),
-        _ => None,
-    });
+    let mut details = data.details.iter();
+    let found = details.find_map(picked!(Detail::Parameters { names, steps } => (&names[..], &steps[..])));
     found.filter(|(names, _)| !names.is_empty())
 }
 

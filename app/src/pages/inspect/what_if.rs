@@ -7,7 +7,7 @@ use super::shown::Shown;
 use crate::pages::parts::{Ranked, Ranking, caption, head, icon_button};
 use crate::pages::written::legend_ui;
 use crate::theme::{Palette, space};
-use crate::widgets::{Scale, Stat, line_edit, plain, segmented, slider, stat, switch, whole_number};
+use crate::widgets::{Scale, Stat, line_edit, plain, segmented, slider, stat, switch_line, whole_number};
 use crate::{format, theme};
 use egui::{FontId, RichText, Slider, Ui};
 use egui_material_icons::icons;
@@ -37,13 +37,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
     distributions_ui(ui, shown, chosen);
     ui.add_space(space::MEDIUM);
-    ui.horizontal_wrapped(|ui| {
-        let name = "Ablate every head and MLP";
-        if switch(ui, chosen.set.every_part, name).clicked() {
-            chosen.set.every_part ^= true;
-        }
-        ui.label(name);
-    });
+    switch_line(ui, &mut chosen.set.every_part, "Ablate every head and MLP");
     if chosen.set.every_part {
         anchored(ui, "parts", |ui| parts_ui(ui, shown, chosen));
     }

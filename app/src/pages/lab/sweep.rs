@@ -58,6 +58,11 @@ pub struct SweepForm {
 }
 
 impl SweepForm {
+    /// Only the typed text.
+    pub fn typed(self) -> Self {
+        Self { toml: self.toml, ..Self::default() }
+    }
+
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };

@@ -310,7 +310,7 @@ pub fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a Les
     same.then_some(progress)
 }
 
-fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
+pub fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
     let (lesson, progress) = (lesson.name.clone(), Some(Box::new(progress)));
     context.outbox.send(Command::KeepLesson { lesson, progress });
 }

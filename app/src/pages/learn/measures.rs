@@ -274,10 +274,7 @@ fn characters_per_token(text: &str, tokens: &[TokenSummary]) -> Option<Found> {
 }
 
 fn matches(data: &ViewData) -> Option<&[glasshouse_protocol::inspect::Match]> {
-    data.details.iter().find_map(|detail| match detail {
-        Detail::Matches { matches, .. } => Some(matches.as_slice()),
-        _ => None,
-    })
+    data.details.iter().find_map(picked!(Detail::Matches { matches, .. } => matches.as_slice()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::theme::space;
 use crate::widgets;
 use egui::{Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, LessonProgress};
+use glasshouse_protocol::LessonProgress;
 
 /// The test being taken.
 #[derive(Debug, Default)]
@@ -111,8 +111,7 @@ impl Quiz {
             {
                 let mut progress = kept(context, lesson);
                 keep(&mut progress, answers);
-                let (lesson, progress) = (lesson.name.clone(), Some(Box::new(progress)));
-                context.outbox.send(Command::KeepLesson { lesson, progress });
+                check::keep(context, lesson, progress);
                 self.chosen.clear();
             }
         });

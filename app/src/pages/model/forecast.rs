@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{Segment, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use crate::widgets::{Segment, card, hint_line, memory_bar, plain, pressed, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Fit, PlanSummary, RunState, RunSummary, TrainingState};
@@ -62,10 +62,7 @@ impl ModelPage {
         let state = context.state;
         let fitting = state.is_waiting(|command| matches!(command, Command::Fit(Fit::ToDevice { .. })));
         let ready = !fitting && draft.refused.is_none();
-        if ui
-            .add_enabled_ui(ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device").clicked())
-            .inner
-        {
+        if pressed(ui, ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device")) {
             context.outbox.send(Fit::ToDevice { config: Box::new(draft.config.clone()) });
         }
         let Some((fitted, changes)) = &state.planning.fitted else { return };
@@ -140,7 +137,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
         let training = state.training.state != TrainingState::Idle;
         let ready = !measuring && !training && draft.refused.is_none();
-        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure speed").clicked()).inner {
+        if pressed(ui, ready, |ui| plain(ui, icons::ICON_SPEED, "Measure speed")) {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
         let line = match (measuring, exact, seconds, measured) {

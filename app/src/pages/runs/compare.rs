@@ -13,9 +13,7 @@ use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Table};
-use glasshouse_protocol::{
-    CheckpointChoice, GuardReport, RunConfig, RunSummary, TrainEvent, View, WeightSource,
-};
+use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent, View, WeightSource};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -32,11 +30,7 @@ impl Compare {
             let kept = runs.iter().all(|run| !run.checkpoints.is_empty());
             ui.add_enabled_ui(kept, |ui| {
                 if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
-                    let best = |run: &RunSummary| WeightSource::Checkpoint {
-                        run: run.name.clone(),
-                        checkpoint: CheckpointChoice::Best,
-                    };
-                    let (source, beside) = (Some(best(before)), Some(best(after)));
+                    let [source, beside] = [before, after].map(|run| Some(WeightSource::best_of(&run.name)));
                     *context.look = Some(Wish { view: Some(View::Diff), source, beside, ..Wish::default() });
                     *context.go = Some(PageName::Inspect);
                 }
@@ -57,7 +51,7 @@ impl Compare {
             let (colour, dashed) = run_colour(context.palette, &run.name);
             let clock = history_clock(history);
             let place = |step: u64| clock.place(self.axis, step as f64);
-            let reports = || history.events.iter().filter_map(report);
+            let reports = || history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
             marks.extend(guard::marks(context.palette, Some(colour), reports(), place));
             if reports().next().is_some() {
                 seen.push((run, reports().collect::<Vec<_>>()));
@@ -97,13 +91,6 @@ impl Compare {
                 guard::open(context, pressed);
             }
         });
-    }
-}
-
-pub fn report(event: &TrainEvent) -> Option<&GuardReport> {
-    match event {
-        TrainEvent::Guard(report) => Some(report),
-        _ => None,
     }
 }
 

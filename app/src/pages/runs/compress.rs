@@ -73,12 +73,8 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
                 Compression::Store { weights } => Some(*weights),
                 _ => None,
             };
-            let formats = [
-                (Some(WeightFormat::Q8_0), "8 bits"),
-                (Some(WeightFormat::Q4_0), "4 bits"),
-                (None, "4 bits, calibrated"),
-                (Some(WeightFormat::F16), "16 bits"),
-            ];
+            let stored = WeightFormat::COMPRESSED.map(|weights| (Some(weights), weights.title()));
+            let formats = [&stored[..], &[(None, "4 bits, calibrated")]].concat();
             if widgets::segmented(ui, &mut format, &formats) {
                 let windows = PruneSettings::default().windows;
                 *way = format

@@ -1,7 +1,6 @@
 //! One run: note, checkpoints, samples, and actions.
 
 use super::super::{Context, PageName};
-use super::compare::report;
 use super::compress;
 use crate::format;
 use crate::link::Wish;
@@ -97,24 +96,20 @@ impl Details {
             ui.add_space(space::SMALL);
             actions_ui(ui, context, run);
             if let Some(history) = context.state.runs.histories.get(&run.name) {
-                let reports: Vec<_> = history.events.iter().filter_map(report).collect();
+                let reports = history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
+                let reports: Vec<_> = reports.collect();
                 if !reports.is_empty() {
                     ui.add_space(space::MEDIUM);
                     ui.label(RichText::new("Guard").text_style(theme::strong()));
                     let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
                     guard::open(context, pressed);
                 }
-            }
-            let wrote = context.state.runs.histories.get(&run.name).and_then(|history| {
-                history.events.iter().rev().find_map(|event| match event {
-                    TrainEvent::Sample { text, .. } => Some(text.clone()),
-                    _ => None,
-                })
-            });
-            if let Some(text) = wrote {
-                ui.add_space(space::MEDIUM);
-                ui.label(RichText::new("Last sample").text_style(theme::strong()));
-                ui.add(Label::new(text.trim()).wrap().selectable(true));
+                let mut events = history.events.iter().rev();
+                if let Some(text) = events.find_map(picked!(TrainEvent::Sample { text, .. } => text)) {
+                    ui.add_space(space::MEDIUM);
+                    ui.label(RichText::new("Last sample").text_style(theme::strong()));
+                    ui.add(Label::new(text.trim()).wrap().selectable(true));
+                }
             }
         });
     }

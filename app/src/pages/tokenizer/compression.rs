@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui};
 use crate::theme;
-use crate::widgets::{Measured, card, csv, interval_rows, plain};
+use crate::widgets::{Measured, card, csv, interval_rows, plain, pressed};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
@@ -22,7 +22,7 @@ pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             |ui| {
                 let copy =
                     icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
-                (ui.add_enabled_ui(!comparing, |ui| plain(ui, None, "Compare").clicked()).inner, copy)
+                (pressed(ui, !comparing, |ui| plain(ui, None, "Compare")), copy)
             },
             |ui| head(ui, "Bytes per token"),
         );

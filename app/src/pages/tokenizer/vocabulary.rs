@@ -3,7 +3,7 @@
 use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, visible};
+use crate::pages::parts::{caption, head, icon_button, line_ui, turn_ui, visible};
 use crate::theme;
 use crate::widgets::{Align, Column, Table, card, choice, csv, line_edit, quiet_text};
 use egui::{RichText, ScrollArea, Ui};
@@ -48,12 +48,9 @@ impl TokenizerPage {
 
     fn turning_ui(&mut self, ui: &mut Ui, found: usize, offset: usize, listed: usize) {
         ui.horizontal(|ui| {
-            if icon_button(ui, self.offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier entries") {
-                self.offset = self.offset.saturating_sub(PAGE);
-            }
-            if icon_button(ui, self.offset + PAGE < found, icons::ICON_CHEVRON_RIGHT, "Later entries") {
-                self.offset += PAGE;
-            }
+            let (page, names) = (self.offset / PAGE, ["Earlier entries", "Later entries"]);
+            let turned = turn_ui(ui, page, found.div_ceil(PAGE), names);
+            self.offset = turned.map_or(self.offset, |page| page * PAGE);
             let first = if found == 0 { 0 } else { offset + 1 };
             let whole = |number: usize| format::whole(number as u64);
             caption(ui, format!("{}–{} of {}", whole(first), whole(offset + listed), whole(found)));

@@ -34,15 +34,12 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
         let steps = drag(steps.as_ref(), &mut values.steps).range(training.step.max(1) as f64..=most);
         ui.add(steps).accessible_name("Steps");
         let changed = *values != now;
-        let mut sent = false;
-        ui.add_enabled_ui(changed, |ui| {
-            if widgets::plain(ui, None, "Apply").clicked() {
-                let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
-                let steps = (values.steps != now.steps).then_some(values.steps);
-                outbox.send(Steer::Change { learning_rate: rate, steps });
-                sent = true;
-            }
-        });
+        let mut sent = widgets::pressed(ui, changed, |ui| widgets::plain(ui, None, "Apply"));
+        if sent {
+            let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
+            let steps = (values.steps != now.steps).then_some(values.steps);
+            outbox.send(Steer::Change { learning_rate: rate, steps });
+        }
         let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step));
         if let Some(steps) = decays.filter(|steps| *steps < training.steps) {
             let button = widgets::plain(ui, None, "Decay now");

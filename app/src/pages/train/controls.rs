@@ -56,7 +56,9 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     if !lives && nothing_improved(training) {
         widgets::quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
     }
-    row(ui, "Tokens per second", &speed(training), "");
+    // The title states the unit.
+    let speed = training.tokens_per_s.map_or_else(|| format::NOTHING.to_owned(), format::quantity);
+    row(ui, "Tokens per second", &speed, "");
     if lives {
         let (left, whole) = times(context, training, run);
         row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
@@ -144,11 +146,6 @@ fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Optio
     (seconds(training.steps.saturating_sub(training.step)), seconds(training.steps))
 }
 
-/// Tokens per second without the unit, which the row's title states.
-fn speed(training: &Training) -> String {
-    training.tokens_per_s.map_or_else(|| format::NOTHING.to_owned(), format::quantity)
-}
-
 fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
     if run.state != RunState::Finished || run.seconds <= 0.0 {
         return "Estimated for the whole run".to_owned();
@@ -176,23 +173,17 @@ pub fn tokens_of(config: &RunConfig) -> Option<u64> {
 fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: &RunSummary) {
     ui.spacing_mut().item_spacing.y = space::SMALL;
     ui.horizontal_wrapped(|ui| match training.state {
-        TrainingState::Running => {
-            press(ui, context, widgets::primary, icons::ICON_PAUSE, "Pause", Steer::Pause);
-            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
-            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
-        }
-        TrainingState::Paused => {
-            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Continue", Steer::Continue);
-            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
-            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
-        }
-        TrainingState::Preparing | TrainingState::Stopping => {
-            let words = match training.state {
-                TrainingState::Stopping => "Saving the last step",
-                _ => "Preparing",
+        TrainingState::Running | TrainingState::Paused => {
+            let (icon, name, steer) = match training.state {
+                TrainingState::Paused => (icons::ICON_PLAY_ARROW, "Continue", Steer::Continue),
+                _ => (icons::ICON_PAUSE, "Pause", Steer::Pause),
             };
-            widgets::quiet_text(ui, words);
+            press(ui, context, widgets::primary, icon, name, steer);
+            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
+            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
         }
+        TrainingState::Preparing => widgets::quiet_text(ui, "Preparing"),
+        TrainingState::Stopping => widgets::quiet_text(ui, "Saving the last step"),
         TrainingState::Idle => idle_ui(ui, context, run),
     });
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, controls, guard};
 use crate::format;
-use crate::pages::parts::{StepClock, run_colour};
+use crate::pages::parts::{Export, StepClock, run_colour};
 use crate::state::{History, StepPoint, Training};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Axis, Curve, CurvePlot, smoothed};
@@ -110,10 +110,10 @@ impl Plots {
             asked
         });
         match asked {
-            Some(More::Csv) => {
+            Some(Export::Csv) => {
                 context.asks.copy_csv(ui, curves_csv(&curves, self.axis, self.tab.name()));
             }
-            Some(More::Png) => {
+            Some(Export::Png) => {
                 context.asks.picture(ui, card.rect, &format!("{run} {}", self.tab.name()));
             }
             None => {}
@@ -123,9 +123,7 @@ impl Plots {
     fn scale_ui(&mut self, ui: &mut Ui) {
         widgets::segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
         ui.add_space(space::SMALL);
-        let mut log = self.log;
-        ui.checkbox(&mut log, "Log");
-        self.log = log;
+        ui.checkbox(&mut self.log, "Log");
         ui.add_space(space::SMALL);
         let means = format!("Running mean, weight {:.2}", self.smooth);
         let slider = Slider::new(&mut self.smooth, 0.0..=0.99).show_value(false);
@@ -139,7 +137,7 @@ impl Plots {
     }
 
     /// The menu: other runs, copying, saving, and on narrow pages the scales.
-    fn more_ui(&mut self, ui: &mut Ui, context: &Context<'_>, narrow: bool) -> Option<More> {
+    fn more_ui(&mut self, ui: &mut Ui, context: &Context<'_>, narrow: bool) -> Option<Export> {
         let button = widgets::icon_button(ui, icons::ICON_MORE_VERT, "More about these curves");
         let mut asked = None;
         Popup::menu(&button).width(240.0).show(|ui| {
@@ -148,10 +146,10 @@ impl Plots {
                 ui.separator();
             }
             if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked() {
-                asked = Some(More::Csv);
+                asked = Some(Export::Csv);
             }
             if widgets::quiet(ui, icons::ICON_IMAGE, "Save as PNG").clicked() {
-                asked = Some(More::Png);
+                asked = Some(Export::Png);
             }
             let current = context.state.training.run.as_ref().map(|run| run.name.as_str());
             let others = context.state.runs.list.iter().filter(|run| Some(run.name.as_str()) != current);
@@ -234,18 +232,10 @@ fn clock(context: &Context<'_>, training: &Training) -> StepClock {
     StepClock::of(speeds, tokens.unwrap_or(1))
 }
 
-#[derive(Clone, Copy)]
-enum More {
-    Csv,
-    Png,
-}
-
 /// The step and validation loss of an evaluation.
 pub fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
-    match event {
-        TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
-        _ => None,
-    }
+    let TrainEvent::Eval { step, val_loss, .. } = event else { return None };
+    Some([*step as f64, f64::from(*val_loss)])
 }
 
 /// Fractions right of the training and the held-out rows.

@@ -30,12 +30,10 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
             None if lives => widgets::quiet_text(ui, "Times one step part by part. The run then continues."),
             None => widgets::quiet_text(ui, "During training, a step can be timed part by part."),
         }
-        ui.add_enabled_ui(lives && !waits, |ui| {
-            let words = if waits { "Measuring" } else { "Measure a step" };
-            if lives && widgets::plain(ui, icons::ICON_TIMER, words).clicked() {
-                outbox.send(Steer::Profile);
-            }
-        });
+        let words = if waits { "Measuring" } else { "Measure a step" };
+        if lives && widgets::pressed(ui, !waits, |ui| widgets::plain(ui, icons::ICON_TIMER, words)) {
+            outbox.send(Steer::Profile);
+        }
     });
 }
 

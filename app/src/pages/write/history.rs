@@ -3,10 +3,10 @@
 use super::WritePage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::caption;
+use crate::pages::parts::{caption, icon_button};
 use crate::pages::written::source_of;
 use crate::state::Text;
-use crate::widgets::{card, fold, icon_button, quiet};
+use crate::widgets::{card, fold, quiet};
 use egui::Ui;
 use egui_material_icons::icons;
 
@@ -74,11 +74,7 @@ fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<
     let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
         ui,
         |ui| quiet(ui, None, &beginning).on_hover_text("Show this text again").clicked(),
-        |ui| {
-            let button =
-                |ui: &mut Ui| icon_button(ui, icons::ICON_COMPARE, "Compare with the current text").clicked();
-            ui.add_enabled_ui(comparable, button).inner
-        },
+        |ui| icon_button(ui, comparable, icons::ICON_COMPARE, "Compare with the current text"),
     );
     caption(ui, format!("{writer} · seed {} · temperature {}", text.config.seed, text.config.temperature));
     match (show, compare) {

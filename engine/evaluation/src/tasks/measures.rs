@@ -355,7 +355,7 @@ mod tests {
         let untitled: Vec<&String> = measured.iter().filter(|name| !is_titled(name)).collect();
         assert!(
             measured.len() > 25 && untitled.is_empty(),
-            "evaluation/titles.rs lacks {untitled:?} of {measured:?}"
+            "evaluation/metrics.toml lacks {untitled:?} of {measured:?}"
         );
     }
 

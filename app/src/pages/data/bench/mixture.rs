@@ -9,7 +9,7 @@ use crate::theme::Palette;
 use crate::widgets::slider;
 use egui::{Label, Sense, Slider, Ui, Vec2};
 use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
-use glasshouse_protocol::cleaning::table::Unit;
+use glasshouse_protocol::cleaning::table::{CorpusCell, Unit};
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use glasshouse_protocol::{Command, RecipeChange};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,14 +160,10 @@ fn kept_by_source(report: &CleaningReport) -> Vec<Source> {
             .rposition(|column| column.unit == wanted && column.title.to_lowercase().contains("kept"))
     };
     let Some(column) = counts(Unit::Bytes).or_else(|| counts(Unit::Count)) else { return Vec::new() };
-    let source = |row: &Vec<glasshouse_protocol::cleaning::table::CorpusCell>| {
+    let source = |row: &Vec<CorpusCell>| {
         let size = row.get(column)?.number().filter(|size| *size > 0.0)?;
-        match row.first()? {
-            glasshouse_protocol::cleaning::table::CorpusCell::Text(name) => {
-                Some(Source { name: name.clone(), size: Some(size) })
-            }
-            _ => None,
-        }
+        let CorpusCell::Text(name) = row.first()? else { return None };
+        Some(Source { name: name.clone(), size: Some(size) })
     };
     table.rows.iter().filter_map(source).collect()
 }

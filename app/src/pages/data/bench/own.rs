@@ -5,7 +5,7 @@ use crate::format::file_name;
 use crate::pages::Context;
 use crate::pages::data::DataPage;
 use crate::pages::parts::caption;
-use crate::widgets::{fold, plain, primary, text_area};
+use crate::widgets::{fold, plain, pressed, primary, text_area};
 use egui::{ScrollArea, TextStyle, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::RecipeChange;
@@ -27,7 +27,7 @@ impl DataPage {
                 });
                 ui.horizontal_wrapped(|ui| {
                     let changed = written != recipe.toml;
-                    if ui.add_enabled_ui(changed, |ui| primary(ui, None, "Use this recipe").clicked()).inner {
+                    if pressed(ui, changed, |ui| primary(ui, None, "Use this recipe")) {
                         outbox.send(RecipeChange::Toml { toml: written.clone() });
                     }
                     if plain(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {

@@ -66,10 +66,9 @@ pub fn half_fall_share(history: &History) -> Option<Found> {
 
 /// Accuracies at the evaluations: (step, training rows, held-out rows).
 fn accuracies(history: &History) -> impl Iterator<Item = (u64, f32, f32)> {
-    history.events.iter().filter_map(|event| match event {
-        TrainEvent::Accuracy { step, train, validation } => Some((*step, *train, *validation)),
-        _ => None,
-    })
+    let events = history.events.iter();
+    events
+        .filter_map(picked!(TrainEvent::Accuracy { step, train, validation } => (*step, *train, *validation)))
 }
 
 pub fn accuracy_delay(history: &History) -> Option<Found> {

@@ -338,7 +338,7 @@ vectorised! {
         }
     }
 
-    /// Yielder row i, of the tile's query i, into probabilities; masked entries become 0.
+    /// Turns row i, of the tile's query i, into probabilities; masked entries become 0.
     fn softmax<L>(scores: &mut [f32], stride: usize, tile: Tile<'_>, lse: &mut [f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
             let Range { start: oldest, end: seen } = tile.sees(at);
