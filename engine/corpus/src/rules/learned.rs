@@ -14,8 +14,7 @@ use std::path::Path;
 
 settings! {
     Quality {
-        maximum_probability: f64 = 0.5, 0 to 1,
-            "Highest probability of belonging to the unwanted texts, by the classifier.";
+        maximum_probability: f64 = 0.5, 0 to 1, "Highest probability of belonging to the unwanted texts, by the classifier.";
     }
     lists {
         file: Option<String> = None,
