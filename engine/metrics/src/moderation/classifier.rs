@@ -5,7 +5,8 @@
 use super::sentences::sentences;
 use super::words::words;
 use super::{Category, Finding, Severity};
-use glasshouse_protocol::{names, random};
+use crate::records::{found_instead, lines, unplaced};
+use glasshouse_protocol::random;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -43,9 +44,8 @@ pub struct LabelledRows {
 impl LabelledRows {
     /// Parses JSON Lines of `{"text", "label"}`; invalid lines go to `broken`.
     pub fn read(text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut read = Self::default();
-        for (line, row) in (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty()) {
+        for (line, row) in lines(text) {
             match row_of(row) {
                 Ok((text, is_harmful)) => read.rows.push(LabelledRow { line, text, is_harmful }),
                 Err(reason) => read.broken.push((line, reason)),
@@ -56,17 +56,10 @@ impl LabelledRows {
 }
 
 fn row_of(row: &str) -> Result<(String, bool), String> {
-    let row: Map<String, Value> = serde_json::from_str(row).map_err(|error| {
-        let reason = error.to_string();
-        format!("not a JSON object: {}", reason.split(" at line ").next().unwrap_or_default())
-    })?;
-    let field = |name: &str| {
-        row.get(name).ok_or_else(|| {
-            let near = names::nearest(name, row.keys().map(String::as_str));
-            let near = near.map(|near| format!(", found `{near}`")).unwrap_or_default();
-            format!("expected `{name}`{near}")
-        })
-    };
+    let row: Map<String, Value> =
+        serde_json::from_str(row).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+    let field =
+        |name: &str| row.get(name).ok_or_else(|| format!("expected `{name}`{}", found_instead(name, &row)));
     let text = field("text")?.as_str().ok_or("`text` must be a string")?;
     if text.trim().is_empty() {
         return Err("`text` is empty".to_owned());

@@ -2,6 +2,7 @@
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
+use crate::records::{lines, unplaced};
 use glasshouse_protocol::names;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -111,8 +112,7 @@ impl Rules {
     pub fn with(own: &str) -> Result<Self, String> {
         let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };
         for text in [OURS, own] {
-            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            for (number, line) in lines(text) {
                 rules.take(line).map_err(|reason| format!("line {number}: {reason}"))?;
             }
         }
@@ -120,10 +120,8 @@ impl Rules {
     }
 
     fn take(&mut self, line: &str) -> Result<(), String> {
-        let line: Line = serde_json::from_str(line).map_err(|error| {
-            let reason = error.to_string();
-            names::with_suggestion(reason.split(" at line ").next().unwrap_or_default())
-        })?;
+        let line: Line =
+            serde_json::from_str(line).map_err(|error| names::with_suggestion(&unplaced(&error)))?;
         for written in &line.remove {
             self.remove(written)?;
         }
