@@ -4,7 +4,7 @@ use super::documents::{Document, HeldOut};
 use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
-use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_metrics::statistics::{self, Bootstrap, finite};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
@@ -191,7 +191,7 @@ impl Evaluated {
             name: name.to_owned(),
             about,
             bits_per_byte: self.metric(all / of, interval, Better::Lower),
-            perplexity: Some((all * LN_2 / tokens).exp()).filter(|value| value.is_finite()),
+            perplexity: finite((all * LN_2 / tokens).exp()),
             difference,
             nats,
             kept_from: None,
@@ -199,9 +199,8 @@ impl Evaluated {
     }
 
     fn metric(&self, value: f64, interval: Option<[f64; 2]>, better: Better) -> Metric {
-        let (count, of) = self.count.clone();
-        let (name, value) = ("bits_per_byte".to_owned(), Some(value).filter(|value| value.is_finite()));
-        Metric { name, value, interval, better, count, of, signature: None }
+        let (count, of) = &self.count;
+        statistics::metric("bits_per_byte", finite(value), interval, better, (*count, of))
     }
 
     /// The result of a compressor on the whole text.

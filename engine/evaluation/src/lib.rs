@@ -22,7 +22,6 @@ pub use contamination::{contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
 pub use likelihood::{likelihood, stride_of};
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};
-pub use windows::score_text;
 
 use glasshouse_project::Run;
 use glasshouse_text::tokenizer::TokenizerFiles;

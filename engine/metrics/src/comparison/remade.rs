@@ -3,7 +3,7 @@
 use crate::metrics::classification::{Averages, Classification, classification};
 use crate::metrics::entities::Scheme;
 use crate::metrics::{Row, bleu, chrf, entities};
-use crate::statistics::{Bootstrap, add};
+use crate::statistics::{Bootstrap, sum};
 use glasshouse_protocol::evaluation::TaskAnswer;
 use std::collections::BTreeSet;
 
@@ -52,8 +52,8 @@ impl Remade {
     /// The metric over all rows.
     pub(super) fn value(&self) -> f64 {
         match self {
-            Self::Bleu(rows) => bleu::score(&sum(rows)),
-            Self::Chrf(rows) => chrf::score(&sum(rows)),
+            Self::Bleu(rows) => bleu::score(sum(rows)),
+            Self::Chrf(rows) => chrf::score(sum(rows)),
             Self::F1(found, _, of) => of(&found.averages),
             Self::Entities(rows) => entities::f1(sum(rows)),
             Self::Words(rows) => share(sum(rows)),
@@ -69,10 +69,10 @@ impl Remade {
     ) -> Option<[f64; 2]> {
         match (self, other) {
             (Self::Bleu(first), Self::Bleu(second)) => {
-                bootstrap.paired_sums(first, second, |sums| bleu::score(&sums), give).await
+                bootstrap.paired_sums(first, second, bleu::score, give).await
             }
             (Self::Chrf(first), Self::Chrf(second)) => {
-                bootstrap.paired_sums(first, second, |sums| chrf::score(&sums), give).await
+                bootstrap.paired_sums(first, second, chrf::score, give).await
             }
             (Self::F1(first, count, of), Self::F1(second, ..)) => {
                 let difference =
@@ -129,10 +129,4 @@ fn same((expected, answered): &(Vec<&str>, Vec<&str>)) -> [f64; 2] {
 
 fn share([part, whole]: [f64; 2]) -> f64 {
     part / whole
-}
-
-fn sum<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
-    let mut sum = [0.0; N];
-    rows.iter().for_each(|row| add(&mut sum, row));
-    sum
 }

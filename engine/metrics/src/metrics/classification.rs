@@ -5,9 +5,6 @@ use super::Score;
 use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
 
-/// Maximum classes of a confusion matrix.
-pub const MAX_CLASSES: usize = 1000;
-
 /// Counts for a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -120,11 +117,6 @@ fn tallies(labels: usize, rows: impl Iterator<Item = (usize, usize)>) -> Vec<Tal
 }
 
 impl Classification {
-    /// 1 for each correct row, else 0.
-    pub fn scores(&self) -> Vec<f64> {
-        self.rows.iter().map(|(expected, answered)| f64::from(u8::from(expected == answered))).collect()
-    }
-
     /// Bootstrap interval over rows of the value that `of` selects from the averages. Labels absent from a resample are not
     /// averaged. `give` is called every few milliseconds to yield.
     pub async fn interval(
@@ -144,15 +136,11 @@ impl Classification {
         Averages::new(&tallies, Tally::score)
     }
 
-    /// Counts by expected label (row) and predicted label (column); `None` for more than [`MAX_CLASSES`] labels.
-    pub fn confusion(&self) -> Option<Vec<Vec<u64>>> {
-        let count = self.labels.len();
-        if count > MAX_CLASSES {
-            return None;
-        }
-        let mut matrix = vec![vec![0; count]; count];
+    /// Counts by expected label (row) and predicted label (column): as many as the square of the labels.
+    pub fn confusion(&self) -> Vec<Vec<u64>> {
+        let mut matrix = vec![vec![0; self.labels.len()]; self.labels.len()];
         self.rows.iter().for_each(|(expected, answered)| matrix[*expected][*answered] += 1);
-        Some(matrix)
+        matrix
     }
 
     /// The lines of scikit-learn's `classification_report`: classes, then accuracy and averages. Empty without rows.

@@ -269,7 +269,7 @@ fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
     blocks
 }
 
-pub(crate) fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
+fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
     for (sum, part) in sum.iter_mut().zip(item) {
         *sum += part;
     }
@@ -305,17 +305,33 @@ pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     Some([at(0.025), at(0.975)])
 }
 
+/// The sum of each number over all items.
+pub fn sum<const N: usize>(items: &[[f64; N]]) -> [f64; N] {
+    let mut sum = [0.0; N];
+    items.iter().for_each(|item| add(&mut sum, item));
+    sum
+}
+
+/// A finite value.
+pub fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
+}
+
+/// A metric of `count` items, without a signature.
+pub fn metric(
+    name: &str,
+    value: Option<f64>,
+    interval: Option<[f64; 2]>,
+    better: Better,
+    (count, of): (u64, &str),
+) -> Metric {
+    Metric { name: name.to_owned(), value, interval, better, count, of: of.to_owned(), signature: None }
+}
+
 /// A metric for the proportion `right` of `count`, with [`wilson`]'s interval; no value if `count` is 0.
 pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
-    Metric {
-        name: name.to_owned(),
-        value: (count > 0).then(|| right as f64 / count as f64),
-        interval: (count > 0).then(|| wilson(right, count)),
-        better,
-        count,
-        of: of.to_owned(),
-        signature: None,
-    }
+    let (value, interval) = (right as f64 / count as f64, wilson(right, count));
+    metric(name, finite(value), (count > 0).then_some(interval), better, (count, of))
 }
 
 /// The 95 % interval of the proportion `right` of `count` (Wilson 1927); [0, 1] if `count` is 0.
