@@ -1,7 +1,7 @@
 //! Limits on values stored by templates, and Python-style arguments.
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, State};
 
 /// Maximum nesting of lists and dictionaries; JSON of a row has at most 128 levels, published tools fewer than 20.
 const MAX_DEPTH: usize = 64;
@@ -74,7 +74,7 @@ fn is_namespace(value: &Value) -> bool {
 }
 
 fn refused(what: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("chat templates must not store {what}"))
+    super::invalid(format!("chat templates must not store {what}"))
 }
 
 /// Positional or named arguments; none and undefined count as absent.

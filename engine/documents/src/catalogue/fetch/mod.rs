@@ -47,12 +47,8 @@ const BLOCK: usize = 64 * 1024;
 pub enum Progress {
     /// A page of a dataset's list of files is being fetched.
     Listing,
-    Received {
-        /// Bytes received, including earlier attempts.
-        bytes: u64,
-        /// Total bytes, if known exactly.
-        of: Option<u64>,
-    },
+    /// Bytes so far, including earlier attempts, and in total, if known exactly.
+    Received { bytes: u64, of: Option<u64> },
     /// An attempt failed and will be repeated.
     Again { reason: String, wait: Duration },
     /// All bytes are here; their checksum is being verified.
