@@ -4,7 +4,7 @@ use super::documents::{Document, HeldOut};
 use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
-use glasshouse_metrics::statistics::{self, Bootstrap, finite};
+use glasshouse_metrics::statistics::{self, Bootstrap, finite, ratio, sum};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
@@ -62,8 +62,8 @@ struct Evaluated {
     /// Per part of each document: number of predicted tokens, and their length in bytes.
     tokens: Vec<u32>,
     bytes: Vec<f64>,
-    /// The model's bits per part, if it read the same parts.
-    model: Option<Vec<f64>>,
+    /// The model's bits and the bytes per part, if it read the same parts.
+    model: Option<Vec<[f64; 2]>>,
     /// Count and unit of a metric.
     count: (u64, String),
     text: String,
@@ -122,11 +122,11 @@ impl Evaluated {
         Ok(own)
     }
 
-    /// The model's bits per part, if it read exactly these parts.
-    fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<f64>> {
+    /// The model's bits and the bytes per part, if it read exactly these parts.
+    fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<[f64; 2]>> {
         let own = self.tokens.iter().copied().zip(self.bytes.iter().copied());
         let theirs = losses.iter().map(|loss| (loss.tokens, f64::from(loss.bytes)));
-        own.eq(theirs).then(|| losses.iter().map(|loss| loss.nats / LN_2).collect())
+        own.eq(theirs).then(|| losses.iter().map(|loss| [loss.nats / LN_2, f64::from(loss.bytes)]).collect())
     }
 
     /// The result of a model that assigns each token a loss independent of context.
@@ -172,20 +172,19 @@ impl Evaluated {
     }
 
     async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, yielder: &Yielder) -> Baseline {
-        let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
-        let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
+        let own: Vec<_> = nats.iter().zip(&self.bytes).map(|(nats, bytes)| [nats / LN_2, *bytes]).collect();
+        let [all, of] = sum(&own);
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
         let give = async || yielder.maybe_yield().await;
         let difference = match &self.model {
             Some(model) => {
-                let (own, other) = ((&bits[..], &self.bytes[..]), (&model[..], &self.bytes[..]));
-                let interval = self.bootstrap.paired_difference(own, other, &give).await;
-                Some(self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher))
+                let interval = self.bootstrap.paired_sums(&own, model, ratio, &give).await;
+                Some(self.metric((all - sum(model)[0]) / of, interval, Better::Higher))
             }
             None => None,
         };
         yielder.maybe_yield().await;
-        let interval = self.bootstrap.ratio(&bits, &self.bytes);
+        let interval = self.bootstrap.sums(&own, ratio);
         yielder.maybe_yield().await;
         Baseline {
             name: name.to_owned(),

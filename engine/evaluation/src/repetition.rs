@@ -3,7 +3,7 @@
 use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
 use glasshouse_generation::{Batch, Decoder, Opening, request};
-use glasshouse_metrics::statistics::{self, Bootstrap, MIN_VALUES, finite, sum};
+use glasshouse_metrics::statistics::{self, Bootstrap, MIN_VALUES, finite, ratio, sum};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::evaluation::{Better, Metric};
 use glasshouse_protocol::{EvaluateSettings, GenerateConfig};
@@ -96,7 +96,6 @@ pub(super) async fn repetition(
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
     let metric = |base: &str, of: String, [above, below]: [usize; 2]| {
         let counts: Vec<[f64; 2]> = counts.iter().map(|counts| [counts[above], counts[below]]).collect();
-        let ratio = |[above, below]: [f64; 2]| above / below;
         let sums @ [_, count] = sum(&counts);
         let interval = bootstrap.sums(&counts, ratio).filter(|_| count >= MIN_VALUES as f64);
         // Natural text also repeats: the human level is best, and is reported for comparison.

@@ -7,7 +7,7 @@ use super::frequencies::{Frequencies, GROUPS};
 use super::temperatures::{GRID, grid, lowest};
 use super::windows::Window;
 use glasshouse_metrics::metrics::calibration::{self, Sums};
-use glasshouse_metrics::statistics::{Bootstrap, finite, metric, sum};
+use glasshouse_metrics::statistics::{self, Bootstrap, finite, metric, sum};
 use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
@@ -288,8 +288,6 @@ impl<'text> Tally<'text> {
 
 /// Σ of the first numbers / Σ of the second, with its confidence interval; the count is the second sum.
 pub(super) fn ratio(name: &str, of: &str, parts: &[[f64; 2]], bootstrap: &Bootstrap) -> Metric {
-    let ratio = |[above, below]: [f64; 2]| above / below;
-    let sums = sum(parts);
-    let interval = bootstrap.sums(parts, ratio);
-    metric(name, finite(ratio(sums)), interval, Better::Lower, (sums[1] as u64, of))
+    let (sums, interval) = (sum(parts), bootstrap.sums(parts, statistics::ratio));
+    metric(name, finite(statistics::ratio(sums)), interval, Better::Lower, (sums[1] as u64, of))
 }

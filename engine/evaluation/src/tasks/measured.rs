@@ -7,7 +7,7 @@ use glasshouse_metrics::metrics::classification::{Averages, Line};
 use glasshouse_metrics::metrics::entities::Scheme;
 use glasshouse_metrics::metrics::rouge::{Rouge, has_words};
 use glasshouse_metrics::metrics::{OfCorpus, Row as Answer, classification, entities, rouge};
-use glasshouse_metrics::statistics::{Bootstrap, finite, metric, sum};
+use glasshouse_metrics::statistics::{Bootstrap, finite, metric, ratio, sum};
 use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::counted;
@@ -158,8 +158,8 @@ impl AnswerMeasures {
             right.iter().zip(said).filter(|(right, said)| right == said).count() as f64
         };
         let counts: Vec<[f64; 2]> = tagged.iter().map(|row| [same(row), row.0.len() as f64]).collect();
-        let of = |[right, words]: [f64; 2]| right / words;
-        self.all("acc", of(sum(&counts)), bootstrap.sums(&counts, of), (Better::Higher, rows.len()));
+        let interval = bootstrap.sums(&counts, ratio);
+        self.all("acc", ratio(sum(&counts)), interval, (Better::Higher, rows.len()));
     }
 
     /// Adds e to the mean loss of a continuation, lm-eval's `perplexity`.

@@ -1,7 +1,7 @@
 //! Compares two evaluations on the documents and rows they share.
 
 use super::remade::Remade;
-use crate::statistics::{Bootstrap, sum};
+use crate::statistics::{Bootstrap, ratio, sum};
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
@@ -66,13 +66,13 @@ static RATIOS: [Ratio; 4] = [
         name: "token_accuracy",
         better: Better::Higher,
         parts: |loss| [f64::from(loss.right), f64::from(loss.tokens)],
-        scale: |[right, tokens]| right / tokens,
+        scale: ratio,
     },
     Ratio {
         name: "top_5_accuracy",
         better: Better::Higher,
         parts: |loss| [f64::from(loss.right_of_5), f64::from(loss.tokens)],
-        scale: |[right, tokens]| right / tokens,
+        scale: ratio,
     },
 ];
 

@@ -3,7 +3,7 @@
 use crate::metrics::classification::{Averages, Classification, classification};
 use crate::metrics::entities::Scheme;
 use crate::metrics::{Row, bleu, chrf, entities};
-use crate::statistics::{Bootstrap, sum};
+use crate::statistics::{Bootstrap, ratio, sum};
 use glasshouse_protocol::evaluation::TaskAnswer;
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ impl Remade {
             Self::Chrf(rows) => chrf::score(sum(rows)),
             Self::F1(found, _, of) => of(&found.averages),
             Self::Entities(rows) => entities::f1(sum(rows)),
-            Self::Words(rows) => share(sum(rows)),
+            Self::Words(rows) => ratio(sum(rows)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Remade {
                 bootstrap.paired_sums(first, second, entities::f1, give).await
             }
             (Self::Words(first), Self::Words(second)) => {
-                bootstrap.paired_sums(first, second, share, give).await
+                bootstrap.paired_sums(first, second, ratio, give).await
             }
             _ => None,
         }
@@ -125,8 +125,4 @@ fn tags<'a>(rows: &[&'a TaskAnswer], task: &[TaskAnswer]) -> Option<Vec<(Vec<&'a
 fn same((expected, answered): &(Vec<&str>, Vec<&str>)) -> [f64; 2] {
     let right = expected.iter().zip(answered).filter(|(expected, answered)| expected == answered).count();
     [right as f64, expected.len() as f64]
-}
-
-fn share([part, whole]: [f64; 2]) -> f64 {
-    part / whole
 }

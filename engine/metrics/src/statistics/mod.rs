@@ -55,16 +55,6 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// Interval of Σ numerators / Σ denominators over resampled items; for example, loss is nats over tokens, and bits per byte
-    /// are bits over bytes. `None` if there are fewer than two items, the lists differ in length, or the denominators sum to 0.
-    pub fn ratio(&self, numerators: &[f64], denominators: &[f64]) -> Option<[f64; 2]> {
-        if numerators.len() != denominators.len() {
-            return None;
-        }
-        let items: Vec<[f64; 2]> = numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect();
-        self.sums(&items, |[numerator, denominator]| numerator / denominator)
-    }
-
     /// Interval of the mean; Wilson's for values that are all 0 or 1. `None` for fewer than two such values, or fewer than
     /// [`MIN_VALUES`] others.
     pub fn mean(&self, values: &[f64]) -> Option<[f64; 2]> {
@@ -75,24 +65,7 @@ impl Bootstrap {
         if values.len() < MIN_VALUES {
             return None;
         }
-        let items: Vec<[f64; 2]> = values.iter().map(|value| [*value, 1.0]).collect();
-        self.sums(&items, |[sum, count]| sum / count)
-    }
-
-    /// Interval of the difference (first minus second) of Σ numerators / Σ denominators, with the same resampled items for both,
-    /// so that item difficulty cancels out. `None` as in [`Bootstrap::ratio`].
-    pub async fn paired_difference(
-        &self,
-        first: (&[f64], &[f64]),
-        second: (&[f64], &[f64]),
-        give: &impl AsyncFn(),
-    ) -> Option<[f64; 2]> {
-        let items = |(numerators, denominators): (&[f64], &[f64])| -> Option<Vec<[f64; 2]>> {
-            let same = numerators.len() == denominators.len();
-            same.then(|| numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect())
-        };
-        let (first, second) = (items(first)?, items(second)?);
-        self.paired_sums(&first, &second, |[numerator, denominator]| numerator / denominator, give).await
+        self.sums(&over_one(values), ratio)
     }
 
     /// Interval of the difference of means (first minus second) over the same rows; Newcombe's for values that are all 0 or 1.
@@ -116,9 +89,7 @@ impl Bootstrap {
         if first.len() < MIN_VALUES {
             return None;
         }
-        let [first, second] =
-            [first, second].map(|values| values.iter().map(|value| [*value, 1.0]).collect::<Vec<_>>());
-        self.paired_sums(&first, &second, |[sum, count]| sum / count, give).await
+        self.paired_sums(&over_one(first), &over_one(second), ratio, give).await
     }
 
     /// Interval of a statistic of sums: `items` has a row of `N` numbers per item (such as BLEU's counts), and `of` computes the
@@ -160,8 +131,8 @@ impl Bootstrap {
         })
     }
 
-    /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both. `None` as
-    /// in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
+    /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both, so that
+    /// item difficulty cancels out. `None` as in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
     /// few milliseconds to yield.
     pub async fn paired_sums<const N: usize>(
         &self,
@@ -267,6 +238,15 @@ fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
         add(&mut blocks[at * count / items.len()], item);
     }
     blocks
+}
+
+/// The quotient of two sums: loss is nats over tokens, bits per byte are bits over bytes.
+pub fn ratio([above, below]: [f64; 2]) -> f64 {
+    above / below
+}
+
+fn over_one(values: &[f64]) -> Vec<[f64; 2]> {
+    values.iter().map(|value| [*value, 1.0]).collect()
 }
 
 fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
