@@ -42,7 +42,7 @@ pub async fn baselines(
     let unigram = unigram(&mut training, vocabulary, tell, &yielder).await?;
     let about = format!(
         "Token frequencies in the {} training tokens, with add-one smoothing.",
-        whole(unigram.tokens())
+        whole(unigram.tokens)
     );
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &yielder).await);
     for order in 1..=MAX_ORDER {
@@ -89,7 +89,7 @@ impl Evaluated {
             bootstrap: Bootstrap { resamples: settings.resamples, seed: settings.seed },
         };
         // In conversations, only the answers are predicted.
-        let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
+        let is_whole = held_out.prepared.store.examples(Split::Validation).is_none();
         for at in 0..held_out.count() {
             let mut document = held_out.document(at, tokenizer)?;
             if document.tokens.len() <= document.given.max(1) {
@@ -237,7 +237,7 @@ struct Learned {
 
 impl Learned {
     fn about(&self) -> String {
-        let tokens = whole(self.model.tokens());
+        let tokens = whole(self.model.tokens);
         let of = match self.full {
             None => format!("the {tokens} training tokens"),
             Some(budget) => {
@@ -332,7 +332,7 @@ async fn compress(
 
 /// The end of the training text, up to about `room` bytes.
 async fn end_of_training(held_out: &HeldOut, room: usize, yielder: &Yielder) -> Result<String> {
-    let prepared = held_out.prepared();
+    let prepared = &held_out.prepared;
     let Some(index) = prepared.store.index() else { return Ok(String::new()) };
     let length = prepared.store.len(Split::Train);
     let share = (room as f64 / index.train.bytes.max(1) as f64).min(1.0);

@@ -73,13 +73,13 @@ impl Document {
 
 #[derive(Debug)]
 pub struct HeldOut {
-    prepared: Prepared,
+    pub(super) prepared: Prepared,
     /// Token range of each document in the validation split, without its end token, and whether it has one.
     spans: Vec<(Range<u64>, bool)>,
     /// Whether documents are conversations, of which only the answers are predicted.
     pub(super) answers: bool,
     /// Whether the text is stored in the evaluated model's tokens.
-    own_tokens: bool,
+    pub(super) own_tokens: bool,
     /// Tokens the model gets before and after a document.
     before: Vec<u32>,
     end: Option<u32>,
@@ -192,15 +192,6 @@ impl HeldOut {
 
     pub fn count(&self) -> usize {
         self.spans.len()
-    }
-
-    pub fn prepared(&self) -> &Prepared {
-        &self.prepared
-    }
-
-    /// Whether the text is stored in the evaluated model's tokens.
-    pub fn has_own_tokens(&self) -> bool {
-        self.own_tokens
     }
 
     /// Total bytes of the held-out text.

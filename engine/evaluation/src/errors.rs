@@ -48,7 +48,7 @@ pub(super) fn kinds(document: &Document, frequencies: &Frequencies) -> Vec<u8> {
         kinds.push(match kind {
             _ if at < *given => END,
             None => END,
-            Some(FIRST | OTHER) if frequencies.of(*token).saturating_mul(RARE) < frequencies.total() => {
+            Some(FIRST | OTHER) if frequencies.of(*token).saturating_mul(RARE) < frequencies.total => {
                 RARE_TOKEN
             }
             Some(kind) => kind,

@@ -31,12 +31,12 @@ pub(super) struct Piece {
 impl<'a> TrainingTokens<'a> {
     /// The training text belonging to held-out documents. Of pairs, only the better answer, which comes first, is read.
     pub(super) fn new(held_out: &'a HeldOut, config: &RunConfig, tokenizer: &'a Tokenizer) -> Self {
-        let prepared = held_out.prepared();
+        let prepared = &held_out.prepared;
         let pairs = config.train.objective.learns_pairs() && !config.train.learns_scores();
         let step = if pairs { 2 } else { 1 };
         Self {
             store: &prepared.store,
-            translated: (!held_out.has_own_tokens()).then_some((&prepared.tokenizer, tokenizer)),
+            translated: (!held_out.own_tokens).then_some((&prepared.tokenizer, tokenizer)),
             examples: prepared.store.examples(Split::Train).map(|examples| (examples, step)),
             at: 0,
         }

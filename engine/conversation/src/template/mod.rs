@@ -166,16 +166,6 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The special tokens given to [`Self::compile`].
-    pub fn specials(&self) -> &SpecialTokens {
-        &self.specials
-    }
-
-    /// Whether the template itself marks the assistant's text.
-    pub fn has_generation_tags(&self) -> bool {
-        self.tagged
-    }
-
     /// Renders a conversation, like `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub(super) struct Ending {
     /// Number of first documents that are of earlier corpora: compared with, but never written.
     earlier: u32,
     /// Whether a later cleaning can resume from here.
-    kept: bool,
+    pub(super) kept: bool,
     /// Staged documents that were not dropped since.
     alive: Vec<bool>,
     step: EndingStep,
@@ -90,10 +90,6 @@ impl Ending {
         let (sources, places) = sources.finish();
         staging.renumber(&places);
         Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::Compare }
-    }
-
-    pub(super) fn is_kept(&self) -> bool {
-        self.kept
     }
 
     pub(super) fn staged(&self) -> u64 {
@@ -158,7 +154,7 @@ impl Ending {
                 self.caps(bench)?;
                 let writing = self.divide(&bench.worker)?;
                 if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
-                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out());
+                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
                 }
                 let total = writing.order.len() as u64;
                 self.step = EndingStep::Write(Box::new(writing));

@@ -287,7 +287,7 @@ impl<'a> Cleaner<'a> {
     /// that is not possible. An earlier finished cleaning in the folder stays.
     pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
-            || matches!(&self.state, State::Ending(ending) if ending.is_kept());
+            || matches!(&self.state, State::Ending(ending) if ending.kept);
         if kept {
             return Ok(Some(self.bench.recorders.counts().0));
         }

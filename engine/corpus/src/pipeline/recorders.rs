@@ -151,8 +151,8 @@ impl Recorders {
 
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
         if let Some(index) = index {
-            self.count(At::Paragraphs, "paragraphs_removed", index.removed());
-            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten());
+            self.count(At::Paragraphs, "paragraphs_removed", index.removed);
+            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten);
         }
     }
 

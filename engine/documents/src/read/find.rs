@@ -68,10 +68,9 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
                 continue;
             }
             match look(files, &visit, named, settings, &mut names) {
-                Ok(VisitedPath::Source(source)) => found.sources.push(source),
-                Ok(VisitedPath::Archive(members)) => {
-                    for member in members {
-                        match member {
+                Ok(VisitedPath::Sources(sources)) => {
+                    for source in sources {
+                        match source {
                             Ok(source) => found.sources.push(source),
                             Err(trouble) => found.troubles.push(trouble),
                         }
@@ -81,7 +80,6 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
                     let visit = |path| Visit { path, root: visit.root, depth: visit.depth + 1 };
                     visits.extend(entries.into_iter().rev().map(visit));
                 }
-                Ok(VisitedPath::Nothing) => {}
                 Err(reason) => {
                     found.troubles.push(Trouble { place: visit.path.display().to_string(), reason });
                 }
@@ -91,12 +89,10 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
     found
 }
 
-#[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 enum VisitedPath {
-    Source(Source),
-    Archive(Vec<Result<Source, Trouble>>),
+    /// A file, the members of an archive, or nothing.
+    Sources(Vec<Result<Source, Trouble>>),
     Folder(Vec<PathBuf>),
-    Nothing,
 }
 
 fn look(
@@ -113,7 +109,7 @@ fn look(
     };
     let below = visit.depth > 0;
     if below && file_name.starts_with('.') {
-        return Ok(VisitedPath::Nothing);
+        return Ok(VisitedPath::Sources(Vec::new()));
     }
     let link = below && files.is_link(path);
     let place = files.file_type(path).map_err(|error| match error.kind() {
@@ -150,11 +146,11 @@ fn look(
     if let Some(bundle) = Bundle::of(&file_name, &head) {
         let display = display(path, visit, &folders, &file_name, names);
         return members(files, path, bundle, size, &display, &folders, root, settings, names)
-            .map(VisitedPath::Archive);
+            .map(VisitedPath::Sources);
     }
     let source = source(&file_name, &head, &folders, root, settings)?;
     let name = display(path, visit, &folders, &file_name, names);
-    Ok(VisitedPath::Source(Source { path: path.clone(), name, size, ..source }))
+    Ok(VisitedPath::Sources(vec![Ok(Source { path: path.clone(), name, size, ..source })]))
 }
 
 /// A source with the properties that follow from its name, its first bytes and the folders that it is in.

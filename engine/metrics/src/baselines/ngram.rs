@@ -46,7 +46,7 @@ pub struct NGram {
     history: Vec<u32>,
     /// Buffer for the next history.
     spare: Vec<u32>,
-    tokens: u64,
+    pub tokens: u64,
 }
 
 /// N-grams of one order, numbered in order of first occurrence. Unigrams have their token's number.
@@ -100,10 +100,6 @@ impl NGram {
 
     pub fn order(&self) -> usize {
         self.levels.len() - 1
-    }
-
-    pub fn tokens(&self) -> u64 {
-        self.tokens
     }
 
     /// Approximate memory in bytes.

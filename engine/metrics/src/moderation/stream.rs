@@ -26,8 +26,10 @@ pub struct Moderator {
     before: Option<char>,
     /// Removed text was surrounded by spaces, one of which is removed too.
     skips_space: bool,
-    counts: Moderated,
-    is_stopped: bool,
+    /// Number of findings per category so far.
+    pub counts: Moderated,
+    /// Whether a finding ended the text; further text is ignored.
+    pub is_stopped: bool,
 }
 
 impl Moderator {
@@ -54,16 +56,6 @@ impl Moderator {
     /// Ends the text and returns the rest.
     pub fn finish(&mut self) -> String {
         self.decide(true)
-    }
-
-    /// Whether a finding ended the text; further text is ignored.
-    pub fn is_stopped(&self) -> bool {
-        self.is_stopped
-    }
-
-    /// Number of findings per category so far.
-    pub fn counts(&self) -> &Moderated {
-        &self.counts
     }
 
     fn decide(&mut self, is_whole: bool) -> String {

@@ -7,9 +7,12 @@ use std::ops::Range;
 /// The parts of a story.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    plot: &'static Plot,
-    beats: Vec<String>,
-    paragraphs: [usize; 2],
+    pub(crate) plot: &'static Plot,
+    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
+    /// and the closing.
+    pub(crate) beats: Vec<String>,
+    /// Indices of the beats that start the second and third paragraph.
+    pub(crate) paragraphs: [usize; 2],
     slots: Slots,
 }
 
@@ -43,21 +46,6 @@ impl Outline {
             beats.extend(paragraph);
         }
         Self { plot, beats, paragraphs: [starts[1], starts[2]], slots }
-    }
-
-    pub(crate) fn plot(&self) -> &'static Plot {
-        self.plot
-    }
-
-    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
-    /// and the closing.
-    pub(crate) fn beats(&self) -> &[String] {
-        &self.beats
-    }
-
-    /// Indices of the beats that start the second and third paragraph.
-    pub(crate) fn paragraphs(&self) -> [usize; 2] {
-        self.paragraphs
     }
 
     pub(crate) fn fill(&self, template: &str) -> String {
