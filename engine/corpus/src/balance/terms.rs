@@ -100,8 +100,8 @@ impl Terms {
                 side.count += 1;
                 side.documents += u64::from(!*seen);
                 *seen = true;
-                let before = words(text.get(..start).unwrap_or_default().rsplit(is_between));
-                let after = words(text.get(end..).unwrap_or_default().split(is_between));
+                let before = in_reach(text.get(..start).unwrap_or_default().rsplit(is_between));
+                let after = in_reach(text.get(end..).unwrap_or_default().split(is_between));
                 let beside = before.take(self.window).chain(after.take(self.window));
                 for word in beside.filter(|word| word.len() <= MAX_WORD_BYTES) {
                     side.meet(word, &mut small);
@@ -229,6 +229,6 @@ fn is_between(character: char) -> bool {
 }
 
 /// The words among the parts of a text, skipping at most a window of separators.
-fn words<'a>(parts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+fn in_reach<'a>(parts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     parts.take(4 * super::settings::MAX_WINDOW).filter(|word| !word.is_empty())
 }

@@ -188,7 +188,7 @@ impl Perplexity {
             model.begin_document();
             model.learn(&bytes(document));
         }
-        if model.tokens() == 0 {
+        if model.tokens == 0 {
             return Err(Error::bad_file(
                 self.file.as_deref().unwrap_or_default(),
                 "the reference has no text",

@@ -394,11 +394,10 @@ impl Records for TableReader {
         let trouble = |reason: String| -> RecordStep {
             context.trouble(Some(number), format!("row {number} (line {line}) {reason}")).into()
         };
-        let limit = context.settings.limits.record;
         Ok(match (row, columns) {
             (NextRow::End, _) => RecordStep::End(None),
             (NextRow::TooLong, None) => end("its first row is not a header: it is too long".to_owned()),
-            (NextRow::TooLong, Some(_)) => context.too_long(Some(number), "the row", "record", limit).into(),
+            (NextRow::TooLong, Some(_)) => RecordStep::too_long(context, number, "the row"),
             (NextRow::TooWide, None) => {
                 end(format!("its header has more than {MAX_COLUMNS} columns; leave some out"))
             }
