@@ -194,7 +194,6 @@ pub struct RowWithNotes {
     pub row: Row,
     /// Whether the answer is good (KTO `label`), if given.
     pub label: Option<bool>,
-    /// Names of non-empty fields that are not read.
     pub unread: Vec<String>,
 }
 
@@ -265,7 +264,6 @@ fn wrong(field: impl Into<String>, expected: &'static str, value: &Value) -> Row
     RowError::Type { field: field.into(), expected, found: kind(value) }
 }
 
-/// Returns a required field.
 fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, RowError> {
     row.get(key).ok_or_else(|| RowError::Missing(key.to_owned()))
 }

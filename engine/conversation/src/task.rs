@@ -82,7 +82,6 @@ struct Metadata {
     row: Fields,
 }
 
-/// A compiled description.
 #[derive(Debug)]
 pub struct Task {
     pub set: TaskSet,
@@ -368,7 +367,6 @@ fn environment() -> Result<Environment<'static>, String> {
     Ok(environment)
 }
 
-/// Whether all fields are given.
 #[expect(clippy::needless_pass_by_value, reason = "the form of a minijinja function")]
 fn has(state: &State<'_, '_>, names: Rest<String>) -> bool {
     let given = |value: Value| !value.is_none() && !value.is_undefined();

@@ -202,7 +202,6 @@ impl Evaluated {
         statistics::metric("bits_per_byte", finite(value), interval, better, (*count, of))
     }
 
-    /// The result of a compressor on the whole text.
     fn compressed(&self, name: &str, about: String, compressed: u64) -> Baseline {
         let bits = compressed as f64 * 8.0 / self.text.len() as f64;
         let metric = self.metric(bits, None, Better::Lower);
@@ -330,7 +329,6 @@ async fn compress(
     compressor.finish().map_err(internal)
 }
 
-/// The end of the training text, up to about `room` bytes.
 async fn end_of_training(held_out: &HeldOut, room: usize, yielder: &Yielder) -> Result<String> {
     let prepared = &held_out.prepared;
     let Some(index) = prepared.store.index() else { return Ok(String::new()) };

@@ -20,7 +20,6 @@ use glasshouse_text::data::content::key;
 use glasshouse_text::tokenizer::{Frame, TokenizerFiles};
 use std::collections::{HashMap, HashSet};
 
-/// Number of texts listed.
 const WORST: usize = 10;
 
 /// Maximum bytes of a document that may equal a text of fewer than 8 words.
@@ -112,7 +111,6 @@ struct Lookup {
     whole: HashSet<u64>,
 }
 
-/// Where a text's n-grams are stored.
 #[derive(Clone, Copy, Debug)]
 enum LookedUpAs {
     Item(u32),
@@ -205,7 +203,6 @@ impl Lookup {
     }
 }
 
-/// A description of the method.
 fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String {
     let mut about = match reading.of {
         0 => "The training text is not available for the search.".to_owned(),

@@ -30,7 +30,6 @@ pub struct Document {
     pub tokens: Vec<u32>,
     /// Number of given tokens before the document.
     pub given: usize,
-    /// Whether each token is predicted.
     pub predicted: Vec<bool>,
     pub text: String,
     /// Start of each token in the text; the text's length for the end token, 0 for given tokens.
@@ -41,7 +40,6 @@ pub struct Document {
     pub source: Option<usize>,
 }
 
-/// A document or passage as a unit of counting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentPart {
     pub tokens: Range<usize>,
@@ -85,10 +83,8 @@ pub struct HeldOut {
     end: Option<u32>,
     /// Whether documents do not see the end of the previous one.
     pub separate: bool,
-    /// Description of the evaluated text.
     pub split: String,
     pub sources: Vec<String>,
-    /// Whether documents are counted in passages.
     pub passages: bool,
 }
 
@@ -178,7 +174,6 @@ impl HeldOut {
         Ok(Self { split, ..held_out })
     }
 
-    /// Description of the evaluated text.
     fn words(&self, all: usize, run: &Run, text_of: &Run) -> String {
         let mut words = read_in_words(self.spans.len(), all, self.answers);
         if self.passages {
@@ -194,7 +189,6 @@ impl HeldOut {
         self.spans.len()
     }
 
-    /// Total bytes of the held-out text.
     pub fn bytes(&self) -> u64 {
         self.prepared.store.index().map_or(0, |index| index.validation.bytes)
     }

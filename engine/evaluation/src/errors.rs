@@ -7,7 +7,6 @@ use glasshouse_protocol::evaluation::{Cell, Metric, Passage, Table};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::HashSet;
 
-/// Maximum rows of a table.
 pub(super) const WORST: usize = 20;
 /// Minimum predicted tokens for a document to be listed.
 pub(super) const FEW: u32 = 16;

@@ -59,7 +59,6 @@ impl Frequencies {
         Ok(Self { total: counts.iter().sum(), counts })
     }
 
-    /// Number of occurrences of a token.
     pub(super) fn of(&self, token: u32) -> u64 {
         self.counts.get(token as usize).copied().unwrap_or(0)
     }

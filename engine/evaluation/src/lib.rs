@@ -26,7 +26,6 @@ pub use scorer::{Detail, Scorer, Scoring, TokenScore};
 use glasshouse_project::Run;
 use glasshouse_text::tokenizer::TokenizerFiles;
 
-/// A model to evaluate, with its run.
 #[derive(Debug)]
 pub struct Subject<'a> {
     pub scorer: &'a mut Scorer,

@@ -128,7 +128,6 @@ pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
 /// Called with a document's number, the document, one of its windows, and the window's token scores.
 type Note<'note> = &'note mut dyn FnMut(usize, &Document, &Window, &[TokenScore]);
 
-/// How documents are traversed.
 struct Walk {
     window: usize,
     stride: usize,
@@ -205,7 +204,6 @@ impl Walk {
     }
 }
 
-/// Windows waiting to be scored together.
 #[derive(Default)]
 struct Waiting {
     windows: Vec<(usize, Rc<Document>, Window)>,

@@ -19,7 +19,6 @@ const UNITS: usize = 2048;
 /// Rank up to which a token counts for top-5 accuracy.
 const TOP: u32 = 5;
 
-/// Sums of a unit of resampling.
 #[derive(Clone, Debug)]
 struct UnitSums {
     nats: f64,
@@ -194,7 +193,6 @@ impl<'text> Tally<'text> {
         self.by_document.iter().map(|document| u64::from(document.tokens)).sum()
     }
 
-    /// Bytes of text of the predicted tokens.
     pub(super) fn bytes(&self) -> u64 {
         self.by_document.iter().map(|document| u64::from(document.bytes)).sum()
     }

@@ -6,7 +6,6 @@ use glasshouse_protocol::RunConfig;
 use glasshouse_text::data::store::{Examples, Split, TokenStore};
 use glasshouse_text::tokenizer::Tokenizer;
 
-/// Tokens read at once.
 const READ: u64 = 1 << 14;
 
 /// The tokens of a training split, in the evaluated model's vocabulary.
@@ -58,7 +57,6 @@ impl<'a> TrainingTokens<'a> {
         self.at = 0;
     }
 
-    /// The next tokens; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         if let Some((examples, step)) = self.examples {
             let at = self.at as usize;

@@ -3,7 +3,6 @@
 use super::Scoring;
 use std::ops::Range;
 
-/// A span of a text scored at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The tokens: at most the context length, and one more as the last target.
@@ -13,7 +12,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of a text, as input to the scorer.
     pub fn of<'text>(&self, text: &'text [u32]) -> Scoring<'text> {
         let tokens = text.get(self.tokens.clone()).unwrap_or_default();
         Scoring { tokens, from: self.from - self.tokens.start }

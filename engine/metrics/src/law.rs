@@ -113,7 +113,6 @@ pub fn line(points: impl Iterator<Item = (f64, f64, f64)>) -> (f64, f64) {
     ((wy - slope * wx) / w, slope)
 }
 
-/// A law fitted to points.
 #[derive(Clone, Debug)]
 pub struct Fit {
     centre: f64,

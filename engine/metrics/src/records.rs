@@ -12,7 +12,6 @@ const MMLU: [&str; 6] = ["question", "A", "B", "C", "D", "answer"];
 /// Marks the start of a document in CoNLL files.
 const DOCUMENT: &str = "-DOCSTART-";
 
-/// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Line where it begins, from 1; for lists, its position.

@@ -8,7 +8,6 @@ use super::TemplateError;
 
 /// The function called by a `generation` block.
 pub(super) const GENERATION: &str = "glasshouse_generation";
-/// The filter for values of variables.
 pub(super) const BOUNDED: &str = "glasshouse_bounded";
 /// The filter for attributes of namespaces.
 pub(super) const KEPT: &str = "glasshouse_kept";
@@ -19,7 +18,6 @@ const MAX_BRACKETS: usize = 32;
 const MAX_PARTS: usize = 400;
 const MAX_BLOCKS: usize = 64;
 
-/// A source that minijinja can compile.
 pub(super) struct Rewritten {
     pub(super) source: String,
     /// Whether it has `{% generation %}` tags.
@@ -95,7 +93,6 @@ fn line_of(source: &str, at: usize) -> usize {
     1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// Offset of the next tag.
 fn next_tag(rest: &str) -> Option<usize> {
     rest.match_indices('{').map(|(at, _)| at).find(|at| rest[at + 1..].starts_with(['{', '%', '#']))
 }

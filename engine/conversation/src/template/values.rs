@@ -29,7 +29,6 @@ fn check(state: &State<'_, '_>, value: Value, kept: bool) -> Result<Value, Error
     Ok(value)
 }
 
-/// Collects an iterable into a list.
 pub(super) fn listed(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     let mut items = Vec::new();
     for item in value.try_iter()?.checked() {

@@ -41,7 +41,6 @@ pub struct Tally {
     pub genre: Names,
     pub language: Names,
     pub licence: Names,
-    /// By year of the document's date.
     pub year: Names,
     /// By length: bin `n + 1` holds documents of `2^n` up to below `2^(n + 1)` words, bin 0 those without words.
     pub length: BTreeMap<u32, Amount>,

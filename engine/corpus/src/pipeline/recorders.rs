@@ -81,7 +81,6 @@ impl Recorders {
         (self.raw.documents, self.kept.documents)
     }
 
-    /// Fails, with the reason, if no document was read.
     pub(super) fn check_anything_read(&self) -> Result<()> {
         if self.raw.documents > 0 {
             return Ok(());

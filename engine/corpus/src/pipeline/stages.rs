@@ -187,7 +187,6 @@ impl Stages {
         self.recorders.iter().map(|recorder| recorder.name().to_owned()).collect()
     }
 
-    /// The results of the stages, given the total input.
     pub(super) fn finish(self, raw: Amount) -> Vec<Stage> {
         StageRecorder::chain(raw, self.recorders)
     }

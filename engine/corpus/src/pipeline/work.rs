@@ -39,7 +39,6 @@ pub(super) struct Told {
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
-    /// Size as read.
     pub raw: Amount,
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.

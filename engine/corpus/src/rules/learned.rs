@@ -113,7 +113,6 @@ impl FastText {
     }
 }
 
-/// The labels of a dictionary.
 fn labels_of(input: &mut impl BufRead, entries: i32) -> io::Result<Vec<String>> {
     let (mut labels, mut word, mut about) = (Vec::new(), Vec::new(), [0; 9]);
     for _ in 0..entries {
@@ -135,7 +134,6 @@ fn plain(label: &str) -> &str {
 }
 
 impl Quality {
-    /// The fastText model, if `file` is one.
     pub(super) fn fast_text(&self, files: &dyn Files) -> Result<Option<FastText>> {
         let Some(file) = self.file.as_deref().filter(|file| file.ends_with(".bin") || file.ends_with(".ftz"))
         else {

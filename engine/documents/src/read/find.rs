@@ -40,7 +40,6 @@ pub struct Source {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Files to read, in order.
     pub sources: Vec<Source>,
     /// Files and folders that will not be read, each with the reason.
     pub troubles: Vec<Trouble>,
@@ -250,7 +249,6 @@ fn members(
     Ok(sources.collect())
 }
 
-/// A member's name, with a number appended if it is taken.
 fn unique(name: String, names: &mut FxHashSet<String>) -> String {
     if names.insert(name.clone()) {
         return name;

@@ -124,7 +124,6 @@ impl Row {
 }
 
 impl Dialect {
-    /// Detects the dialect from a file's first lines.
     fn of(head: &[&[u8]], delimiter: u8) -> Self {
         let plain = Self { delimiter, quotes: true, escapes: false };
         let (escaped, bare) = (Self { escapes: true, ..plain }, Self { quotes: false, ..plain });
@@ -260,7 +259,6 @@ impl TableReader {
         self.ahead.pop_front()
     }
 
-    /// The line this many lines ahead.
     fn peek(&mut self, ahead: usize) -> io::Result<Option<&Option<Vec<u8>>>> {
         while self.ahead.len() <= ahead && self.gather()?.is_some() {}
         Ok(self.ahead.get(ahead))
@@ -324,7 +322,6 @@ impl TableReader {
         Ok(if self.row.len() <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
     }
 
-    /// Whether the next lines are rows.
     fn follow(&mut self, columns: usize) -> io::Result<bool> {
         for ahead in 0..FOLLOWING {
             let dialect = self.dialect;

@@ -17,7 +17,6 @@ const AT_ONCE: usize = 64;
 /// Maximum rows of a table, and of the associations table.
 const ROWS: usize = 40;
 const MAX_ASSOCIATIONS: usize = 500;
-/// Number of pairs shown with the largest difference.
 const MAX_PAIRS: usize = 10;
 
 /// A scored pair and its difference in nats; positive if the stereotyped sentence is more likely.
@@ -94,7 +93,6 @@ fn unseen(pair: &Pair, near: &Near) -> Vec<String> {
 /// Pairs excluded from all figures.
 #[derive(Default)]
 struct LeftOut<'a> {
-    /// Number by category.
     by: BTreeMap<&'a str, u64>,
     /// Number by unknown word or character.
     words: BTreeMap<String, u64>,

@@ -26,7 +26,6 @@ const NUMBERS: u64 = 0x616c_7465;
 /// Sentences scored between progress reports.
 const AT_ONCE: usize = 128;
 
-/// A canary with its result.
 struct Exposed {
     canary: Canary,
     /// Number of alternatives that are at least as likely.

@@ -38,7 +38,6 @@ const GROUPS: [(&str, RangeInclusive<usize>); 4] = [
     ("more than 16 times", 17..=usize::MAX),
 ];
 
-/// Number of passages shown.
 const SHOWN: usize = 10;
 
 /// Lengths of passages, and the threshold for near-exact matches.
@@ -63,7 +62,6 @@ impl Lengths {
     }
 }
 
-/// A passage with its result.
 #[derive(Clone, Debug)]
 struct Tried {
     tokens: Vec<u32>,
@@ -207,7 +205,6 @@ async fn drawn(
     Ok(within)
 }
 
-/// Counts each passage's occurrences in the training text.
 async fn looked_up(
     indices: &mut Indices,
     folder: &Path,
@@ -224,7 +221,6 @@ async fn looked_up(
     Ok(found)
 }
 
-/// Generates completions of the passages' prefixes, in batches.
 async fn write(
     auditor: &mut Auditor<'_>,
     passages: Vec<(Vec<u32>, usize)>,

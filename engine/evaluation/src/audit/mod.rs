@@ -23,13 +23,11 @@ use glasshouse_protocol::setting::Settings as _;
 use sampled::{Sampled, sampled};
 use texts::Texts;
 
-/// The model to audit, with what the audits need.
 pub struct Auditor<'a> {
     /// The scorer side of the model.
     pub subject: Subject<'a>,
     /// The same model as a generator.
     pub decoder: &'a mut Decoder,
-    /// Search indices of training texts.
     pub indices: &'a mut Indices,
 }
 
@@ -110,7 +108,6 @@ fn of_sampled(
     }
 }
 
-/// A mean with its bootstrap confidence interval.
 fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
     let count = values.len();
     let value = (count > 0).then(|| values.iter().sum::<f64>() / count as f64);

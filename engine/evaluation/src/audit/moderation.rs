@@ -13,10 +13,8 @@ use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Maximum number of rules listed.
 const ROWS: usize = 30;
 
-/// Numbers of texts with findings.
 #[derive(Debug, Default)]
 struct ModerationCounts {
     texts: u64,

@@ -9,18 +9,15 @@ use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Ta
 use glasshouse_protocol::quantity::whole;
 use std::collections::BTreeMap;
 
-/// Maximum number of findings listed.
 const ROWS: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct PersonalMatch {
-    /// Number of times it was generated.
     times: u64,
     /// Number of training documents that contain it.
     documents: u64,
 }
 
-/// By kind and text.
 type Findings = BTreeMap<(Class, String), PersonalMatch>;
 
 pub(super) async fn personal(

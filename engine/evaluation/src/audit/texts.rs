@@ -25,11 +25,9 @@ pub(crate) struct Texts {
     is_from_outside: bool,
 }
 
-/// How much of the texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReadShare {
     pub(crate) read: u64,
-    /// Tokens in total.
     pub(crate) of: u64,
 }
 

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 /// Per row, 0 or 1: whether it is correct, whether it names a person, whether that is the stereotyped one; and 1.
 type Counts = [f64; 4];
 
-/// A metric's name, its better direction and its value.
 type Figure = (String, Better, fn(Counts) -> f64);
 
 /// Contexts: their name in metrics, and whether they are ambiguous.

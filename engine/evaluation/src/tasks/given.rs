@@ -13,7 +13,6 @@ use std::collections::HashMap;
 pub(super) struct Given {
     /// As text: the chosen option, the label, or all tags.
     pub(super) answer: String,
-    /// The chosen option of the row.
     pub(super) chosen: Option<ModelChoice>,
 }
 
@@ -26,7 +25,6 @@ pub(super) struct AllGiven<'a> {
 }
 
 impl<'a> AllGiven<'a> {
-    /// Separates answered rows from failed ones.
     pub(super) fn new(
         rows: &'a [Row],
         given: impl IntoIterator<Item = std::result::Result<Given, String>>,
@@ -120,7 +118,6 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
     Ok(Given { answer, chosen: Some(chosen) })
 }
 
-/// A row's correct tags, and those of its answer.
 pub(super) fn tags<'a>(row: &'a Row, given: &Given, names: &[String]) -> Option<(&'a [String], Vec<String>)> {
     let Right::Tags { tags, .. } = &row.right else { return None };
     Some((tags, tags_of(&given.answer, names, tags.len())))

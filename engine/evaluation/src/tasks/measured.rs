@@ -19,7 +19,6 @@ pub(super) const RIGHT: f64 = 1.0 - 1e-9;
 /// Maximum classes of a readable confusion matrix.
 const CLASSES: usize = 20;
 
-/// A metric's name, and how to get its value.
 type Named<T> = (&'static str, fn(&T) -> f64);
 
 #[derive(Clone, Debug, Default)]
@@ -36,7 +35,6 @@ pub(super) struct AnswerMeasures {
 }
 
 impl AnswerMeasures {
-    /// Accuracy from row scores.
     pub(super) fn from_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
         measured.mean("acc", values, bootstrap);
@@ -93,7 +91,6 @@ impl AnswerMeasures {
         self.scores.push(scores);
     }
 
-    /// Adds the signature of the last metric.
     fn sign(&mut self, signature: impl Into<String>) {
         if let Some(metric) = self.metrics.last_mut() {
             metric.signature = Some(signature.into());
@@ -116,7 +113,6 @@ impl AnswerMeasures {
         }
     }
 
-    /// Adds the accuracy of choices, labels or tags.
     pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
         let is = |right: bool| f64::from(u8::from(right));
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
@@ -171,7 +167,6 @@ impl AnswerMeasures {
         self.all("perplexity", of(sum(&losses)), interval, (Better::Lower, losses.len()));
     }
 
-    /// Adds a metric of each row's answer and references.
     pub(super) fn of_each(
         &mut self,
         name: &str,
@@ -300,7 +295,6 @@ impl AnswerMeasures {
     }
 }
 
-/// The rows with free-form answers, and their references.
 fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
     let answer = |(row, given): &'a (&Row, Given)| match &row.right {
         Right::Answers { references, .. } => Some(Answer { answer: &given.answer, expected: references }),

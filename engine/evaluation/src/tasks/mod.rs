@@ -59,7 +59,6 @@ pub enum Answering<'a> {
     Labels(&'a mut CpuDecoder),
 }
 
-/// A task, and how to measure its answers.
 #[derive(Clone, Debug)]
 pub struct Asked {
     file: TaskFile,
@@ -261,7 +260,6 @@ fn choices_of(row: &Row) -> &[String] {
     }
 }
 
-/// A sentence on rows whose beginning was cut.
 fn cut(rows: u64) -> Option<String> {
     (rows > 0).then(|| {
         let verb = if rows == 1 { "is" } else { "are" };
@@ -272,7 +270,6 @@ fn cut(rows: u64) -> Option<String> {
     })
 }
 
-/// The label of each text, by the model's classification head.
 async fn labelled(
     reader: &mut CpuDecoder,
     files: &TokenizerFiles,

@@ -82,12 +82,10 @@ impl<'a> Prompting<'a> {
         self.files.chat_template.is_some() && !row.plain
     }
 
-    /// A row's messages before templating.
     fn messages(&self, row: &Row) -> Vec<ChatMessage> {
         if self.chats(row) { self.wording.chat_messages(row) } else { self.wording.plain_messages(row) }
     }
 
-    /// A row's question for display.
     pub(super) fn text(&self, row: &Row) -> String {
         joined(&self.messages(row))
     }
@@ -150,7 +148,6 @@ impl<'a> Prompting<'a> {
         self.files.special("bos_token").or_else(|| self.files.tokenizer.end_of_text())
     }
 
-    /// A sentence on how the rows are asked.
     pub(super) fn about(&self, rows: &[Row]) -> String {
         let chats = rows.first().is_some_and(|row| self.chats(row));
         match (self.wording.kind, chats) {
@@ -185,7 +182,6 @@ impl<'a> Prompting<'a> {
     }
 }
 
-/// A text with an answer, as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
     /// Both, at most context length + 1 tokens.
@@ -210,7 +206,6 @@ fn continuation(text: &str, answer: &str, delimiter: Option<&str>) -> String {
     if parted { answer.to_owned() } else { format!(" {answer}") }
 }
 
-/// Tokenizes a text with its continuation.
 fn pair(
     tokenizer: &Tokenizer,
     begins: &[u32],

@@ -23,7 +23,6 @@ use serde_json::{Map, Value};
 const QUESTIONS: [&str; 5] = ["prompt", "question", "messages", "instruction", "input"];
 /// Fields of the context that choices continue.
 const CONTEXTS: [&str; 7] = ["prompt", "question", "messages", "ctx", "context", "input", "text"];
-/// Fields of reference answers.
 const ANSWERS: [&str; 7] = ["answers", "answer", "completion", "references", "reference", "target", "output"];
 const CHOICES: [&str; 2] = ["choices", "options"];
 /// Fields of the correct choice.
@@ -70,7 +69,6 @@ pub struct Row {
     pub plain: bool,
     pub right: Right,
     pub group: Option<String>,
-    /// Benchmark-specific data on the choices.
     pub marked: Marked,
 }
 

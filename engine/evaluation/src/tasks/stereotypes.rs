@@ -9,7 +9,6 @@ use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, Cell, Table};
 use std::collections::BTreeMap;
 
-/// A model's preferences in one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Preferred {
     /// Index of the row's target.
@@ -28,7 +27,6 @@ struct Scores {
     icat: f64,
 }
 
-/// A score's name, its better direction, and how to get it.
 type Named = (&'static str, Better, fn(&Scores) -> f64);
 
 impl Scores {

@@ -8,7 +8,6 @@ use glasshouse_metrics::statistics::{Bootstrap, metric};
 use glasshouse_protocol::evaluation::{Better, Cell, Passage, Table, metric_title};
 use std::collections::BTreeMap;
 
-/// Maximum groups in a table.
 const LISTED: usize = 40;
 
 /// Groups with their scores on the first metric that is a mean over rows, each with a failed question; `None` if there

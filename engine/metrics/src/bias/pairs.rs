@@ -5,7 +5,6 @@ use crate::records::{found_instead, lines, unplaced};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The default category.
 const OWN: &str = "own";
 
 /// Fields of a row, each with its name in CrowS-Pairs.

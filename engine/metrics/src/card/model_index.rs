@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 /// Task type of text answers, in the Hub's naming.
 const TEXT_GENERATION: (&str, &str) = ("text-generation", "Text generation");
 
-/// Results on one data set.
 struct Results<'a> {
     task: (&'static str, &'static str),
     /// Identifier, name and split of the data set.

@@ -34,7 +34,6 @@ pub async fn compare(
     found
 }
 
-/// The two models, and the settings of the comparison.
 pub(super) struct Pair<'a> {
     pub(super) names: [String; 2],
     pub(super) bootstrap: &'a Bootstrap,
@@ -76,7 +75,6 @@ static RATIOS: [Ratio; 4] = [
     },
 ];
 
-/// A metric of both on the same items.
 pub(super) struct Values {
     pub(super) values: [f64; 2],
     pub(super) interval: Option<[f64; 2]>,

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 /// Rows whose n-grams are counted between two yields.
 const ROWS_AT_ONCE: usize = 16;
 
-/// A metric with its row results.
 pub(super) enum Remade {
     Bleu(Vec<bleu::RowCounts>),
     Chrf(Vec<chrf::RowCounts>),
@@ -49,7 +48,6 @@ impl Remade {
         Some(Self::F1(Box::new(classification(&pairs)), pairs.len(), of))
     }
 
-    /// The metric over all rows.
     pub(super) fn value(&self) -> f64 {
         match self {
             Self::Bleu(rows) => bleu::score(sum(rows)),

@@ -4,7 +4,6 @@
 use super::ngrams::{Counts, Numbers, count};
 use super::{OfCorpus, Row, python};
 
-/// Maximum n-gram length.
 const ORDERS: usize = 4;
 
 /// A row's contribution: tokens of the answer, tokens of the closest reference, matching n-grams by order, n-grams by order.

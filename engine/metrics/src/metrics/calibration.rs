@@ -11,7 +11,6 @@ pub const BINS: usize = 15;
 /// and a bootstrap adds those of the resampled documents.
 pub type Sums = [f64; 3 * BINS];
 
-/// No predictions.
 pub const NONE: Sums = [0.0; 3 * BINS];
 
 /// Adds a prediction, given as confidence (0 to 1) and correctness. NaN is ignored.

@@ -4,7 +4,6 @@
 use super::ngrams::{count, matches, total};
 use super::{OfCorpus, Row, python};
 
-/// Maximum length of character n-grams.
 const CHARACTERS: usize = 6;
 
 /// β²: the weight of recall relative to precision.

@@ -5,7 +5,6 @@ use super::Score;
 use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
 
-/// Counts for a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// True positives.
@@ -93,7 +92,6 @@ pub struct Classification {
     pub rows: Vec<(usize, usize)>,
 }
 
-/// Compares pairs of expected and predicted labels.
 pub fn classification<S: AsRef<str>>(pairs: &[(S, S)]) -> Classification {
     let both = pairs.iter().flat_map(|(expected, answered)| [expected.as_ref(), answered.as_ref()]);
     let mut numbers: BTreeMap<&str, usize> = both.map(|label| (label, 0)).collect();
@@ -173,7 +171,6 @@ impl Classification {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// A class or an average.
     pub name: String,
     /// `None` for accuracy.
     pub precision: Option<f64>,
@@ -181,7 +178,6 @@ pub struct Line {
     pub recall: Option<f64>,
     /// F1, or the accuracy.
     pub f1: f64,
-    /// Number of expected labels.
     pub support: u64,
 }
 

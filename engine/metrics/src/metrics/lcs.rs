@@ -2,7 +2,6 @@
 //! operations for sequences of n and m tokens. A zero at position j of the vector after i tokens means that the table of lengths
 //! `t[i][j]` increases there by one.
 
-/// Length of the longest common subsequence.
 pub(super) fn length(pattern: &[u32], text: &[u32]) -> usize {
     // Each token with its position.
     let mut places: Vec<(u32, usize)> = pattern.iter().copied().zip(0..).collect();

@@ -44,7 +44,6 @@ pub struct OfCorpus<const N: usize> {
     pub score: f64,
     /// As printed by sacreBLEU 2.6.0.
     pub signature: String,
-    /// Each row's contribution.
     pub rows: Vec<[f64; N]>,
     of: fn([f64; N]) -> f64,
 }

@@ -83,7 +83,6 @@ pub struct Classifier {
     version: u32,
     /// Number of harmful and of harmless training rows.
     pub rows: [u64; 2],
-    /// Seed of the training order.
     pub seed: u64,
     bias: f32,
     /// Used hash buckets in ascending order.
@@ -164,7 +163,6 @@ impl Classifier {
         Ok(read)
     }
 
-    /// The probability that a text is harmful.
     pub fn probability(&self, text: &str) -> f64 {
         sigmoid(self.score(text).unwrap_or(f64::from(self.bias)))
     }
@@ -174,12 +172,10 @@ impl Classifier {
         self.score(text).is_some_and(|score| score >= 0.0)
     }
 
-    /// The sentences of a text that are harmful.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         sentences(text, 0, true).into_iter().filter_map(|sentence| self.finding(text, sentence)).collect()
     }
 
-    /// A finding for a sentence, if it is harmful.
     pub(super) fn finding(&self, text: &str, (start, end): (usize, usize)) -> Option<Finding> {
         let own = text.get(start..end).unwrap_or_default();
         let (category, severity) = (Category::Classifier, Severity::Severe);

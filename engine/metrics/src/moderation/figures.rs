@@ -3,7 +3,6 @@
 use crate::statistics::{Bootstrap, metric, share};
 use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 
-/// Counts of rows by label and result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Harmful rows that were found.

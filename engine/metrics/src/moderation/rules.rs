@@ -39,7 +39,6 @@ struct Company {
     near: Vec<Vec<Pattern>>,
 }
 
-/// Consecutive words.
 #[derive(Clone, Debug)]
 struct Phrase {
     written: String,
@@ -47,7 +46,6 @@ struct Phrase {
     says: Says,
 }
 
-/// Meaning of a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     /// A rule, with the index of its list in [`Rules::companies`].
@@ -70,7 +68,6 @@ impl Pattern {
     }
 }
 
-/// A line of a rules file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Line {
@@ -186,7 +183,6 @@ impl Rules {
         Err(format!("there is no rule \"{written}\" to remove{near}"))
     }
 
-    /// All findings in a text, in order.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         self.look(text, true).findings
     }
@@ -285,7 +281,6 @@ impl Rules {
 }
 
 impl Company {
-    /// Whether an exception occurs nearby.
     fn is_innocent(&self, before: &[Word], after: &[Word]) -> bool {
         holds(&self.near, before) || holds(&self.near, after)
     }
@@ -307,7 +302,6 @@ impl Company {
     }
 }
 
-/// Whether one of the phrases occurs among the words.
 fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     let is_at = |at: usize| {
         let rest = words.get(at..).unwrap_or_default();
@@ -319,7 +313,6 @@ fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     (0..words.len()).any(is_at)
 }
 
-/// How much of a phrase matches.
 enum Matched {
     /// The whole phrase, with this many words.
     Whole(usize),

@@ -6,7 +6,6 @@ use super::words::words;
 use super::{Category, Judges, Moderated, Moderation, ModerationMode};
 use std::cmp::Reverse;
 
-/// Replaces hidden letters.
 const BLOCK: char = '█';
 /// Bytes of decided text to keep before discarding.
 const KEPT: usize = 1024;
@@ -47,13 +46,11 @@ impl Moderator {
         })
     }
 
-    /// Adds a piece and returns the text decided so far.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
         self.decide(false)
     }
 
-    /// Ends the text and returns the rest.
     pub fn finish(&mut self) -> String {
         self.decide(true)
     }

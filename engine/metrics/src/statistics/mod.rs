@@ -112,7 +112,6 @@ impl Bootstrap {
         varied(self.values(self.singles(items, of)?, give).await)
     }
 
-    /// The statistic of [`Bootstrap::sums`] per resample.
     fn singles<const N: usize>(
         &self,
         items: &[[f64; N]],
@@ -145,7 +144,6 @@ impl Bootstrap {
         of_differences(first.len(), values)
     }
 
-    /// The difference of [`Bootstrap::paired_sums`] per resample.
     fn pairs<const N: usize>(
         &self,
         first: &[[f64; N]],
@@ -195,7 +193,6 @@ impl Bootstrap {
         of_differences(items, values)
     }
 
-    /// The statistic of [`Bootstrap::statistic`] per resample.
     fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
@@ -292,7 +289,6 @@ pub fn sum<const N: usize>(items: &[[f64; N]]) -> [f64; N] {
     sum
 }
 
-/// A finite value.
 pub fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }

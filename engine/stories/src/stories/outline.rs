@@ -4,7 +4,6 @@ use super::expand::{Picker, Slots, capitals, expand};
 use super::grammar::{Plot, World, grammar};
 use std::ops::Range;
 
-/// The parts of a story.
 #[derive(Debug)]
 pub(crate) struct Outline {
     pub(crate) plot: &'static Plot,
@@ -58,7 +57,6 @@ impl Outline {
         beats.map(|beat| capitals(self.fill(beat))).collect::<Vec<_>>().join(" ")
     }
 
-    /// The whole story: three paragraphs.
     pub(crate) fn text(&self) -> String {
         let [second, third] = self.paragraphs;
         [0..second, second..third, third..self.beats.len()].map(|beats| self.excerpt(beats)).join("\n\n")

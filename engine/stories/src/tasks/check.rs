@@ -34,7 +34,6 @@ pub enum Check {
 pub struct Tag {
     /// As in `name` or `place`.
     pub label: String,
-    /// The text as in the passage.
     pub text: String,
 }
 

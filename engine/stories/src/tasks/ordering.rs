@@ -44,7 +44,6 @@ fn numbers_in_order(draw: &mut Draw, numbers: &[i64], count: usize) -> (&'static
     (if down { "ordering-down" } else { "ordering-up" }, numbers.into_iter().map(written).collect())
 }
 
-/// The items in a different order.
 fn mixed(draw: &mut Draw, items: &[String]) -> Vec<String> {
     loop {
         let mixed = draw.pick_some(&items.iter().collect::<Vec<_>>(), items.len());
