@@ -96,9 +96,6 @@ impl Conversation {
     }
 
     /// Like [`Self::validate`], and requires at least one assistant message.
-    ///
-    /// # Errors
-    /// The first message that breaks a rule, or [`Invalid::NoReply`].
     pub fn validate_for_training(&self) -> Result<(), Invalid> {
         self.validate()?;
         let replies = self.messages.iter().any(|message| message.role == Role::Assistant);

@@ -91,9 +91,6 @@ impl Format {
 
     /// Detects the format of a row from its keys. Of several matching formats, complete ones win, then the objective's
     /// preference.
-    ///
-    /// # Errors
-    /// The row has the keys of no known format.
     pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
         // Pairs come first for an objective that learns from them, else last.
         let mut preferred = Self::ALL;

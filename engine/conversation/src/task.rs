@@ -174,7 +174,7 @@ impl Task {
                 format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-'))
             });
             let fault = |reason: String| format!("`{key}`: {reason}");
-            let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
+            let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?.source;
             environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
         }
         Ok(Self { set, output, contexts: false, sources, environment })
@@ -299,8 +299,6 @@ impl Task {
     }
 }
 
-/// # Errors
-/// It has unknown keys or values.
 fn read(mut description: Json) -> Result<Description, String> {
     if let Json::Object(keys) = &mut description {
         keys.retain(|key, _| !IGNORED.split(' ').any(|own| own == key));

@@ -21,9 +21,6 @@ const OF_INDEX: u64 = 3;
 
 /// n-gram models of each order, unigrams, the uniform distribution, gzip and xz on the documents evaluated by
 /// `likelihood`; the best first.
-///
-/// # Errors
-/// Nothing was held out, or the text is damaged.
 pub async fn baselines(
     subject: &Subject<'_>,
     likelihood: &Likelihood,

@@ -29,9 +29,6 @@ const SHORT: usize = 1 << 10;
 const BEGINNING: usize = 160;
 
 /// How much of the held-out documents occurs in a run's training text. Long documents are looked up by passage.
-///
-/// # Errors
-/// Nothing was held out, or a text is damaged.
 pub async fn text_contamination(
     subject: &Subject<'_>,
     learner: &Run,
@@ -72,9 +69,6 @@ pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
 
 /// How much of each group of texts occurs in the training text of a run and of the runs it started from. The training
 /// text is read once for all groups.
-///
-/// # Errors
-/// A training text is damaged.
 pub async fn contaminations(
     (learner, tokenizer): (&Run, &TokenizerFiles),
     groups: &[Vec<LookedUp>],

@@ -194,9 +194,6 @@ impl HeldOut {
     }
 
     /// Reads document `at`.
-    ///
-    /// # Errors
-    /// A shard cannot be read, or the model's tokenizer cannot encode the text.
     pub fn document(&self, at: usize, tokenizer: &Tokenizer) -> Result<Document> {
         let Some((span, ended)) = self.spans.get(at).cloned() else {
             return Err(Error::Internal(format!("document {at} of {}", self.spans.len())));

@@ -23,9 +23,6 @@ const TOGETHER: u64 = 1 << 15;
 const BY_POSITION: u64 = 1 << 16;
 
 /// Evaluates a model on its run's validation split, or the part selected in the settings. The stride defaults to half a window.
-///
-/// # Errors
-/// The run has no text, the stride would skip tokens, or a device fails.
 pub async fn likelihood(
     subject: &mut Subject<'_>,
     settings: &EvaluateSettings,
@@ -70,7 +67,7 @@ pub async fn likelihood(
     };
     let mut groups = Vec::new();
     for group in 0..GROUPS {
-        groups.push((frequencies::label(group), tally.frequency(group, &bootstrap)));
+        groups.push((frequencies::label(group), tally.group(group, &bootstrap)));
         yielder.maybe_yield().await;
     }
     of(LossGrouping::Frequency, groups);
@@ -110,9 +107,6 @@ pub async fn likelihood(
 }
 
 /// Stride between windows of the model's context length; defaults to half of it.
-///
-/// # Errors
-/// The stride would skip tokens.
 pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
     let stride = settings.stride.unwrap_or(window.div_ceil(2));
     if (1..=window).contains(&stride) {

@@ -27,9 +27,6 @@ type Counts = [f64; 4];
 
 /// The share of repeated word 4-grams, and of distinct word pairs (Li et al. 2016, "A diversity-promoting objective
 /// function for neural conversation models"), in sampled texts and in as much held-out text.
-///
-/// # Errors
-/// The device cannot hold a decoder next to the scorer, or fails.
 pub(super) async fn repetition(
     subject: &Subject<'_>,
     settings: &EvaluateSettings,

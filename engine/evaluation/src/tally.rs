@@ -250,13 +250,9 @@ impl<'text> Tally<'text> {
     }
 
     /// The loss of a frequency group, kind or source, by its index in [`UnitSums::groups`].
-    fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
+    pub(super) fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         let parts = self.units.iter().filter_map(|unit| unit.groups.get(group).copied());
         ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)
-    }
-
-    pub(super) fn frequency(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
-        self.group(group, bootstrap)
     }
 
     pub(super) fn source(&self, source: usize, bootstrap: &Bootstrap) -> Metric {

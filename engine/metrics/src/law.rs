@@ -123,8 +123,6 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// # Errors
-    /// There are too few usable points.
     pub fn new(points: &[Point]) -> Result<Self, String> {
         let is_usable = |point: &&Point| point.x > 0.0 && point.loss > 0.0 && point.loss.is_finite();
         let points: Vec<&Point> = points.iter().filter(is_usable).collect();

@@ -131,9 +131,6 @@ struct Raised(String);
 
 impl ChatTemplate {
     /// The ChatML template with its own tokens.
-    ///
-    /// # Errors
-    /// None known; the signature follows from compiling a template.
     pub fn chatml() -> Result<Self, TemplateError> {
         Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
@@ -143,10 +140,7 @@ impl ChatTemplate {
     /// # Errors
     /// The source is too long, is not valid Jinja, or refers to other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
-        if source.len() > MAX_SOURCE_BYTES {
-            return Err(TemplateError::TooLong(source.len()));
-        }
-        let rewritten = rewrite::rewrite(source)?;
+        let rewritten = rewritten(source)?;
         if rewritten.source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(rewritten.source.len()));
         }
@@ -167,9 +161,6 @@ impl ChatTemplate {
     }
 
     /// Renders a conversation, like `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
-    ///
-    /// # Errors
-    /// The template rejects the conversation, fails, or exceeds its limits.
     pub fn text(
         &self,
         conversation: &Conversation,
@@ -241,11 +232,11 @@ pub(crate) fn environment() -> Environment<'static> {
 }
 
 /// A source whose assignments are bounded.
-pub(crate) fn rewritten(source: &str) -> Result<String, TemplateError> {
-    if source.len() > MAX_SOURCE_BYTES {
-        return Err(TemplateError::TooLong(source.len()));
+pub(crate) fn rewritten(source: &str) -> Result<rewrite::Rewritten, TemplateError> {
+    match source.len() {
+        0..=MAX_SOURCE_BYTES => rewrite::rewrite(source),
+        length => Err(TemplateError::TooLong(length)),
     }
-    Ok(rewrite::rewrite(source)?.source)
 }
 
 struct Rendering<'template> {

@@ -18,16 +18,13 @@ const MAX_BRACKETS: usize = 32;
 const MAX_PARTS: usize = 400;
 const MAX_BLOCKS: usize = 64;
 
-pub(super) struct Rewritten {
-    pub(super) source: String,
+pub(crate) struct Rewritten {
+    pub(crate) source: String,
     /// Whether it has `{% generation %}` tags.
     pub(super) generation: bool,
 }
 
 /// Rewrites a source. Invalid Jinja is left as it is, so that the compiler reports the error.
-///
-/// # Errors
-/// Brackets or blocks are nested too deeply.
 pub(super) fn rewrite(source: &str) -> Result<Rewritten, TemplateError> {
     let mut written = String::with_capacity(source.len() + 64);
     let (mut at, mut generation) = (0, false);

@@ -32,9 +32,6 @@ pub struct Auditor<'a> {
 }
 
 /// The requested sections, in report order.
-///
-/// # Errors
-/// The sample size is out of range.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     settings.check()?;
     let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
@@ -44,8 +41,8 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
 /// Audits a model; `own` holds the user's own sentence pairs.
 ///
 /// # Errors
-/// Those of [`asked`]; a line of the project's moderation rules is invalid, its classifier or the run's text is
-/// damaged, or a device fails.
+/// The sample size is out of range, a line of the project's moderation rules is invalid, its classifier or the run's
+/// text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,

@@ -33,9 +33,6 @@ pub(crate) struct ReadShare {
 
 impl Texts {
     /// Collects the texts of a run.
-    ///
-    /// # Errors
-    /// The run's records or text are damaged.
     pub(crate) fn from_run(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true, is_from_outside: run.is_from_outside()? };
         let mut next = Some(run.clone());

@@ -91,9 +91,6 @@ impl<'a> Prompting<'a> {
     }
 
     /// A row's question, with room for an answer of `max_tokens`. A long question is cut at its beginning.
-    ///
-    /// # Errors
-    /// The chat template rejects it, or no token of it is known.
     pub(super) fn question(&self, row: &Row, max_tokens: usize) -> Result<Prompt> {
         let room = chat_room(self.context, max_tokens);
         let messages = self.messages(row);
@@ -111,9 +108,6 @@ impl<'a> Prompting<'a> {
 
     /// Tokens of a row's text with one answer, and where the answer begins, like lm-eval's `_encode_pair`: trailing
     /// spaces of the text belong to the answer. `None` if no token of the answer can be scored.
-    ///
-    /// # Errors
-    /// The chat template rejects the row.
     pub(super) fn pair(&self, row: &Row, answer: &str) -> Result<Option<Pair>> {
         let messages = self.messages(row);
         let text = if self.chats(row) {

@@ -143,9 +143,6 @@ impl Classifier {
     }
 
     /// Reads a stored classifier.
-    ///
-    /// # Errors
-    /// The text is not a classifier, has another version, or is damaged.
     pub fn read(text: &str) -> Result<Self, String> {
         let read: Self = serde_json::from_str(text)
             .map_err(|error| format!("is not a classifier: {error}; train it again"))?;

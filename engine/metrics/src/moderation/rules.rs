@@ -93,9 +93,6 @@ pub(super) struct RuleMatches {
 
 impl Rules {
     /// The built-in rules.
-    ///
-    /// # Errors
-    /// Never; a test parses them.
     pub fn ours() -> Result<Self, String> {
         Self::with("")
     }

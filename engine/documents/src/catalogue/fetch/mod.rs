@@ -72,9 +72,6 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// Downloads a corpus of the catalogue into a folder, or the files of a dataset (`hf://OWNER/NAME`) into a folder below it, and
 /// returns the path of the file or folder. The progress is that of all files.
-///
-/// # Errors
-/// As for [`fetch`], or the name is unknown.
 pub fn fetch_named(
     name: &str,
     folder: &Path,
