@@ -362,10 +362,8 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
             None | Some(Value::Bool(false)) => {}
             Some(Value::Bool(true)) if role == Role::Assistant => {}
             Some(Value::Bool(true)) => {
-                return Err(not_read(
-                    key,
-                    format!("training on a {role} message (only assistant messages are trained on)"),
-                ));
+                let reason = format!("training on a {role} message (only assistant messages are trained on)");
+                return Err(not_read(key, reason));
             }
             Some(other) => return Err(wrong(at(key), "true or false", other)),
         }

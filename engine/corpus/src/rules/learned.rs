@@ -187,10 +187,8 @@ impl Perplexity {
             model.learn(&bytes(document));
         }
         if model.tokens == 0 {
-            return Err(Error::bad_file(
-                self.file.as_deref().unwrap_or_default(),
-                "the reference has no text",
-            ));
+            let reason = "the reference has no text";
+            return Err(Error::bad_file(self.file.as_deref().unwrap_or_default(), reason));
         }
         Ok(model)
     }

@@ -71,10 +71,8 @@ impl<'a> AllGiven<'a> {
             let first = broken
                 .first()
                 .map_or_else(|| "it is empty".to_owned(), |(line, reason)| format!("line {line}: {reason}"));
-            return Err(Error::bad_file(
-                name,
-                format!("it has no answer to a row of {}; {first}", file.name),
-            ));
+            let reason = format!("it has no answer to a row of {}; {first}", file.name);
+            return Err(Error::bad_file(name, reason));
         }
         let missing = || Err("its results have no entry for this row".to_owned());
         let mut all = Self::new(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));

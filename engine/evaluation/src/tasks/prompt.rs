@@ -111,10 +111,8 @@ impl<'a> Prompting<'a> {
     pub(super) fn pair(&self, row: &Row, answer: &str) -> Result<Option<Pair>> {
         let messages = self.messages(row);
         let text = if self.chats(row) {
-            let renderer = self.files.chat_renderer()?;
-            renderer
-                .text(&messages, true)
-                .map_err(|reason| glasshouse_text::tokenizer::template_fails(&reason))?
+            let text = self.files.chat_renderer()?.text(&messages, true);
+            text.map_err(|reason| glasshouse_text::tokenizer::template_fails(&reason))?
         } else {
             joined(&messages)
         };
@@ -144,35 +142,30 @@ impl<'a> Prompting<'a> {
 
     pub(super) fn about(&self, rows: &[Row]) -> String {
         let chats = rows.first().is_some_and(|row| self.chats(row));
-        match (self.wording.kind, chats) {
-            (Kind::Generate, true) => "Questions in the model's chat template.".to_owned(),
-            (Kind::Generate, false) => "The model continues each prompt as it is.".to_owned(),
+        let about = match (self.wording.kind, chats) {
+            (Kind::Generate, true) => "Questions in the model's chat template.",
+            (Kind::Generate, false) => "The model continues each prompt as it is.",
             (Kind::Choose, true) => {
                 "Questions in the model's chat template; each choice has the likelihood of that answer."
-                    .to_owned()
             }
             (Kind::Choose, false) if self.delimiter.is_none() => {
                 "Each choice has its likelihood after the prompt and a space, tokenised as in lm-eval."
-                    .to_owned()
             }
             (Kind::Choose | Kind::Continue, _) => {
-                "Each text has its likelihood after the prompt, tokenised as in lm-eval.".to_owned()
+                "Each text has its likelihood after the prompt, tokenised as in lm-eval."
             }
             (Kind::Classify, true) => {
                 "A question with the labels in the model's chat template; the likeliest label as its answer."
-                    .to_owned()
             }
-            (Kind::Classify, false) => {
-                "The likeliest label after the text, a line break and \"Label:\".".to_owned()
-            }
+            (Kind::Classify, false) => "The likeliest label after the text, a line break and \"Label:\".",
             (Kind::Tag, true) => {
                 "A question with the tags in the model's chat template; the words of its answer are the tags."
-                    .to_owned()
             }
             (Kind::Tag, false) => {
-                "The model's text after the words, a line break and \"Tags:\" is read as tags.".to_owned()
+                "The model's text after the words, a line break and \"Tags:\" is read as tags."
             }
-        }
+        };
+        about.to_owned()
     }
 }
 
