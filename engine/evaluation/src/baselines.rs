@@ -94,17 +94,14 @@ impl Evaluated {
                 continue;
             }
             for part in &document.parts {
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
-                own.tokens.push(predicted.iter().filter(|is| **is).count() as u32);
+                own.tokens.push(document.part(part).filter(|(_, is)| *is).count() as u32);
                 own.bytes.push(f64::from(part.bytes));
             }
             let text = std::mem::take(&mut document.text);
             if is_whole {
                 own.text.push_str(&text);
             } else {
-                let predicted = document.tokens.iter().zip(&document.predicted);
-                let tokens: Vec<u32> = predicted.filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-                own.text.push_str(&tokenizer.decode_plain(&tokens));
+                own.text.push_str(&tokenizer.decode_plain(&document.predicted_tokens()));
             }
             document.starts = Vec::new();
             own.documents.push(document);
@@ -137,10 +134,8 @@ impl Evaluated {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {
             for part in &document.parts {
-                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
-                let own = tokens.iter().zip(predicted).filter(|(_, is)| **is);
-                sums.push(own.map(|(token, _)| nats(*token)).sum());
+                let own = document.part(part).filter(|(_, is)| *is);
+                sums.push(own.map(|(token, _)| nats(token)).sum());
                 yielder.maybe_yield().await;
             }
         }
@@ -152,12 +147,10 @@ impl Evaluated {
         for document in &self.documents {
             let mut reading = learned.model.reading();
             for part in &document.parts {
-                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
                 let mut sum = 0.0;
-                for (at, (token, is_predicted)) in tokens.iter().zip(predicted).enumerate() {
-                    let nats = reading.nats(*token);
-                    sum += if *is_predicted { nats } else { 0.0 };
+                for (at, (token, is_predicted)) in document.part(part).enumerate() {
+                    let nats = reading.nats(token);
+                    sum += if is_predicted { nats } else { 0.0 };
                     if at % TOKENS == 0 {
                         yielder.maybe_yield().await;
                     }

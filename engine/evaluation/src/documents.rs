@@ -49,6 +49,18 @@ pub struct DocumentPart {
 }
 
 impl Document {
+    pub(super) fn predicted_tokens(&self) -> Vec<u32> {
+        let tokens = self.tokens.iter().zip(&self.predicted);
+        tokens.filter(|(_, is)| **is).map(|(token, _)| *token).collect()
+    }
+
+    /// The tokens of a part, and whether each is predicted.
+    pub(super) fn part(&self, part: &DocumentPart) -> impl Iterator<Item = (u32, bool)> {
+        let tokens = self.tokens.get(part.tokens.clone()).unwrap_or_default();
+        let predicted = self.predicted.get(part.tokens.clone()).unwrap_or_default();
+        tokens.iter().copied().zip(predicted.iter().copied())
+    }
+
     /// Windows that score each of its tokens once.
     pub fn windows(&self, window: usize, stride: usize, separate: bool) -> Vec<Window> {
         let given = self.given;
@@ -159,15 +171,13 @@ impl HeldOut {
             prepared,
         };
         let split = held_out.words(all, run, &text_of);
-        if held_out.spans.is_empty() && config.train.judges_answers() {
-            return Err(Error::Refused(format!(
-                "the data of {} has no held-out good answer; hold more out (data.validation), or evaluate it with a task file",
-                text_of.name()
-            )));
-        }
         if held_out.spans.is_empty() {
+            let (what, part, advice) = match config.train.judges_answers() {
+                true => ("data", "good answer", "hold more out (data.validation)"),
+                false => ("text", "part", "start a run with data.validation above 0"),
+            };
             return Err(Error::Refused(format!(
-                "the text of {} has no held-out part; start a run with data.validation above 0, or evaluate it with a task file",
+                "the {what} of {} has no held-out {part}; {advice}, or evaluate it with a task file",
                 text_of.name()
             )));
         }
@@ -243,12 +253,10 @@ impl HeldOut {
     }
 
     fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<DocumentPart> {
-        let Document { tokens, given, text, starts, predicted, .. } = document;
+        let Document { tokens, given, text, starts, .. } = document;
         if self.answers {
             // Only the visible bytes of predicted tokens count.
-            let answers: Vec<u32> =
-                tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-            let bytes = tokenizer.decode_plain(&answers).len() as u32;
+            let bytes = tokenizer.decode_plain(&document.predicted_tokens()).len() as u32;
             return vec![DocumentPart { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
         }
         let share = |bytes: usize| bytes as f64 / self.bytes().max(1) as f64;

@@ -9,7 +9,7 @@ use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, rep
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
-use glasshouse_protocol::evaluation::{Likelihood, LossBy, LossGrouping, Metric};
+use glasshouse_protocol::evaluation::{DocumentLoss, Likelihood, LossBy, LossGrouping, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -255,13 +255,10 @@ async fn worst_documents(
     tokenizer: &Tokenizer,
     yielder: &Yielder,
 ) -> Result<Vec<WorstDocument>> {
-    let bits = |at: usize| {
-        let own = tally.by_document.get(at).filter(|own| own.tokens >= errors::FEW && own.bytes > 0)?;
-        Some((own.nats / std::f64::consts::LN_2 / f64::from(own.bytes), own.tokens))
-    };
-    let mut all: Vec<_> = (0..tally.by_document.len())
-        .filter_map(|at| bits(at).map(|(bits, tokens)| (bits, tokens, at)))
-        .collect();
+    let long =
+        tally.by_document.iter().enumerate().filter(|(_, own)| own.tokens >= errors::FEW && own.bytes > 0);
+    let bits = |own: &DocumentLoss| own.nats / std::f64::consts::LN_2 / f64::from(own.bytes);
+    let mut all: Vec<_> = long.map(|(at, own)| (bits(own), own.tokens, at)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.truncate(errors::WORST);
     let mut worst = Vec::with_capacity(all.len());

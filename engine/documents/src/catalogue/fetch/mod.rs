@@ -94,7 +94,7 @@ fn fetch_all(
     let total = entries.iter().map(|entry| entry.length.bytes()).sum();
     let mut before = 0;
     for entry in entries {
-        fetch(entry, folder, &mut |step| {
+        fetch(&Settings::default(), entry, folder, &mut |step| {
             progress(match step {
                 Progress::Received { bytes, .. } => {
                     Progress::Received { bytes: before + bytes, of: Some(total) }
@@ -113,15 +113,7 @@ fn fetch_all(
 /// # Errors
 /// The folder is not writable, another file has that name, the server is unreachable or refuses, or the data does not match the
 /// catalogue. Received data stays in the `.part` file if it can be continued, and is removed if it is wrong.
-pub fn fetch(
-    entry: &Entry,
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<PathBuf> {
-    fetch_with(&Settings::default(), entry, folder, progress)
-}
-
-pub fn fetch_with(
+fn fetch(
     settings: &Settings,
     entry: &Entry,
     folder: &Path,
