@@ -213,10 +213,7 @@ fn members(
     // A broken archive may have the text of a document twice, under one id.
     let most_members = if bundle == Bundle::Word { 1 } else { usize::MAX };
     let sources = members.into_iter().take(most_members).map(|member| {
-        let name = match &member {
-            Ok(member) => member.name.clone(),
-            Err((name, _)) => name.clone(),
-        };
+        let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name).clone();
         let source = || {
             let member = member.map_err(|(_, reason)| reason)?;
             packed_left = packed_left.checked_sub(member.packed).ok_or_else(|| {
@@ -328,7 +325,7 @@ pub(super) fn decide(
         }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
-        (None, None) if packing == Packing::Plain && !has_ending(file_name) && is_text(head) => {
+        (None, None) if packing == Packing::Plain && ending(file_name).is_none() && is_text(head) => {
             Ok((if begins_record(head) { Format::JsonLines } else { Format::Text }, packing))
         }
         (None, None) => Err(unknown(file_name)),
@@ -346,16 +343,17 @@ fn begins_record(head: &[u8]) -> bool {
     line.starts_with(b"{\"") && line.len() == head.len() && head.len() as u64 == HEAD && error.is_eof()
 }
 
-fn has_ending(file_name: &str) -> bool {
-    file_name.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && !ending.is_empty())
+fn ending(file_name: &str) -> Option<&str> {
+    let (stem, ending) = file_name.rsplit_once('.')?;
+    (!stem.is_empty() && !ending.is_empty()).then_some(ending)
 }
 
 fn unknown(file_name: &str) -> String {
-    match file_name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && !ending.is_empty() => {
+    match ending(file_name) {
+        Some(ending) => {
             format!("has an unsupported format (.{ending}; {}); save it as one of these", format::known())
         }
-        _ => format!("has no extension and is not text ({}); give it one of these", format::known()),
+        None => format!("has no extension and is not text ({}); give it one of these", format::known()),
     }
 }
 
