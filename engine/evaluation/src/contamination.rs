@@ -179,12 +179,7 @@ impl Lookup {
         worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let things_found = worst.len() as u64;
         worst.truncate(WORST);
-        let beginning = |of: usize| {
-            texts
-                .get(of)
-                .and_then(|one| one.first())
-                .map(|text| text.chars().take(BEGINNING).collect::<String>())
-        };
+        let beginning = |of: usize| Some(texts.get(of)?.first()?.chars().take(BEGINNING).collect::<String>());
         let short = |places: &&Vec<LookedUpAs>| matches!(places[..], [LookedUpAs::Short(_)]);
         Contamination {
             n: self.words,

@@ -4,7 +4,7 @@ mod copies;
 
 use super::recorders::OVERLAPS;
 use super::stages::At;
-use super::staging::{ReadCopies, Staging};
+use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
 use super::{Bench, Phase, Sources, lines};
 use crate::duplicates::{contamination, near, paragraphs};
@@ -20,6 +20,12 @@ const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
+
+/// The end of the batch that begins at `at` of these documents.
+fn batch_end(entries: &[StagedDocument], numbers: &[u32], at: usize) -> usize {
+    let size = |number: &u32| entries.get(*number as usize).map_or(0, |entry| entry.bytes);
+    at + batch(numbers.iter().skip(at).map(size))
+}
 
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     let mut sum = 0;
@@ -162,10 +168,7 @@ impl Ending {
             }
             EndingStep::Write(mut writing) => {
                 let total = writing.order.len();
-                let entries = self.staging.entries();
-                let ahead = writing.order.iter().skip(writing.at);
-                let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
-                let end = writing.at + batch(sizes);
+                let end = batch_end(self.staging.entries(), &writing.order, writing.at);
                 if writing.at == end {
                     bench.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
@@ -266,8 +269,7 @@ impl Ending {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
-            let first = fitting.min_by_key(|number| (lot(**number), **number));
-            if let Some(number) = first {
+            if let Some(number) = fitting.min_by_key(|number| (lot(**number), **number)) {
                 mark(&mut held_out, *number, true);
             }
         }
@@ -315,10 +317,7 @@ impl Ending {
         let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
         let mut at = 0;
         while at < sample.len() {
-            let entries = self.staging.entries();
-            let ahead = sample.iter().skip(at);
-            let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
-            let end = at + batch(sizes);
+            let end = batch_end(self.staging.entries(), &sample, at);
             let documents = self.staging.documents(sample.get(at..end).unwrap_or_default())?;
             let shared: Vec<Vec<u64>> =
                 documents.par_iter().map(|document| set.shared(&document.text)).collect();

@@ -96,8 +96,8 @@ impl Recorders {
         Err(Error::Refused(format!("no document was read from {count}{why}")))
     }
 
-    pub(super) fn trouble(&mut self, trouble: &Trouble) {
-        self.troubles.add(&trouble.place, &trouble.reason);
+    pub(super) fn troubles(&mut self, troubles: &[Trouble]) {
+        troubles.iter().for_each(|trouble| self.troubles.add(&trouble.place, &trouble.reason));
     }
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
