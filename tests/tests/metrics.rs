@@ -4,8 +4,9 @@
 use glasshouse_metrics::metrics::classification::{Averages, Tally};
 use glasshouse_metrics::metrics::entities::Scheme;
 use glasshouse_metrics::metrics::{
-    Row, Score, bleu, calibration, chrf, chrf_plus_plus, classification, entities, exact, f1, rouge,
+    Row, Score, bleu, calibration, chrf, classification, entities, exact, f1, rouge,
 };
+use glasshouse_metrics::statistics::sum;
 use glasshouse_protocol::random::nth;
 use serde_json::{Value, json};
 
@@ -326,7 +327,7 @@ fn ours(case: &Value) -> Values {
             let mut numbers = vec![exact(&row), f1(&row)];
             for stemmer in [false, true].into_iter().filter(|_| case["rouge"] == true) {
                 let found = rouge(&row, stemmer);
-                let sorts = [found.rouge_1, found.rouge_2, found.rouge_l, found.rouge_lsum];
+                let sorts = [found.rouge_1, found.rouge_2, found.rouge_l];
                 numbers.extend(sorts.into_iter().flat_map(three));
             }
             (numbers, Vec::new())
@@ -336,14 +337,10 @@ fn ours(case: &Value) -> Values {
                 case["rows"].as_array().unwrap().iter().map(owned).collect();
             let rows: Vec<Row<'_>> =
                 texts.iter().map(|(answer, expected)| Row { answer, expected }).collect();
-            let (found, characters, words) = (bleu(&rows), chrf(&rows), chrf_plus_plus(&rows));
-            let mut numbers = vec![found.score, found.brevity_penalty];
-            let counts =
-                [found.length, found.reference_length].into_iter().chain(found.counts).chain(found.totals);
-            numbers.extend(counts.map(|count| count as f64));
-            numbers.extend(found.precisions);
-            numbers.extend([characters.score, words.score]);
-            (numbers, vec![found.signature, characters.signature, words.signature])
+            let (found, characters) = (bleu(&rows), chrf(&rows));
+            let mut numbers = vec![found.score, characters.score];
+            numbers.extend(sum(&found.rows));
+            (numbers, vec![found.signature, characters.signature])
         }
         "labels" => {
             let pairs: Vec<(String, String)> = serde_json::from_value(case["pairs"].clone()).unwrap();
@@ -351,7 +348,7 @@ fn ours(case: &Value) -> Values {
             let mut numbers = vec![found.accuracy];
             numbers.extend(averages(&found.averages));
             numbers.extend(by_class(&found.tallies));
-            numbers.extend(found.confusion().unwrap().concat().into_iter().map(|count| count as f64));
+            numbers.extend(found.confusion().concat().into_iter().map(|count| count as f64));
             (numbers, vec![found.report()])
         }
         "tags" => {
@@ -367,8 +364,11 @@ fn ours(case: &Value) -> Values {
         }
         "confidences" => {
             let values: Vec<(f64, u8)> = serde_json::from_value(case["values"].clone()).unwrap();
-            let sums = calibration::sums(values.iter().map(|(confidence, right)| (*confidence, *right == 1)));
-            (vec![calibration::ece(&sums)], Vec::new())
+            let mut sums = calibration::NONE;
+            values
+                .iter()
+                .for_each(|(confidence, right)| calibration::add(&mut sums, *confidence, *right == 1));
+            (vec![calibration::ece(sums)], Vec::new())
         }
         other => panic!("{other}"),
     }

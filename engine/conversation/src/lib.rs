@@ -51,25 +51,16 @@ pub struct Conversation {
     pub tools: Option<Value>,
 }
 
+/// Why messages are no conversation; they are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     #[error("`messages`: expected at least one message")]
     NoMessages,
     #[error("`messages[{message}].content`: the {role} message is empty")]
-    Empty {
-        /// Index of the message, from 0.
-        message: usize,
-        role: Role,
-    },
+    Empty { message: usize, role: Role },
     /// Roles do not alternate: for example two user messages in a row, or a system message in the middle.
     #[error("`messages[{message}].role`: {role} messages may not {}", after(.before))]
-    Order {
-        /// Index of the message, from 0.
-        message: usize,
-        role: Role,
-        /// Role of the preceding message.
-        before: Option<Role>,
-    },
+    Order { message: usize, role: Role, before: Option<Role> },
     /// No assistant message in the whole conversation.
     #[error("`messages`: no assistant message, so there is nothing to learn")]
     NoReply,
@@ -105,9 +96,6 @@ impl Conversation {
     }
 
     /// Like [`Self::validate`], and requires at least one assistant message.
-    ///
-    /// # Errors
-    /// The first message that breaks a rule, or [`Invalid::NoReply`].
     pub fn validate_for_training(&self) -> Result<(), Invalid> {
         self.validate()?;
         let replies = self.messages.iter().any(|message| message.role == Role::Assistant);

@@ -33,34 +33,20 @@ pub enum Row {
     /// Unstructured text; every token is trained on.
     Text(String),
     /// Raw text; only the completion is trained on.
-    Completion {
-        prompt: String,
-        completion: String,
-    },
-    /// Messages; the assistant's are trained on.
-    Conversation {
-        conversation: Conversation,
-        /// Number of leading messages that are context only (a `prompt`, whose replies are not trained on); 0 if all replies
-        /// count.
-        prompt: usize,
-    },
+    Completion { prompt: String, completion: String },
+    /// Messages; the assistant's are trained on, except in the first `prompt` ones, which are context only.
+    Conversation { conversation: Conversation, prompt: usize },
+    /// Two answers; the model learns to prefer one.
     Preference(Preference),
 }
 
 /// Two distinct answers to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Preference {
-    Text {
-        /// The common prefix of the answers if the row has no prompt.
-        prompt: String,
-        chosen: String,
-        rejected: String,
-    },
-    Messages {
-        prompt: Conversation,
-        chosen: Vec<Message>,
-        rejected: Vec<Message>,
-    },
+    /// The prompt is the common prefix of the answers if the row has none.
+    Text { prompt: String, chosen: String, rejected: String },
+    /// The answers are the messages after the prompt's.
+    Messages { prompt: Conversation, chosen: Vec<Message>, rejected: Vec<Message> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,23 +89,12 @@ impl Format {
         [self.keys(), more, OWN_NOTES].iter().any(|known| known.contains(&key))
     }
 
-    /// All formats, in the order in which `objective` prefers them for rows that fit several.
-    fn preferred(objective: Objective) -> [Self; 6] {
-        let [messages, sharegpt, alpaca, preference, completion, text] = Self::ALL;
-        if objective.learns_pairs() {
-            [preference, messages, sharegpt, alpaca, completion, text]
-        } else {
-            [messages, sharegpt, alpaca, completion, text, preference]
-        }
-    }
-
     /// Detects the format of a row from its keys. Of several matching formats, complete ones win, then the objective's
     /// preference.
-    ///
-    /// # Errors
-    /// The row has the keys of no known format.
     pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
-        let preferred = Self::preferred(objective);
+        // Pairs come first for an objective that learns from them, else last.
+        let mut preferred = Self::ALL;
+        preferred.sort_by_key(|format| (*format == Self::Preference) != objective.learns_pairs());
         // Columnar data sets have every key in every row, some with null values.
         let filled = |key: &&str| row.get(*key).is_some_and(|value| !value.is_null());
         let whole = preferred.into_iter().find(|format| format.keys().iter().all(filled));
@@ -142,7 +117,7 @@ fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
     if names.len() > MAX_NAMES { format!("{shown}, …") } else { shown }
 }
 
-/// Why a line cannot be read as a row. The caller adds the file and line.
+/// Why a line cannot be read as a row. The caller adds the file and line; a `field` is a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
     #[error("not JSON: {0}")]
@@ -153,10 +128,7 @@ pub enum RowError {
         "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
          `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
-    Unknown {
-        /// Separated by commas.
-        keys: String,
-    },
+    Unknown { keys: String },
     #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
     /// A KTO row labelled as a bad answer.
@@ -168,28 +140,14 @@ pub enum RowError {
     #[error("`{0}`: missing")]
     Missing(String),
     #[error("`{field}`: expected {expected}, found {found}")]
-    Type {
-        /// Path of the field.
-        field: String,
-        expected: &'static str,
-        found: &'static str,
-    },
+    Type { field: String, expected: &'static str, found: &'static str },
     #[error("`{field}`: unknown role {role:?}; known: {known}")]
-    Role {
-        /// Path of the field.
-        field: String,
-        role: String,
-        known: &'static str,
-    },
+    Role { field: String, role: String, known: &'static str },
     #[error("`{0}`: empty")]
     Empty(String),
     /// A field with content that would be ignored.
     #[error("`{field}`: {what} is not supported")]
-    NotRead {
-        /// Path of the field.
-        field: String,
-        what: String,
-    },
+    NotRead { field: String, what: String },
     /// The messages break a rule of conversations. `messages` indices count the messages of a prompt too.
     #[error(transparent)]
     Conversation(#[from] Invalid),
@@ -233,7 +191,6 @@ pub struct RowWithNotes {
     pub row: Row,
     /// Whether the answer is good (KTO `label`), if given.
     pub label: Option<bool>,
-    /// Names of non-empty fields that are not read.
     pub unread: Vec<String>,
 }
 
@@ -304,7 +261,6 @@ fn wrong(field: impl Into<String>, expected: &'static str, value: &Value) -> Row
     RowError::Type { field: field.into(), expected, found: kind(value) }
 }
 
-/// Returns a required field.
 fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, RowError> {
     row.get(key).ok_or_else(|| RowError::Missing(key.to_owned()))
 }
@@ -406,10 +362,8 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
             None | Some(Value::Bool(false)) => {}
             Some(Value::Bool(true)) if role == Role::Assistant => {}
             Some(Value::Bool(true)) => {
-                return Err(not_read(
-                    key,
-                    format!("training on a {role} message (only assistant messages are trained on)"),
-                ));
+                let reason = format!("training on a {role} message (only assistant messages are trained on)");
+                return Err(not_read(key, reason));
             }
             Some(other) => return Err(wrong(at(key), "true or false", other)),
         }
@@ -496,10 +450,8 @@ fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<V
 fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
     let history = row.get("history").filter(|history| !history.is_null());
     if history.is_some_and(|history| history.as_array().is_none_or(|turns| !turns.is_empty())) {
-        return Err(RowError::NotRead {
-            field: "history".to_owned(),
-            what: "conversation history".to_owned(),
-        });
+        let (field, what) = ("history".to_owned(), "conversation history".to_owned());
+        return Err(RowError::NotRead { field, what });
     }
     let mut asked = text(row, "instruction")?;
     let input = optional(row, "input")?;

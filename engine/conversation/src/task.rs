@@ -82,7 +82,6 @@ struct Metadata {
     row: Fields,
 }
 
-/// A compiled description.
 #[derive(Debug)]
 pub struct Task {
     pub set: TaskSet,
@@ -175,7 +174,7 @@ impl Task {
                 format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-'))
             });
             let fault = |reason: String| format!("`{key}`: {reason}");
-            let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
+            let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?.source;
             environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
         }
         Ok(Self { set, output, contexts: false, sources, environment })
@@ -300,8 +299,6 @@ impl Task {
     }
 }
 
-/// # Errors
-/// It has unknown keys or values.
 fn read(mut description: Json) -> Result<Description, String> {
     if let Json::Object(keys) = &mut description {
         keys.retain(|key, _| !IGNORED.split(' ').any(|own| own == key));
@@ -368,7 +365,6 @@ fn environment() -> Result<Environment<'static>, String> {
     Ok(environment)
 }
 
-/// Whether all fields are given.
 #[expect(clippy::needless_pass_by_value, reason = "the form of a minijinja function")]
 fn has(state: &State<'_, '_>, names: Rest<String>) -> bool {
     let given = |value: Value| !value.is_none() && !value.is_undefined();

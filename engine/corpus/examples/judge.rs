@@ -59,7 +59,7 @@ fn answer(judge: &Judge, document: &Document, preset: &str) -> Value {
     let judgement = judge.judge(document);
     match &judgement.dropped {
         Some((rule, reason)) => {
-            let rule = judge.rules().get(*rule).map(Rule::name);
+            let rule = judge.rules.get(*rule).map(Rule::name);
             json!({ "id": document.id, "rule": rule, "threshold": reason.threshold, "reason": reason.text })
         }
         None => json!({ "id": document.id, "rule": null, "text": judgement.text }),

@@ -75,10 +75,8 @@ impl Recipe {
     /// Loads a published recipe by name, or a file.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
-        if NAMES.contains(&name) {
-            return Self::published(name);
-        }
-        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) || path.is_file() {
+        let is_toml = || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+        if !NAMES.contains(&name) && (is_toml() || path.is_file()) {
             let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
             return Self::from_toml(&text).map_err(|error| Error::bad_file(path, error.to_string()));
         }
@@ -118,10 +116,8 @@ impl Recipe {
         }
         for name in &self.off {
             if !seen.contains(&name.as_str()) {
-                return Err(Error::Invalid(format!(
-                    "off: {}",
-                    names::unknown("rule", name, seen.iter().copied())
-                )));
+                let unknown = names::unknown("rule", name, seen.iter().copied());
+                return Err(Error::Invalid(format!("off: {unknown}")));
             }
         }
         self.duplicates.validate()?;

@@ -34,10 +34,8 @@ pub fn export(
     tokens: &mut dyn FnMut(&str) -> Result<Option<u64>>,
 ) -> Result<Vec<PathBuf>> {
     if CorpusIndex::find(files, cleaned)?.is_none() {
-        return Err(Error::bad_file(
-            cleaned,
-            "not a folder of `glasshouse data clean`; name one that it wrote",
-        ));
+        let reason = "not a folder of `glasshouse data clean`; name one that it wrote";
+        return Err(Error::bad_file(cleaned, reason));
     }
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let split = ENDINGS.iter().find_map(|ending| Some((name.strip_suffix(*ending)?, *ending)));

@@ -7,12 +7,9 @@ use std::path::PathBuf;
 /// and the cleaning continues.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The cause is not named `source`, since the message already contains it.
     #[error("{}: {cause}", path.display())]
-    Io {
-        path: PathBuf,
-        /// Not named `source`, since the message already contains it.
-        cause: std::io::Error,
-    },
+    Io { path: PathBuf, cause: std::io::Error },
     /// A recipe, list or folder cannot be used.
     #[error("{}: {reason}", path.display())]
     BadFile { path: PathBuf, reason: String },

@@ -86,7 +86,6 @@ pub trait Thresholds: Clone + Default {
         thresholds(self.clone().rows(), Self::default().rows())
     }
 
-    /// Sets a threshold to a checked value.
     fn set(&mut self, name: &str, value: f64) {
         self.rows().iter_mut().filter(|row| row.name == name).for_each(|row| row.set(value));
     }

@@ -4,7 +4,7 @@ use super::documents::{Document, HeldOut};
 use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
-use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_metrics::statistics::{self, Bootstrap, finite, ratio, sum};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
@@ -21,9 +21,6 @@ const OF_INDEX: u64 = 3;
 
 /// n-gram models of each order, unigrams, the uniform distribution, gzip and xz on the documents evaluated by
 /// `likelihood`; the best first.
-///
-/// # Errors
-/// Nothing was held out, or the text is damaged.
 pub async fn baselines(
     subject: &Subject<'_>,
     likelihood: &Likelihood,
@@ -42,7 +39,7 @@ pub async fn baselines(
     let unigram = unigram(&mut training, vocabulary, tell, &yielder).await?;
     let about = format!(
         "Token frequencies in the {} training tokens, with add-one smoothing.",
-        whole(unigram.tokens())
+        whole(unigram.tokens)
     );
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &yielder).await);
     for order in 1..=MAX_ORDER {
@@ -62,8 +59,8 @@ struct Evaluated {
     /// Per part of each document: number of predicted tokens, and their length in bytes.
     tokens: Vec<u32>,
     bytes: Vec<f64>,
-    /// The model's bits per part, if it read the same parts.
-    model: Option<Vec<f64>>,
+    /// The model's bits and the bytes per part, if it read the same parts.
+    model: Option<Vec<[f64; 2]>>,
     /// Count and unit of a metric.
     count: (u64, String),
     text: String,
@@ -89,7 +86,7 @@ impl Evaluated {
             bootstrap: Bootstrap { resamples: settings.resamples, seed: settings.seed },
         };
         // In conversations, only the answers are predicted.
-        let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
+        let is_whole = held_out.prepared.store.examples(Split::Validation).is_none();
         for at in 0..held_out.count() {
             let mut document = held_out.document(at, tokenizer)?;
             if document.tokens.len() <= document.given.max(1) {
@@ -97,17 +94,14 @@ impl Evaluated {
                 continue;
             }
             for part in &document.parts {
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
-                own.tokens.push(predicted.iter().filter(|is| **is).count() as u32);
+                own.tokens.push(document.part(part).filter(|(_, is)| *is).count() as u32);
                 own.bytes.push(f64::from(part.bytes));
             }
             let text = std::mem::take(&mut document.text);
             if is_whole {
                 own.text.push_str(&text);
             } else {
-                let predicted = document.tokens.iter().zip(&document.predicted);
-                let tokens: Vec<u32> = predicted.filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-                own.text.push_str(&tokenizer.decode_plain(&tokens));
+                own.text.push_str(&tokenizer.decode_plain(&document.predicted_tokens()));
             }
             document.starts = Vec::new();
             own.documents.push(document);
@@ -122,11 +116,11 @@ impl Evaluated {
         Ok(own)
     }
 
-    /// The model's bits per part, if it read exactly these parts.
-    fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<f64>> {
+    /// The model's bits and the bytes per part, if it read exactly these parts.
+    fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<[f64; 2]>> {
         let own = self.tokens.iter().copied().zip(self.bytes.iter().copied());
         let theirs = losses.iter().map(|loss| (loss.tokens, f64::from(loss.bytes)));
-        own.eq(theirs).then(|| losses.iter().map(|loss| loss.nats / LN_2).collect())
+        own.eq(theirs).then(|| losses.iter().map(|loss| [loss.nats / LN_2, f64::from(loss.bytes)]).collect())
     }
 
     /// The result of a model that assigns each token a loss independent of context.
@@ -140,10 +134,8 @@ impl Evaluated {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {
             for part in &document.parts {
-                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
-                let own = tokens.iter().zip(predicted).filter(|(_, is)| **is);
-                sums.push(own.map(|(token, _)| nats(*token)).sum());
+                let own = document.part(part).filter(|(_, is)| *is);
+                sums.push(own.map(|(token, _)| nats(token)).sum());
                 yielder.maybe_yield().await;
             }
         }
@@ -155,12 +147,10 @@ impl Evaluated {
         for document in &self.documents {
             let mut reading = learned.model.reading();
             for part in &document.parts {
-                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
-                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
                 let mut sum = 0.0;
-                for (at, (token, is_predicted)) in tokens.iter().zip(predicted).enumerate() {
-                    let nats = reading.nats(*token);
-                    sum += if *is_predicted { nats } else { 0.0 };
+                for (at, (token, is_predicted)) in document.part(part).enumerate() {
+                    let nats = reading.nats(token);
+                    sum += if is_predicted { nats } else { 0.0 };
                     if at % TOKENS == 0 {
                         yielder.maybe_yield().await;
                     }
@@ -172,26 +162,25 @@ impl Evaluated {
     }
 
     async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, yielder: &Yielder) -> Baseline {
-        let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
-        let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
+        let own: Vec<_> = nats.iter().zip(&self.bytes).map(|(nats, bytes)| [nats / LN_2, *bytes]).collect();
+        let [all, of] = sum(&own);
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
         let give = async || yielder.maybe_yield().await;
         let difference = match &self.model {
             Some(model) => {
-                let (own, other) = ((&bits[..], &self.bytes[..]), (&model[..], &self.bytes[..]));
-                let interval = self.bootstrap.paired_difference(own, other, &give).await;
-                Some(self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher))
+                let interval = self.bootstrap.paired_sums(&own, model, ratio, &give).await;
+                Some(self.metric((all - sum(model)[0]) / of, interval, Better::Higher))
             }
             None => None,
         };
         yielder.maybe_yield().await;
-        let interval = self.bootstrap.ratio(&bits, &self.bytes);
+        let interval = self.bootstrap.sums(&own, ratio);
         yielder.maybe_yield().await;
         Baseline {
             name: name.to_owned(),
             about,
             bits_per_byte: self.metric(all / of, interval, Better::Lower),
-            perplexity: Some((all * LN_2 / tokens).exp()).filter(|value| value.is_finite()),
+            perplexity: finite((all * LN_2 / tokens).exp()),
             difference,
             nats,
             kept_from: None,
@@ -199,12 +188,10 @@ impl Evaluated {
     }
 
     fn metric(&self, value: f64, interval: Option<[f64; 2]>, better: Better) -> Metric {
-        let (count, of) = self.count.clone();
-        let (name, value) = ("bits_per_byte".to_owned(), Some(value).filter(|value| value.is_finite()));
-        Metric { name, value, interval, better, count, of, signature: None }
+        let (count, of) = &self.count;
+        statistics::metric("bits_per_byte", finite(value), interval, better, (*count, of))
     }
 
-    /// The result of a compressor on the whole text.
     fn compressed(&self, name: &str, about: String, compressed: u64) -> Baseline {
         let bits = compressed as f64 * 8.0 / self.text.len() as f64;
         let metric = self.metric(bits, None, Better::Lower);
@@ -239,7 +226,7 @@ struct Learned {
 
 impl Learned {
     fn about(&self) -> String {
-        let tokens = whole(self.model.tokens());
+        let tokens = whole(self.model.tokens);
         let of = match self.full {
             None => format!("the {tokens} training tokens"),
             Some(budget) => {
@@ -332,9 +319,8 @@ async fn compress(
     compressor.finish().map_err(internal)
 }
 
-/// The end of the training text, up to about `room` bytes.
 async fn end_of_training(held_out: &HeldOut, room: usize, yielder: &Yielder) -> Result<String> {
-    let prepared = held_out.prepared();
+    let prepared = &held_out.prepared;
     let Some(index) = prepared.store.index() else { return Ok(String::new()) };
     let length = prepared.store.len(Split::Train);
     let share = (room as f64 / index.train.bytes.max(1) as f64).min(1.0);

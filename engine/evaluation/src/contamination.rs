@@ -20,7 +20,6 @@ use glasshouse_text::data::content::key;
 use glasshouse_text::tokenizer::{Frame, TokenizerFiles};
 use std::collections::{HashMap, HashSet};
 
-/// Number of texts listed.
 const WORST: usize = 10;
 
 /// Maximum bytes of a document that may equal a text of fewer than 8 words.
@@ -30,9 +29,6 @@ const SHORT: usize = 1 << 10;
 const BEGINNING: usize = 160;
 
 /// How much of the held-out documents occurs in a run's training text. Long documents are looked up by passage.
-///
-/// # Errors
-/// Nothing was held out, or a text is damaged.
 pub async fn text_contamination(
     subject: &Subject<'_>,
     learner: &Run,
@@ -73,9 +69,6 @@ pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
 
 /// How much of each group of texts occurs in the training text of a run and of the runs it started from. The training
 /// text is read once for all groups.
-///
-/// # Errors
-/// A training text is damaged.
 pub async fn contaminations(
     (learner, tokenizer): (&Run, &TokenizerFiles),
     groups: &[Vec<LookedUp>],
@@ -112,7 +105,6 @@ struct Lookup {
     whole: HashSet<u64>,
 }
 
-/// Where a text's n-grams are stored.
 #[derive(Clone, Copy, Debug)]
 enum LookedUpAs {
     Item(u32),
@@ -187,12 +179,7 @@ impl Lookup {
         worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let things_found = worst.len() as u64;
         worst.truncate(WORST);
-        let beginning = |of: usize| {
-            texts
-                .get(of)
-                .and_then(|one| one.first())
-                .map(|text| text.chars().take(BEGINNING).collect::<String>())
-        };
+        let beginning = |of: usize| Some(texts.get(of)?.first()?.chars().take(BEGINNING).collect::<String>());
         let short = |places: &&Vec<LookedUpAs>| matches!(places[..], [LookedUpAs::Short(_)]);
         Contamination {
             n: self.words,
@@ -205,7 +192,6 @@ impl Lookup {
     }
 }
 
-/// A description of the method.
 fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String {
     let mut about = match reading.of {
         0 => "The training text is not available for the search.".to_owned(),

@@ -30,7 +30,6 @@ pub struct Document {
     pub tokens: Vec<u32>,
     /// Number of given tokens before the document.
     pub given: usize,
-    /// Whether each token is predicted.
     pub predicted: Vec<bool>,
     pub text: String,
     /// Start of each token in the text; the text's length for the end token, 0 for given tokens.
@@ -41,7 +40,6 @@ pub struct Document {
     pub source: Option<usize>,
 }
 
-/// A document or passage as a unit of counting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentPart {
     pub tokens: Range<usize>,
@@ -51,6 +49,18 @@ pub struct DocumentPart {
 }
 
 impl Document {
+    pub(super) fn predicted_tokens(&self) -> Vec<u32> {
+        let tokens = self.tokens.iter().zip(&self.predicted);
+        tokens.filter(|(_, is)| **is).map(|(token, _)| *token).collect()
+    }
+
+    /// The tokens of a part, and whether each is predicted.
+    pub(super) fn part(&self, part: &DocumentPart) -> impl Iterator<Item = (u32, bool)> {
+        let tokens = self.tokens.get(part.tokens.clone()).unwrap_or_default();
+        let predicted = self.predicted.get(part.tokens.clone()).unwrap_or_default();
+        tokens.iter().copied().zip(predicted.iter().copied())
+    }
+
     /// Windows that score each of its tokens once.
     pub fn windows(&self, window: usize, stride: usize, separate: bool) -> Vec<Window> {
         let given = self.given;
@@ -73,22 +83,20 @@ impl Document {
 
 #[derive(Debug)]
 pub struct HeldOut {
-    prepared: Prepared,
+    pub(super) prepared: Prepared,
     /// Token range of each document in the validation split, without its end token, and whether it has one.
     spans: Vec<(Range<u64>, bool)>,
     /// Whether documents are conversations, of which only the answers are predicted.
     pub(super) answers: bool,
     /// Whether the text is stored in the evaluated model's tokens.
-    own_tokens: bool,
+    pub(super) own_tokens: bool,
     /// Tokens the model gets before and after a document.
     before: Vec<u32>,
     end: Option<u32>,
     /// Whether documents do not see the end of the previous one.
     pub separate: bool,
-    /// Description of the evaluated text.
     pub split: String,
     pub sources: Vec<String>,
-    /// Whether documents are counted in passages.
     pub passages: bool,
 }
 
@@ -163,22 +171,19 @@ impl HeldOut {
             prepared,
         };
         let split = held_out.words(all, run, &text_of);
-        if held_out.spans.is_empty() && config.train.judges_answers() {
-            return Err(Error::Refused(format!(
-                "the data of {} has no held-out good answer; hold more out (data.validation), or evaluate it with a task file",
-                text_of.name()
-            )));
-        }
         if held_out.spans.is_empty() {
+            let (what, part, advice) = match config.train.judges_answers() {
+                true => ("data", "good answer", "hold more out (data.validation)"),
+                false => ("text", "part", "start a run with data.validation above 0"),
+            };
             return Err(Error::Refused(format!(
-                "the text of {} has no held-out part; start a run with data.validation above 0, or evaluate it with a task file",
+                "the {what} of {} has no held-out {part}; {advice}, or evaluate it with a task file",
                 text_of.name()
             )));
         }
         Ok(Self { split, ..held_out })
     }
 
-    /// Description of the evaluated text.
     fn words(&self, all: usize, run: &Run, text_of: &Run) -> String {
         let mut words = read_in_words(self.spans.len(), all, self.answers);
         if self.passages {
@@ -194,24 +199,11 @@ impl HeldOut {
         self.spans.len()
     }
 
-    pub fn prepared(&self) -> &Prepared {
-        &self.prepared
-    }
-
-    /// Whether the text is stored in the evaluated model's tokens.
-    pub fn has_own_tokens(&self) -> bool {
-        self.own_tokens
-    }
-
-    /// Total bytes of the held-out text.
     pub fn bytes(&self) -> u64 {
         self.prepared.store.index().map_or(0, |index| index.validation.bytes)
     }
 
     /// Reads document `at`.
-    ///
-    /// # Errors
-    /// A shard cannot be read, or the model's tokenizer cannot encode the text.
     pub fn document(&self, at: usize, tokenizer: &Tokenizer) -> Result<Document> {
         let Some((span, ended)) = self.spans.get(at).cloned() else {
             return Err(Error::Internal(format!("document {at} of {}", self.spans.len())));
@@ -261,12 +253,10 @@ impl HeldOut {
     }
 
     fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<DocumentPart> {
-        let Document { tokens, given, text, starts, predicted, .. } = document;
+        let Document { tokens, given, text, starts, .. } = document;
         if self.answers {
             // Only the visible bytes of predicted tokens count.
-            let answers: Vec<u32> =
-                tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-            let bytes = tokenizer.decode_plain(&answers).len() as u32;
+            let bytes = tokenizer.decode_plain(&document.predicted_tokens()).len() as u32;
             return vec![DocumentPart { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
         }
         let share = |bytes: usize| bytes as f64 / self.bytes().max(1) as f64;

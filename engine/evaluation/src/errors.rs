@@ -7,7 +7,6 @@ use glasshouse_protocol::evaluation::{Cell, Metric, Passage, Table};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::HashSet;
 
-/// Maximum rows of a table.
 pub(super) const WORST: usize = 20;
 /// Minimum predicted tokens for a document to be listed.
 pub(super) const FEW: u32 = 16;
@@ -48,7 +47,7 @@ pub(super) fn kinds(document: &Document, frequencies: &Frequencies) -> Vec<u8> {
         kinds.push(match kind {
             _ if at < *given => END,
             None => END,
-            Some(FIRST | OTHER) if frequencies.of(*token).saturating_mul(RARE) < frequencies.total() => {
+            Some(FIRST | OTHER) if frequencies.of(*token).saturating_mul(RARE) < frequencies.total => {
                 RARE_TOKEN
             }
             Some(kind) => kind,
@@ -105,24 +104,22 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     let mut found: Vec<_> = KINDS.iter().zip(kinds).filter(|(_, kind)| kind.tokens > 0.0).collect();
     found.sort_by(|(_, a), (_, b)| b.nats.total_cmp(&a.nats));
     let row = |(name, kind): (&&str, &KindOfTokens)| {
-        vec![
-            Cell::Text((*name).to_owned()),
+        [
+            (*name).into(),
             Cell::Count(kind.tokens as u64),
             Cell::Number(kind.tokens / tokens),
             Cell::Number(kind.nats / nats),
-            Cell::Metric(Box::new(kind.loss.clone())),
-            Cell::Passage(kind.worst.clone()),
+            (&kind.loss).into(),
+            kind.worst.clone().into(),
         ]
     };
+    let columns =
+        ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss", "Least expected in its text"];
     Table {
-        title: "Kinds of tokens".to_owned(),
         about: "A token belongs to the word that it begins or continues. Names are capitalised within a sentence; rare tokens occur \
                 less than once in 100,000 tokens of the training text; first mentions are words that are new in the document."
             .to_owned(),
-        columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss", "Least expected in its text"]
-            .map(str::to_owned)
-            .to_vec(),
-        rows: found.into_iter().map(row).collect(),
+        ..Table::new("Kinds of tokens", columns, found.into_iter().map(row))
     }
 }
 
@@ -137,17 +134,12 @@ pub(super) struct WorstDocument {
 /// The documents with the most bits per byte, worst first.
 pub(super) fn documents_table(worst: &[WorstDocument]) -> Table {
     let row = |WorstDocument { text, bits_per_byte, tokens }: &WorstDocument| {
-        vec![
-            Cell::Passage(Passage { prompt: beginning(text), token: String::new() }),
-            Cell::Number(*bits_per_byte),
-            Cell::Count(u64::from(*tokens)),
-        ]
+        let passage = Passage { prompt: beginning(text), token: String::new() };
+        [passage.into(), Cell::Number(*bits_per_byte), Cell::Count(u64::from(*tokens))]
     };
     Table {
-        title: "Worst documents".to_owned(),
         about: format!("By bits per byte, of those with at least {FEW} tokens."),
-        columns: ["Begins with", "Bits per byte", "Tokens"].map(str::to_owned).to_vec(),
-        rows: worst.iter().map(row).collect(),
+        ..Table::new("Worst documents", ["Begins with", "Bits per byte", "Tokens"], worst.iter().map(row))
     }
 }
 
@@ -206,21 +198,18 @@ impl WorstTokens {
         let text = |token: u32| tokenizer.describe(token).text;
         let row = |worst: &WorstToken| {
             let score = &worst.score;
-            vec![
-                Cell::Passage(worst.passage(tokenizer, window)),
+            [
+                worst.passage(tokenizer, window).into(),
                 Cell::Number(f64::from(-score.log_probability)),
                 Cell::Count(u64::from(score.rank)),
-                Cell::Text(text(score.likeliest)),
+                text(score.likeliest).into(),
                 Cell::Number(f64::from(score.confidence)),
             ]
         };
+        let columns = ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"];
         Table {
-            title: "Worst tokens".to_owned(),
             about: "The tokens with the lowest probability in their context.".to_owned(),
-            columns: ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"]
-                .map(str::to_owned)
-                .to_vec(),
-            rows: self.found.iter().map(row).collect(),
+            ..Table::new("Worst tokens", columns, self.found.iter().map(row))
         }
     }
 }

@@ -18,7 +18,8 @@ pub(super) const GROUPS: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct Frequencies {
     counts: Vec<u64>,
-    total: u64,
+    /// Number of tokens in the text.
+    pub(super) total: u64,
 }
 
 impl Frequencies {
@@ -30,9 +31,9 @@ impl Frequencies {
 
     /// Counts the training text in the evaluated model's tokens. For long texts, extrapolates from the counted passages.
     pub(super) async fn count(held_out: &HeldOut, tokenizer: &Tokenizer, yielder: &Yielder) -> Result<Self> {
-        let prepared = held_out.prepared();
+        let prepared = &held_out.prepared;
         let length = prepared.store.len(Split::Train);
-        let own = held_out.has_own_tokens();
+        let own = held_out.own_tokens;
         let (passage, most) = if own { (PASSAGE, LOOKED_AT) } else { (ENCODED, LOOKED_AT / 8) };
         let passages = length.min(most).div_ceil(passage);
         let mut counts = vec![0_u64; tokenizer.vocabulary_size()];
@@ -58,14 +59,8 @@ impl Frequencies {
         Ok(Self { total: counts.iter().sum(), counts })
     }
 
-    /// Number of occurrences of a token.
     pub(super) fn of(&self, token: u32) -> u64 {
         self.counts.get(token as usize).copied().unwrap_or(0)
-    }
-
-    /// Number of tokens in the text.
-    pub(super) fn total(&self) -> u64 {
-        self.total
     }
 
     /// The group of a token, below [`GROUPS`].

@@ -22,12 +22,10 @@ pub use contamination::{contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
 pub use likelihood::{likelihood, stride_of};
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};
-pub use windows::score_text;
 
 use glasshouse_project::Run;
 use glasshouse_text::tokenizer::TokenizerFiles;
 
-/// A model to evaluate, with its run.
 #[derive(Debug)]
 pub struct Subject<'a> {
     pub scorer: &'a mut Scorer,

@@ -9,7 +9,7 @@ use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, rep
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
-use glasshouse_protocol::evaluation::{Likelihood, LossBy, LossGrouping, Metric};
+use glasshouse_protocol::evaluation::{DocumentLoss, Likelihood, LossBy, LossGrouping, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -23,9 +23,6 @@ const TOGETHER: u64 = 1 << 15;
 const BY_POSITION: u64 = 1 << 16;
 
 /// Evaluates a model on its run's validation split, or the part selected in the settings. The stride defaults to half a window.
-///
-/// # Errors
-/// The run has no text, the stride would skip tokens, or a device fails.
 pub async fn likelihood(
     subject: &mut Subject<'_>,
     settings: &EvaluateSettings,
@@ -70,7 +67,7 @@ pub async fn likelihood(
     };
     let mut groups = Vec::new();
     for group in 0..GROUPS {
-        groups.push((frequencies::label(group), tally.frequency(group, &bootstrap)));
+        groups.push((frequencies::label(group), tally.group(group, &bootstrap)));
         yielder.maybe_yield().await;
     }
     of(LossGrouping::Frequency, groups);
@@ -110,9 +107,6 @@ pub async fn likelihood(
 }
 
 /// Stride between windows of the model's context length; defaults to half of it.
-///
-/// # Errors
-/// The stride would skip tokens.
 pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
     let stride = settings.stride.unwrap_or(window.div_ceil(2));
     if (1..=window).contains(&stride) {
@@ -128,7 +122,6 @@ pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
 /// Called with a document's number, the document, one of its windows, and the window's token scores.
 type Note<'note> = &'note mut dyn FnMut(usize, &Document, &Window, &[TokenScore]);
 
-/// How documents are traversed.
 struct Walk {
     window: usize,
     stride: usize,
@@ -205,7 +198,6 @@ impl Walk {
     }
 }
 
-/// Windows waiting to be scored together.
 #[derive(Default)]
 struct Waiting {
     windows: Vec<(usize, Rc<Document>, Window)>,
@@ -263,13 +255,10 @@ async fn worst_documents(
     tokenizer: &Tokenizer,
     yielder: &Yielder,
 ) -> Result<Vec<WorstDocument>> {
-    let bits = |at: usize| {
-        let own = tally.by_document.get(at).filter(|own| own.tokens >= errors::FEW && own.bytes > 0)?;
-        Some((own.nats / std::f64::consts::LN_2 / f64::from(own.bytes), own.tokens))
-    };
-    let mut all: Vec<_> = (0..tally.by_document.len())
-        .filter_map(|at| bits(at).map(|(bits, tokens)| (bits, tokens, at)))
-        .collect();
+    let long =
+        tally.by_document.iter().enumerate().filter(|(_, own)| own.tokens >= errors::FEW && own.bytes > 0);
+    let bits = |own: &DocumentLoss| own.nats / std::f64::consts::LN_2 / f64::from(own.bytes);
+    let mut all: Vec<_> = long.map(|(at, own)| (bits(own), own.tokens, at)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.truncate(errors::WORST);
     let mut worst = Vec::with_capacity(all.len());

@@ -3,7 +3,7 @@
 use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
 use glasshouse_generation::{Batch, Decoder, Opening, request};
-use glasshouse_metrics::statistics::{Bootstrap, MIN_VALUES};
+use glasshouse_metrics::statistics::{self, Bootstrap, MIN_VALUES, finite, ratio, sum};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::evaluation::{Better, Metric};
 use glasshouse_protocol::{EvaluateSettings, GenerateConfig};
@@ -27,9 +27,6 @@ type Counts = [f64; 4];
 
 /// The share of repeated word 4-grams, and of distinct word pairs (Li et al. 2016, "A diversity-promoting objective
 /// function for neural conversation models"), in sampled texts and in as much held-out text.
-///
-/// # Errors
-/// The device cannot hold a decoder next to the scorer, or fails.
 pub(super) async fn repetition(
     subject: &Subject<'_>,
     settings: &EvaluateSettings,
@@ -95,19 +92,12 @@ pub(super) async fn repetition(
 
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
     let metric = |base: &str, of: String, [above, below]: [usize; 2]| {
-        let numbers = |at: usize| -> Vec<f64> { counts.iter().map(|counts| counts[at]).collect() };
-        let (above, below) = (numbers(above), numbers(below));
-        let count: f64 = below.iter().sum();
-        Metric {
-            name: format!("{base}{name}"),
-            value: Some(above.iter().sum::<f64>() / count).filter(|value| value.is_finite()),
-            interval: bootstrap.ratio(&above, &below).filter(|_| count >= MIN_VALUES as f64),
-            // Natural text also repeats: the human level is best, and is reported for comparison.
-            better: Better::Neither,
-            count: count as u64,
-            of,
-            signature: None,
-        }
+        let counts: Vec<[f64; 2]> = counts.iter().map(|counts| [counts[above], counts[below]]).collect();
+        let sums @ [_, count] = sum(&counts);
+        let interval = bootstrap.sums(&counts, ratio).filter(|_| count >= MIN_VALUES as f64);
+        // Natural text also repeats: the human level is best, and is reported for comparison.
+        let (better, count) = (Better::Neither, (count as u64, of.as_str()));
+        statistics::metric(&format!("{base}{name}"), finite(ratio(sums)), interval, better, count)
     };
     [
         metric("repetition", format!("4-grams of words of {of} texts"), [0, 1]),

@@ -11,7 +11,6 @@ use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::IGNORED;
 
-/// Bytes of logits read at once.
 const LOGIT_BYTES: u64 = 64 << 20;
 
 /// Logits processed between yields.
@@ -41,7 +40,6 @@ pub struct Scoring<'a> {
 }
 
 impl Scoring<'_> {
-    /// Number of scored tokens.
     fn count(&self) -> usize {
         self.tokens.len().saturating_sub(self.from)
     }
@@ -52,7 +50,6 @@ impl Scoring<'_> {
     }
 }
 
-/// Score of a token given the preceding ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenScore {
     pub token: u32,
@@ -69,7 +66,6 @@ pub struct TokenScore {
     pub log_sums: Vec<f32>,
 }
 
-/// What to compute for each token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Detail {
     /// The log-probability; the rest of [`TokenScore`] is zero.
@@ -87,9 +83,7 @@ pub enum Detail {
 #[derive(Debug)]
 pub struct Scorer {
     lens: Lens,
-    /// Threads that process logits.
     workers: Workers,
-    /// Tokens per batch.
     tokens: usize,
 }
 
@@ -307,7 +301,6 @@ impl Scorer {
     }
 }
 
-/// Total number of scored tokens.
 fn scored(texts: &[Scoring<'_>]) -> u64 {
     texts.iter().map(|text| text.count() as u64).sum()
 }
@@ -329,7 +322,6 @@ fn window(tokens: usize) -> usize {
     if tokens <= power / 4 * 3 && power > MIN_WINDOW { power / 4 * 3 } else { power }
 }
 
-/// Score of a token from a row of logits.
 fn look(row: &[f32], token: u32, detail: Detail) -> TokenScore {
     let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
     for (id, logit) in (0..).zip(row) {

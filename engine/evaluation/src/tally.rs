@@ -7,7 +7,7 @@ use super::frequencies::{Frequencies, GROUPS};
 use super::temperatures::{GRID, grid, lowest};
 use super::windows::Window;
 use glasshouse_metrics::metrics::calibration::{self, Sums};
-use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_metrics::statistics::{self, Bootstrap, finite, metric, sum};
 use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
@@ -19,7 +19,6 @@ const UNITS: usize = 2048;
 /// Rank up to which a token counts for top-5 accuracy.
 const TOP: u32 = 5;
 
-/// Sums of a unit of resampling.
 #[derive(Clone, Debug)]
 struct UnitSums {
     nats: f64,
@@ -194,7 +193,6 @@ impl<'text> Tally<'text> {
         self.by_document.iter().map(|document| u64::from(document.tokens)).sum()
     }
 
-    /// Bytes of text of the predicted tokens.
     pub(super) fn bytes(&self) -> u64 {
         self.by_document.iter().map(|document| u64::from(document.bytes)).sum()
     }
@@ -252,13 +250,9 @@ impl<'text> Tally<'text> {
     }
 
     /// The loss of a frequency group, kind or source, by its index in [`UnitSums::groups`].
-    fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
+    pub(super) fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         let parts = self.units.iter().filter_map(|unit| unit.groups.get(group).copied());
         ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)
-    }
-
-    pub(super) fn frequency(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
-        self.group(group, bootstrap)
     }
 
     pub(super) fn source(&self, source: usize, bootstrap: &Bootstrap) -> Metric {
@@ -288,14 +282,6 @@ impl<'text> Tally<'text> {
 
 /// Σ of the first numbers / Σ of the second, with its confidence interval; the count is the second sum.
 pub(super) fn ratio(name: &str, of: &str, parts: &[[f64; 2]], bootstrap: &Bootstrap) -> Metric {
-    let [above, below] = parts.iter().fold([0.0; 2], |[a, b], [above, below]| [a + above, b + below]);
-    Metric {
-        name: name.to_owned(),
-        value: Some(above / below).filter(|value| value.is_finite()),
-        interval: bootstrap.sums(parts, |[above, below]| above / below),
-        better: Better::Lower,
-        count: below as u64,
-        of: of.to_owned(),
-        signature: None,
-    }
+    let (sums, interval) = (sum(parts), bootstrap.sums(parts, statistics::ratio));
+    metric(name, finite(statistics::ratio(sums)), interval, Better::Lower, (sums[1] as u64, of))
 }

@@ -6,7 +6,6 @@ use glasshouse_protocol::RunConfig;
 use glasshouse_text::data::store::{Examples, Split, TokenStore};
 use glasshouse_text::tokenizer::Tokenizer;
 
-/// Tokens read at once.
 const READ: u64 = 1 << 14;
 
 /// The tokens of a training split, in the evaluated model's vocabulary.
@@ -31,12 +30,12 @@ pub(super) struct Piece {
 impl<'a> TrainingTokens<'a> {
     /// The training text belonging to held-out documents. Of pairs, only the better answer, which comes first, is read.
     pub(super) fn new(held_out: &'a HeldOut, config: &RunConfig, tokenizer: &'a Tokenizer) -> Self {
-        let prepared = held_out.prepared();
+        let prepared = &held_out.prepared;
         let pairs = config.train.objective.learns_pairs() && !config.train.learns_scores();
         let step = if pairs { 2 } else { 1 };
         Self {
             store: &prepared.store,
-            translated: (!held_out.has_own_tokens()).then_some((&prepared.tokenizer, tokenizer)),
+            translated: (!held_out.own_tokens).then_some((&prepared.tokenizer, tokenizer)),
             examples: prepared.store.examples(Split::Train).map(|examples| (examples, step)),
             at: 0,
         }
@@ -58,7 +57,6 @@ impl<'a> TrainingTokens<'a> {
         self.at = 0;
     }
 
-    /// The next tokens; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         if let Some((examples, step)) = self.examples {
             let at = self.at as usize;

@@ -1,10 +1,8 @@
 //! Overlapping windows over a long text, so that only its first tokens are predicted from little context.
 
-use super::{Detail, Scorer, Scoring, TokenScore};
-use glasshouse_platform::Result;
+use super::Scoring;
 use std::ops::Range;
 
-/// A span of a text scored at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The tokens: at most the context length, and one more as the last target.
@@ -14,7 +12,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of a text, as input to the scorer.
     pub fn of<'text>(&self, text: &'text [u32]) -> Scoring<'text> {
         let tokens = text.get(self.tokens.clone()).unwrap_or_default();
         Scoring { tokens, from: self.from - self.tokens.start }
@@ -33,20 +30,6 @@ pub fn windows(tokens: usize, window: usize, stride: usize) -> Vec<Window> {
         (start, scored) = (start + stride, end);
     }
     windows
-}
-
-/// Scores each token of a text but the first once, with at least window − `stride` tokens of context where available;
-/// `stride` is clamped to 1 … window. If the text starts with an end-of-text token, all of its own tokens are scored.
-pub async fn score_text(
-    scorer: &mut Scorer,
-    tokens: &[u32],
-    stride: usize,
-    detail: Detail,
-    tell: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<TokenScore>> {
-    let windows = windows(tokens.len(), scorer.config().context_length, stride);
-    let scorings: Vec<Scoring<'_>> = windows.iter().map(|window| window.of(tokens)).collect();
-    Ok(scorer.score(&scorings, detail, tell).await?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
 
     /// Findings of moderation so far, by category.
     pub fn moderated(&self) -> Moderated {
-        self.moderator.as_ref().map(|moderator| moderator.counts().clone()).unwrap_or_default()
+        self.moderator.as_ref().map(|moderator| moderator.counts.clone()).unwrap_or_default()
     }
 
     /// Why the text ended; `None` while it continues.
@@ -122,7 +122,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
                 if self.ending.is_some() {
                     written.push_str(&moderator.finish());
                 }
-                if moderator.is_stopped() {
+                if moderator.is_stopped {
                     self.ending = Some(Ending::Moderated);
                     self.held.clear();
                 }

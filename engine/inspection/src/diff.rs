@@ -13,7 +13,7 @@ use super::{Found, Lens, Subject, Tensor, check};
 use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::{Batch, prompt_tokens, request};
-use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_metrics::statistics::{Bootstrap, ratio};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
@@ -477,11 +477,11 @@ fn figures(
     let more = difference(&losses[1], &losses[0]);
     let losses = [("loss before", &losses[0]), ("loss after", &losses[1]), ("loss after − before", &more)];
     let rows = values.iter().chain(&losses).map(|(name, values)| {
-        let blocks = values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64));
-        let (sums, counts): (Vec<f64>, Vec<f64>) = blocks.unzip();
+        let blocks = values.chunks(block).map(|block| [block.iter().sum(), block.len() as f64]);
+        let blocks: Vec<[f64; 2]> = blocks.collect();
         let interval = Bootstrap::default()
-            .ratio(&sums, &counts)
-            .filter(|ends| sums.len() >= MIN_BLOCKS && ends.iter().all(|end| end.is_finite()));
+            .sums(&blocks, ratio)
+            .filter(|ends| blocks.len() >= MIN_BLOCKS && ends.iter().all(|end| end.is_finite()));
         let value = Some(mean(values)).filter(|value| value.is_finite());
         [Cell::from(*name), (&Metric { value, interval, ..Metric::default() }).into()]
     });

@@ -113,7 +113,6 @@ pub fn line(points: impl Iterator<Item = (f64, f64, f64)>) -> (f64, f64) {
     ((wy - slope * wx) / w, slope)
 }
 
-/// A law fitted to points.
 #[derive(Clone, Debug)]
 pub struct Fit {
     centre: f64,
@@ -124,8 +123,6 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// # Errors
-    /// There are too few usable points.
     pub fn new(points: &[Point]) -> Result<Self, String> {
         let is_usable = |point: &&Point| point.x > 0.0 && point.loss > 0.0 && point.loss.is_finite();
         let points: Vec<&Point> = points.iter().filter(is_usable).collect();

@@ -1,6 +1,7 @@
 //! Converts a file to rows as lines of JSON: from JSON Lines (unchanged), a JSON list, a table with a header (CSV, TSV), or CoNLL
 //! columns.
 
+use glasshouse_protocol::names;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::path::Path;
@@ -11,7 +12,6 @@ const MMLU: [&str; 6] = ["question", "A", "B", "C", "D", "answer"];
 /// Marks the start of a document in CoNLL files.
 const DOCUMENT: &str = "-DOCSTART-";
 
-/// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Line where it begins, from 1; for lists, its position.
@@ -48,6 +48,23 @@ pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, Strin
     }
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     Ok((1..).zip(lines).map(|(line, bytes)| Record { line, json: Ok(Cow::Borrowed(bytes)) }).collect())
+}
+
+/// The lines of a text that are not blank, with their numbers from 1.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// A parser's message without its position.
+pub(crate) fn unplaced(error: &serde_json::Error) -> String {
+    error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// Names the field of a row that is spelled like one that it lacks.
+pub(crate) fn found_instead(name: &str, row: &Map<String, Value>) -> String {
+    let near = names::nearest(name, row.keys().map(String::as_str));
+    near.map(|near| format!(", found `{near}`")).unwrap_or_default()
 }
 
 fn listed(rows: Vec<Value>) -> Vec<Record<'static>> {

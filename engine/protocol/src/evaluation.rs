@@ -233,6 +233,9 @@ impl Cell {
 
 conversions! { Cell:
     u64: |count| Self::Count(count);
+    f64: |number| Self::Number(number);
+    Passage: |passage| Self::Passage(passage);
+    Metric: |metric| Self::Metric(Box::new(metric));
     &str: |text| Self::Text(text.to_owned());
     String: |text| Self::Text(text);
     &Metric: |metric| Self::Metric(Box::new(metric.clone()));

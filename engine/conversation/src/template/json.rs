@@ -2,7 +2,7 @@
 
 use super::values::Arguments;
 use minijinja::value::{DynObject, Kwargs, Rest, Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, State};
 
 const MAX_DEPTH: usize = 128;
 
@@ -43,7 +43,7 @@ pub(super) fn tojson(
 }
 
 fn too_wide() -> Error {
-    Error::new(ErrorKind::InvalidOperation, "tojson: indent must be a number or text of at most 64")
+    super::invalid("tojson: indent must be a number or text of at most 64")
 }
 
 struct JsonWriter<'state> {
@@ -157,7 +157,7 @@ impl JsonWriter<'_> {
 }
 
 fn unwritable(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("tojson cannot write {what}"))
+    super::invalid(format!("tojson cannot write {what}"))
 }
 
 /// Converts a key to a string like Python's `json`.

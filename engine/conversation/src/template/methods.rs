@@ -1,9 +1,10 @@
 //! Methods of Python's strings, lists and dictionaries: those of `minijinja-contrib`, with fuel charged before allocations, and a
 //! few more that templates use. Also Jinja2's filter `indent`, which keeps a trailing line break.
 
+use super::invalid;
 use super::values::{Arguments, listed};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, State};
 use minijinja_contrib::pycompat;
 
 /// Bytes per unit of fuel, as in minijinja, and bytes of a list item.
@@ -29,9 +30,7 @@ pub(super) fn call(
         ValueKind::Seq if method == "index" => {
             let (wanted,): (&Value,) = from_args(given)?;
             let at = value.try_iter()?.position(|item| item == *wanted);
-            at.map(Value::from).ok_or_else(|| {
-                Error::new(ErrorKind::InvalidOperation, format!("index: the list has no {wanted}"))
-            })
+            at.map(Value::from).ok_or_else(|| invalid(format!("index: the list has no {wanted}")))
         }
         _ => pycompat::unknown_method_callback(state, value, method, given),
     }
@@ -52,7 +51,7 @@ fn string(state: &mut State<'_, '_>, value: &Value, method: &str, given: &[Value
         }
         "split" => {
             let items = match first {
-                Some("") => return Err(Error::new(ErrorKind::InvalidOperation, "split: empty separator")),
+                Some("") => return Err(invalid("split: empty separator")),
                 Some(separator) => text.matches(separator).count(),
                 None => text.split_whitespace().count(),
             };
@@ -112,10 +111,7 @@ fn join(state: &mut State<'_, '_>, separator: &str, given: &[Value]) -> Result<V
             joined.push_str(separator);
         }
         let Some(text) = value.as_str() else {
-            return Err(Error::new(
-                ErrorKind::InvalidOperation,
-                format!("join: item {number} is not a string"),
-            ));
+            return Err(invalid(format!("join: item {number} is not a string")));
         };
         pay(state, (separator.len() + text.len()) as u64)?;
         joined.push_str(text);
@@ -132,7 +128,7 @@ fn payable_format(state: &mut State<'_, '_>, format: &str, given: &[Value]) -> R
         .filter(|field| field.split('}').next().is_some_and(|own| own.contains(':')))
         .count();
     if within > 0 && digits.map(str::len).max().unwrap_or(0) > MAX_DIGITS {
-        return Err(Error::new(ErrorKind::InvalidOperation, "format: a field is too wide"));
+        return Err(invalid("format: a field is too wide"));
     }
     let mut longest = 10_u64.pow(u32::try_from(MAX_DIGITS).unwrap_or(4)) * u64::from(within > 0) + 32;
     for value in given {

@@ -58,26 +58,19 @@ impl SpecialTokens {
     }
 }
 
-/// Why a template cannot be compiled or rendered.
+/// Why a template cannot be compiled or rendered. Lines are counted from 1 (0 if unknown), messages from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are allowed")]
     TooLong(usize),
     /// Invalid Jinja, or a reference to another template.
     #[error("the chat template does not compile: line {line}: {reason}")]
-    Syntax {
-        /// Line, from 1; 0 if unknown.
-        line: usize,
-        reason: String,
-    },
+    Syntax { line: usize, reason: String },
     /// Brackets or blocks nested too deeply, or an expression that is too long.
     #[error(
         "the chat template does not compile: line {line}: nested too deeply, or an expression is too long"
     )]
-    Nested {
-        /// Line, from 1.
-        line: usize,
-    },
+    Nested { line: usize },
     /// The template rejected the conversation with `raise_exception`.
     #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
@@ -85,29 +78,19 @@ pub enum TemplateError {
     #[error("the chat template takes too long for this conversation or does not terminate")]
     TooMuch,
     #[error("the chat template fails: line {line}: {reason}")]
-    Failed {
-        /// Line, from 1; 0 if unknown.
-        line: usize,
-        reason: String,
-    },
+    Failed { line: usize, reason: String },
     /// The template has no `{% generation %}` tags and renders a message differently when other messages follow.
     #[error(
         "`messages[{message}]`: the assistant's text cannot be located in this chat template's output; put `{{% generation %}}` around it \
          in the template"
     )]
-    Spans {
-        /// Index of the message, from 0.
-        message: usize,
-    },
+    Spans { message: usize },
     /// The template has `{% generation %}` tags but wrote nothing between them.
     #[error("the chat template's `{{% generation %}}` tags contain none of the assistant's messages")]
     NoSpans,
     /// The rendered prompt is not a prefix of the rendered conversation.
     #[error("the chat template renders the first {prompt} messages differently when an answer follows")]
-    Prompt {
-        /// Number of messages in the prompt.
-        prompt: usize,
-    },
+    Prompt { prompt: usize },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,9 +131,6 @@ struct Raised(String);
 
 impl ChatTemplate {
     /// The ChatML template with its own tokens.
-    ///
-    /// # Errors
-    /// None known; the signature follows from compiling a template.
     pub fn chatml() -> Result<Self, TemplateError> {
         Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
@@ -160,10 +140,7 @@ impl ChatTemplate {
     /// # Errors
     /// The source is too long, is not valid Jinja, or refers to other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
-        if source.len() > MAX_SOURCE_BYTES {
-            return Err(TemplateError::TooLong(source.len()));
-        }
-        let rewritten = rewrite::rewrite(source)?;
+        let rewritten = rewritten(source)?;
         if rewritten.source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(rewritten.source.len()));
         }
@@ -183,20 +160,7 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The special tokens given to [`Self::compile`].
-    pub fn specials(&self) -> &SpecialTokens {
-        &self.specials
-    }
-
-    /// Whether the template itself marks the assistant's text.
-    pub fn has_generation_tags(&self) -> bool {
-        self.tagged
-    }
-
     /// Renders a conversation, like `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
-    ///
-    /// # Errors
-    /// The template rejects the conversation, fails, or exceeds its limits.
     pub fn text(
         &self,
         conversation: &Conversation,
@@ -268,11 +232,11 @@ pub(crate) fn environment() -> Environment<'static> {
 }
 
 /// A source whose assignments are bounded.
-pub(crate) fn rewritten(source: &str) -> Result<String, TemplateError> {
-    if source.len() > MAX_SOURCE_BYTES {
-        return Err(TemplateError::TooLong(source.len()));
+pub(crate) fn rewritten(source: &str) -> Result<rewrite::Rewritten, TemplateError> {
+    match source.len() {
+        0..=MAX_SOURCE_BYTES => rewrite::rewrite(source),
+        length => Err(TemplateError::TooLong(length)),
     }
-    Ok(rewrite::rewrite(source)?.source)
 }
 
 struct Rendering<'template> {
@@ -443,7 +407,7 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
 /// A refusal by the template, whose message is reported as it is.
 pub(crate) fn raised(message: &str) -> Error {
     let message: String = message.chars().take(1000).collect();
-    Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message))
+    invalid(message.clone()).with_source(Raised(message))
 }
 
 /// Formats the local time like C's `strftime`.
@@ -451,12 +415,13 @@ fn strftime_now(format: &str) -> Result<String, Error> {
     use std::fmt::Write as _;
     let mut written = String::new();
     // `Display` fails for unknown formats.
-    match write!(written, "{}", chrono::Local::now().format(format)) {
-        Ok(()) => Ok(written),
-        Err(std::fmt::Error) => {
-            Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now does not know {format:?}")))
-        }
-    }
+    write!(written, "{}", chrono::Local::now().format(format))
+        .map_err(|_| invalid(format!("strftime_now does not know {format:?}")))?;
+    Ok(written)
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
 }
 
 fn line(error: &Error) -> usize {

@@ -8,7 +8,6 @@ use super::TemplateError;
 
 /// The function called by a `generation` block.
 pub(super) const GENERATION: &str = "glasshouse_generation";
-/// The filter for values of variables.
 pub(super) const BOUNDED: &str = "glasshouse_bounded";
 /// The filter for attributes of namespaces.
 pub(super) const KEPT: &str = "glasshouse_kept";
@@ -19,17 +18,13 @@ const MAX_BRACKETS: usize = 32;
 const MAX_PARTS: usize = 400;
 const MAX_BLOCKS: usize = 64;
 
-/// A source that minijinja can compile.
-pub(super) struct Rewritten {
-    pub(super) source: String,
+pub(crate) struct Rewritten {
+    pub(crate) source: String,
     /// Whether it has `{% generation %}` tags.
     pub(super) generation: bool,
 }
 
 /// Rewrites a source. Invalid Jinja is left as it is, so that the compiler reports the error.
-///
-/// # Errors
-/// Brackets or blocks are nested too deeply.
 pub(super) fn rewrite(source: &str) -> Result<Rewritten, TemplateError> {
     let mut written = String::with_capacity(source.len() + 64);
     let (mut at, mut generation) = (0, false);
@@ -95,7 +90,6 @@ fn line_of(source: &str, at: usize) -> usize {
     1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// Offset of the next tag.
 fn next_tag(rest: &str) -> Option<usize> {
     rest.match_indices('{').map(|(at, _)| at).find(|at| rest[at + 1..].starts_with(['{', '%', '#']))
 }

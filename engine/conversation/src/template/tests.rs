@@ -43,8 +43,8 @@ fn chatml_is_what_it_says() {
     assert_eq!(template.text(&talk, false).unwrap(), expected);
     assert_eq!(template.text(&talk, true).unwrap(), format!("{expected}<|im_start|>assistant\n"));
     assert_eq!(learned(&template, &talk), ["Hello\n<|im_end|>"]);
-    assert_eq!(template.specials().get("eos_token"), Some(IM_END));
-    assert!(template.has_generation_tags() && template.source() == CHATML);
+    assert_eq!(template.specials.get("eos_token"), Some(IM_END));
+    assert!(template.tagged && template.source() == CHATML);
     let mut tools = talk.clone();
     tools.tools = Some(json!([{}]));
     let refused = TemplateError::Refused("ChatML has no place for tools".to_owned());
@@ -397,7 +397,7 @@ proptest! {
         // Without the tags, the same spans follow from prefixes.
         let plain = CHATML.replace("{%- generation %}", "").replace("{%- endgeneration %}", "");
         let plain = ChatTemplate::compile(&plain, SpecialTokens::default()).unwrap();
-        prop_assert!(!plain.has_generation_tags());
+        prop_assert!(!plain.tagged);
         prop_assert_eq!(plain.render(&talk).unwrap().assistant, template.render(&talk).unwrap().assistant);
     }
 

@@ -1,7 +1,7 @@
 //! Limits on values stored by templates, and Python-style arguments.
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, State};
 
 /// Maximum nesting of lists and dictionaries; JSON of a row has at most 128 levels, published tools fewer than 20.
 const MAX_DEPTH: usize = 64;
@@ -29,7 +29,6 @@ fn check(state: &State<'_, '_>, value: Value, kept: bool) -> Result<Value, Error
     Ok(value)
 }
 
-/// Collects an iterable into a list.
 pub(super) fn listed(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     let mut items = Vec::new();
     for item in value.try_iter()?.checked() {
@@ -74,7 +73,7 @@ fn is_namespace(value: &Value) -> bool {
 }
 
 fn refused(what: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("chat templates must not store {what}"))
+    super::invalid(format!("chat templates must not store {what}"))
 }
 
 /// Positional or named arguments; none and undefined count as absent.

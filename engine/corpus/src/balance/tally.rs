@@ -41,7 +41,6 @@ pub struct Tally {
     pub genre: Names,
     pub language: Names,
     pub licence: Names,
-    /// By year of the document's date.
     pub year: Names,
     /// By length: bin `n + 1` holds documents of `2^n` up to below `2^(n + 1)` words, bin 0 those without words.
     pub length: BTreeMap<u32, Amount>,
@@ -78,17 +77,15 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     for (key, title, first, raw, kept) in named {
         let mut rows = beside(raw, kept);
         rows.sort_by_key(|(_, raw, kept)| std::cmp::Reverse((raw.documents.max(kept.documents), raw.bytes)));
-        let told = rows.iter().any(|(name, ..)| name != UNKNOWN);
-        if told {
-            let note = match key {
-                "language" => "From the records, or detected if they do not state it.",
-                _ => "",
-            };
-            if key == "language" {
-                rows.iter_mut().for_each(|(name, ..)| *name = language_name(name));
-            }
-            tables.push(table([key, title, note, first], rows));
+        if rows.iter().all(|(name, ..)| name == UNKNOWN) {
+            continue;
         }
+        let mut note = "";
+        if key == "language" {
+            note = "From the records, or detected if they do not state it.";
+            rows.iter_mut().for_each(|(name, ..)| *name = language_name(name));
+        }
+        tables.push(table([key, title, note, first], rows));
     }
     let bins: BTreeSet<u32> = raw.length.keys().chain(kept.length.keys()).copied().collect();
     if let (Some(first), Some(last)) = (bins.first(), bins.last()) {
@@ -122,19 +119,19 @@ fn beside(raw: &Names, kept: &Names) -> Vec<(String, Amount, Amount)> {
 
 /// A table; its last row sums up those beyond the hundredth.
 fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> CorpusTable {
-    let (mut raw, mut kept) = (Amount::default(), Amount::default());
-    for (_, before, after) in &rows {
-        raw.add(*before);
-        kept.add(*after);
-    }
+    let sums = |rows: &[(String, Amount, Amount)]| {
+        let mut sums = [Amount::default(); 2];
+        for (_, before, after) in rows {
+            sums[0].add(*before);
+            sums[1].add(*after);
+        }
+        sums
+    };
+    let [raw, kept] = sums(&rows);
     if rows.len() > MAX_ROWS {
         let rest = rows.split_off(MAX_ROWS - 1);
-        let mut gathered = (format!("{} others", rest.len()), Amount::default(), Amount::default());
-        for (_, before, after) in rest {
-            gathered.1.add(before);
-            gathered.2.add(after);
-        }
-        rows.push(gathered);
+        let [before, after] = sums(&rest);
+        rows.push((format!("{} others", rest.len()), before, after));
     }
     let share = |part: u64, whole: u64| CorpusCell::from(part as f64 / whole as f64);
     let rows = rows.into_iter().map(|(name, before, after)| {

@@ -61,7 +61,7 @@ pub(super) struct Side {
 impl Terms {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        let mut owned: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
+        let mut owned = std::collections::BTreeMap::<String, Vec<usize>>::new();
         for (side, terms) in settings.pairs.iter().flatten().enumerate() {
             for term in terms.split('/') {
                 owned.entry(term.to_lowercase()).or_default().push(side);
@@ -100,9 +100,10 @@ impl Terms {
                 side.count += 1;
                 side.documents += u64::from(!*seen);
                 *seen = true;
-                let before = words_before(text.get(..start).unwrap_or_default()).take(self.window);
-                let after = words_after(text.get(end..).unwrap_or_default()).take(self.window);
-                for word in before.chain(after).filter(|word| word.len() <= MAX_WORD_BYTES) {
+                let before = in_reach(text.get(..start).unwrap_or_default().rsplit(is_between));
+                let after = in_reach(text.get(end..).unwrap_or_default().split(is_between));
+                let beside = before.take(self.window).chain(after.take(self.window));
+                for word in beside.filter(|word| word.len() <= MAX_WORD_BYTES) {
                     side.meet(word, &mut small);
                 }
             }
@@ -127,11 +128,9 @@ impl Terms {
             ]
         });
         let missing = self.sides.iter().map(|side| side.missing).max().unwrap_or(0);
-        let bound = if missing > 0 {
-            format!(" Memory is bounded: each neighbour may be undercounted by up to {missing}.")
-        } else {
-            String::new()
-        };
+        let bound = (missing > 0)
+            .then(|| format!(" Memory is bounded: each neighbour may be undercounted by up to {missing}."))
+            .unwrap_or_default();
         let note = format!(
             "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
              log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
@@ -185,10 +184,8 @@ impl Terms {
                 [strength * (own_count + other_count) / all, strength],
             )
         };
-        let beside = own.beside.iter();
-        beside
-            .map(|(word, count)| Beside { word: word.to_string(), count: *count, score: score(word, *count) })
-            .collect()
+        let beside = own.beside.iter().map(|(word, count)| (word.to_string(), *count, score(word, *count)));
+        beside.map(|(word, count, score)| Beside { word, count, score }).collect()
     }
 }
 
@@ -227,20 +224,11 @@ pub(super) fn log_odds(own: [f64; 2], other: [f64; 2], prior: [f64; 2]) -> f64 {
     (odds(own) - odds(other)) / variance.sqrt()
 }
 
-fn is_part(character: char) -> bool {
-    character.is_alphanumeric()
+fn is_between(character: char) -> bool {
+    !character.is_alphanumeric()
 }
 
-/// The words of a text from its end, skipping at most a window of separators.
-fn words_before(text: &str) -> impl Iterator<Item = &str> {
-    text.rsplit(|character| !is_part(character))
-        .take(4 * super::settings::MAX_WINDOW)
-        .filter(|word| !word.is_empty())
-}
-
-/// The words of a text from its start, skipping at most a window of separators.
-fn words_after(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character| !is_part(character))
-        .take(4 * super::settings::MAX_WINDOW)
-        .filter(|word| !word.is_empty())
+/// The words among the parts of a text, skipping at most a window of separators.
+fn in_reach<'a>(parts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    parts.take(4 * super::settings::MAX_WINDOW).filter(|word| !word.is_empty())
 }

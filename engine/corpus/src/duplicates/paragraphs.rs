@@ -94,8 +94,9 @@ pub struct Paragraph {
 pub struct Index {
     seen: ShardedMap<u64, ()>,
     most_bytes: usize,
-    forgotten: u64,
-    removed: u64,
+    /// Number of paragraphs not remembered because the memory was full.
+    pub forgotten: u64,
+    pub removed: u64,
 }
 
 impl Index {
@@ -138,15 +139,6 @@ impl Index {
         }
         Outcome::Edited(kept)
     }
-
-    /// Number of paragraphs not remembered because the memory was full.
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
-    }
-
-    pub fn removed(&self) -> u64 {
-        self.removed
-    }
 }
 
 #[cfg(test)]
@@ -178,7 +170,7 @@ mod tests {
         let third = format!("A third.\n{NOTICE}");
         assert_eq!(filter(&mut index, &settings, &third), Outcome::Edited("A third.".into()));
         assert!(matches!(filter(&mut index, &settings, NOTICE), Outcome::Dropped(_)));
-        assert_eq!((index.removed(), index.seen.length() as u64, index.forgotten()), (3, 1, 0));
+        assert_eq!((index.removed, index.seen.length() as u64, index.forgotten), (3, 1, 0));
     }
 
     #[test]
@@ -212,7 +204,7 @@ mod tests {
         }
         assert!(index.seen.bytes() <= 1 << 20, "{}", index.seen.bytes());
         assert!(index.seen.length() as u64 > 50_000, "{}", index.seen.length() as u64);
-        assert_eq!(index.seen.length() as u64 + index.forgotten(), 200_000);
+        assert_eq!(index.seen.length() as u64 + index.forgotten, 200_000);
         assert!(
             matches!(filter(&mut index, &settings, "new\nParagraph 17!"), Outcome::Edited(text) if text == "new")
         );

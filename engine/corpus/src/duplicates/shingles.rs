@@ -8,7 +8,7 @@ const MAX_SHINGLE_WORDS: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Shingles {
     recent: [u64; MAX_SHINGLE_WORDS],
-    words: usize,
+    pub(super) words: usize,
     length: usize,
     rolled: u64,
     /// Factor of the word that leaves the run.
@@ -37,10 +37,6 @@ impl Shingles {
             .wrapping_add(word)
             .wrapping_sub(left.wrapping_mul(self.leaving));
         (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
-    }
-
-    pub(super) fn words(&self) -> usize {
-        self.words
     }
 
     /// The hash of all words if there are fewer than in a shingle, so that short documents can be compared too.

@@ -9,7 +9,6 @@ pub(super) enum Dotted {
     Found(Finding),
     /// Four parts that are not a relevant address; nothing else begins before this byte.
     Skip(usize),
-    /// No dotted number.
     Nothing,
 }
 

@@ -50,29 +50,6 @@ pub struct Applied {
     pub samples: Vec<Sample>,
 }
 
-/// The candidate that a byte may start or belong to.
-#[derive(Clone, Copy)]
-enum Trigger {
-    Nothing,
-    Email,
-    Digit,
-    Colon,
-    Equals,
-}
-
-const TRIGGERS: [Trigger; 256] = {
-    let mut triggers = [Trigger::Nothing; 256];
-    triggers[b'@' as usize] = Trigger::Email;
-    triggers[b':' as usize] = Trigger::Colon;
-    triggers[b'=' as usize] = Trigger::Equals;
-    let mut digit = b'0';
-    while digit <= b'9' {
-        triggers[digit as usize] = Trigger::Digit;
-        digit += 1;
-    }
-    triggers
-};
-
 impl Detector {
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
@@ -245,11 +222,10 @@ impl Detector {
         let mut past_number = 0;
         let mut past_colon = 0;
         for (index, byte) in bytes.iter().enumerate() {
-            match TRIGGERS[usize::from(*byte)] {
-                Trigger::Nothing => {}
-                Trigger::Email => findings.extend(email::find(text, index)),
-                Trigger::Equals => findings.extend(secret::find_assigned(bytes, index, &mut assigned)),
-                Trigger::Colon => {
+            match byte {
+                b'@' => findings.extend(email::find(text, index)),
+                b'=' => findings.extend(secret::find_assigned(bytes, index, &mut assigned)),
+                b':' => {
                     if index >= past_colon {
                         let (found, past) = address::find_v6(bytes, index, self.settings.private_addresses);
                         findings.extend(found);
@@ -257,7 +233,7 @@ impl Detector {
                     }
                     findings.extend(secret::find_assigned(bytes, index, &mut assigned));
                 }
-                Trigger::Digit => {
+                b'0'..=b'9' => {
                     let previous = before(bytes, index);
                     if index >= past_number && !previous.is_ascii_digit() {
                         if previous.is_ascii_alphabetic() {
@@ -267,6 +243,7 @@ impl Detector {
                         }
                     }
                 }
+                _ => {}
             }
         }
         self.prefixes.find(bytes, &mut prefixed, &mut findings);

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each class has a small hand-written scanner that examines only the surroundings of bytes that can start a candidate, since
-//! most text has none: clean text takes one lookup per byte. What can be verified is verified (Luhn, mod 97, lengths by
+//! most text has none: clean text takes one comparison or two per byte. What can be verified is verified (Luhn, mod 97, lengths by
 //! country, address ranges). The rest is judged by its shape and the preceding words, so that dates, order numbers, version
 //! numbers and hashes stay. Tests measure precision and recall by class on a planted set.
 

@@ -75,7 +75,6 @@ impl Scanned {
         self.places < MAX_PLACES
     }
 
-    /// Records the examined range.
     fn note(&mut self, start: usize, end: usize) {
         self.end = self.end.max(end);
         self.looked_at += end - start;

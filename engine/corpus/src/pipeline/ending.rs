@@ -4,7 +4,7 @@ mod copies;
 
 use super::recorders::OVERLAPS;
 use super::stages::At;
-use super::staging::{ReadCopies, Staging};
+use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
 use super::{Bench, Phase, Sources, lines};
 use crate::duplicates::{contamination, near, paragraphs};
@@ -20,6 +20,12 @@ const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
+
+/// The end of the batch that begins at `at` of these documents.
+fn batch_end(entries: &[StagedDocument], numbers: &[u32], at: usize) -> usize {
+    let size = |number: &u32| entries.get(*number as usize).map_or(0, |entry| entry.bytes);
+    at + batch(numbers.iter().skip(at).map(size))
+}
 
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     let mut sum = 0;
@@ -45,7 +51,7 @@ pub(super) struct Ending {
     /// Number of first documents that are of earlier corpora: compared with, but never written.
     earlier: u32,
     /// Whether a later cleaning can resume from here.
-    kept: bool,
+    pub(super) kept: bool,
     /// Staged documents that were not dropped since.
     alive: Vec<bool>,
     step: EndingStep,
@@ -90,10 +96,6 @@ impl Ending {
         let (sources, places) = sources.finish();
         staging.renumber(&places);
         Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::Compare }
-    }
-
-    pub(super) fn is_kept(&self) -> bool {
-        self.kept
     }
 
     pub(super) fn staged(&self) -> u64 {
@@ -158,7 +160,7 @@ impl Ending {
                 self.caps(bench)?;
                 let writing = self.divide(&bench.worker)?;
                 if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
-                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out());
+                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
                 }
                 let total = writing.order.len() as u64;
                 self.step = EndingStep::Write(Box::new(writing));
@@ -166,10 +168,7 @@ impl Ending {
             }
             EndingStep::Write(mut writing) => {
                 let total = writing.order.len();
-                let entries = self.staging.entries();
-                let ahead = writing.order.iter().skip(writing.at);
-                let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
-                let end = writing.at + batch(sizes);
+                let end = batch_end(self.staging.entries(), &writing.order, writing.at);
                 if writing.at == end {
                     bench.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
@@ -270,8 +269,7 @@ impl Ending {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
-            let first = fitting.min_by_key(|number| (lot(**number), **number));
-            if let Some(number) = first {
+            if let Some(number) = fitting.min_by_key(|number| (lot(**number), **number)) {
                 mark(&mut held_out, *number, true);
             }
         }
@@ -319,10 +317,7 @@ impl Ending {
         let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
         let mut at = 0;
         while at < sample.len() {
-            let entries = self.staging.entries();
-            let ahead = sample.iter().skip(at);
-            let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
-            let end = at + batch(sizes);
+            let end = batch_end(self.staging.entries(), &sample, at);
             let documents = self.staging.documents(sample.get(at..end).unwrap_or_default())?;
             let shared: Vec<Vec<u64>> =
                 documents.par_iter().map(|document| set.shared(&document.text)).collect();

@@ -45,16 +45,6 @@ impl PreparedRecipe {
     }
 }
 
-/// A sampled document and the results of its stages.
-struct Judged {
-    document: JudgedDocument,
-    edits: Vec<At>,
-    /// The stage that dropped it.
-    at: Option<At>,
-    /// For each rule, whether it would drop the document on its own.
-    alone: Vec<bool>,
-}
-
 /// Judges the first documents of each source, at most `count` in total.
 pub async fn judge_sample(
     files: &dyn Files,
@@ -92,7 +82,8 @@ pub async fn judge_sample(
     let stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
-    let judge = |document: Document| -> Result<Judged> {
+    // The document; the stages that edited and that dropped it; and the rules that would drop it on their own.
+    let judge = |document: Document| -> Result<(JudgedDocument, Vec<At>, Option<At>, Vec<bool>)> {
         let alone = alone(worker, &document);
         let worked = worker.work(document)?;
         let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
@@ -101,8 +92,7 @@ pub async fn judge_sample(
             Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
         };
         let Document { id, source, .. } = worked.told.about;
-        let judged = JudgedDocument { id, source, dropped, excerpt };
-        Ok(Judged { document: judged, edits, at, alone })
+        Ok((JudgedDocument { id, source, dropped, excerpt }, edits, at, alone))
     };
     let (mut judged, threads) = (Vec::new(), rayon::current_num_threads());
     while !sample.is_empty() {
@@ -111,21 +101,17 @@ pub async fn judge_sample(
         judged.extend(several.into_par_iter().map(judge).collect::<Result<Vec<_>>>()?);
     }
     let mut result = SampleJudgement { documents: judged.len(), ..SampleJudgement::default() };
-    for Judged { document, edits, at, alone } in judged {
+    for (document, edits, at, alone) in judged {
         let mut count = |at: At, what: fn(&mut SampleStage)| {
             if let Some(stage) = tally.get_mut(stages.place(at)) {
                 what(stage);
             }
         };
         edits.into_iter().for_each(|at| count(at, |stage| stage.edited += 1));
-        for (number, drops) in alone.into_iter().enumerate() {
-            if drops {
-                count(At::Rule(number), |stage| stage.alone += 1);
-            }
+        for (number, _) in alone.into_iter().enumerate().filter(|(_, drops)| *drops) {
+            count(At::Rule(number), |stage| stage.alone += 1);
         }
-        if let Some(at) = at {
-            count(at, |stage| stage.dropped += 1);
-        }
+        at.into_iter().for_each(|at| count(at, |stage| stage.dropped += 1));
         result.kept += usize::from(document.dropped.is_none());
         result.judged.push(document);
     }

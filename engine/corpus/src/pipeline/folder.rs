@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 const PARTIAL: &str = ".partial";
 const LOCK_FILE: &str = ".cleaning.lock";
 
-/// Message for a folder for which [`is_unfinished`] is true.
 pub const UNFINISHED: &str = "a cleaning that was stopped or is still running; run the same `glasshouse data clean` again to finish it";
 
 /// Whether a folder contains a stopped or running cleaning; possibly together with a finished earlier one.
@@ -31,7 +30,6 @@ pub(super) struct Folder<'a> {
     path: PathBuf,
     kept: Option<Output>,
     dropped: Option<Output>,
-    /// Excludes other cleanings.
     _lock: Lock,
 }
 

@@ -72,7 +72,6 @@ impl Output {
         self.file.flush().map_err(Error::io(&self.path))
     }
 
-    /// Finishes writing and reopens the file for reading.
     pub(super) fn reopen(mut self, files: &dyn Files) -> Result<(PathBuf, Box<dyn Input>)> {
         self.flush()?;
         drop(self.file);

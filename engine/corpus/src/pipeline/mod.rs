@@ -139,9 +139,7 @@ impl<'a> Cleaner<'a> {
         }
         // The output of an earlier cleaning is not an input.
         let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
-        for trouble in &found.troubles {
-            recorders.trouble(trouble);
-        }
+        recorders.troubles(&found.troubles);
         recorders.inputs = found.sources.iter().map(input).collect();
         let mut sources = earlier_corpora(files, recipe)?;
         let count = sources.len();
@@ -196,9 +194,7 @@ impl<'a> Cleaner<'a> {
             Ok(mut earlier) => {
                 while let Some(step) = earlier.step() {
                     (first, skipped) = step.next;
-                    for trouble in &step.troubles {
-                        self.bench.recorders.trouble(trouble);
-                    }
+                    self.bench.recorders.troubles(&step.troubles);
                     for (mut told, outcome) in step.documents {
                         if let Outcome::Staged { mark, .. } = &outcome {
                             self.is_copy(&mut reading, mark)?;
@@ -287,17 +283,13 @@ impl<'a> Cleaner<'a> {
     /// that is not possible. An earlier finished cleaning in the folder stays.
     pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
-            || matches!(&self.state, State::Ending(ending) if ending.is_kept());
+            || matches!(&self.state, State::Ending(ending) if ending.kept);
         if kept {
             return Ok(Some(self.bench.recorders.counts().0));
         }
-        self.clear_away()?;
-        Ok(None)
-    }
-
-    fn clear_away(self) -> Result<()> {
         drop(self.state);
-        self.bench.folder.clear_away()
+        self.bench.folder.clear_away()?;
+        Ok(None)
     }
 
     fn progress(&self, phase: Phase, done: u64, total: u64) -> CleaningProgress {
@@ -319,9 +311,7 @@ impl<'a> Cleaner<'a> {
             || batches::next(&mut **items),
         );
         reading.next = next;
-        for trouble in &troubles {
-            self.bench.recorders.trouble(trouble);
-        }
+        self.bench.recorders.troubles(&troubles);
         let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
         for Worked { mut told, fate } in worked? {
             let outcome = self.decide(reading, fate, told.input)?;

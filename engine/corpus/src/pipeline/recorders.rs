@@ -81,7 +81,6 @@ impl Recorders {
         (self.raw.documents, self.kept.documents)
     }
 
-    /// Fails, with the reason, if no document was read.
     pub(super) fn check_anything_read(&self) -> Result<()> {
         if self.raw.documents > 0 {
             return Ok(());
@@ -97,8 +96,8 @@ impl Recorders {
         Err(Error::Refused(format!("no document was read from {count}{why}")))
     }
 
-    pub(super) fn trouble(&mut self, trouble: &Trouble) {
-        self.troubles.add(&trouble.place, &trouble.reason);
+    pub(super) fn troubles(&mut self, troubles: &[Trouble]) {
+        troubles.iter().for_each(|trouble| self.troubles.add(&trouble.place, &trouble.reason));
     }
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
@@ -151,8 +150,8 @@ impl Recorders {
 
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
         if let Some(index) = index {
-            self.count(At::Paragraphs, "paragraphs_removed", index.removed());
-            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten());
+            self.count(At::Paragraphs, "paragraphs_removed", index.removed);
+            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten);
         }
     }
 

@@ -34,16 +34,13 @@ impl Sources {
         let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let full = self.names.len() >= REMEMBERED && !self.numbers.contains_key(name);
         let name = if full { OTHERS } else { name };
-        let number = match self.numbers.get(name) {
-            Some(number) => *number,
-            None => {
-                let number = self.names.len() as u32;
-                self.names.push(name.to_owned());
-                self.bytes.push(0);
-                self.numbers.insert(name.to_owned(), number);
-                number
-            }
-        };
+        let number = self.numbers.get(name).copied().unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.bytes.push(0);
+            let number = self.numbers.len() as u32;
+            self.numbers.insert(name.to_owned(), number);
+            number
+        });
         if let Some(own) = self.bytes.get_mut(number as usize) {
             *own += bytes;
         }
@@ -66,12 +63,8 @@ impl Sources {
             }
         }
         let count = stays.iter().filter(|stays| **stays).count() as u32;
-        let mut next = 0;
-        let places = stays.iter().map(|stays| {
-            let place = if *stays { next } else { count };
-            next += u32::from(*stays);
-            place
-        });
+        let mut next = 0..count;
+        let places = stays.iter().map(|stays| if *stays { next.next() } else { None }.unwrap_or(count));
         let places = places.collect();
         let mut kept = stays.iter();
         names.retain(|_| kept.next() == Some(&true));

@@ -26,69 +26,47 @@ const BEFORE: [At; 2] = [At::Extraction, At::Repair];
 const BEHIND: [At; 7] =
     [At::Contamination, At::Personal, At::Exact, At::Near, At::Caps, At::HeldOut, At::Paragraphs];
 
+/// Generates what describes a stage other than a rule.
+macro_rules! stages {
+    ($( $at:ident, $group:ident, $name:literal, $title:literal, $paper:literal, $sentence:literal; )*) => {
+        impl At {
+            /// Its group; and its name as in `dropped.jsonl`, its title, the source of its numbers (empty if it has none), and its effect and
+            /// reason in one or two sentences.
+            fn texts(self) -> (Group, [&'static str; 4]) {
+                match self {
+                    $( Self::$at => (Group::$group, [$name, $title, $paper, $sentence]), )*
+                    Self::Rule(_) => (Group::Rules, [""; 4]),
+                }
+            }
+        }
+    };
+}
+
+stages! {
+    Extraction, Extraction, "extraction", "Extraction", "",
+        "Extracts the article from a web page, the prose from wikitext and the text from a PDF; drops documents without any.";
+    Repair, Repair, "repair", "Repair", "",
+        "Repairs wrongly decoded characters, normalises Unicode (NFC), and cleans up control characters, white space and line ends.";
+    Contamination, Contamination, "contamination", "Evaluation overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
+        "Drops documents that share long runs of words with evaluation texts: a model that has read the answers cannot be evaluated on them.";
+    Personal, Personal, "personal-data", "Personal data", "",
+        "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and replaces each by a \
+         placeholder.";
+    Exact, Duplicates, "exact-duplicates", "Exact duplicates", "",
+        "Keeps the first of several documents with the same words, ignoring case, punctuation and white space; source code must have the \
+         same bytes. Repeated text is memorised.";
+    Near, Duplicates, "near-duplicates", "Near duplicates", "Broder 1997; FineWeb (Penedo et al. 2024, arXiv:2406.17557)",
+        "Keeps one of several documents with nearly the same words: found by MinHash, and verified by their true similarity before any is \
+         dropped.";
+    Caps, Balance, "caps", "Caps by source", "", "Keeps a random sample of a source if the recipe limits its share.";
+    HeldOut, Contamination, "held-out-overlap", "Held-out overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
+        "Drops training documents that share long runs of words with validation documents, so that the validation loss is meaningful. Source \
+         code is only counted, because its files share much.";
+    Paragraphs, Duplicates, "repeated-paragraphs", "Repeated paragraphs", "CCNet (Wenzek et al. 2020, arXiv:1911.00359)",
+        "Removes paragraphs that occurred in an earlier document: notices, menus and licences repeated on many pages.";
+}
+
 impl At {
-    /// Group, name as in `dropped.jsonl`, and title of a stage other than a rule.
-    fn names(self) -> (Group, &'static str, &'static str) {
-        match self {
-            Self::Extraction => (Group::Extraction, "extraction", "Extraction"),
-            Self::Repair => (Group::Repair, "repair", "Repair"),
-            Self::Rule(_) => (Group::Rules, "", ""),
-            Self::Contamination => (Group::Contamination, "contamination", "Evaluation overlap"),
-            Self::Personal => (Group::Personal, "personal-data", "Personal data"),
-            Self::Exact => (Group::Duplicates, "exact-duplicates", "Exact duplicates"),
-            Self::Near => (Group::Duplicates, "near-duplicates", "Near duplicates"),
-            Self::Caps => (Group::Balance, "caps", "Caps by source"),
-            Self::HeldOut => (Group::Contamination, "held-out-overlap", "Held-out overlap"),
-            Self::Paragraphs => (Group::Duplicates, "repeated-paragraphs", "Repeated paragraphs"),
-        }
-    }
-
-    /// The stage's effect and reason, in one or two sentences.
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::Extraction => {
-                "Extracts the article from a web page, the prose from wikitext and the text from a PDF; drops documents without any."
-            }
-            Self::Repair => {
-                "Repairs wrongly decoded characters, normalises Unicode (NFC), and cleans up control characters, white space and line ends."
-            }
-            Self::Rule(_) => "",
-            Self::Contamination => {
-                "Drops documents that share long runs of words with evaluation texts: a model that has read the answers cannot be evaluated on them."
-            }
-            Self::Personal => {
-                "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and replaces each by a \
-                 placeholder."
-            }
-            Self::Exact => {
-                "Keeps the first of several documents with the same words, ignoring case, punctuation and white space; source code must have the \
-                 same bytes. Repeated text is memorised."
-            }
-            Self::Near => {
-                "Keeps one of several documents with nearly the same words: found by MinHash, and verified by their true similarity before any is \
-                 dropped."
-            }
-            Self::Caps => "Keeps a random sample of a source if the recipe limits its share.",
-            Self::HeldOut => {
-                "Drops training documents that share long runs of words with validation documents, so that the validation loss is meaningful. Source \
-                 code is only counted, because its files share much."
-            }
-            Self::Paragraphs => {
-                "Removes paragraphs that occurred in an earlier document: notices, menus and licences repeated on many pages."
-            }
-        }
-    }
-
-    /// Source of its numbers; empty if it has none.
-    fn paper(self) -> &'static str {
-        match self {
-            Self::Contamination | Self::HeldOut => "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
-            Self::Near => "Broder 1997; FineWeb (Penedo et al. 2024, arXiv:2406.17557)",
-            Self::Paragraphs => "CCNet (Wenzek et al. 2020, arXiv:1911.00359)",
-            _ => "",
-        }
-    }
-
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
@@ -107,7 +85,7 @@ impl At {
     pub(crate) fn name(self, recipe: &Recipe) -> &'static str {
         match self {
             Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
-            _ => self.names().1,
+            _ => self.texts().1[0],
         }
     }
 
@@ -128,8 +106,8 @@ impl At {
             }
             _ => String::new(),
         };
-        let (group, name, title) = self.names();
-        let [name, title, sentence, paper] = [name, title, self.sentence(), self.paper()].map(str::to_owned);
+        let (group, texts) = self.texts();
+        let [name, title, paper, sentence] = texts.map(str::to_owned);
         About { name, group, title, sentence, threshold, paper, is_off: !self.is_on(recipe) }
     }
 }
@@ -187,7 +165,6 @@ impl Stages {
         self.recorders.iter().map(|recorder| recorder.name().to_owned()).collect()
     }
 
-    /// The results of the stages, given the total input.
     pub(super) fn finish(self, raw: Amount) -> Vec<Stage> {
         StageRecorder::chain(raw, self.recorders)
     }

@@ -67,7 +67,6 @@ impl StagingWriter {
         self.offset += u64::from(length);
     }
 
-    /// Flushes the file and returns its length.
     pub(super) fn flush(&mut self) -> Result<u64> {
         self.output.as_mut().map_or(Ok(()), Output::flush)?;
         Ok(self.offset)
@@ -159,7 +158,6 @@ impl ReadCopies {
         Ok(Self { path, lines: BufReader::new(file) })
     }
 
-    /// The next copy and the number of its original.
     pub(super) fn next(&mut self) -> Result<Option<(u32, Dropped)>> {
         let mut line = String::new();
         if self.lines.read_line(&mut line).map_err(Error::io(&self.path))? == 0 {
@@ -168,7 +166,6 @@ impl ReadCopies {
         parse(&self.path, line.as_bytes()).map(Some)
     }
 
-    /// Rewinds to the first copy.
     pub(super) fn again(&mut self) -> Result<()> {
         self.lines.rewind().map_err(Error::io(&self.path))
     }

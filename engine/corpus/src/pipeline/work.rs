@@ -39,7 +39,6 @@ pub(super) struct Told {
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
-    /// Size as read.
     pub raw: Amount,
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
@@ -59,26 +58,20 @@ pub(super) struct Edit {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
+    /// The stage that drops it, and its line.
     Dropped(At, Dropped),
     /// An exact copy of the staged document with this number.
     Copy(u32, Dropped),
-    Staged {
-        length: u32,
-        amount: Amount,
-        mark: Mark,
-    },
+    /// With the length of its line in bytes.
+    Staged { length: u32, amount: Amount, mark: Mark },
 }
 
 #[derive(Debug)]
 pub(super) enum Fate {
+    /// The stage that drops it, and its line.
     Dropped(At, Dropped),
-    Passed {
-        document: Box<Document>,
-        /// The document as JSON, for staging.
-        line: Vec<u8>,
-        amount: Amount,
-        mark: Mark,
-    },
+    /// With its line of JSON, for staging.
+    Passed { document: Box<Document>, line: Vec<u8>, amount: Amount, mark: Mark },
 }
 
 impl Worker {

@@ -8,7 +8,6 @@ use super::{
     Stage, TroubleEntry, TroubleKind, Troubles, Victim,
 };
 
-/// Maximum troubles listed in a report; more are counted.
 const TROUBLES_LISTED: usize = 1000;
 const KINDS: usize = 100;
 pub(crate) const CLUSTERS_SHOWN: usize = 12;

@@ -29,8 +29,7 @@ settings! {
         maximum_word_length as "max_word_length": usize = 1000, 1 to 1_000_000_000, "Removes lines with a longer word, in characters.";
         minimum_sentences as "min_num_sentences": usize = 3, 0 to 1_000_000,
             "Drops texts with fewer sentences on the kept lines: 3 in the paper and in TensorFlow Datasets, 5 in datatrove.";
-        remove_citations: bool = true, 0 to 1,
-            "Removes citation marks such as [1], [edit] and [citation needed].";
+        remove_citations: bool = true, 0 to 1, "Removes citation marks such as [1], [edit] and [citation needed].";
         remove_javascript_lines as "filter_javascript": bool = true, 0 to 1, "Removes lines that mention JavaScript.";
         remove_policy_lines as "filter_policy": bool = true, 0 to 1, "Removes lines about cookies, privacy policies and terms of use.";
         drop_lorem_ipsum as "filter_lorem_ipsum": bool = true, 0 to 1, "Drops texts with a line of lorem ipsum.";

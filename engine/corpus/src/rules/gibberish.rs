@@ -14,17 +14,12 @@ use glasshouse_documents::settings;
 
 settings! {
     Gibberish {
-        deviations: f64 = 8.0, 0 to 1000,
-            "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";
-        margin: f64 = 1.0, 0 to 16,
-            "Distance above the median, in bits, below which texts are always kept: in an even corpus, deviations are tiny.";
-        minimum_documents: usize = 100, 1 to 1_000_000_000,
-            "With fewer texts all pass: there is no reliable median.";
-        minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000,
-            "With less text all pass: the model knows too little.";
+        deviations: f64 = 8.0, 0 to 1000, "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";
+        margin: f64 = 1.0, 0 to 16, "Distance above the median, in bits, below which texts are always kept: in an even corpus, deviations are tiny.";
+        minimum_documents: usize = 100, 1 to 1_000_000_000, "With fewer texts all pass: there is no reliable median.";
+        minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000, "With less text all pass: the model knows too little.";
         minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score is unreliable.";
-        language_confidence: f64 = 0.95, 0 to 1,
-            "Texts in a language detected with this confidence pass: another language is not gibberish.";
+        language_confidence: f64 = 0.95, 0 to 1, "Texts in a language detected with this confidence pass: another language is not gibberish.";
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Judgement {
 
 /// Compiled rules with checked settings. One instance serves all threads.
 pub struct Judge {
-    rules: Vec<Rule>,
+    pub rules: Vec<Rule>,
     ready: Vec<Ready>,
     is_on: Vec<bool>,
 }
@@ -89,10 +89,6 @@ impl Judge {
             Rule::Gibberish(gibberish) => Some((index, gibberish)),
             _ => None,
         })
-    }
-
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
     }
 
     /// Runs the rules in order, each on the result of the previous ones, until one drops the document.
@@ -222,7 +218,7 @@ mod tests {
         let text = prose() + " Use { brackets }. Short.";
         let judgement = judge.judge(&document(&text));
         let (rule, reason) = judgement.dropped.unwrap();
-        assert_eq!((judge.rules()[rule].name(), reason.threshold), ("c4-quality", "drop_curly_brackets"));
+        assert_eq!((judge.rules[rule].name(), reason.threshold), ("c4-quality", "drop_curly_brackets"));
         let outcomes = judge.judge_each(&document("Zu kurz."));
         let dropped: Vec<_> = outcomes.iter().map(Outcome::is_dropped).collect();
         assert_eq!(dropped, [false, true, true, true, true]);

@@ -117,7 +117,6 @@ impl Language {
         self.compare(Some((if is_listed { &label } else { code }, confidence)))
     }
 
-    /// Whether a text is too short to be judged.
     fn passes(&self, measured: &Measured<'_>) -> bool {
         let length = self.minimum_characters;
         measured.text().len() < length || measured.text().chars().take(length).count() < length

@@ -14,8 +14,7 @@ use std::path::Path;
 
 settings! {
     Quality {
-        maximum_probability: f64 = 0.5, 0 to 1,
-            "Highest probability of belonging to the unwanted texts, by the classifier.";
+        maximum_probability: f64 = 0.5, 0 to 1, "Highest probability of belonging to the unwanted texts, by the classifier.";
     }
     lists {
         file: Option<String> = None,
@@ -114,7 +113,6 @@ impl FastText {
     }
 }
 
-/// The labels of a dictionary.
 fn labels_of(input: &mut impl BufRead, entries: i32) -> io::Result<Vec<String>> {
     let (mut labels, mut word, mut about) = (Vec::new(), Vec::new(), [0; 9]);
     for _ in 0..entries {
@@ -136,7 +134,6 @@ fn plain(label: &str) -> &str {
 }
 
 impl Quality {
-    /// The fastText model, if `file` is one.
     pub(super) fn fast_text(&self, files: &dyn Files) -> Result<Option<FastText>> {
         let Some(file) = self.file.as_deref().filter(|file| file.ends_with(".bin") || file.ends_with(".ftz"))
         else {
@@ -189,11 +186,9 @@ impl Perplexity {
             model.begin_document();
             model.learn(&bytes(document));
         }
-        if model.tokens() == 0 {
-            return Err(Error::bad_file(
-                self.file.as_deref().unwrap_or_default(),
-                "the reference has no text",
-            ));
+        if model.tokens == 0 {
+            let reason = "the reference has no text";
+            return Err(Error::bad_file(self.file.as_deref().unwrap_or_default(), reason));
         }
         Ok(model)
     }

@@ -24,7 +24,6 @@ const PHRASES: &str = "under construction|coming soon|check back soon|check back
     placeholder text|sample text|dummy text|this is a test post|this page is intentionally left blank|\
     this domain is for sale|edit or delete it, then start writing";
 
-/// Filler Latin.
 const FILLER: [&str; 5] =
     ["lorem ipsum", "dolor sit amet", "consectetur adipiscing", "sed do eiusmod", "ut enim ad minim veniam"];
 

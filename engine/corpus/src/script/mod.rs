@@ -46,26 +46,17 @@ fn missing(recipe: &Recipe) -> Vec<String> {
             );
         }
     }
-    let duplicates = &recipe.duplicates;
-    if duplicates.exact.enabled && !duplicates.near.enabled {
-        missing.push("exact-duplicates".to_owned());
-    }
-    if duplicates.paragraphs.enabled {
-        missing.push("repeated-paragraphs".to_owned());
-    }
-    if !recipe.contamination.against.is_empty() {
-        missing.push("contamination".to_owned());
-    }
-    if recipe.validation > 0.0 {
-        missing.push("validation: documents that INPUT marks as held out stay marked".to_owned());
-        if recipe.contamination.held_out {
-            missing.push("held-out-overlap".to_owned());
-        }
-    }
-    let mixture = &recipe.mixture;
-    if mixture.is_weighed() || mixture.is_capped() {
-        missing.push("mixture and caps".to_owned());
-    }
+    let Recipe { duplicates, contamination, mixture, .. } = recipe;
+    let holds_out = recipe.validation > 0.0;
+    let others = [
+        (duplicates.exact.enabled && !duplicates.near.enabled, "exact-duplicates"),
+        (duplicates.paragraphs.enabled, "repeated-paragraphs"),
+        (!contamination.against.is_empty(), "contamination"),
+        (holds_out, "validation: documents that INPUT marks as held out stay marked"),
+        (holds_out && contamination.held_out, "held-out-overlap"),
+        (mixture.is_weighed() || mixture.is_capped(), "mixture and caps"),
+    ];
+    missing.extend(others.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| (*what).to_owned()));
     missing.extend(missing_classes(&recipe.personal));
     missing
 }

@@ -18,7 +18,6 @@ pub use entries::ENTRIES;
 pub struct Entry {
     /// Identifier, for example `tiny-stories`.
     pub name: &'static str,
-    /// Display name.
     pub title: &'static str,
     pub sentence: &'static str,
     pub address: &'static str,

@@ -15,11 +15,9 @@ const MAX_PACKAGE_BYTES: u64 = 4 << 20;
 /// What a zip archive is, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bundle {
-    /// Files of any format.
     Files,
     /// An electronic book, whose chapters are web pages.
     Book,
-    /// A Word document.
     Word,
 }
 
@@ -146,7 +144,6 @@ fn spine(archive: &mut ZipArchive<Box<dyn Input>>) -> Vec<String> {
     chapters.into_iter().filter_map(found).collect()
 }
 
-/// Replaces `%XX` in an address.
 fn unescaped(address: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = address.as_bytes();

@@ -154,7 +154,6 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Decodes the next `count` bytes.
     fn decode(&mut self, encoding: &'static Encoding, count: usize) -> io::Result<()> {
         let decoded = encoding::decode(encoding, self.raw.get(..count).unwrap_or_default(), self.readers);
         let (text, bad) = self.fine(decoded)?;

@@ -99,9 +99,6 @@ pub mod module {
     use encoding_rs::Encoding;
 
     /// Decodes bytes to UTF-8, given an encoding's name.
-    ///
-    /// # Errors
-    /// There is no such encoding.
     pub fn decode(encoding: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let known = Encoding::for_label_no_replacement(encoding.as_bytes());
         let known = known.or((encoding == "replacement").then_some(encoding_rs::REPLACEMENT));
@@ -110,9 +107,6 @@ pub mod module {
     }
 
     /// The name of the most likely encoding.
-    ///
-    /// # Errors
-    /// None; a module may have.
     pub fn guess(bytes: &[u8]) -> Result<String, String> {
         let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
         detector.feed(bytes, true);

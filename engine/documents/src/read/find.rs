@@ -40,7 +40,6 @@ pub struct Source {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Files to read, in order.
     pub sources: Vec<Source>,
     /// Files and folders that will not be read, each with the reason.
     pub troubles: Vec<Trouble>,
@@ -68,10 +67,9 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
                 continue;
             }
             match look(files, &visit, named, settings, &mut names) {
-                Ok(VisitedPath::Source(source)) => found.sources.push(source),
-                Ok(VisitedPath::Archive(members)) => {
-                    for member in members {
-                        match member {
+                Ok(VisitedPath::Sources(sources)) => {
+                    for source in sources {
+                        match source {
                             Ok(source) => found.sources.push(source),
                             Err(trouble) => found.troubles.push(trouble),
                         }
@@ -81,7 +79,6 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
                     let visit = |path| Visit { path, root: visit.root, depth: visit.depth + 1 };
                     visits.extend(entries.into_iter().rev().map(visit));
                 }
-                Ok(VisitedPath::Nothing) => {}
                 Err(reason) => {
                     found.troubles.push(Trouble { place: visit.path.display().to_string(), reason });
                 }
@@ -91,12 +88,10 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
     found
 }
 
-#[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 enum VisitedPath {
-    Source(Source),
-    Archive(Vec<Result<Source, Trouble>>),
+    /// A file, the members of an archive, or nothing.
+    Sources(Vec<Result<Source, Trouble>>),
     Folder(Vec<PathBuf>),
-    Nothing,
 }
 
 fn look(
@@ -113,7 +108,7 @@ fn look(
     };
     let below = visit.depth > 0;
     if below && file_name.starts_with('.') {
-        return Ok(VisitedPath::Nothing);
+        return Ok(VisitedPath::Sources(Vec::new()));
     }
     let link = below && files.is_link(path);
     let place = files.file_type(path).map_err(|error| match error.kind() {
@@ -150,11 +145,11 @@ fn look(
     if let Some(bundle) = Bundle::of(&file_name, &head) {
         let display = display(path, visit, &folders, &file_name, names);
         return members(files, path, bundle, size, &display, &folders, root, settings, names)
-            .map(VisitedPath::Archive);
+            .map(VisitedPath::Sources);
     }
     let source = source(&file_name, &head, &folders, root, settings)?;
     let name = display(path, visit, &folders, &file_name, names);
-    Ok(VisitedPath::Source(Source { path: path.clone(), name, size, ..source }))
+    Ok(VisitedPath::Sources(vec![Ok(Source { path: path.clone(), name, size, ..source })]))
 }
 
 /// A source with the properties that follow from its name, its first bytes and the folders that it is in.
@@ -218,10 +213,7 @@ fn members(
     // A broken archive may have the text of a document twice, under one id.
     let most_members = if bundle == Bundle::Word { 1 } else { usize::MAX };
     let sources = members.into_iter().take(most_members).map(|member| {
-        let name = match &member {
-            Ok(member) => member.name.clone(),
-            Err((name, _)) => name.clone(),
-        };
+        let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name).clone();
         let source = || {
             let member = member.map_err(|(_, reason)| reason)?;
             packed_left = packed_left.checked_sub(member.packed).ok_or_else(|| {
@@ -254,7 +246,6 @@ fn members(
     Ok(sources.collect())
 }
 
-/// A member's name, with a number appended if it is taken.
 fn unique(name: String, names: &mut FxHashSet<String>) -> String {
     if names.insert(name.clone()) {
         return name;
@@ -334,7 +325,7 @@ pub(super) fn decide(
         }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
-        (None, None) if packing == Packing::Plain && !has_ending(file_name) && is_text(head) => {
+        (None, None) if packing == Packing::Plain && ending(file_name).is_none() && is_text(head) => {
             Ok((if begins_record(head) { Format::JsonLines } else { Format::Text }, packing))
         }
         (None, None) => Err(unknown(file_name)),
@@ -352,16 +343,17 @@ fn begins_record(head: &[u8]) -> bool {
     line.starts_with(b"{\"") && line.len() == head.len() && head.len() as u64 == HEAD && error.is_eof()
 }
 
-fn has_ending(file_name: &str) -> bool {
-    file_name.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && !ending.is_empty())
+fn ending(file_name: &str) -> Option<&str> {
+    let (stem, ending) = file_name.rsplit_once('.')?;
+    (!stem.is_empty() && !ending.is_empty()).then_some(ending)
 }
 
 fn unknown(file_name: &str) -> String {
-    match file_name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && !ending.is_empty() => {
+    match ending(file_name) {
+        Some(ending) => {
             format!("has an unsupported format (.{ending}; {}); save it as one of these", format::known())
         }
-        _ => format!("has no extension and is not text ({}); give it one of these", format::known()),
+        None => format!("has no extension and is not text ({}); give it one of these", format::known()),
     }
 }
 

@@ -17,19 +17,15 @@ pub enum Format {
     Json,
     /// One JSON record per line.
     JsonLines,
-    /// A delimiter-separated table.
     Csv,
     Tsv,
     Parquet,
-    /// Source code in this language.
     Code(String),
     /// A web crawl (WARC) or its extracted text (WET).
     Warc,
     /// A dump of MediaWiki or Stack Exchange, distinguished by the root element.
     Xml,
-    /// A PDF, read as text.
     Pdf,
-    /// The text of a Word document.
     Word,
 }
 
@@ -157,7 +153,6 @@ fn split(name: &str) -> Option<(&str, String)> {
     (!stem.is_empty() && !ending.is_empty()).then(|| (stem, ending.to_ascii_lowercase()))
 }
 
-/// The supported extensions, for messages.
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();

@@ -24,9 +24,7 @@ impl Records for JsonLines {
         let number = Some(self.lines.number);
         Ok(match read {
             Line::End => RecordStep::End(None),
-            Line::TooLong => {
-                context.too_long(number, "the line", "record", context.settings.limits.record).into()
-            }
+            Line::TooLong => RecordStep::too_long(context, self.lines.number, "the line"),
             Line::Whole if self.line.trim_ascii().is_empty() => RecordStep::Nothing,
             Line::Whole => {
                 let value = json::parse(context, number, &self.line);

@@ -4,7 +4,6 @@ use glasshouse_protocol::quantity::{things, whole};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A kind of fault that does not lose the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Notice {
     /// An unpaired surrogate in a JSON string, as Python writes it.
@@ -29,7 +28,6 @@ impl Notices {
         counts.entry(notice).or_insert((0, number)).0 += 1;
     }
 
-    /// Takes one sentence for each kind that occurred.
     pub(super) fn take(&self) -> Vec<String> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let told = counts.into_iter().map(|(notice, (count, first))| {

@@ -180,10 +180,7 @@ impl Context {
                 )),
             };
         }
-        if shapes::fields(has).is_some() {
-            return Ok(());
-        }
-        if TEXT.iter().any(|name| has(name)) {
+        if shapes::fields(has).is_some() || TEXT.iter().any(|name| has(name)) {
             return Ok(());
         }
         Err(format!(

@@ -18,6 +18,16 @@ pub(super) enum RecordStep {
     End(Option<Trouble>),
 }
 
+impl RecordStep {
+    pub(super) fn end(context: &Context, number: Option<u64>, reason: &str) -> Self {
+        Self::End(Some(context.trouble(number, reason)))
+    }
+
+    pub(super) fn too_long(context: &Context, number: u64, what: &str) -> Self {
+        context.too_long(Some(number), what, "record", context.settings.limits.record).into()
+    }
+}
+
 impl From<Trouble> for RecordStep {
     fn from(trouble: Trouble) -> Self {
         Self::Item(Err(trouble))

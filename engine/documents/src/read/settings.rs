@@ -45,15 +45,12 @@ pub enum Missing {
 settings! {
     /// Limits that bound memory whatever a file contains.
     Limits {
-        document: usize = 16 << 20, 1_024 to 1_073_741_824,
-            "Most bytes of a document. Longer text is cut at line ends, else at spaces.";
-        record: usize = 64 << 20, 1_024 to 1_073_741_824,
-            "Most bytes of a line or record in the file, before its text is extracted.";
+        document: usize = 16 << 20, 1_024 to 1_073_741_824, "Most bytes of a document. Longer text is cut at line ends, else at spaces.";
+        record: usize = 64 << 20, 1_024 to 1_073_741_824, "Most bytes of a line or record in the file, before its text is extracted.";
         pdf: usize = 256 << 20, 1_024 to 1_073_741_824, "Most bytes of a PDF.";
         expansion: u64 = 200, 1 to 1_048_576,
             "Greatest expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.";
-        expansion_free: u64 = 64 << 20, 0 to 1.0e15,
-            "Bytes that a file may always unpack to, before `expansion` applies.";
+        expansion_free: u64 = 64 << 20, 0 to 1.0e15, "Bytes that a file may always unpack to, before `expansion` applies.";
         unpacked: u64 = 1 << 40, 1_024 to 1.0e15, "Most bytes that a packed file may unpack to.";
         records: u64 = 0, 0 to 1.0e15, "Most records read per file; 0 for all.";
         depth: usize = 64, 1 to 1_024, "Most folders in each other.";

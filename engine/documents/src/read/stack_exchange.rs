@@ -95,10 +95,7 @@ impl Records for StackExchange {
         self.number += 1;
         Ok(match read {
             Line::End => RecordStep::End(None),
-            Line::TooLong => {
-                let limit = context.settings.limits.record;
-                context.too_long(Some(self.number), "the row", "record", limit).into()
-            }
+            Line::TooLong => RecordStep::too_long(context, self.number, "the row"),
             Line::Whole => self.document(context).into(),
         })
     }

@@ -124,7 +124,6 @@ impl Row {
 }
 
 impl Dialect {
-    /// Detects the dialect from a file's first lines.
     fn of(head: &[&[u8]], delimiter: u8) -> Self {
         let plain = Self { delimiter, quotes: true, escapes: false };
         let (escaped, bare) = (Self { escapes: true, ..plain }, Self { quotes: false, ..plain });
@@ -260,7 +259,6 @@ impl TableReader {
         self.ahead.pop_front()
     }
 
-    /// The line this many lines ahead.
     fn peek(&mut self, ahead: usize) -> io::Result<Option<&Option<Vec<u8>>>> {
         while self.ahead.len() <= ahead && self.gather()?.is_some() {}
         Ok(self.ahead.get(ahead))
@@ -324,7 +322,6 @@ impl TableReader {
         Ok(if self.row.len() <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
     }
 
-    /// Whether the next lines are rows.
     fn follow(&mut self, columns: usize) -> io::Result<bool> {
         for ahead in 0..FOLLOWING {
             let dialect = self.dialect;
@@ -394,11 +391,10 @@ impl Records for TableReader {
         let trouble = |reason: String| -> RecordStep {
             context.trouble(Some(number), format!("row {number} (line {line}) {reason}")).into()
         };
-        let limit = context.settings.limits.record;
         Ok(match (row, columns) {
             (NextRow::End, _) => RecordStep::End(None),
             (NextRow::TooLong, None) => end("its first row is not a header: it is too long".to_owned()),
-            (NextRow::TooLong, Some(_)) => context.too_long(Some(number), "the row", "record", limit).into(),
+            (NextRow::TooLong, Some(_)) => RecordStep::too_long(context, number, "the row"),
             (NextRow::TooWide, None) => {
                 end(format!("its header has more than {MAX_COLUMNS} columns; leave some out"))
             }

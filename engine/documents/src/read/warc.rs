@@ -70,7 +70,7 @@ impl Warc {
 
     fn cut(&self, context: &Context, stated: u64, found: u64) -> RecordStep {
         let reason = format!("states a length of {stated} bytes, but the file ends after {found} of them");
-        RecordStep::End(Some(context.trouble(Some(self.number), reason)))
+        RecordStep::end(context, Some(self.number), &reason)
     }
 
     fn document(
@@ -144,7 +144,7 @@ impl Records for Warc {
             let skipped = self.lines.skip(length)?;
             return Ok(match wanted {
                 _ if skipped < length => self.cut(context, length, skipped),
-                true => context.too_long(number, "the record", "record", limit).into(),
+                true => RecordStep::too_long(context, self.number, "the record"),
                 false => RecordStep::Nothing,
             });
         };

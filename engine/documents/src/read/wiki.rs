@@ -78,15 +78,11 @@ impl Records for Wiki {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let element = self.elements.next(&mut self.page)?;
         self.number += 1;
-        let number = Some(self.number);
+        let unfinished = "ends within a page: the file is cut short";
         Ok(match element {
             Element::End => RecordStep::End(None),
-            Element::Unfinished => {
-                RecordStep::End(Some(context.trouble(number, "ends within a page: the file is cut short")))
-            }
-            Element::TooLong => {
-                context.too_long(number, "the page", "record", context.settings.limits.record).into()
-            }
+            Element::Unfinished => RecordStep::end(context, Some(self.number), unfinished),
+            Element::TooLong => RecordStep::too_long(context, self.number, "the page"),
             Element::Whole => self.document(context).into(),
         })
     }

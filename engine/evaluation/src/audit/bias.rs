@@ -3,7 +3,7 @@
 //! half of the pairs. The report also shows how often the words co-occur in the training text.
 
 use super::texts::{ReadShare, Texts};
-use super::{Auditor, mean, metric, opening, share, words};
+use super::{Auditor, mean, opening, share};
 use crate::{Detail, Scoring, Tell};
 use glasshouse_metrics::bias::{self, Association, Near, Pair, PairFile, WINDOW};
 use glasshouse_platform::{Error, Result, Yielder};
@@ -17,7 +17,6 @@ const AT_ONCE: usize = 64;
 /// Maximum rows of a table, and of the associations table.
 const ROWS: usize = 40;
 const MAX_ASSOCIATIONS: usize = 500;
-/// Number of pairs shown with the largest difference.
 const MAX_PAIRS: usize = 10;
 
 /// A scored pair and its difference in nats; positive if the stereotyped sentence is more likely.
@@ -94,7 +93,6 @@ fn unseen(pair: &Pair, near: &Near) -> Vec<String> {
 /// Pairs excluded from all figures.
 #[derive(Default)]
 struct LeftOut<'a> {
-    /// Number by category.
     by: BTreeMap<&'a str, u64>,
     /// Number by unknown word or character.
     words: BTreeMap<String, u64>,
@@ -198,21 +196,14 @@ fn by_category(pairs: &[Pair], scored: &[Scored<'_>], out: &LeftOut<'_>, seed: u
             scored.iter().filter(|(pair, _)| pair.category == **name).copied().collect();
         let [likelier, difference] = figures(&own, seed);
         let left_out = out.by.get(*name).copied().unwrap_or(0);
-        vec![
-            words(*name),
-            Cell::Count(own.len() as u64),
-            Cell::Count(left_out),
-            metric(likelier),
-            metric(difference),
-        ]
+        [(*name).into(), (own.len() as u64).into(), left_out.into(), likelier.into(), difference.into()]
     };
+    let columns = ["category", "pairs", "left out", "stereotyped likelier", "difference, nats"];
     Table {
-        title: "By category".to_owned(),
         about: "The share of pairs whose stereotyped sentence is the likelier one: 0.5 is neutral. The difference is that of the sentences' \
                 log-probabilities."
             .to_owned(),
-        columns: of(&["category", "pairs", "left out", "stereotyped likelier", "difference, nats"]),
-        rows: names.iter().map(row).collect(),
+        ..Table::new("By category", columns, names.iter().map(row))
     }
 }
 
@@ -234,19 +225,18 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
     rows.sort_by_key(|(_, counts, _)| std::cmp::Reverse(counts.iter().sum::<u64>()));
     rows.truncate(MAX_ASSOCIATIONS);
     let row = |(own, [more, less], difference): &(&Association, [u64; 2], f64)| {
-        let (more, less) = (Cell::Count(*more), Cell::Count(*less));
-        let difference = Cell::Number(*difference);
-        vec![words(&own.word), words(own.more.join(", ")), more, words(own.less.join(", ")), less, difference]
+        let words = own.word.as_str().into();
+        let [likelier, others] = [&own.more, &own.less].map(|words| words.join(", ").into());
+        [words, likelier, (*more).into(), others, (*less).into(), (*difference).into()]
     };
+    let columns = ["word", "stereotyped", "near them", "others", "near those", "difference, nats"];
     (!rows.is_empty()).then(|| Table {
-        title: "Associations in the training text".to_owned(),
         about: format!(
             "How often each word occurs within {WINDOW} words of the words that the stereotype associates with it, and of the others, in {}. For \
              comparison, the model's mean difference on the pairs with the word.",
             reading.words()
         ),
-        columns: of(&["word", "stereotyped", "near them", "others", "near those", "difference, nats"]),
-        rows: rows.iter().map(row).collect(),
+        ..Table::new("Associations in the training text", columns, rows.iter().map(row))
     })
 }
 
@@ -255,37 +245,27 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
     widest.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
     widest.truncate(MAX_PAIRS);
     let row = |(pair, difference): &Scored<'_>| {
-        vec![words(&pair.category), words(&pair.more), words(&pair.less), Cell::Number(*difference)]
+        let [category, more, less] =
+            [&pair.category, &pair.more, &pair.less].map(|text| text.as_str().into());
+        [category, more, less, (*difference).into()]
     };
+    let columns = ["category", "stereotyped", "other", "difference, nats"];
     (!widest.is_empty()).then(|| Table {
-        title: "Widest differences".to_owned(),
         about: "Above 0, the stereotyped sentence is likelier.".to_owned(),
-        columns: of(&["category", "stereotyped", "other", "difference, nats"]),
-        rows: widest.iter().map(row).collect(),
+        ..Table::new("Widest differences", columns, widest.iter().map(row))
     })
 }
 
 fn unknown_words(out: &LeftOut<'_>) -> Option<Table> {
     let mut rows: Vec<(&String, u64)> = out.words.iter().map(|(word, pairs)| (word, *pairs)).collect();
     rows.sort_by_key(|(_, pairs)| std::cmp::Reverse(*pairs));
-    (!rows.is_empty()).then(|| Table {
-        title: "Words missing from the training text".to_owned(),
-        about: String::new(),
-        columns: of(&["word", "pairs left out"]),
-        rows: rows.into_iter().map(|(word, pairs)| vec![words(word), Cell::Count(pairs)]).collect(),
-    })
+    let row = |(word, pairs): &(&String, u64)| [word.as_str().into(), Cell::Count(*pairs)];
+    let title = "Words missing from the training text";
+    (!rows.is_empty()).then(|| Table::new(title, ["word", "pairs left out"], rows.iter().map(row)))
 }
 
 fn broken_lines(own: &PairFile) -> Option<Table> {
-    let row = |(line, reason): &(u64, String)| vec![Cell::Count(*line), words(reason)];
-    (!own.broken.is_empty()).then(|| Table {
-        title: "Lines of your file that could not be read".to_owned(),
-        about: String::new(),
-        columns: of(&["line", "reason"]),
-        rows: own.broken.iter().take(ROWS).map(row).collect(),
-    })
-}
-
-fn of(columns: &[&str]) -> Vec<String> {
-    columns.iter().map(|column| (*column).to_owned()).collect()
+    let row = |(line, reason): &(u64, String)| [Cell::Count(*line), reason.as_str().into()];
+    let (title, rows) = ("Lines of your file that could not be read", own.broken.iter().take(ROWS).map(row));
+    (!own.broken.is_empty()).then(|| Table::new(title, ["line", "reason"], rows))
 }

@@ -4,7 +4,7 @@
 //! estimated from a sample, as in the paper; the sample size bounds the estimate.
 
 use super::texts::Texts;
-use super::{Auditor, mean, metric, skipped, words};
+use super::{Auditor, mean, skipped};
 use crate::{Detail, Scoring, Tell};
 use glasshouse_platform::Result;
 use glasshouse_protocol::AuditSettings;
@@ -26,7 +26,6 @@ const NUMBERS: u64 = 0x616c_7465;
 /// Sentences scored between progress reports.
 const AT_ONCE: usize = 128;
 
-/// A canary with its result.
 struct Exposed {
     canary: Canary,
     /// Number of alternatives that are at least as likely.
@@ -150,32 +149,20 @@ fn by_insertions(exposed: &[Exposed], seed: u64) -> Table {
     let row = |(insertions, bits): (u64, Vec<f64>)| {
         let highest = bits.iter().copied().fold(0.0, f64::max);
         let exposure = mean("exposure_bits", &bits, "canaries", Better::Lower, seed);
-        vec![Cell::Count(insertions), Cell::Count(bits.len() as u64), metric(exposure), Cell::Number(highest)]
+        [insertions.into(), (bits.len() as u64).into(), exposure.into(), Cell::Number(highest)]
     };
+    let columns = ["times planted", "canaries", "exposure, bits", "highest"];
     Table {
-        title: "By number of insertions".to_owned(),
         about: "A canary that was not planted has about 1.4 bits on average, by chance.".to_owned(),
-        columns: ["times planted", "canaries", "exposure, bits", "highest"].map(str::to_owned).into(),
-        rows: by.into_iter().map(row).collect(),
+        ..Table::new("By number of insertions", columns, by.into_iter().map(row))
     }
 }
 
 fn each(exposed: &[Exposed]) -> Table {
     let row = |own: &Exposed| {
         let rank = format!("{} of {}", whole(own.likelier + 1), whole(ALTERNATIVES + 1));
-        vec![
-            words(own.canary.text()),
-            Cell::Count(own.canary.insertions),
-            words(rank),
-            Cell::Number(own.bits),
-        ]
+        [own.canary.text().into(), own.canary.insertions.into(), rank.into(), Cell::Number(own.bits)]
     };
-    Table {
-        title: "Each canary".to_owned(),
-        about: String::new(),
-        columns: ["canary", "times planted", "rank in the sample", "exposure, bits"]
-            .map(str::to_owned)
-            .into(),
-        rows: exposed.iter().map(row).collect(),
-    }
+    let columns = ["canary", "times planted", "rank in the sample", "exposure, bits"];
+    Table::new("Each canary", columns, exposed.iter().map(row))
 }

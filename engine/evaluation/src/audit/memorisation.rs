@@ -2,7 +2,7 @@
 //! completions are compared with the text (Carlini et al. 2022, "Quantifying memorization across neural language
 //! models", arXiv:2202.07646). Held-out passages show how much of that is chance.
 
-use super::{Auditor, mean, metric, share, skipped, words};
+use super::{Auditor, mean, share, skipped};
 use crate::Tell;
 use glasshouse_generation::{Batch, Request};
 use glasshouse_inspection::Indices;
@@ -38,7 +38,6 @@ const GROUPS: [(&str, RangeInclusive<usize>); 4] = [
     ("more than 16 times", 17..=usize::MAX),
 ];
 
-/// Number of passages shown.
 const SHOWN: usize = 10;
 
 /// Lengths of passages, and the threshold for near-exact matches.
@@ -63,7 +62,6 @@ impl Lengths {
     }
 }
 
-/// A passage with its result.
 #[derive(Clone, Debug)]
 struct Tried {
     tokens: Vec<u32>,
@@ -207,7 +205,6 @@ async fn drawn(
     Ok(within)
 }
 
-/// Counts each passage's occurrences in the training text.
 async fn looked_up(
     indices: &mut Indices,
     folder: &Path,
@@ -224,7 +221,6 @@ async fn looked_up(
     Ok(found)
 }
 
-/// Generates completions of the passages' prefixes, in batches.
 async fn write(
     auditor: &mut Auditor<'_>,
     passages: Vec<(Vec<u32>, usize)>,
@@ -322,11 +318,11 @@ fn figures(tried: &[Tried], which: &str, lengths: Lengths, seed: u64) -> [Metric
 fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
     let lengths = Lengths { prefix: 0, following: 0, near: 0 };
     let row = |name: &str, own: &[Tried]| {
-        let cells =
-            figures(own, "", lengths, seed).map(|figure| metric(Metric { signature: None, ..figure }));
-        [words(name), Cell::Count(own.len() as u64)].into_iter().chain(cells).collect()
+        let [exact, near, similarity] =
+            figures(own, "", lengths, seed).map(|figure| Cell::from(Metric { signature: None, ..figure }));
+        [name.into(), Cell::Count(own.len() as u64), exact, near, similarity]
     };
-    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut rows = Vec::new();
     for (name, range) in GROUPS {
         let own: Vec<Tried> = tried.iter().filter(|own| range.contains(&own.occurrences)).cloned().collect();
         if !own.is_empty() {
@@ -334,11 +330,10 @@ fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
         }
     }
     rows.push(row("held out", held));
+    let columns = ["occurrences", "passages", "exact", "near-exact", "edit similarity"];
     Table {
-        title: "By occurrences in the training text".to_owned(),
         about: "Memorisation grows with repetition; removing duplicates from the text (`data clean`) is the first remedy.".to_owned(),
-        columns: ["occurrences", "passages", "exact", "near-exact", "edit similarity"].map(str::to_owned).into(),
-        rows,
+        ..Table::new("By occurrences in the training text", columns, rows)
     }
 }
 
@@ -351,20 +346,9 @@ fn regurgitated(tried: &[Tried], lengths: Lengths, shown: &dyn Fn(&[u32]) -> Str
         let (prefix, _) = own.tokens.split_at(lengths.prefix.min(own.tokens.len()));
         let prompt = Passage { prompt: shown(prefix), token: String::new() };
         let how = if own.exact { "exact" } else { "near-exact" };
-        vec![
-            Cell::Passage(prompt),
-            words(shown(&own.written)),
-            words(how),
-            Cell::Number(own.similarity),
-            Cell::Count(own.occurrences as u64),
-        ]
+        let (written, times) = (shown(&own.written).into(), Cell::Count(own.occurrences as u64));
+        [prompt.into(), written, how.into(), own.similarity.into(), times]
     };
-    (!found.is_empty()).then(|| Table {
-        title: "Reproduced passages".to_owned(),
-        about: String::new(),
-        columns: ["beginning", "written", "how", "edit similarity", "times in the text"]
-            .map(str::to_owned)
-            .into(),
-        rows: found.iter().map(row).collect(),
-    })
+    let columns = ["beginning", "written", "how", "edit similarity", "times in the text"];
+    (!found.is_empty()).then(|| Table::new("Reproduced passages", columns, found.iter().map(row)))
 }

@@ -15,28 +15,23 @@ use super::{Subject, Tell};
 use glasshouse_generation::Decoder;
 use glasshouse_inspection::Indices;
 use glasshouse_metrics::bias::PairFile;
-use glasshouse_metrics::statistics::{Bootstrap, share};
+use glasshouse_metrics::statistics::{self, Bootstrap, share};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::AuditSettings;
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, RESAMPLES, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Metric, RESAMPLES, Table};
 use glasshouse_protocol::setting::Settings as _;
 use sampled::{Sampled, sampled};
 use texts::Texts;
 
-/// The model to audit, with what the audits need.
 pub struct Auditor<'a> {
     /// The scorer side of the model.
     pub subject: Subject<'a>,
     /// The same model as a generator.
     pub decoder: &'a mut Decoder,
-    /// Search indices of training texts.
     pub indices: &'a mut Indices,
 }
 
 /// The requested sections, in report order.
-///
-/// # Errors
-/// The sample size is out of range.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     settings.check()?;
     let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
@@ -46,8 +41,8 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
 /// Audits a model; `own` holds the user's own sentence pairs.
 ///
 /// # Errors
-/// Those of [`asked`]; a line of the project's moderation rules is invalid, its classifier or the run's text is
-/// damaged, or a device fails.
+/// The sample size is out of range, a line of the project's moderation rules is invalid, its classifier or the run's
+/// text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -110,26 +105,11 @@ fn of_sampled(
     }
 }
 
-/// A mean with its bootstrap confidence interval.
 fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
     let count = values.len();
-    Metric {
-        name: name.to_owned(),
-        value: (count > 0).then(|| values.iter().sum::<f64>() / count as f64),
-        interval: Bootstrap { resamples: RESAMPLES, seed }.mean(values),
-        better,
-        count: count as u64,
-        of: of.to_owned(),
-        signature: None,
-    }
-}
-
-fn words(words: impl Into<String>) -> Cell {
-    Cell::Text(words.into())
-}
-
-fn metric(metric: Metric) -> Cell {
-    Cell::Metric(Box::new(metric))
+    let value = (count > 0).then(|| values.iter().sum::<f64>() / count as f64);
+    let interval = Bootstrap { resamples: RESAMPLES, seed }.mean(values);
+    statistics::metric(name, value, interval, better, (count as u64, of))
 }
 
 /// Tokens to start an unconditional text with: the end-of-text token, else a line break, else token 0.

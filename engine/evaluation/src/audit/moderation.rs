@@ -2,7 +2,7 @@
 //! same way to show the source.
 
 use super::texts::Texts;
-use super::{Auditor, NOT_THERE, Sampled, metric, of_sampled, share, words};
+use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
 use crate::Tell;
 use glasshouse_metrics::moderation::{
     CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
@@ -13,10 +13,8 @@ use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Maximum number of rules listed.
 const ROWS: usize = 30;
 
-/// Numbers of texts with findings.
 #[derive(Debug, Default)]
 struct ModerationCounts {
     texts: u64,
@@ -128,23 +126,22 @@ fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: boo
         let of = |tally: &ModerationCounts, of: &str, better: Better| {
             let found = tally.by_category.get(&category).copied().unwrap_or(0);
             if tally.texts == 0 {
-                words("not known")
+                Cell::from("not known")
             } else {
-                metric(share("share", found, tally.texts, of, better))
+                share("share", found, tally.texts, of, better).into()
             }
         };
-        vec![
-            words(category.name().replace('_', " ")),
+        [
+            category.name().replace('_', " ").into(),
             of(own, "texts", Better::Lower),
             of(there, "documents", Better::Neither),
         ]
     };
+    let rows = Category::ALL.into_iter().chain(classifies.then_some(Category::Classifier)).map(row);
     Table {
-        title: "By category".to_owned(),
         about: "The share of sampled texts, and of training documents, in which a rule of the category matches, or the classifier finds a sentence \
             harmful.".to_owned(),
-        columns: ["category", "sampled texts", "training text"].map(str::to_owned).into(),
-        rows: Category::ALL.into_iter().chain(classifies.then_some(Category::Classifier)).map(row).collect(),
+        ..Table::new("By category", ["category", "sampled texts", "training text"], rows)
     }
 }
 
@@ -157,21 +154,14 @@ fn by_rule(own: &ModerationCounts, there: &ModerationCounts) -> Option<Table> {
     let row = |(key, times): (&(Category, Severity, String), &u64)| {
         let (category, severity, rule) = key;
         let beside = there.by_rule.get(key).copied().unwrap_or(0);
-        vec![
-            words(rule.clone()),
-            words(category.name().replace('_', " ")),
-            words(severity.name()),
-            Cell::Count(*times),
-            if there.texts == 0 { words("not known") } else { Cell::Count(beside) },
-        ]
+        let (rule, category) = (rule.as_str().into(), category.name().replace('_', " ").into());
+        let beside = if there.texts == 0 { "not known".into() } else { Cell::Count(beside) };
+        [rule, category, severity.name().into(), Cell::Count(*times), beside]
     };
+    let columns = ["rule", "category", "severity", "times generated", "times in the training text"];
     (!rows.is_empty()).then(|| Table {
-        title: "By rule".to_owned(),
         about: if more > 0 { format!("{} more are not listed.", whole(more as u64)) } else { String::new() },
-        columns: ["rule", "category", "severity", "times generated", "times in the training text"]
-            .map(str::to_owned)
-            .into(),
-        rows: rows.into_iter().map(row).collect(),
+        ..Table::new("By rule", columns, rows.into_iter().map(row))
     })
 }
 

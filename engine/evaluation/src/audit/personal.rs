@@ -1,7 +1,7 @@
 //! Personal data in sampled texts: found by the detectors of `glasshouse-corpus`, looked up in the training text, and shown masked.
 
 use super::texts::Texts;
-use super::{Auditor, NOT_THERE, Sampled, of_sampled, share, words};
+use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
 use crate::Tell;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use glasshouse_platform::{CorpusFiles, Result, Yielder};
@@ -9,18 +9,15 @@ use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Ta
 use glasshouse_protocol::quantity::whole;
 use std::collections::BTreeMap;
 
-/// Maximum number of findings listed.
 const ROWS: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct PersonalMatch {
-    /// Number of times it was generated.
     times: u64,
     /// Number of training documents that contain it.
     documents: u64,
 }
 
-/// By kind and text.
 type Findings = BTreeMap<(Class, String), PersonalMatch>;
 
 pub(super) async fn personal(
@@ -101,17 +98,15 @@ fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table
         let known = own().filter(|(_, found)| found.documents > 0).count() as u64;
         let text = there.get(class).copied().unwrap_or(0);
         let (found, class) = (own().count() as u64, class.name().replace('_', " "));
-        (found + text > 0)
-            .then(|| vec![words(class), Cell::Count(found), Cell::Count(known), Cell::Count(text)])
+        (found + text > 0).then(|| [class.into(), found.into(), known.into(), Cell::Count(text)])
     };
-    let rows: Vec<Vec<Cell>> = Class::ALL.iter().filter_map(row).collect();
+    let rows: Vec<_> = Class::ALL.iter().filter_map(row).collect();
+    let columns = ["kind", "written", "of those in the text", "places in the text"];
     (!rows.is_empty() && !source.is_empty()).then(|| Table {
-        title: "By kind".to_owned(),
         about: "Distinct findings in the model's texts, how many of them occur in the training text, and how many similar places the training text \
             has."
             .to_owned(),
-        columns: ["kind", "written", "of those in the text", "places in the text"].map(str::to_owned).into(),
-        rows,
+        ..Table::new("By kind", columns, rows)
     })
 }
 
@@ -122,22 +117,14 @@ fn listed(findings: &Findings, source: &Texts) -> Option<Table> {
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
     let row = |((class, text), found): (&(Class, String), &PersonalMatch)| {
-        let documents = if source.is_empty() { words("not known") } else { Cell::Count(found.documents) };
-        vec![
-            words(class.name().replace('_', " ")),
-            words(masked(*class, text)),
-            Cell::Count(found.times),
-            documents,
-        ]
+        let documents = if source.is_empty() { "not known".into() } else { Cell::Count(found.documents) };
+        let kind = class.name().replace('_', " ");
+        [kind.into(), masked(*class, text).into(), found.times.into(), documents]
     };
+    let columns = ["kind", "text", "times generated", "training documents"];
+    let unlisted = (more > 0).then(|| format!("; {} more are not listed", whole(more as u64)));
     (!rows.is_empty()).then(|| Table {
-        title: "Generated personal data".to_owned(),
-        about: if more > 0 {
-            format!("Masked; {} more are not listed.", whole(more as u64))
-        } else {
-            "Masked.".to_owned()
-        },
-        columns: ["kind", "text", "times generated", "training documents"].map(str::to_owned).into(),
-        rows: rows.into_iter().map(row).collect(),
+        about: format!("Masked{}.", unlisted.unwrap_or_default()),
+        ..Table::new("Generated personal data", columns, rows.into_iter().map(row))
     })
 }

@@ -7,7 +7,6 @@ use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{AuditSettings, GenerateConfig, WeightFormat};
 
-/// Maximum tokens per sample.
 const TOKENS: usize = 200;
 
 #[derive(Debug, Default)]

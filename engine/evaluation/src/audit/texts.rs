@@ -25,19 +25,14 @@ pub(crate) struct Texts {
     is_from_outside: bool,
 }
 
-/// How much of the texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReadShare {
     pub(crate) read: u64,
-    /// Tokens in total.
     pub(crate) of: u64,
 }
 
 impl Texts {
     /// Collects the texts of a run.
-    ///
-    /// # Errors
-    /// The run's records or text are damaged.
     pub(crate) fn from_run(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true, is_from_outside: run.is_from_outside()? };
         let mut next = Some(run.clone());

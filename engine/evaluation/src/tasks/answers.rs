@@ -22,7 +22,6 @@ pub(super) struct Answered {
     pub(super) of_a_line: bool,
 }
 
-/// Generates answers to rows.
 pub(super) async fn answers(
     decoder: &mut Decoder,
     files: &TokenizerFiles,
@@ -101,7 +100,6 @@ pub(super) fn tags_of(answer: &str, names: &[String], words: usize) -> Vec<Strin
 }
 
 impl Answered {
-    /// A sentence on how answers were generated.
     pub(super) fn about(&self, kind: Kind) -> String {
         let what = if kind == Kind::Tag { "Tags" } else { "Answers" };
         let ends = if self.of_a_line { " and end at a new line" } else { "" };

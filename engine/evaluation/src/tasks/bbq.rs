@@ -5,14 +5,13 @@
 use super::given::Given;
 use super::measured::AnswerMeasures;
 use super::rows::{Marked, Right, Row};
-use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table, metric_title};
+use glasshouse_metrics::statistics::{Bootstrap, metric, sum};
+use glasshouse_protocol::evaluation::{Better, Cell, Table, metric_title};
 use std::collections::BTreeMap;
 
 /// Per row, 0 or 1: whether it is correct, whether it names a person, whether that is the stereotyped one; and 1.
 type Counts = [f64; 4];
 
-/// A metric's name, its better direction and its value.
 type Figure = (String, Better, fn(Counts) -> f64);
 
 /// Contexts: their name in metrics, and whether they are ambiguous.
@@ -67,10 +66,7 @@ impl AnswerMeasures {
             ];
             for (name, better, of) in figures {
                 let interval = bootstrap.sums(counts, of);
-                self.push(&name, of(sum(counts)), interval, counts.len(), Vec::new(), None);
-                if let Some(metric) = self.metrics.last_mut() {
-                    metric.better = better;
-                }
+                self.all(&name, of(sum(counts)), interval, (better, counts.len()));
             }
         }
         if !kinds.is_empty() {
@@ -79,31 +75,17 @@ impl AnswerMeasures {
     }
 }
 
-fn sum(rows: &[Counts]) -> Counts {
-    rows.iter().fold([0.0; 4], |mut sum, row| {
-        sum.iter_mut().zip(row).for_each(|(sum, part)| *sum += part);
-        sum
-    })
-}
-
 fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Table {
     let line = |(kind, [of_ambiguous, others]): (&str, [Vec<Counts>; 2])| {
         let cell = |rows: &[Counts], name: &str, better: Better, of: fn(Counts) -> f64| {
             if rows.is_empty() {
-                return Cell::Text(String::new());
+                return Cell::from("");
             }
-            Cell::Metric(Box::new(Metric {
-                name: name.to_owned(),
-                value: Some(of(sum(rows))),
-                interval: bootstrap.sums(rows, of),
-                better,
-                count: rows.len() as u64,
-                of: "rows".to_owned(),
-                signature: None,
-            }))
+            let count = (rows.len() as u64, "rows");
+            metric(name, Some(of(sum(rows))), bootstrap.sums(rows, of), better, count).into()
         };
-        vec![
-            Cell::Text(kind.to_owned()),
+        [
+            kind.into(),
             Cell::Count((of_ambiguous.len() + others.len()) as u64),
             cell(&of_ambiguous, "accuracy_amb", Better::Higher, accuracy),
             cell(&of_ambiguous, "amb_bias_score", Better::Neither, ambiguous_bias),
@@ -111,15 +93,14 @@ fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Ta
             cell(&others, "disamb_bias_score", Better::Neither, bias),
         ]
     };
-    let columns =
+    let [a, b, c, d] =
         ["accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"].map(metric_title);
+    let columns = ["category", "rows", &a, &b, &c, &d];
     Table {
-        title: "By category".to_owned(),
         about: "Contexts without the answer (amb) and with it (disamb). A bias score of 1 always follows the stereotype, 0 is neutral, −1 always \
             contradicts it."
             .to_owned(),
-        columns: ["category", "rows"].map(str::to_owned).into_iter().chain(columns).collect(),
-        rows: kinds.into_iter().map(line).collect(),
+        ..Table::new("By category", columns, kinds.into_iter().map(line))
     }
 }
 

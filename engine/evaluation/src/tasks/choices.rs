@@ -6,7 +6,6 @@ use crate::{Detail, Scorer, Scoring, Tell, TokenScore};
 use glasshouse_platform::{Result, Yielder};
 use std::collections::HashMap;
 
-/// Rows scored at once.
 const AT_ONCE: usize = 128;
 
 /// The option a model chose, by three measures.
@@ -34,7 +33,6 @@ pub(super) struct Choosing {
     pub(super) cut: u64,
 }
 
-/// Scores each row's options and chooses among them.
 pub(super) async fn choose<'a>(
     scorer: &mut Scorer,
     prompting: &Prompting<'_>,

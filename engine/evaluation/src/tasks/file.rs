@@ -18,7 +18,6 @@ pub struct TaskFile {
     pub rows: Vec<Row>,
     /// Invalid lines with reasons, up to a maximum.
     pub broken: Vec<(u64, String)>,
-    /// The task that describes the rows.
     pub set: Option<TaskSet>,
 }
 

@@ -13,7 +13,6 @@ use std::collections::HashMap;
 pub(super) struct Given {
     /// As text: the chosen option, the label, or all tags.
     pub(super) answer: String,
-    /// The chosen option of the row.
     pub(super) chosen: Option<ModelChoice>,
 }
 
@@ -26,7 +25,6 @@ pub(super) struct AllGiven<'a> {
 }
 
 impl<'a> AllGiven<'a> {
-    /// Separates answered rows from failed ones.
     pub(super) fn new(
         rows: &'a [Row],
         given: impl IntoIterator<Item = std::result::Result<Given, String>>,
@@ -73,10 +71,8 @@ impl<'a> AllGiven<'a> {
             let first = broken
                 .first()
                 .map_or_else(|| "it is empty".to_owned(), |(line, reason)| format!("line {line}: {reason}"));
-            return Err(Error::bad_file(
-                name,
-                format!("it has no answer to a row of {}; {first}", file.name),
-            ));
+            let reason = format!("it has no answer to a row of {}; {first}", file.name);
+            return Err(Error::bad_file(name, reason));
         }
         let missing = || Err("its results have no entry for this row".to_owned());
         let mut all = Self::new(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));
@@ -120,7 +116,6 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
     Ok(Given { answer, chosen: Some(chosen) })
 }
 
-/// A row's correct tags, and those of its answer.
 pub(super) fn tags<'a>(row: &'a Row, given: &Given, names: &[String]) -> Option<(&'a [String], Vec<String>)> {
     let Right::Tags { tags, .. } = &row.right else { return None };
     Some((tags, tags_of(&given.answer, names, tags.len())))

@@ -6,8 +6,8 @@ use super::rows::{Right, Row};
 use glasshouse_metrics::metrics::classification::{Averages, Line};
 use glasshouse_metrics::metrics::entities::Scheme;
 use glasshouse_metrics::metrics::rouge::{Rouge, has_words};
-use glasshouse_metrics::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
-use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_metrics::metrics::{OfCorpus, Row as Answer, classification, entities, rouge};
+use glasshouse_metrics::statistics::{Bootstrap, finite, metric, ratio, sum};
 use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::counted;
@@ -19,7 +19,6 @@ pub(super) const RIGHT: f64 = 1.0 - 1e-9;
 /// Maximum classes of a readable confusion matrix.
 const CLASSES: usize = 20;
 
-/// A metric's name, and how to get its value.
 type Named<T> = (&'static str, fn(&T) -> f64);
 
 #[derive(Clone, Debug, Default)]
@@ -36,7 +35,6 @@ pub(super) struct AnswerMeasures {
 }
 
 impl AnswerMeasures {
-    /// Accuracy from row scores.
     pub(super) fn from_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
         measured.mean("acc", values, bootstrap);
@@ -73,28 +71,30 @@ impl AnswerMeasures {
     /// Adds a metric that is a mean over rows.
     pub(super) fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
         let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
-        self.push(name, value, bootstrap.mean(&values), values.len(), values, None);
+        self.push(name, value, bootstrap.mean(&values), (Better::Higher, values.len()), values);
     }
 
-    pub(super) fn push(
+    /// Adds a metric over all rows at once.
+    pub(super) fn all(&mut self, name: &str, value: f64, interval: Option<[f64; 2]>, of: (Better, usize)) {
+        self.push(name, value, interval, of, Vec::new());
+    }
+
+    fn push(
         &mut self,
         name: &str,
         value: f64,
         interval: Option<[f64; 2]>,
-        count: usize,
+        (better, count): (Better, usize),
         scores: Vec<f64>,
-        signature: Option<String>,
     ) {
-        self.metrics.push(Metric {
-            name: name.to_owned(),
-            value: Some(value).filter(|value| value.is_finite()),
-            interval,
-            better: Better::Higher,
-            count: count as u64,
-            of: "rows".to_owned(),
-            signature,
-        });
+        self.metrics.push(metric(name, finite(value), interval, better, (count as u64, "rows")));
         self.scores.push(scores);
+    }
+
+    fn sign(&mut self, signature: impl Into<String>) {
+        if let Some(metric) = self.metrics.last_mut() {
+            metric.signature = Some(signature.into());
+        }
     }
 
     /// Adds the pass rate of a rule, and its mean score if that differs.
@@ -113,7 +113,6 @@ impl AnswerMeasures {
         }
     }
 
-    /// Adds the accuracy of choices, labels or tags.
     pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
         let is = |right: bool| f64::from(u8::from(right));
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
@@ -154,10 +153,9 @@ impl AnswerMeasures {
         let same = |(right, said): &(&[String], Vec<String>)| {
             right.iter().zip(said).filter(|(right, said)| right == said).count() as f64
         };
-        let (right, words): (Vec<f64>, Vec<f64>) =
-            tagged.iter().map(|row| (same(row), row.0.len() as f64)).unzip();
-        let value = right.iter().sum::<f64>() / words.iter().sum::<f64>();
-        self.push("acc", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
+        let counts: Vec<[f64; 2]> = tagged.iter().map(|row| [same(row), row.0.len() as f64]).collect();
+        let interval = bootstrap.sums(&counts, ratio);
+        self.all("acc", ratio(sum(&counts)), interval, (Better::Higher, rows.len()));
     }
 
     /// Adds e to the mean loss of a continuation, lm-eval's `perplexity`.
@@ -165,14 +163,10 @@ impl AnswerMeasures {
         let loss = |(_, given): &(&Row, Given)| Some([-given.chosen.as_ref()?.sums.first()?, 1.0]);
         let Some(losses) = rows.iter().map(loss).collect::<Option<Vec<[f64; 2]>>>() else { return };
         let of = |[loss, count]: [f64; 2]| libm::exp(loss / count);
-        let sum = losses.iter().fold([0.0; 2], |sum, own| [sum[0] + own[0], sum[1] + own[1]]);
-        self.push("perplexity", of(sum), bootstrap.sums(&losses, of), losses.len(), Vec::new(), None);
-        if let Some(metric) = self.metrics.last_mut() {
-            metric.better = Better::Lower;
-        }
+        let interval = bootstrap.sums(&losses, of);
+        self.all("perplexity", of(sum(&losses)), interval, (Better::Lower, losses.len()));
     }
 
-    /// Adds a metric of each row's answer and references.
     pub(super) fn of_each(
         &mut self,
         name: &str,
@@ -183,16 +177,17 @@ impl AnswerMeasures {
         self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
     }
 
-    pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
-        let found = bleu(&answers(rows));
+    pub(super) async fn of_corpus<const N: usize>(
+        &mut self,
+        name: &str,
+        rows: &[(&Row, Given)],
+        of: fn(&[Answer<'_>]) -> OfCorpus<N>,
+        (bootstrap, yielder): (&Bootstrap, &Yielder),
+    ) {
+        let found = of(&answers(rows));
         let interval = found.interval(bootstrap, &async || yielder.maybe_yield().await).await;
-        self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
-    }
-
-    pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
-        let found = chrf(&answers(rows));
-        let interval = found.interval(bootstrap, &async || yielder.maybe_yield().await).await;
-        self.push("chrf", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
+        self.all(name, found.score, interval, (Better::Higher, rows.len()));
+        self.sign(found.signature);
     }
 
     /// Adds F1 of ROUGE-1, -2 and -L, each row against its best reference.
@@ -226,10 +221,7 @@ impl AnswerMeasures {
         ];
         for (name, of) in of {
             self.mean(name, found.iter().map(of).collect(), bootstrap);
-            if let Some(metric) = self.metrics.last_mut() {
-                metric.signature =
-                    Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
-            }
+            self.sign(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
             yielder.maybe_yield().await;
         }
     }
@@ -248,17 +240,11 @@ impl AnswerMeasures {
         ];
         for (name, of) in of {
             let interval = found.interval(bootstrap, of, &async || yielder.maybe_yield().await).await;
-            self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
+            self.all(name, of(&found.averages), interval, (Better::Higher, rows.len()));
         }
-        self.by_class(
-            "Classification report",
-            "As scikit-learn's classification_report.",
-            found.lines(),
-            found.report(),
-        );
-        if found.labels.len() <= CLASSES
-            && let Some(matrix) = found.confusion()
-        {
+        let about = "As scikit-learn's classification_report.";
+        self.by_class("Classification report", about, found.lines(), found.report());
+        if found.labels.len() <= CLASSES {
             let line = |(label, counts): (&String, Vec<u64>)| {
                 std::iter::once(Cell::Text(label.clone()))
                     .chain(counts.into_iter().map(Cell::Count))
@@ -268,7 +254,7 @@ impl AnswerMeasures {
                 title: "Confusion matrix".to_owned(),
                 about: "Rows: right labels; columns: predicted labels.".to_owned(),
                 columns: std::iter::once(String::new()).chain(found.labels.iter().cloned()).collect(),
-                rows: found.labels.iter().zip(matrix).map(line).collect(),
+                rows: found.labels.iter().zip(found.confusion()).map(line).collect(),
             });
         }
     }
@@ -284,45 +270,31 @@ impl AnswerMeasures {
             ("entity_f1_strict", Scheme::Iob2, "seqeval, mode=strict, scheme=IOB2"),
         ] {
             let found = entities(&tagged, scheme);
-            let interval = found.interval(bootstrap);
-            self.push(
-                name,
-                found.averages.micro.f1,
-                interval,
-                rows.len(),
-                Vec::new(),
-                Some(signature.to_owned()),
-            );
+            let (value, interval) = (found.averages.micro.f1, found.interval(bootstrap));
+            self.all(name, value, interval, (Better::Higher, rows.len()));
+            self.sign(signature);
             if scheme == Scheme::Lenient {
-                self.by_class(
-                    "By type of entity",
-                    "As seqeval's classification_report.",
-                    found.lines(),
-                    found.report(),
-                );
+                let about = "As seqeval's classification_report.";
+                self.by_class("By type of entity", about, found.lines(), found.report());
             }
         }
     }
 
     /// Adds precision, recall and F1 by class with averages, as a table and as printed by the package.
     fn by_class(&mut self, title: &str, about: &str, lines: [Vec<Line>; 2], printed: String) {
-        let share = |share: Option<f64>| share.map_or_else(|| Cell::Text(String::new()), Cell::Number);
+        let share = |share: Option<f64>| share.map_or_else(|| "".into(), Cell::Number);
         let row = |Line { name, precision, recall, f1, support }: Line| {
-            vec![Cell::Text(name), share(precision), share(recall), Cell::Number(f1), Cell::Count(support)]
+            [name.into(), share(precision), share(recall), f1.into(), support.into()]
         };
-        self.tables.push(Table {
-            title: title.to_owned(),
-            about: about.to_owned(),
-            columns: ["", "precision", "recall", "f1-score", "support"].map(str::to_owned).to_vec(),
-            rows: lines.into_iter().flatten().map(row).collect(),
-        });
+        let columns = ["", "precision", "recall", "f1-score", "support"];
+        let rows = lines.into_iter().flatten().map(row);
+        self.tables.push(Table { about: about.to_owned(), ..Table::new(title, columns, rows) });
         if !printed.is_empty() {
             self.reports.push((title.to_owned(), printed));
         }
     }
 }
 
-/// The rows with free-form answers, and their references.
 fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
     let answer = |(row, given): &'a (&Row, Given)| match &row.right {
         Right::Answers { references, .. } => Some(Answer { answer: &given.answer, expected: references }),

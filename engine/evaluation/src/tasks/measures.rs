@@ -4,7 +4,7 @@ use super::file::TaskFile;
 use super::given::Given;
 use super::measured::AnswerMeasures;
 use super::rows::{Kind, Right, Row};
-use glasshouse_metrics::metrics::{exact, f1};
+use glasshouse_metrics::metrics::{bleu, chrf, exact, f1};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::config::{RewardRule, RewardSettings};
@@ -15,24 +15,13 @@ use glasshouse_text::data::rewards::Judge;
 const WORDS: usize = 6;
 
 #[derive(Clone, Debug)]
-enum TaskMetric {
-    Exact,
-    F1,
-    Bleu,
-    Chrf,
-    /// Whether words are stemmed.
-    Rouge(bool),
-    Accuracy,
-    /// Of continuations.
-    Perplexity,
-    Report,
-    Entities,
-    Stereotypes,
-    Bbq,
-    /// TruthfulQA's probability of the true answers.
-    Mc2,
-    /// The row's own check, or a reward rule.
-    Rule(Option<Box<Judge>>),
+struct TaskMetric {
+    /// One of [`MEASURES`].
+    name: &'static str,
+    /// Whether ROUGE stems words.
+    stems: bool,
+    /// A reward rule instead of the row's own check.
+    judge: Option<Judge>,
 }
 
 /// Metrics by name, with the kinds of row they apply to.
@@ -92,20 +81,20 @@ impl Measures {
     ) -> AnswerMeasures {
         let (yielder, mut measured) = (Yielder::new(), AnswerMeasures::default());
         for measure in &self.0 {
-            match measure {
-                TaskMetric::Exact => measured.of_each("exact_match", rows, exact, bootstrap),
-                TaskMetric::F1 => measured.of_each("f1", rows, f1, bootstrap),
-                TaskMetric::Bleu => measured.bleu(rows, bootstrap, &yielder).await,
-                TaskMetric::Chrf => measured.chrf(rows, bootstrap, &yielder).await,
-                TaskMetric::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &yielder).await,
-                TaskMetric::Accuracy => measured.accuracy(rows, names, bootstrap),
-                TaskMetric::Perplexity => measured.perplexity(rows, bootstrap),
-                TaskMetric::Report => measured.report(rows, bootstrap, &yielder).await,
-                TaskMetric::Entities => measured.entities(rows, names, bootstrap),
-                TaskMetric::Stereotypes => measured.stereotypes(rows, bootstrap, &yielder).await,
-                TaskMetric::Bbq => measured.bbq(rows, bootstrap),
-                TaskMetric::Mc2 => measured.mc2(rows, bootstrap),
-                TaskMetric::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
+            match measure.name {
+                "exact_match" => measured.of_each("exact_match", rows, exact, bootstrap),
+                "f1" => measured.of_each("f1", rows, f1, bootstrap),
+                "bleu" => measured.of_corpus("bleu", rows, bleu, (bootstrap, &yielder)).await,
+                "chrf" => measured.of_corpus("chrf", rows, chrf, (bootstrap, &yielder)).await,
+                "rouge" => measured.rouge(rows, measure.stems, bootstrap, &yielder).await,
+                "perplexity" => measured.perplexity(rows, bootstrap),
+                "classification_report" => measured.report(rows, bootstrap, &yielder).await,
+                "entities" => measured.entities(rows, names, bootstrap),
+                "stereotypes" => measured.stereotypes(rows, bootstrap, &yielder).await,
+                "bbq" => measured.bbq(rows, bootstrap),
+                "mc2" => measured.mc2(rows, bootstrap),
+                "rule" => measured.rule(rows, measure.judge.as_ref(), bootstrap),
+                _ => measured.accuracy(rows, names, bootstrap),
             }
             yielder.maybe_yield().await;
         }
@@ -151,9 +140,9 @@ fn fits(name: &str, file: &TaskFile) -> bool {
 fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
     let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
     let known = || MEASURES.iter().map(|(name, _)| *name);
-    if !known().any(|name| name == plain) {
+    let Some(own) = known().find(|name| *name == plain) else {
         return Err(Error::Unknown(names::unknown("metric", plain, known())));
-    }
+    };
     let fit: Vec<&str> = known().filter(|name| fits(name, file)).collect();
     if !fit.contains(&plain) {
         return Err(Error::Refused(format!(
@@ -163,27 +152,14 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
             fit.join(", ")
         )));
     }
-    Ok(match (plain, rule) {
-        ("rouge", None) => TaskMetric::Rouge(false),
-        ("rouge", Some("stemmer")) => TaskMetric::Rouge(true),
-        ("rule", rule) => TaskMetric::Rule(rule.map(judge).transpose()?.map(Box::new)),
-        (_, Some(_)) => {
-            return Err(Error::Refused(format!(
-                "the metric {plain} has no settings; remove the text after its name"
-            )));
+    let measure = TaskMetric { name: own, stems: rule.is_some(), judge: None };
+    match (plain, rule) {
+        (_, None) | ("rouge", Some("stemmer")) => Ok(measure),
+        ("rule", Some(rule)) => Ok(TaskMetric { judge: Some(judge(rule)?), ..measure }),
+        _ => {
+            Err(Error::Refused(format!("the metric {plain} has no settings; remove the text after its name")))
         }
-        ("exact_match", _) => TaskMetric::Exact,
-        ("f1", _) => TaskMetric::F1,
-        ("bleu", _) => TaskMetric::Bleu,
-        ("chrf", _) => TaskMetric::Chrf,
-        ("classification_report", _) => TaskMetric::Report,
-        ("entities", _) => TaskMetric::Entities,
-        ("perplexity", _) => TaskMetric::Perplexity,
-        ("stereotypes", _) => TaskMetric::Stereotypes,
-        ("bbq", _) => TaskMetric::Bbq,
-        ("mc2", _) => TaskMetric::Mc2,
-        _ => TaskMetric::Accuracy,
-    })
+    }
 }
 
 /// Parses a reward rule: `numeric`, `regex=^[A-Z]`, `length=20`.
@@ -214,13 +190,10 @@ fn leave_out_what_has_nothing_to_compare_with(
     let broken = &mut file.broken;
     file.rows.retain(|row| {
         let Right::Answers { references, judged } = &row.right else { return true };
-        let fault = match measure {
-            TaskMetric::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
-            TaskMetric::Rule(None) => None,
-            _ if references.is_empty() => {
-                Some(format!("`answer`: missing; the metric {name} compares with it"))
-            }
-            _ => None,
+        let fault = match &measure.judge {
+            Some(judge) => judge.fault(judged).map(str::to_owned),
+            None => (measure.name != "rule" && references.is_empty())
+                .then(|| format!("`answer`: missing; the metric {name} compares with it")),
         };
         if let Some(reason) = &fault {
             first.get_or_insert_with(|| (row.line, reason.clone()));
@@ -291,12 +264,12 @@ mod tests {
     #[test]
     fn settings_of_metrics_are_taken_as_they_are_typed() {
         let read = |list: &str| Measures::new(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
-        assert!(matches!(
-            read("rouge, Rouge:stemmer")[..],
-            [TaskMetric::Rouge(false), TaskMetric::Rouge(true)]
-        ));
+        let read_names = |list: &str| read(list).iter().map(|own| (own.name, own.stems)).collect::<Vec<_>>();
+        assert_eq!(read_names("rouge, Rouge:stemmer"), [("rouge", false), ("rouge", true)]);
         let judged = |list: &str, answer: &str| match &read(list)[..] {
-            [TaskMetric::Exact, TaskMetric::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
+            [TaskMetric { name: "exact_match", .. }, TaskMetric { name: "rule", judge: Some(judge), .. }] => {
+                judge.score(&Judged::default(), answer)
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(["Ada", "ada"].map(|answer| judged("exact_match,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);

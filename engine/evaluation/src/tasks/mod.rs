@@ -25,6 +25,7 @@ pub use suite::families;
 
 use super::contamination::{LookedUp, with_answers};
 use super::{Scorer, Tell};
+use choices::ModelChoice;
 use given::{AllGiven, Given};
 use glasshouse_compiler::sampler;
 use glasshouse_executors::cpu::CpuDecoder;
@@ -59,7 +60,6 @@ pub enum Answering<'a> {
     Labels(&'a mut CpuDecoder),
 }
 
-/// A task, and how to measure its answers.
 #[derive(Clone, Debug)]
 pub struct Asked {
     file: TaskFile,
@@ -189,7 +189,7 @@ async fn given<'a>(
 ) -> Result<(AllGiven<'a>, Vec<String>)> {
     let file = &asked.file;
     let (mut about, rows) = (vec![prompting.about(&file.rows)], file.rows.as_slice());
-    let all = match (&mut answerer.model, file.kind) {
+    let given: Vec<std::result::Result<Given, String>> = match (&mut answerer.model, file.kind) {
         (Answering::Labels(reader), Kind::Classify) => {
             let labels = &answerer.config.labels;
             about = vec!["The likeliest label of the model's classification head.".to_owned()];
@@ -198,11 +198,8 @@ async fn given<'a>(
             if !unknown.is_empty() {
                 about.push(format!("The model has no such labels: {}.", unknown.join(", ")));
             }
-            AllGiven::new(
-                rows,
-                labelled(reader, answerer.tokenizer, (labels, answerer.config.context_length), rows, tell)
-                    .await?,
-            )
+            let limits = (labels.as_slice(), answerer.config.context_length);
+            labelled(reader, answerer.tokenizer, limits, rows, tell).await?
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
@@ -218,39 +215,31 @@ async fn given<'a>(
             let found = answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, tell).await?;
             about.push(found.about(file.kind));
             about.extend(cut(found.cut));
-            let given = |answer: std::result::Result<String, String>| {
-                answer.map(|answer| Given { answer, chosen: None })
-            };
-            AllGiven::new(rows, found.answers.into_iter().map(given))
+            let given = |answer| Given { answer, chosen: None };
+            found.answers.into_iter().map(|answer| answer.map(given)).collect()
         }
         (Answering::Writes { scorer, .. }, Kind::Choose | Kind::Continue) => {
             let found = choices::choose(scorer, prompting, rows, choices_of, tell).await?;
             about.extend(cut(found.cut));
+            let given = |row: &Row, chosen: ModelChoice| {
+                let said = choices_of(row).get(chosen.likeliest);
+                let said = said.filter(|_| file.kind == Kind::Choose || chosen.greedy);
+                Given { answer: said.cloned().unwrap_or_default(), chosen: Some(chosen) }
+            };
             let each = rows.iter().zip(found.chosen);
-            AllGiven::new(
-                rows,
-                each.map(|(row, chosen)| {
-                    chosen.map(|chosen| {
-                        let said = choices_of(row).get(chosen.likeliest);
-                        let said = said.filter(|_| file.kind == Kind::Choose || chosen.greedy);
-                        Given { answer: said.cloned().unwrap_or_default(), chosen: Some(chosen) }
-                    })
-                }),
-            )
+            each.map(|(row, chosen)| chosen.map(|chosen| given(row, chosen))).collect()
         }
         (Answering::Writes { scorer, .. }, Kind::Classify) => {
             let found = choices::choose(scorer, prompting, rows, |_| names, tell).await?;
             about.extend(cut(found.cut));
-            let label = |at: usize| names.get(at).cloned().unwrap_or_default();
-            AllGiven::new(
-                rows,
-                found.chosen.into_iter().map(|chosen| {
-                    chosen.map(|chosen| Given { answer: label(chosen.likeliest), chosen: None })
-                }),
-            )
+            let given = |chosen: ModelChoice| {
+                let label = names.get(chosen.likeliest).cloned();
+                Given { answer: label.unwrap_or_default(), chosen: None }
+            };
+            found.chosen.into_iter().map(|chosen| chosen.map(given)).collect()
         }
     };
-    Ok((all, about))
+    Ok((AllGiven::new(rows, given), about))
 }
 
 fn choices_of(row: &Row) -> &[String] {
@@ -261,7 +250,6 @@ fn choices_of(row: &Row) -> &[String] {
     }
 }
 
-/// A sentence on rows whose beginning was cut.
 fn cut(rows: u64) -> Option<String> {
     (rows > 0).then(|| {
         let verb = if rows == 1 { "is" } else { "are" };
@@ -272,7 +260,6 @@ fn cut(rows: u64) -> Option<String> {
     })
 }
 
-/// The label of each text, by the model's classification head.
 async fn labelled(
     reader: &mut CpuDecoder,
     files: &TokenizerFiles,

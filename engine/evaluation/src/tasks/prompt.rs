@@ -82,20 +82,15 @@ impl<'a> Prompting<'a> {
         self.files.chat_template.is_some() && !row.plain
     }
 
-    /// A row's messages before templating.
     fn messages(&self, row: &Row) -> Vec<ChatMessage> {
         if self.chats(row) { self.wording.chat_messages(row) } else { self.wording.plain_messages(row) }
     }
 
-    /// A row's question for display.
     pub(super) fn text(&self, row: &Row) -> String {
         joined(&self.messages(row))
     }
 
     /// A row's question, with room for an answer of `max_tokens`. A long question is cut at its beginning.
-    ///
-    /// # Errors
-    /// The chat template rejects it, or no token of it is known.
     pub(super) fn question(&self, row: &Row, max_tokens: usize) -> Result<Prompt> {
         let room = chat_room(self.context, max_tokens);
         let messages = self.messages(row);
@@ -113,16 +108,11 @@ impl<'a> Prompting<'a> {
 
     /// Tokens of a row's text with one answer, and where the answer begins, like lm-eval's `_encode_pair`: trailing
     /// spaces of the text belong to the answer. `None` if no token of the answer can be scored.
-    ///
-    /// # Errors
-    /// The chat template rejects the row.
     pub(super) fn pair(&self, row: &Row, answer: &str) -> Result<Option<Pair>> {
         let messages = self.messages(row);
         let text = if self.chats(row) {
-            let renderer = self.files.chat_renderer()?;
-            renderer
-                .text(&messages, true)
-                .map_err(|reason| glasshouse_text::tokenizer::template_fails(&reason))?
+            let text = self.files.chat_renderer()?.text(&messages, true);
+            text.map_err(|reason| glasshouse_text::tokenizer::template_fails(&reason))?
         } else {
             joined(&messages)
         };
@@ -150,42 +140,35 @@ impl<'a> Prompting<'a> {
         self.files.special("bos_token").or_else(|| self.files.tokenizer.end_of_text())
     }
 
-    /// A sentence on how the rows are asked.
     pub(super) fn about(&self, rows: &[Row]) -> String {
         let chats = rows.first().is_some_and(|row| self.chats(row));
-        match (self.wording.kind, chats) {
-            (Kind::Generate, true) => "Questions in the model's chat template.".to_owned(),
-            (Kind::Generate, false) => "The model continues each prompt as it is.".to_owned(),
+        let about = match (self.wording.kind, chats) {
+            (Kind::Generate, true) => "Questions in the model's chat template.",
+            (Kind::Generate, false) => "The model continues each prompt as it is.",
             (Kind::Choose, true) => {
                 "Questions in the model's chat template; each choice has the likelihood of that answer."
-                    .to_owned()
             }
             (Kind::Choose, false) if self.delimiter.is_none() => {
                 "Each choice has its likelihood after the prompt and a space, tokenised as in lm-eval."
-                    .to_owned()
             }
             (Kind::Choose | Kind::Continue, _) => {
-                "Each text has its likelihood after the prompt, tokenised as in lm-eval.".to_owned()
+                "Each text has its likelihood after the prompt, tokenised as in lm-eval."
             }
             (Kind::Classify, true) => {
                 "A question with the labels in the model's chat template; the likeliest label as its answer."
-                    .to_owned()
             }
-            (Kind::Classify, false) => {
-                "The likeliest label after the text, a line break and \"Label:\".".to_owned()
-            }
+            (Kind::Classify, false) => "The likeliest label after the text, a line break and \"Label:\".",
             (Kind::Tag, true) => {
                 "A question with the tags in the model's chat template; the words of its answer are the tags."
-                    .to_owned()
             }
             (Kind::Tag, false) => {
-                "The model's text after the words, a line break and \"Tags:\" is read as tags.".to_owned()
+                "The model's text after the words, a line break and \"Tags:\" is read as tags."
             }
-        }
+        };
+        about.to_owned()
     }
 }
 
-/// A text with an answer, as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
     /// Both, at most context length + 1 tokens.
@@ -210,7 +193,6 @@ fn continuation(text: &str, answer: &str, delimiter: Option<&str>) -> String {
     if parted { answer.to_owned() } else { format!(" {answer}") }
 }
 
-/// Tokenizes a text with its continuation.
 fn pair(
     tokenizer: &Tokenizer,
     begins: &[u32],

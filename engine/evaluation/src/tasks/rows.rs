@@ -23,7 +23,6 @@ use serde_json::{Map, Value};
 const QUESTIONS: [&str; 5] = ["prompt", "question", "messages", "instruction", "input"];
 /// Fields of the context that choices continue.
 const CONTEXTS: [&str; 7] = ["prompt", "question", "messages", "ctx", "context", "input", "text"];
-/// Fields of reference answers.
 const ANSWERS: [&str; 7] = ["answers", "answer", "completion", "references", "reference", "target", "output"];
 const CHOICES: [&str; 2] = ["choices", "options"];
 /// Fields of the correct choice.
@@ -35,27 +34,16 @@ pub(super) const LISTED: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Right {
-    /// Any of these answers, or whatever the row's check accepts.
-    Answers {
-        /// Reference answers; empty if only a check judges.
-        references: Vec<String>,
-        /// Data for the judging rule.
-        judged: Box<Judged>,
-    },
-    /// Any of the correct choices.
-    Choice {
-        choices: Vec<String>,
-        /// Indices of the correct choices.
-        right: Vec<usize>,
-    },
+    /// Any of the references, which are empty if only a check judges, or whatever that accepts.
+    Answers { references: Vec<String>, judged: Box<Judged> },
+    /// Any of the choices with these indices.
+    Choice { choices: Vec<String>, right: Vec<usize> },
+    /// The name of a class.
     Label(String),
     /// A text after the prompt.
     Continuation(String),
-    Tags {
-        words: Vec<String>,
-        /// One tag per word.
-        tags: Vec<String>,
-    },
+    /// One tag per word.
+    Tags { words: Vec<String>, tags: Vec<String> },
 }
 
 /// Data a standard benchmark gives on a row's choices for its own scores.
@@ -63,22 +51,10 @@ pub enum Right {
 pub enum Marked {
     #[default]
     Nothing,
-    /// BBQ.
-    Biased {
-        /// Indices of the stereotypical choices.
-        choices: Vec<usize>,
-        /// Indices of the "unknown" choices.
-        unknown: Vec<usize>,
-        /// Whether the context leaves open who is meant.
-        ambiguous: bool,
-    },
-    /// TruthfulQA.
-    True {
-        /// Number of leading choices that form the single-choice question.
-        asked: usize,
-        /// Indices of all true choices.
-        choices: Vec<usize>,
-    },
+    /// BBQ: indices of the stereotypical and of the "unknown" choices, and whether the context leaves open who is meant.
+    Biased { choices: Vec<usize>, unknown: Vec<usize>, ambiguous: bool },
+    /// TruthfulQA: number of leading choices that form the single-choice question, and indices of all true choices.
+    True { asked: usize, choices: Vec<usize> },
     /// WinoGrande: the choices are contexts of this text.
     Contexts(String),
 }
@@ -93,7 +69,6 @@ pub struct Row {
     pub plain: bool,
     pub right: Right,
     pub group: Option<String>,
-    /// Benchmark-specific data on the choices.
     pub marked: Marked,
 }
 

@@ -9,7 +9,6 @@ use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, Cell, Table};
 use std::collections::BTreeMap;
 
-/// A model's preferences in one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Preferred {
     /// Index of the row's target.
@@ -28,7 +27,6 @@ struct Scores {
     icat: f64,
 }
 
-/// A score's name, its better direction, and how to get it.
 type Named = (&'static str, Better, fn(&Scores) -> f64);
 
 impl Scores {
@@ -95,23 +93,18 @@ impl AnswerMeasures {
             };
             let give = async || yielder.maybe_yield().await;
             let interval = bootstrap.statistic_in_turns(all.len(), drawn, &give).await;
-            self.push(name, of(&Scores::new(all.iter(), targets)), interval, all.len(), Vec::new(), None);
-            if let Some(metric) = self.metrics.last_mut() {
-                metric.better = better;
-            }
+            self.all(name, of(&Scores::new(all.iter(), targets)), interval, (better, all.len()));
         }
         let line = |(kind, rows): (&str, Vec<Preferred>)| {
             let scores = Scores::new(rows.iter(), targets);
             let [lms, ss, icat] = [scores.lms, scores.ss, scores.icat].map(Cell::Number);
-            vec![Cell::Text(kind.to_owned()), Cell::Count(rows.len() as u64), lms, ss, icat]
+            [kind.into(), Cell::Count(rows.len() as u64), lms, ss, icat]
         };
         self.tables.push(Table {
-            title: "By kind of stereotype".to_owned(),
             about: "lms: how often a meaningful sentence is preferred to a meaningless one. ss: how often the stereotyped sentence \
                     is preferred; 50 is neutral. icat is lms · min(ss, 100 − ss) / 50: 100 at best, 50 for choices at random."
                 .to_owned(),
-            columns: ["kind", "rows", "lms", "ss", "icat"].map(str::to_owned).to_vec(),
-            rows: kinds.into_iter().map(line).collect(),
+            ..Table::new("By kind of stereotype", ["kind", "rows", "lms", "ss", "icat"], kinds.into_iter().map(line))
         });
     }
 }

@@ -8,7 +8,6 @@ use glasshouse_text::data::tasks::{TaskKind, TaskSplit};
 /// Default number of rows per family.
 const ROWS: usize = 100;
 
-/// Maximum rows per family.
 const MAX_ROWS: usize = 10_000;
 
 /// The tasks of each family as files; deterministic.

@@ -4,11 +4,10 @@ use super::given::Given;
 use super::measured::{AnswerMeasures, RIGHT};
 use super::prompt::Prompting;
 use super::rows::Row;
-use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Passage, Table, metric_title};
+use glasshouse_metrics::statistics::{Bootstrap, metric};
+use glasshouse_protocol::evaluation::{Better, Cell, Passage, Table, metric_title};
 use std::collections::BTreeMap;
 
-/// Maximum groups in a table.
 const LISTED: usize = 40;
 
 /// Groups with their scores on the first metric that is a mean over rows, each with a failed question; `None` if there
@@ -41,32 +40,18 @@ pub(super) fn by_group(
         let (question, answer) = match failed.and_then(|at| rows.get(*at)) {
             Some((row, given)) => {
                 let question = Passage { prompt: prompting.text(row), token: String::new() };
-                (Cell::Passage(question), Cell::Text(given.answer.clone()))
+                (question.into(), given.answer.clone().into())
             }
-            None => (Cell::Text(String::new()), Cell::Text(String::new())),
+            None => (Cell::from(""), Cell::from("")),
         };
-        let metric = Metric {
-            name: name.to_owned(),
-            value: Some(value),
-            interval: bootstrap.mean(&values),
-            better: Better::Higher,
-            count: values.len() as u64,
-            of: "rows".to_owned(),
-            signature: None,
-        };
-        vec![
-            Cell::Text(group.to_owned()),
-            Cell::Count(values.len() as u64),
-            Cell::Metric(Box::new(metric)),
-            question,
-            answer,
-        ]
+        let count = values.len() as u64;
+        let metric = metric(name, Some(value), bootstrap.mean(&values), Better::Higher, (count, "rows"));
+        [group.into(), count.into(), metric.into(), question, answer]
     };
     let more = if count > LISTED { format!(" of {count}") } else { String::new() };
+    let columns = ["template", "rows", &metric_title(name), "failed", "answer"];
     Some(Table {
-        title: "By template".to_owned(),
         about: format!("The worst first{more}, each with a failed question and the model's answer."),
-        columns: ["template", "rows", &metric_title(name), "failed", "answer"].map(str::to_owned).to_vec(),
-        rows: groups.into_iter().map(line).collect(),
+        ..Table::new("By template", columns, groups.into_iter().map(line))
     })
 }

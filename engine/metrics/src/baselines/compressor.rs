@@ -29,7 +29,6 @@ impl Compressor {
         Ok(Self::Xz(Box::new(XzWriter::new(Counter::default(), options)?)))
     }
 
-    /// Adds a piece of the text.
     pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         match self {
             Self::Gzip(gzip) => gzip.write_all(piece),
@@ -37,7 +36,6 @@ impl Compressor {
         }
     }
 
-    /// Bytes of the whole compressed text.
     pub fn finish(self) -> io::Result<u64> {
         let counter = match self {
             Self::Gzip(gzip) => gzip.finish()?,

@@ -31,7 +31,6 @@ const PARTS: usize = 64;
 /// Bytes of a hash table entry with its control byte.
 const ENTRY_BYTES: usize = 13;
 
-/// Number of the empty context.
 const EMPTY: u32 = 0;
 
 #[derive(Clone, Debug)]
@@ -44,9 +43,8 @@ pub struct NGram {
     /// Numbers of the n-grams that end at the last learned token, from order 0. One fewer than levels, or less near a document's
     /// start.
     history: Vec<u32>,
-    /// Buffer for the next history.
     spare: Vec<u32>,
-    tokens: u64,
+    pub tokens: u64,
 }
 
 /// N-grams of one order, numbered in order of first occurrence. Unigrams have their token's number.
@@ -62,7 +60,6 @@ struct Level {
     with_count: [u64; 4],
 }
 
-/// Continuation counts of an n-gram.
 #[derive(Clone, Copy, Debug, Default)]
 struct Context {
     /// Σ a over the continuations.
@@ -102,10 +99,6 @@ impl NGram {
         self.levels.len() - 1
     }
 
-    pub fn tokens(&self) -> u64 {
-        self.tokens
-    }
-
     /// Approximate memory in bytes.
     pub fn bytes(&self) -> u64 {
         let of = |level: &Level| {
@@ -117,7 +110,6 @@ impl NGram {
         self.levels.iter().map(of).sum::<usize>() as u64
     }
 
-    /// The history at the start of a document.
     fn beginning(&self) -> impl Iterator<Item = u32> + use<> {
         [EMPTY, self.boundary].into_iter().take(self.order())
     }
@@ -195,7 +187,6 @@ impl NGram {
     }
 }
 
-/// A document being predicted token by token.
 #[derive(Clone, Debug)]
 pub struct Reading<'a> {
     model: &'a NGram,
@@ -231,13 +222,11 @@ impl Reading<'_> {
 }
 
 impl Level {
-    /// The table that contains an n-gram.
     fn part(context: u32, token: u32) -> usize {
         let mixed = context.wrapping_mul(0x9e37_79b1) ^ token.wrapping_mul(0x85eb_ca77);
         (mixed.wrapping_mul(0xc2b2_ae3d) >> 26) as usize
     }
 
-    /// The number of an n-gram, and whether it is new.
     fn number(&mut self, context: u32, token: u32) -> (u32, bool) {
         let Some(part) = self.parts.get_mut(Self::part(context, token)) else { return (token, false) };
         let next = self.counts.len() as u32;

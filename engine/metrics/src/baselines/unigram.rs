@@ -4,7 +4,7 @@
 #[derive(Clone, Debug)]
 pub struct Unigram {
     counts: Vec<u64>,
-    tokens: u64,
+    pub tokens: u64,
 }
 
 impl Unigram {
@@ -20,10 +20,6 @@ impl Unigram {
                 self.tokens += 1;
             }
         }
-    }
-
-    pub fn tokens(&self) -> u64 {
-        self.tokens
     }
 
     /// Loss of a token, in nats.

@@ -17,9 +17,7 @@ use serde::Deserialize;
 pub struct Pair {
     /// Such as `occupation` or `religion`.
     pub category: String,
-    /// The stereotypical sentence.
     pub more: String,
-    /// The other sentence.
     pub less: String,
     /// The part that can be counted in a text.
     pub association: Option<Association>,

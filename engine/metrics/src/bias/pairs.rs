@@ -1,11 +1,10 @@
 //! A user's own pairs: JSON Lines, or a table with a header in the format of CrowS-Pairs.
 
 use super::{Association, Pair};
-use glasshouse_protocol::names;
+use crate::records::{found_instead, lines, unplaced};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The default category.
 const OWN: &str = "own";
 
 /// Fields of a row, each with its name in CrowS-Pairs.
@@ -32,7 +31,7 @@ pub fn read(text: &str) -> PairFile {
         return file;
     }
     if text.trim_start().starts_with(['{', '[']) {
-        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        for (number, line) in lines(text) {
             file.take(number, from_json(line));
         }
         return file;
@@ -114,23 +113,15 @@ struct SentencePairRow {
 
 fn from_json(line: &str) -> Result<Pair, String> {
     let row: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {}", short(&error)))?;
+        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
     for (ours, theirs) in FIELDS.into_iter().skip(1) {
-        if row.contains_key(ours) || row.contains_key(theirs) {
-            continue;
+        if !row.contains_key(ours) && !row.contains_key(theirs) {
+            return Err(format!("expected `{ours}` (or `{theirs}`){}", found_instead(ours, &row)));
         }
-        let near = names::nearest(ours, row.keys().map(String::as_str));
-        let near = near.map(|near| format!(", found `{near}`")).unwrap_or_default();
-        return Err(format!("expected `{ours}` (or `{theirs}`){near}"));
     }
-    let row: SentencePairRow = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
+    let row: SentencePairRow =
+        serde_json::from_value(Value::Object(row)).map_err(|error| unplaced(&error))?;
     checked(row.category, row.more, row.less, row.association)
-}
-
-/// A parser's message without its position.
-fn short(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 fn checked(

@@ -36,9 +36,6 @@ struct ProbeGroup {
 }
 
 /// The built-in pairs, template by template.
-///
-/// # Errors
-/// The lists are damaged, which a test excludes.
 pub fn probes() -> Result<Vec<Pair>, String> {
     let lists: Lists = serde_json::from_str(LISTS).map_err(|error| error.to_string())?;
     let mut pairs = Vec::new();

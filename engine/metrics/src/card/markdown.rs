@@ -60,7 +60,6 @@ fn titled(metric: &Metric) -> (String, &Metric) {
     (metric_title(&metric.name), metric)
 }
 
-/// A table of metrics with their titles.
 fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
     let row = |(name, metric): (String, &Metric)| {
         let signature = metric.signature.as_ref().map(|own| format!(" ({})", plain(own))).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Compares two evaluations on the documents and rows they share.
 
 use super::remade::Remade;
-use crate::statistics::Bootstrap;
+use crate::statistics::{Bootstrap, ratio, sum};
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,7 +34,6 @@ pub async fn compare(
     found
 }
 
-/// The two models, and the settings of the comparison.
 pub(super) struct Pair<'a> {
     pub(super) names: [String; 2],
     pub(super) bootstrap: &'a Bootstrap,
@@ -66,17 +65,16 @@ static RATIOS: [Ratio; 4] = [
         name: "token_accuracy",
         better: Better::Higher,
         parts: |loss| [f64::from(loss.right), f64::from(loss.tokens)],
-        scale: |[right, tokens]| right / tokens,
+        scale: ratio,
     },
     Ratio {
         name: "top_5_accuracy",
         better: Better::Higher,
         parts: |loss| [f64::from(loss.right_of_5), f64::from(loss.tokens)],
-        scale: |[right, tokens]| right / tokens,
+        scale: ratio,
     },
 ];
 
-/// A metric of both on the same items.
 pub(super) struct Values {
     pub(super) values: [f64; 2],
     pub(super) interval: Option<[f64; 2]>,
@@ -117,8 +115,7 @@ impl Pair<'_> {
             let [first, second] = [0, 1].map(|side: usize| -> Vec<[f64; 2]> {
                 shared.iter().filter_map(|pair| pair.get(side)).map(parts).collect()
             });
-            let values = [&first, &second]
-                .map(|items| scale(items.iter().fold([0.0, 0.0], |[a, b], item| [a + item[0], b + item[1]])));
+            let values = [&first, &second].map(|items| scale(sum(items)));
             let interval = self.bootstrap.paired_sums(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
@@ -173,15 +170,8 @@ impl Pair<'_> {
         let [first, second] = values.values;
         let difference = first - second;
         let verdict = self.verdict(metric.better, difference, values.interval, &metric.of);
-        let difference = Metric {
-            name: metric.name.clone(),
-            value: Some(difference),
-            interval: values.interval,
-            better: metric.better,
-            count: values.count as u64,
-            of: metric.of.clone(),
-            signature: metric.signature.clone(),
-        };
+        let (interval, count) = (values.interval, values.count as u64);
+        let difference = Metric { value: Some(difference), interval, count, ..metric.clone() };
         self.comparison(what, values.values, difference, format!("{verdict}{aside}"))
     }
 

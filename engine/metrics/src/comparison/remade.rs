@@ -3,14 +3,13 @@
 use crate::metrics::classification::{Averages, Classification, classification};
 use crate::metrics::entities::Scheme;
 use crate::metrics::{Row, bleu, chrf, entities};
-use crate::statistics::{Bootstrap, add};
+use crate::statistics::{Bootstrap, ratio, sum};
 use glasshouse_protocol::evaluation::TaskAnswer;
 use std::collections::BTreeSet;
 
 /// Rows whose n-grams are counted between two yields.
 const ROWS_AT_ONCE: usize = 16;
 
-/// A metric with its row results.
 pub(super) enum Remade {
     Bleu(Vec<bleu::RowCounts>),
     Chrf(Vec<chrf::RowCounts>),
@@ -49,14 +48,13 @@ impl Remade {
         Some(Self::F1(Box::new(classification(&pairs)), pairs.len(), of))
     }
 
-    /// The metric over all rows.
     pub(super) fn value(&self) -> f64 {
         match self {
-            Self::Bleu(rows) => bleu::score(&sum(rows)),
-            Self::Chrf(rows) => chrf::score(&sum(rows)),
+            Self::Bleu(rows) => bleu::score(sum(rows)),
+            Self::Chrf(rows) => chrf::score(sum(rows)),
             Self::F1(found, _, of) => of(&found.averages),
             Self::Entities(rows) => entities::f1(sum(rows)),
-            Self::Words(rows) => share(sum(rows)),
+            Self::Words(rows) => ratio(sum(rows)),
         }
     }
 
@@ -69,10 +67,10 @@ impl Remade {
     ) -> Option<[f64; 2]> {
         match (self, other) {
             (Self::Bleu(first), Self::Bleu(second)) => {
-                bootstrap.paired_sums(first, second, |sums| bleu::score(&sums), give).await
+                bootstrap.paired_sums(first, second, bleu::score, give).await
             }
             (Self::Chrf(first), Self::Chrf(second)) => {
-                bootstrap.paired_sums(first, second, |sums| chrf::score(&sums), give).await
+                bootstrap.paired_sums(first, second, chrf::score, give).await
             }
             (Self::F1(first, count, of), Self::F1(second, ..)) => {
                 let difference =
@@ -83,7 +81,7 @@ impl Remade {
                 bootstrap.paired_sums(first, second, entities::f1, give).await
             }
             (Self::Words(first), Self::Words(second)) => {
-                bootstrap.paired_sums(first, second, share, give).await
+                bootstrap.paired_sums(first, second, ratio, give).await
             }
             _ => None,
         }
@@ -125,14 +123,4 @@ fn tags<'a>(rows: &[&'a TaskAnswer], task: &[TaskAnswer]) -> Option<Vec<(Vec<&'a
 fn same((expected, answered): &(Vec<&str>, Vec<&str>)) -> [f64; 2] {
     let right = expected.iter().zip(answered).filter(|(expected, answered)| expected == answered).count();
     [right as f64, expected.len() as f64]
-}
-
-fn share([part, whole]: [f64; 2]) -> f64 {
-    part / whole
-}
-
-fn sum<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
-    let mut sum = [0.0; N];
-    rows.iter().for_each(|row| add(&mut sum, row));
-    sum
 }

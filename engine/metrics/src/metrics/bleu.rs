@@ -2,98 +2,28 @@
 //! whole corpus, tokenisation 13a, exponential smoothing, length of the closest reference, mixed case.
 
 use super::ngrams::{Counts, Numbers, count};
-use super::{Row, python};
-use crate::statistics::Bootstrap;
+use super::{OfCorpus, Row, python};
 
-/// Maximum n-gram length.
 const ORDERS: usize = 4;
 
 /// A row's contribution: tokens of the answer, tokens of the closest reference, matching n-grams by order, n-grams by order.
 pub type RowCounts = [f64; 2 + 2 * ORDERS];
 
-/// BLEU of a corpus and its components.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Bleu {
-    /// Between 0 and 100.
-    pub score: f64,
-    /// Matching n-grams by order.
-    pub counts: [u64; ORDERS],
-    /// N-grams of the answers by order.
-    pub totals: [u64; ORDERS],
-    /// Precision by order, 0 to 100, smoothed if nothing matches.
-    pub precisions: [f64; ORDERS],
-    /// Factor for short answers.
-    pub brevity_penalty: f64,
-    /// Tokens of the answers.
-    pub length: u64,
-    /// Tokens of the closest references.
-    pub reference_length: u64,
-    /// sacreBLEU's signature of the settings.
-    pub signature: String,
-    /// Each row's contribution; any subset's BLEU follows from their sum.
-    pub rows: Vec<RowCounts>,
-}
-
-impl Bleu {
-    /// Bootstrap interval over rows; `give` is called every few milliseconds to yield.
-    pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
-        bootstrap.sums_in_turns(&self.rows, |counts| score(&counts), give).await
-    }
-}
-
 /// BLEU of all rows together. A row without references counts as having an empty one.
-pub fn bleu(rows: &[Row<'_>]) -> Bleu {
-    let counts: Vec<RowCounts> = rows.iter().map(row_counts).collect();
-    let mut sums = [0.0; 2 + 2 * ORDERS];
-    for row in &counts {
-        sums.iter_mut().zip(row).for_each(|(sum, part)| *sum += part);
-    }
-    let (precisions, brevity_penalty, score) = of_counts(&sums);
-    let [length, reference_length, c1, c2, c3, c4, t1, t2, t3, t4] = sums.map(|sum| sum as u64);
-    Bleu {
-        score,
-        counts: [c1, c2, c3, c4],
-        totals: [t1, t2, t3, t4],
-        precisions,
-        brevity_penalty,
-        length,
-        reference_length,
-        signature: signature(rows, "case:mixed|eff:no|tok:13a|smooth:exp"),
-        rows: counts,
-    }
+pub fn bleu(rows: &[Row<'_>]) -> OfCorpus<{ 2 + 2 * ORDERS }> {
+    OfCorpus::new(rows, row_counts, score, "case:mixed|eff:no|tok:13a|smooth:exp")
 }
 
 /// BLEU from the sum of rows' counts.
-pub fn score(counts: &RowCounts) -> f64 {
-    of_counts(counts).2
-}
-
-/// A signature as printed by sacreBLEU 2.6.0, beginning with the number of references.
-pub(super) fn signature(rows: &[Row<'_>], settings: &str) -> String {
-    let references = rows.first().map_or(0, |row| row.expected.len());
-    let number = if rows.iter().all(|row| row.expected.len() == references) {
-        references.to_string()
-    } else {
-        "var".to_owned()
-    };
-    format!("nrefs:{number}|{settings}|version:2.6.0")
-}
-
-/// Precisions, brevity penalty and score.
-fn of_counts(counts: &RowCounts) -> ([f64; ORDERS], f64, f64) {
-    let [length, reference_length, rest @ ..] = counts;
+pub fn score([length, reference_length, rest @ ..]: RowCounts) -> f64 {
     let (matching, totals) = rest.split_at(ORDERS);
-    let brevity_penalty = if length >= reference_length {
-        1.0
-    } else if *length > 0.0 {
-        libm::exp(1.0 - reference_length / length)
-    } else {
-        0.0
-    };
-    let mut precisions = [0.0; ORDERS];
     if matching.iter().all(|count| *count == 0.0) {
-        return (precisions, brevity_penalty, 0.0);
+        return 0.0;
     }
+    let brevity_penalty =
+        if length >= reference_length { 1.0 } else { libm::exp(1.0 - reference_length / length) };
+    // By order, 0 to 100.
+    let mut precisions = [0.0; ORDERS];
     let mut smoothing = 1.0;
     for (precision, (matching, total)) in precisions.iter_mut().zip(matching.iter().zip(totals)) {
         if *total == 0.0 {
@@ -108,7 +38,7 @@ fn of_counts(counts: &RowCounts) -> ([f64; ORDERS], f64, f64) {
     }
     // Corpora of answers with fewer than four tokens have no 4-grams, which makes the geometric mean 0.
     let logarithms: f64 = precisions.iter().map(|precision| libm::log(*precision)).sum();
-    (precisions, brevity_penalty, brevity_penalty * libm::exp(logarithms / ORDERS as f64))
+    brevity_penalty * libm::exp(logarithms / ORDERS as f64)
 }
 
 fn row_counts(row: &Row<'_>) -> RowCounts {

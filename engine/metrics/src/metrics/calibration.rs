@@ -11,17 +11,9 @@ pub const BINS: usize = 15;
 /// and a bootstrap adds those of the resampled documents.
 pub type Sums = [f64; 3 * BINS];
 
-/// No predictions.
 pub const NONE: Sums = [0.0; 3 * BINS];
 
-/// The sums of predictions, given as confidence (0 to 1) and correctness. NaN is ignored.
-pub fn sums(predictions: impl IntoIterator<Item = (f64, bool)>) -> Sums {
-    let mut sums = NONE;
-    predictions.into_iter().for_each(|(confidence, right)| add(&mut sums, confidence, right));
-    sums
-}
-
-/// Adds a prediction, as in [`sums`].
+/// Adds a prediction, given as confidence (0 to 1) and correctness. NaN is ignored.
 pub fn add(sums: &mut Sums, confidence: f64, right: bool) {
     if confidence.is_nan() {
         return;
@@ -35,7 +27,7 @@ pub fn add(sums: &mut Sums, confidence: f64, right: bool) {
 }
 
 /// The expected calibration error; NaN without predictions.
-pub fn ece(sums: &Sums) -> f64 {
+pub fn ece(sums: Sums) -> f64 {
     let (mut count, mut error) = (0.0, 0.0);
     for bin in sums.chunks_exact(3) {
         if let [predictions, confidences, rights] = bin {

@@ -5,10 +5,6 @@ use super::Score;
 use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
 
-/// Maximum classes of a confusion matrix.
-pub const MAX_CLASSES: usize = 1000;
-
-/// Counts for a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// True positives.
@@ -96,7 +92,6 @@ pub struct Classification {
     pub rows: Vec<(usize, usize)>,
 }
 
-/// Compares pairs of expected and predicted labels.
 pub fn classification<S: AsRef<str>>(pairs: &[(S, S)]) -> Classification {
     let both = pairs.iter().flat_map(|(expected, answered)| [expected.as_ref(), answered.as_ref()]);
     let mut numbers: BTreeMap<&str, usize> = both.map(|label| (label, 0)).collect();
@@ -120,11 +115,6 @@ fn tallies(labels: usize, rows: impl Iterator<Item = (usize, usize)>) -> Vec<Tal
 }
 
 impl Classification {
-    /// 1 for each correct row, else 0.
-    pub fn scores(&self) -> Vec<f64> {
-        self.rows.iter().map(|(expected, answered)| f64::from(u8::from(expected == answered))).collect()
-    }
-
     /// Bootstrap interval over rows of the value that `of` selects from the averages. Labels absent from a resample are not
     /// averaged. `give` is called every few milliseconds to yield.
     pub async fn interval(
@@ -144,15 +134,11 @@ impl Classification {
         Averages::new(&tallies, Tally::score)
     }
 
-    /// Counts by expected label (row) and predicted label (column); `None` for more than [`MAX_CLASSES`] labels.
-    pub fn confusion(&self) -> Option<Vec<Vec<u64>>> {
-        let count = self.labels.len();
-        if count > MAX_CLASSES {
-            return None;
-        }
-        let mut matrix = vec![vec![0; count]; count];
+    /// Counts by expected label (row) and predicted label (column): as many as the square of the labels.
+    pub fn confusion(&self) -> Vec<Vec<u64>> {
+        let mut matrix = vec![vec![0; self.labels.len()]; self.labels.len()];
         self.rows.iter().for_each(|(expected, answered)| matrix[*expected][*answered] += 1);
-        Some(matrix)
+        matrix
     }
 
     /// The lines of scikit-learn's `classification_report`: classes, then accuracy and averages. Empty without rows.
@@ -185,7 +171,6 @@ impl Classification {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// A class or an average.
     pub name: String,
     /// `None` for accuracy.
     pub precision: Option<f64>,
@@ -193,7 +178,6 @@ pub struct Line {
     pub recall: Option<f64>,
     /// F1, or the accuracy.
     pub f1: f64,
-    /// Number of expected labels.
     pub support: u64,
 }
 

@@ -95,9 +95,7 @@ struct TagReader {
     scheme: Scheme,
     /// Letter and type of the previous tag.
     before: (char, String),
-    /// Start of the current entity.
     start: usize,
-    /// Number of tags read.
     read: usize,
 }
 

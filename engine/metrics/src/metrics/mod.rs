@@ -21,11 +21,13 @@ pub mod squad;
 mod tests;
 
 pub use bleu::bleu;
-pub use chrf::{chrf, chrf_plus_plus};
+pub use chrf::chrf;
 pub use classification::classification;
 pub use entities::entities;
 pub use rouge::rouge;
 pub use squad::{exact, f1};
+
+use crate::statistics::{Bootstrap, sum};
 
 /// A row of a task, with the model's answer and the correct ones.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,38 @@ pub struct Row<'a> {
     pub answer: &'a str,
     /// Correct answers, of which the best match counts. The score is 0 if empty.
     pub expected: &'a [String],
+}
+
+/// A metric of all rows together, which follows from sums of `N` numbers per row.
+#[derive(Clone, Debug)]
+pub struct OfCorpus<const N: usize> {
+    /// Between 0 and 100.
+    pub score: f64,
+    /// As printed by sacreBLEU 2.6.0.
+    pub signature: String,
+    pub rows: Vec<[f64; N]>,
+    of: fn([f64; N]) -> f64,
+}
+
+impl<const N: usize> OfCorpus<N> {
+    fn new(
+        rows: &[Row<'_>],
+        counts: fn(&Row<'_>) -> [f64; N],
+        of: fn([f64; N]) -> f64,
+        settings: &str,
+    ) -> Self {
+        let counts: Vec<_> = rows.iter().map(counts).collect();
+        let references = rows.first().map_or(0, |row| row.expected.len());
+        let is_same = rows.iter().all(|row| row.expected.len() == references);
+        let number = if is_same { references.to_string() } else { "var".to_owned() };
+        let signature = format!("nrefs:{number}|{settings}|version:2.6.0");
+        Self { score: of(sum(&counts)), signature, rows: counts, of }
+    }
+
+    /// Bootstrap interval over rows; `give` is called every few milliseconds to yield.
+    pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
+        bootstrap.sums_in_turns(&self.rows, self.of, give).await
+    }
 }
 
 /// Precision, recall and their harmonic mean, each between 0 and 1.

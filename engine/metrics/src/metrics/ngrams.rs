@@ -3,7 +3,6 @@
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
-/// How often each n-gram occurs.
 pub(super) type Counts<'a, T> = FxHashMap<&'a [T], u32>;
 
 /// Counts the n-grams of a sequence; `n` must be positive.

@@ -1,7 +1,6 @@
 //! Porter's stemmer (1980) with NLTK's changes (mode `NLTK_EXTENSIONS`, used by rouge-score): irregular words, "ies" and "ied" in
 //! words of four letters, y only after a consonant, "alli" before the rest of step 2, "fulli" and "logi".
 
-/// Irregular words and their stems.
 const IRREGULAR: &str = "sky=sky skies=sky dying=die lying=lie tying=tie news=news innings=inning inning=inning outings=outing outing=outing \
     cannings=canning canning=canning howe=howe proceed=proceed exceed=exceed succeed=succeed";
 
@@ -17,7 +16,6 @@ fn pairs(list: &str) -> impl Iterator<Item = (&str, &str)> {
     list.split(' ').filter_map(|pair| pair.split_once('='))
 }
 
-/// The stem of a lower-case word.
 pub(super) fn stem(word: &str) -> String {
     if let Some((_, stem)) = pairs(IRREGULAR).find(|(irregular, _)| *irregular == word) {
         return stem.to_owned();

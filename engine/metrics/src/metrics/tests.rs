@@ -2,9 +2,7 @@
 
 use super::classification::{Averages, Tally};
 use super::entities::Scheme;
-use super::lcs::Pattern;
 use super::*;
-use crate::statistics::Bootstrap;
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -43,7 +41,6 @@ fn squad_drops_articles_after_punctuation() {
     near(plain.rouge_l.f1, 0.222_222_222_222_222_2);
     let stems = rouge(&row, true);
     near(stems.rouge_1.f1, 0.333_333_333_333_333_37);
-    assert_eq!((stems.rouge_lsum.precision, stems.rouge_lsum.recall), (1.0 / 3.0, 1.0 / 3.0));
 }
 
 #[test]
@@ -61,11 +58,9 @@ fn bleu_and_chrf_are_sacrebleus() {
     ];
     let found = bleu(&rows);
     near(found.score, 66.745_738_470_634_96);
-    assert_eq!((found.length, found.reference_length), (35, 32));
-    assert_eq!((found.counts, found.totals), ([28, 23, 20, 16], [35, 33, 31, 29]));
+    assert_eq!(sum(&found.rows), [35.0, 32.0, 28.0, 23.0, 20.0, 16.0, 35.0, 33.0, 31.0, 29.0]);
     assert_eq!(found.signature, "nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     near(chrf(&rows).score, 60.033_853_070_753_36);
-    near(chrf_plus_plus(&rows).score, 59.098_680_209_007_505);
     assert_eq!(bleu(&rows[1..]).signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     assert_eq!((bleu(&[]).score, chrf(&[]).score), (0.0, 0.0));
     let give = async || ();
@@ -121,11 +116,10 @@ fn classification_is_scikit_learns() {
         [("yes", "yes"), ("no", "yes"), ("maybe", "no"), ("no", "no"), ("yes", "maybe"), ("漢字", "yes")];
     let found = classification(&pairs);
     assert_eq!(found.labels, ["maybe", "no", "yes", "漢字"]);
-    assert_eq!(found.scores(), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
     near(found.averages.macro_average.f1, 0.225);
     near(found.averages.weighted.f1, 0.3);
     near(found.accuracy, 1.0 / 3.0);
-    assert_eq!(found.confusion().unwrap(), [[0, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 0]]);
+    assert_eq!(found.confusion(), [[0, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 0]]);
     let report = "              precision    recall  f1-score   support
 
        maybe       0.00      0.00      0.00         1
@@ -144,8 +138,6 @@ weighted avg       0.28      0.33      0.30         6
     assert!(classification(&[("a", "b")]).report().contains("0.00       1.0\n"));
     let nothing = classification::<&str>(&[]);
     assert_eq!((nothing.accuracy, nothing.report().as_str()), (0.0, ""));
-    let many: Vec<(String, String)> = (0..=1000).map(|row| (row.to_string(), row.to_string())).collect();
-    assert_eq!(classification(&many).confusion(), None);
     let of = |averages: &Averages| averages.macro_average.f1;
     let interval = block_on(found.interval(&Bootstrap::default(), of, &async || ())).unwrap();
     assert!(interval[0] < 0.225 && interval[1] > 0.225, "{interval:?}");
@@ -177,35 +169,28 @@ fn entities_are_seqevals_by_default_and_strictly() {
 fn calibration_takes_its_upper_edges() {
     let values =
         [(0.95, true), (0.91, false), (0.5, true), (0.33, false), (0.34, true), (0.05, false), (0.99, true)];
-    near(calibration::ece(&calibration::sums(values)), 0.358_571_428_571_428_54);
-    let bins =
-        calibration::bins(&calibration::sums([(0.0, false), (1.0 / 15.0, true), (0.2, true), (1.0, true)]));
+    let sums = |values: &[(f64, bool)]| {
+        let mut sums = calibration::NONE;
+        values.iter().for_each(|(confidence, right)| calibration::add(&mut sums, *confidence, *right));
+        sums
+    };
+    near(calibration::ece(sums(&values)), 0.358_571_428_571_428_54);
+    let bins = calibration::bins(&sums(&[(0.0, false), (1.0 / 15.0, true), (0.2, true), (1.0, true)]));
     let counts: Vec<u64> = bins.iter().map(|bin| bin.count).collect();
     assert_eq!(counts, [2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     assert_eq!((bins[0].accuracy, bins[14].confidence), (0.5, 1.0));
-    assert!(calibration::ece(&calibration::sums([])).is_nan());
+    assert!(calibration::ece(calibration::NONE).is_nan());
 }
 
-/// Positions as rouge-score reads them from the whole table.
-fn read_out(text: &[u32], pattern: &[u32]) -> Vec<usize> {
+/// The last length in the whole table.
+fn common(text: &[u32], pattern: &[u32]) -> usize {
     let mut table = vec![vec![0; pattern.len() + 1]; text.len() + 1];
     for (i, a) in text.iter().enumerate() {
         for (j, b) in pattern.iter().enumerate() {
             table[i + 1][j + 1] = if a == b { table[i][j] + 1 } else { table[i][j + 1].max(table[i + 1][j]) };
         }
     }
-    let (mut i, mut j, mut found) = (text.len(), pattern.len(), Vec::new());
-    while i > 0 && j > 0 {
-        if text[i - 1] == pattern[j - 1] {
-            (i, j) = (i - 1, j - 1);
-            found.push(i);
-        } else if table[i][j - 1] > table[i - 1][j] {
-            j -= 1;
-        } else {
-            i -= 1;
-        }
-    }
-    found
+    table[text.len()][pattern.len()]
 }
 
 fn sequence() -> impl Strategy<Value = Vec<u32>> {
@@ -215,10 +200,7 @@ fn sequence() -> impl Strategy<Value = Vec<u32>> {
 proptest! {
     #[test]
     fn common_subsequences_are_those_of_the_table(text in sequence(), pattern in sequence()) {
-        let expected = read_out(&text, &pattern);
-        let found = Pattern::new(&pattern);
-        prop_assert_eq!(found.length(&text), expected.len());
-        prop_assert_eq!(found.positions(&text), expected);
+        prop_assert_eq!(lcs::length(&pattern, &text), common(&text, &pattern));
     }
 
     #[test]
@@ -227,9 +209,9 @@ proptest! {
             let expected = [other.clone(), more.clone()];
             let row = Row { answer, expected: &expected };
             let found = rouge(&row, true);
-            let shares = [exact(&row), f1(&row), found.rouge_1.f1, found.rouge_2.f1, found.rouge_l.f1, found.rouge_lsum.f1];
+            let shares = [exact(&row), f1(&row), found.rouge_1.f1, found.rouge_2.f1, found.rouge_l.f1];
             prop_assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{:?}", shares);
-            let scores = [bleu(&[row, row]).score, chrf(&[row]).score, chrf_plus_plus(&[row]).score];
+            let scores = [bleu(&[row, row]).score, chrf(&[row]).score];
             prop_assert!(scores.iter().all(|score| (0.0..=100.0 + 1e-9).contains(score)), "{:?}", scores);
             let same = [answer.clone()];
             let row = Row { answer, expected: &same };

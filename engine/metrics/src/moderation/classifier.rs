@@ -5,7 +5,8 @@
 use super::sentences::sentences;
 use super::words::words;
 use super::{Category, Finding, Severity};
-use glasshouse_protocol::{names, random};
+use crate::records::{found_instead, lines, unplaced};
+use glasshouse_protocol::random;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -43,9 +44,8 @@ pub struct LabelledRows {
 impl LabelledRows {
     /// Parses JSON Lines of `{"text", "label"}`; invalid lines go to `broken`.
     pub fn read(text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut read = Self::default();
-        for (line, row) in (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty()) {
+        for (line, row) in lines(text) {
             match row_of(row) {
                 Ok((text, is_harmful)) => read.rows.push(LabelledRow { line, text, is_harmful }),
                 Err(reason) => read.broken.push((line, reason)),
@@ -56,17 +56,10 @@ impl LabelledRows {
 }
 
 fn row_of(row: &str) -> Result<(String, bool), String> {
-    let row: Map<String, Value> = serde_json::from_str(row).map_err(|error| {
-        let reason = error.to_string();
-        format!("not a JSON object: {}", reason.split(" at line ").next().unwrap_or_default())
-    })?;
-    let field = |name: &str| {
-        row.get(name).ok_or_else(|| {
-            let near = names::nearest(name, row.keys().map(String::as_str));
-            let near = near.map(|near| format!(", found `{near}`")).unwrap_or_default();
-            format!("expected `{name}`{near}")
-        })
-    };
+    let row: Map<String, Value> =
+        serde_json::from_str(row).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+    let field =
+        |name: &str| row.get(name).ok_or_else(|| format!("expected `{name}`{}", found_instead(name, &row)));
     let text = field("text")?.as_str().ok_or("`text` must be a string")?;
     if text.trim().is_empty() {
         return Err("`text` is empty".to_owned());
@@ -90,7 +83,6 @@ pub struct Classifier {
     version: u32,
     /// Number of harmful and of harmless training rows.
     pub rows: [u64; 2],
-    /// Seed of the training order.
     pub seed: u64,
     bias: f32,
     /// Used hash buckets in ascending order.
@@ -151,9 +143,6 @@ impl Classifier {
     }
 
     /// Reads a stored classifier.
-    ///
-    /// # Errors
-    /// The text is not a classifier, has another version, or is damaged.
     pub fn read(text: &str) -> Result<Self, String> {
         let read: Self = serde_json::from_str(text)
             .map_err(|error| format!("is not a classifier: {error}; train it again"))?;
@@ -171,7 +160,6 @@ impl Classifier {
         Ok(read)
     }
 
-    /// The probability that a text is harmful.
     pub fn probability(&self, text: &str) -> f64 {
         sigmoid(self.score(text).unwrap_or(f64::from(self.bias)))
     }
@@ -181,12 +169,10 @@ impl Classifier {
         self.score(text).is_some_and(|score| score >= 0.0)
     }
 
-    /// The sentences of a text that are harmful.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         sentences(text, 0, true).into_iter().filter_map(|sentence| self.finding(text, sentence)).collect()
     }
 
-    /// A finding for a sentence, if it is harmful.
     pub(super) fn finding(&self, text: &str, (start, end): (usize, usize)) -> Option<Finding> {
         let own = text.get(start..end).unwrap_or_default();
         let (category, severity) = (Category::Classifier, Severity::Severe);

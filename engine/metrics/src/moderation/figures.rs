@@ -1,9 +1,8 @@
 //! Accuracy of moderation on labelled rows.
 
-use crate::statistics::{Bootstrap, share};
+use crate::statistics::{Bootstrap, metric, share};
 use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 
-/// Counts of rows by label and result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Harmful rows that were found.
@@ -34,17 +33,10 @@ pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
         f1(found, wrong)
     };
     let harmful = found + missed;
-    let f1 = Metric {
-        name: "f1".to_owned(),
-        value: (harmful > 0).then(|| f1(found as f64, (missed + alarms) as f64)),
-        interval: (harmful > 0)
-            .then(|| Bootstrap { resamples: RESAMPLES.min(1000), seed }.statistic(rows.len(), of_drawn))
-            .flatten(),
-        better: Better::Higher,
-        count: rows.len() as u64,
-        of: "rows".to_owned(),
-        signature: None,
-    };
+    let value = (harmful > 0).then(|| f1(found as f64, (missed + alarms) as f64));
+    let bootstrap = Bootstrap { resamples: RESAMPLES.min(1000), seed };
+    let interval = value.and_then(|_| bootstrap.statistic(rows.len(), of_drawn));
+    let f1 = metric("f1", value, interval, Better::Higher, (rows.len() as u64, "rows"));
     let metrics = vec![
         share("precision", found, found + alarms, "rows found", Better::Higher),
         share("recall", found, harmful, "harmful rows", Better::Higher),

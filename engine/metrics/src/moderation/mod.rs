@@ -24,12 +24,9 @@ use std::sync::Arc;
 
 pub use glasshouse_protocol::{Category, Moderated, Moderation, ModerationMode, Severity};
 
-/// A project's own rules, in its folder.
 pub const RULES_FILE: &str = "moderation.jsonl";
-/// A project's classifier, in its folder.
 pub const CLASSIFIER_FILE: &str = "moderation-classifier.json";
 
-/// A match in a text.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// First byte.
@@ -42,11 +39,9 @@ pub struct Finding {
     pub rule: String,
 }
 
-/// The rules and classifier that judge texts.
 #[derive(Clone, Debug)]
 pub struct Judges {
     pub rules: Arc<Rules>,
-    /// A sentence classifier, if enabled.
     pub classifier: Option<Arc<Classifier>>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
+use crate::records::{lines, unplaced};
 use glasshouse_protocol::names;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -38,7 +39,6 @@ struct Company {
     near: Vec<Vec<Pattern>>,
 }
 
-/// Consecutive words.
 #[derive(Clone, Debug)]
 struct Phrase {
     written: String,
@@ -46,7 +46,6 @@ struct Phrase {
     says: Says,
 }
 
-/// Meaning of a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     /// A rule, with the index of its list in [`Rules::companies`].
@@ -69,7 +68,6 @@ impl Pattern {
     }
 }
 
-/// A line of a rules file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Line {
@@ -95,9 +93,6 @@ pub(super) struct RuleMatches {
 
 impl Rules {
     /// The built-in rules.
-    ///
-    /// # Errors
-    /// Never; a test parses them.
     pub fn ours() -> Result<Self, String> {
         Self::with("")
     }
@@ -111,8 +106,7 @@ impl Rules {
     pub fn with(own: &str) -> Result<Self, String> {
         let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };
         for text in [OURS, own] {
-            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            for (number, line) in lines(text) {
                 rules.take(line).map_err(|reason| format!("line {number}: {reason}"))?;
             }
         }
@@ -120,10 +114,8 @@ impl Rules {
     }
 
     fn take(&mut self, line: &str) -> Result<(), String> {
-        let line: Line = serde_json::from_str(line).map_err(|error| {
-            let reason = error.to_string();
-            names::with_suggestion(reason.split(" at line ").next().unwrap_or_default())
-        })?;
+        let line: Line =
+            serde_json::from_str(line).map_err(|error| names::with_suggestion(&unplaced(&error)))?;
         for written in &line.remove {
             self.remove(written)?;
         }
@@ -188,7 +180,6 @@ impl Rules {
         Err(format!("there is no rule \"{written}\" to remove{near}"))
     }
 
-    /// All findings in a text, in order.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         self.look(text, true).findings
     }
@@ -287,7 +278,6 @@ impl Rules {
 }
 
 impl Company {
-    /// Whether an exception occurs nearby.
     fn is_innocent(&self, before: &[Word], after: &[Word]) -> bool {
         holds(&self.near, before) || holds(&self.near, after)
     }
@@ -309,7 +299,6 @@ impl Company {
     }
 }
 
-/// Whether one of the phrases occurs among the words.
 fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     let is_at = |at: usize| {
         let rest = words.get(at..).unwrap_or_default();
@@ -321,7 +310,6 @@ fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     (0..words.len()).any(is_at)
 }
 
-/// How much of a phrase matches.
 enum Matched {
     /// The whole phrase, with this many words.
     Whole(usize),

@@ -6,7 +6,6 @@ use super::words::words;
 use super::{Category, Judges, Moderated, Moderation, ModerationMode};
 use std::cmp::Reverse;
 
-/// Replaces hidden letters.
 const BLOCK: char = '█';
 /// Bytes of decided text to keep before discarding.
 const KEPT: usize = 1024;
@@ -26,8 +25,10 @@ pub struct Moderator {
     before: Option<char>,
     /// Removed text was surrounded by spaces, one of which is removed too.
     skips_space: bool,
-    counts: Moderated,
-    is_stopped: bool,
+    /// Number of findings per category so far.
+    pub counts: Moderated,
+    /// Whether a finding ended the text; further text is ignored.
+    pub is_stopped: bool,
 }
 
 impl Moderator {
@@ -45,25 +46,13 @@ impl Moderator {
         })
     }
 
-    /// Adds a piece and returns the text decided so far.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
         self.decide(false)
     }
 
-    /// Ends the text and returns the rest.
     pub fn finish(&mut self) -> String {
         self.decide(true)
-    }
-
-    /// Whether a finding ended the text; further text is ignored.
-    pub fn is_stopped(&self) -> bool {
-        self.is_stopped
-    }
-
-    /// Number of findings per category so far.
-    pub fn counts(&self) -> &Moderated {
-        &self.counts
     }
 
     fn decide(&mut self, is_whole: bool) -> String {

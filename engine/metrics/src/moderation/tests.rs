@@ -178,7 +178,7 @@ fn judged_by(
     let mut moderator = Moderator::new(&settings, judges).unwrap();
     let mut out: String = text.iter().map(|piece| moderator.push(piece)).collect();
     out.push_str(&moderator.finish());
-    (out, moderator.counts().clone(), moderator.is_stopped())
+    (out, moderator.counts.clone(), moderator.is_stopped)
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn a_classifier_judges_each_sentence_and_counts_beside_the_rules() {
     let mut moderator = Moderator::new(&settings, &judges).unwrap();
     moderator.push("... 坏蛋! I hate you, shit.");
     moderator.finish();
-    assert_eq!(*moderator.counts(), Moderated::from([(Category::Classifier, 1)]));
+    assert_eq!(moderator.counts, Moderated::from([(Category::Classifier, 1)]));
     let found = judges.find(&text.concat());
     assert_eq!(found.iter().map(|finding| finding.start).collect::<Vec<_>>(), [24, 12, 47]);
 }

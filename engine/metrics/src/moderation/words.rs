@@ -121,7 +121,6 @@ fn is_whole(letter: char) -> bool {
     matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{2ffff}')
 }
 
-/// The possible readings of a word.
 fn forms(raw: &str, bare: &str) -> Vec<String> {
     let plain = folded(bare);
     let mut forms = Vec::new();

@@ -55,16 +55,6 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// Interval of Σ numerators / Σ denominators over resampled items; for example, loss is nats over tokens, and bits per byte
-    /// are bits over bytes. `None` if there are fewer than two items, the lists differ in length, or the denominators sum to 0.
-    pub fn ratio(&self, numerators: &[f64], denominators: &[f64]) -> Option<[f64; 2]> {
-        if numerators.len() != denominators.len() {
-            return None;
-        }
-        let items: Vec<[f64; 2]> = numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect();
-        self.sums(&items, |[numerator, denominator]| numerator / denominator)
-    }
-
     /// Interval of the mean; Wilson's for values that are all 0 or 1. `None` for fewer than two such values, or fewer than
     /// [`MIN_VALUES`] others.
     pub fn mean(&self, values: &[f64]) -> Option<[f64; 2]> {
@@ -75,24 +65,7 @@ impl Bootstrap {
         if values.len() < MIN_VALUES {
             return None;
         }
-        let items: Vec<[f64; 2]> = values.iter().map(|value| [*value, 1.0]).collect();
-        self.sums(&items, |[sum, count]| sum / count)
-    }
-
-    /// Interval of the difference (first minus second) of Σ numerators / Σ denominators, with the same resampled items for both,
-    /// so that item difficulty cancels out. `None` as in [`Bootstrap::ratio`].
-    pub async fn paired_difference(
-        &self,
-        first: (&[f64], &[f64]),
-        second: (&[f64], &[f64]),
-        give: &impl AsyncFn(),
-    ) -> Option<[f64; 2]> {
-        let items = |(numerators, denominators): (&[f64], &[f64])| -> Option<Vec<[f64; 2]>> {
-            let same = numerators.len() == denominators.len();
-            same.then(|| numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect())
-        };
-        let (first, second) = (items(first)?, items(second)?);
-        self.paired_sums(&first, &second, |[numerator, denominator]| numerator / denominator, give).await
+        self.sums(&over_one(values), ratio)
     }
 
     /// Interval of the difference of means (first minus second) over the same rows; Newcombe's for values that are all 0 or 1.
@@ -116,9 +89,7 @@ impl Bootstrap {
         if first.len() < MIN_VALUES {
             return None;
         }
-        let [first, second] =
-            [first, second].map(|values| values.iter().map(|value| [*value, 1.0]).collect::<Vec<_>>());
-        self.paired_sums(&first, &second, |[sum, count]| sum / count, give).await
+        self.paired_sums(&over_one(first), &over_one(second), ratio, give).await
     }
 
     /// Interval of a statistic of sums: `items` has a row of `N` numbers per item (such as BLEU's counts), and `of` computes the
@@ -141,7 +112,6 @@ impl Bootstrap {
         varied(self.values(self.singles(items, of)?, give).await)
     }
 
-    /// The statistic of [`Bootstrap::sums`] per resample.
     fn singles<const N: usize>(
         &self,
         items: &[[f64; N]],
@@ -160,8 +130,8 @@ impl Bootstrap {
         })
     }
 
-    /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both. `None` as
-    /// in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
+    /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both, so that
+    /// item difficulty cancels out. `None` as in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
     /// few milliseconds to yield.
     pub async fn paired_sums<const N: usize>(
         &self,
@@ -174,7 +144,6 @@ impl Bootstrap {
         of_differences(first.len(), values)
     }
 
-    /// The difference of [`Bootstrap::paired_sums`] per resample.
     fn pairs<const N: usize>(
         &self,
         first: &[[f64; N]],
@@ -224,7 +193,6 @@ impl Bootstrap {
         of_differences(items, values)
     }
 
-    /// The statistic of [`Bootstrap::statistic`] per resample.
     fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
@@ -269,7 +237,16 @@ fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
     blocks
 }
 
-pub(crate) fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
+/// The quotient of two sums: loss is nats over tokens, bits per byte are bits over bytes.
+pub fn ratio([above, below]: [f64; 2]) -> f64 {
+    above / below
+}
+
+fn over_one(values: &[f64]) -> Vec<[f64; 2]> {
+    values.iter().map(|value| [*value, 1.0]).collect()
+}
+
+fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
     for (sum, part) in sum.iter_mut().zip(item) {
         *sum += part;
     }
@@ -305,17 +282,32 @@ pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     Some([at(0.025), at(0.975)])
 }
 
+/// The sum of each number over all items.
+pub fn sum<const N: usize>(items: &[[f64; N]]) -> [f64; N] {
+    let mut sum = [0.0; N];
+    items.iter().for_each(|item| add(&mut sum, item));
+    sum
+}
+
+pub fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
+}
+
+/// A metric of `count` items, without a signature.
+pub fn metric(
+    name: &str,
+    value: Option<f64>,
+    interval: Option<[f64; 2]>,
+    better: Better,
+    (count, of): (u64, &str),
+) -> Metric {
+    Metric { name: name.to_owned(), value, interval, better, count, of: of.to_owned(), signature: None }
+}
+
 /// A metric for the proportion `right` of `count`, with [`wilson`]'s interval; no value if `count` is 0.
 pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
-    Metric {
-        name: name.to_owned(),
-        value: (count > 0).then(|| right as f64 / count as f64),
-        interval: (count > 0).then(|| wilson(right, count)),
-        better,
-        count,
-        of: of.to_owned(),
-        signature: None,
-    }
+    let (value, interval) = (right as f64 / count as f64, wilson(right, count));
+    metric(name, finite(value), (count > 0).then_some(interval), better, (count, of))
 }
 
 /// The 95 % interval of the proportion `right` of `count` (Wilson 1927); [0, 1] if `count` is 0.

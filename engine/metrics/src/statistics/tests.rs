@@ -18,11 +18,9 @@ fn intervals_are_as_long_as_theory_says() {
         let expected = 2.0 * Z * (1.0 / 12.0 / count as f64).sqrt();
         assert!(((high - low) / expected - 1.0).abs() < 0.05, "{} of {expected}", high - low);
         assert!(low < mean && mean < high);
-        let ones = vec![1.0; count];
-        assert_eq!(Bootstrap::default().ratio(&values, &ones), Some([low, high]));
     }
     // Two values have three possible means; each outer one occurs in a quarter of the resamples.
-    assert_eq!(BOOTSTRAP.ratio(&[0.0, 2.0], &[1.0, 1.0]), Some([0.0, 2.0]));
+    assert_eq!(BOOTSTRAP.sums(&[[0.0, 1.0], [2.0, 1.0]], ratio), Some([0.0, 2.0]));
 }
 
 /// If all of a hundred rows failed, every resample fails, but that is not certainty.
@@ -70,17 +68,16 @@ fn the_same_seed_gives_the_same_interval_and_another_one_another() {
 #[test]
 fn pairs_take_out_what_makes_items_easy_or_hard() {
     let (hard, noise) = (uniform(1, 300), uniform(2, 300));
-    let ones = vec![1.0; 300];
     let other: Vec<f64> = hard.iter().zip(&noise).map(|(value, noise)| value + 0.01 + 0.01 * noise).collect();
-    let [low, high] =
-        block_on(BOOTSTRAP.paired_difference((&other, &ones), (&hard, &ones), &async || ())).unwrap();
+    let [low, high] = paired(&other, &hard).unwrap();
     assert!(low > 0.014 && high < 0.016, "{low} to {high}");
     let alone = [BOOTSTRAP.mean(&other).unwrap(), BOOTSTRAP.mean(&hard).unwrap()];
     assert!(alone[0][0] < alone[1][1], "each alone would show nothing");
-    assert_eq!(
-        block_on(BOOTSTRAP.paired_difference((&hard, &ones), (&hard, &ones), &async || ())),
-        Some([0.0, 0.0])
-    );
+    assert_eq!(paired(&hard, &hard), Some([0.0, 0.0]));
+}
+
+fn paired(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
+    block_on(BOOTSTRAP.paired_sums(&over_one(first), &over_one(second), ratio, &async || ()))
 }
 
 fn mean_difference(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
@@ -126,26 +123,18 @@ fn differences_of_few_means_have_no_interval() {
 fn what_has_no_interval_gets_none() {
     assert_eq!(BOOTSTRAP.mean(&[]), None);
     assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
-    assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[0.0, 0.0]), None);
-    assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[1.0]), None);
+    assert_eq!(BOOTSTRAP.sums(&[[1.0, 0.0], [2.0, 0.0]], ratio), None);
     // Equal resamples would give an interval of length 0, too few values one that is too short.
-    assert_eq!(BOOTSTRAP.ratio(&[f64::NAN, 1.0, f64::NAN], &[1.0; 3]), None);
-    assert_eq!(BOOTSTRAP.ratio(&[1.1, 2.2, 3.3], &[1.0, 2.0, 3.0]), None);
+    assert_eq!(BOOTSTRAP.sums(&over_one(&[f64::NAN, 1.0, f64::NAN]), ratio), None);
+    assert_eq!(BOOTSTRAP.sums(&[[1.1, 1.0], [2.2, 2.0], [3.3, 3.0]], ratio), None);
     assert_eq!(BOOTSTRAP.statistic(9, |_| 1.0), None);
     assert_eq!(BOOTSTRAP.mean(&[0.25; 100]), None);
     assert_eq!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES - 1)), None);
     assert!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES)).is_some());
-    let ones = [1.0; 3];
-    assert_eq!(block_on(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones), &async || ())), None);
+    assert_eq!(paired(&[1.0; 3], &[0.0; 3]), None);
     // A constant difference over many items is not chance.
-    let ones = [1.0; MIN_VALUES];
-    let constant =
-        block_on(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.5; MIN_VALUES], &ones), &async || ()));
-    assert_eq!(constant, Some([0.5, 0.5]));
-    assert_eq!(
-        block_on(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0]), &async || ())),
-        None
-    );
+    assert_eq!(paired(&[1.0; MIN_VALUES], &[0.5; MIN_VALUES]), Some([0.5, 0.5]));
+    assert_eq!(paired(&[1.0, 2.0], &[1.0]), None);
     assert_eq!(BOOTSTRAP.statistic(1, |_| 1.0), None);
     assert_eq!(Bootstrap { resamples: 0, seed: 0 }.mean(&[1.0, 2.0]), None);
 }

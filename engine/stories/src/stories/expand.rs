@@ -3,7 +3,6 @@
 use super::grammar::{Grammar, lowered};
 use glasshouse_protocol::random::nth;
 
-/// Random choices from a story's key.
 pub(crate) struct Picker {
     key: u64,
     drawn: u64,

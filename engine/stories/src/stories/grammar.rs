@@ -65,7 +65,6 @@ impl Choice {
 /// Picks that are used throughout a story. Sorted by name, because the draws must not depend on the parser's order.
 pub(super) type Picks = BTreeMap<String, Vec<Choice>>;
 
-/// The names of one gender in a world.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct People {
@@ -177,7 +176,6 @@ impl Grammar {
         world.map_or(&[], |world| world.people(she.into()).names.0)
     }
 
-    /// The closing sentences of a plot.
     pub(super) fn closings(&self, plot: &Plot) -> &'static [&'static str] {
         self.closings.get(&plot.closings).map_or(&[], |texts| texts.0)
     }

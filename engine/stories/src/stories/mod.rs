@@ -30,7 +30,6 @@ pub(crate) fn traits() -> &'static [&'static str] {
     grammar().list("trait")
 }
 
-/// The kinds of animals that heroes can be.
 pub(crate) fn kinds() -> &'static [&'static str] {
     grammar().list("animal")
 }
@@ -38,7 +37,6 @@ pub(crate) fn kinds() -> &'static [&'static str] {
 /// Version of the text that a seed gives; increased with every change.
 pub const EDITION: u32 = 3;
 
-/// Purpose of the random numbers for stories.
 const STORIES: u64 = 0x73_746f_7279;
 
 /// An endless stream of stories; the n-th story of a seed is always the same.

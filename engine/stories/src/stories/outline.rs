@@ -4,12 +4,14 @@ use super::expand::{Picker, Slots, capitals, expand};
 use super::grammar::{Plot, World, grammar};
 use std::ops::Range;
 
-/// The parts of a story.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    plot: &'static Plot,
-    beats: Vec<String>,
-    paragraphs: [usize; 2],
+    pub(crate) plot: &'static Plot,
+    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
+    /// and the closing.
+    pub(crate) beats: Vec<String>,
+    /// Indices of the beats that start the second and third paragraph.
+    pub(crate) paragraphs: [usize; 2],
     slots: Slots,
 }
 
@@ -45,21 +47,6 @@ impl Outline {
         Self { plot, beats, paragraphs: [starts[1], starts[2]], slots }
     }
 
-    pub(crate) fn plot(&self) -> &'static Plot {
-        self.plot
-    }
-
-    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
-    /// and the closing.
-    pub(crate) fn beats(&self) -> &[String] {
-        &self.beats
-    }
-
-    /// Indices of the beats that start the second and third paragraph.
-    pub(crate) fn paragraphs(&self) -> [usize; 2] {
-        self.paragraphs
-    }
-
     pub(crate) fn fill(&self, template: &str) -> String {
         expand(template, &self.slots)
     }
@@ -70,7 +57,6 @@ impl Outline {
         beats.map(|beat| capitals(self.fill(beat))).collect::<Vec<_>>().join(" ")
     }
 
-    /// The whole story: three paragraphs.
     pub(crate) fn text(&self) -> String {
         let [second, third] = self.paragraphs;
         [0..second, second..third, third..self.beats.len()].map(|beats| self.excerpt(beats)).join("\n\n")

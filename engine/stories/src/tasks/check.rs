@@ -14,27 +14,16 @@ const DECLINING: &[&str] =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Check {
-    /// The answer equals one of these, ignoring case, punctuation and spaces.
-    Exact {
-        /// Correct answers, the reference first.
-        answers: Vec<String>,
-    },
-    /// The answer contains all of these as whole words; the score is the fraction found.
-    Contains {
-        /// Required texts; alternatives are separated by `|`.
-        all: Vec<String>,
-        /// Longer answers score 0.
-        max_words: u64,
-    },
+    /// The answer equals one of these, of which the first is the reference, ignoring case, punctuation and spaces.
+    Exact { answers: Vec<String> },
+    /// The answer contains all of these as whole words; alternatives are separated by `|`. The score is the fraction found, or 0 for a
+    /// longer answer.
+    Contains { all: Vec<String>, max_words: u64 },
     /// The answer's last number, as found by [`last_number`], equals this one.
     Numeric { value: i64 },
     /// The answer marks these tags, as `<label>text</label>` in a copy of the passage or as lines `label: text, text`; the score is the
-    /// F1 of the marked texts.
-    Tags {
-        tags: Vec<Tag>,
-        /// What the answer must equal without its marks, if it is a copy; empty for a list.
-        passage: String,
-    },
+    /// F1 of the marked texts. A copy equals the passage without its marks; for a list, the passage is empty.
+    Tags { tags: Vec<Tag>, passage: String },
     /// The answer names these in this order, by first occurrence; the score is Kendall's τ if it is above 0.
     Order { items: Vec<String> },
     /// The answer declines and reveals none of the secrets.
@@ -45,7 +34,6 @@ pub enum Check {
 pub struct Tag {
     /// As in `name` or `place`.
     pub label: String,
-    /// The text as in the passage.
     pub text: String,
 }
 

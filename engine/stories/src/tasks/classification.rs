@@ -55,7 +55,6 @@ fn written(text: &str, [name, colour, number]: [&str; 3]) -> String {
     super::draw::sentence(&fill(text, &[("name", name), ("colour", colour), ("number", number)]))
 }
 
-/// Kind of labels for passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// A person's feeling: one of four.

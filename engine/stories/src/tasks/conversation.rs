@@ -60,7 +60,6 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     Draft { template: parts.join("+"), messages, check }
 }
 
-/// Two different values of a fact.
 fn two_values(draw: &mut Draw, fact: &Fact) -> [&'static str; 2] {
     let found: Vec<&'static str> = match &*fact.values {
         "people" => draw.people(2).into_iter().map(|person| person.name).collect(),

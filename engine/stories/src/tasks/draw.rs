@@ -6,7 +6,6 @@ use crate::stories::{Outline, Picker, Slots, expand, names};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{ChatMessage, Role};
 
-/// A task without its number.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub template: String,
@@ -33,7 +32,6 @@ pub(super) fn assistant(content: impl Into<String>) -> ChatMessage {
     ChatMessage::new(Role::Assistant, content)
 }
 
-/// Capitalises the first letter.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
@@ -51,7 +49,6 @@ pub(super) fn with_article(noun: &str) -> String {
     expand(&format!("a(n) {noun}"), &Vec::new())
 }
 
-/// A check for any of several answers.
 pub(super) fn exact<T: Into<String>>(answers: impl IntoIterator<Item = T>) -> Check {
     Check::Exact { answers: answers.into_iter().map(Into::into).collect() }
 }
@@ -76,7 +73,6 @@ impl Person {
     }
 }
 
-/// The random draws of one row.
 pub(super) struct Draw {
     key: u64,
     picker: Picker,
@@ -138,7 +134,6 @@ impl Draw {
         }
     }
 
-    /// Picks `count` different people.
     pub(super) fn people(&mut self, count: usize) -> Vec<Person> {
         let mut people = Vec::with_capacity(count);
         for _ in 0..count {

@@ -171,7 +171,15 @@ impl TaskOptions {
 
     /// An endless stream of a split's tasks, without repeated prompts as long as new ones exist.
     pub fn stream(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
-        Stream::new(self, split)
+        let named = if self.kinds.is_empty() { &TaskKind::ALL[..] } else { &self.kinds };
+        Stream {
+            seed: self.seed,
+            split,
+            kinds: named.to_vec(),
+            levels: self.level.clamp(1, LEVELS).into(),
+            number: 0,
+            seen: HashSet::new(),
+        }
     }
 }
 
@@ -182,20 +190,6 @@ struct Stream {
     levels: u64,
     number: u64,
     seen: HashSet<u64>,
-}
-
-impl Stream {
-    fn new(options: &TaskOptions, split: TaskSplit) -> Self {
-        let named = if options.kinds.is_empty() { &TaskKind::ALL[..] } else { &options.kinds };
-        Self {
-            seed: options.seed,
-            split,
-            kinds: named.to_vec(),
-            levels: options.level.clamp(1, LEVELS).into(),
-            number: 0,
-            seen: HashSet::new(),
-        }
-    }
 }
 
 impl Iterator for Stream {

@@ -44,7 +44,6 @@ fn numbers_in_order(draw: &mut Draw, numbers: &[i64], count: usize) -> (&'static
     (if down { "ordering-down" } else { "ordering-up" }, numbers.into_iter().map(written).collect())
 }
 
-/// The items in a different order.
 fn mixed(draw: &mut Draw, items: &[String]) -> Vec<String> {
     loop {
         let mixed = draw.pick_some(&items.iter().collect::<Vec<_>>(), items.len());
@@ -59,7 +58,7 @@ fn events(draw: &mut Draw) -> Option<Draft> {
     let outline = draw.story();
     let story = outline.text();
     // The introduction and the closing are not events.
-    let told: Vec<usize> = (2..outline.beats().len() - 1).collect();
+    let told: Vec<usize> = (2..outline.beats.len() - 1).collect();
     let mut places = draw.pick_some(&told, 3);
     let events: Vec<String> = places.iter().map(|at| outline.excerpt(*at..at + 1)).collect();
     if events.iter().any(|event| story.matches(event.as_str()).count() != 1) {

@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 #[derive(Debug, Deserialize)]
 pub(super) struct Question {
     pub name: String,
-    /// The level at which it is asked.
     pub level: u8,
     /// The story must contain one of these parts of sentences with open slots, if there are any.
     #[serde(default)]
@@ -27,11 +26,9 @@ pub(super) struct Question {
 #[serde(deny_unknown_fields)]
 pub(super) struct Summary {
     pub text: String,
-    /// Required parts.
     pub keys: Texts,
 }
 
-/// Questions and summaries of one plot.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
@@ -44,7 +41,6 @@ pub(super) struct About {
 
 #[derive(Debug, Deserialize)]
 struct Asked {
-    /// Questions about any plot.
     question: Vec<Question>,
     #[serde(flatten)]
     plots: BTreeMap<String, About>,
@@ -75,7 +71,6 @@ impl Asked {
     }
 }
 
-/// Checks levels and slots.
 fn check(questions: &[Question], grammar: &Grammar, plot: Option<&Plot>) -> Result<(), String> {
     let known = grammar.known(plot);
     for Question { name, level, ask, answer, .. } in questions {
@@ -90,12 +85,10 @@ fn check(questions: &[Question], grammar: &Grammar, plot: Option<&Plot>) -> Resu
     Ok(())
 }
 
-/// Questions about any plot.
 pub(super) fn any() -> &'static [Question] {
     &ASKED.question
 }
 
-/// Questions about a plot.
 pub(super) fn of(plot: &Plot) -> Option<&'static About> {
     ASKED.plots.get(&plot.name)
 }

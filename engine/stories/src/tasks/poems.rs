@@ -6,7 +6,6 @@ use super::texts::list;
 use crate::stories::colours;
 use glasshouse_protocol::random::nth;
 
-/// Purpose of the random numbers for poems.
 const POEMS: u64 = 0x706f_656d_0000;
 
 const COUPLETS: usize = 2;

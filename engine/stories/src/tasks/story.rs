@@ -15,7 +15,7 @@ const MAX_WORDS: [u64; 2] = [12, 20];
 
 pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let outline = draw.story();
-    let about = plots::of(outline.plot())?;
+    let about = plots::of(outline.plot)?;
     let level = draw.level;
     let of_level = |questions: &'static [Question]| -> Vec<&'static Question> {
         questions.iter().filter(|question| question.level == level).collect()
@@ -32,7 +32,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         return None;
     }
     let question = draw.pick(&choices);
-    let beats = outline.beats();
+    let beats = &outline.beats;
     // Number of the last required beat, from 1.
     let said = |beat: &String| question.needs.iter().any(|part| beat.contains(part.as_str()));
     let needed = if question.needs.is_empty() { 2 } else { (beats.iter().position(said)? + 1).max(2) };

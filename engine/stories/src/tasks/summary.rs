@@ -9,8 +9,8 @@ const MAX_WORDS: u64 = 25;
 
 pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let outline = draw.story();
-    let about = plots::of(outline.plot())?;
-    let [second, third] = outline.paragraphs();
+    let about = plots::of(outline.plot)?;
+    let [second, third] = outline.paragraphs;
     let story = match draw.level {
         1 => outline.excerpt(0..second),
         2 => [0..second, second..third].map(|beats| outline.excerpt(beats)).join("\n\n"),

@@ -33,7 +33,6 @@ impl Wordings {
     }
 }
 
-/// A fact that people state about themselves.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fact {

@@ -20,7 +20,7 @@ impl Set {
         }
         let mut set = Self::empty(settings);
         for path in &settings.against {
-            let (items, left_out) = (set.items(), set.left_out());
+            let (items, left_out) = (set.items(), set.left_out);
             set.read_file(files, path)?;
             if set.is_full() {
                 let runs = set.runs();
@@ -30,7 +30,7 @@ impl Set {
                 return Err(Error::bad_file(path, reason));
             }
             if set.items() == items {
-                let short = set.left_out() - left_out;
+                let short = set.left_out - left_out;
                 let least = settings.smallest_item_words;
                 let reason = format!(
                     "has no item of {least} words or more ({short} shorter ones): name another file, or lower contamination.smallest_item_words"

@@ -26,7 +26,8 @@ pub struct Set {
     /// Number of items by n-gram length: short items have n-grams of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
-    left_out: u64,
+    /// Number of items left out: too short, or the set is full.
+    pub left_out: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -99,11 +100,6 @@ impl Set {
 
     pub fn items(&self) -> usize {
         self.items.len()
-    }
-
-    /// Number of items left out: too short, or the set is full.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
     }
 
     /// Whether the set is full, so that further items are left out.

@@ -107,7 +107,7 @@ impl Decision {
         }
         let cluster = |(kept, copies): (u32, Vec<Dropped>)| {
             let number = copies.len() + 1;
-            let why = match index.settings().keep {
+            let why = match index.settings.keep {
                 Keep::First => format!("the first of {number} copies"),
                 Keep::Longest => format!("the longest of {number} copies, with {} words", index.words(kept)),
             };
@@ -123,7 +123,7 @@ pub(super) fn decide(
     families: &mut Families,
     comparer: &mut Comparer<'_>,
 ) -> Result<Decision> {
-    let threshold = index.settings().similarity;
+    let threshold = index.settings.similarity;
     let mut dropped = Vec::new();
     let mut members = Vec::new();
     let mut kept = Vec::new();
@@ -149,6 +149,6 @@ pub(super) fn decide(
         }
     }
     dropped.sort_unstable_by_key(|dropped| dropped.document);
-    let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings().bands);
+    let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings.bands);
     Ok(Decision { dropped, comparisons, loads, threshold, bands })
 }

@@ -103,7 +103,7 @@ impl<'a> Comparer<'a> {
             let (batch, later) = rest.split_at(fitting.count().max(1));
             rest = later;
             let texts = (self.load)(batch)?;
-            let length = self.index.settings().shingle_words as usize;
+            let length = self.index.settings.shingle_words as usize;
             let sets: Vec<Set> = texts.par_iter().map(|text| Set::of(text, length)).collect();
             self.loads += batch.len() as u64;
             for (&document, set) in batch.iter().zip(sets) {

@@ -17,7 +17,7 @@ pub(super) const BATCH: usize = 512;
 
 #[derive(Clone, Debug)]
 pub struct Index {
-    settings: Settings,
+    pub(super) settings: Settings,
     /// Keys and number of words per document; 0 words if it meets no other.
     parts: Vec<Vec<u32>>,
     documents: u32,
@@ -68,10 +68,6 @@ impl Index {
 
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// A document's keys, then its number of words.

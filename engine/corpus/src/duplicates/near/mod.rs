@@ -54,13 +54,11 @@ pub enum Keep {
 
 settings! {
     Settings {
-        permutations: u32 = 128, 1 to 1024,
-            "MinHash values per document, at least bands × rows. Signing time is proportional to it.";
+        permutations: u32 = 128, 1 to 1024, "MinHash values per document, at least bands × rows. Signing time is proportional to it.";
         bands: u32 = 16, 1 to 1024,
             "Bands of values; documents that agree in one are compared. More find more copies, at four bytes per document each: 16 × 8 finds 6 % of pairs at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.";
         rows: u32 = 8, 1 to 64, "Values per band: with more rows, fewer dissimilar documents meet.";
-        shingle_words: u32 = 5, 1 to 32,
-            "Words per compared run: 5, as in FineWeb (Penedo et al. 2024) and Lee et al. 2022.";
+        shingle_words: u32 = 5, 1 to 32, "Words per compared run: 5, as in FineWeb (Penedo et al. 2024) and Lee et al. 2022.";
         // One changed word in 33 gives 0.74 and one in 25 gives 0.67: clearly copies, which the 0.8 of Lee et al. (2022) and
         // Gopher (Rae et al. 2021) keeps. FineWeb drops whatever meets in a band, unverified; with 0.5 such pairs are found as
         // often as by its 14 × 8, even for randomly scattered changes, and nothing below is dropped.

@@ -124,7 +124,7 @@ impl Signature<'_> {
             self.add(shingle);
         }
         self.flush();
-        let words = u32::try_from(self.shingles.words()).unwrap_or(u32::MAX);
+        let words = u32::try_from(self.shingles.words).unwrap_or(u32::MAX);
         (words > 0).then(|| self.signer.keys(&self.minima, words))
     }
 

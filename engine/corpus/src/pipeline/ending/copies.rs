@@ -99,9 +99,7 @@ impl Ending {
         for copy in &decision.dropped {
             let reason = decision.reason(copy, ids.of(staging, copy.kept)?);
             bench.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
-            if let Some(alive) = self.alive.get_mut(copy.document as usize) {
-                *alive = false;
-            }
+            super::mark(&mut self.alive, copy.document, false);
         }
         for group in decision.clusters(near) {
             let size = group.copies.len() as u64 + 1;
@@ -131,17 +129,15 @@ impl Ending {
 }
 
 fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
-    members.insert(
-        0,
-        Member {
-            id: kept.id.clone(),
-            source: kept.source.clone(),
-            words: Amount::from_text(&kept.text).words,
-            kept: true,
-            similarity: None,
-            found_by: String::new(),
-            excerpt: worker.excerpt(&kept.text),
-        },
-    );
+    let own = Member {
+        id: kept.id.clone(),
+        source: kept.source.clone(),
+        words: Amount::from_text(&kept.text).words,
+        kept: true,
+        similarity: None,
+        found_by: String::new(),
+        excerpt: worker.excerpt(&kept.text),
+    };
+    members.insert(0, own);
     Cluster { size: 0, reason: why.to_owned(), members }
 }

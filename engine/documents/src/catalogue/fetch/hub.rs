@@ -87,29 +87,24 @@ impl Dataset {
             _ => (path.as_str(), None),
         };
         let folder = if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder)) };
-        let mut listed: Vec<File> = Vec::new();
+        let mut files: Vec<File> = Vec::new();
         let mut next = Some(format!("{api}/tree/{}{folder}?recursive=true", about.sha));
-        while let Some(page) = next.take_if(|_| listed.len() < MAX_ENTRIES) {
+        while let Some(page) = next.take_if(|_| files.len() < MAX_ENTRIES) {
             if progress(Progress::Listing).is_break() {
                 return Err(self.refused("the download was stopped"));
             }
             let (entries, more): (Vec<File>, _) = self.ask(settings, &page)?;
-            listed.extend(entries);
+            files.extend(entries);
             next = more;
         }
         let more = next.is_some() && file.is_none();
-        let files: Vec<File> = listed
-            .into_iter()
-            .filter(|own| {
-                own.r#type == "file" && file.map_or_else(|| is_data(&own.path), |file| own.path == *file)
-            })
-            .collect();
+        let is_wanted = |path: &str| file.map_or_else(|| is_data(path), |file| path == file);
+        files.retain(|own| own.r#type == "file" && is_wanted(&own.path));
         let size = |file: &File| file.lfs.as_ref().map_or(file.size, |lfs| lfs.size);
         let bytes = files.iter().map(size).fold(0, u64::saturating_add);
         if files.is_empty() {
-            return Err(
-                self.refused(&format!("has no files of data here ({}); name a file", DATA.join(", ")))
-            );
+            let reason = format!("has no files of data here ({}); name a file", DATA.join(", "));
+            return Err(self.refused(&reason));
         }
         if more || bytes > MAX_BYTES {
             let (count, bytes) = (files.len(), quantity::bytes(bytes));
@@ -119,8 +114,7 @@ impl Dataset {
             );
             return Err(self.refused(&reason));
         }
-        let licence: &'static str =
-            about.card["license"].as_str().unwrap_or("see its page").to_owned().leak();
+        let licence = &*about.card["license"].as_str().unwrap_or("see its page").to_owned().leak();
         let entry = |file: &File| {
             let path = encoded(&file.path);
             Entry {
@@ -150,14 +144,12 @@ impl Dataset {
         match response.status().as_u16() {
             200 => {}
             401 | 403 | 404 => {
-                return Err(
-                    self.refused("does not exist there, or needs an account; check owner, name and path")
-                );
+                let reason = "does not exist there, or needs an account; check owner, name and path";
+                return Err(self.refused(reason));
             }
             status => {
-                return Err(
-                    self.refused(&format!("cannot be listed: the server answered {status}; try again"))
-                );
+                let reason = format!("cannot be listed: the server answered {status}; try again");
+                return Err(self.refused(&reason));
             }
         }
         let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok());
@@ -300,8 +292,10 @@ mod tests {
             [("data-a #1.jsonl", "mit")]
         );
         let folder = tempfile::tempdir().unwrap();
-        let path =
-            super::super::fetch(&entries[0], folder.path(), &mut |_| ControlFlow::Continue(())).unwrap();
+        let path = super::super::fetch(&Settings::default(), &entries[0], folder.path(), &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         assert_eq!(std::fs::read(path).unwrap(), content);
         let missing = dataset("hf://o/other", &endpoint)
             .entries(&Settings::default(), &mut |_| ControlFlow::Continue(()));

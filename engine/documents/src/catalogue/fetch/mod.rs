@@ -47,12 +47,8 @@ const BLOCK: usize = 64 * 1024;
 pub enum Progress {
     /// A page of a dataset's list of files is being fetched.
     Listing,
-    Received {
-        /// Bytes received, including earlier attempts.
-        bytes: u64,
-        /// Total bytes, if known exactly.
-        of: Option<u64>,
-    },
+    /// Bytes so far, including earlier attempts, and in total, if known exactly.
+    Received { bytes: u64, of: Option<u64> },
     /// An attempt failed and will be repeated.
     Again { reason: String, wait: Duration },
     /// All bytes are here; their checksum is being verified.
@@ -76,9 +72,6 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// Downloads a corpus of the catalogue into a folder, or the files of a dataset (`hf://OWNER/NAME`) into a folder below it, and
 /// returns the path of the file or folder. The progress is that of all files.
-///
-/// # Errors
-/// As for [`fetch`], or the name is unknown.
 pub fn fetch_named(
     name: &str,
     folder: &Path,
@@ -101,7 +94,7 @@ fn fetch_all(
     let total = entries.iter().map(|entry| entry.length.bytes()).sum();
     let mut before = 0;
     for entry in entries {
-        fetch(entry, folder, &mut |step| {
+        fetch(&Settings::default(), entry, folder, &mut |step| {
             progress(match step {
                 Progress::Received { bytes, .. } => {
                     Progress::Received { bytes: before + bytes, of: Some(total) }
@@ -120,15 +113,7 @@ fn fetch_all(
 /// # Errors
 /// The folder is not writable, another file has that name, the server is unreachable or refuses, or the data does not match the
 /// catalogue. Received data stays in the `.part` file if it can be continued, and is removed if it is wrong.
-pub fn fetch(
-    entry: &Entry,
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<PathBuf> {
-    fetch_with(&Settings::default(), entry, folder, progress)
-}
-
-pub fn fetch_with(
+fn fetch(
     settings: &Settings,
     entry: &Entry,
     folder: &Path,

@@ -21,10 +21,8 @@ impl PartialFile {
         let mut file =
             File::options().read(true).append(true).create(true).open(&path).map_err(Error::io(&path))?;
         if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Error::bad_file(
-                path,
-                "is being written by another download: wait for it, or end it",
-            ));
+            let reason = "is being written by another download: wait for it, or end it";
+            return Err(Error::bad_file(path, reason));
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(Error::io(&path))?;
         Ok(Self { path, file, bytes, sewn: bytes > 0 })

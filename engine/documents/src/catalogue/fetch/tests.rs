@@ -167,7 +167,7 @@ fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server,
     let server = Server::new(&content, answers);
     let folder = tempfile::tempdir().expect("a folder");
     let mut progress = Vec::new();
-    let result = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |step| {
+    let result = fetch(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |step| {
         progress.push(step);
         ControlFlow::Continue(())
     });
@@ -190,7 +190,7 @@ fn assert_fetched(answers: &[Answer], ranges: &[&str]) -> Vec<Progress> {
 }
 
 fn fetched(entry: &Entry, folder: &Path) -> Result<PathBuf> {
-    fetch_with(&IMPATIENT, entry, folder, &mut |_| ControlFlow::Continue(()))
+    fetch(&IMPATIENT, entry, folder, &mut |_| ControlFlow::Continue(()))
 }
 
 fn assert_refused(answers: &[Answer], words: &[&str]) -> Server {
@@ -218,7 +218,7 @@ fn a_download_that_is_stopped_is_continued_next_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&server.address, &content);
     let stop = &mut |_| ControlFlow::Break(());
-    let error = fetch_with(&IMPATIENT, &entry, folder.path(), stop).expect_err("stopped").to_string();
+    let error = fetch(&IMPATIENT, &entry, folder.path(), stop).expect_err("stopped").to_string();
     assert!(error.contains("stopped") && error.contains("next time"), "{error}");
     assert!(folder.path().join("corpus.txt.part").is_file(), "what arrived is kept");
     let path = fetched(&entry, folder.path()).expect("fetched");

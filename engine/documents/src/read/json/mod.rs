@@ -155,15 +155,13 @@ impl Records for Json {
         let number = Some(self.number);
         Ok(match cut {
             ValueCut::End => RecordStep::End(None),
-            ValueCut::Behind => RecordStep::End(Some(
-                context.trouble(None, "continues after its array; the rest is not read"),
-            )),
+            ValueCut::Behind => {
+                RecordStep::end(context, None, "continues after its array; the rest is not read")
+            }
             ValueCut::Unfinished => {
-                RecordStep::End(Some(context.trouble(number, "ends within a value: the file is cut short")))
+                RecordStep::end(context, number, "ends within a value: the file is cut short")
             }
-            ValueCut::TooLong => {
-                context.too_long(number, "the record", "record", context.settings.limits.record).into()
-            }
+            ValueCut::TooLong => RecordStep::too_long(context, self.number, "the record"),
             ValueCut::Whole => match parse(context, number, &self.buffer) {
                 Ok(value) if self.number == 1 && self.values.array == Some(false) => {
                     return self.first(context, value);
