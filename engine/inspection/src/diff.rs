@@ -17,6 +17,7 @@ use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
+use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::NOTHING;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
@@ -187,7 +188,7 @@ async fn by_token(
 
 /// A table in descending order of the rows' ranks.
 fn ranked<const N: usize>(title: &str, columns: [&str; N], mut rows: Vec<(f32, [Cell; N])>) -> Table {
-    rows.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    order::sort_by(&mut rows, |(one, _), (other, _)| other.total_cmp(one));
     Table::new(title, columns, rows.into_iter().map(|(_, cells)| cells))
 }
 

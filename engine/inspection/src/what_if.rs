@@ -5,8 +5,8 @@ use super::{Found, Lens, Subject, Tensor, exists};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::prompt_tokens;
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::inspect::Edit;
+use glasshouse_protocol::{ModelConfig, order};
 use std::ops::Range;
 
 /// Rows per call of the head.
@@ -89,12 +89,10 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
         Edit::Patch { layer, position } => Some((layer, position)),
         _ => None,
     });
-    let mut asked: Vec<(usize, usize)> = asked.collect();
+    let asked = order::distinct(asked);
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    asked.sort_unstable();
-    asked.dedup();
     let prompt = &subject.settings.other_prompt;
     if prompt.is_empty() {
         let reason = "a patch needs another prompt for its position; give one";

@@ -92,11 +92,9 @@ fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingS
     }
 }
 
-/// Measures models of many sizes on a device and reports each; `quick` only measures the small ones, for less time. Also returns
-/// a warning if the device is a fallback.
-///
-/// # Errors
-/// The device is missing, is one of burn's, or fails. A model that does not fit is reported as skipped.
+/// Measures models of many sizes on a device and reports each; `quick` only measures the small ones, for less time. Also returns a warning
+/// if the device is a fallback. Fails if the device is missing, is one of burn's, or fails. A model that does not fit is reported as
+/// skipped.
 pub async fn measure_scaling(
     device: &str,
     threads: Option<usize>,

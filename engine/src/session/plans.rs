@@ -80,8 +80,7 @@ impl Session {
         Ok(config)
     }
 
-    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its
-    /// epochs.
+    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
     fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() && config.train.objective.learns_text() {

@@ -49,8 +49,7 @@ impl TensorboardWriter {
         self.record(&event(storage::unix_seconds(), step, 5, &summary))
     }
 
-    /// Appends a text of a step for TensorBoard's text plugin: a tensor of one string (`tensor.proto`,
-    /// `plugins/text/metadata.py`).
+    /// Appends a text of a step for TensorBoard's text plugin: a tensor of one string (`tensor.proto`, `plugins/text/metadata.py`).
     pub fn text(&mut self, step: u64, tag: &str, text: &str) -> Result<()> {
         let (mut plugin, mut metadata, mut size, mut shape) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -5,8 +5,7 @@ pub use super::dequantise::{Groups, dequantise, regroup, unpack_groups, unpack_r
 use crate::graph::{Graph, Origin};
 use crate::plan::arena::Stored;
 
-/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
-/// `ggml-quants.c`).
+/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types, reason = "the usual names")]
 pub enum GgmlType {
@@ -140,7 +139,6 @@ pub fn row_words(ty: GgmlType, columns: usize) -> usize {
     1 + (columns / ty.block() * ty.block_bytes()).div_ceil(4)
 }
 
-/// Stores a row of blocks.
 pub fn put_row(ty: GgmlType, blocks: &[u8], row: &mut [u32]) {
     if let Some((number, words)) = row.split_first_mut() {
         *number = ty.number();

@@ -1,9 +1,8 @@
 //! Analytic estimate of a run on many GPUs under PyTorch's FSDP2; it has not been compared with measurements on such a cluster.
 //!
-//! Weights, gradients and AdamW's two moments are sharded over all GPUs, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage
-//! 3; Zhao et al. 2023, FSDP). Not sharded are the weights of the blocks in use, which are gathered in bfloat16 one block
-//! ahead, and activations: for each block, PyTorch keeps the input of each linear layer, norm and activation for the backward
-//! pass, in bfloat16.
+//! Weights, gradients and AdamW's two moments are sharded over all GPUs, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage 3; Zhao et
+//! al. 2023, FSDP). Not sharded are the weights of the blocks in use, which are gathered in bfloat16 one block ahead, and activations: for
+//! each block, PyTorch keeps the input of each linear layer, norm and activation for the backward pass, in bfloat16.
 
 use super::estimate::estimate;
 use super::lower::Target;
@@ -51,10 +50,8 @@ impl Sizes {
     }
 }
 
-/// Estimates a run on the requested GPUs, or on the smallest number that holds it.
-///
-/// # Errors
-/// The GPU is unknown, the price or utilization is invalid, or a step's windows cannot be divided among the GPUs.
+/// Estimates a run on the requested GPUs, or on the smallest number that holds it. Fails if the GPU is unknown, the price or utilization is
+/// invalid, or a step's windows cannot be divided among the GPUs.
 pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<ClusterPlan> {
     let gpu = GpuModel::named(&request.gpu).map_err(Error::Refused)?;
     let sensible = request.utilization > 0.0 && request.utilization <= 1.0;

@@ -80,7 +80,6 @@ pub struct SampleSettings {
     pub text: u32,
     /// Number of draws since the last upload during which tokens are masked.
     pub masked_draws: u32,
-    /// Number of masked tokens.
     pub masked_tokens: u32,
 }
 

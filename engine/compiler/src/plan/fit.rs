@@ -1,5 +1,4 @@
-//! Adapts settings to a device: smaller micro-batches first, then activation checkpointing, then a shorter window, then fewer
-//! layers.
+//! Adapts settings to a device: smaller micro-batches first, then activation checkpointing, then a shorter window, then fewer layers.
 
 use super::estimate::{Estimate, estimate};
 use super::lower::Target;
@@ -43,11 +42,8 @@ impl DeviceLimits {
 
 const MIN_WINDOW: usize = 32;
 
-/// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known
-/// limits, are returned unchanged.
-///
-/// # Errors
-/// Not even one short window of one layer fits.
+/// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known limits, are
+/// returned unchanged. Fails if not even one short window of one layer fits.
 pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<(RunConfig, Vec<String>)> {
     let mut fitting = config.clone();
     loop {

@@ -67,8 +67,7 @@ impl<'data> Matrix<'data> {
     }
 }
 
-/// A mutable matrix whose rows start `stride` entries apart. It owns only its entries; other matrices may use those
-/// between its rows.
+/// A mutable matrix whose rows start `stride` entries apart. It owns only its entries; other matrices may use those between its rows.
 #[derive(Debug)]
 pub struct MatrixMut<'data> {
     data: *mut f32,

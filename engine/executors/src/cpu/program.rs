@@ -1,5 +1,4 @@
-//! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it
-//! reads and writes.
+//! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it reads and writes.
 
 use super::interleaved::{interleave, interleave_blocks};
 pub use super::ops::BatchShard;
@@ -35,10 +34,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Weights in the first layout, without gradients, from those given in the second.
-    ///
-    /// # Errors
-    /// Their number is that of another model.
+    /// Weights in the first layout, without gradients, from those given in the second. Fails if their number is that of another model.
     pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
         if parameters.len() != given.length {
             let (count, needed) = (parameters.len(), given.length);
@@ -110,7 +106,6 @@ struct Memory {
     words: Vec<Vec<u32>>,
 }
 
-/// A graph compiled for execution.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     instructions: Vec<Instruction>,

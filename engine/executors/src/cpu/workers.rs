@@ -118,8 +118,7 @@ impl Workers {
         self.pool.begin(work)
     }
 
-    /// Sets or clears the interruption of the current work. While interrupted, pieces not yet begun are skipped and
-    /// results are invalid.
+    /// Sets or clears the interruption of the current work. While interrupted, pieces not yet begun are skipped and results are invalid.
     pub fn interrupt(&self, interrupted: bool) {
         self.interrupted.store(interrupted, Ordering::Relaxed);
     }

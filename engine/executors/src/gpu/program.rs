@@ -80,7 +80,6 @@ impl Program {
         self.launches.len()
     }
 
-    /// Scope and kernel of a dispatch.
     pub(super) fn name(&self, at: usize) -> (&str, &'static str) {
         (&self.launches[at].scope, self.launches[at].kernel)
     }

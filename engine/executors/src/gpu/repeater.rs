@@ -32,11 +32,8 @@ pub struct Repeater {
 }
 
 impl Repeater {
-    /// Prepares a plan with its weights, laid out like the arena. `further` dispatches, such as the optimizer's, follow
-    /// the plan's own.
-    ///
-    /// # Errors
-    /// The device cannot hold or bind what the plan needs.
+    /// Prepares a plan with its weights, laid out like the arena. `further` dispatches, such as the optimizer's, follow the plan's own.
+    /// Fails if the device cannot hold or bind what the plan needs.
     pub async fn new(
         gpu: &Gpu,
         plan: &Plan,
@@ -70,9 +67,6 @@ impl Repeater {
     }
 
     /// Uploads the first micro-batch of a step, for a training plan.
-    ///
-    /// # Errors
-    /// The micro-batch does not suit the graph.
     pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
         let rules = BatchRules::new(&plan.graph)?;
         let (first_correction, second_correction) = optimizer.corrections(step.step);

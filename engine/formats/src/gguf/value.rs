@@ -126,7 +126,6 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A non-negative integer of any width.
     pub fn to_count(&self) -> Option<u64> {
         match *self {
             Self::U8(value) => Some(value.into()),
@@ -141,7 +140,6 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A floating-point number of either width.
     pub fn to_float(&self) -> Option<f64> {
         match *self {
             Self::F32(value) => Some(value.into()),

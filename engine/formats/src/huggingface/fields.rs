@@ -363,10 +363,8 @@ impl Fields {
         }
     }
 
-    /// Fails if a field was not read, unless it has no effect. `within` is a prefix for names of nested fields.
-    ///
-    /// # Errors
-    /// Names the first such field.
+    /// Fails if a field was not read, unless it has no effect. `within` is a prefix for names of nested fields. The error names the first
+    /// such field.
     pub fn expect_known(&self, within: &str) -> Result<()> {
         let known =
             |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);

@@ -83,10 +83,8 @@ impl Staging {
         }
     }
 
-    /// Moves the folder to `place`, replacing what is there; atomically if the system supports it.
-    ///
-    /// # Errors
-    /// The file system refuses; the existing contents are unchanged.
+    /// Moves the folder to `place`, replacing what is there; atomically if the system supports it. Fails if the file system refuses; the
+    /// existing contents are unchanged.
     pub fn put(&self, place: &Path) -> Result<()> {
         if self.put_new(place)? {
             return Ok(());
@@ -107,10 +105,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Moves a file of the folder to `place`, replacing an existing one.
-    ///
-    /// # Errors
-    /// The file system refuses; the existing file is unchanged.
+    /// Moves a file of the folder to `place`, replacing an existing one. Fails if the file system refuses; the existing file is unchanged.
     pub fn put_file(&self, name: &str, place: &Path) -> Result<()> {
         files::rename(self.path.join(name), place).map_err(Error::io(place))?;
         sync_folder_of(place);

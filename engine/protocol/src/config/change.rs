@@ -19,10 +19,7 @@ impl RunConfig {
     }
 
     /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string; `none` clears an
-    /// optional number.
-    ///
-    /// # Errors
-    /// One line if the path does not exist (with the nearest existing one) or the value has the wrong type.
+    /// optional number. Fails with one line if the path does not exist (with the nearest existing one) or the value has the wrong type.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (path, value) = assignment
             .split_once('=')

@@ -33,7 +33,6 @@ impl Batch {
         }
     }
 
-    /// Number of counted targets.
     pub fn counted(&self) -> usize {
         self.targets.iter().filter(|target| **target != IGNORED).count()
     }
@@ -56,10 +55,7 @@ impl<'a> Batches<'a> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
     }
 
-    /// Returns the windows, for code that needs a token stream.
-    ///
-    /// # Errors
-    /// The objective does not train on windows of text.
+    /// Returns the windows, for code that needs a token stream. Fails if the objective does not train on windows of text.
     pub fn as_windows(&self) -> Result<&Windows<'a>> {
         match self {
             Self::Windows(windows) => Ok(windows),
@@ -69,7 +65,6 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Returns a training batch.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         match self {
             Self::Windows(windows) => windows.train(step, micro_batch),

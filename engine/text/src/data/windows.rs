@@ -27,10 +27,8 @@ pub struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    /// Checks that both splits hold at least a window and its last target.
-    ///
-    /// # Errors
-    /// A split is too short; the message gives both lengths and what to change.
+    /// Checks that both splits hold at least a window and its last target. Fails if a split is too short; the message gives both lengths
+    /// and what to change.
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         if batch == 0 || context_length == 0 {
             return Err(Error::Refused(format!(
@@ -121,7 +119,6 @@ impl<'a> Windows<'a> {
         Batch::with_capacity(self.batch * self.context_length, self.separator.is_some())
     }
 
-    /// Appends the window at an offset.
     fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
         let window = self.store.read(split, offset, self.context_length + 1)?;
         let tokens = window.get(..self.context_length).unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Preference training: computes the reference's log-probabilities before the first step and stores them with the run, and
-//! evaluates pairs.
+//! Preference training: computes the reference's log-probabilities before the first step and stores them with the run, and evaluates pairs.
 
 use super::reference::{self, Kind, REFERENCE_FILE};
 use super::{Action, Trainer};
@@ -22,10 +21,8 @@ impl Trainer<'_> {
         self.run.folder().join(REFERENCE_FILE)
     }
 
-    /// If the objective has a reference, loads its log-probabilities of the run's pairs, or schedules their computation.
-    ///
-    /// # Errors
-    /// They are gone or damaged after the weights have changed, or belong to other pairs.
+    /// If the objective has a reference, loads its log-probabilities of the run's pairs, or schedules their computation. Fails if they are
+    /// gone or damaged after the weights have changed, or belong to other pairs.
     pub(super) fn take_reference(&mut self) -> Result<()> {
         let form = loss_form(&self.config.train, &self.config.model);
         let compares = matches!(form, LossForm::Preference(op) if op.loss.has_reference());

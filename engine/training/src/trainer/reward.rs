@@ -59,11 +59,8 @@ impl Trainer<'_> {
         self.run.folder().join(ROUND_FILE)
     }
 
-    /// Opens the reward model, stores the run's initial weights if the divergence from them is penalised, and loads an unfinished
-    /// round of the last session.
-    ///
-    /// # Errors
-    /// The reward model or the initial weights are gone or damaged, or the device has no room for them.
+    /// Opens the reward model, stores the run's initial weights if the divergence from them is penalised, and loads an unfinished round of
+    /// the last session. Fails if the reward model or the initial weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
         let data = self.run.data_folder()?;
@@ -137,8 +134,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Inputs of the next steps: `count` of them if they do not depend on sampled answers, else one. `None` if a stop was
-    /// requested.
+    /// Inputs of the next steps: `count` of them if they do not depend on sampled answers, else one. `None` if a stop was requested.
     pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;

@@ -69,11 +69,9 @@ impl Window<'_> {
         self.launch(kernel, 4, head_count, bindings)
     }
 
-    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes`
-    /// times for each of `steps` keys or queries.
-    ///
-    /// # Errors
-    /// A software adapter would end the loops early. Direct kernels have these loops, too, so switching tiers would not help.
+    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes` times
+    /// for each of `steps` keys or queries. Fails if a software adapter would end the loops early. Direct kernels have these loops, too, so
+    /// switching tiers would not help.
     fn tiled(
         self,
         kernel: &'static Kernel,

@@ -189,7 +189,6 @@ pub enum Tier {
     Tiled,
     /// Products of few rows through workgroup memory, with subgroup additions.
     Subgroup,
-    /// Cooperative matrices.
     Cooperative,
 }
 
@@ -314,8 +313,7 @@ impl Target {
         self.choice(family, sizes, Operands::Floats).tier
     }
 
-    /// The tier and matrix side for a product of these sizes. A part uses the choice for the `whole` product, if its own sizes
-    /// admit it.
+    /// The tier and matrix side for a product of these sizes. A part uses the choice for the `whole` product, if its own sizes admit it.
     pub(super) fn product(
         &self,
         family: Family,

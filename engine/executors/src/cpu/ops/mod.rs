@@ -29,14 +29,12 @@ pub trait Interpret: Operation {
     fn run(&self, call: Call<'_>, operands: Run<'_, Self>) -> Result<()>;
 }
 
-/// A node's operands.
 pub struct Run<'run, O: Operation> {
     pub inputs: O::Inputs<Given<'run>>,
     pub outputs: O::Outputs<&'run mut [f32]>,
     pub gradients: O::Gradients<&'run mut [f32]>,
 }
 
-/// An operation's input.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'run> {
     pub ty: &'run Type,

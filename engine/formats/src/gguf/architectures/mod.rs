@@ -85,10 +85,7 @@ impl Architecture {
     }
 
     /// The architecture that computes this model (that of the class `wished` is preferred if it does), with a notice about what it computes
-    /// slightly differently.
-    ///
-    /// # Errors
-    /// No architecture does; the error names the settings that the closest one lacks.
+    /// slightly differently. Fails if no architecture does; the error names the settings that the closest one lacks.
     pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(|wished| ARCHITECTURES.into_iter().find(|it| it.model_type() == wished));
         let nearly = |architecture: &Self| {
@@ -118,10 +115,7 @@ impl Architecture {
         Ok(crate::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
-    /// Converts a file's keys to settings.
-    ///
-    /// # Errors
-    /// A key is missing or has an unsupported value; the error names it.
+    /// Converts a file's keys to settings. Fails if a key is missing or has an unsupported value; the error names it.
     pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
         if facts.flag_or_none("attention.causal")? == Some(false) {
             return Err(facts.error(format!(
@@ -134,10 +128,7 @@ impl Architecture {
         Ok(model)
     }
 
-    /// Appends the keys that describe a model.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] if a key already exists.
+    /// Appends the keys that describe a model. Fails with [`Error::Internal`] if a key already exists.
     pub fn write(&self, model: &ModelConfig, metadata: &mut Metadata<'_>) -> Result<()> {
         (self.write)(model)
             .into_iter()

@@ -77,10 +77,8 @@ impl Family {
         FAMILIES.into_iter().find(|family| family.model_type == model_type)
     }
 
-    /// The class that computes this model exactly; `wished` is preferred if it does.
-    ///
-    /// # Errors
-    /// No class does; the error names the settings that the closest one lacks.
+    /// The class that computes this model exactly; `wished` is preferred if it does. Fails if no class does; the error names the settings
+    /// that the closest one lacks.
     pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
         let wished = wished.and_then(Self::named);
         let (family, lacks) = crate::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
@@ -110,10 +108,7 @@ impl Family {
         Ok(lacks)
     }
 
-    /// Converts a `config.json` to settings.
-    ///
-    /// # Errors
-    /// A field is missing or has an unsupported value; the error names it.
+    /// Converts a `config.json` to settings. Fails if a field is missing or has an unsupported value; the error names it.
     pub fn read(&self, fields: &mut Fields) -> Result<ModelConfig> {
         let model = (self.read)(fields)?;
         model.validate().map_err(|invalid| fields.error(invalid))?;

@@ -1,9 +1,8 @@
 //! Batches of whole examples: conversations, whose answers are learned, and texts, whose final label is learned.
 //!
-//! An example of n tokens takes n − 1 positions of a row: its last token is only a target. Examples longer than a row
-//! are cut at the end; a label is kept as the target of the last token that fits. Packing depends only on the examples'
-//! lengths, and the order of rows is a new permutation each epoch, so a batch is a pure function of its step and
-//! micro-batch numbers.
+//! An example of n tokens takes n − 1 positions of a row: its last token is only a target. Examples longer than a row are cut at the end; a
+//! label is kept as the target of the last token that fits. Packing depends only on the examples' lengths, and the order of rows is a new
+//! permutation each epoch, so a batch is a pure function of its step and micro-batch numbers.
 
 mod pack;
 mod pairs;
@@ -33,7 +32,6 @@ pub struct ExampleBatches<'a> {
     about: [PackingStatistics; 2],
 }
 
-/// Packing result of a split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackingStatistics {
     pub examples: usize,
@@ -75,10 +73,7 @@ pub struct BatchSettings {
 }
 
 impl<'a> ExampleBatches<'a> {
-    /// Packs both splits' examples into rows.
-    ///
-    /// # Errors
-    /// A split has no example with a learnable token within a row.
+    /// Packs both splits' examples into rows. Fails if a split has no example with a learnable token within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let BatchSettings { context_length, packing, labelled, .. } = settings;
         let of = |split| -> Result<(Arc<Rows>, PackingStatistics)> {
@@ -111,7 +106,6 @@ impl<'a> ExampleBatches<'a> {
         train.sentences(labels).into_iter().chain(lost).collect()
     }
 
-    /// Returns a training batch.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
         if self.settings.prompt_weight > 0.0 {

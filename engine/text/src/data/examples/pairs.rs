@@ -1,8 +1,7 @@
 //! Batches of preferences: pairs of answers to one prompt, one answer per row, the better one first.
 //!
-//! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of
-//! rows; their order is a new permutation each epoch. Scored answers are read to their last token, whose target marks
-//! the position of the score.
+//! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of rows; their order is
+//! a new permutation each epoch. Scored answers are read to their last token, whose target marks the position of the score.
 
 use super::{BatchSettings, EVALUATION, TRAINING, of_held_out, permuted};
 use crate::data::batch::Batch;
@@ -12,8 +11,7 @@ use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
-/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of
-/// [`PairBatches::full`].
+/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of [`PairBatches::full`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     pub train: Vec<f32>,
@@ -55,10 +53,7 @@ pub struct PairStatistics {
 }
 
 impl<'a> PairBatches<'a> {
-    /// Selects the usable pairs of both splits.
-    ///
-    /// # Errors
-    /// A split has no pair whose answers differ within a row, or a shard cannot be read.
+    /// Selects the usable pairs of both splits. Fails if a split has no pair whose answers differ within a row, or a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let mut about = [PairStatistics::default(); 2];
         let [of_train, of_validation] = &mut about;
@@ -79,7 +74,6 @@ impl<'a> PairBatches<'a> {
         train.sentences(self.settings).into_iter().chain(lost).collect()
     }
 
-    /// Number of usable pairs of a split.
     pub fn count(&self, split: Split) -> usize {
         self.of(split).len()
     }
@@ -94,7 +88,6 @@ impl<'a> PairBatches<'a> {
         self.reference = Arc::new(reference);
     }
 
-    /// Returns a training batch.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let BatchSettings { seed, accumulate, .. } = self.settings;
         let (count, pairs) = (self.count(Split::Train) as u64, self.pairs_of_batch());
