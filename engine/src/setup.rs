@@ -192,14 +192,14 @@ impl PreparedRun {
             validation_tokens: index.validation.tokens,
         });
         let needs = estimate(model, train, &target)?;
-        let parameters = needs.parameters as u64;
+        let parameters = needs.parameters;
         // A resumed run already reported this when it started.
         let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
         Ok(OpenedRun {
             resumes: self.resumes,
             text,
             parameters,
-            trained_parameters: needs.trained_parameters as u64,
+            trained_parameters: needs.trained_parameters,
             flops_per_token: needs.flops_per_token,
             bytes,
             device: device.to_string(),
@@ -364,7 +364,7 @@ mod tests {
     fn memory_that_gives_out_names_settings_that_fit() {
         let config = preset("nanogpt-gpu").unwrap();
         let target = Target::new(false);
-        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let out = |held| {
             let (what, advice) = ("the model".to_owned(), "lower something".to_owned());
             advised(Error::OutOfMemory { what, needed: whole, held, advice }, &config).to_string()
@@ -374,7 +374,7 @@ mod tests {
         let batch =
             text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
         let train = crate::protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
-        assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
+        assert!(estimate(&config.model, &train, &target).unwrap().bytes <= whole / 3);
         for held in [Some(1000), None] {
             assert!(out(held).ends_with("lower something"));
         }

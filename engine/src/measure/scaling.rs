@@ -192,7 +192,7 @@ impl ScalingBench<'_> {
 /// Estimated bytes of a run's executor: `plan`'s estimate on a GPU, and the actual allocations on the CPU.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {
-        return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes.total);
+        return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes);
     };
     let graphs = training_graphs(&config.model, &config.train)?;
     Ok(CpuExecutor::needed(&graphs, Optimizer::new(&config.train)))

@@ -217,19 +217,11 @@ pub async fn reports(
 }
 
 fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
-    let batch = batches.train(step, 0)?;
     let seed = random::dropout_seed(config.seed, step, 0);
     Ok(StepInput {
         step,
         learning_rate: config.train.learning_rate_at(step) as f32,
-        micro_batches: vec![MicroBatch {
-            tokens: batch.tokens,
-            targets: batch.targets,
-            document_starts: batch.document_starts,
-            seed,
-            loss_denominator: None,
-            scores: None,
-        }],
+        micro_batches: vec![MicroBatch { seed, scores: None, ..batches.train(step, 0)? }],
     })
 }
 

@@ -116,7 +116,8 @@ fn energy(gpu: &GpuModel, gpus: usize, seconds: f64) -> EnergyUse {
 fn flops_per_token(config: &RunConfig) -> Result<f64> {
     let window =
         TrainConfig { batch_size: config.train.rows_together(), accumulate: 1, ..config.train.clone() };
-    let PassFlops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
+    let PassFlops { forward, backward, .. } =
+        estimate(&config.model, &window, &Target::new(false))?.flops_per_token_by_pass;
     let again = if config.train.activation_checkpointing { forward } else { 0.0 };
     Ok(forward + backward + again)
 }
@@ -228,8 +229,8 @@ mod tests {
         }
         // 124.4 M weights without nanoGPT's vocabulary padding, 4 bytes each.
         let weights = estimate(&config.model, &config.train, &Target::new(false)).unwrap().parameters;
-        assert_eq!(kind(&one, "weights"), 4 * weights as u64);
-        assert_eq!(kind(&one, "optimizer state"), 8 * weights as u64);
+        assert_eq!(kind(&one, "weights"), 4 * weights);
+        assert_eq!(kind(&one, "optimizer state"), 8 * weights);
         assert_eq!(kind(&one, "gathered weights"), 0);
         assert!(kind(&eight, "gathered weights") > 0);
         assert_eq!(one.bytes, one.memory.iter().map(|(_, bytes)| bytes).sum::<u64>());

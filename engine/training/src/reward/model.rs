@@ -7,7 +7,7 @@ use super::Answer;
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_compiler::plan::estimate::{Estimate, estimate};
+use glasshouse_compiler::plan::estimate::estimate;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
@@ -15,7 +15,8 @@ use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
-    ChatMessage, ModelConfig, Objective, Precision, Role, RunConfig, RunState, Start, TrainConfig, Trainable,
+    ChatMessage, ModelConfig, Objective, PlanSummary, Precision, Role, RunConfig, RunState, Start,
+    TrainConfig, Trainable,
 };
 use glasshouse_text::data::{IGNORED, prepare};
 use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
@@ -79,7 +80,7 @@ impl RewardModel {
 
     /// Estimates the additional memory for the reward model; `None` if the settings use none. Fails if the run does not exist or is not a
     /// reward model.
-    pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<Estimate>> {
+    pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<PlanSummary>> {
         let Some(named) = named_by(config) else { return Ok(None) };
         let (_, own) = scoring_run(project, &named).map_err(|error| cannot_judge(&named, &error))?;
         let (model, train) = scoring_settings(own, config.model.context_length);

@@ -700,16 +700,8 @@ fn step_input_after(
     let draw = Intervention::draw(interventions, step);
     let mut micro_batches = (0..config.train.accumulate as u64)
         .map(|micro_batch| {
-            let batch = batches.train(draw, micro_batch)?;
             let seed = random::dropout_seed(config.seed, draw, micro_batch);
-            Ok(MicroBatch {
-                tokens: batch.tokens,
-                targets: batch.targets,
-                document_starts: batch.document_starts,
-                seed,
-                loss_denominator: None,
-                scores: batch.scores,
-            })
+            Ok(MicroBatch { seed, ..batches.train(draw, micro_batch)? })
         })
         .collect::<Result<Vec<_>>>()?;
     divide_over_step(config, &mut micro_batches);

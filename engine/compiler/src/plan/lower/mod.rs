@@ -229,6 +229,11 @@ fn row_groups(direct: bool, rows: usize) -> Result<[u32; 3]> {
     grid(if direct { rows.div_ceil(64) } else { rows })
 }
 
+/// Sizes as arguments of kernels.
+fn words<const N: usize>(sizes: [usize; N]) -> [u32; N] {
+    sizes.map(|size| size as u32)
+}
+
 /// For the column-sum kernels (`shared/columns.wgsl`): whether lanes share a column, and the workgroups. Short or wide matrices
 /// fill a device without sharing; a software adapter avoids barriers unless a column exceeds its longest loop.
 fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {

@@ -145,6 +145,12 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Adds the fields of `more`, an object.
+fn with(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {
+    fields.extend(object(more));
+    fields
+}
+
 /// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.
 /// Channels that are not rotated fill the places between.
 fn rotary_order(model: &ModelConfig) -> Vec<usize> {
