@@ -52,7 +52,6 @@ pub struct DeviceOptions {
 }
 
 /// A run on its open device, before and between its trainers.
-#[derive(Debug)]
 pub struct PreparedRun {
     pub config: RunConfig,
     pub prepared: Arc<Prepared>,

@@ -28,7 +28,6 @@ pub enum Executor {
     Oracle(Box<OracleExecutor>),
 }
 
-#[derive(Debug)]
 pub struct Opened {
     pub executor: Executor,
     /// Set if the device is a fallback.

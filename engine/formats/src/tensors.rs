@@ -137,7 +137,6 @@ pub enum BiasRule {
 }
 
 /// Builds the list of a model's tensors in a family's format.
-#[derive(Debug)]
 pub struct TensorTable<'model> {
     parameters: &'model Parameters,
     tensors: Vec<Tensor>,

@@ -44,7 +44,6 @@ use glasshouse_text::tokenizer::Tokenizer;
 use web_time::Instant;
 
 /// The model and prompt under inspection, with the view's settings.
-#[derive(Debug)]
 pub struct Subject<'a> {
     pub lens: &'a mut Lens,
     pub tokenizer: &'a Tokenizer,

@@ -76,7 +76,6 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
 }
 
 /// A row of the residual stream to replace.
-#[derive(Debug)]
 struct Patch {
     layer: usize,
     position: usize,
@@ -197,7 +196,6 @@ async fn every_part(
 }
 
 /// Temporary changes to a lens's weights; on drop, the original bits are restored in any case.
-#[derive(Debug)]
 pub(super) struct Changed<'lens> {
     pub(super) lens: &'lens mut Lens,
     /// Original entries and versions of the changed parameters.

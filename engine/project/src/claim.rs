@@ -14,7 +14,6 @@ const TRIES: usize = 1000;
 const SETTLED: usize = 5;
 
 /// A project that a command uses, and whether the command created it.
-#[derive(Debug)]
 pub struct Claim {
     pub project: Project,
     made: bool,

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 /// Number of last samples returned when a run is resumed.
 const LAST_SAMPLES: usize = 4;
 
-#[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
     output: BufWriter<File>,

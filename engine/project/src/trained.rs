@@ -43,7 +43,6 @@ impl Trained {
 }
 
 /// A run's weights as trained: an adapter's weights are separate.
-#[derive(Debug)]
 pub struct AsTrained {
     pub run: Run,
     pub config: RunConfig,
@@ -80,7 +79,6 @@ impl AsTrained {
 }
 
 /// A model with its weights as a decoder stores them.
-#[derive(Debug)]
 pub struct StoredModel {
     pub config: RunConfig,
     pub tokenizer: Tokenizer,

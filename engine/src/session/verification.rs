@@ -40,7 +40,6 @@ pub(super) struct Sample {
 }
 
 /// Predictions of a run.
-#[derive(Debug)]
 pub(super) struct Reference {
     samples: Vec<Sample>,
     /// For each token of the continuations, the log-probabilities of the vocabulary.
@@ -48,7 +47,6 @@ pub(super) struct Reference {
 }
 
 /// A second reader's results for a file and the run's samples.
-#[derive(Debug)]
 struct Reading {
     reader: SecondReader,
     /// Tokens of each prompt.

@@ -10,7 +10,6 @@ use glasshouse_platform::{Error, Result, storage};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-#[derive(Debug)]
 pub struct TensorboardWriter {
     path: PathBuf,
     output: BufWriter<File>,

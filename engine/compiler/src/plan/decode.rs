@@ -133,7 +133,6 @@ pub fn capacity(context_length: usize) -> usize {
 }
 
 /// The generation plans of a model. Each one's last dispatch is the sampler and can be left out.
-#[derive(Debug)]
 pub struct DecodePlans {
     /// Prefills up to a chunk of a text's tokens.
     pub prompt: Plan,

@@ -47,7 +47,6 @@ use shard::{Partition, Shard};
 use std::sync::Arc;
 use web_time::Instant;
 
-#[derive(Debug)]
 pub struct CpuExecutor {
     workers: Arc<Workers>,
     optimizer: Optimizer,

@@ -49,7 +49,6 @@ pub trait Parts: Sized + Send {
 }
 
 /// Rows of a fixed number of columns.
-#[derive(Debug)]
 pub struct Rows<'data, T = f32> {
     pub data: &'data mut [T],
     columns: usize,

@@ -92,7 +92,6 @@ enum ReadMode {
     Step,
 }
 
-#[derive(Debug)]
 struct ReplayedRows {
     texts: Vec<usize>,
     /// Number of tokens per text.

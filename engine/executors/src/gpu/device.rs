@@ -436,7 +436,6 @@ pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-#[derive(Debug)]
 pub(super) struct PendingRead {
     staging: wgpu::Buffer,
     bytes: u64,

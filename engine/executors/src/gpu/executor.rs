@@ -28,7 +28,6 @@ const TRAIN: usize = 0;
 const EVALUATE: usize = 1;
 
 /// A training run's model on a GPU.
-#[derive(Debug)]
 pub struct GpuExecutor {
     gpu: Gpu,
     storage: Storage,

@@ -42,7 +42,6 @@ impl Occupancy {
 }
 
 /// A query set that passes fill one after another.
-#[derive(Debug)]
 pub(super) struct Stamps {
     queries: wgpu::QuerySet,
     used: Cell<u32>,

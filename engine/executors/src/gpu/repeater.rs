@@ -24,7 +24,6 @@ pub const WARM_UP: Duration = Duration::from_millis(400);
 const WARM_UP_SECONDS: f64 = 0.02;
 
 /// A plan's dispatches over buffers of their own.
-#[derive(Debug)]
 pub struct Repeater {
     gpu: Gpu,
     storage: Storage,

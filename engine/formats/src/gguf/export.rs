@@ -25,7 +25,6 @@ const QUANTIZATION_VERSION: u32 = 2;
 /// Entries quantised between two yields.
 const PIECE: usize = 1 << 19;
 
-#[derive(Debug)]
 pub struct Export<'run> {
     /// Settings with a resolved vocabulary.
     pub model: &'run ModelConfig,

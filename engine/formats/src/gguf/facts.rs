@@ -12,7 +12,6 @@ use std::path::Path;
 const IDLE: &[&str] =
     &["vocab_size", "rope.scaling.original_context_length", "rope.scaling.finetuned", "tensor_data_layout"];
 
-#[derive(Debug)]
 pub struct Facts<'file> {
     path: &'file Path,
     architecture: &'static str,

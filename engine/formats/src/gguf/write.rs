@@ -63,7 +63,6 @@ pub fn size(metadata: &Metadata<'_>, tensors: &[TensorInfo<'_>]) -> Result<u64> 
 }
 
 /// Writes a file sequentially. It buffers internally, so `W` should be unbuffered.
-#[derive(Debug)]
 pub struct Writer<'info, W> {
     path: PathBuf,
     to: W,

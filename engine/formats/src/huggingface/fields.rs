@@ -61,7 +61,6 @@ const FULL: &str = "full_attention";
 const SLIDING: &str = "sliding_attention";
 
 /// The fields of a `config.json`.
-#[derive(Debug)]
 pub struct Fields {
     path: PathBuf,
     fields: Map<String, Value>,

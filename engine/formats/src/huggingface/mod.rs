@@ -32,7 +32,6 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug)]
 pub struct Export<'run> {
     /// The run's settings, with a resolved vocabulary.
     pub config: &'run RunConfig,

@@ -50,20 +50,17 @@ pub(super) struct Given<'given> {
 }
 
 /// Results of a part. On the CPU they are borrowed, not copied.
-#[derive(Debug)]
 pub(crate) struct Values<'lens> {
     part: &'lens Part,
     read: Read<'lens>,
 }
 
-#[derive(Debug)]
 enum Read<'lens> {
     Lent(Lent<'lens>),
     Own(Vec<Vec<f32>>),
 }
 
 /// A program with its weights.
-#[derive(Debug)]
 struct Lent<'lens> {
     program: &'lens mut Program,
     weights: &'lens mut Weights,

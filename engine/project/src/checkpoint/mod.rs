@@ -67,7 +67,6 @@ pub struct Checkpoints {
 }
 
 /// A checkpoint being written. Dropping it before [`Checkpoints::finish`] leaves the checkpoints unchanged.
-#[derive(Debug)]
 pub struct Begun {
     sequence: u64,
     slot: Slot,

@@ -221,7 +221,6 @@ pub(super) fn types(parameters: &[Parameter], state: &ArenaState) -> Vec<(String
 }
 
 /// A state file being written, tensor by tensor, in pieces. It is deleted on drop unless finished.
-#[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
     output: BufWriter<files::File>,

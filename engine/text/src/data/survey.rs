@@ -355,7 +355,6 @@ pub struct ReadDocument {
 }
 
 /// How a project writes and tokenizes conversations.
-#[derive(Debug)]
 pub struct ConversationReader {
     pub template: ChatRenderer,
     pub tokenizer: Option<Tokenizer>,

@@ -11,7 +11,6 @@ use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer
 const REPLAYED: usize = 400;
 
 /// The merges of a BPE tokenizer: rank by left and right part, as spelled in `tokenizer.json`.
-#[derive(Debug)]
 pub struct Merges(HashMap<(String, String), usize>);
 
 impl Tokenizer {

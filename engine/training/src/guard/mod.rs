@@ -43,7 +43,6 @@ pub(super) struct Finding {
     pub threshold: f32,
 }
 
-#[derive(Debug)]
 pub(super) struct Guard {
     settings: GuardSettings,
     state: GuardState,

@@ -26,7 +26,6 @@ use std::path::Path;
 const AT_ONCE: usize = 8;
 
 /// A reward model that is not open yet.
-#[derive(Debug)]
 pub struct RewardModel {
     run: Run,
     config: RunConfig,

@@ -92,7 +92,6 @@ enum Action {
     Finish,
 }
 
-#[derive(Debug)]
 pub struct Trainer<'data> {
     run: Run,
     config: RunConfig,
@@ -146,7 +145,6 @@ struct StepGroup {
 }
 
 /// Speed of the session.
-#[derive(Debug)]
 struct Timing {
     began: Instant,
     /// Seconds per step in the last group.

@@ -69,7 +69,6 @@ pub struct BatchShard {
 }
 
 /// Context of an operation's run besides its operands.
-#[derive(Debug)]
 pub struct Call<'run> {
     pub scope: &'run str,
     /// The caches to read and write, in the order of the inputs.

@@ -250,7 +250,6 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// A module's A [r, in] and B [out, r], with DoRA its magnitudes [out], and the tensor of its weight.
-#[derive(Debug)]
 struct LowRankPair<'found> {
     module: &'found str,
     tensor: &'found Tensor,
