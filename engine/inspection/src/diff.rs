@@ -51,12 +51,6 @@ pub struct Base<'a> {
     pub tell: &'a dyn Fn(u64, u64),
 }
 
-impl std::fmt::Debug for Base<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Base").field("names", &self.names).finish_non_exhaustive()
-    }
-}
-
 /// ids, change [text]: the text's tokens, and log₂ of the factor by which each became likelier. With the same tokenizer: divergence
 /// and divergence_back [text], KL(before ‖ after) and KL(after ‖ before) in bits; with another one: bits_before and bits_after
 /// \[byte\]. With the same shape: weights, activations and effect [L, part]. Everything else is in tables.

@@ -34,6 +34,7 @@ pub type Divisors = Vec<(&'static str, Vec<f32>)>;
 /// An architecture's keys, without its name as prefix, and their values.
 type Settings = Vec<(&'static str, Value<'static>)>;
 
+#[derive(Debug)]
 pub struct Architecture {
     /// Name in files.
     pub name: &'static str,
@@ -48,12 +49,6 @@ pub struct Architecture {
     padded_biases: fn(Bias) -> (Bias, bool),
     /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
     nearly: fn(&mut ModelConfig) -> Option<String>,
-}
-
-impl std::fmt::Debug for Architecture {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name)
-    }
 }
 
 /// All architectures, in order of preference for exports.

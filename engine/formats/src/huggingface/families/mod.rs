@@ -26,6 +26,7 @@ use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value};
 use std::path::Path;
 
+#[derive(Debug)]
 pub struct Family {
     /// `model_type` in `config.json`.
     pub model_type: &'static str,
@@ -42,12 +43,6 @@ pub struct Family {
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
-}
-
-impl std::fmt::Debug for Family {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.class)
-    }
 }
 
 /// All families, in order of preference for exports.
