@@ -58,7 +58,7 @@ impl TrainingVariant {
         let precision = self.precision.name();
         match self.kernels {
             Kernels::Default => precision.to_owned(),
-            Kernels::Tier(tier) => format!("{precision}, {} kernels", tier.word()),
+            Kernels::Tier(tier) => format!("{precision}, {} kernels", tier.name()),
             Kernels::Tuned => format!("{precision}, kernels as tuned"),
         }
     }

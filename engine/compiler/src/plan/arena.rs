@@ -9,7 +9,7 @@
 //! their own; on the host they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
-use crate::graph::{Element, Graph, Parameter, ParameterId, Type};
+use crate::graph::{Element, Graph, Parameter, ParameterId};
 use crate::muon::Matrix;
 use crate::{Error, Result, blocks};
 use glasshouse_protocol::order;
@@ -127,9 +127,9 @@ impl ArenaLayout {
         let length = place(&is_stored);
         let (mut stored, mut words) = (Vec::new(), 0);
         for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {
-            let end = words + words_of(&own.ty);
-            let (parameter, element) = (ParameterId(at as u32), own.ty.element);
-            stored.push(Stored { parameter, element, columns: own.ty.columns(), words: words..end });
+            let (parameter, element, columns) = (ParameterId(at as u32), own.ty.element, own.ty.columns());
+            let end = words + own.ty.rows() * blocks::row_words(element, columns);
+            stored.push(Stored { parameter, element, columns, words: words..end });
             words = end.next_multiple_of(ALIGNMENT);
         }
         let hidden =
@@ -331,10 +331,6 @@ impl ArenaLayout {
 fn is_stored(parameter: &Parameter) -> bool {
     let element = parameter.ty.element;
     !parameter.trainable && !matches!(element, Element::F32 | Element::U32)
-}
-
-fn words_of(ty: &Type) -> usize {
-    ty.rows() * blocks::row_words(ty.element, ty.columns())
 }
 
 fn spans(pieces: &[Range<usize>], range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {

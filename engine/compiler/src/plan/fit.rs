@@ -32,11 +32,6 @@ impl DeviceLimits {
         ];
         all.into_iter().filter_map(|(needed, available)| Some((needed, available?)))
     }
-
-    /// Whether total memory is exceeded, rather than only a binding or buffer limit.
-    fn short_of_memory(&self, needs: &PlanSummary) -> bool {
-        self.memory.is_some_and(|memory| needs.bytes > memory)
-    }
 }
 
 const MIN_WINDOW: usize = 32;
@@ -50,6 +45,8 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         if limits.holds(&needs) != Some(false) {
             break;
         }
+        // Total memory, rather than only a binding or buffer.
+        let is_short = limits.memory.is_some_and(|memory| needs.bytes > memory);
         let (model, train) = (&mut fitting.model, &mut fitting.train);
         let together = train.rows_together();
         if train.batch_size > together {
@@ -59,7 +56,7 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
                 train.accumulate *= 2;
             }
             train.batch_size = parts / 2 * together;
-        } else if !train.activation_checkpointing && limits.short_of_memory(&needs) {
+        } else if !train.activation_checkpointing && is_short {
             train.activation_checkpointing = true;
         } else if model.context_length > MIN_WINDOW {
             model.context_length = (model.context_length / 2).max(MIN_WINDOW);

@@ -134,7 +134,7 @@ impl Reader {
         let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
         let ty = built.graph.ty(tokens);
         let mut program = Program::new(&built.graph, &[built.logits]);
-        program.set_interleaved();
+        program.interleaved = true;
         Ok(Self {
             program,
             tokens,

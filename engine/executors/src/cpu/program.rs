@@ -111,8 +111,10 @@ pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
-    shard: BatchShard,
-    interleaved: bool,
+    /// The batch's place in a divided one.
+    pub(super) shard: BatchShard,
+    /// Whether it reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
+    pub(super) interleaved: bool,
     /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -182,16 +184,6 @@ impl Program {
         let Memory { slots, fixed, caches, words } = &self.memory;
         let floats: usize = slots.iter().chain(fixed).chain(caches).map(Vec::len).sum();
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
-    }
-
-    /// From now on, reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
-    pub fn set_interleaved(&mut self) {
-        self.interleaved = true;
-    }
-
-    /// Sets the batch's place in a divided one, for all following runs.
-    pub fn set_shard(&mut self, shard: BatchShard) {
-        self.shard = shard;
     }
 
     pub fn set_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {

@@ -97,15 +97,9 @@ pub enum AdapterClass {
 }
 
 impl AdapterClass {
-    /// Name in JSON and for display.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Discrete => "discrete",
-            Self::Integrated => "integrated",
-            Self::Virtual => "virtual",
-            Self::Software => "software",
-            Self::Unknown => "unknown",
-        }
+    // In JSON and for display.
+    glasshouse_protocol::named! {
+        Discrete = "discrete", Integrated = "integrated", Virtual = "virtual", Software = "software", Unknown = "unknown"
     }
 }
 

@@ -153,7 +153,7 @@ impl Gpu {
         let graph = &fused(graph.clone(), &[], &target);
         let trials = trial::of_graph(graph);
         let wanted = |trial: &&Trial| {
-            let named = trial.bucket.family.kernel().contains(&measuring.kernels);
+            let named = trial.bucket.family.name().contains(&measuring.kernels);
             let has_choice = trial.candidates(&target).len() > 1;
             named && has_choice && (measuring.anew || known.get(&trial.bucket).is_none())
         };

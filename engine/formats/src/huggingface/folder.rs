@@ -39,21 +39,8 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
-
-    /// Name in `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::Bf16 => "bfloat16",
-        }
-    }
-
-    /// Finds the format by its name in `config.json`.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
+    // As in `config.json`.
+    glasshouse_protocol::named! { F32 = "float32", F16 = "float16", Bf16 = "bfloat16" }
 
     /// The type in a safetensors header.
     pub fn dtype(self) -> Dtype {

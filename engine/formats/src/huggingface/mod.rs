@@ -55,7 +55,7 @@ pub async fn export(
     yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
     let Export { config, tokenizer, facts, family, dtype, .. } = *export;
-    let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
+    let format = dtype.and_then(|name| Format::named("format", name).ok()).unwrap_or(Format::F32);
     let fits = |model: &ModelConfig| Family::for_model(model, family).is_ok();
     let (model, divisor) = crate::without_divisor(&config.model, fits);
     let config = &RunConfig { model: model.into_owned(), ..config.clone() };
@@ -317,7 +317,7 @@ mod tests {
             let same =
                 |((bits, float), bytes): ((u16, &f32), &[u8])| float.is_nan() || bytes == bits.to_le_bytes();
             assert!(all().zip(&floats).zip(bytes).all(same), "{format:?}");
-            assert_eq!(Format::named(format.name()), Some(format));
+            assert_eq!(Format::named("format", format.name()), Ok(format));
         }
     }
 

@@ -72,7 +72,7 @@ impl Staging {
 
     /// Moves the folder to `place` if that is free or an empty folder; returns whether it did.
     pub fn put_new(&self, place: &Path) -> Result<bool> {
-        sync_folder(&self.path);
+        sync_folder_of(&self.path.join("."));
         match files::rename(&self.path, place) {
             Ok(()) => {
                 sync_folder_of(place);
@@ -119,10 +119,6 @@ impl Drop for Staging {
         files::remove_dir_all(&self.path).ok();
         files::remove_file(&self.lock_path).ok();
     }
-}
-
-fn sync_folder(folder: &Path) {
-    sync_folder_of(&folder.join("."));
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

@@ -51,10 +51,6 @@ pub(super) struct Rewards {
 }
 
 impl Trainer<'_> {
-    fn reference_weights(&self) -> PathBuf {
-        self.run.folder().join(REFERENCE_FILE)
-    }
-
     fn round_file(&self) -> PathBuf {
         self.run.folder().join(ROUND_FILE)
     }
@@ -77,7 +73,7 @@ impl Trainer<'_> {
         let settings = &self.config.train.reward;
         let (beta, iterations) = (settings.beta, settings.iterations);
         if beta > 0.0 {
-            let path = self.reference_weights();
+            let path = self.run.folder().join(REFERENCE_FILE);
             let weights = if self.step == 0 {
                 let weights = self.executor.weights().await?;
                 reference::write(
