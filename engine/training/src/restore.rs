@@ -11,7 +11,7 @@ use glasshouse_project::{Project, Run, RunRecord, StagedRun};
 use glasshouse_protocol::{CheckpointChoice, RunState, Start};
 
 /// Creates a run that starts from a checkpoint of another run, with its settings and data; a file must be one of
-/// [`Checkpoints::list`]. [`crate::Trainer::resume`] continues it.
+/// [`Checkpoints::list`]. [`crate::Trainer::begin`] continues it.
 ///
 /// From a checkpoint with moments, it continues at that step, bit-identical to the first run, with its curves up to there. A milestone has
 /// only weights: the new run then starts at step 0 of its schedule, with zero moments. If the future is dropped, the project is unchanged.
