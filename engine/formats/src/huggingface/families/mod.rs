@@ -140,6 +140,9 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Fields of most classes for [`Fields::gpt`].
+const GPT: [&str; 4] = ["hidden_size", "num_attention_heads", "max_position_embeddings", "num_hidden_layers"];
+
 /// Adds the fields of `more`, an object.
 fn with(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {
     fields.extend(object(more));
