@@ -28,7 +28,6 @@ pub struct PlanSummary {
     pub milestone_bytes: u64,
     pub dispatches_per_step: usize,
     pub flops_per_token: f64,
-    /// The same by pass.
     pub flops_per_token_by_pass: PassFlops,
     pub tokens_per_step: u64,
     /// Fraction of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
