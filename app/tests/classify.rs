@@ -6,7 +6,8 @@ use crate::support::tuning::{
     AS_REFEREES, ROOMY, add_sets, config, notices, numbers, resume, run, same_steps, same_weights, trained,
     trained_llama, tune, weights,
 };
-use glasshouse_engine::data::{Batch, IGNORED, prepare};
+use glasshouse_engine::data::{IGNORED, prepare};
+use glasshouse_engine::step::MicroBatch;
 use glasshouse_protocol::Objective;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -210,7 +211,7 @@ fn slow_python_transformers_tells_the_same_texts_apart() {
 }
 
 /// The texts of a batch with their labels' indices, wherever they are in rows of `time` tokens.
-fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
+fn texts_of(batch: &MicroBatch, time: usize) -> Vec<Value> {
     let labelled = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     labelled
         .map(|(last, label)| {

@@ -30,7 +30,6 @@ fn matrices(model: &ModelConfig) -> Vec<(String, HookPoint)> {
     (0..model.layers).flat_map(of_block).collect()
 }
 
-/// Statistics of a model over texts.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// For each pruned matrix, the root of the mean square of each input.
@@ -47,10 +46,8 @@ impl Inputs {
     }
 }
 
-/// Measures the inputs of the pruned matrices, and the influence of blocks.
-///
-/// # Errors
-/// A text does not fit the model, or the machine lacks the memory.
+/// Measures the inputs of the pruned matrices, and the influence of blocks. Fails if a text does not fit the model, or the machine lacks
+/// the memory.
 pub async fn measure_inputs(
     model: &ModelConfig,
     parameters: Vec<f32>,
@@ -104,11 +101,8 @@ fn finite(name: &str, weights: &[f32]) -> Result<()> {
     }
 }
 
-/// Sets the weights of the lowest scores in each matrix to zero. `inputs` are for Wanda.
-///
-/// # Errors
-/// The settings are invalid, weights are NaN or infinite, or rows do not consist of groups of four in the pattern 2:4; nothing is
-/// changed then.
+/// Sets the weights of the lowest scores in each matrix to zero. `inputs` are for Wanda. Fails if the settings are invalid, weights are NaN
+/// or infinite, or rows do not consist of groups of four in the pattern 2:4; nothing is changed then.
 pub async fn prune(
     model: &ModelConfig,
     parameters: &mut [f32],
@@ -147,8 +141,7 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// Sets the lowest scores of a matrix to zero: within each group of four, within each row if inputs are weighed, or else within
-/// the matrix.
+/// Sets the lowest scores of a matrix to zero: within each group of four, within each row if inputs are weighed, or else within the matrix.
 fn mask(weights: &mut [f32], columns: usize, norms: Option<&[f32]>, settings: &PruneSettings) {
     let (group, count) = match (settings.pattern, norms) {
         (SparsityPattern::TwoOfFour, _) => (GROUP, GROUP / 2),

@@ -41,7 +41,6 @@ const IGNORED: u32 = 0;
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub device: String,
-    /// Name of the reference.
     pub reference: &'static str,
     pub rows: Vec<SelfTestRow>,
 }
@@ -102,10 +101,8 @@ const REFERENCE: &str = "burn in f64";
 #[cfg(not(feature = "oracle"))]
 const REFERENCE: &str = "recorded losses of burn in f64, and weights of the CPU on one thread";
 
-/// Compares a device (named as for [`Executor::open`]) with the reference.
-///
-/// # Errors
-/// The device does not exist or fails. Wrong results are not errors; the report lists them.
+/// Compares a device (named as for [`Executor::open`]) with the reference. Fails if the device does not exist or fails. Wrong results are
+/// not errors; the report lists them.
 pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
     let mut report = Report { device: String::new(), reference: REFERENCE, rows: Vec::new() };
     for trial in trials()? {

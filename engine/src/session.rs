@@ -76,8 +76,7 @@ const UNDOING: f64 = 15.0;
 pub struct Options {
     /// Folder of all projects; empty if projects are opened by their own paths only.
     pub shelf: PathBuf,
-    /// Device until `Hello` names another: `auto`, `cpu`, `gpu`, or part of an adapter's name. If empty, each run's settings
-    /// decide.
+    /// Device until `Hello` names another: `auto`, `cpu`, `gpu`, or part of an adapter's name. If empty, each run's settings decide.
     pub device: String,
     /// Threads of the CPU executor; `None` means all cores.
     pub threads: Option<usize>,

@@ -52,7 +52,6 @@ pub struct DeviceOptions {
 }
 
 /// A run on its open device, before and between its trainers.
-#[derive(Debug)]
 pub struct PreparedRun {
     pub config: RunConfig,
     pub prepared: Arc<Prepared>,
@@ -88,11 +87,8 @@ async fn has_half(device: &str) -> bool {
 impl PreparedRun {
     /// Chooses the precision, builds the graphs and opens the device. Writes nothing to disk.
     ///
-    /// `config` holds the complete settings, in which a resumed run may change precision; `run` is the run to resume, or `None` for
-    /// a new one.
-    ///
-    /// # Errors
-    /// The text is shorter than the context, or the device is missing or cannot hold the run.
+    /// `config` holds the complete settings, in which a resumed run may change precision; `run` is the run to resume, or `None` for a new
+    /// one. Fails if the text is shorter than the context, or the device is missing or cannot hold the run.
     pub async fn open(
         config: &RunConfig,
         prepared: &Arc<Prepared>,
@@ -130,8 +126,7 @@ impl PreparedRun {
         Ok(Self { warnings, on_own_device, run, resumes, ..opened })
     }
 
-    /// Opens a new run on a device. Falls back from mixed precision to 32 bits if `may_lower` is set and the device has no 16-bit
-    /// floats.
+    /// Opens a new run on a device. Falls back from mixed precision to 32 bits if `may_lower` is set and the device has no 16-bit floats.
     async fn open_on(
         config: &RunConfig,
         prepared: &Arc<Prepared>,
@@ -174,10 +169,7 @@ impl PreparedRun {
         })
     }
 
-    /// The open device, until a trainer takes it.
-    ///
-    /// # Errors
-    /// A trainer has already taken it.
+    /// The open device, until a trainer takes it. Fails if a trainer has already taken it.
     pub fn executor(&mut self) -> Result<&mut Executor> {
         self.executor.as_mut().ok_or_else(without_device)
     }
@@ -186,10 +178,7 @@ impl PreparedRun {
         self.resumes
     }
 
-    /// Describes the run about to be trained.
-    ///
-    /// # Errors
-    /// A trainer has already taken the device.
+    /// Describes the run about to be trained. Fails if a trainer has already taken the device.
     pub fn about(&mut self) -> Result<OpenedRun> {
         let executor = self.executor()?;
         let (target, bytes, device) = (executor.target(), executor.bytes(), executor.describe());
@@ -202,14 +191,14 @@ impl PreparedRun {
             validation_tokens: index.validation.tokens,
         });
         let needs = estimate(model, train, &target)?;
-        let parameters = needs.parameters as u64;
+        let parameters = needs.parameters;
         // A resumed run already reported this when it started.
         let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
         Ok(OpenedRun {
             resumes: self.resumes,
             text,
             parameters,
-            trained_parameters: needs.trained_parameters as u64,
+            trained_parameters: needs.trained_parameters,
             flops_per_token: needs.flops_per_token,
             bytes,
             device: device.to_string(),
@@ -231,12 +220,9 @@ impl PreparedRun {
         [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
     }
 
-    /// Reads the initial weights from another run and locates the reward model, if the settings name them, so that errors show up
-    /// before a run is created.
-    ///
-    /// # Errors
-    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is missing or has another
-    /// vocabulary or chat template.
+    /// Reads the initial weights from another run and locates the reward model, if the settings name them, so that errors show up before a
+    /// run is created. Fails if the other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is missing or
+    /// has another vocabulary or chat template.
     pub async fn read_start(&mut self, project: &Project) -> Result<()> {
         if self.run.is_none() {
             self.weights = weights_of_start(project.clone(), &self.config).await?;
@@ -276,9 +262,6 @@ impl PreparedRun {
     }
 
     /// Makes it a run of a range test, which is deleted when the returned value is dropped.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn stage(&mut self, project: &Project, test: &RangeTest) -> Result<StagedRun> {
         let train = &mut self.config.train;
         (train.steps, train.epochs, train.decay_steps) = (test.steps, None, 0);
@@ -308,11 +291,9 @@ impl PreparedRun {
         Trainer::begin(run, &self.graphs, batches, executor, options, resumes, weights).await
     }
 
-    /// Reopens a lost device with the same kernels, after the trainer has failed and was dropped. Drivers lose devices when a
-    /// kernel hangs, a cable comes loose or the machine sleeps. Returns a message to show before the next [`PreparedRun::trainer`].
-    ///
-    /// # Errors
-    /// `error` itself, if it is not a device loss or the device does not come back.
+    /// Reopens a lost device with the same kernels, after the trainer has failed and was dropped. Drivers lose devices when a kernel hangs,
+    /// a cable comes loose or the machine sleeps. Returns a message to show before the next [`PreparedRun::trainer`]. Fails with `error`
+    /// itself if it is no device loss or the device does not come back.
     pub async fn reopen(&mut self, error: Error) -> Result<String> {
         let Some(run) = self.run.as_ref().filter(|_| matches!(error, Error::DeviceLost(_))) else {
             return Err(error);
@@ -357,11 +338,9 @@ fn without_device() -> Error {
     Error::Internal("a run without its folder or device".to_owned())
 }
 
-/// Adds to an [`Error::OutOfMemory`] the settings that would fit into the memory the device had; returns any other error
-/// unchanged.
+/// Adds to an [`Error::OutOfMemory`] the settings that would fit into the memory the device had; returns any other error unchanged.
 ///
-/// GPUs do not report their memory, so plans are not checked against it beforehand; only the amount allocated before the failure
-/// is known.
+/// GPUs do not report their memory, so plans are not checked against it beforehand; only the amount allocated before the failure is known.
 fn advised(error: Error, config: &RunConfig) -> Error {
     let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
     // A target without special features needs at least as much scratch memory as any other.
@@ -384,7 +363,7 @@ mod tests {
     fn memory_that_gives_out_names_settings_that_fit() {
         let config = preset("nanogpt-gpu").unwrap();
         let target = Target::new(false);
-        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let out = |held| {
             let (what, advice) = ("the model".to_owned(), "lower something".to_owned());
             advised(Error::OutOfMemory { what, needed: whole, held, advice }, &config).to_string()
@@ -394,7 +373,7 @@ mod tests {
         let batch =
             text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
         let train = crate::protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
-        assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
+        assert!(estimate(&config.model, &train, &target).unwrap().bytes <= whole / 3);
         for held in [Some(1000), None] {
             assert!(out(held).ends_with("lower something"));
         }

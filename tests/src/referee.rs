@@ -1,11 +1,12 @@
 //! The files that PyTorch needs to train a run on identical batches from identical weights; `tests/python/train_nanogpt.py`
 //! reads them.
 
-use glasshouse_engine::data::{self, Batch, Batches, Split, prepare};
+use glasshouse_engine::data::{self, Batches, Split, prepare};
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::RunConfig;
+use glasshouse_engine::step::MicroBatch;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     let batches =
         Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let steps = shortened.unwrap_or(config.train.steps);
-    let train: Vec<Batch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
+    let train: Vec<MicroBatch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
     let mut tensors = Tensors::new();
     put_batches(&mut tensors, "", &train, &config);
     if shortened.is_none() {
@@ -42,7 +43,7 @@ pub fn write_batches(run: &Run, path: &Path) {
     let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
     let batches = prepared.batches(&config).unwrap();
     let micro_batches = config.train.accumulate as u64;
-    let train: Vec<Batch> = (0..config.train.steps * micro_batches)
+    let train: Vec<MicroBatch> = (0..config.train.steps * micro_batches)
         .map(|at| batches.train(at / micro_batches, at % micro_batches).unwrap())
         .collect();
     let mut tensors = Tensors::new();
@@ -52,7 +53,7 @@ pub fn write_batches(run: &Run, path: &Path) {
 }
 
 /// The batches of the validation split that the run's evaluations use.
-fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<Batch> {
+fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<MicroBatch> {
     let count = batches.evaluations(Split::Validation).min(config.train.evaluated_micro_batches() as u64);
     (0..count).map(|index| batches.evaluation(Split::Validation, index).unwrap()).collect()
 }
@@ -60,9 +61,9 @@ fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<Batch> {
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
 /// Adds batches as tensors of shape `[batches, rows, context]`.
-fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[Batch], config: &RunConfig) {
+fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[MicroBatch], config: &RunConfig) {
     let shape = [batches.len(), config.train.batch_size, config.model.context_length];
-    let mut gather = |name: &str, of: fn(&Batch) -> Option<&Vec<u32>>| {
+    let mut gather = |name: &str, of: fn(&MicroBatch) -> Option<&Vec<u32>>| {
         let ids: Vec<u32> = batches.iter().filter_map(of).flatten().copied().collect();
         if !ids.is_empty() {
             put(tensors, &format!("{prefix}{name}"), &shape, &ids);

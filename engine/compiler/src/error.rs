@@ -15,14 +15,7 @@ pub enum Error {
     Graph(#[from] crate::graph::GraphError),
     /// The device or one of its buffers has too little memory.
     #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
-    TooLarge {
-        /// The item that does not fit.
-        what: String,
-        needed: u64,
-        /// Bytes available.
-        available: u64,
-        advice: String,
-    },
+    TooLarge { what: String, needed: u64, available: u64, advice: String },
     /// A bug: an invariant does not hold.
     #[error("internal error: {0}; please report it")]
     Internal(String),

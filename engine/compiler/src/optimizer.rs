@@ -5,13 +5,11 @@ use crate::plan::arena::ArenaLayout;
 use glasshouse_protocol::{ModelConfig, OptimizerKind, Precision, TrainConfig};
 use std::ops::Range;
 
-/// Hyperparameters of a run's optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimizer {
     pub kind: OptimizerKind,
     /// Decay rate of the first moment, or SGD's momentum.
     pub beta1: f32,
-    /// Decay rate of the second moment.
     pub beta2: f32,
     /// Added to the root of the second moment.
     pub eps: f32,
@@ -43,7 +41,6 @@ impl Optimizer {
         }
     }
 
-    /// With the model's parametrisation.
     #[must_use]
     pub fn for_model(self, model: &ModelConfig) -> Self {
         Self { step_scale: 1.0 / model.width_multiplier(), ..self }

@@ -22,8 +22,7 @@ use glasshouse_protocol::{Cut, GenerateConfig, random};
 /// Logits are clamped to ± this, so that differences stay finite; NaN ranks last.
 pub const MAX_LOGIT: f32 = 1e30;
 
-/// Factor on top-p's p. Users choose round values, which equal probabilities can reach exactly; without slack, rounding would
-/// decide.
+/// Factor on top-p's p. Users choose round values, which equal probabilities can reach exactly; without slack, rounding would decide.
 const NUCLEUS: f64 = 0.999_999;
 
 /// Random stream of the draws.

@@ -55,12 +55,11 @@ impl LossScale {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MicroBatch {
     pub tokens: Vec<u32>,
-    /// The id after each token.
+    /// The id after each token, or [`IGNORED`].
     pub targets: Vec<u32>,
     /// The position within its row of the first token of each token's document, if a row holds several that do not attend to
     /// each other: at most the token's own position, never decreasing. `None` if each row is one document.
     pub document_starts: Option<Vec<u32>>,
-    /// Dropout seed.
     pub seed: [u32; 2],
     /// Divisor of the sum of target losses in training, above 0; `None` for the number of counted targets.
     pub loss_denominator: Option<f32>,

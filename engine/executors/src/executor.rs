@@ -28,12 +28,10 @@ pub enum Executor {
     Oracle(Box<OracleExecutor>),
 }
 
-#[derive(Debug)]
 pub struct Opened {
     pub executor: Executor,
     /// Set if the device is a fallback.
     pub warning: Option<String>,
-    /// The kernel candidates that were timed.
     pub tuned: Tuned,
 }
 
@@ -47,11 +45,8 @@ impl Executor {
     /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter), `burn-wgpu`, `burn-flex`, or
     /// part of an adapter's name, as in [`Gpu::from_request`]. Also returns a warning if the device is a fallback.
     ///
-    /// `threads` applies to the CPU executor; `None` uses every core. Weights and moments are zero until
-    /// [`Executor::set_state`].
-    ///
-    /// # Errors
-    /// There is no such device, or it cannot hold the model.
+    /// `threads` applies to the CPU executor; `None` uses every core. Weights and moments are zero until [`Executor::set_state`]. Fails if
+    /// there is no such device, or it cannot hold the model.
     pub async fn open(
         device: &str,
         graphs: &TrainingGraphs,
@@ -62,11 +57,7 @@ impl Executor {
         Ok((opened.executor, opened.warning))
     }
 
-    /// Creates an executor for other graphs on the same device, with zero weights and moments. The oracle's devices use
-    /// the CPU instead.
-    ///
-    /// # Errors
-    /// The device cannot hold both models.
+    /// Creates an executor for other graphs on the same device, with zero weights and moments. The oracle's devices use the CPU instead.
     pub async fn beside(&self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Result<Self> {
         match self {
             Self::Gpu(_, gpu) => {
@@ -81,10 +72,7 @@ impl Executor {
         }
     }
 
-    /// Checks a device name without opening the device.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if no device matches; it lists those available.
+    /// Checks a device name without opening the device. Fails with [`Error::Device`] if no device matches; it lists those available.
     pub async fn check_request(device: &str) -> Result<()> {
         match device {
             // `auto` always resolves.
@@ -135,11 +123,8 @@ impl Executor {
         }
     }
 
-    /// Returns the loss of each target per batch, row-major, without dropout or label smoothing; 0 for ignored targets.
-    /// Needs graphs built by [`TrainingGraphs::evaluate_rows`].
-    ///
-    /// # Errors
-    /// The graphs do not keep token losses, or the device failed.
+    /// Returns the loss of each target per batch, row-major, without dropout or label smoothing; 0 for ignored targets. Needs graphs built
+    /// by [`TrainingGraphs::evaluate_rows`]. Fails if the graphs do not keep token losses, or the device failed.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         match self {
             Self::Cpu(executor) => executor.token_losses(batches).await,
@@ -246,11 +231,8 @@ impl Executor {
         }
     }
 
-    /// Returns the time of a step by scope and kernel or operation, and the measurement method. A GPU trains on the
-    /// step; the CPU only computes its gradient.
-    ///
-    /// # Errors
-    /// The GPU has no timestamps, or the executor is burn's.
+    /// Returns the time of a step by scope and kernel or operation, and the measurement method. A GPU trains on the step; the CPU only
+    /// computes its gradient. Fails if the GPU has no timestamps, or the executor is burn's.
     pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, ProfileMethod)> {
         let mut entries: Vec<ProfileEntry> = Vec::new();
         let mut add = |scope: &str, kernel: &str, count: usize, ms: f64| match entries
@@ -313,11 +295,7 @@ impl Executor {
     }
 }
 
-/// Tunes a device's kernels for a graph. If a candidate loses the device, reopens it with the default kernels and
-/// returns a warning.
-///
-/// # Errors
-/// The device cannot be reopened.
+/// Tunes a device's kernels for a graph. If a candidate loses the device, reopens it with the default kernels and returns a warning.
 pub async fn tuned_or_again(
     gpu: Gpu,
     device: &str,

@@ -11,7 +11,6 @@ pub mod oracle;
 #[path = "oracle_absent.rs"]
 pub mod oracle;
 
-/// Initial weights of a model.
 #[cfg(test)]
 fn initial_parameters(
     parameters: &[glasshouse_compiler::graph::Parameter],

@@ -24,7 +24,6 @@ impl Device {
 }
 
 /// Never instantiated.
-#[derive(Debug)]
 pub enum OracleExecutor {}
 
 impl OracleExecutor {

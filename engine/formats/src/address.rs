@@ -32,11 +32,8 @@ pub struct RemoteFile {
 }
 
 impl ModelAddress {
-    /// Parses `OWNER/NAME` or another [`HubAddress`], on its own or after `hf://` or the Hub's host, or the URL of a folder or a
-    /// `.gguf` file; `https://` is optional.
-    ///
-    /// # Errors
-    /// The text is none of these.
+    /// Parses `OWNER/NAME` or another [`HubAddress`], on its own or after `hf://` or the Hub's host, or the URL of a folder or a `.gguf`
+    /// file; `https://` is optional. Fails if the text is none of these.
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |reason: &str| {
             Err(Error::Refused(format!(
@@ -107,10 +104,8 @@ impl ModelAddress {
         format!("{}/{name}{}", self.folder, self.query)
     }
 
-    /// The files needed for an import, with their lengths; `scratch` is a folder for a temporary index file.
-    ///
-    /// # Errors
-    /// No server answers, or a file does not exist.
+    /// The files needed for an import, with their lengths; `scratch` is a folder for a temporary index file. Fails if no server answers, or
+    /// a file does not exist.
     pub async fn list(&self, scratch: &Path) -> Result<Vec<RemoteFile>> {
         if let Some(file) = &self.file {
             return Ok(vec![self.needed(file).await?]);
@@ -156,11 +151,8 @@ impl ModelAddress {
         found.ok_or_else(|| Error::Refused(format!("{} has no {name}{advice}", self.folder)))
     }
 
-    /// Downloads files of at most `room` bytes in total into a folder, and returns the path to open. `heard` gets the total
-    /// number of bytes so far.
-    ///
-    /// # Errors
-    /// No server answers, a length differs from the reported one, or there is no room.
+    /// Downloads files of at most `room` bytes in total into a folder, and returns the path to open. `heard` gets the total number of bytes
+    /// so far. Fails if no server answers, a length differs from the reported one, or there is no room.
     pub async fn fetch(
         &self,
         listed: &[RemoteFile],

@@ -17,13 +17,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Default limit of the context length on import: caches for longer contexts take gigabytes, and models also work with shorter
-/// ones.
+/// Default limit of the context length on import: caches for longer contexts take gigabytes, and models also work with shorter ones.
 const DEFAULT_CONTEXT: usize = 2048;
 
 /// Access to the stored weights of a model, tensor by tensor.
 pub(super) trait Weights: Debug {
-    /// Bytes of a tensor in the file.
     fn bytes(&self, tensor: usize) -> u64;
 
     /// The type of a tensor in a GGUF file.
@@ -35,11 +33,8 @@ pub(super) trait Weights: Debug {
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32], bytes: &mut Vec<u8>) -> Result<()>;
 }
 
-/// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was
-/// truncated meanwhile.
-///
-/// # Errors
-/// The file was truncated or cannot be read.
+/// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was truncated
+/// meanwhile.
 pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
@@ -91,11 +86,8 @@ pub(super) struct Looked {
 }
 
 impl Found {
-    /// Reads a Hugging Face folder or a GGUF file, except for its weights. `context_length` shortens the context.
-    ///
-    /// # Errors
-    /// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
-    /// them.
+    /// Reads a Hugging Face folder or a GGUF file, except for its weights. `context_length` shortens the context. Fails if a file is
+    /// missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names them.
     pub fn look(path: &Path, context_length: Option<usize>) -> Result<Self> {
         let mut found = Self::look_whole(path)?;
         found.shorten(context_length)?;
@@ -163,10 +155,8 @@ impl Found {
         if self.model.position == Position::Learned { whole } else { whole.min(DEFAULT_CONTEXT) }
     }
 
-    /// Shortens the context to `wished`, or to the default with a notice.
-    ///
-    /// # Errors
-    /// The model's context is shorter than that, or `wished` is 0.
+    /// Shortens the context to `wished`, or to the default with a notice. Fails if the model's context is shorter than that, or `wished` is
+    /// 0.
     pub fn shorten(&mut self, wished: Option<usize>) -> Result<()> {
         let whole = self.model.context_length;
         if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
@@ -187,7 +177,6 @@ impl Found {
         Ok(())
     }
 
-    /// The format of the file's matrices.
     pub(crate) fn format(&self) -> Result<WeightFormat> {
         for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
             let mut holds = true;
@@ -239,9 +228,6 @@ impl Found {
     }
 
     /// Bytes of the weights in a project: of 32 bits each, unless the file's blocks are kept.
-    ///
-    /// # Errors
-    /// A tensor belongs to another model.
     pub fn kept_bytes(&self) -> Result<u64> {
         let floats = self.format()? == WeightFormat::F32;
         let parameters = if floats { self.parameters.list().to_vec() } else { self.in_blocks()? };
@@ -252,18 +238,13 @@ impl Found {
         self.parameters.list().iter().map(|parameter| parameter.ty.count()).sum()
     }
 
-    /// Reads the weights in arena layout.
-    ///
-    /// # Errors
-    /// A file cannot be read or contains NaN or infinite weights; the error gives their number and the first tensor affected.
+    /// Reads the weights in arena layout. Fails if a file cannot be read or contains NaN or infinite weights; the error gives their number
+    /// and the first tensor affected.
     pub fn weights(&self) -> Result<Vec<f32>> {
         block_on(self.load(&Yielder::none()))
     }
 
-    /// Like [`Found::weights`], yielding regularly.
-    ///
-    /// # Errors
-    /// Same as [`Found::weights`].
+    /// Like [`Found::weights`], yielding regularly. Fails as [`Found::weights`] does.
     pub async fn load(&self, yielder: &Yielder) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.parameters.count()];
         let put = &mut |at: usize, piece: Piece<'_>| {
@@ -276,11 +257,9 @@ impl Found {
         Ok(arena)
     }
 
-    /// Reads the weights as these parameters. `put` gets consecutive pieces of them, in order, with their offset in the
-    /// arena; a matrix in the file's blocks is one piece. `progress` gets the number of bytes read, of [`Found::bytes`].
-    ///
-    /// # Errors
-    /// Same as [`Found::weights`], after everything was put; or an error of `put`.
+    /// Reads the weights as these parameters. `put` gets consecutive pieces of them, in order, with their offset in the arena; a matrix in
+    /// the file's blocks is one piece. `progress` gets the number of bytes read, of [`Found::bytes`]. Fails as [`Found::weights`] does,
+    /// after everything was put, or as `put` does.
     pub(crate) async fn read(
         &self,
         parameters: &[Parameter],

@@ -16,10 +16,8 @@ use web_time::UNIX_EPOCH;
 /// Reads a model's weights and stores it in the project.
 ///
 /// The run's record stores `source` and whether the model serves only for comparison; `progress` gets the number of bytes read, of
-/// [`Found::bytes`]. If the future is dropped, the project is unchanged.
-///
-/// # Errors
-/// Same as [`Found::weights`], or writing fails; no run is created then.
+/// [`Found::bytes`]. If the future is dropped, the project is unchanged. Fails as [`Found::weights`] does, or if writing fails; no run is
+/// created then.
 pub async fn import(
     project: &Project,
     found: &Found,

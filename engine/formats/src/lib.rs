@@ -23,9 +23,8 @@ const TAKE_AGAIN: &str = "get all its files again from their source";
 /// The missing feature of a format that cannot represent a model's sizes at all.
 const NO_SUCH_SIZES: &str = "model of these sizes";
 
-/// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads
-/// back from its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model
-/// lacks them).
+/// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads back from
+/// its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model lacks them).
 fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
     let settings = |model| settings_of(&comparable(model, padded));
     let Some(theirs) = theirs.map(settings) else {

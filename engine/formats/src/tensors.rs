@@ -13,7 +13,6 @@ use std::rc::Rc;
 /// A tensor in the family's format, and the rows of our parameter that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// Name in the file.
     pub name: String,
     /// Shape in the file.
     pub shape: Vec<usize>,
@@ -95,7 +94,6 @@ impl Parameters {
         Self { norm_divisor, ..self }
     }
 
-    /// Number of floats in the arena.
     pub fn count(&self) -> usize {
         self.layout.length
     }
@@ -105,9 +103,6 @@ impl Parameters {
     }
 
     /// The number of the parameter that holds a tensor.
-    ///
-    /// # Errors
-    /// The model has no such parameter.
     pub fn holding(&self, tensor: &Tensor) -> Result<usize> {
         let none = || Error::Internal(format!("the model has no parameter {}", tensor.parameter));
         self.numbers.get(&tensor.parameter).copied().ok_or_else(none)
@@ -142,7 +137,6 @@ pub enum BiasRule {
 }
 
 /// Builds the list of a model's tensors in a family's format.
-#[derive(Debug)]
 pub struct TensorTable<'model> {
     parameters: &'model Parameters,
     tensors: Vec<Tensor>,
@@ -267,9 +261,6 @@ impl Tensor {
     }
 
     /// Writes the tensor's rows from `first` on into our arena. Rows beyond ours are dropped.
-    ///
-    /// # Errors
-    /// The model has no such parameter.
     pub fn scatter(
         &self,
         parameters: &Parameters,

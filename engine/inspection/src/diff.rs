@@ -17,6 +17,7 @@ use glasshouse_metrics::statistics::{Bootstrap, ratio};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
+use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::NOTHING;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
@@ -48,12 +49,6 @@ pub struct Base<'a> {
     pub names: [String; 2],
     /// Receives the completed and the total amount of work.
     pub tell: &'a dyn Fn(u64, u64),
-}
-
-impl std::fmt::Debug for Base<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Base").field("names", &self.names).finish_non_exhaustive()
-    }
 }
 
 /// ids, change [text]: the text's tokens, and log₂ of the factor by which each became likelier. With the same tokenizer: divergence
@@ -187,7 +182,7 @@ async fn by_token(
 
 /// A table in descending order of the rows' ranks.
 fn ranked<const N: usize>(title: &str, columns: [&str; N], mut rows: Vec<(f32, [Cell; N])>) -> Table {
-    rows.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    order::sort_by(&mut rows, |(one, _), (other, _)| other.total_cmp(one));
     Table::new(title, columns, rows.into_iter().map(|(_, cells)| cells))
 }
 

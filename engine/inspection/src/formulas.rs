@@ -2,8 +2,7 @@
 
 use glasshouse_protocol::{Activation, Gate, ModelConfig, NormKind, Position, Residual};
 
-/// The walk's tensors by name, each with its formula. A block starts with x, its attention gives y, and its MLP the next block's
-/// x.
+/// The walk's tensors by name, each with its formula. A block starts with x, its attention gives y, and its MLP the next block's x.
 pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
     let ModelConfig { bias, residual, ref position, qk_norm, .. } = *config;
     let placement = config.norm.placement;

@@ -1,5 +1,4 @@
-//! The graph from a prompt's tokens to its logits, node by node, with formulas, kernels, times, and statistics of values and
-//! gradients.
+//! The graph from a prompt's tokens to its logits, node by node, with formulas, kernels, times, and statistics of values and gradients.
 
 use super::lens::Forward;
 use super::outputs::cross_entropy_gradient;

@@ -55,25 +55,16 @@ pub struct Lens {
 
 impl Lens {
     /// A lens on the CPU, over weights in [`ArenaLayout`] order. `threads` defaults to one per core.
-    ///
-    /// # Errors
-    /// The number of weights does not match the model.
     pub fn on_cpu(config: &ModelConfig, parameters: Vec<f32>, threads: Option<usize>) -> Result<Self> {
         Self::new(config, parameters, LensDevice::Cpu(Arc::new(Workers::new(threads)?)))
     }
 
     /// Like [`Self::on_cpu`], on a GPU.
-    ///
-    /// # Errors
-    /// The number of weights does not match the model.
     pub fn on_gpu(config: &ModelConfig, parameters: Vec<f32>, gpu: Gpu) -> Result<Self> {
         Self::new(config, parameters, LensDevice::Gpu(Box::new(gpu)))
     }
 
     /// A lens over another model, on the same device.
-    ///
-    /// # Errors
-    /// The number of weights does not match the model.
     pub fn beside(&self, config: &ModelConfig, parameters: Vec<f32>) -> Result<Self> {
         Self::new(config, parameters, self.place.clone())
     }
@@ -153,10 +144,8 @@ impl Lens {
         matches!(self.place, LensDevice::Cpu(_))
     }
 
-    /// Values at the given sites for a text of at most the context length: shape [T, …] each, with T tokens.
-    ///
-    /// # Errors
-    /// `tokens` is empty, too long or has an id outside the vocabulary; the model lacks a site; the device fails.
+    /// Values at the given sites for a text of at most the context length: shape [T, …] each, with T tokens. Fails if `tokens` is empty,
+    /// too long or has an id outside the vocabulary; the model lacks a site; the device fails.
     pub async fn probe(&mut self, tokens: &[u32], sites: &[HookPoint]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -165,11 +154,9 @@ impl Lens {
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
-    /// Values at the given sites, computed from given values at an earlier site `from`: shape [B, T, …] in and out. For example,
-    /// the head can read a layer's residual stream as if it were the last one, or a prompt can continue another's.
-    ///
-    /// # Errors
-    /// The values have another size; the model lacks a site, or it does not come after `from`; the device fails.
+    /// Values at the given sites, computed from given values at an earlier site `from`: shape [B, T, …] in and out. For example, the head
+    /// can read a layer's residual stream as if it were the last one, or a prompt can continue another's. Fails if the values have another
+    /// size; the model lacks a site, or it does not come after `from`; the device fails.
     pub async fn probe_from(
         &mut self,
         from: HookPoint,
@@ -188,8 +175,7 @@ impl Lens {
         Ok(found.into_iter().map(cut).collect())
     }
 
-    /// Like [`Self::probe_from`] for a single text and site, without copying from the device: shape [T, …], followed by padding
-    /// rows.
+    /// Like [`Self::probe_from`] for a single text and site, without copying from the device: shape [T, …], followed by padding rows.
     pub(super) async fn read_from(
         &mut self,
         from: HookPoint,
@@ -219,10 +205,8 @@ impl Lens {
         Ok((Key { from: Some(from), ..Key::from_sites(batch, time, sites) }, padded))
     }
 
-    /// Gradient of Σ logits·seed with respect to the values at the given sites, shape [T, …] each; `seed` is [T, V].
-    ///
-    /// # Errors
-    /// Same as [`Self::probe`], or `seed` has another size.
+    /// Gradient of Σ logits·seed with respect to the values at the given sites, shape [T, …] each; `seed` is [T, V]. Fails as
+    /// [`Self::probe`] does, or if `seed` has another size.
     pub async fn gradients(
         &mut self,
         tokens: &[u32],

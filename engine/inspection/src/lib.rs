@@ -35,16 +35,15 @@ use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::step::Data;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::Run;
-use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, TensorSummary, TokenText, View,
 };
+use glasshouse_protocol::{ModelConfig, order};
 use glasshouse_text::data::{Split, TokenStore};
 use glasshouse_text::tokenizer::Tokenizer;
 use web_time::Instant;
 
 /// The model and prompt under inspection, with the view's settings.
-#[derive(Debug)]
 pub struct Subject<'a> {
     pub lens: &'a mut Lens,
     pub tokenizer: &'a Tokenizer,
@@ -100,10 +99,7 @@ impl Subject<'_> {
     }
 
     pub fn tokens_of(&self, ids: impl IntoIterator<Item = u32>) -> Detail {
-        let mut ids: Vec<u32> = ids.into_iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Detail::Tokens { tokens: ids.into_iter().map(|id| self.token(id)).collect() }
+        Detail::Tokens { tokens: order::distinct(ids).into_iter().map(|id| self.token(id)).collect() }
     }
 }
 
@@ -168,10 +164,8 @@ impl Found {
     }
 }
 
-/// Computes a view, with the bytes of its tensors.
-///
-/// # Errors
-/// A layer, head, position or token does not exist (the error names the nearest that does), or the device fails.
+/// Computes a view, with the bytes of its tensors. Fails if a layer, head, position or token does not exist (the error names the nearest
+/// that does), or the device fails.
 pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected, Vec<Vec<u8>>)> {
     check(subject.lens.config(), subject.settings, subject.tokens)?;
     let begun = Instant::now();
@@ -195,10 +189,8 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
     Ok(found.finished(view, begun.elapsed().as_secs_f64() * 1e3))
 }
 
-/// Validates the settings against the model and the prompt.
-///
-/// # Errors
-/// A layer, head, position, token or neuron does not exist; the error names the nearest that does.
+/// Validates the settings against the model and the prompt. Fails if a layer, head, position, token or neuron does not exist; the error
+/// names the nearest that does.
 pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -> Result<()> {
     let numbers = [
         ("layer", settings.layer, config.layers),

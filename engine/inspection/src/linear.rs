@@ -3,9 +3,9 @@
 use glasshouse_compiler::graph::random;
 use glasshouse_platform::Yielder;
 use glasshouse_platform::lanes::vectorised;
+use glasshouse_protocol::order;
 
-/// Size of the iterated subspace. Larger than needed, so that convergence depends on the ratio of the second to the ninth
-/// eigenvalue.
+/// Size of the iterated subspace. Larger than needed, so that convergence depends on the ratio of the second to the ninth eigenvalue.
 const TOGETHER: usize = 8;
 
 /// Maximum iterations; a spectrum this flat has no better directions.
@@ -272,7 +272,7 @@ fn eigen(mut a: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
         }
     }
     let mut order: Vec<usize> = (0..size).collect();
-    order.sort_by(|x, y| a[y * size + y].total_cmp(&a[x * size + x]));
+    order::sort_by(&mut order, |x, y| a[y * size + y].total_cmp(&a[x * size + x]));
     let values = order.iter().map(|at| a[at * size + at]).collect();
     let sorted = (0..size * size).map(|at| vectors[at / size * size + order[at % size]]).collect();
     (values, sorted)

@@ -4,6 +4,7 @@ use super::distribution::{Partition, probabilities};
 use super::{Subject, Tensor, exists};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::inspect::{Detail, TokenText};
+use glasshouse_protocol::order;
 
 impl Subject<'_> {
     /// The distinct outputs with these ids: tokens or labels.
@@ -12,17 +13,12 @@ impl Subject<'_> {
         if labels.is_empty() {
             return self.tokens_of(ids);
         }
-        let mut ids: Vec<u32> = ids.into_iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
         let text = |id: u32| labels.get(id as usize).cloned().unwrap_or_default();
-        Detail::Tokens { tokens: ids.into_iter().map(|id| TokenText { id, text: text(id) }).collect() }
+        let ids = order::distinct(ids).into_iter();
+        Detail::Tokens { tokens: ids.map(|id| TokenText { id, text: text(id) }).collect() }
     }
 
-    /// The inspected output: the selected one, or that with the largest logit.
-    ///
-    /// # Errors
-    /// The head has no such row.
+    /// The inspected output: the selected one, or that with the largest logit. Fails if the head has no such row.
     pub(super) fn output(&self, logits: &[f32]) -> Result<u32> {
         let config = self.lens.config();
         let what = if config.labels.is_empty() { "token" } else { "label" };

@@ -9,6 +9,7 @@ pub use index::Indices;
 use super::{Found, Subject};
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::inspect::{Detail, Match, Place};
+use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::store::INDEX_FILE;
 use glasshouse_text::tokenizer::Tokenizer;
@@ -82,9 +83,9 @@ async fn stands(
         }
     }
     // Of equally long spans, the earlier ones.
-    spans.sort_by_key(|span| std::cmp::Reverse(span.len()));
+    order::sort_by_key(&mut spans, |span| std::cmp::Reverse(span.len()));
     spans.truncate(count);
-    spans.sort_by_key(|span| span.start);
+    order::sort_by_key(&mut spans, |span| span.start);
     let (mut matches, mut is_cut) = (Vec::with_capacity(spans.len()), false);
     for span in spans {
         let own = &text[span.clone()];

@@ -7,10 +7,9 @@ use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 
-/// norms [stage, T] and cosines [stage, T] with the last stage (stages: after the embedding, then after each attention and each
-/// MLP); attention_norms and mlp_norms [L, T]; attribution [part] to the logit of `token` at the position (the embedding, then
-/// each attention and MLP); saliency [T]: the gradient of that token's log-probability with respect to each embedded token, times
-/// that embedding.
+/// norms [stage, T] and cosines [stage, T] with the last stage (stages: after the embedding, then after each attention and each MLP);
+/// attention_norms and mlp_norms [L, T]; attribution [part] to the logit of `token` at the position (the embedding, then each attention and
+/// MLP); saliency [T]: the gradient of that token's log-probability with respect to each embedded token, times that embedding.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position) = (subject.tokens, subject.position);
     let layers = subject.lens.config().layers;

@@ -12,7 +12,6 @@ const BETWEEN: usize = 1 << 20;
 /// Minimum, maximum, mean, standard deviation.
 pub(super) type Statistics = [f32; 4];
 
-/// Statistics of the entries so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Summary {
     count: f64,

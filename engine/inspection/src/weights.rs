@@ -113,7 +113,6 @@ impl Histograms {
 /// Changes of a run's weights and gradients from milestone to milestone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AlongRun {
-    /// Number of parameters in the run's model.
     parameters: usize,
     /// Steps of the milestones that could be read.
     steps: Vec<u64>,

@@ -5,8 +5,8 @@ use super::{Found, Lens, Subject, Tensor, exists};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::prompt_tokens;
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::inspect::Edit;
+use glasshouse_protocol::{ModelConfig, order};
 use std::ops::Range;
 
 /// Rows per call of the head.
@@ -76,7 +76,6 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
 }
 
 /// A row of the residual stream to replace.
-#[derive(Debug)]
 struct Patch {
     layer: usize,
     position: usize,
@@ -89,12 +88,10 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
         Edit::Patch { layer, position } => Some((layer, position)),
         _ => None,
     });
-    let mut asked: Vec<(usize, usize)> = asked.collect();
+    let asked = order::distinct(asked);
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    asked.sort_unstable();
-    asked.dedup();
     let prompt = &subject.settings.other_prompt;
     if prompt.is_empty() {
         let reason = "a patch needs another prompt for its position; give one";
@@ -199,7 +196,6 @@ async fn every_part(
 }
 
 /// Temporary changes to a lens's weights; on drop, the original bits are restored in any case.
-#[derive(Debug)]
 pub(super) struct Changed<'lens> {
     pub(super) lens: &'lens mut Lens,
     /// Original entries and versions of the changed parameters.

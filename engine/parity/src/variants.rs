@@ -140,7 +140,7 @@ fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<
     let mut all = vec![("default".to_owned(), device.clone())];
     for tier in Tier::ALL {
         let choices = trial::everywhere(graph, tier, |_| true);
-        all.push((tier.word().to_owned(), device.clone().with(&choices)));
+        all.push((tier.name().to_owned(), device.clone().with(&choices)));
     }
     for trial in trial::of_graph(graph) {
         for choice in trial.candidates(device).into_iter().filter(|choice| choice.slices.is_some()) {

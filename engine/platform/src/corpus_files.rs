@@ -4,6 +4,7 @@ use super::{files, readers};
 use glasshouse_documents::Files;
 use glasshouse_documents::files::{FileType, Input};
 use glasshouse_documents::read::Readers;
+use glasshouse_protocol::order;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ impl Files for CorpusFiles {
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let entries = files::read_dir(folder)?.map(|entry| Ok(entry?.path()));
         let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
-        paths.sort();
+        order::sort(&mut paths);
         Ok(paths)
     }
 

@@ -10,10 +10,7 @@ const BATTERY: &str = "the battery: the whole machine with all programs";
 const JOULES_PER_MICROJOULE: f64 = 1e-6;
 const JOULES_PER_MICROWATT_HOUR: f64 = 3.6e-3;
 
-/// The user's figures, from environment variables.
-///
-/// # Errors
-/// A variable is not of the expected form.
+/// The user's figures, from environment variables. Fails if a variable is not of the expected form.
 pub fn settings() -> Result<EnergySettings> {
     // A browser has none; the module need not contain the parser.
     if cfg!(target_arch = "wasm32") {

@@ -43,7 +43,6 @@ pub enum Error {
     /// The model and its batch need more memory than the device, or one of its buffers, offers.
     #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
     TooLarge {
-        /// The object that does not fit.
         what: String,
         needed: u64,
         available: u64,

@@ -23,10 +23,7 @@ use std::path::Path;
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::fs::remove_dir;
 
-/// Removes an empty folder.
-///
-/// # Errors
-/// The folder is not empty or does not exist.
+/// Removes an empty folder. Fails if the folder is not empty or does not exist.
 #[cfg(target_arch = "wasm32")]
 pub fn remove_dir(folder: impl AsRef<Path>) -> std::io::Result<()> {
     let folder = folder.as_ref();

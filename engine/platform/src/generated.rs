@@ -5,9 +5,6 @@ use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_stories::tasks::TaskSplit;
 
 /// Generated rows as JSON lines: those of a recipe, or instruction tasks of all kinds in the form for an objective.
-///
-/// # Errors
-/// The generator cannot be loaded.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
@@ -19,9 +16,6 @@ pub fn generated_rows(
 }
 
 /// Generated rows as JSON lines: those of a recipe, or instruction tasks of all kinds in the form for an objective.
-///
-/// # Errors
-/// The generator cannot be loaded.
 #[cfg(target_arch = "wasm32")]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,

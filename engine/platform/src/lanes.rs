@@ -1,14 +1,12 @@
 //! SIMD registers of the current machine.
 //!
-//! A function written with [`vectorised!`] is compiled once for each instruction set below; the best one is chosen at each call.
-//! Its body is generic over [`Lanes`]. Matrix products use the registers explicitly, because the compiler does not keep a tile of
-//! sums in registers. Plain loops over chunks of [`BLOCK`] entries only need [`fused`]; the compiler vectorises them for each
-//! instruction set.
+//! A function written with [`vectorised!`] is compiled once for each instruction set below; the best one is chosen at each call. Its body
+//! is generic over [`Lanes`]. Matrix products use the registers explicitly, because the compiler does not keep a tile of sums in registers.
+//! Plain loops over chunks of [`BLOCK`] entries only need [`fused`]; the compiler vectorises them for each instruction set.
 
 /// Chunk size of plain loops: the number of floats in the widest register.
 pub const BLOCK: usize = 16;
 
-/// A register of floats.
 pub trait Lanes: Copy {
     /// Floats in a register.
     const COUNT: usize;
@@ -16,7 +14,6 @@ pub trait Lanes: Copy {
     const FUSED: bool;
     /// Rows of the tile of sums that a matrix product keeps in registers.
     const TILE_ROWS: usize;
-    /// Sets every entry to `value`.
     fn splat(value: f32) -> Self;
     /// Loads [`Self::COUNT`] floats.
     ///
@@ -114,7 +111,6 @@ pub trait Lanes: Copy {
         Self::from_words(words)
     }
 
-    /// self·factor + term.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -159,8 +155,7 @@ pub fn fused<L: Lanes>(a: f32, b: f32, c: f32) -> f32 {
     if L::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// Prefetches `count` floats into the cache. They are not read, so any address is allowed. No-op on machines without the
-/// instruction.
+/// Prefetches `count` floats into the cache. They are not read, so any address is allowed. No-op on machines without the instruction.
 #[inline(always)]
 pub fn prefetch(from: *const f32, count: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,4 @@
-//! Common functions for platform differences between desktop and browser; the only part of the engine with target-specific
-//! code.
+//! Common functions for platform differences between desktop and browser; the only part of the engine with target-specific code.
 
 #[cfg(target_arch = "wasm32")]
 mod corpus_files;

@@ -28,11 +28,8 @@ mod server {
     }
 
     impl LocalServer {
-        /// Starts a program with `arguments`, `--host` and `--port`, and waits until its `/health` answers. Its messages go to the
-        /// file `log`. `None` if there is no such program. Blocks the thread between yields.
-        ///
-        /// # Errors
-        /// The program ends or does not answer.
+        /// Starts a program with `arguments`, `--host` and `--port`, and waits until its `/health` answers. Its messages go to the file
+        /// `log`. `None` if there is no such program. Blocks the thread between yields. Fails if the program ends or does not answer.
         pub async fn start(
             program: &str,
             arguments: &[&OsStr],
@@ -82,14 +79,10 @@ mod server {
             }
         }
 
-        /// # Errors
-        /// The server does not answer with JSON.
         pub fn get(&self, path: &str) -> Result<Value> {
             json(path, self.agent.get(format!("{}{path}", self.address)).call())
         }
 
-        /// # Errors
-        /// The server does not answer with JSON.
         pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
             let request = self.agent.post(format!("{}{path}", self.address));
             json(path, request.header("content-type", "application/json").send(body.to_string()))

@@ -31,9 +31,8 @@ pub fn map(path: &Path) -> Result<Mapping> {
     if file.metadata().map_err(Error::io(path))?.len() == 0 {
         return Ok(Mapping(None));
     }
-    // SAFETY: the mapping is read only. Token shards are written under a temporary name and never change after their folder gets
-    // its final name; of an imported model, only the head is mapped, once. So none of our processes changes the bytes while they
-    // are borrowed.
+    // SAFETY: the mapping is read only. Token shards are written under a temporary name and never change after their folder gets its final
+    // name; of an imported model, only the head is mapped, once. So none of our processes changes the bytes while they are borrowed.
     #[allow(
         unsafe_code,
         reason = "memory maps have no safe interface; what is mapped is immutable once named"
@@ -43,9 +42,6 @@ pub fn map(path: &Path) -> Result<Mapping> {
 }
 
 /// Preallocates `bytes` for a new file. Writing is then faster, and a full disk is reported before anything is written.
-///
-/// # Errors
-/// The disk has too little space.
 #[cfg(target_os = "linux")]
 pub fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
     use rustix::{fs, io::Errno};
@@ -84,20 +80,14 @@ pub fn use_small_pages() {
     rustix::thread::disable_transparent_huge_pages(true).ok();
 }
 
-/// Atomically exchanges two files or folders.
-///
-/// # Errors
-/// The system does not support it, or one of them is missing.
+/// Atomically exchanges two files or folders. Fails if the system does not support it, or one of them is missing.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 pub fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
-/// Atomically exchanges two files or folders.
-///
-/// # Errors
-/// Always: this system does not support it.
+/// Atomically exchanges two files or folders. Always fails: this system does not support it.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
@@ -114,10 +104,8 @@ pub fn cache_folder() -> Option<PathBuf> {
     base.map(|base| base.join("glasshouse"))
 }
 
-/// The template of shared pages, installed next to the program or in `share/glasshouse` of its prefix.
-///
-/// # Errors
-/// It is not installed; the error says what to do.
+/// The template of shared pages, installed next to the program or in `share/glasshouse` of its prefix. Fails if it is not installed; the
+/// error says what to do.
 pub fn page_template(name: &str) -> std::result::Result<String, String> {
     let program = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
     let folder = program.parent().unwrap_or(Path::new(""));
@@ -187,10 +175,8 @@ pub fn threads(wanted: Option<usize>) -> usize {
 /// Interval at which a future waiting in [`spawn_blocking`] is polled, so that it can report progress.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Runs blocking work on its own thread, without blocking the current one.
-///
-/// # Errors
-/// The system cannot create a thread, or the work panicked.
+/// Runs blocking work on its own thread, without blocking the current one. Fails if the system cannot create a thread, or the work
+/// panicked.
 pub async fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     spawn_yielding(async move |_| work()).await
 }
@@ -251,9 +237,6 @@ pub fn make_executable(path: &Path) -> Result<()> {
 }
 
 /// Sleeps without blocking the current thread.
-///
-/// # Errors
-/// The system cannot create a thread.
 pub async fn pause(seconds: f64) -> Result<()> {
     spawn_blocking(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
@@ -264,10 +247,7 @@ pub async fn later(_milliseconds: i32) {
 }
 
 /// Downloads a corpus of the catalogue or a dataset (`hf://OWNER/NAME`) on its own thread, by default to the user's cache folder. Set
-/// `stop` to cancel.
-///
-/// # Errors
-/// The system cannot create a thread, or has no cache folder.
+/// `stop` to cancel. Fails if the system cannot create a thread, or has no cache folder.
 pub fn fetch_corpus(
     name: String,
     to: Option<PathBuf>,

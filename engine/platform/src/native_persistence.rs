@@ -6,9 +6,6 @@ use glasshouse_protocol::StorageSummary;
 use std::path::Path;
 
 /// Creates the folder of all projects if it is missing, and describes the storage.
-///
-/// # Errors
-/// It cannot be created.
 pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     files::create_dir_all(shelf).map_err(Error::io(shelf))?;
     Ok(summary(shelf).await)
@@ -70,10 +67,8 @@ pub struct ProjectLock {
     _file: File,
 }
 
-/// Locks a project for this front end until the lock is dropped. Training on the command line locks only its run.
-///
-/// # Errors
-/// Another window has it open, or the folder cannot be written.
+/// Locks a project for this front end until the lock is dropped. Training on the command line locks only its run. Fails if another window
+/// has it open, or the folder cannot be written.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let path = folder.join(super::PROJECT_LOCK);
     let file = File::create(&path).map_err(Error::io(&path))?;

@@ -42,9 +42,6 @@ mod client {
     }
 
     /// Whether a file exists, and its length if the server reports it.
-    ///
-    /// # Errors
-    /// No server answers, or it refuses.
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let address = address.to_owned();
         spawn_blocking(move || {
@@ -76,11 +73,8 @@ mod client {
         .await?
     }
 
-    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the
-    /// transfer.
-    ///
-    /// # Errors
-    /// No server answers, it refuses or sends too much, or writing fails.
+    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the transfer. Fails
+    /// if no server answers, it refuses or sends too much, or writing fails.
     pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
         struct StopOnDrop(Arc<AtomicBool>);
         impl Drop for StopOnDrop {
@@ -183,21 +177,16 @@ mod client {
         Error::Refused(format!("cannot download {address}: {reason}"))
     }
 
-    /// Whether a file exists, and its length if the server reports it.
-    ///
-    /// # Errors
-    /// No server answers, it refuses, or it does not allow cross-origin requests.
+    /// Whether a file exists, and its length if the server reports it. Fails if no server answers, it refuses, or it does not allow
+    /// cross-origin requests.
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let file = EndOnDrop(NetworkFile::new(address));
         let length = file.0.find().await.map_err(|error| failed(address, &error))?;
         Ok(length.as_f64().map(|length| (length >= 0.0).then_some(length as u64)))
     }
 
-    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the
-    /// transfer.
-    ///
-    /// # Errors
-    /// No server answers, it refuses or sends too much, or memory is full.
+    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the transfer. Fails
+    /// if no server answers, it refuses or sends too much, or memory is full.
     pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
         let source = EndOnDrop(NetworkFile::new(address));
         let mut file = files::File::create(to).map_err(Error::io(to))?;

@@ -1,5 +1,4 @@
-//! Threads: a pool natively, none in a browser. The caller partitions the work, so results never depend on which thread takes
-//! which piece.
+//! Threads: a pool natively, none in a browser. The caller partitions the work, so results never depend on which thread takes which piece.
 
 use crate::Result;
 
@@ -75,12 +74,10 @@ mod threads {
     use super::Result;
     use async_channel::Receiver;
 
-    /// The only thread.
     #[derive(Debug)]
     pub struct Pool(());
 
     impl Pool {
-        /// Always one thread.
         pub fn new(_count: Option<usize>) -> Result<Self> {
             Ok(Self(()))
         }

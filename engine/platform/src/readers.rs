@@ -36,9 +36,6 @@ pub(super) const READERS: Readers = Readers {
 };
 
 /// The template of shared pages, from the page's own server; shared pages hand their models back to this page.
-///
-/// # Errors
-/// It cannot be loaded.
 pub fn page_template(name: &str) -> Result<String, String> {
     reader_template_of_pages(name)
         .map_err(|error| format!("{name}, a part of every shared page, {}", message(&error)))

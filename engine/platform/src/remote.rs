@@ -5,7 +5,6 @@ mod workers {
     use crate::{Error, Result};
     use std::time::Duration;
 
-    /// Never instantiated.
     #[derive(Debug)]
     pub enum Remote {}
 
@@ -15,7 +14,6 @@ mod workers {
             1
         }
 
-        /// Always fails.
         pub fn start(_share: &str) -> Result<Self> {
             Err(Error::Refused("there are threads here, and no workers".to_owned()))
         }
@@ -96,8 +94,7 @@ mod workers {
             self.worker.ask(&memory, split);
         }
 
-        /// Waits for the answer, at most for `patience`: the losses of the parts, and as many floats of their gradient as
-        /// requested.
+        /// Waits for the answer, at most for `patience`: the losses of the parts, and as many floats of their gradient as requested.
         pub async fn answer(
             &mut self,
             patience: Duration,

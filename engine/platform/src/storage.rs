@@ -6,7 +6,7 @@ pub use staging::Staging;
 
 use crate::files::File;
 use crate::{Error, Result, Yielder, files};
-use glasshouse_protocol::Hint;
+use glasshouse_protocol::{Hint, json};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
@@ -16,10 +16,8 @@ use std::path::{Path, PathBuf};
 /// Bytes copied at a time.
 const PIECE: usize = 1 << 18;
 
-/// Replaces a file's content atomically: writes and syncs a temporary file in the same folder, then renames it.
-///
-/// # Errors
-/// Any file system error; the old content is then unchanged and the temporary file removed.
+/// Replaces a file's content atomically: writes and syncs a temporary file in the same folder, then renames it. After an error the old
+/// content is unchanged and the temporary file removed.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let partial = partial_path(path);
     let written = File::create(&partial).and_then(|mut file| {
@@ -35,12 +33,8 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Checks that `what`, consisting of files called `names`, may be written into a folder. The folder must hold no other files. If
-/// it already holds `what`, `replace` must be set and the first of `names`, which is specific to our format (unlike a README),
-/// must exist.
-///
-/// # Errors
-/// The folder does not qualify or cannot be read.
+/// Checks that `what`, consisting of files called `names`, may be written into a folder. The folder must hold no other files. If it already
+/// holds `what`, `replace` must be set and the first of `names`, which is specific to our format (unlike a README), must exist.
 pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> Result<()> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
@@ -118,11 +112,8 @@ async fn copy_pieces<E>(
     }
 }
 
-/// Copies a file to a new path. The system's own copy is not used, because it does not report which of the
-/// two files failed.
-///
-/// # Errors
-/// Reading or writing fails; the error names the file concerned.
+/// Copies a file to a new path. The system's own copy is not used, because it does not report which of the two files failed. Fails if
+/// reading or writing fails; the error names the file concerned.
 pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
@@ -160,18 +151,12 @@ fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
 }
 
 /// Reads a text file of at most `limit` bytes.
-///
-/// # Errors
-/// The file cannot be read, is longer than `limit` bytes, or is not UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let text = String::from_utf8(read_within(path, limit)?);
     text.map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))
 }
 
 /// Reads a JSON file of at most `limit` bytes.
-///
-/// # Errors
-/// The file cannot be read, is longer than `limit` bytes, or does not deserialise.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
     let text = read_within(path, limit)?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
@@ -182,11 +167,8 @@ pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Res
     files::exists(path).then(|| read(path, limit)).transpose()
 }
 
-/// The head of a safetensors file: the header's length, then the header with metadata `texts` and contiguous `tensors`, padded to
-/// eight bytes as safetensors does.
-///
-/// # Errors
-/// The tensors are not contiguous.
+/// The head of a safetensors file: the header's length, then the header with metadata `texts` and contiguous `tensors`, padded to eight
+/// bytes as safetensors does.
 pub fn safetensors_head(
     texts: HashMap<String, String>,
     tensors: Vec<(String, TensorInfo)>,
@@ -202,9 +184,9 @@ pub fn safetensors_head(
 
 /// Writes an indented JSON file atomically.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-    text.push(b'\n');
-    write_atomically(path, &text)
+    let mut text = json::indented(value).map_err(|error| Error::Internal(error.to_string()))?;
+    text.push('\n');
+    write_atomically(path, text.as_bytes())
 }
 
 /// Start of JSON with a checksum. Eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then the text covered by the CRC-32C.
@@ -213,15 +195,12 @@ const AFTER_CHECKSUM: &str = "\",\n";
 
 /// Serialises a value to JSON that begins with a checksum of the rest.
 pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    let text = json::indented(value).map_err(|error| Error::Internal(error.to_string()))?;
     let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
     Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
 }
 
 /// Verifies JSON written by [`checked_json_from`] and removes its checksum; `None` if the text has no checksum.
-///
-/// # Errors
-/// The checksum does not match.
 pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
     if !text.starts_with(BEFORE_CHECKSUM) {
         return Ok(None);

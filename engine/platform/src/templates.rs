@@ -13,10 +13,8 @@ pub struct ChatRenderer {
 }
 
 impl ChatRenderer {
-    /// Renders a conversation; with `answer`, up to the start of the assistant's answer.
-    ///
-    /// # Errors
-    /// The template rejects the conversation or fails; the error says why.
+    /// Renders a conversation; with `answer`, up to the start of the assistant's answer. Fails if the template rejects the conversation or
+    /// fails; the error says why.
     pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
         self.text_with(messages, answer, &Map::new())
     }
@@ -25,9 +23,6 @@ impl ChatRenderer {
 #[cfg(not(target_arch = "wasm32"))]
 impl ChatRenderer {
     /// Compiles a template with the special tokens in a `tokenizer_config.json`.
-    ///
-    /// # Errors
-    /// The template is invalid, or its interpreter cannot be loaded.
     pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
         use glasshouse_conversation::{ChatTemplate, SpecialTokens};
         let template = ChatTemplate::compile(template, SpecialTokens::from_settings(settings));
@@ -46,17 +41,11 @@ impl ChatRenderer {
     }
 
     /// Converts a line of a data set to an example for an objective.
-    ///
-    /// # Errors
-    /// The line is invalid, or the template rejects it.
     pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
         glasshouse_conversation::example(line, objective, &self.template)
     }
 
     /// Whether the template interpreter is still available after an error.
-    ///
-    /// # Errors
-    /// It is not.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as in a browser")]
     pub fn still_there(&self) -> Result<(), String> {
         Ok(())
@@ -66,9 +55,6 @@ impl ChatRenderer {
 #[cfg(target_arch = "wasm32")]
 impl ChatRenderer {
     /// Compiles a template with the special tokens in a `tokenizer_config.json`.
-    ///
-    /// # Errors
-    /// The template is invalid, or its interpreter cannot be loaded.
     pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
         let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
         in_module::Template::new(template, &settings).map(|template| Self { template })
@@ -87,18 +73,12 @@ impl ChatRenderer {
     }
 
     /// Converts a line of a data set to an example for an objective.
-    ///
-    /// # Errors
-    /// The line is invalid, or the template rejects it.
     pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
         let example = self.template.example(line, objective.name())?;
-        serde_json::from_str(&example).map_err(|error| error.to_string())
+        serde_json::from_slice(example.as_bytes()).map_err(|error| error.to_string())
     }
 
     /// Whether the template interpreter is still available after an error.
-    ///
-    /// # Errors
-    /// It is not.
     pub fn still_there(&self) -> Result<(), String> {
         in_module::Template::new("", "{}").map(drop)
     }
@@ -167,21 +147,22 @@ mod in_module {
     }
 
     impl TaskReader {
-        /// # Errors
-        /// The description is invalid, there is no such task, its rows are different, or the interpreter cannot be loaded.
+        /// Fails if the description is invalid, there is no such task, its rows are different, or the interpreter cannot be loaded.
         pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
             let found = reader_task(named, file, &json(row)?).map_err(|error| message(&error))?;
             // Numbers start at 1.
             let Some(task) = Some(found).filter(|found| *found > 0).map(Template) else { return Ok(None) };
             let set = reader_task_set(task.0).map_err(|error| message(&error))?;
-            Ok(Some(Self { set: serde_json::from_str(&set).map_err(|error| error.to_string())?, task }))
+            Ok(Some(Self {
+                set: serde_json::from_slice(set.as_bytes()).map_err(|error| error.to_string())?,
+                task,
+            }))
         }
 
-        /// # Errors
-        /// The row lacks a field or a right answer, or a template fails.
+        /// Fails if the row lacks a field or a right answer, or a template fails.
         pub fn row(&self, row: &Fields) -> Result<Fields, String> {
             let made = reader_task_row(self.task.0, &json(row)?).map_err(|error| message(&error))?;
-            serde_json::from_str(&made).map_err(|error| error.to_string())
+            serde_json::from_slice(made.as_bytes()).map_err(|error| error.to_string())
         }
     }
 

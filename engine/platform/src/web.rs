@@ -138,10 +138,7 @@ pub async fn later(milliseconds: i32) {
     JsFuture::from(timeout).await.ok();
 }
 
-/// Unsupported: a page may not read other sites.
-///
-/// # Errors
-/// Always; the error describes the alternatives.
+/// Unsupported: a page may not read other sites. Always fails; the error describes the alternatives.
 pub fn fetch_corpus(
     name: String,
     _to: Option<std::path::PathBuf>,

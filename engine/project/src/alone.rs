@@ -19,11 +19,9 @@ pub fn packed_format(config: &RunConfig, wanted: WeightFormat) -> WeightFormat {
     }
 }
 
-/// Packs a model as a `.glasshouse` file that holds one run, which counts as imported: other runs can start from it. `notes` become
-/// the run's note; `format` is one of [`packed_format`].
-///
-/// # Errors
-/// The tokenizer is missing or damaged, a weight is outside the range of the format, or writing fails; nothing remains then.
+/// Packs a model as a `.glasshouse` file that holds one run, which counts as imported: other runs can start from it. `notes` become the
+/// run's note; `format` is one of [`packed_format`]. Fails if the tokenizer is missing or damaged, a weight is outside the range of the
+/// format, or writing fails; nothing remains then.
 pub async fn pack_alone(
     model: &Trained,
     name: &str,

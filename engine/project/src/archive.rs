@@ -16,7 +16,7 @@ use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files};
-use glasshouse_protocol::{Hint, quantity};
+use glasshouse_protocol::{Hint, order, quantity};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -40,16 +40,12 @@ const PIECE: usize = 1 << 18;
 pub struct Packed {
     /// Length of the file.
     pub bytes: u64,
-    /// Number of files in it.
     pub files: usize,
     /// Entries that were renamed or could not be packed, one line each.
     pub notes: Vec<String>,
 }
 
-/// Packs the project in a folder.
-///
-/// # Errors
-/// The folder is not a project, or a file cannot be read.
+/// Packs the project in a folder. Fails if the folder is not a project, or a file cannot be read.
 pub async fn pack(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
     Project::open(folder)?;
     pack_folder(folder, yielder).await
@@ -61,11 +57,8 @@ pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, P
     Ok((file.into_inner(), packed))
 }
 
-/// Packs the project in a folder into a file, atomically. An existing file is replaced only if `replace`
-/// is set, and kept if the future is dropped.
-///
-/// # Errors
-/// The folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
+/// Packs the project in a folder into a file, atomically. An existing file is replaced only if `replace` is set, and kept if the future is
+/// dropped. Fails if the folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
 pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielder) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
@@ -150,11 +143,8 @@ impl<F: Read + Write + Seek> Packer<F> {
     }
 }
 
-/// Unpacks a file into a folder, atomically. An existing project is replaced only if `replace` is set.
-///
-/// # Errors
-/// Same as [`Archive::read`], [`Archive::check_room`] and [`Archive::unpack`]; or the folder exists and may not be replaced, or
-/// is in use.
+/// Unpacks a file into a folder, atomically. An existing project is replaced only if `replace` is set. Fails as [`Archive::read`],
+/// [`Archive::check_room`] and [`Archive::unpack`] do, or if the folder exists and may not be replaced, or is in use.
 pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project> {
     if files::exists(folder) {
         let taken = "it already exists; choose another project folder";
@@ -196,18 +186,14 @@ pub struct Archive<F> {
 }
 
 impl<F: Read + Seek> Archive<F> {
-    /// Reads and validates an archive.
-    ///
-    /// # Errors
-    /// The file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is one sentence.
+    /// Reads and validates an archive. Fails if the file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is
+    /// one sentence.
     pub async fn read(file: F, yielder: &Yielder) -> Result<Self> {
         Self::read_with(file, true, yielder).await
     }
 
-    /// Like [`Archive::read`], for any packed folder from any program.
-    ///
-    /// # Errors
-    /// Same as [`Archive::read`], except that it need not be a project.
+    /// Like [`Archive::read`], for any packed folder from any program. Fails as [`Archive::read`] does, except that it need not be a
+    /// project.
     pub async fn read_folder(file: F, yielder: &Yielder) -> Result<Self> {
         Self::read_with(file, false, yielder).await
     }
@@ -283,9 +269,6 @@ impl<F: Read + Seek> Archive<F> {
     }
 
     /// Checks that the unpacked project fits into `room` bytes, if known.
-    ///
-    /// # Errors
-    /// It does not fit.
     pub fn check_room(&self, room: Option<u64>) -> Result<()> {
         match room {
             Some(room) if room < self.bytes() => Err(Error::Refused(format!(
@@ -297,16 +280,11 @@ impl<F: Read + Seek> Archive<F> {
         }
     }
 
-    /// Unpacks the project into an empty or new folder.
-    ///
-    /// # Errors
-    /// An entry is damaged, or writing fails; the folder may then hold an incomplete project.
+    /// Unpacks the project into an empty or new folder. Fails if an entry is damaged, or writing fails; the folder may then hold an
+    /// incomplete project.
     pub async fn unpack(self, folder: &Path, yielder: &Yielder) -> Result<()> {
-        let folders: BTreeSet<PathBuf> = self
-            .entries
-            .iter()
-            .filter_map(|(_, name, _)| Some(folder.join(name).parent()?.to_owned()))
-            .collect();
+        let folder_of = |(_, name, _): &(_, PathBuf, _)| Some(folder.join(name).parent()?.to_owned());
+        let folders = order::distinct(self.entries.iter().filter_map(folder_of));
         let create = |path: &Path| {
             files::create_dir_all(path.parent().unwrap_or(folder))?;
             files::File::create(path)

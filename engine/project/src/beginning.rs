@@ -32,10 +32,8 @@ pub struct Beginning {
 }
 
 impl Beginning {
-    /// Finds the run that a run with these settings starts from; `None` for random weights. `project` is the new run's.
-    ///
-    /// # Errors
-    /// The run or checkpoint does not exist, its tokenizer is damaged, or there is an adapter but no run to adapt.
+    /// Finds the run that a run with these settings starts from; `None` for random weights. `project` is the new run's. Fails if the run or
+    /// checkpoint does not exist, its tokenizer is damaged, or there is an adapter but no run to adapt.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
         let Some(start) = &config.start else {
             return match &config.train.adapter {
@@ -81,11 +79,8 @@ impl Beginning {
         Ok(Some(Self { config: run.config()?, run, tokenizer, start, known, added }))
     }
 
-    /// Completes the settings of a run that starts from it: the exact starting point, the tokenizer and the vocabulary size.
-    /// Returns notices for the user, one sentence each.
-    ///
-    /// # Errors
-    /// The settings describe another model.
+    /// Completes the settings of a run that starts from it: the exact starting point, the tokenizer and the vocabulary size. Returns
+    /// notices for the user, one sentence each. Fails if the settings describe another model.
     pub fn settle(&self, config: &mut RunConfig) -> Result<Vec<String>> {
         let own = &self.config.tokenizer;
         let mut special_tokens = own.special_tokens.clone();
@@ -218,20 +213,14 @@ impl Beginning {
     }
 
     /// `model_type` and original context length of an imported model.
-    ///
-    /// # Errors
-    /// The run's record is damaged.
     pub fn imported_as(&self) -> Result<(Option<String>, Option<usize>)> {
         let record = self.run.record()?;
         Ok((record.family, record.whole_context))
     }
 
-    /// The initial weights for a run whose settings were completed by [`Beginning::settle`], in its arena layout. Rows of new
-    /// tokens start as the mean of the existing rows (Hewitt 2021, "Initializing new word embeddings for pretrained language
-    /// models").
-    ///
-    /// # Errors
-    /// The checkpoint is damaged, or a parameter has another shape.
+    /// The initial weights for a run whose settings were completed by [`Beginning::settle`], in its arena layout. Rows of new tokens start
+    /// as the mean of the existing rows (Hewitt 2021, "Initializing new word embeddings for pretrained language models"). Fails if the
+    /// checkpoint is damaged, or a parameter has another shape.
     pub fn weights(&self, config: &RunConfig) -> Result<Vec<f32>> {
         let trained =
             block_on(Trained::load(self.run.clone(), &self.start.checkpoint, &Yielder::none()))?.parameters;
@@ -266,8 +255,7 @@ impl Beginning {
         Ok(weights)
     }
 
-    /// Pairs of parameters that both models share, with their places: all of the model's, except heads of another kind or for
-    /// other labels.
+    /// Pairs of parameters that both models share, with their places: all of the model's, except heads of another kind or for other labels.
     fn kept<'all>(
         &self,
         own: &'all [Parameter],
@@ -322,8 +310,7 @@ fn absolute(folder: &Path) -> String {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
 }
 
-/// Whether a parameter can be taken over. Of a position table, the first rows are used; token tables may have different numbers
-/// of rows.
+/// Whether a parameter can be taken over. Of a position table, the first rows are used; token tables may have different numbers of rows.
 fn fits(own: &Parameter, wanted: &Parameter) -> bool {
     let (own_shape, shape) = (&own.ty.shape, &wanted.ty.shape);
     own_shape[1..] == shape[1..] && (own_shape[0] >= shape[0] || is_by_token(&wanted.name))

@@ -1,12 +1,10 @@
-//! Creating a project for a command, and undoing that if the command fails, without removing what other processes have added
-//! meanwhile.
+//! Creating a project for a command, and undoing that if the command fails, without removing what other processes have added meanwhile.
 
 use super::{FORMAT, MARKER, Marker, Project, VERSION};
 use glasshouse_platform::{Error, LockFile, Result, files, storage};
 use std::path::Path;
 
-/// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes
-/// that.
+/// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes that.
 pub(super) const USE_LOCK: &str = ".use.lock";
 /// Folder of the prepared text.
 const DATA: &str = "data";
@@ -16,7 +14,6 @@ const TRIES: usize = 1000;
 const SETTLED: usize = 5;
 
 /// A project that a command uses, and whether the command created it.
-#[derive(Debug)]
 pub struct Claim {
     pub project: Project,
     made: bool,
@@ -25,10 +22,8 @@ pub struct Claim {
 }
 
 impl Project {
-    /// Opens a project, or creates one in an empty or new folder.
-    ///
-    /// # Errors
-    /// Same as [`Project::open`]; a folder with other contents is not made a project.
+    /// Opens a project, or creates one in an empty or new folder. Fails as [`Project::open`] does; a folder with other contents is not made
+    /// a project.
     pub fn open_or_create(folder: &Path) -> Result<Self> {
         Self::claim(folder).map(|claim| claim.project)
     }
@@ -41,8 +36,7 @@ impl Project {
             // Fails for a folder of another format before a lock file is created in it.
             if Self::look(folder)?.is_none() {
                 if !holds_nothing(folder)? {
-                    // Other processes may be creating or discarding the project. If this persists, the folder holds something
-                    // else.
+                    // Other processes may be creating or discarding the project. If this persists, the folder holds something else.
                     if attempt < SETTLED {
                         continue;
                     }

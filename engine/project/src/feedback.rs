@@ -4,7 +4,7 @@
 use super::{Project, RUNS, RUNS_LOCK};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, LockFile, Result, files};
-use glasshouse_protocol::{ChatMessage, Feedback, FeedbackKind, Objective};
+use glasshouse_protocol::{ChatMessage, Feedback, FeedbackKind, Objective, order};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,14 +24,12 @@ struct Learned<'row> {
     completion: &'row [ChatMessage],
 }
 
-/// A row for classification.
 #[derive(Serialize)]
 struct Labelled<'row> {
     text: &'row str,
     label: &'row str,
 }
 
-/// A row for KTO.
 #[derive(Serialize)]
 struct Judged<'row> {
     prompt: &'row [ChatMessage],
@@ -39,8 +37,7 @@ struct Judged<'row> {
     label: bool,
 }
 
-/// Converts a row to a training line; `judges` says whether the loss uses single rated answers. `None` if the objective cannot
-/// use the row.
+/// Converts a row to a training line; `judges` says whether the loss uses single rated answers. `None` if the objective cannot use the row.
 fn learned_line(
     row: &Feedback,
     kind: FeedbackKind,
@@ -85,25 +82,21 @@ impl Project {
 
     fn feedback_row(&self, (number, line): &(usize, String)) -> Result<(Feedback, FeedbackKind)> {
         let bad = |reason: String| Error::bad_file(self.feedback_path(), format!("line {number}: {reason}"));
-        let row: Feedback = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        let row: Feedback =
+            serde_json::from_slice(line.as_bytes()).map_err(|error| bad(error.to_string()))?;
         let kind = row.kind().map_err(bad)?;
         Ok((row, kind))
     }
 
-    /// All rows, oldest first.
-    ///
-    /// # Errors
-    /// The file cannot be read, or a line is not a valid row; the error names the line.
+    /// All rows, oldest first. Fails if the file cannot be read, or a line is not a valid row; the error names the line.
     pub fn feedback(&self) -> Result<Vec<Feedback>> {
         self.feedback_lines()?.iter().map(|line| Ok(self.feedback_row(line)?.0)).collect()
     }
 
-    /// Atomically replaces `removed` rows from index `at` on with `rows`; `at: None` means the end. Rows without a time get the
-    /// current one. If nothing is removed, a larger `at` means the end too.
-    ///
-    /// # Errors
-    /// A row is invalid; the rows to remove do not exist or differ from `expected` (unless that is empty); another line is not a
-    /// valid row; the file would exceed its maximum size; or writing fails. Nothing is changed then.
+    /// Atomically replaces `removed` rows from index `at` on with `rows`; `at: None` means the end. Rows without a time get the current
+    /// one. If nothing is removed, a larger `at` means the end too. Fails if a row is invalid; the rows to remove do not exist or differ
+    /// from `expected` (unless that is empty); another line is not a valid row; the file would exceed its maximum size; or writing fails.
+    /// Nothing is changed then.
     pub fn splice_feedback(
         &self,
         at: Option<usize>,
@@ -162,12 +155,9 @@ impl Project {
         storage::write_atomically(&self.feedback_path(), text.as_bytes())
     }
 
-    /// Exports all rows to a folder: unchanged in `one` file, or by kind in one file per TRL trainer. Returns each file with its
-    /// number of rows.
-    ///
-    /// # Errors
-    /// There are no rows, or an invalid line; the folder holds other files, or an export while `replace` is not set; or writing
-    /// fails.
+    /// Exports all rows to a folder: unchanged in `one` file, or by kind in one file per TRL trainer. Returns each file with its number of
+    /// rows. Fails if there are no rows, or an invalid line; the folder holds other files, or an export while `replace` is not set; or
+    /// writing fails.
     pub fn export_feedback(&self, to: &Path, one: bool, replace: bool) -> Result<Vec<(PathBuf, usize)>> {
         let lines = self.feedback_lines()?;
         if lines.is_empty() {
@@ -190,7 +180,7 @@ impl Project {
         }
         // Any one of the files identifies an export, because their presence depends on the rows at that time.
         let mut names = FILES;
-        names.sort_by_key(|name| !files::is_file(&to.join(name)));
+        order::sort_by_key(&mut names, |name| !files::is_file(&to.join(name)));
         storage::check_place(to, "feedback", &names, replace)?;
         let staging = Staging::beside(to)?;
         let mut written = Vec::new();
@@ -202,11 +192,9 @@ impl Project {
         Ok(written)
     }
 
-    /// Writes the feedback that a run with this objective trains on, and returns the file: replies that the user wrote or
-    /// approved, preference pairs, or labelled texts; also single rated answers if the loss `judges` them.
-    ///
-    /// # Errors
-    /// There is no suitable feedback, a line is not a valid row, or writing fails.
+    /// Writes the feedback that a run with this objective trains on, and returns the file: replies that the user wrote or approved,
+    /// preference pairs, or labelled texts; also single rated answers if the loss `judges` them. Fails if there is no suitable feedback, a
+    /// line is not a valid row, or writing fails.
     pub fn feedback_to_learn(&self, objective: Objective, judges: bool) -> Result<PathBuf> {
         let mut text = String::new();
         for line in self.feedback_lines()? {

@@ -14,9 +14,6 @@ const MAX_AUDIT_BYTES: u64 = 64 << 20;
 
 impl Run {
     /// The stored evaluation; `None` if there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not an evaluation.
     pub fn evaluation(&self) -> Result<Option<Evaluation>> {
         storage::if_there(&self.folder().join(EVALUATION), MAX_EVALUATION_BYTES, storage::read_json)
     }
@@ -27,9 +24,6 @@ impl Run {
     }
 
     /// The stored audit; `None` if there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not an audit.
     pub fn audit(&self) -> Result<Option<Audit>> {
         storage::if_there(&self.folder().join(AUDIT), MAX_AUDIT_BYTES, storage::read_json)
     }

@@ -2,7 +2,7 @@
 
 use super::{MAX_RECORD_BYTES, Project};
 use glasshouse_platform::{Result, files, storage};
-use glasshouse_protocol::{LessonFile, LessonProgress};
+use glasshouse_protocol::{LessonFile, LessonProgress, order};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,7 @@ const FOLDER: &str = "lessons";
 const PROGRESS: &str = "lessons.json";
 const MAX_LESSON_BYTES: u64 = 1 << 20;
 
-/// Lessons in addition to the built-in ones: from the folder in the environment variable and from the project, each sorted by
-/// name.
+/// Lessons in addition to the built-in ones: from the folder in the environment variable and from the project, each sorted by name.
 pub fn lesson_files(project: Option<&Project>) -> Vec<LessonFile> {
     let named = std::env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let own = project.map(|project| project.folder().join(FOLDER)).filter(|folder| files::is_dir(folder));
@@ -38,7 +37,7 @@ fn read_folder(folder: &Path, found: &mut Vec<LessonFile>) -> std::io::Result<()
             paths.push(path);
         }
     }
-    paths.sort();
+    order::sort(&mut paths);
     found.extend(paths.into_iter().map(|path| {
         let (text, problem) = match text_of(&path) {
             Ok(text) => (Some(text), None),
@@ -58,16 +57,13 @@ fn text_of(path: &Path) -> std::result::Result<String, String> {
 }
 
 impl Project {
-    /// The learner's progress, by name of the lesson.
     pub fn lesson_progress(&self) -> Result<BTreeMap<String, LessonProgress>> {
         let kept = storage::if_there(&self.folder.join(PROGRESS), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())
     }
 
-    /// Stores the progress in a lesson; `None` removes it.
-    ///
-    /// # Errors
-    /// The existing file cannot be read (it is left unchanged), or writing fails.
+    /// Stores the progress in a lesson; `None` removes it. Fails if the existing file cannot be read (it is left unchanged), or writing
+    /// fails.
     pub fn set_lesson_progress(&self, lesson: &str, progress: Option<LessonProgress>) -> Result<()> {
         let mut all = self.lesson_progress()?;
         match progress {

@@ -61,7 +61,7 @@ pub use trained::{AsTrained, StoredModel, Trained, parameters_of};
 
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, LockFile, Result, files};
-use glasshouse_protocol::{Hint, RunConfig, RunSummary, names as known_names};
+use glasshouse_protocol::{Hint, RunConfig, RunSummary, names as known_names, order};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -102,10 +102,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens a project.
-    ///
-    /// # Errors
-    /// The folder does not exist, is not a project, or has another version. Nothing is modified.
+    /// Opens a project. Fails if the folder does not exist, is not a project, or has another version. Nothing is modified.
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
@@ -165,10 +162,7 @@ impl Project {
         Ok(self.all_runs()?.into_iter().filter(|run| !run.is_deleted()).collect())
     }
 
-    /// Restores a deleted run by number or name.
-    ///
-    /// # Errors
-    /// No deleted run has this number or name.
+    /// Restores a deleted run by number or name. Fails if no deleted run has this number or name.
     pub fn restore_run(&self, name: &str) -> Result<()> {
         let deleted = |run: &&Run| run.is_deleted() && run.is_called(name);
         let Some(run) = self.all_runs()?.iter().rev().find(deleted).cloned() else {
@@ -182,9 +176,6 @@ impl Project {
     }
 
     /// Permanently removes deleted runs.
-    ///
-    /// # Errors
-    /// A folder cannot be removed.
     pub fn clear_deleted_runs(&self) -> Result<()> {
         for run in self.all_runs()?.iter().filter(|run| run.is_deleted()) {
             files::remove_dir_all(run.folder()).map_err(Error::io(run.folder()))?;
@@ -197,14 +188,12 @@ impl Project {
         let folder = self.folder.join(RUNS);
         let names = shelf::names_in(&folder)?.into_iter();
         let mut runs: Vec<Run> = names.filter_map(|name| Run::at(folder.join(name))).collect();
-        runs.sort_by_key(Run::number);
+        order::sort_by_key(&mut runs, Run::number);
         Ok(runs)
     }
 
-    /// Checks that no process is training in the project, before it is replaced.
-    ///
-    /// # Errors
-    /// A run is locked, or the project is open elsewhere.
+    /// Checks that no process is training in the project, before it is replaced. Fails if a run is locked, or the project is open
+    /// elsewhere.
     pub fn check_unused(&self) -> Result<()> {
         for run in self.runs()? {
             run.lock()?;
@@ -220,9 +209,6 @@ impl Project {
     }
 
     /// The run with the highest number, not counting models imported for comparison.
-    ///
-    /// # Errors
-    /// The project has no such run.
     pub fn latest_run(&self) -> Result<Run> {
         let runs = self.runs()?;
         let latest = runs.iter().rev().find(|run| !run.is_for_comparison());
@@ -238,18 +224,12 @@ impl Project {
     }
 
     /// The run with this number, name or title, or the latest if `name` is `None`.
-    ///
-    /// # Errors
-    /// There is no such run.
     pub fn run_or_latest(&self, name: Option<&str>) -> Result<Run> {
         name.map_or_else(|| self.latest_run(), |name| self.run(name))
     }
 
-    /// The run with this number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or unique, non-numeric
-    /// title.
-    ///
-    /// # Errors
-    /// No run matches, or several have the title.
+    /// The run with this number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or unique, non-numeric title.
+    /// Fails if no run matches, or several have the title.
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
         if let Some(run) = called(&runs, name) {
@@ -274,9 +254,6 @@ impl Project {
     }
 
     /// The run that a record names, by number or name. Titles are not matched: users can change them.
-    ///
-    /// # Errors
-    /// There is no such run.
     pub fn recorded_run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
         called(&runs, name).ok_or_else(|| {

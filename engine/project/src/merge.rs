@@ -13,11 +13,9 @@ use glasshouse_protocol::{CheckpointChoice, Hint, RunConfig, RunState, Start, Tr
 const ROUNDED_AT_ONCE: usize = 1 << 18;
 
 impl Project {
-    /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new
-    /// run's record names the checkpoint as its start. If the future is dropped, the project is unchanged.
-    ///
-    /// # Errors
-    /// The run has no adapter or no such checkpoint, the checkpoint is damaged, or writing fails; no run is created then.
+    /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new run's
+    /// record names the checkpoint as its start. If the future is dropped, the project is unchanged. Fails if the run has no adapter or no
+    /// such checkpoint, the checkpoint is damaged, or writing fails; no run is created then.
     pub async fn merge(
         &self,
         run: &Run,
@@ -41,11 +39,8 @@ impl Project {
         self.keep_weights(trained, checkpoint, "merged", yielder).await
     }
 
-    /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its
-    /// start.
-    ///
-    /// # Errors
-    /// Writing fails; no run is created then.
+    /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its start.
+    /// Fails if writing fails; no run is created then.
     pub async fn keep_weights(
         &self,
         trained: Trained,
@@ -94,8 +89,7 @@ impl Project {
 }
 
 impl Trained {
-    /// # Errors
-    /// The weights were already rounded to a format by a compression, whose original is there.
+    /// Fails if the weights were already rounded to a format by a compression, whose original is there.
     pub fn expect_full(&self) -> Result<()> {
         if matches!(self.config.weights, WeightFormat::F32 | WeightFormat::Gguf) {
             return Ok(());
@@ -107,10 +101,8 @@ impl Trained {
         )))
     }
 
-    /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them.
-    ///
-    /// # Errors
-    /// The run is compressed already, its weights are outside the range of the format, or no row is whole blocks.
+    /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them. Fails if the run is compressed already, its
+    /// weights are outside the range of the format, or no row is whole blocks.
     pub async fn store_in(&mut self, format: WeightFormat, yielder: &Yielder) -> Result<()> {
         self.expect_full()?;
         let (config, name) = (&mut self.config, format.name());

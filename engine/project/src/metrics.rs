@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 /// Number of last samples returned when a run is resumed.
 const LAST_SAMPLES: usize = 4;
 
-#[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
     output: BufWriter<File>,
@@ -61,10 +60,7 @@ pub struct Resumed {
 }
 
 impl MetricsWriter {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// The file exists: metrics are never overwritten.
+    /// Creates the file. Fails if the file exists: metrics are never overwritten.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io(path))?;
         let timed = timed_after(path, 0)?;
@@ -241,15 +237,11 @@ fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     all
 }
 
-/// Parses a complete line.
 fn whole_event(line: &[u8]) -> Option<TrainEvent> {
     serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
 
-/// Reads a run's metrics. An unfinished last line is skipped.
-///
-/// # Errors
-/// The file cannot be read, or another line is not an event.
+/// Reads a run's metrics. An unfinished last line is skipped. Fails if the file cannot be read, or another line is not an event.
 pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
     let mut input = BufReader::new(File::open(path).map_err(Error::io(path))?);
     let mut events = Vec::new();

@@ -12,9 +12,6 @@ const MAX_CLASSIFIER_BYTES: u64 = 16 << 20;
 
 impl Project {
     /// The project's rules file, used in addition to the built-in rules; `None` if there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read, is too long, or is not UTF-8.
     pub fn moderation_rules(&self) -> Result<Option<String>> {
         let path = self.folder().join(RULES_FILE);
         storage::if_there(&path, MAX_RULES_BYTES as u64, storage::read_text)
@@ -25,9 +22,6 @@ impl Project {
     }
 
     /// The project's classifier file; `None` if there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read, is too long, or is not UTF-8.
     pub fn moderation_classifier(&self) -> Result<Option<String>> {
         storage::if_there(&self.folder().join(CLASSIFIER_FILE), MAX_CLASSIFIER_BYTES, storage::read_text)
     }
@@ -41,11 +35,9 @@ pub struct ParsedJudges {
 }
 
 impl ParsedJudges {
-    /// The judges for a text: the settings' own rules, or else the project's in addition to the built-in ones; and its
-    /// classifier, if enabled. `None` if moderation is off; nothing is read then.
-    ///
-    /// # Errors
-    /// A line of the rules is invalid (the error names it), or the classifier is missing or damaged.
+    /// The judges for a text: the settings' own rules, or else the project's in addition to the built-in ones; and its classifier, if
+    /// enabled. `None` if moderation is off; nothing is read then. Fails if a line of the rules is invalid (the error names it), or the
+    /// classifier is missing or damaged.
     pub fn judges(&mut self, moderation: &Moderation, project: Option<&Project>) -> Result<Option<Judges>> {
         if moderation.mode == ModerationMode::Off {
             return Ok(None);

@@ -8,7 +8,6 @@ use std::path::{Component, Path, PathBuf};
 
 const FILE: &str = "next.json";
 
-/// `next.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Next {
     /// The settings, with the time they were saved, in seconds since 1970, UTC.

@@ -93,12 +93,10 @@ pub struct RunRecord {
     /// The guard's interventions, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
-    /// Estimated seconds of the whole run.
     pub estimated_seconds: Option<f64>,
     /// 95 % interval of `best_val_loss` over the batches of its evaluation; `None` for losses of pairs and rewards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_val_interval: Option<[f32; 2]>,
-    /// The sweep that the run belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepPlace>,
     /// Energy counted while it trained; `None` without a meter.
@@ -110,10 +108,8 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The energy of the training, if it was metered or the user gave the device's power.
-    ///
-    /// # Errors
-    /// The user's figures are not of the expected form.
+    /// The energy of the training, if it was metered or the user gave the device's power. Fails if the user's figures are not of the
+    /// expected form.
     pub fn energy_use(&self) -> Result<Option<EnergyUse>> {
         // The power is that of the run's device, not of the one that shows it.
         let settings =
@@ -123,7 +119,6 @@ impl RunRecord {
     }
 }
 
-/// A run's place in a sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepPlace {
     pub name: String,
@@ -147,7 +142,6 @@ impl Run {
         files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
     }
 
-    /// Parses the number from a run folder's name.
     pub(super) fn number_of(folder: &Path) -> Option<u64> {
         let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
         number.parse().ok()
@@ -199,10 +193,7 @@ impl Run {
         whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// Opens the project that contains the run.
-    ///
-    /// # Errors
-    /// The parent folder is not a project.
+    /// Opens the project that contains the run. Fails if the parent folder is not a project.
     pub fn project(&self) -> Result<Project> {
         // The project folder is two levels above runs/<run>.
         Project::open(self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder))
@@ -218,10 +209,7 @@ impl Run {
         self.name().split_once('-').map(|(_, label)| label.to_owned()).unwrap_or_default()
     }
 
-    /// Reads the resolved configuration.
-    ///
-    /// # Errors
-    /// The file cannot be read, is not a configuration, or breaks a rule.
+    /// Reads the resolved configuration. Fails if the file cannot be read, is not a configuration, or breaks a rule.
     pub fn config(&self) -> Result<RunConfig> {
         let config = RunConfig::from_toml(&self.config_text()?)
             .map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))?;
@@ -299,10 +287,6 @@ impl Run {
         storage::write_atomically(&self.folder.join(CONFIG), text.as_bytes())
     }
 
-    /// Reads the record.
-    ///
-    /// # Errors
-    /// The file cannot be read or is damaged.
     pub fn record(&self) -> Result<RunRecord> {
         storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
             Error::BadFile { path, reason } => {
@@ -342,10 +326,8 @@ impl Run {
     }
 
     /// Marks the run as deleted and hides it from the project's runs. [`super::Project::restore_run`] undoes it;
-    /// [`super::Project::clear_deleted_runs`] deletes it permanently.
-    ///
-    /// # Errors
-    /// A process is training the run, or the mark cannot be written.
+    /// [`super::Project::clear_deleted_runs`] deletes it permanently. Fails if a process is training the run, or the mark cannot be
+    /// written.
     pub fn delete(&self) -> Result<()> {
         let _lock = self.lock()?;
         let mark = self.folder.join(DELETED);
@@ -371,7 +353,6 @@ impl Run {
         })
     }
 
-    /// Summary for display.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
         // Mistakes in the user's figures are reported when a project is opened and when its runs are listed.
@@ -423,10 +404,7 @@ impl Run {
         Ok(disk::bytes_of_run(&parameters(&config.model, &config.train)?, &config.train))
     }
 
-    /// Folder of tokens and tokenizer.
-    ///
-    /// # Errors
-    /// The record cannot be read, or names a folder outside the project.
+    /// Folder of tokens and tokenizer. Fails if the record cannot be read, or names a folder outside the project.
     pub fn data_folder(&self) -> Result<PathBuf> {
         let data = self.record()?.data;
         let path = Path::new(&data);
@@ -454,10 +432,7 @@ impl Run {
         self.folder.join("checkpoints")
     }
 
-    /// Locks the run for this process until the lock is dropped.
-    ///
-    /// # Errors
-    /// Another process is training the run.
+    /// Locks the run for this process until the lock is dropped. Fails if another process is training the run.
     pub fn lock(&self) -> Result<RunLock> {
         let path = self.folder.join(LOCK);
         let file = File::create(&path).map_err(Error::io(&path))?;

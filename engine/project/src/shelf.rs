@@ -12,7 +12,7 @@ use super::names::is_reserved;
 use super::{Project, archive};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files};
-use glasshouse_protocol::ProjectSummary;
+use glasshouse_protocol::{ProjectSummary, order};
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
@@ -51,23 +51,18 @@ impl Shelf {
             ProjectSummary { deleted: is_deleted(&folder), ..summary(id, &folder) }
         };
         let mut projects: Vec<ProjectSummary> = ids_in(&self.folder)?.iter().map(about).collect();
-        projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
+        order::sort_by_key(&mut projects, |project| (project.deleted, std::cmp::Reverse(project.updated)));
         Ok(projects)
     }
 
-    /// Creates a project and returns its id. If the name is taken, a number is appended.
-    ///
-    /// # Errors
-    /// The name is empty, or the file system refuses.
+    /// Creates a project and returns its id. If the name is taken, a number is appended. Fails if the name is empty, or the file system
+    /// refuses.
     pub fn create(&self, name: &str) -> Result<String> {
         let name = self.free_name(name, None)?;
         block_on(self.place(&name, async |staging| Project::open_or_create(staging).map(|_| ())))
     }
 
     /// The folder of a project.
-    ///
-    /// # Errors
-    /// The shelf has no project with this id.
     pub fn path_of(&self, id: &str) -> Result<PathBuf> {
         self.find(id, false)
     }
@@ -88,21 +83,16 @@ impl Shelf {
         project.set_name(&self.free_name(name, Some(id))?)
     }
 
-    /// Copies a project and returns the copy's id.
-    ///
-    /// # Errors
-    /// The shelf has no project with this id, or copying fails; no partial copy remains.
+    /// Copies a project and returns the copy's id. Fails if the shelf has no project with this id, or copying fails; no partial copy
+    /// remains.
     pub async fn duplicate(&self, id: &str, name: &str, yielder: &Yielder) -> Result<String> {
         let from = Project::open(&self.path_of(id)?)?;
         let name = self.free_name(name, None)?;
         self.place(&name, async |staging| copy_folder(from.folder(), staging, yielder).await).await
     }
 
-    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used; `room`
-    /// is the free space in bytes, if known.
-    ///
-    /// # Errors
-    /// The file is invalid, unsafe to unpack or needs more than `room`; no project is created.
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used; `room` is the
+    /// free space in bytes, if known. Fails if the file is invalid, unsafe to unpack or needs more than `room`; no project is created.
     pub async fn import<F: Read + Seek>(
         &self,
         file: F,
@@ -116,10 +106,8 @@ impl Shelf {
         self.place(&name, async |staging| opened.unpack(staging, yielder).await).await
     }
 
-    /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.
-    ///
-    /// # Errors
-    /// The shelf has no project with this id, or the system refuses because its files are open.
+    /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds. Fails if the shelf has no project with this id, or
+    /// the system refuses because its files are open.
     pub fn delete(&self, id: &str) -> Result<()> {
         self.clear_trash(storage::unix_seconds() - KEPT).ok();
         let mark = self.path_of(id)?.join(DELETED);
@@ -128,10 +116,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// Restores a deleted project. If its name was taken meanwhile, a number is appended.
-    ///
-    /// # Errors
-    /// No deleted project has this id.
+    /// Restores a deleted project. If its name was taken meanwhile, a number is appended. Fails if no deleted project has this id.
     pub fn restore(&self, id: &str) -> Result<()> {
         let mark = self.find(id, true)?.join(DELETED);
         files::remove_file(&mark).map_err(Error::io(&mark))?;
@@ -224,7 +209,7 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     };
     let mut names: Vec<String> =
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort();
+    order::sort(&mut names);
     Ok(names)
 }
 

@@ -22,10 +22,8 @@ impl StagedRun {
         &self.run
     }
 
-    /// Adds the run to the project, with the next free number. Safe to call from several processes at the same time.
-    ///
-    /// # Errors
-    /// The file system refuses; no run is created then.
+    /// Adds the run to the project, with the next free number. Safe to call from several processes at the same time. Fails if the file
+    /// system refuses; no run is created then.
     pub fn put(self) -> Result<Run> {
         let Self { staging, run, runs, config } = self;
         // The lock serialises the assignment of numbers.

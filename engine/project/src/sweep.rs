@@ -60,7 +60,6 @@ impl Project {
         std::path::absolute(&folder).unwrap_or(folder)
     }
 
-    /// Whether it is the folder of a sweep of this project.
     pub fn is_sweep_folder(&self, folder: &Path) -> bool {
         folder.file_name().is_some_and(|name| self.sweep_folder(&name.to_string_lossy()) == folder)
     }

@@ -19,10 +19,8 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// The teacher of a run with these settings; `None` if its objective needs none. `project` is the run's.
-    ///
-    /// # Errors
-    /// The run or checkpoint does not exist, or none is named.
+    /// The teacher of a run with these settings; `None` if its objective needs none. `project` is the run's. Fails if the run or checkpoint
+    /// does not exist, or none is named.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
         let train = &config.train;
         if !train.objective.has_teacher() {
@@ -60,10 +58,8 @@ impl Teacher {
         notices
     }
 
-    /// The teacher's tokenizer, which the student uses.
-    ///
-    /// # Errors
-    /// The student starts from weights with another tokenizer, or the tokenizer is damaged.
+    /// The teacher's tokenizer, which the student uses. Fails if the student starts from weights with another tokenizer, or the tokenizer
+    /// is damaged.
     pub fn tokenizer(&self, beginning: Option<&Beginning>) -> Result<TokenizerFiles> {
         let own = open_files(&self.run.data_folder()?)?;
         if let Some(beginning) = beginning
@@ -77,11 +73,9 @@ impl Teacher {
         Ok(own)
     }
 
-    /// The teacher's weights for a student whose settings were completed by [`Teacher::settle`], in the layout in which they
-    /// follow the student's own; empty if the objective needs no teacher.
-    ///
-    /// # Errors
-    /// The teacher is gone or damaged, or has changed since the run started.
+    /// The teacher's weights for a student whose settings were completed by [`Teacher::settle`], in the layout in which they follow the
+    /// student's own; empty if the objective needs no teacher. Fails if the teacher is gone or damaged, or has changed since the run
+    /// started.
     pub fn weights(project: &Project, config: &RunConfig) -> Result<Vec<f32>> {
         let Some(Self { run, config: own, checkpoint }) = Self::find(project, config)? else {
             return Ok(Vec::new());
@@ -98,9 +92,6 @@ impl Teacher {
     }
 
     /// Number of weights returned by [`Teacher::weights`].
-    ///
-    /// # Errors
-    /// The teacher's model cannot be built.
     pub fn length(config: &RunConfig) -> Result<usize> {
         config.train.teacher_model().map_or(Ok(0), |model| Ok(layouts(model)?.1.length))
     }

@@ -30,10 +30,8 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Loads a run's checkpoint. A file is one of the run's checkpoints or a path.
-    ///
-    /// # Errors
-    /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
+    /// Loads a run's checkpoint. A file is one of the run's checkpoints or a path. Fails if the run has no checkpoint, or the chosen one
+    /// cannot be read or belongs to another model.
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let as_trained = AsTrained::load(run, checkpoint, yielder).await?;
         let AsTrained { run, config, parameters, weights, kept, info, notices } = as_trained;
@@ -45,7 +43,6 @@ impl Trained {
 }
 
 /// A run's weights as trained: an adapter's weights are separate.
-#[derive(Debug)]
 pub struct AsTrained {
     pub run: Run,
     pub config: RunConfig,
@@ -62,7 +59,6 @@ pub struct AsTrained {
 }
 
 impl AsTrained {
-    /// Loads a checkpoint like [`Trained::load`].
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
@@ -83,14 +79,12 @@ impl AsTrained {
 }
 
 /// A model with its weights as a decoder stores them.
-#[derive(Debug)]
 pub struct StoredModel {
     pub config: RunConfig,
     pub tokenizer: Tokenizer,
     /// The model's parameters as stored.
     pub parameters: Vec<Parameter>,
     pub weights: StoredWeights,
-    /// The checkpoint file.
     pub path: PathBuf,
     pub info: CheckpointInfo,
     /// Damaged checkpoints that were skipped, one line each.

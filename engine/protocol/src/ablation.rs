@@ -44,7 +44,6 @@ settings! {
     }
 }
 
-/// The versions of a text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AblatedText {
     pub recipe: String,
@@ -113,20 +112,15 @@ impl Ablate {
         Ok(())
     }
 
-    /// A sweep file of this ablation.
-    ///
-    /// # Errors
-    /// A number is too large for TOML.
+    /// A sweep file of this ablation. Fails if a number is too large for TOML.
     pub fn to_toml(&self, name: &str) -> Result<String, String> {
         crate::sweep::file(name, "ablate", self)
     }
 
-    /// The versions that runs learn.
     pub fn learned(&self) -> impl Iterator<Item = &TextVersion> {
         self.text.versions.iter().filter(|version| version.name == WHOLE || version.differs)
     }
 
-    /// The version that a run learns.
     pub fn version(&self, run: usize) -> Option<&TextVersion> {
         self.learned().nth(run % self.learned().count().max(1))
     }
@@ -192,7 +186,6 @@ fn set_tokenizer(config: &mut RunConfig, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Results of the ablation so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     pub text: AblatedText,

@@ -40,7 +40,6 @@ pub struct StepMeasurement {
     /// Number of kernel classes timed for this benchmark; cached choices are not timed again.
     pub tuned_kernels: usize,
     pub tuning_seconds: f64,
-    /// Number of measured steps.
     pub repeats: usize,
     /// Milliseconds per step, median.
     pub ms_per_step: f64,
@@ -63,7 +62,6 @@ pub struct StepMeasurement {
     /// Fraction of the time between the first and the last pass of those steps in which the device was idle, by its own clock.
     pub idle_share: Option<f64>,
     pub dispatches_per_step: usize,
-    /// Bytes that the executor holds.
     pub bytes: u64,
     pub loss_first: f32,
     pub loss_last: f32,
@@ -86,9 +84,7 @@ pub struct DecodeMeasurement {
     /// Number of texts generated in parallel.
     #[serde(default = "one")]
     pub batch: usize,
-    /// Number of measured passes.
     pub repeats: usize,
-    /// Prompt tokens of each text.
     pub prompt_tokens: usize,
     /// Generated tokens of each text, without the first.
     pub generated_tokens: usize,
@@ -104,7 +100,6 @@ pub struct DecodeMeasurement {
     pub ms_per_token: f64,
     pub ms_fastest: f64,
     pub ms_slowest: f64,
-    /// Bytes that the decoder holds.
     pub bytes: u64,
 }
 
@@ -150,7 +145,6 @@ pub struct KernelMeasurement {
     pub peak_gb_per_s: f64,
 }
 
-/// Bottleneck of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -199,7 +193,6 @@ pub struct ViewTime {
     pub ms: f64,
     pub ms_fastest: f64,
     pub ms_slowest: f64,
-    /// Number of answers measured.
     #[serde(default)]
     pub answers: usize,
 }
@@ -252,7 +245,6 @@ pub struct ScalingCell {
     pub ms_estimated: Option<f64>,
     /// Measured time divided by estimated time.
     pub time_ratio: Option<f64>,
-    /// Bytes that the executor holds.
     pub bytes: Option<u64>,
     /// Estimated bytes: on a GPU the plan's total, on the CPU its executor's own estimate.
     pub bytes_estimated: Option<u64>,

@@ -64,7 +64,6 @@ impl Section {
     }
 }
 
-/// A name with its value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fact {
     pub name: String,

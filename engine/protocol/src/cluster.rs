@@ -5,7 +5,6 @@ use crate::names;
 use crate::quantity::{bytes, duration, flop, whole};
 use serde::{Deserialize, Serialize};
 
-/// A GPU model available for hire.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GpuModel {
     /// Name in settings.
@@ -38,17 +37,13 @@ pub const GPUS: [GpuModel; 9] = [
 ];
 
 impl GpuModel {
-    /// Looks a GPU model up by name.
-    ///
-    /// # Errors
-    /// If the name is unknown; the message suggests the nearest one.
+    /// Looks a GPU model up by name. Fails if the name is unknown; the message suggests the nearest one.
     pub fn named(name: &str) -> Result<Self, String> {
         let found = GPUS.into_iter().find(|gpu| gpu.name.eq_ignore_ascii_case(name));
         found.ok_or_else(|| names::unknown("GPU", name, GPUS.iter().map(|gpu| gpu.name)))
     }
 }
 
-/// Settings of a cluster estimate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterRequest {
     /// A name in [`GPUS`].

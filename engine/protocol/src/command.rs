@@ -20,7 +20,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -65,8 +64,7 @@ pub enum Command {
     CloseProject,
     /// Answered by `Projects`.
     ChangeProject { id: String, change: ProjectChange },
-    /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
-    /// `Project`.
+    /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by `Project`.
     ImportProject {
         /// Display name; `None` takes the name in the file.
         name: Option<String>,
@@ -121,9 +119,8 @@ pub enum Command {
     },
     /// Compares a raw document with its cleaned version. Answered by `Previewed`.
     CompareDocument { id: String },
-    /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `Cleaning`s,
-    /// the last of which has the report. After [`Command::Cancel`], the previous result stays, and the next cleaning
-    /// resumes the stopped one.
+    /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `Cleaning`s, the last
+    /// of which has the report. After [`Command::Cancel`], the previous result stays, and the next cleaning resumes the stopped one.
     Clean,
     /// Cleans files into a folder, without a project. Native only. Answered as `Clean` is.
     CleanFiles {
@@ -196,7 +193,6 @@ pub enum Command {
     /// Creates and opens a project, and starts a run on the embedded stories that lasts about `seconds` on the chosen device. Model
     /// size and steps follow from a short benchmark of the device. Answered by `Project` and as `Train` is.
     TrainFirst {
-        /// Display name of the project.
         project: String,
         /// Target training time in seconds.
         seconds: f64,
@@ -241,11 +237,9 @@ pub enum Command {
     SpliceFeedback {
         /// Index of the first replaced row, from 0; `None` appends.
         at: Option<usize>,
-        /// Number of rows to remove.
         #[serde(default)]
         removed: usize,
-        /// The rows to be removed, as the sender last saw them: if they have changed since, nothing is replaced. Empty skips this
-        /// check.
+        /// The rows to be removed, as the sender last saw them: if they have changed since, nothing is replaced. Empty skips this check.
         #[serde(default)]
         expected: Vec<Feedback>,
         #[serde(default)]
@@ -318,16 +312,14 @@ pub enum Command {
         #[serde(default)]
         keep: bool,
     },
-    /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
-    /// `Importing`.
+    /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by `Importing`.
     ListModelFiles { address: String },
     /// Opens a pretrained model without reading its weights. Answered by `Importing`, with `Progress` during the download.
     LookAtModel {
         /// `None` only closes the model opened last and frees what was downloaded of it.
         from: Option<ModelSource>,
     },
-    /// Imports a pretrained model into the project as a run without steps. Answered by `RunAdded`, with `Progress` before
-    /// it.
+    /// Imports a pretrained model into the project as a run without steps. Answered by `RunAdded`, with `Progress` before it.
     ImportModel {
         from: ModelSource,
         /// Reduce the model's context length to this many tokens.
@@ -389,8 +381,7 @@ impl Command {
         })
     }
 
-    /// Whether the command is refused while a run trains: it opens another project, changes the run's text, or needs the device for
-    /// itself.
+    /// Whether the command is refused while a run trains: it opens another project, changes the run's text, or needs the device for itself.
     pub fn needs_idle(&self) -> bool {
         matches!(
             self,

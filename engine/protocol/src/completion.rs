@@ -71,7 +71,6 @@ pub struct Completion {
     pub run: String,
     /// Index among the request's texts.
     pub number: usize,
-    /// The seed that reproduces it.
     pub seed: u64,
     /// The prompt's text, if `echo` was set.
     pub echoed: String,

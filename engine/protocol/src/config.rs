@@ -109,10 +109,7 @@ settings! {
 pub const MAX_CANARIES: usize = 200;
 
 impl RunConfig {
-    /// Parses a run's TOML.
-    ///
-    /// # Errors
-    /// One line that gives the line number; a misspelt field comes with the nearest existing name.
+    /// Parses a run's TOML. The error is one line with the line number; a misspelt field comes with the nearest existing name.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| with_line(text, &error))
     }

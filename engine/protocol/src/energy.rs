@@ -11,7 +11,6 @@ const WHOLE: f64 = 0.99;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeteredEnergy {
     pub joules: f64,
-    /// Seconds of training that were metered.
     pub seconds: f64,
     /// What it measures, in words.
     pub meter: String,
@@ -69,10 +68,8 @@ impl Rate {
 }
 
 impl EnergySettings {
-    /// Reads the settings from environment variables, each a number, a unit for the price, and the source in brackets.
-    ///
-    /// # Errors
-    /// A variable is not of that form.
+    /// Reads the settings from environment variables, each a number, a unit for the price, and the source in brackets. Fails if a variable
+    /// is not of that form.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let rate = |name: &str, unit: Option<&str>, example: &str| {
             let Some(text) = read(name).filter(|text| !text.trim().is_empty()) else { return Ok(None) };

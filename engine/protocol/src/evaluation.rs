@@ -14,7 +14,6 @@ use crate::quantity::{figures, whole};
 use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
 
-/// Default number of bootstrap resamples.
 pub const RESAMPLES: u32 = 10_000;
 
 /// Maximum number of bootstrap resamples. Each resampled value is kept in memory.
@@ -135,7 +134,6 @@ pub enum Better {
     Neither,
 }
 
-/// A number with its confidence interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// The name in JSON and tables, in snake case: `bits_per_byte`.
@@ -147,7 +145,6 @@ pub struct Metric {
     pub interval: Option<[f64; 2]>,
     #[serde(default)]
     pub better: Better,
-    /// Sample size.
     pub count: u64,
     /// The unit of `count`, in the plural: `tokens`, `documents`, `rows`.
     pub of: String,
@@ -285,7 +282,6 @@ pub struct Evaluation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluatedModel {
-    /// Display name of the run.
     pub title: String,
     /// Objective and starting point, in a sentence.
     pub about: String,
@@ -301,15 +297,12 @@ pub struct EvaluatedModel {
     pub data: Vec<String>,
     /// Settings that differ from the preset, as in `train.learning_rate = 0.001`.
     pub settings: Vec<String>,
-    /// Last training loss.
     pub train_loss: Option<f64>,
-    /// Best validation loss.
     pub validation_loss: Option<f64>,
     pub train_seconds: Option<f64>,
     pub train_device: Option<String>,
     /// Floating-point operations of the whole training.
     pub train_flops: Option<f64>,
-    /// Energy of the training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy: Option<EnergyUse>,
 }
@@ -328,13 +321,11 @@ pub struct Likelihood {
     /// The split, `validation`, and whether it was read in full.
     pub split: String,
     pub documents: u64,
-    /// Number of predicted tokens.
     pub tokens: u64,
     /// Bytes of UTF-8.
     pub bytes: u64,
     /// Window length in tokens.
     pub window: usize,
-    /// Stride between windows in tokens.
     pub stride: usize,
     /// Predicted tokens per second; `None` if a run was training meanwhile.
     pub tokens_per_s: Option<f64>,
@@ -363,7 +354,6 @@ impl Likelihood {
     }
 }
 
-/// The loss of tokens by group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossBy {
     pub name: LossGrouping,
@@ -387,7 +377,6 @@ choices! {
 pub struct DocumentLoss {
     /// CRC-32C of the text; identifies the same document in another evaluation.
     pub text_crc32c: u32,
-    /// Number of predicted tokens.
     pub tokens: u32,
     pub bytes: u32,
     /// Sum of the tokens' losses in nats.
@@ -406,8 +395,7 @@ pub struct Calibration {
     pub bins: Vec<CalibrationBin>,
     /// Expected calibration error over all tokens.
     pub ece: Metric,
-    /// The temperature with the lowest loss on half of the text: every other document, or every other passage if there are few
-    /// documents.
+    /// The temperature with the lowest loss on half of the text: every other document, or every other passage if there are few documents.
     pub temperature: f64,
     /// Number of tokens in that half.
     pub fitted_tokens: u64,
@@ -418,7 +406,6 @@ pub struct Calibration {
 /// A bin of tokens whose top prediction had a similar probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationBin {
-    /// Number of tokens.
     pub count: u64,
     pub confidence: f64,
     pub accuracy: f64,
@@ -439,7 +426,6 @@ impl CalibrationBin {
 /// The result of a simpler model on the same text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// `5-gram`, `unigram`, `uniform`, `xz`, `gzip`.
     pub name: String,
     /// A one-sentence description.
     pub about: String,

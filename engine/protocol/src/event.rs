@@ -68,10 +68,8 @@ pub enum Event {
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// A page of the project's documents.
     Documents {
-        /// Totals of all documents.
         overview: DocumentsOverview,
         search: String,
-        /// Number of skipped documents.
         offset: usize,
         /// Number of documents that match the search.
         found: usize,
@@ -81,7 +79,6 @@ pub enum Event {
         /// Within each kind, the smallest first.
         corpora: Vec<CorpusSummary>,
     },
-    /// Progress of a download.
     Fetching {
         #[serde(flatten)]
         progress: FetchProgress,
@@ -108,9 +105,7 @@ pub enum Event {
     /// Documents that the last cleaning dropped.
     Dropped {
         stage: Option<String>,
-        /// Number of skipped documents.
         offset: usize,
-        /// Number of documents that match.
         found: usize,
         documents: Vec<DroppedDocument>,
     },
@@ -136,7 +131,6 @@ pub enum Event {
         merges: Option<(Vec<String>, Vec<MergeStep>)>,
     },
     Vocabulary {
-        /// Number of entries that match.
         found: usize,
         offset: usize,
         entries: Vec<VocabularyEntry>,
@@ -187,7 +181,6 @@ pub enum Event {
         step: u64,
         steps: u64,
     },
-    /// A run finished or was stopped.
     TrainingEnded {
         run: RunSummary,
     },
@@ -195,7 +188,6 @@ pub enum Event {
     Sweep {
         sweep: Box<crate::SweepSummary>,
     },
-    /// Profile of a training step.
     Profile {
         entries: Vec<ProfileEntry>,
         /// Milliseconds of the whole step, without profiling.
@@ -206,7 +198,6 @@ pub enum Event {
     },
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
-    /// A model was loaded for generation.
     ModelOpened {
         run: String,
         step: u64,
@@ -229,7 +220,6 @@ pub enum Event {
     Written {
         /// Empty in a completion for another program.
         tokens: Vec<WrittenToken>,
-        /// Whether these are the prompt's tokens.
         prompt: bool,
         /// New text that no stop string can remove any more; empty for the prompt.
         #[serde(default)]
@@ -352,24 +342,28 @@ pub enum Event {
     },
 }
 
-/// Preview of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "preview", rename_all = "snake_case")]
 pub enum Preview {
-    /// Results of the recipe on a sample.
-    Sample { judgement: SampleJudgement },
+    Sample {
+        judgement: SampleJudgement,
+    },
     /// A raw document compared with its cleaned version.
-    Document { document: ComparedDocument },
+    Document {
+        document: ComparedDocument,
+    },
 }
 
-/// Forecast of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "forecast", rename_all = "snake_case")]
 pub enum Forecast {
-    /// The estimated resources of a run.
-    Run { plan: Box<PlanSummary> },
+    Run {
+        plan: Box<PlanSummary>,
+    },
     /// The estimated resources of a run on many GPUs.
-    Cluster { plan: Box<crate::cluster::ClusterPlan> },
+    Cluster {
+        plan: Box<crate::cluster::ClusterPlan>,
+    },
     /// Measured training speed on this device.
     Speed {
         /// Milliseconds per step, median.
@@ -394,8 +388,9 @@ pub enum ImportStep {
         /// Total bytes, if the server reports them.
         bytes: Option<u64>,
     },
-    /// It can be imported.
-    Found { model: Box<FoundModel> },
+    Found {
+        model: Box<FoundModel>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

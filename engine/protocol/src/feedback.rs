@@ -16,7 +16,6 @@ pub struct Feedback {
     /// The conversation before the reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "asked_by_text")]
     pub prompt: Vec<ChatMessage>,
-    /// The rated reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub completion: Vec<ChatMessage>,
     /// Whether the rating is good.
@@ -26,7 +25,6 @@ pub struct Feedback {
     pub chosen: Vec<ChatMessage>,
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub rejected: Vec<ChatMessage>,
-    /// A text for classification.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -115,10 +113,7 @@ impl Feedback {
         Self { text: text.to_owned(), text_label: label.to_owned(), ..Self::default() }
     }
 
-    /// The kind of the row.
-    ///
-    /// # Errors
-    /// The first broken rule: the field and what is expected in it.
+    /// The kind of the row. The error is the first broken rule: the field and what is expected in it.
     pub fn kind(&self) -> Result<FeedbackKind, String> {
         let Self { messages, prompt, completion, label, chosen, rejected, text: told_apart, .. } = self;
         let pair = !(chosen.is_empty() && rejected.is_empty());

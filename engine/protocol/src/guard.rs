@@ -56,8 +56,7 @@ impl GuardReport {
     }
 }
 
-/// An action of the guard on a run. The batches and learning rates of later steps follow from the settings and all interventions, in
-/// order.
+/// An action of the guard on a run. The batches and learning rates of later steps follow from the settings and all interventions, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervention {
     /// Steps done when it was decided.

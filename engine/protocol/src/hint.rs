@@ -6,20 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
-    /// Replace what the destination holds.
     Replace,
-    /// Choose another destination.
     Destination,
-    /// Choose another project folder.
     Project,
-    /// Choose another run.
     Run,
     /// Train a new run from a run's weights.
     NewRun,
     DeleteRun,
-    /// Start from trained weights.
     Start,
-    /// Train one step.
     OneStep,
     /// Train one step with the run's own settings, which prepares its text again.
     PrepareAgain,
@@ -33,15 +27,11 @@ pub enum Hint {
     NoAdapter,
     ExportAdapter,
     MergeAdapter,
-    /// Train with the objective chat.
     ChatObjective,
-    /// Train with the objective classify.
     ClassifyObjective,
     /// Train the project's moderation classifier.
     TrainModeration,
-    /// Evaluate on a task.
     Task,
-    /// Evaluate on a file of rows.
     Rows,
     Evaluate,
     Audit,

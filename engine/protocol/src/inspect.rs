@@ -159,7 +159,6 @@ settings! {
     }
 }
 
-/// A change to a model's activations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "part")]
 pub enum Edit {
@@ -231,7 +230,6 @@ pub struct ActivatingPassage {
     pub tokens: Vec<TokenText>,
     /// The neuron's activation at each token.
     pub activations: Vec<f32>,
-    /// Index of the largest activation.
     pub peak: usize,
 }
 
@@ -277,7 +275,6 @@ pub struct GraphNode {
     pub outputs: Vec<usize>,
     /// Names of the GPU kernels that run it, with their numbers of launches; the default kernels if it runs on the CPU.
     pub kernels: Vec<(String, usize)>,
-    /// Measured milliseconds.
     pub ms: Option<f64>,
 }
 
@@ -365,7 +362,6 @@ pub struct Inspection {
     pub run: String,
     /// Training steps of the weights.
     pub step: u64,
-    /// Name of the device that computed it.
     pub device: String,
     pub layers: usize,
     pub heads: usize,

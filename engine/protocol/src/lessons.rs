@@ -14,7 +14,6 @@ pub struct LessonFile {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LessonProgress {
-    /// The question as it was shown.
     pub question: String,
     pub prediction: String,
     /// Index of the chosen option from 0, or the predicted number.

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 /// Version of the protocol. A page and its worker are built together, but a recorded log or a page cached by a browser may be older.
 pub const VERSION: u32 = 1;
 
-/// A command sent to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The sender's number, from 1, ascending; all events that answer the request carry it.
@@ -51,8 +50,6 @@ pub struct LogLine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogMessage {
-    /// Sent to the engine.
     Request(Box<Request>),
-    /// Received from the engine.
     Report(Box<Report>),
 }

@@ -1,5 +1,6 @@
 //! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; no other code describes a model.
 
+use crate::order;
 use crate::quantity::{counted, whole};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
 use crate::{Invalid, is_default, require, rules};
@@ -237,7 +238,6 @@ impl NormPlacement {
     }
 }
 
-/// Position encoding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Position {
@@ -464,7 +464,6 @@ settings! {
 }
 
 impl Bias {
-    /// Whether any layer has a bias.
     pub fn any(self) -> bool {
         self.qkv || self.output || self.mlp || self.head
     }
@@ -698,10 +697,7 @@ impl ModelConfig {
         self.dropout.check()?;
         self.init.check()?;
         let (kv_heads, divisor, most) = (self.kv_heads, self.width_multiplier(), 1 << 16);
-        let mut labels = self.labels.clone();
-        labels.sort_unstable();
-        labels.dedup();
-        let distinct = labels.len() == self.labels.len();
+        let distinct = order::distinct(&self.labels).len() == self.labels.len();
         let beyond = self.full_attention.iter().find(|block| **block >= self.layers);
         let is_rms = self.norm.kind == NormKind::Rms;
         let fits = self.residual == Residual::Sequential || self.norm.placement == NormPlacement::Pre;

@@ -15,10 +15,7 @@ macro_rules! named {
             }
         }
 
-        /// The variant of this name.
-        ///
-        /// # Errors
-        /// "unknown WHAT", with the nearest name.
+        /// The variant of this name. The error is "unknown WHAT", with the nearest name.
         pub fn named(what: &str, name: &str) -> Result<Self, String> {
             let known = || Self::ALL.into_iter().map(Self::name);
             let found = Self::ALL.into_iter().find(|variant| variant.name() == name);

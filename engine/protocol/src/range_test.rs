@@ -29,8 +29,7 @@ settings! {
 }
 
 impl RangeTest {
-    /// # Errors
-    /// One line: the rates or the steps cannot be used.
+    /// Fails with one line if the rates or the steps cannot be used.
     pub fn check(&self) -> Result<(), String> {
         let Self { lowest, highest, steps, .. } = self;
         if !(*lowest > 0.0 && lowest < highest && highest.is_finite()) {
@@ -82,12 +81,10 @@ pub struct NoiseScale {
     pub windows: f64,
     /// The 95 % interval, a jackknife over gradients of its logarithm.
     pub interval: Option<[f64; 2]>,
-    /// Windows of a step.
     pub batch: usize,
 }
 
 impl NoiseScale {
-    /// Number of gradients that are compared.
     pub const GRADIENTS: u64 = 12;
     /// Steps of training before, in which the rate rises to the suggested one.
     pub const STEPS: u64 = 50;

@@ -18,7 +18,6 @@ pub struct TuningRecipe {
     /// What the model learns, as a phrase.
     pub learns: String,
     pub objective: Objective,
-    /// An example row of its data.
     pub row: String,
     /// Rows that can be generated to try it.
     pub generated: Generated,

@@ -35,7 +35,6 @@ settings! {
     }
 }
 
-/// A size of a ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LadderPoint {
     pub heads: usize,
@@ -48,7 +47,6 @@ pub struct LadderPoint {
 pub struct LadderSize {
     /// All parameters, with embeddings.
     pub parameters: u64,
-    /// Tokens of all steps.
     pub tokens: u64,
     pub flops: f64,
 }
@@ -83,10 +81,7 @@ impl Ladder {
         }
     }
 
-    /// A sweep file of this ladder.
-    ///
-    /// # Errors
-    /// A number is too large for TOML.
+    /// A sweep file of this ladder. Fails if a number is too large for TOML.
     pub fn to_toml(&self, name: &str) -> Result<String, String> {
         crate::sweep::file(name, "ladder", self)
     }

@@ -93,7 +93,6 @@ pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
 pub trait Chosen {
     fn texts(&self) -> &'static [Described];
     fn text(&self) -> Described;
-    /// Chooses by title.
     fn choose(&mut self, title: &str);
 }
 
@@ -113,7 +112,6 @@ impl<T: Choice> Chosen for T {
     }
 }
 
-/// A type of settings.
 pub trait Field {
     /// `None` for optional numbers, whose controls are special.
     fn value(&mut self) -> Option<Value<'_>>;
@@ -202,7 +200,6 @@ pub(crate) const fn above_to<T>(least: T, most: T) -> (Bound<T>, Bound<T>) {
     (Excluded(least), Included(most))
 }
 
-/// Checks the range of one setting.
 pub(crate) fn check<F: Ranged>(
     path: &str,
     field: &F,
@@ -345,7 +342,6 @@ macro_rules! choices {
         impl $name {
             $crate::names::named! { $($variant = $text),* $(; $other = $other_text)? }
 
-            /// The name in menus.
             pub fn title(self) -> &'static str {
                 match self {
                     $(Self::$variant => $crate::setting::choices!(@title $text $(, $title)?),)*

@@ -33,8 +33,7 @@ pub enum CheckpointChoice {
     Best,
     /// `latest`: the newest checkpoint that training can resume from.
     Latest,
-    /// Any other word: a file name of a [`CheckpointSummary`](crate::CheckpointSummary); natively also the path of a checkpoint
-    /// elsewhere.
+    /// Any other word: a file name of a [`CheckpointSummary`](crate::CheckpointSummary); natively also the path of a checkpoint elsewhere.
     File(String),
 }
 
@@ -110,8 +109,7 @@ impl WeightSource {
         Self::Checkpoint { run: run.to_owned(), checkpoint: CheckpointChoice::Best }
     }
 
-    /// The weights that a record names by run and checkpoint. Records of earlier versions use an empty checkpoint for the current
-    /// weights.
+    /// The weights that a record names by run and checkpoint. Records of earlier versions use an empty checkpoint for the current weights.
     pub fn recorded(run: &str, checkpoint: &str) -> Self {
         match checkpoint {
             "" | Self::CURRENT => Self::Current,

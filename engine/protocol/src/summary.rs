@@ -24,18 +24,15 @@ pub enum DeviceType {
     /// The CPU, with our own code.
     #[default]
     Cpu,
-    /// A hardware GPU.
     Gpu,
     /// A software implementation of a GPU on the CPU.
     Software,
 }
 
-/// A device for training and generation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSummary {
     /// Value for [`Command::ChooseDevice`](crate::Command::ChooseDevice) that selects it.
     pub request: String,
-    /// Display name.
     pub name: String,
     pub kind: DeviceType,
     /// Driver, graphics API and features, in one line.
@@ -57,7 +54,6 @@ pub struct DeviceSummary {
     pub tuned_kernels: BTreeMap<String, String>,
 }
 
-/// Where projects are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageSummary {
     /// A path natively; in a browser, `this browser`, or `memory` if the browser blocks storage.
@@ -74,7 +70,6 @@ pub struct StorageSummary {
 pub struct ProjectSummary {
     /// Folder name, or natively the path of a folder elsewhere.
     pub id: String,
-    /// Display name.
     pub name: String,
     /// Unix time in seconds of the last change.
     pub updated: u64,

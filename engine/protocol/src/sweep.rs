@@ -1,11 +1,11 @@
-//! Sweeps: runs over values of some settings, some stopped early by a rule, over the sizes of a [`Ladder`], or over the versions
-//! of a text ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep resumes at the same
-//! point.
+//! Sweeps: runs over values of some settings, some stopped early by a rule, over the sizes of a [`Ladder`], or over the versions of a text
+//! ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep resumes at the same point.
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
 use crate::config::{one_line, with_line};
 use crate::evaluation::{Better, Cell, Metric, Table};
+use crate::order;
 use crate::quantity::{NOTHING, counted, duration, percent, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices, settings};
@@ -31,7 +31,6 @@ choices! {
     }
 }
 
-/// A sweep file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
@@ -82,8 +81,7 @@ struct Range {
 }
 
 impl Sweep {
-    /// # Errors
-    /// One line: it is not TOML or has an unknown key, with the line number, or its name or rule cannot be used.
+    /// Fails with one line if it is not TOML or has an unknown key (with the line number), or its name or rule cannot be used.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         let sweep: Self =
             toml::from_str(text).map_err(|error| format!("the sweep: {}", with_line(text, &error)))?;
@@ -115,10 +113,8 @@ impl Sweep {
         Err(format!("the sweep: {wrong}"))
     }
 
-    /// The number of its runs; that of a ladder may become smaller once it is started. `None` if it depends on the text.
-    ///
-    /// # Errors
-    /// As [`Self::points`].
+    /// The number of its runs; that of a ladder may become smaller once it is started. `None` if it depends on the text. Fails as
+    /// [`Self::points`] does.
     pub fn count(&self, base: &RunConfig) -> Result<Option<usize>, String> {
         let points = self.points(base)?;
         Ok(match &self.ladder {
@@ -127,11 +123,8 @@ impl Sweep {
         })
     }
 
-    /// All its runs, with `base` for the settings that do not vary: of a ladder, one per chosen size; of an ablation, one per version
-    /// of the text.
-    ///
-    /// # Errors
-    /// One line: there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
+    /// All its runs, with `base` for the settings that do not vary: of a ladder, one per chosen size; of an ablation, one per version of
+    /// the text. Fails with one line if there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
         if let Some(ladder) = &self.ladder {
             return ladder.rows(base);
@@ -141,7 +134,7 @@ impl Sweep {
         }
         let mut leaves = Vec::new();
         flatten("", &self.settings, &mut leaves);
-        leaves.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort_by(&mut leaves, |(one, _), (other, _)| one.cmp(other));
         if leaves.is_empty() {
             let example = "settings.train.learning_rate = [1e-3, 3e-3]";
             return Err(format!("the sweep varies no setting; add one, as in {example}"));
@@ -288,7 +281,7 @@ impl Sweep {
                 }
                 if rung < u64::MAX {
                     let loss = |at: &usize| rows.get(*at).map_or(f32::INFINITY, |row| row.lowest(rung));
-                    alive.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
+                    order::sort_by(&mut alive, |one, other| loss(one).total_cmp(&loss(other)));
                     let kept = (alive.len() / self.stop.factor).max(1).min(alive.len());
                     for at in alive.split_off(kept) {
                         rows.get_mut(at).map(SweepRow::drop_out);
@@ -306,7 +299,7 @@ impl Sweep {
                 }
                 let reached = earlier.iter().filter(|other| other.step >= rung);
                 let mut means: Vec<f32> = reached.filter_map(|other| other.mean(rung)).collect();
-                means.sort_by(f32::total_cmp);
+                order::sort_by(&mut means, f32::total_cmp);
                 let median =
                     means.get(means.len().saturating_sub(1) / 2).filter(|_| means.len() >= MEDIAN_AFTER);
                 if median.is_some_and(|median| row.lowest(rung) > *median) {
@@ -364,7 +357,6 @@ choices! {
 pub struct SweepRow {
     /// The varied settings: path and value.
     pub values: Vec<(String, String)>,
-    /// In a ladder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<LadderSize>,
     pub run: Option<String>,
@@ -377,7 +369,6 @@ pub struct SweepRow {
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,
-    /// Training time.
     pub seconds: f64,
     pub error: Option<String>,
 }
@@ -426,14 +417,12 @@ impl SweepRow {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SweepSummary {
     pub name: String,
-    /// The sweep file.
     pub toml: String,
     pub rows: Vec<SweepRow>,
     /// Index of the row in training and the step it is trained to.
     pub current: Option<(usize, u64)>,
     /// Index of the row with the lowest loss.
     pub best: Option<usize>,
-    /// Whether all runs are trained.
     pub complete: bool,
     /// The share of the variance of the finished runs' losses that each setting explains on its own; empty for too few runs.
     #[serde(default)]
@@ -446,7 +435,6 @@ pub struct SweepSummary {
 }
 
 impl SweepSummary {
-    /// Paths of the settings that vary.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().take(1).flat_map(|row| &row.values).map(|(path, _)| path.as_str())
     }
@@ -455,7 +443,7 @@ impl SweepSummary {
     pub fn by_loss(&self) -> Vec<&SweepRow> {
         let mut rows: Vec<&SweepRow> = self.rows.iter().collect();
         let loss = |row: &SweepRow| row.loss.unwrap_or(f32::INFINITY);
-        rows.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
+        order::sort_by(&mut rows, |one, other| loss(one).total_cmp(&loss(other)));
         rows
     }
 

@@ -64,11 +64,7 @@ pub enum TrainEvent {
         validation: f32,
     },
     /// A sample from the current weights.
-    Sample {
-        step: u64,
-        /// The prompt and its completion.
-        text: String,
-    },
+    Sample { step: u64, text: String },
     Checkpoint {
         step: u64,
         path: String,
@@ -79,12 +75,7 @@ pub enum TrainEvent {
     Guard(GuardReport),
     /// The events of some steps are lost, although the checkpoint that the run resumed from includes their work: a power cut loses what
     /// was written last.
-    Gap {
-        /// The first lost step.
-        from: u64,
-        /// The last lost step.
-        to: u64,
-    },
+    Gap { from: u64, to: u64 },
     /// Information that does not stop the run.
     Notice { text: String },
     /// The session ended.
@@ -96,7 +87,6 @@ pub enum TrainEvent {
         train_loss: Option<f32>,
         /// Validation loss of the last evaluation.
         val_loss: Option<f32>,
-        /// Lowest validation loss of the run.
         best_val_loss: Option<f32>,
         /// Step of the best checkpoint; 0 if none was better than the initial weights.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,15 +115,12 @@ pub struct PreferenceMetrics {
     /// Fraction of ties: rewards that differ by no more than rounding.
     #[serde(default)]
     pub ties: f32,
-    /// Mean reward of the chosen answers.
     #[serde(deserialize_with = "number_or_null")]
     pub chosen_reward: f32,
-    /// Mean reward of the rejected answers.
     #[serde(deserialize_with = "number_or_null")]
     pub rejected_reward: f32,
-    /// Mean log-ratio to the reference per chosen token, in nats: the mean of log π − log π₀ over the tokens of chosen answers. A proxy
-    /// for the KL divergence, but it can be negative, because the answers come from the data instead of π. `None` if the loss has no
-    /// reference.
+    /// Mean log-ratio to the reference per chosen token, in nats: the mean of log π − log π₀ over the tokens of chosen answers. A proxy for
+    /// the KL divergence, but it can be negative, because the answers come from the data instead of π. `None` if the loss has no reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_ratio: Option<f32>,
 }

@@ -5,7 +5,6 @@ use crate::config::{RunConfig, TokenizerKind};
 use crate::presets::{self, MAX_LAYERS, PRESETS};
 use toml::Value;
 
-/// The default preset of `glasshouse train`.
 const FIRST: &str = "first-stories";
 
 /// Fields that are not settings: the preset's name is the base itself, and the vocabulary size comes from the text.
@@ -25,10 +24,8 @@ const OPTIONS: [(&str, &str); 8] = [
 
 impl RunConfig {
     /// The shortest `glasshouse train …` command that trains a run with these settings, quoted for a shell, without the project folder.
-    /// Starts from the run's preset, or else from the preset or number of layers with the shortest result.
-    ///
-    /// # Errors
-    /// If the settings cannot be written as TOML, the run starts from another run's weights, or its tokenizer is imported.
+    /// Starts from the run's preset, or else from the preset or number of layers with the shortest result. Fails if the settings cannot be
+    /// written as TOML, the run starts from another run's weights, or its tokenizer is imported.
     pub fn command_line(&self) -> Result<String, String> {
         if self.start.is_some() {
             return Err("it begins with the weights of another run; repeat it with `glasshouse train --config` and its run.toml".to_owned());
@@ -130,8 +127,7 @@ enum Base<'a> {
     Layers(usize),
 }
 
-/// Collects the fields that differ, by their dotted paths. Below the top-level sections, a table with different keys is a single
-/// change.
+/// Collects the fields that differ, by their dotted paths. Below the top-level sections, a table with different keys is a single change.
 fn changed(path: &str, from: &Value, to: &Value, found: &mut Vec<(String, Value)>) {
     match (from, to) {
         (Value::Table(from), Value::Table(to)) if !path.contains('.') || from.keys().eq(to.keys()) => {

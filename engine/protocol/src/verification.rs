@@ -55,9 +55,7 @@ pub struct Verification {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifiedText {
     pub prompt: String,
-    /// The run's greedy continuation.
     pub run: String,
-    /// The file's.
     pub file: String,
     /// Whether the file's tokenizer splits the prompt into the same tokens.
     pub same_tokens: bool,

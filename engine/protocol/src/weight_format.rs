@@ -61,7 +61,6 @@ impl WeightFormat {
         }
     }
 
-    /// The largest magnitude of a weight.
     pub fn largest(self) -> f32 {
         let f16 = 65_504.0;
         match self {

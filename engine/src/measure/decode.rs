@@ -21,10 +21,8 @@ const PROMPT: u64 = 0x70a3;
 const PROMPT_TOKENS: usize = 512;
 const TOKENS: usize = 128;
 
-/// Maximum batch size.
 const MAX_TEXTS: usize = 4096;
 
-/// Workload of each repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeWorkload {
     /// Batch size, each text with its own prompt: 1 to 4096.
@@ -75,12 +73,9 @@ impl DecodeWorkload {
     }
 }
 
-/// Measures generation with a run's model on a device (named as for [`Decoder::open`]), with kernels
-/// chosen according to `tuning`. Also returns a warning if the device is a fallback.
-///
-/// # Errors
-/// The device is missing, cannot hold the model or does not support the format of the weights; the prompt does not fit into the context; or
-/// the workload is empty.
+/// Measures generation with a run's model on a device (named as for [`Decoder::open`]), with kernels chosen according to `tuning`. Also
+/// returns a warning if the device is a fallback. Fails if the device is missing, cannot hold the model or does not support the format of
+/// the weights; the prompt does not fit into the context; or the workload is empty.
 pub async fn measure_decode(
     config: &RunConfig,
     device: &str,

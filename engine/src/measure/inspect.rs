@@ -101,8 +101,7 @@ impl ViewBench<'_> {
     }
 }
 
-/// Returns the error if it only concerns this view. Other errors mean that the device or the program is at fault, and end the
-/// benchmark.
+/// Returns the error if it only concerns this view. Other errors mean that the device or the program is at fault, and end the benchmark.
 fn of_view(error: Error) -> Result<Error> {
     match error {
         Error::Refused(_) | Error::TooLarge { .. } | Error::Invalid(_) => Ok(error),
@@ -110,11 +109,9 @@ fn of_view(error: Error) -> Result<Error> {
     }
 }
 
-/// Measures views of a run's model on a device (named as for [`Gpu::from_request`]); all views if none are given. `tell` gets
-/// each result; failed views are reported with the reason. Also returns a warning if the device is a fallback.
-///
-/// # Errors
-/// The device is missing, cannot hold the model or fails; the temporary folder cannot be written; or every view fails.
+/// Measures views of a run's model on a device (named as for [`Gpu::from_request`]); all views if none are given. `tell` gets each result;
+/// failed views are reported with the reason. Also returns a warning if the device is a fallback. Fails if the device is missing, cannot
+/// hold the model or fails; the temporary folder cannot be written; or every view fails.
 pub async fn measure_views(
     config: &RunConfig,
     device: &str,

@@ -17,7 +17,7 @@ pub use step::{Extent, MeasuredSteps, measure};
 
 /// Median, minimum and maximum.
 fn spread(values: &mut [f64]) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
+    crate::protocol::order::sort_by(values, f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
     (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
 }

@@ -42,9 +42,8 @@ impl Settled {
     }
 }
 
-/// Chooses the precision of a new run on a device (named as for [`crate::executor::Executor::open_tuned`]); `None` if the
-/// settings specify it. Without measuring, the choice is 32 bits. The same holds if the device cannot be opened; opening it later
-/// reports the error.
+/// Chooses the precision of a new run on a device (named as for [`crate::executor::Executor::open_tuned`]); `None` if the settings specify
+/// it. Without measuring, the choice is 32 bits. The same holds if the device cannot be opened; opening it later reports the error.
 pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning) -> Result<Option<Settled>> {
     if config.train.precision != Precision::Auto {
         return Ok(None);

@@ -92,11 +92,9 @@ fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingS
     }
 }
 
-/// Measures models of many sizes on a device and reports each; `quick` only measures the small ones, for less time. Also returns
-/// a warning if the device is a fallback.
-///
-/// # Errors
-/// The device is missing, is one of burn's, or fails. A model that does not fit is reported as skipped.
+/// Measures models of many sizes on a device and reports each; `quick` only measures the small ones, for less time. Also returns a warning
+/// if the device is a fallback. Fails if the device is missing, is one of burn's, or fails. A model that does not fit is reported as
+/// skipped.
 pub async fn measure_scaling(
     device: &str,
     threads: Option<usize>,
@@ -194,7 +192,7 @@ impl ScalingBench<'_> {
 /// Estimated bytes of a run's executor: `plan`'s estimate on a GPU, and the actual allocations on the CPU.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {
-        return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes.total);
+        return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes);
     };
     let graphs = training_graphs(&config.model, &config.train)?;
     Ok(CpuExecutor::needed(&graphs, Optimizer::new(&config.train)))

@@ -56,11 +56,7 @@ pub struct MeasuredSteps {
     pub warning: Option<String>,
 }
 
-/// Measures training steps of a run on a device (named as for [`Executor::open_tuned`]), with kernels chosen according to
-/// `tuning`.
-///
-/// # Errors
-/// The device is missing or cannot hold the model.
+/// Measures training steps of a run on a device (named as for [`Executor::open_tuned`]), with kernels chosen according to `tuning`.
 pub async fn measure(
     config: &RunConfig,
     device: &str,

@@ -11,9 +11,7 @@ use crate::{Error, Result, Yielder};
 
 /// Rounds the matrices of blocks to values of q4_0 so that their products with the inputs on `texts` change least, one after another: each
 /// gets inputs computed with the matrices rounded before it, and compensates their errors. `tell` gets the matrices done, and their number.
-///
-/// # Errors
-/// The model has experts, weights or inputs are NaN or infinite, a text does not fit the model, or the machine lacks the memory.
+/// Fails if the model has experts, weights or inputs are NaN or infinite, a text does not fit the model, or the machine lacks the memory.
 pub async fn round_calibrated(
     model: &ModelConfig,
     parameters: Vec<f32>,

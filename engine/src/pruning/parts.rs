@@ -5,7 +5,7 @@ use super::{Inputs, finite};
 use crate::graph::{Parameter, ParameterId};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{Gate, ModelConfig, ModelPart, RemoveSettings};
+use crate::protocol::{Gate, ModelConfig, ModelPart, RemoveSettings, order};
 use crate::{Error, Result, Yielder};
 use std::ops::Range;
 
@@ -18,10 +18,7 @@ struct Kept {
 }
 
 /// Removes the parts with the lowest scores (see [`ModelPart`]). Returns the smaller model, its weights in arena layout, and the numbers of
-/// removed blocks.
-///
-/// # Errors
-/// Weights are NaN or infinite, nothing would remain, or the smaller model's settings cannot express the result.
+/// removed blocks. Fails if weights are NaN or infinite, nothing would remain, or the smaller model's settings cannot express the result.
 pub async fn remove(
     model: &ModelConfig,
     parameters: &[f32],
@@ -122,10 +119,8 @@ pub async fn remove(
     Ok((smaller, weights, removed))
 }
 
-/// Fails if the model cannot lose these parts, before anything is measured.
-///
-/// # Errors
-/// Nothing would remain, or the model normalises all heads together.
+/// Fails if the model cannot lose these parts, before anything is measured. Fails if nothing would remain, or the model normalises all
+/// heads together.
 pub fn check(model: &ModelConfig, settings: &RemoveSettings) -> Result<()> {
     let RemoveSettings { part, count, .. } = *settings;
     let (there, title) = (part.count(model), part.noun());
@@ -164,7 +159,7 @@ fn scores(matrix: &Parameter, weights: &[f32], norms: &[f32], size: usize) -> Ve
 /// All but the `count` lowest scores, in order. Of equal ones, the first are removed.
 fn highest(scores: &[f64], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+    order::sort_by(&mut order, |a, b| scores[*a].total_cmp(&scores[*b]));
     let mut kept = order.split_off(count);
     kept.sort_unstable();
     kept

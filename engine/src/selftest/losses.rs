@@ -1,6 +1,5 @@
-//! Checks that faster training variants do not change results: trains the same run for a few hundred steps with the default
-//! 32-bit kernels, with every supported tier, with tuned kernels, and in mixed precision. A variant whose final loss differs must
-//! not be used for training.
+//! Checks that faster training variants do not change results: trains the same run for a few hundred steps with the default 32-bit kernels,
+//! with every supported tier, with tuned kernels, and in mixed precision. A variant whose final loss differs must not be used for training.
 
 use crate::data::Batches;
 use crate::device::DeviceDescription;
@@ -59,7 +58,7 @@ impl TrainingVariant {
         let precision = self.precision.name();
         match self.kernels {
             Kernels::Default => precision.to_owned(),
-            Kernels::Tier(tier) => format!("{precision}, {} kernels", tier.word()),
+            Kernels::Tier(tier) => format!("{precision}, {} kernels", tier.name()),
             Kernels::Tuned => format!("{precision}, kernels as tuned"),
         }
     }
@@ -152,9 +151,6 @@ fn graphs_of(config: &RunConfig, way: &TrainingVariant) -> Result<TrainingGraphs
 }
 
 /// The training variants that a device supports, the plain one first.
-///
-/// # Errors
-/// The run's model is invalid.
 pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
     let mut ways = Vec::new();
     let precisions = [Precision::F32, Precision::Mixed].into_iter();
@@ -181,10 +177,8 @@ pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
     Ok(ways)
 }
 
-/// Step reports of a run's first steps, trained with a variant on an adapter named as for [`Gpu::from_request`].
-///
-/// # Errors
-/// There is no such GPU, it does not support the variant, or a loss is not finite.
+/// Step reports of a run's first steps, trained with a variant on an adapter named as for [`Gpu::from_request`]. Fails if there is no such
+/// GPU, it does not support the variant, or a loss is not finite.
 pub async fn reports(
     device: &str,
     config: &RunConfig,
@@ -223,27 +217,16 @@ pub async fn reports(
 }
 
 fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
-    let batch = batches.train(step, 0)?;
     let seed = random::dropout_seed(config.seed, step, 0);
     Ok(StepInput {
         step,
         learning_rate: config.train.learning_rate_at(step) as f32,
-        micro_batches: vec![MicroBatch {
-            tokens: batch.tokens,
-            targets: batch.targets,
-            document_starts: batch.document_starts,
-            seed,
-            loss_denominator: None,
-            scores: None,
-        }],
+        micro_batches: vec![MicroBatch { seed, scores: None, ..batches.train(step, 0)? }],
     })
 }
 
-/// Trains a run with every variant that a device supports. The plain variant always runs, as the baseline; others are skipped
-/// once `seconds` are over.
-///
-/// # Errors
-/// There is no such GPU, or the run's model is invalid. A failed variant is reported in its row instead.
+/// Trains a run with every variant that a device supports. The plain variant always runs, as the baseline; others are skipped once
+/// `seconds` are over. Fails if there is no such GPU, or the run's model is invalid. A failed variant is reported in its row instead.
 pub async fn run(
     device: &str,
     config: &RunConfig,

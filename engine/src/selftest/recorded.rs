@@ -47,10 +47,7 @@ impl Recorded {
     }
 }
 
-/// Computes the results with burn.
-///
-/// # Errors
-/// A model has an operation that burn's executor lacks.
+/// Computes the results with burn. Fails if a model has an operation that burn's executor lacks.
 #[cfg(feature = "oracle")]
 pub async fn of_oracle() -> Result<Vec<Recorded>> {
     let mut found = Vec::new();
@@ -61,4 +58,4 @@ pub async fn of_oracle() -> Result<Vec<Recorded>> {
 }
 
 pub static RECORDED: LazyLock<Vec<Recorded>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("recorded.json")).unwrap_or_default());
+    LazyLock::new(|| serde_json::from_slice(include_bytes!("recorded.json")).unwrap_or_default());

@@ -21,10 +21,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 impl Session {
-    /// The files whose text an ablation cleans.
-    ///
-    /// # Errors
-    /// There are none, or the ablation's own folder lies in them or contains them.
+    /// The files whose text an ablation cleans. Fails if there are none, or the ablation's own folder lies in them or contains them.
     pub(super) fn ablated_files(&mut self, name: &str, config: &RunConfig) -> Result<Vec<PathBuf>> {
         let inputs: Vec<PathBuf> = match self.opened()?.is_beside_others() {
             true => config.data.paths.iter().map(PathBuf::from).collect(),

@@ -8,7 +8,7 @@ use crate::evaluation::audit::{self, Auditor};
 use crate::inspection::Indices;
 use crate::metrics::bias::{self, PairFile};
 use crate::project::{Run, weights_crc32c};
-use crate::protocol::{AUDITING, Audit, AuditSettings, Event, WeightSource};
+use crate::protocol::{AUDITING, Audit, AuditSettings, Event, WeightSource, order};
 use crate::{Error, Result, storage};
 use std::path::Path;
 use web_time::{Duration, Instant};
@@ -39,7 +39,6 @@ impl Session {
         self.work_beside((id, AUDITING), run, trains.then_some(before), work).await
     }
 
-    /// Stores and reports the results.
     fn audited(&self, id: u64, (run, audit, keep): (Run, Audit, bool)) -> Result<()> {
         if keep {
             run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
@@ -50,13 +49,11 @@ impl Session {
     }
 }
 
-/// An audit to perform.
 struct Making {
     of: Assessment,
     indices: Indices,
     writer: AnswerWriter,
     settings: AuditSettings,
-    /// The user's own pairs.
     own: PairFile,
 }
 
@@ -104,7 +101,7 @@ fn with_kept(audit: &Audit, before: Option<Audit>) -> Audit {
     let has = |topic| audit.sections.iter().any(|own| own.name == topic);
     let others = before.filter(is_same).into_iter().flat_map(|before| before.sections);
     whole.sections.extend(others.filter(|section| !has(section.name)));
-    whole.sections.sort_by_key(|section| section.name);
+    order::sort_by_key(&mut whole.sections, |section| section.name);
     whole
 }
 

@@ -5,10 +5,9 @@ use super::generation::Encoded;
 use super::models::{Key, Model, SharedTokenizer};
 use super::training::ActiveRun;
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
-use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken};
+use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken, order};
 use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Maximum requests for texts at the same time, not counting completions.
@@ -61,7 +60,6 @@ pub(super) enum Form {
     Completion,
 }
 
-/// Texts being generated.
 #[derive(Default)]
 pub(super) struct Batches {
     pools: Vec<Pool>,
@@ -91,7 +89,7 @@ impl Session {
     pub(super) fn expect_room(&self) -> Result<()> {
         let texts = self.generations.batches.texts();
         let others = texts.filter(|asked| !matches!(asked.form, Form::Completion)).map(|asked| asked.id);
-        if others.collect::<BTreeSet<_>>().len() >= REQUESTS {
+        if order::distinct(others).len() >= REQUESTS {
             return Err(Error::Busy(format!(
                 "{REQUESTS} texts are already being generated; wait for one to end, or stop one"
             )));
@@ -191,7 +189,7 @@ impl Session {
 
     fn fail(&mut self, texts: &[(usize, Asked)], error: &Error) {
         // A request for several texts fails once.
-        for id in texts.iter().map(|(_, asked)| asked.id).collect::<BTreeSet<_>>() {
+        for id in order::distinct(texts.iter().map(|(_, asked)| asked.id)) {
             self.sink.failed(Some(id), error);
         }
     }

@@ -227,7 +227,7 @@ impl Session {
             for line in file.lines() {
                 yielder.maybe_yield().await;
                 let line = line.map_err(Error::io(&path))?;
-                let dropped: Dropped = serde_json::from_str(&line)
+                let dropped: Dropped = serde_json::from_slice(line.as_bytes())
                     .map_err(|error| Error::bad_file(&path, format!("is damaged: {error}; clean again")))?;
                 if stage.as_ref().is_some_and(|stage| *stage != dropped.rule) {
                     continue;

@@ -6,7 +6,7 @@ use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
-use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, Synthetic, file_kind};
+use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, Synthetic, file_kind, order};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use crate::{Error, Result};
@@ -248,7 +248,7 @@ pub(super) fn raw_files(folder: &Path) -> Vec<(String, u64)> {
         Some((entry.file_name().to_string_lossy().into_owned(), metadata.len()))
     };
     let mut found: Vec<_> = entries.filter_map(|entry| file(entry.ok()?)).collect();
-    found.sort();
+    order::sort(&mut found);
     found
 }
 
@@ -278,8 +278,7 @@ impl Drop for Removed {
     }
 }
 
-/// The supported files at a path, searched recursively in folders. Others are added to `passed_over`, by their path relative to
-/// the folder.
+/// The supported files at a path, searched recursively in folders. Others are added to `passed_over`, by their path relative to the folder.
 async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<PathBuf>> {
     if !files::is_dir(path) {
         known_kind(path, &head(path)?)?;
@@ -325,7 +324,6 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
     Some(format!("{place}: {reason}{others}; the other files are read"))
 }
 
-/// Formats that can be read.
 const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps, and source code, also \
                      packed with gzip, zstd, bzip2 or zip";
 

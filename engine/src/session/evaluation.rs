@@ -24,7 +24,7 @@ use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
 use crate::protocol::setting::Settings as _;
 use crate::protocol::{
-    Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource,
+    Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource, order,
 };
 use crate::{Error, Result, storage};
 use std::path::{Path, PathBuf};
@@ -38,8 +38,7 @@ const PLACES: usize = 16;
 /// Maximum models that a card compares with.
 const BESIDE: usize = 3;
 
-/// A model to evaluate or audit, with its device. Independent of the session, so that the work can alternate with a run's
-/// training.
+/// A model to evaluate or audit, with its device. Independent of the session, so that the work can alternate with a run's training.
 pub(super) struct Assessment {
     id: u64,
     sink: Rc<EventSink>,
@@ -335,7 +334,7 @@ fn tasks_of(
         }
     }
     let mut names: Vec<&str> = asked.iter().map(Asked::name).collect();
-    names.sort_unstable();
+    order::sort(&mut names);
     match names.windows(2).find(|pair| matches!(pair, [one, other] if one == other)) {
         Some(pair) => Err(Error::Refused(format!(
             "two tasks are called {}; a report is kept by its task's name, so rename one of the files",

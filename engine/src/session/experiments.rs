@@ -394,7 +394,6 @@ impl OpenSweep {
         }
     }
 
-    /// Reads a run's results.
     fn read(&mut self, at: usize) -> Result<()> {
         let Some(run) = self.runs[at].as_ref().filter(|run| !run.is_deleted()) else { return Ok(()) };
         let (record, summary, row) = (run.record()?, run.summary()?, &mut self.summary.rows[at]);

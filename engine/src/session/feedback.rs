@@ -42,10 +42,8 @@ impl Session {
         Ok(())
     }
 
-    /// The files that a new run trains on; `recipe` names the recipe for tasks. `None` for the project's text as it is.
-    ///
-    /// # Errors
-    /// There is nothing of that kind to train on.
+    /// The files that a new run trains on; `recipe` names the recipe for tasks. `None` for the project's text as it is. Fails if there is
+    /// nothing of that kind to train on.
     pub(super) async fn files_to_learn(
         &mut self,
         train: &TrainConfig,

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 /// Maximum batch size of samples; further ones wait for a slot.
 const PLACES: usize = 16;
-/// Maximum samples per request.
 const MAX_SAMPLES: usize = 10_000;
 /// Maximum completions in progress or waiting.
 const MAX_COMPLETIONS: usize = 4096;
@@ -255,8 +254,7 @@ impl Session {
         self.generations.batches.completions().chain(unscored)
     }
 
-    /// The newest state of a training run in use, if the maximum number of states is in use. Older states get no new texts and
-    /// run out.
+    /// The newest state of a training run in use, if the maximum number of states is in use. Older states get no new texts and run out.
     fn newest_state(&self, run: &str) -> Option<Model> {
         let mut states: Vec<&Model> = Vec::new();
         for model in self.completions().map(|asked| &asked.model) {

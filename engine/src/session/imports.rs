@@ -18,7 +18,6 @@ pub(super) struct Looked {
     /// The request that previewed it.
     number: u64,
     found: Found,
-    /// Name of the run.
     name: String,
     /// Identifies the source, if the files are the user's own.
     source: Option<String>,

@@ -92,7 +92,7 @@ impl Session {
             platform::yield_now().await;
             let config = Ladder::resized(base, heads);
             let needs = estimate(&config.model, &config.train, &target)?;
-            let parameters = needs.parameters as u64;
+            let parameters = needs.parameters;
             if let Some(largest) = ladder.largest.filter(|largest| parameters > *largest) {
                 most = format!("the largest size of {} parameters", whole(largest));
                 break;

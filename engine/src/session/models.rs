@@ -202,10 +202,8 @@ impl Session {
         Ok(())
     }
 
-    /// Separates the moderation rules from the settings and returns the open project's judges.
-    ///
-    /// # Errors
-    /// The settings are out of range, or [`ParsedJudges::judges`] fails.
+    /// Separates the moderation rules from the settings and returns the open project's judges. Fails if the settings are out of range, or
+    /// [`ParsedJudges::judges`] fails.
     pub(super) fn with_judges(
         &mut self,
         config: &GenerateConfig,
@@ -345,10 +343,8 @@ impl Session {
         Ok(())
     }
 
-    /// Label probabilities of each text, or scores if the model is a reward model.
-    ///
-    /// # Errors
-    /// The vocabulary covers nothing of a text, or the model scores replies in conversations.
+    /// Label probabilities of each text, or scores if the model is a reward model. Fails if the vocabulary covers nothing of a text, or the
+    /// model scores replies in conversations.
     pub(super) async fn label_probabilities(
         &mut self,
         model: &Model,

@@ -80,8 +80,7 @@ impl Session {
         Ok(config)
     }
 
-    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its
-    /// epochs.
+    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
     fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() && config.train.objective.learns_text() {
@@ -228,15 +227,14 @@ fn plan_beside_judge(
     let Some(judge) = RewardModel::estimate(project, config, target)? else {
         return plan_of(config, target, limits);
     };
-    let bytes = judge.bytes;
-    let memory = limits.memory.map(|memory| memory.saturating_sub(bytes.total));
+    let memory = limits.memory.map(|memory| memory.saturating_sub(judge.bytes));
     let mut plan = plan_of(config, target, DeviceLimits { memory, ..limits })?;
-    plan.bytes += bytes.total;
-    for (kind, more) in bytes.by_kind {
+    plan.bytes += judge.bytes;
+    for (kind, more) in judge.bytes_by_kind {
         *plan.bytes_by_kind.entry(kind).or_insert(0) += more;
     }
-    plan.largest_binding = plan.largest_binding.max(bytes.largest_binding);
-    plan.largest_buffer = plan.largest_buffer.max(bytes.largest_buffer);
+    plan.largest_binding = plan.largest_binding.max(judge.largest_binding);
+    plan.largest_buffer = plan.largest_buffer.max(judge.largest_buffer);
     Ok(plan)
 }
 
@@ -248,28 +246,13 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
     let mut train = config.train.clone();
     disk::settle_milestones(&own, &mut train, platform::MILESTONE_BYTES);
     let names = own.iter();
-    let by_part = needs.parameters_by_part.iter();
     Ok(PlanSummary {
-        parameters: needs.parameters as u64,
-        trained_parameters: needs.trained_parameters as u64,
-        parameters_by_part: by_part.map(|(part, count)| ((*part).to_owned(), *count as u64)).collect(),
         tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
-        bytes_by_kind: needs.bytes.by_kind.clone(),
-        bytes: needs.bytes.total,
-        largest_binding: needs.bytes.largest_binding,
-        largest_buffer: needs.bytes.largest_buffer,
-        peak_live: needs.bytes.peak_live,
         disk_bytes: disk::bytes_of_run(&own, &train),
         milestone_bytes: disk::bytes_of_milestones(&own, &train),
-        dispatches_per_step: needs.dispatches_per_step,
-        flops_per_token: needs.flops_per_token,
-        flops_per_token_by_pass: needs.flops,
         tokens_per_step: config.tokens_per_step(),
         fits: limits.holds(&needs),
-        flops_by_scope: needs.flops_by_scope,
-        run_seconds: None,
-        energy: None,
-        proportions: Vec::new(),
+        ..needs
     })
 }
 

@@ -52,10 +52,7 @@ impl Session {
         }
     }
 
-    /// Restores the documents set aside, if any.
-    ///
-    /// # Errors
-    /// The file system refuses; they remain set aside.
+    /// Restores the documents set aside, if any. Fails if the file system refuses; they remain set aside.
     pub(super) fn take_documents_back(&mut self) -> Result<()> {
         // If others have the project open, the documents set aside are theirs.
         let Some(open) = self.project.as_mut().filter(|open| !open.is_beside_others()) else { return Ok(()) };

@@ -7,12 +7,12 @@ use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
-    TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    TokenizerSummary, VocabularyEntry, VocabularyOrder, order,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Maximum characters of a text to tokenise for display.
@@ -80,11 +80,8 @@ impl Session {
         let prepared =
             data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &yielder).await?;
         if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
-            let others: BTreeSet<&str> = rest
-                .iter()
-                .map(|problem| problem.name.as_str())
-                .filter(|other| *other != name.as_str())
-                .collect();
+            let others = rest.iter().map(|problem| &problem.name).filter(|other| *other != name);
+            let others = order::distinct(others);
             let more = match (others.len(), rest.len()) {
                 (0, 0) => String::new(),
                 (0, more) => format!(", and {}", counted(more as u64, "more fault")),
@@ -178,10 +175,12 @@ impl Session {
         let uses = |token: &TokenSummary| counts.get(token.id as usize).copied().unwrap_or(0);
         match order {
             VocabularyOrder::Id => {}
-            VocabularyOrder::MostUsed => found.sort_by_key(|token| std::cmp::Reverse(uses(token))),
-            VocabularyOrder::LeastUsed => found.sort_by_key(uses),
+            VocabularyOrder::MostUsed => {
+                order::sort_by_key(&mut found, |token| std::cmp::Reverse(uses(token)))
+            }
+            VocabularyOrder::LeastUsed => order::sort_by_key(&mut found, uses),
             VocabularyOrder::Longest => {
-                found.sort_by_key(|token| std::cmp::Reverse(token.text.chars().count()));
+                order::sort_by_key(&mut found, |token| std::cmp::Reverse(token.text.chars().count()));
             }
         }
         let parts = match tokenizer.merges()? {

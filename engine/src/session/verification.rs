@@ -40,7 +40,6 @@ pub(super) struct Sample {
 }
 
 /// Predictions of a run.
-#[derive(Debug)]
 pub(super) struct Reference {
     samples: Vec<Sample>,
     /// For each token of the continuations, the log-probabilities of the vocabulary.
@@ -48,7 +47,6 @@ pub(super) struct Reference {
 }
 
 /// A second reader's results for a file and the run's samples.
-#[derive(Debug)]
 struct Reading {
     reader: SecondReader,
     /// Tokens of each prompt.
@@ -60,10 +58,7 @@ struct Reading {
 }
 
 impl Reference {
-    /// Samples a run's model.
-    ///
-    /// # Errors
-    /// The machine lacks the memory, or the vocabulary has none of the prompts' characters.
+    /// Samples a run's model. Fails if the machine lacks the memory, or the vocabulary has none of the prompts' characters.
     pub(super) async fn new(
         trained: &Trained,
         files: &TokenizerFiles,
@@ -78,10 +73,7 @@ impl Reference {
         Ok(Self { samples, predictions })
     }
 
-    /// Samples the run of an adapter from its merged weights, and predicts with the separate ones.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
+    /// Samples the run of an adapter from its merged weights, and predicts with the separate ones. Fails as [`Self::new`] does.
     pub(super) async fn with_adapter(
         trained: &Trained,
         files: &TokenizerFiles,
@@ -97,10 +89,7 @@ impl Reference {
         Ok(Self { samples, predictions })
     }
 
-    /// Compares other weights of the model on the same tokens.
-    ///
-    /// # Errors
-    /// The machine lacks the memory, or the weights are another model's.
+    /// Compares other weights of the model on the same tokens. Fails if the machine lacks the memory, or the weights are another model's.
     pub(super) async fn difference(
         &self,
         other: &Trained,
@@ -112,11 +101,8 @@ impl Reference {
         Ok(self.compare(others.iter().map(|row| numbered(row))))
     }
 
-    /// Opens a file with llama.cpp if it is installed, or else with our importer, and compares it. Also returns why llama.cpp could
-    /// not open it, if so.
-    ///
-    /// # Errors
-    /// The importer rejects the file, or the machine lacks the memory.
+    /// Opens a file with llama.cpp if it is installed, or else with our importer, and compares it. Also returns why llama.cpp could not
+    /// open it, if so. Fails if the importer rejects the file, or the machine lacks the memory.
     pub(super) async fn verify(
         &self,
         path: &Path,

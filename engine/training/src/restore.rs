@@ -11,14 +11,11 @@ use glasshouse_project::{Project, Run, RunRecord, StagedRun};
 use glasshouse_protocol::{CheckpointChoice, RunState, Start};
 
 /// Creates a run that starts from a checkpoint of another run, with its settings and data; a file must be one of
-/// [`Checkpoints::list`]. [`crate::Trainer::resume`] continues it.
+/// [`Checkpoints::list`]. [`crate::Trainer::begin`] continues it.
 ///
-/// From a checkpoint with moments, it continues at that step, bit-identical to the first run, with its curves up to there. A
-/// milestone has only weights: the new run then starts at step 0 of its schedule, with zero moments.
-/// If the future is dropped, the project is unchanged.
-///
-/// # Errors
-/// The checkpoint does not exist or is damaged, or the file system refuses; no run is created then.
+/// From a checkpoint with moments, it continues at that step, bit-identical to the first run, with its curves up to there. A milestone has
+/// only weights: the new run then starts at step 0 of its schedule, with zero moments. If the future is dropped, the project is unchanged.
+/// Fails if the checkpoint does not exist or is damaged, or the file system refuses; no run is created then.
 pub async fn restore(
     project: &Project,
     run: &Run,

@@ -11,15 +11,12 @@ use glasshouse_text::tokenizer::TokenizerFiles;
 pub struct PendingSample<'text> {
     decoder: Decoder,
     batch: Batch<Decode<'text>>,
-    /// Text before the generated part.
     before: String,
 }
 
 impl<'text> PendingSample<'text> {
-    /// Starts a sample with the current weights on the training device. A run that trains on conversations answers the prompt.
-    ///
-    /// # Errors
-    /// The device failed, or has no room for a decoder next to the run.
+    /// Starts a sample with the current weights on the training device. A run that trains on conversations answers the prompt. Fails if the
+    /// device failed, or has no room for a decoder next to the run.
     pub async fn begin(
         trainer: &mut Trainer<'_>,
         prepared: &'text Prepared,

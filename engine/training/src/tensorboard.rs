@@ -10,7 +10,6 @@ use glasshouse_platform::{Error, Result, storage};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-#[derive(Debug)]
 pub struct TensorboardWriter {
     path: PathBuf,
     output: BufWriter<File>,
@@ -49,8 +48,7 @@ impl TensorboardWriter {
         self.record(&event(storage::unix_seconds(), step, 5, &summary))
     }
 
-    /// Appends a text of a step for TensorBoard's text plugin: a tensor of one string (`tensor.proto`,
-    /// `plugins/text/metadata.py`).
+    /// Appends a text of a step for TensorBoard's text plugin: a tensor of one string (`tensor.proto`, `plugins/text/metadata.py`).
     pub fn text(&mut self, step: u64, tag: &str, text: &str) -> Result<()> {
         let (mut plugin, mut metadata, mut size, mut shape) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -97,12 +97,9 @@ pub fn with_trainer<R>(
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::new(&config.train);
         let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;
-        let began = run.metrics_path().exists();
-        let mut trainer = if began {
-            Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
-        } else {
-            Trainer::start(run.clone(), &graphs, batches, executor, options).await?
-        };
+        let resumes = run.metrics_path().exists();
+        let mut trainer =
+            Trainer::begin(run.clone(), &graphs, batches, executor, options, resumes, None).await?;
         Ok(body(&mut trainer))
     })
 }

@@ -60,7 +60,7 @@ impl Engine {
     /// # Errors
     /// The text is not a valid request: a page of another version sent it.
     pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
-        let body: Request = serde_json::from_str(text)
+        let body: Request = serde_json::from_slice(text.as_bytes())
             .map_err(|error| JsError::new(&with_suggestion(&without_types(&error.to_string()))))?;
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
         // An ended session takes no more requests; the page is notified otherwise.
@@ -145,7 +145,8 @@ pub fn configure(wish: &str) -> Result<String, JsError> {
 }
 
 fn configured(wish: &str) -> Result<String, String> {
-    let wish: Wish = serde_json::from_str(wish).map_err(|error| without_types(&error.to_string()))?;
+    let wish: Wish =
+        serde_json::from_slice(wish.as_bytes()).map_err(|error| without_types(&error.to_string()))?;
     let begin = match (&wish.preset, wish.layers) {
         (Some(_), Some(_)) => return Err("preset and layers both decide the model: leave one out".to_owned()),
         (Some(name), None) => presets::preset(name)?,

@@ -16,7 +16,6 @@ const ONE: u32 = 0x0101_0101;
 const LARGEST: usize = 256;
 
 /// Unpacked blocks of `LANES` rows.
-#[derive(Debug)]
 pub struct Groups<'to, const LANES: usize> {
     /// Unsigned bytes, four weights to a word, of which [`GgmlType::offset`] is to be subtracted.
     pub quants: &'to mut [[u32; LANES]],

@@ -5,8 +5,7 @@ pub use super::dequantise::{Groups, dequantise, regroup, unpack_groups, unpack_r
 use crate::graph::{Graph, Origin};
 use crate::plan::arena::Stored;
 
-/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
-/// `ggml-quants.c`).
+/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types, reason = "the usual names")]
 pub enum GgmlType {
@@ -37,21 +36,10 @@ pub enum GgmlType {
 }
 
 impl GgmlType {
-    pub const ALL: [Self; 13] = [
-        Self::F32,
-        Self::F16,
-        Self::BF16,
-        Self::Q4_0,
-        Self::Q4_1,
-        Self::Q5_0,
-        Self::Q5_1,
-        Self::Q8_0,
-        Self::Q2_K,
-        Self::Q3_K,
-        Self::Q4_K,
-        Self::Q5_K,
-        Self::Q6_K,
-    ];
+    pub const ALL: [Self; 13] = {
+        use GgmlType::*;
+        [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K]
+    };
 
     /// Number in files, name, weights per block, and bytes per block.
     #[inline(always)]
@@ -140,7 +128,6 @@ pub fn row_words(ty: GgmlType, columns: usize) -> usize {
     1 + (columns / ty.block() * ty.block_bytes()).div_ceil(4)
 }
 
-/// Stores a row of blocks.
 pub fn put_row(ty: GgmlType, blocks: &[u8], row: &mut [u32]) {
     if let Some((number, words)) = row.split_first_mut() {
         *number = ty.number();

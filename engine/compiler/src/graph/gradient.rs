@@ -1,8 +1,7 @@
 //! Reverse-mode differentiation: walks the forward nodes back from the loss and appends each one's gradient rule.
 //!
-//! Each rule is next to its forward formula in [`super::ops`]. If a value is used by several nodes, its gradients are summed.
-//! The sum is free when the last contribution comes from a norm or a linear layer: their backward kernels take the rest as a
-//! residual.
+//! Each rule is next to its forward formula in [`super::ops`]. If a value is used by several nodes, its gradients are summed. The sum is
+//! free when the last contribution comes from a norm or a linear layer: their backward kernels take the rest as a residual.
 
 use super::ops::{Add, AddInputs, Named, Operands, Operation, Y};
 use super::recompute::{Keep, Recompute};

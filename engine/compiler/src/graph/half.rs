@@ -1,11 +1,10 @@
 //! Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): selects the values of a training graph to store in
 //! 16-bit floats. All arithmetic stays in 32 bits; mixed precision saves memory and memory bandwidth.
 //!
-//! A value is stored in f16 if the kernel that writes it and every kernel that reads it support that, as each operation
-//! declares ([`Operation::f16_rules`]). No operation declares it for the values that training quality depends on, so these stay
-//! in 32 bits: the residual stream and its gradient, norm statistics, log-sum-exp, logits, losses, weights, and weight
-//! gradients, which are sums. Matrix products read an f16 copy of a weight ([`crate::plan::lower::BindingSource::Half`]) if
-//! their other operand is in f16 too.
+//! A value is stored in f16 if the kernel that writes it and every kernel that reads it support that, as each operation declares
+//! ([`Operation::f16_rules`]). No operation declares it for the values that training quality depends on, so these stay in 32 bits: the
+//! residual stream and its gradient, norm statistics, log-sum-exp, logits, losses, weights, and weight gradients, which are sums. Matrix
+//! products read an f16 copy of a weight ([`crate::plan::lower::BindingSource::Half`]) if their other operand is in f16 too.
 
 use super::ops::{Named, Operation};
 use super::{Element, Graph, Node, Origin, ValueId};

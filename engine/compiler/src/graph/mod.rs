@@ -189,8 +189,7 @@ pub enum Input {
     /// u32[B, 3]: for each chunk of a decoding batch, the position of its first token in its text, its number of real tokens,
     /// and its cache slot.
     Cursor,
-    /// f32: per-batch constants of the objective (advantages, reference log-probabilities …), in the shape that its operation
-    /// asks for.
+    /// f32: per-batch constants of the objective (advantages, reference log-probabilities …), in the shape that its operation asks for.
     Scores,
     /// f32[B·T]: the share of each token in the means of a router's losses, 0 for padding.
     Shares,

@@ -29,7 +29,6 @@ pub enum Keep {
 pub(super) struct Recompute {
     /// By value id: whether the value no longer exists when the backward pass begins.
     forgotten: Vec<bool>,
-    /// Recomputed copies.
     again: HashMap<ValueId, ValueId>,
 }
 

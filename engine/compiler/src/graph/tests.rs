@@ -3,12 +3,12 @@
 use super::*;
 use crate::model::{LossForm, Purpose, build, lora_pairs, training_graphs};
 use crate::plan::compile;
-use crate::plan::estimate::{Estimate, estimate};
+use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
     Adapter, AdapterKind, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement,
-    Position, Precision, TrainConfig, WeightFormat,
+    PlanSummary, Position, Precision, TrainConfig, WeightFormat,
 };
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
@@ -96,15 +96,15 @@ fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
     for (some, name) in [(&last, "last:1"), (&head, "head"), (&norms, "norms")] {
         // Gradients and moments scale with the trained parameters; weights stay.
         for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
-            let (of_all, of_some) = (all.bytes.by_kind[&kind], some.bytes.by_kind[&kind]);
+            let (of_all, of_some) = (all.bytes_by_kind[&kind], some.bytes_by_kind[&kind]);
             let share = some.trained_parameters as f64 / all.parameters as f64;
             let apart = (of_some as f64 - of_all as f64 * share).abs();
             assert!(apart <= 0.01 * of_all as f64, "{name}, {kind:?}: {of_some} of {of_all}, {share}");
         }
-        assert_eq!(some.bytes.by_kind[&MemoryKind::Weights], all.bytes.by_kind[&MemoryKind::Weights]);
+        assert_eq!(some.bytes_by_kind[&MemoryKind::Weights], all.bytes_by_kind[&MemoryKind::Weights]);
         assert!(some.dispatches_per_step < all.dispatches_per_step, "{name}");
-        assert!(some.flops.backward < all.flops.backward, "{name}");
-        assert_eq!(some.flops.forward, all.flops.forward);
+        assert!(some.flops_per_token_by_pass.backward < all.flops_per_token_by_pass.backward, "{name}");
+        assert_eq!(some.flops_per_token_by_pass.forward, all.flops_per_token_by_pass.forward);
     }
     // No gradient flows through blocks below the first trained one: one block's backward pass remains.
     let a_block = (all.dispatches_per_step - last.dispatches_per_step) / (config.model.layers - 1);
@@ -153,15 +153,15 @@ fn an_adapter_alone_has_gradients_and_moments() {
             assert_eq!(parameter.trainable, at >= plain.len(), "{}", parameter.name);
         }
         let some = estimate(&config.model, &train, &Target::new(false)).unwrap();
-        let own: usize = added.iter().map(|parameter| parameter.ty.count()).sum();
+        let own: u64 = added.iter().map(|parameter| parameter.ty.count() as u64).sum();
         assert_eq!((some.trained_parameters, some.parameters), (own, all.parameters + own));
         assert_eq!(some.parameters_by_part["adapter"], own);
         for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
-            assert!(some.bytes.by_kind[&kind] < all.bytes.by_kind[&kind] / 4, "{kind:?}");
+            assert!(some.bytes_by_kind[&kind] < all.bytes_by_kind[&kind] / 4, "{kind:?}");
         }
-        assert!(some.bytes.total < all.bytes.total);
-        assert!(some.flops.backward < 0.75 * all.flops.backward);
-        assert!(some.flops.forward < 1.2 * all.flops.forward);
+        assert!(some.bytes < all.bytes);
+        assert!(some.flops_per_token_by_pass.backward < 0.75 * all.flops_per_token_by_pass.backward);
+        assert!(some.flops_per_token_by_pass.forward < 1.2 * all.flops_per_token_by_pass.forward);
     }
 }
 
@@ -171,9 +171,8 @@ fn an_adapter_alone_has_gradients_and_moments() {
 fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one() {
     let mut config = presets::preset("gpt2-124m").unwrap();
     (config.train.batch_size, config.train.accumulate) = (1, 1);
-    let bytes = |train: &TrainConfig, target: &Target| {
-        estimate(&config.model, train, target).unwrap().bytes.total as f64
-    };
+    let bytes =
+        |train: &TrainConfig, target: &Target| estimate(&config.model, train, target).unwrap().bytes as f64;
     let adapted = |dropout| {
         let adapter = Adapter { dropout, ..Adapter::default() };
         TrainConfig { adapter: Some(adapter), ..config.train.clone() }
@@ -202,13 +201,13 @@ fn a_base_in_16_bits_halves_the_matrices_of_the_blocks() {
     assert_eq!((half.parameters, half.trained_parameters), (whole.parameters, whole.trained_parameters));
     let width = config.model.width as u64;
     let matrices = 12 * (4 + 8) * width * width;
-    let weights = |needs: &Estimate| needs.bytes.by_kind[&MemoryKind::Weights];
+    let weights = |needs: &PlanSummary| needs.bytes_by_kind[&MemoryKind::Weights];
     assert_eq!(weights(&whole) - weights(&half), 2 * matrices);
     let largest = 4 * 4 * width * width;
-    let more = half.bytes.by_kind[&MemoryKind::Activations]
-        .saturating_sub(whole.bytes.by_kind[&MemoryKind::Activations]);
+    let more = half.bytes_by_kind[&MemoryKind::Activations]
+        .saturating_sub(whole.bytes_by_kind[&MemoryKind::Activations]);
     assert!(more <= largest, "{more} for {largest}");
-    assert!(half.bytes.total < whole.bytes.total - 150_000_000);
+    assert!(half.bytes < whole.bytes - 150_000_000);
 }
 
 /// With an adapter, no output of activations, gates, norms and masks is kept from the forward pass for the backward pass.
@@ -244,7 +243,7 @@ fn magnitudes_are_trained_with_an_adapter_and_norms_are_constants() {
             (training_graphs(&config.model, &train).unwrap().train, some)
         });
         let adapted = lora_pairs(&dora.0.parameters);
-        let magnitudes: usize = adapted
+        let magnitudes: u64 = adapted
             .iter()
             .map(|pair| {
                 let weight = &dora.0.parameters[pair.weight.index()];
@@ -253,7 +252,7 @@ fn magnitudes_are_trained_with_an_adapter_and_norms_are_constants() {
                 assert_eq!(magnitude.ty, Type::f32(&weight.ty.shape[..1]), "{}", weight.name);
                 assert!(magnitude.trainable && !magnitude.decayed);
                 assert!(dora.0.find(Origin::Gradient(id)).is_some());
-                magnitude.ty.count()
+                magnitude.ty.count() as u64
             })
             .sum();
         assert!(lora_pairs(&lora.0.parameters).iter().all(|pair| pair.magnitude.is_none()));
@@ -262,7 +261,7 @@ fn magnitudes_are_trained_with_an_adapter_and_norms_are_constants() {
         let goes_back =
             dora.0.nodes.iter().position(|node| node.op.name() == "cross_entropy_backward").unwrap();
         assert_eq!(dora.0.nodes[..goes_back].iter().filter(biased).count(), adapted.len());
-        assert!(dora.1.bytes.total < 2 * lora.1.bytes.total, "adapted weights are not stored");
+        assert!(dora.1.bytes < 2 * lora.1.bytes, "adapted weights are not stored");
     }
 }
 

@@ -53,9 +53,7 @@ impl TrainingGraphs {
         [Some(self.evaluate_loss), self.evaluate_rows].into_iter().flatten().chain(probes).collect()
     }
 
-    /// Refuses mixed precision, for executors without 16-bit floats; `device` is the name in the message.
-    ///
-    /// # Errors
+    /// Refuses mixed precision, for executors without 16-bit floats; `device` is the name in the message. Fails with
     /// [`crate::Error::Refused`] if the graphs or the optimizer use mixed precision.
     pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
@@ -64,9 +62,6 @@ impl TrainingGraphs {
 }
 
 /// Builds the graphs of a training run: forward and backward pass of a micro-batch, and the evaluation's forward pass.
-///
-/// # Errors
-/// The settings are invalid.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let spec = TrainSpec { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
@@ -118,9 +113,6 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
 }
 
 /// The forward graph of one text of `time` tokens over a run's parameters as trained: an adapter is separate from the weights.
-///
-/// # Errors
-/// The settings are invalid.
 pub fn text_graph(model: &ModelConfig, train: &TrainConfig, time: usize) -> Result<Model> {
     let form = LossForm::CrossEntropy;
     let purpose = Purpose::Loss {

@@ -9,9 +9,10 @@
 //! their own; on the host they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
-use crate::graph::{Element, Graph, Parameter, ParameterId, Type};
+use crate::graph::{Element, Graph, Parameter, ParameterId};
 use crate::muon::Matrix;
 use crate::{Error, Result, blocks};
+use glasshouse_protocol::order;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -126,9 +127,9 @@ impl ArenaLayout {
         let length = place(&is_stored);
         let (mut stored, mut words) = (Vec::new(), 0);
         for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {
-            let end = words + words_of(&own.ty);
-            let (parameter, element) = (ParameterId(at as u32), own.ty.element);
-            stored.push(Stored { parameter, element, columns: own.ty.columns(), words: words..end });
+            let (parameter, element, columns) = (ParameterId(at as u32), own.ty.element, own.ty.columns());
+            let end = words + own.ty.rows() * blocks::row_words(element, columns);
+            stored.push(Stored { parameter, element, columns, words: words..end });
             words = end.next_multiple_of(ALIGNMENT);
         }
         let hidden =
@@ -148,15 +149,13 @@ impl ArenaLayout {
         }
     }
 
-    /// Lays out a graph's parameters in the buffers of a device.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] for a parameter that cannot be cut into parts of a buffer's size.
+    /// Lays out a graph's parameters in the buffers of a device. Fails with [`Error::TooLarge`] for a parameter that cannot be cut into
+    /// parts of a buffer's size.
     pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
         let mut layout = Self { most: target.buffer, ..Self::new(graph) };
         let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX);
         let mut in_order: Vec<usize> = (0..graph.parameters.len()).collect();
-        in_order.sort_by_key(|at| layout.offsets[*at]);
+        order::sort_by_key(&mut in_order, |at| layout.offsets[*at]);
         let in_order = || in_order.iter().map(|at| &graph.parameters[*at]);
         if layout.floats_end > most {
             layout.pieces = layout.cut(in_order().filter(|own| !is_stored(own)), target, most)?;
@@ -203,10 +202,7 @@ impl ArenaLayout {
         }
     }
 
-    /// The piece with a whole matrix, and the matrix's range in it.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] for a matrix in several pieces.
+    /// The piece with a whole matrix, and the matrix's range in it. Fails with [`Error::TooLarge`] for a matrix in several pieces.
     pub(super) fn whole(&self, matrix: &Matrix) -> Result<(usize, Range<usize>)> {
         let mut spans = self.spans(matrix.range());
         match (spans.next(), spans.next()) {
@@ -335,10 +331,6 @@ impl ArenaLayout {
 fn is_stored(parameter: &Parameter) -> bool {
     let element = parameter.ty.element;
     !parameter.trainable && !matches!(element, Element::F32 | Element::U32)
-}
-
-fn words_of(ty: &Type) -> usize {
-    ty.rows() * blocks::row_words(ty.element, ty.columns())
 }
 
 fn spans(pieces: &[Range<usize>], range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {

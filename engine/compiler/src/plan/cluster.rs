@@ -1,9 +1,8 @@
 //! Analytic estimate of a run on many GPUs under PyTorch's FSDP2; it has not been compared with measurements on such a cluster.
 //!
-//! Weights, gradients and AdamW's two moments are sharded over all GPUs, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage
-//! 3; Zhao et al. 2023, FSDP). Not sharded are the weights of the blocks in use, which are gathered in bfloat16 one block
-//! ahead, and activations: for each block, PyTorch keeps the input of each linear layer, norm and activation for the backward
-//! pass, in bfloat16.
+//! Weights, gradients and AdamW's two moments are sharded over all GPUs, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage 3; Zhao et
+//! al. 2023, FSDP). Not sharded are the weights of the blocks in use, which are gathered in bfloat16 one block ahead, and activations: for
+//! each block, PyTorch keeps the input of each linear layer, norm and activation for the backward pass, in bfloat16.
 
 use super::estimate::estimate;
 use super::lower::Target;
@@ -51,10 +50,8 @@ impl Sizes {
     }
 }
 
-/// Estimates a run on the requested GPUs, or on the smallest number that holds it.
-///
-/// # Errors
-/// The GPU is unknown, the price or utilization is invalid, or a step's windows cannot be divided among the GPUs.
+/// Estimates a run on the requested GPUs, or on the smallest number that holds it. Fails if the GPU is unknown, the price or utilization is
+/// invalid, or a step's windows cannot be divided among the GPUs.
 pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<ClusterPlan> {
     let gpu = GpuModel::named(&request.gpu).map_err(Error::Refused)?;
     let sensible = request.utilization > 0.0 && request.utilization <= 1.0;
@@ -119,7 +116,8 @@ fn energy(gpu: &GpuModel, gpus: usize, seconds: f64) -> EnergyUse {
 fn flops_per_token(config: &RunConfig) -> Result<f64> {
     let window =
         TrainConfig { batch_size: config.train.rows_together(), accumulate: 1, ..config.train.clone() };
-    let PassFlops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
+    let PassFlops { forward, backward, .. } =
+        estimate(&config.model, &window, &Target::new(false))?.flops_per_token_by_pass;
     let again = if config.train.activation_checkpointing { forward } else { 0.0 };
     Ok(forward + backward + again)
 }
@@ -231,8 +229,8 @@ mod tests {
         }
         // 124.4 M weights without nanoGPT's vocabulary padding, 4 bytes each.
         let weights = estimate(&config.model, &config.train, &Target::new(false)).unwrap().parameters;
-        assert_eq!(kind(&one, "weights"), 4 * weights as u64);
-        assert_eq!(kind(&one, "optimizer state"), 8 * weights as u64);
+        assert_eq!(kind(&one, "weights"), 4 * weights);
+        assert_eq!(kind(&one, "optimizer state"), 8 * weights);
         assert_eq!(kind(&one, "gathered weights"), 0);
         assert!(kind(&eight, "gathered weights") > 0);
         assert_eq!(one.bytes, one.memory.iter().map(|(_, bytes)| bytes).sum::<u64>());

@@ -80,7 +80,6 @@ pub struct SampleSettings {
     pub text: u32,
     /// Number of draws since the last upload during which tokens are masked.
     pub masked_draws: u32,
-    /// Number of masked tokens.
     pub masked_tokens: u32,
 }
 
@@ -134,7 +133,6 @@ pub fn capacity(context_length: usize) -> usize {
 }
 
 /// The generation plans of a model. Each one's last dispatch is the sampler and can be left out.
-#[derive(Debug)]
 pub struct DecodePlans {
     /// Prefills up to a chunk of a text's tokens.
     pub prompt: Plan,

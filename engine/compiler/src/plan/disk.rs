@@ -29,18 +29,14 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     [
         (CHECKPOINTS + kept) * checkpoint,
         bytes_of_milestones(parameters, train),
-        train.steps.saturating_mul(if measures_steps(train) { 2 * STEP } else { STEP }),
+        // Steps with pairs or completions also report metrics of these.
+        train.steps.saturating_mul(if train.objective.compares_answers() { 2 * STEP } else { STEP }),
         times(train.eval_interval).saturating_mul(EVALUATION),
         // One more, triggered by time.
         (times(train.sample_interval) + 1).saturating_mul(sample),
     ]
     .into_iter()
     .fold(0, u64::saturating_add)
-}
-
-/// Whether each step also reports metrics of its pairs or completions.
-fn measures_steps(train: &TrainConfig) -> bool {
-    train.objective.compares_answers()
 }
 
 /// Bytes of a run's milestones, all of which are kept.

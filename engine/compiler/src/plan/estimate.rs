@@ -12,7 +12,7 @@ use crate::graph::{Graph, Node, Parameter};
 use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
-use glasshouse_protocol::{MemoryKind, ModelConfig, PassFlops, TrainConfig};
+use glasshouse_protocol::{MemoryKind, ModelConfig, PassFlops, PlanSummary, TrainConfig};
 use std::collections::BTreeMap;
 
 /// Minimum number of micro-batches that the GPU executor uploads at once; the actual number is a multiple of `accumulate`.
@@ -23,39 +23,9 @@ pub fn ring(accumulate: usize) -> usize {
     RING.next_multiple_of(accumulate.max(1))
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
-    /// Number of weights, without a teacher's.
-    pub parameters: usize,
-    pub trained_parameters: usize,
-    /// Number of weights by part: `embedding` (tokens and positions; a tied head too), `attention` and `mlp` (projections),
-    /// `norms`, `head` (if not tied), `adapter` (if one is trained).
-    pub parameters_by_part: BTreeMap<&'static str, usize>,
-    pub bytes: Bytes,
-    /// Kernel launches per optimizer step, over all its micro-batches.
-    pub dispatches_per_step: usize,
-    /// FLOPs per training token: forward, backward, recomputation and optimizer.
-    pub flops_per_token: f64,
-    /// FLOPs per training token by pass.
-    pub flops: PassFlops,
-    /// Share of forward and backward FLOPs by scope.
-    pub flops_by_scope: BTreeMap<String, f64>,
-}
-
-/// Device memory in bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bytes {
-    pub total: u64,
-    pub by_kind: BTreeMap<MemoryKind, u64>,
-    /// The largest range of a buffer that a kernel binds.
-    pub largest_binding: u64,
-    /// The largest buffer, without weights, gradients and moments, which are split if they exceed a device's limit.
-    pub largest_buffer: u64,
-    /// Peak of live values: the activations of a perfect placement.
-    pub peak_live: u64,
-}
-
-pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
+/// Parameters (without a teacher's; `trained_parameters` are those with gradients), memory, launches and FLOPs of a run. The other fields
+/// are left at their defaults.
+pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<PlanSummary> {
     let graphs = training_graphs(model, train)?;
     let optimizer = Optimizer::new(train).for_model(model);
     let read = graphs.evaluate_read();
@@ -71,24 +41,31 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
         ..flops(&training.graph, tokens)
     };
     let own = own_parameters(&training.graph.parameters);
-    Ok(Estimate {
-        parameters: own.iter().map(|parameter| parameter.ty.count()).sum(),
-        trained_parameters: trained(&own),
+    let count = |parameter: &Parameter| parameter.ty.count() as u64;
+    let mut bytes_by_kind = BTreeMap::new();
+    for allocation in &all {
+        *bytes_by_kind.entry(allocation.kind).or_insert(0) += allocation.bytes;
+    }
+    Ok(PlanSummary {
+        parameters: own.iter().map(count).sum(),
+        trained_parameters: own.iter().filter(|parameter| parameter.trainable).map(count).sum(),
         parameters_by_part: parameters_by_part(&own),
-        bytes: bytes(&all, &training),
+        bytes: bytes_by_kind.values().sum(),
+        bytes_by_kind,
+        largest_binding: largest_binding(&all, &training),
+        largest_buffer: largest_buffer(&all),
+        peak_live: training.placement.peak_live,
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
         flops_per_token: flops.total(),
-        flops,
+        flops_per_token_by_pass: flops,
         flops_by_scope: flops_by_scope(&training.graph),
+        ..PlanSummary::default()
     })
 }
 
-fn trained(parameters: &[Parameter]) -> usize {
-    let trained = parameters.iter().filter(|parameter| parameter.trainable);
-    trained.map(|parameter| parameter.ty.count()).sum()
-}
-
-fn parameters_by_part(parameters: &[Parameter]) -> BTreeMap<&'static str, usize> {
+/// `embedding` (tokens and positions; a tied head too), `attention` and `mlp` (projections), `norms`, `head` (if not tied), `adapter` (if
+/// one is trained).
+fn parameters_by_part(parameters: &[Parameter]) -> BTreeMap<String, u64> {
     let mut parts = BTreeMap::new();
     for parameter in parameters {
         let name = parameter.name.as_str();
@@ -105,23 +82,9 @@ fn parameters_by_part(parameters: &[Parameter]) -> BTreeMap<&'static str, usize>
         } else {
             "head"
         };
-        *parts.entry(part).or_insert(0) += parameter.ty.count();
+        *parts.entry(part.to_owned()).or_insert(0) += parameter.ty.count() as u64;
     }
     parts
-}
-
-fn bytes(all: &[Allocation], training: &Plan) -> Bytes {
-    let mut by_kind = BTreeMap::new();
-    for allocation in all {
-        *by_kind.entry(allocation.kind).or_insert(0) += allocation.bytes;
-    }
-    Bytes {
-        total: by_kind.values().sum(),
-        by_kind,
-        largest_binding: largest_binding(all, training),
-        largest_buffer: largest_buffer(all),
-        peak_live: training.placement.peak_live,
-    }
 }
 
 fn largest_buffer(all: &[Allocation]) -> u64 {

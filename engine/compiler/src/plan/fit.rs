@@ -1,10 +1,9 @@
-//! Adapts settings to a device: smaller micro-batches first, then activation checkpointing, then a shorter window, then fewer
-//! layers.
+//! Adapts settings to a device: smaller micro-batches first, then activation checkpointing, then a shorter window, then fewer layers.
 
-use super::estimate::{Estimate, estimate};
+use super::estimate::estimate;
 use super::lower::Target;
 use crate::{Error, Result};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{PlanSummary, RunConfig};
 
 /// Memory limits of a device, as far as known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,35 +18,26 @@ pub struct DeviceLimits {
 
 impl DeviceLimits {
     /// Whether a run fits; `None` if no limit is known.
-    pub fn holds(&self, estimate: &Estimate) -> Option<bool> {
-        let held = self.compared(estimate).map(|(needed, available)| needed <= available);
+    pub fn holds(&self, needs: &PlanSummary) -> Option<bool> {
+        let held = self.compared(needs).map(|(needed, available)| needed <= available);
         held.reduce(|all, one| all && one)
     }
 
     /// (needed, available) bytes for each known limit: total, binding, buffer.
-    fn compared(&self, estimate: &Estimate) -> impl Iterator<Item = (u64, u64)> {
-        let needs = &estimate.bytes;
+    fn compared(&self, needs: &PlanSummary) -> impl Iterator<Item = (u64, u64)> {
         let all = [
-            (needs.total, self.memory),
+            (needs.bytes, self.memory),
             (needs.largest_binding, self.binding),
             (needs.largest_buffer, self.buffer),
         ];
         all.into_iter().filter_map(|(needed, available)| Some((needed, available?)))
     }
-
-    /// Whether total memory is exceeded, rather than only a binding or buffer limit.
-    fn short_of_memory(&self, estimate: &Estimate) -> bool {
-        self.memory.is_some_and(|memory| estimate.bytes.total > memory)
-    }
 }
 
 const MIN_WINDOW: usize = 32;
 
-/// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known
-/// limits, are returned unchanged.
-///
-/// # Errors
-/// Not even one short window of one layer fits.
+/// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known limits, are
+/// returned unchanged. Fails if not even one short window of one layer fits.
 pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<(RunConfig, Vec<String>)> {
     let mut fitting = config.clone();
     loop {
@@ -55,6 +45,8 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         if limits.holds(&needs) != Some(false) {
             break;
         }
+        // Total memory, rather than only a binding or buffer.
+        let is_short = limits.memory.is_some_and(|memory| needs.bytes > memory);
         let (model, train) = (&mut fitting.model, &mut fitting.train);
         let together = train.rows_together();
         if train.batch_size > together {
@@ -64,7 +56,7 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
                 train.accumulate *= 2;
             }
             train.batch_size = parts / 2 * together;
-        } else if !train.activation_checkpointing && limits.short_of_memory(&needs) {
+        } else if !train.activation_checkpointing && is_short {
             train.activation_checkpointing = true;
         } else if model.context_length > MIN_WINDOW {
             model.context_length = (model.context_length / 2).max(MIN_WINDOW);
@@ -110,13 +102,13 @@ mod tests {
     fn micro_batches_shrink_before_the_model_does() {
         let config = preset("nanogpt-gpu").unwrap();
         let target = Target::new(false);
-        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let limits = DeviceLimits { memory: Some(whole / 3), ..DeviceLimits::default() };
         let (fitting, changes) = fit(&config, &target, limits).unwrap();
         assert_eq!(fitting.model, config.model);
         assert_eq!(fitting.train.batch_size * fitting.train.accumulate, config.train.batch_size);
         assert_eq!(changes.len(), 2);
-        assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
+        assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes <= whole / 3);
         assert_eq!(fit(&config, &target, DeviceLimits::default()).unwrap(), (config.clone(), Vec::new()));
         assert!(
             fit(&config, &target, DeviceLimits { memory: Some(1000), ..DeviceLimits::default() }).is_err()
@@ -130,14 +122,14 @@ mod tests {
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let (fitting, changes) =
-            fit(&config, &target, DeviceLimits { memory: Some(whole.total - 1), ..DeviceLimits::default() })
+            fit(&config, &target, DeviceLimits { memory: Some(whole - 1), ..DeviceLimits::default() })
                 .unwrap();
         assert_eq!((&fitting.model, fitting.train.activation_checkpointing), (&config.model, true));
         assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
         // With so long a window, activations determine the largest binding.
         let mut long = preset("nanogpt-cpu").unwrap();
         (long.train.batch_size, long.model.context_length) = (1, 4096);
-        let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;
+        let largest = estimate(&long.model, &long.train, &target).unwrap().largest_binding;
         let limits = DeviceLimits { binding: Some(largest - 1), ..DeviceLimits::default() };
         let (fitting, changes) = fit(&long, &target, limits).unwrap();
         assert!(

@@ -23,9 +23,7 @@ const ROUNDS: usize = 100_000;
 /// Work of a training step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Demand {
-    /// FLOPs of matrix products.
     pub products: f64,
-    /// FLOPs of attention.
     pub attention: f64,
     /// Bytes read and written.
     pub bytes: f64,
@@ -34,9 +32,6 @@ pub struct Demand {
 
 impl Demand {
     /// Work of a training step of `model` with `train` on `target`.
-    ///
-    /// # Errors
-    /// The model cannot be built or lowered.
     pub fn new(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
         let plan = compile(graphs.train, &[graphs.train_loss], target)?;

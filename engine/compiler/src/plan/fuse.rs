@@ -40,7 +40,6 @@ pub struct HeadFusion {
     /// Minimum number of columns of the logits. Below it, a chunk's weight gradient has few tiles, and its rows are not sliced
     /// as a linear layer's would be.
     pub vocabulary: usize,
-    /// Minimum size of a chunk.
     pub chunk: u64,
 }
 
@@ -55,8 +54,7 @@ impl HeadFusion {
     }
 }
 
-/// Maximum number of chunks: each takes six or seven dispatches. If a device cannot bind so large a chunk, the batch must be
-/// smaller.
+/// Maximum number of chunks: each takes six or seven dispatches. If a device cannot bind so large a chunk, the batch must be smaller.
 const MAX_CHUNKS: usize = 5;
 
 /// Returns the graph with the target's fusions, except those that would remove a value of `keep`.
@@ -301,7 +299,6 @@ struct HeadBackward {
     /// The weight's gradient, if needed.
     gradient: Option<ValueId>,
     dx: ValueId,
-    /// The last of the nodes.
     last: usize,
     /// The other nodes, the cross-entropy's first.
     absorbed: Vec<usize>,

@@ -1,15 +1,15 @@
 //! Memory planning by liveness: every computed value gets a range of a slot, a buffer that it shares with values live at other
 //! times, and in disjoint ranges with values live at the same time.
 //!
-//! All sizes and lifetimes are known before allocation, so ranges are assigned by size, the largest value first, the
-//! longest-lived first among equals (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural
-//! Net Inference"). Each value goes into the tightest gap, and opens a slot of its own size if no slot has room. So no buffer
-//! is larger than the largest value.
+//! All sizes and lifetimes are known before allocation, so ranges are assigned by size, the largest value first, the longest-lived first
+//! among equals (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference"). Each value goes
+//! into the tightest gap, and opens a slot of its own size if no slot has room. So no buffer is larger than the largest value.
 //!
 //! A node's output never shares a slot with its other operands: WebGPU forbids binding one buffer for reading and writing in
 //! the same dispatch, whatever the ranges. Otherwise a single buffer would do.
 
 use crate::graph::{Graph, Origin, ValueId};
+use glasshouse_protocol::order;
 use std::cmp::Reverse;
 
 /// Alignment in bytes: WebGPU's for bindings.
@@ -65,12 +65,11 @@ impl Allocation {
     }
 }
 
-/// Places the values of `graph`. Values of `keep` stay live until after the run; `scratch[n]` lists the sizes of node n's
-/// scratch in bytes.
+/// Places the values of `graph`. Values of `keep` stay live until after the run; `scratch[n]` lists the sizes of node n's scratch in bytes.
 pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement {
     let mut allocations = allocations(graph, keep, scratch);
     let peak_live = peak(&allocations, graph.nodes.len());
-    allocations.sort_by_key(|allocation| {
+    order::sort_by_key(&mut allocations, |allocation| {
         (Reverse(allocation.bytes), Reverse(allocation.last_use - allocation.first_use), allocation.first_use)
     });
     let apart = apart(graph, &allocations);
@@ -301,8 +300,7 @@ mod tests {
                 let graph = fused(graphs.train, &[graphs.train_loss], &Target::new(false));
                 let placement = place(&graph, &[graphs.train_loss], &[]);
                 let (total, peak) = (placement.slots.iter().sum::<u64>(), placement.peak_live);
-                // With recomputed blocks the peak is at the loss, whose few large values leave room for the many small ones of
-                // a block.
+                // With recomputed blocks the peak is at the loss, whose few large values leave room for the many small ones of a block.
                 let most = if activation_checkpointing { 1.1 } else { 1.05 };
                 assert!(total as f64 <= most * peak as f64, "{name}: {total} for {peak}");
             }

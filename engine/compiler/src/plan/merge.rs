@@ -8,10 +8,9 @@ use glasshouse_protocol::Adapter;
 /// Multiplications between yields: a few milliseconds in a browser.
 const MULTIPLIED: usize = 1 << 20;
 
-/// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each
-/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021), its rows scaled to their magnitudes, if it has any. `parameters` are
-/// the run's, and `values` are laid out by [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few
-/// milliseconds.
+/// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each W [out, in]
+/// with A [r, in] and B [out, r] (Hu et al. 2021), its rows scaled to their magnitudes, if it has any. `parameters` are the run's, and
+/// `values` are laid out by [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
     adapter: Option<&Adapter>,

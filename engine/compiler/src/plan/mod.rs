@@ -1,9 +1,8 @@
 //! Compiles a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
 //! tested and measured without a device.
 //!
-//! [`fuse`] fuses nodes, [`lower`] turns each node into dispatches, [`memory`] places values in slots, [`arena`] lays out the
-//! weights. `gpu` replays a plan. Per-step data is in buffers that the kernels index by [`Control::row`](control), never in the
-//! plan.
+//! [`fuse`] fuses nodes, [`lower`] turns each node into dispatches, [`memory`] places values in slots, [`arena`] lays out the weights.
+//! `gpu` replays a plan. Per-step data is in buffers that the kernels index by [`Control::row`](control), never in the plan.
 
 pub mod arena;
 pub mod buffers;
@@ -44,11 +43,9 @@ pub enum Buffer {
     HalfParameters(usize),
     /// A piece of the weights stored in fewer bits, by index in [`ArenaLayout::stored_pieces`].
     Stored(usize),
-    /// A piece of the gradients.
     Gradients(usize),
     /// A piece of the first moments, or of SGD's momentum.
     FirstMoments(usize),
-    /// A piece of the second moments.
     SecondMoments(usize),
     /// Filled in by the host. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`],
     /// [`Input::Shares`] and [`Input::TokenOrder`] hold several micro-batches; kernels index them by the control's row.
@@ -81,7 +78,6 @@ pub struct Binding {
     pub bytes: Option<u64>,
 }
 
-/// One kernel launch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     pub kernel: &'static Kernel,
@@ -118,8 +114,7 @@ fn compute_all_experts(graph: &mut Graph) {
     }
 }
 
-/// Applies the target's fusions and lowers a graph. Values of `keep` stay readable after the run. `target` determines the
-/// kernel variants.
+/// Applies the target's fusions and lowers a graph. Values of `keep` stay readable after the run. `target` determines the kernel variants.
 pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result<Plan> {
     let mut graph = fuse::fused(graph, keep, target);
     if target.computes_all_experts {

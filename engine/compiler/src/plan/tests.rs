@@ -4,7 +4,7 @@ use super::arena::ArenaLayout;
 use super::buffers::{Allocation, Role, buffers};
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::decode::DecodePlans;
-use super::estimate::{Estimate, estimate, ring};
+use super::estimate::{estimate, ring};
 use super::fuse::{Fusions, fused};
 use super::lower::Target;
 use super::{Buffer, Dispatch, compile, update};
@@ -12,11 +12,11 @@ use crate::graph::{Graph, Init, Input, Origin};
 use crate::model::training_graphs;
 use crate::muon;
 use crate::optimizer::{Optimizer, Rate, entry};
-use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
     Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig, WeightFormat,
 };
+use glasshouse_protocol::{MemoryKind, PlanSummary};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
@@ -33,7 +33,7 @@ fn run(name: &str, batch: usize) -> RunConfig {
     run
 }
 
-fn estimated(run: &RunConfig, target: &Target) -> Estimate {
+fn estimated(run: &RunConfig, target: &Target) -> PlanSummary {
     estimate(&run.model, &run.train, target).unwrap()
 }
 
@@ -168,7 +168,7 @@ fn host_and_device_lay_structures_out_alike() {
 fn parameters_are_those_of_the_published_models() {
     let estimate = estimated(&run("nanogpt-gpu", 1), &TARGETS[0]);
     assert_eq!(estimate.parameters - 256 * 384, 10_646_784);
-    assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<usize>());
+    assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<u64>());
     assert_eq!(estimated(&run("gpt2-124m", 1), &TARGETS[0]).parameters, 124_439_808);
 }
 
@@ -182,13 +182,13 @@ fn bytes_are_those_of_the_buffers() {
         let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
         let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
         let all = buffers(&[&train, &evaluate], Some(&optimizer), &update, ring(1));
-        let bytes = estimated(&run, &TARGETS[1]).bytes;
-        assert_eq!(bytes.total, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
+        let bytes = estimated(&run, &TARGETS[1]);
+        assert_eq!(bytes.bytes, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
         let weights = train.arena.length as u64 * 4;
-        assert_eq!(bytes.by_kind[&MemoryKind::Weights], weights);
-        assert_eq!(bytes.by_kind[&MemoryKind::Gradients], weights);
-        assert_eq!(bytes.by_kind[&MemoryKind::OptimizerState], 2 * weights);
-        assert!(bytes.by_kind[&MemoryKind::Activations] >= bytes.peak_live);
+        assert_eq!(bytes.bytes_by_kind[&MemoryKind::Weights], weights);
+        assert_eq!(bytes.bytes_by_kind[&MemoryKind::Gradients], weights);
+        assert_eq!(bytes.bytes_by_kind[&MemoryKind::OptimizerState], 2 * weights);
+        assert!(bytes.bytes_by_kind[&MemoryKind::Activations] >= bytes.peak_live);
         let largest = all.iter().map(|allocation| allocation.bytes).max();
         assert!(largest.is_some_and(|largest| bytes.largest_binding <= largest));
     }
@@ -199,19 +199,19 @@ fn bytes_are_those_of_the_buffers() {
 fn mixed_precision_takes_less_memory() {
     for name in ["nanogpt-cpu", "gpt2-124m", "llama-tiny"] {
         let mut run = run(name, 8);
-        let full = estimated(&run, &TARGETS[1]).bytes;
+        let full = estimated(&run, &TARGETS[1]);
         run.train.precision = Precision::Mixed;
-        let mixed = estimated(&run, &TARGETS[1]).bytes;
-        let weights = full.by_kind[&MemoryKind::Weights];
-        assert_eq!(mixed.by_kind[&MemoryKind::Weights], weights + weights / 2);
-        assert_eq!(mixed.by_kind[&MemoryKind::Gradients], full.by_kind[&MemoryKind::Gradients]);
+        let mixed = estimated(&run, &TARGETS[1]);
+        let weights = full.bytes_by_kind[&MemoryKind::Weights];
+        assert_eq!(mixed.bytes_by_kind[&MemoryKind::Weights], weights + weights / 2);
+        assert_eq!(mixed.bytes_by_kind[&MemoryKind::Gradients], full.bytes_by_kind[&MemoryKind::Gradients]);
         assert!(
             mixed.peak_live as f64 <= 0.7 * full.peak_live as f64,
             "{name}: {} of {}",
             mixed.peak_live,
             full.peak_live
         );
-        assert!(mixed.total < full.total, "{name}");
+        assert!(mixed.bytes < full.bytes, "{name}");
     }
 }
 
@@ -220,7 +220,7 @@ fn mixed_precision_takes_less_memory() {
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
     let estimate = estimated(&run, &TARGETS[0]);
-    let flops = estimate.flops;
+    let flops = estimate.flops_per_token_by_pass;
     let (layers, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
     let matrices = layers * 12.0 * width * width + vocabulary * width;
     let product = layers * width * (time + 1.0);
@@ -235,10 +235,13 @@ fn a_gpu_counts_all_experts() {
     let mut run = run("llama-tiny", 1);
     let expected = [8, 2].map(|per_token| {
         (run.model.experts.count, run.model.experts.per_token) = (8, per_token);
-        estimated(&run, &TARGETS[1]).flops
+        estimated(&run, &TARGETS[1]).flops_per_token_by_pass
     });
     assert!(expected[0].forward > expected[1].forward && expected[0].backward > expected[1].backward);
-    assert_eq!(estimated(&run, &TARGETS[1].clone().with_all_experts(true)).flops, expected[0]);
+    assert_eq!(
+        estimated(&run, &TARGETS[1].clone().with_all_experts(true)).flops_per_token_by_pass,
+        expected[0]
+    );
 }
 
 /// Muon takes two products of [m, m] by [m, n] and one of [m, m] by [m, m] per iteration, of whichever shape a matrix is stored in.
@@ -250,8 +253,8 @@ fn muon_counts_its_products() {
     let estimate = estimated(&run, &TARGETS[0]);
     let sizes: f64 = [384.0, 128.0, 512.0, 512.0].map(|n| 2.0 * n + 128.0).iter().sum();
     let step = 4.0 * muon::ITERATIONS as f64 * 2.0 * 128.0 * 128.0 * sizes;
-    assert_eq!(estimate.flops.optimizer, step / (2 * 12 * 64) as f64);
-    assert_eq!(estimate.flops_per_token, estimate.flops.total());
+    assert_eq!(estimate.flops_per_token_by_pass.optimizer, step / (2 * 12 * 64) as f64);
+    assert_eq!(estimate.flops_per_token, estimate.flops_per_token_by_pass.total());
     let shape = [24, 40];
     assert_eq!(super::estimate::work(&muon::orthogonalisation(shape).unwrap().0), muon::flops(shape));
 }
@@ -355,17 +358,20 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
     let keeping = estimated(&run, &TARGETS[0]);
     run.train.activation_checkpointing = true;
     let lean = estimated(&run, &TARGETS[0]);
-    assert!(lean.bytes.total < 3_000_000_000, "{} bytes", lean.bytes.total);
-    assert!(lean.bytes.total < keeping.bytes.total);
-    assert_eq!((lean.flops.forward, lean.flops.backward), (keeping.flops.forward, keeping.flops.backward));
+    assert!(lean.bytes < 3_000_000_000, "{} bytes", lean.bytes);
+    assert!(lean.bytes < keeping.bytes);
+    assert_eq!(
+        (lean.flops_per_token_by_pass.forward, lean.flops_per_token_by_pass.backward),
+        (keeping.flops_per_token_by_pass.forward, keeping.flops_per_token_by_pass.backward)
+    );
     let (layers, width, time) = (12.0, 768.0, 1024.0);
     let head = 2.0 * width * 50_257.0;
-    assert_eq!(keeping.flops.recomputed, head);
+    assert_eq!(keeping.flops_per_token_by_pass.recomputed, head);
     let block = 2.0 * 8.0 * width * width + 2.0 * width * (time + 1.0);
-    assert_eq!(lean.flops.recomputed, head + layers * block);
+    assert_eq!(lean.flops_per_token_by_pass.recomputed, head + layers * block);
     // Nothing of this loss's logits is recomputed.
     run.train.unlikelihood = 0.5;
-    assert_eq!(estimated(&run, &TARGETS[0]).flops.recomputed, layers * block);
+    assert_eq!(estimated(&run, &TARGETS[0]).flops_per_token_by_pass.recomputed, layers * block);
 }
 
 /// Slots hold little more than the peak of live values, evaluation included, with and without checkpointing.
@@ -377,8 +383,8 @@ fn activations_take_little_more_than_the_peak_of_live_values() {
         for (activation_checkpointing, target) in [false, true].into_iter().zip([&TARGETS[0], &TARGETS[1]]) {
             let mut run = run(name, batch);
             run.train.activation_checkpointing = activation_checkpointing;
-            let bytes = estimated(&run, target).bytes;
-            let share = bytes.by_kind[&MemoryKind::Activations] as f64 / bytes.peak_live as f64;
+            let bytes = estimated(&run, target);
+            let share = bytes.bytes_by_kind[&MemoryKind::Activations] as f64 / bytes.peak_live as f64;
             assert!((1.0..=1.15).contains(&share), "{name} × {batch}: {share}");
         }
     }
@@ -458,14 +464,21 @@ fn a_teacher_is_planned_for_as_what_it_takes() {
     let taught = estimate(&run.model, &run.train, &target).unwrap();
     assert_eq!((taught.parameters, taught.trained_parameters), (plain.parameters, plain.trained_parameters));
     assert_eq!(taught.parameters_by_part, plain.parameters_by_part);
-    let bytes = |needs: &Estimate, kind: MemoryKind| needs.bytes.by_kind[&kind];
+    let bytes = |needs: &PlanSummary, kind: MemoryKind| needs.bytes_by_kind[&kind];
     let weights = bytes(&plain, MemoryKind::Weights) + bytes(&own, MemoryKind::Weights);
     assert_eq!(bytes(&taught, MemoryKind::Weights), weights);
     for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
         assert_eq!(bytes(&taught, kind), bytes(&plain, kind));
     }
-    let forward = plain.flops.forward + own.flops.forward;
-    assert!((taught.flops.forward - forward).abs() < 1e-6 * forward, "{:?} {forward}", taught.flops);
-    assert!((taught.flops.backward - plain.flops.backward).abs() < 1e-6 * forward);
+    let forward = plain.flops_per_token_by_pass.forward + own.flops_per_token_by_pass.forward;
+    assert!(
+        (taught.flops_per_token_by_pass.forward - forward).abs() < 1e-6 * forward,
+        "{:?} {forward}",
+        taught.flops_per_token_by_pass
+    );
+    assert!(
+        (taught.flops_per_token_by_pass.backward - plain.flops_per_token_by_pass.backward).abs()
+            < 1e-6 * forward
+    );
     assert!(taught.flops_by_scope["teacher"] > 0.3, "{:?}", taught.flops_by_scope);
 }

@@ -1,5 +1,4 @@
-//! Benchmarks of kernels with a choice of variants: each is a graph of its own with operands of the same shapes, timed to
-//! choose.
+//! Benchmarks of kernels with a choice of variants: each is a graph of its own with operands of the same shapes, timed to choose.
 
 use super::estimate::cost;
 use super::lower::{
@@ -9,13 +8,13 @@ use super::{Plan, compile};
 use crate::Result;
 use crate::graph::ops::{self, Cost};
 use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId, Type, ValueId};
+use glasshouse_protocol::order;
 use std::ops::Range;
 
 /// Minimum inner steps of a slice beyond the default number of slices.
 const MIN_SLICE: usize = 64;
 
-/// Maximum bytes of all slices' sums, so that a gradient of the same bucket and four times the size still fits the smallest
-/// binding limit.
+/// Maximum bytes of all slices' sums, so that a gradient of the same bucket and four times the size still fits the smallest binding limit.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// A shape bucket of a graph's kernels, represented by the largest of them.
@@ -106,11 +105,8 @@ impl Trial {
         }
     }
 
-    /// The plan that computes the op as chosen, with operands in the arena, and the range of dispatches that belong to the
-    /// bucket.
-    ///
-    /// # Errors
-    /// The device's limits refuse it.
+    /// The plan that computes the op as chosen, with operands in the arena, and the range of dispatches that belong to the bucket. Fails if
+    /// the device's limits refuse it.
     pub fn plan(&self, target: &Target, choice: Choice) -> Result<(Plan, Range<usize>)> {
         let mut graph = Graph::default();
         let operand = |graph: &mut Graph, ty: &Type, trainable| {
@@ -266,7 +262,7 @@ pub fn of_graph(graph: &Graph) -> Vec<Trial> {
         }
     }
     // Stable, so that equal ones keep the order of the graph.
-    all.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    order::sort_by(&mut all, |(_, one), (_, other)| other.total_cmp(one));
     all.into_iter().map(|(trial, flops)| Trial { flops, ..trial }).collect()
 }
 

@@ -42,7 +42,6 @@ struct Chunk {
     own: Range<usize>,
 }
 
-/// The chunks of a range of the arenas.
 fn chunks(arena: &ArenaLayout, range: Range<usize>) -> impl Iterator<Item = Chunk> {
     arena.spans(range).flat_map(|(piece, own)| {
         own.clone().step_by(CHUNK).map(move |start| Chunk { piece, own: start..(start + CHUNK).min(own.end) })

@@ -75,9 +75,8 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     operands.sum()
 }
 
-/// A dispatch's weight among its node's products: of a matrix product, its multiply-adds. In attention's backward pass, the kernel
-/// over queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. Adding slices and the loss itself are not
-/// products.
+/// A dispatch's weight among its node's products: of a matrix product, its multiply-adds. In attention's backward pass, the kernel over
+/// queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. Adding slices and the loss itself are not products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
         name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,

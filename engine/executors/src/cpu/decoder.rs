@@ -68,7 +68,6 @@ impl DecodedText {
         if self.window - self.cached == 1 { ReadMode::Step } else { ReadMode::Prompt }
     }
 
-    /// The tokens that the model sees.
     fn window(&self) -> &[u32] {
         &self.history[self.history.len() - self.window..]
     }
@@ -135,7 +134,7 @@ impl Reader {
         let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
         let ty = built.graph.ty(tokens);
         let mut program = Program::new(&built.graph, &[built.logits]);
-        program.set_interleaved();
+        program.interleaved = true;
         Ok(Self {
             program,
             tokens,
@@ -196,18 +195,13 @@ impl Reader {
 }
 
 impl CpuDecoder {
-    /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads`
-    /// defaults to one per core.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] if the machine has too little free memory.
+    /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads` defaults to one per core.
+    /// Fails with [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
         Self::with_texts(model, parameters, WeightFormat::F32, threads, 1)
     }
 
-    /// Creates a decoder for `texts` concurrent texts, each with its own caches, that stores matrices in the format `weights`.
-    ///
-    /// # Errors
+    /// Creates a decoder for `texts` concurrent texts, each with its own caches, that stores matrices in the format `weights`. Fails with
     /// [`Error::TooLarge`] if the machine has too little free memory; [`Error::Refused`] if `texts` is 0.
     pub fn with_texts(
         model: &ModelConfig,
@@ -220,10 +214,8 @@ impl CpuDecoder {
         Self::within(available, model, Given::Floats(parameters), weights, threads, texts)
     }
 
-    /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's.
-    ///
-    /// # Errors
-    /// Also if they are those of another model.
+    /// [`Self::with_texts`] over weights that are stored in the format already, and that become the decoder's. Also fails if they are those
+    /// of another model.
     pub fn from_stored(
         model: &ModelConfig,
         stored: StoredWeights,

@@ -22,7 +22,6 @@ const SCALES: [f32; 8] = [1.05, 1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7];
 const ROWS: usize = 128;
 
 /// The inputs of a matrix, measured in the original and in the rounded model.
-#[derive(Debug)]
 pub struct Measured {
     columns: usize,
     /// Xᵀ·X, with a row of X per token.

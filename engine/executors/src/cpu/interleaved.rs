@@ -46,13 +46,11 @@ pub fn type_of_blocks(group: &[u32]) -> Option<GgmlType> {
     GgmlType::from_number(number & !INTERLEAVED)
 }
 
-/// The group of a row.
 pub fn group_of(words: &[u32], length: usize, number: usize) -> &[u32] {
     let start = number / GROUP * GROUP * length;
     &words[start..words.len().min(start + GROUP * length)]
 }
 
-/// A row of an interleaved matrix.
 pub fn row(words: &[u32], length: usize, number: usize) -> Vec<u32> {
     let group = group_of(words, length, number);
     group[number % GROUP..].iter().step_by(group.len() / length).copied().collect()

@@ -67,9 +67,7 @@ impl<'data> Matrix<'data> {
     }
 }
 
-/// A mutable matrix whose rows start `stride` entries apart. It owns only its entries; other matrices may use those
-/// between its rows.
-#[derive(Debug)]
+/// A mutable matrix whose rows start `stride` entries apart. It owns only its entries; other matrices may use those between its rows.
 pub struct MatrixMut<'data> {
     data: *mut f32,
     rows: usize,
@@ -135,7 +133,6 @@ impl<'data> MatrixMut<'data> {
 }
 
 /// A result split among threads by rows, in units of the given count.
-#[derive(Debug)]
 pub struct ByRows<'data>(pub MatrixMut<'data>, pub usize);
 
 impl Parts for ByRows<'_> {
@@ -146,7 +143,6 @@ impl Parts for ByRows<'_> {
 }
 
 /// A result split among threads by columns, in units of the given count.
-#[derive(Debug)]
 pub struct ByColumns<'data>(pub MatrixMut<'data>, pub usize);
 
 impl Parts for ByColumns<'_> {

@@ -34,7 +34,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::Remote;
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{RunConfig, TrainConfig};
+use glasshouse_protocol::{RunConfig, TrainConfig, order};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
 pub use program::{Program, Weights};
@@ -47,7 +47,6 @@ use shard::{Partition, Shard};
 use std::sync::Arc;
 use web_time::Instant;
 
-#[derive(Debug)]
 pub struct CpuExecutor {
     workers: Arc<Workers>,
     optimizer: Optimizer,
@@ -69,11 +68,8 @@ pub struct CpuExecutor {
 const WARM_UP: usize = 2;
 
 impl CpuExecutor {
-    /// Creates an executor with zero weights and moments until [`Self::set_state`]. `threads` defaults to one per core.
-    /// In a browser these are workers, as many as shorten a step.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] if the machine has too little free memory.
+    /// Creates an executor with zero weights and moments until [`Self::set_state`]. `threads` defaults to one per core. In a browser these
+    /// are workers, as many as shorten a step. Fails with [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
         let partition = Partition::best(graphs, most_workers(threads));
         Self::within(glasshouse_platform::available_memory(), graphs, optimizer, threads, partition)
@@ -338,9 +334,6 @@ pub fn most_workers(threads: Option<usize>) -> usize {
 }
 
 /// Speedup of a run's steps from the workers that [`CpuExecutor::new`] would use.
-///
-/// # Errors
-/// The settings describe no valid model.
 pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64> {
     match most_workers(threads) {
         1 => Ok(1.0),
@@ -401,10 +394,8 @@ pub fn run_graph_seeded(
     read.iter().map(|value| program.read(&weights, *value)).collect()
 }
 
-/// Runs a forward graph once over weights and returns the floats of `read`. `inputs` default to 0; `threads` to one per core.
-///
-/// # Errors
-/// The machine lacks the memory, the weights do not fit the graph, or `read` has no floats.
+/// Runs a forward graph once over weights and returns the floats of `read`. `inputs` default to 0; `threads` to one per core. Fails if the
+/// machine lacks the memory, the weights do not fit the graph, or `read` has no floats.
 pub fn run_forward(
     graph: &Graph,
     weights: &mut Weights,
@@ -430,11 +421,8 @@ pub fn run_forward(
     }
 }
 
-/// Runs any graph repeatedly for about `seconds`, at least three times after two warm-up runs, with `inputs` as in
-/// [`run_graph`]. Returns each node's median seconds and the number of threads.
-///
-/// # Errors
-/// The machine lacks the memory, or an input does not fit the graph.
+/// Runs any graph repeatedly for about `seconds`, at least three times after two warm-up runs, with `inputs` as in [`run_graph`]. Returns
+/// each node's median seconds and the number of threads. Fails if the machine lacks the memory, or an input does not fit the graph.
 pub fn time_graph(
     graph: &Graph,
     inputs: &[(ValueId, Data)],
@@ -462,7 +450,7 @@ pub fn time_graph(
         }
     }
     let median = |samples: &mut Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
+        order::sort_by(samples, f64::total_cmp);
         samples.get(samples.len() / 2).copied().unwrap_or(0.0)
     };
     Ok((samples.iter_mut().map(median).collect(), workers.count()))

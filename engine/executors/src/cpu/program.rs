@@ -1,5 +1,4 @@
-//! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it
-//! reads and writes.
+//! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it reads and writes.
 
 use super::interleaved::{interleave, interleave_blocks};
 pub use super::ops::BatchShard;
@@ -35,10 +34,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Weights in the first layout, without gradients, from those given in the second.
-    ///
-    /// # Errors
-    /// Their number is that of another model.
+    /// Weights in the first layout, without gradients, from those given in the second. Fails if their number is that of another model.
     pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
         if parameters.len() != given.length {
             let (count, needed) = (parameters.len(), given.length);
@@ -110,14 +106,15 @@ struct Memory {
     words: Vec<Vec<u32>>,
 }
 
-/// A graph compiled for execution.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
-    shard: BatchShard,
-    interleaved: bool,
+    /// The batch's place in a divided one.
+    pub(super) shard: BatchShard,
+    /// Whether it reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
+    pub(super) interleaved: bool,
     /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -187,16 +184,6 @@ impl Program {
         let Memory { slots, fixed, caches, words } = &self.memory;
         let floats: usize = slots.iter().chain(fixed).chain(caches).map(Vec::len).sum();
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
-    }
-
-    /// From now on, reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
-    pub fn set_interleaved(&mut self) {
-        self.interleaved = true;
-    }
-
-    /// Sets the batch's place in a divided one, for all following runs.
-    pub fn set_shard(&mut self, shard: BatchShard) {
-        self.shard = shard;
     }
 
     pub fn set_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {

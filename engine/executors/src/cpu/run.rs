@@ -65,7 +65,7 @@ impl Run {
     }
 
     fn begin(&mut self, weights: &mut Weights, batch: &MicroBatch, shard: BatchShard) -> Result<()> {
-        self.program.set_shard(shard);
+        self.program.shard = shard;
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)?;
         if let Some(fault) = batch.starts_fault(self.starts.map(|(_, time)| time)) {

@@ -1,10 +1,9 @@
 //! A training step divided among workers without shared memory, as in a page that is not cross-origin isolated.
 //!
-//! Each worker has some windows of some micro-batches ([`Partition`]) and graphs for only those windows. The loss is a
-//! mean over all counted targets of the whole micro-batch, and dropout numbers its elements over the whole micro-batch
-//! ([`BatchShard`]), so the workers' losses and gradients add up to those of the undivided step. Per step, each worker
-//! receives the weights and its parts of the micro-batches and returns its gradient. Evaluations are divided the same
-//! way and return losses only.
+//! Each worker has some windows of some micro-batches ([`Partition`]) and graphs for only those windows. The loss is a mean over all
+//! counted targets of the whole micro-batch, and dropout numbers its elements over the whole micro-batch ([`BatchShard`]), so the workers'
+//! losses and gradients add up to those of the undivided step. Per step, each worker receives the weights and its parts of the
+//! micro-batches and returns its gradient. Evaluations are divided the same way and return losses only.
 
 use super::program::{BatchShard, Weights};
 use super::run::{Programs, Task};
@@ -150,8 +149,7 @@ impl Shard {
     pub fn range(&self, task: Task, count: usize) -> Range<usize> {
         let group = match task {
             Task::Train => self.group,
-            // There may be fewer batches than groups. The first shard then has some: the wait for the others is
-            // estimated from its time.
+            // There may be fewer batches than groups. The first shard then has some: the wait for the others is estimated from its time.
             Task::Evaluate => self.groups - 1 - self.group,
         };
         piece(count, self.groups, group)
@@ -193,8 +191,7 @@ impl Shard {
         self.spec.train.batch_size * self.spec.model.context_length
     }
 
-    /// Runs the parts and returns each one's share of its micro-batch's mean loss. In training, adds the gradients to
-    /// those in `weights`.
+    /// Runs the parts and returns each one's share of its micro-batch's mean loss. In training, adds the gradients to those in `weights`.
     pub async fn compute(
         &self,
         task: Task,
@@ -273,13 +270,10 @@ pub struct ShardResult<'executor> {
 }
 
 impl ShardExecutor {
-    /// Creates the executor from the JSON of a `Shard`.
-    ///
-    /// # Errors
-    /// The JSON comes from another version.
+    /// Creates the executor from the JSON of a `Shard`. Fails if the JSON comes from another version.
     pub fn new(shard: &str) -> Result<Self> {
-        let shard: Shard =
-            serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
+        let shard: Shard = serde_json::from_slice(shard.as_bytes())
+            .map_err(|error| Error::Internal(format!("a shard: {error}")))?;
         let graphs = shard.graphs()?;
         let layout = ArenaLayout::new(&graphs.train);
         let (parameters, gradients) = (vec![0.0; layout.length], vec![0.0; layout.trained_end]);
@@ -297,10 +291,7 @@ impl ShardExecutor {
         &mut self.weights.parameters
     }
 
-    /// Computes the parts encoded in `words`.
-    ///
-    /// # Errors
-    /// The words do not fit this shard, or name tokens outside the vocabulary.
+    /// Computes the parts encoded in `words`. Fails if the words do not fit this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<ShardResult<'_>> {
         let Self { shard, programs, weights, workers } = self;
         let documents = shard.spec.train.separates_documents(&shard.spec.model);

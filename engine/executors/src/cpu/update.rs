@@ -8,8 +8,7 @@ use glasshouse_compiler::optimizer::{Optimizer, Rate, entry};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::OptimizerKind;
-use std::collections::{BTreeMap, BTreeSet};
+use glasshouse_protocol::{OptimizerKind, order};
 
 /// Minimum entries per thread.
 const WORK: usize = 1 << 14;
@@ -71,7 +70,7 @@ struct Orthogonalisation {
 
 /// Muon's memory; empty with another optimizer.
 #[derive(Debug, Default)]
-pub struct Muon(BTreeMap<[usize; 2], Orthogonalisation>);
+pub struct Muon(Vec<([usize; 2], Orthogonalisation)>);
 
 impl Muon {
     pub fn new(optimizer: &Optimizer, layout: &ArenaLayout) -> Result<Self> {
@@ -89,7 +88,7 @@ impl Muon {
     }
 
     pub fn bytes(&self) -> u64 {
-        self.0.values().map(|own| own.program.bytes()).sum()
+        self.0.iter().map(|(_, own)| own.program.bytes()).sum()
     }
 
     /// Updates a matrix; its gradient is overwritten. `partial` holds its [`partial_sums`].
@@ -107,7 +106,8 @@ impl Muon {
         partial: &mut [f32],
     ) -> Result<()> {
         let missing = || Error::Internal("a matrix without its orthogonalisation".to_owned());
-        let own = self.0.get_mut(&matrix.shape()).ok_or_else(missing)?;
+        let own = self.0.iter_mut().find(|(shape, _)| *shape == matrix.shape());
+        let (_, own) = own.ok_or_else(missing)?;
         let parts = (Rows::new(gradients, 1), Rows::new(first, 1));
         workers.rows(matrix.count(), WORK, parts, |_, (gradients, first), _| {
             momentum(scale, gradients.data, first.data);
@@ -146,8 +146,8 @@ impl Muon {
 }
 
 /// The distinct shapes of Muon's matrices.
-fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> BTreeSet<[usize; 2]> {
-    optimizer.matrices(layout).iter().map(Matrix::shape).collect()
+fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> Vec<[usize; 2]> {
+    order::distinct(optimizer.matrices(layout).iter().map(Matrix::shape))
 }
 
 vectorised! {

@@ -49,7 +49,6 @@ pub trait Parts: Sized + Send {
 }
 
 /// Rows of a fixed number of columns.
-#[derive(Debug)]
 pub struct Rows<'data, T = f32> {
     pub data: &'data mut [T],
     columns: usize,
@@ -118,8 +117,7 @@ impl Workers {
         self.pool.begin(work)
     }
 
-    /// Sets or clears the interruption of the current work. While interrupted, pieces not yet begun are skipped and
-    /// results are invalid.
+    /// Sets or clears the interruption of the current work. While interrupted, pieces not yet begun are skipped and results are invalid.
     pub fn interrupt(&self, interrupted: bool) {
         self.interrupted.store(interrupted, Ordering::Relaxed);
     }

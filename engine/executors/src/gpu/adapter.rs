@@ -3,7 +3,7 @@
 use crate::device::DeviceKind;
 use glasshouse_compiler::plan::lower::{Cooperative, Side, Target};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::Precision;
+use glasshouse_protocol::{Precision, order};
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
@@ -16,10 +16,7 @@ pub enum DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The index of the selected adapter.
-    ///
-    /// # Errors
-    /// [`Error::Device`] lists the adapters if none matches.
+    /// The index of the selected adapter. [`Error::Device`] lists the adapters if none matches.
     pub fn among(&self, adapters: &[AdapterReport]) -> Result<usize> {
         if adapters.is_empty() {
             return Err(Error::Device(format!(
@@ -41,7 +38,6 @@ impl DeviceChoice {
     }
 }
 
-/// The meaning of a device name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceRequest {
     /// `auto`: the best real GPU, else the CPU.
@@ -52,10 +48,7 @@ pub enum DeviceRequest {
 }
 
 impl DeviceRequest {
-    /// Parses a device name.
-    ///
-    /// # Errors
-    /// The name is one of burn's devices, which only executors support.
+    /// Parses a device name. Fails if the name is one of burn's devices, which only executors support.
     pub fn from_name(word: &str) -> Result<Self> {
         match word {
             "auto" => Ok(Self::Auto),
@@ -77,7 +70,6 @@ pub struct AdapterReport {
     /// Graphics API: `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
     pub kind: AdapterClass,
-    /// Driver name and version.
     pub driver: String,
     /// Whether the adapter runs on the CPU. False if a browser does not tell.
     pub software: bool,
@@ -100,21 +92,14 @@ pub enum AdapterClass {
     Integrated,
     /// A GPU in a virtual machine.
     Virtual,
-    /// The CPU.
     Software,
     Unknown,
 }
 
 impl AdapterClass {
-    /// Name in JSON and for display.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Discrete => "discrete",
-            Self::Integrated => "integrated",
-            Self::Virtual => "virtual",
-            Self::Software => "software",
-            Self::Unknown => "unknown",
-        }
+    // In JSON and for display.
+    glasshouse_protocol::named! {
+        Discrete = "discrete", Integrated = "integrated", Virtual = "virtual", Software = "software", Unknown = "unknown"
     }
 }
 
@@ -156,7 +141,7 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
             adapters = vec![fast];
         }
     }
-    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
+    order::sort_by_key(&mut adapters, |adapter| rank(&adapter.get_info()));
     adapters
 }
 
@@ -200,8 +185,7 @@ fn is_software(info: &AdapterInfo) -> bool {
 /// Workgroup size of cooperative-matrix kernels; subgroups must be full.
 const COOPERATING: u32 = 64;
 
-/// The largest supported matrices of each kind, with sums in 32-bit floats. Vulkan lists them even if a device lacks
-/// another requirement.
+/// The largest supported matrices of each kind, with sums in 32-bit floats. Vulkan lists them even if a device lacks another requirement.
 fn cooperative(adapter: &Adapter) -> Cooperative {
     use wgpu::CooperativeScalarType::{F16, F32};
     let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP;

@@ -1,10 +1,9 @@
 //! Finds the fastest kernel variants of a device by timing a few candidates for each shape bucket before a run.
 //!
-//! The buckets come from the run's graph, those with the most operations first; each candidate is timed on its own with
-//! operands of the same shapes. Tuning takes about two seconds at most. Buckets not reached keep the default for the
-//! kind of adapter and are timed when the device is next opened, except on a software adapter, where the default is
-//! recorded as final (building a variant takes a second there, and the default is right). Results are cached by
-//! adapter, driver and kernel version.
+//! The buckets come from the run's graph, those with the most operations first; each candidate is timed on its own with operands of the
+//! same shapes. Tuning takes about two seconds at most. Buckets not reached keep the default for the kind of adapter and are timed when the
+//! device is next opened, except on a software adapter, where the default is recorded as final (building a variant takes a second there,
+//! and the default is right). Results are cached by adapter, driver and kernel version.
 
 mod cache;
 mod search;
@@ -37,8 +36,7 @@ const MAX_REPEATS: usize = 256;
 /// Number of submissions; the fastest counts.
 const SAMPLES: usize = 3;
 
-/// From this duration in seconds on, a single run is repeated only once, since a driver may finish compiling a kernel
-/// on its first run.
+/// From this duration in seconds on, a single run is repeated only once, since a driver may finish compiling a kernel on its first run.
 const LONG_SECONDS: f64 = 0.05;
 
 /// From this duration in seconds on, a run is not repeated: compilation never takes that long.
@@ -126,10 +124,7 @@ impl Gpu {
         cache::store_words(folder, self.report(), [(name.to_owned(), word.to_owned())].into());
     }
 
-    /// The same device with kernels chosen for a graph.
-    ///
-    /// # Errors
-    /// The device was lost. Candidates that cannot run are skipped.
+    /// The same device with kernels chosen for a graph. Fails if the device was lost. Candidates that cannot run are skipped.
     pub async fn tuned(self, graph: &Graph, tuning: &Tuning) -> Result<(Self, Tuned)> {
         match tuning {
             Tuning::Default => Ok((self, Tuned::default())),
@@ -158,7 +153,7 @@ impl Gpu {
         let graph = &fused(graph.clone(), &[], &target);
         let trials = trial::of_graph(graph);
         let wanted = |trial: &&Trial| {
-            let named = trial.bucket.family.kernel().contains(&measuring.kernels);
+            let named = trial.bucket.family.name().contains(&measuring.kernels);
             let has_choice = trial.candidates(&target).len() > 1;
             named && has_choice && (measuring.anew || known.get(&trial.bucket).is_none())
         };

@@ -62,7 +62,6 @@ impl DecodedText {
         if self.begun { ReadMode::Step } else { ReadMode::Prompt }
     }
 
-    /// Tokens in the model's window.
     fn window(&self) -> usize {
         self.length - self.dropped
     }
@@ -93,8 +92,6 @@ enum ReadMode {
     Step,
 }
 
-/// The next rows to replay.
-#[derive(Debug)]
 struct ReplayedRows {
     texts: Vec<usize>,
     /// Number of tokens per text.
@@ -111,11 +108,9 @@ fn expect_all(given: &ArenaLayout, parameters: &[f32]) -> Result<()> {
 }
 
 impl GpuDecoder {
-    /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by
-    /// [`ArenaLayout`]. Matrices are stored in the format `weights`: generation is almost entirely limited by reading them.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] if the device cannot hold or bind what the model needs for `texts` texts.
+    /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by [`ArenaLayout`]. Matrices are stored in the
+    /// format `weights`: generation is almost entirely limited by reading them. Fails with [`Error::TooLarge`] if the device cannot hold or
+    /// bind what the model needs for `texts` texts.
     pub async fn new(
         gpu: &Gpu,
         model: &ModelConfig,
@@ -138,8 +133,7 @@ impl GpuDecoder {
         Ok(decoder)
     }
 
-    /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in
-    /// another order.
+    /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in another order.
     pub async fn sharing(
         gpu: &Gpu,
         executor: &GpuExecutor,
@@ -276,7 +270,6 @@ impl GpuDecoder {
         self.shares_weights
     }
 
-    /// Total bytes of all buffers.
     pub fn bytes(&self) -> u64 {
         self.storage.bytes() + self.staging.size()
     }

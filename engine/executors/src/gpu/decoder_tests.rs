@@ -384,7 +384,7 @@ fn stored_weights_give_the_logits_of_unpacked_ones() {
                 let choices = trial::everywhere(&graph, tier, |class| class.family == Family::LinearFew);
                 let target = gpu.target().with(&choices);
                 let kernels = compile(graph.clone(), &[], &target).unwrap().dispatches;
-                let wanted = format!("linear_few:{},{word}", tier.word());
+                let wanted = format!("linear_few:{},{word}", tier.name());
                 assert!(kernels.iter().any(|dispatch| dispatch.kernel.name.starts_with(&wanted)), "{wanted}");
                 for chunk in [1, 5] {
                     let ours = first_logits(&gpu, &model, (&arena, format), chunk, &target);

@@ -75,10 +75,8 @@ impl Gpu {
         Self::request(&adapter, report, limits).await
     }
 
-    /// Describes the adapter that a device name selects, as in [`Gpu::from_request`], without opening it.
-    ///
-    /// # Errors
-    /// [`Error::Device`] lists the adapters if the requested one is missing.
+    /// Describes the adapter that a device name selects, as in [`Gpu::from_request`], without opening it. [`Error::Device`] lists the
+    /// adapters if the requested one is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
         match DeviceRequest::from_name(device)? {
             // Avoids loading a driver.
@@ -101,11 +99,9 @@ impl Gpu {
         }
     }
 
-    /// Opens the device that a name selects, parsed by [`DeviceRequest`]; `None` stands for the CPU. Also returns a
-    /// warning if the device is a fallback: with `auto`, the CPU replaces a GPU that cannot be opened.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if a device requested by name is missing or cannot be opened.
+    /// Opens the device that a name selects, parsed by [`DeviceRequest`]; `None` stands for the CPU. Also returns a warning if the device
+    /// is a fallback: with `auto`, the CPU replaces a GPU that cannot be opened. Fails with [`Error::Device`] if a device requested by name
+    /// is missing or cannot be opened.
     pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
         let gpu = match DeviceRequest::from_name(device)? {
             DeviceRequest::Cpu => None,
@@ -132,10 +128,9 @@ impl Gpu {
         let mut experimental = wgpu::ExperimentalFeatures::disabled();
         if report.cooperative != Cooperative::NONE {
             wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-            // SAFETY: wgpu marks cooperative matrices as experimental because a kernel can cause undefined behaviour
-            // with them. Our kernels load and store them only within bound ranges, in types the adapter lists, in
-            // control flow that depends only on sizes and on the subgroup's number, and in workgroups of 64 consecutive
-            // invocations, which subgroups of up to 64 fill.
+            // SAFETY: wgpu marks cooperative matrices as experimental because a kernel can cause undefined behaviour with them. Our kernels
+            // load and store them only within bound ranges, in types the adapter lists, in control flow that depends only on sizes and on
+            // the subgroup's number, and in workgroups of 64 consecutive invocations, which subgroups of up to 64 fill.
             #[allow(unsafe_code, reason = "tensor cores are reached in no other way")]
             unsafe {
                 experimental = wgpu::ExperimentalFeatures::enabled();
@@ -441,7 +436,6 @@ pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-#[derive(Debug)]
 pub(super) struct PendingRead {
     staging: wgpu::Buffer,
     bytes: u64,

@@ -28,7 +28,6 @@ const TRAIN: usize = 0;
 const EVALUATE: usize = 1;
 
 /// A training run's model on a GPU.
-#[derive(Debug)]
 pub struct GpuExecutor {
     gpu: Gpu,
     storage: Storage,
@@ -94,11 +93,9 @@ struct SubmissionGroup {
 }
 
 impl GpuExecutor {
-    /// Allocates all buffers of a run and builds the pipelines. Weights and moments are zero until
-    /// [`set_state`](Self::set_state). `ring` is the number of micro-batches uploaded at once.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] if the device cannot hold or bind what the model needs.
+    /// Allocates all buffers of a run and builds the pipelines. Weights and moments are zero until [`set_state`](Self::set_state). `ring`
+    /// is the number of micro-batches uploaded at once. Fails with [`Error::TooLarge`] if the device cannot hold or bind what the model
+    /// needs.
     pub async fn new(gpu: &Gpu, graphs: &TrainingGraphs, optimizer: Optimizer, ring: usize) -> Result<Self> {
         if ring == 0 {
             return Err(Error::Internal("a ring of no micro-batches".to_owned()));
@@ -243,9 +240,8 @@ impl GpuExecutor {
         profile(&self.gpu, &[(&self.train.program, each), (&self.update, 1), (&self.advance, each)]).await
     }
 
-    /// Trains on a step sent as one submission to an idle device, and returns the launch cost, which is the CPU's share
-    /// only. A software adapter's kernels evict the recording code from the CPU's caches; `warm` records the step once
-    /// beforehand to make up for that.
+    /// Trains on a step sent as one submission to an idle device, and returns the launch cost, which is the CPU's share only. A software
+    /// adapter's kernels evict the recording code from the CPU's caches; `warm` records the step once beforehand to make up for that.
     pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
@@ -303,8 +299,7 @@ impl GpuExecutor {
         })
     }
 
-    /// Replaces the weights and the optimizer state. Moments absent from the state become zero; an absent loss scale is
-    /// searched for anew.
+    /// Replaces the weights and the optimizer state. Moments absent from the state become zero; an absent loss scale is searched for anew.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
         let (first, second) = (self.optimizer.first_moments(), self.optimizer.second_moments());
@@ -341,7 +336,6 @@ impl GpuExecutor {
         Ok(())
     }
 
-    /// Total bytes of all buffers.
     pub fn bytes(&self) -> u64 {
         self.storage.bytes()
     }

@@ -3,6 +3,7 @@
 
 use super::Gpu;
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use std::cell::Cell;
 
 /// Queries per set, WebGPU's maximum.
@@ -29,7 +30,7 @@ impl Occupancy {
         let last = pairs.iter().map(|(_, end)| *end).max()?;
         // Passes may overlap on the device; overlapping time counts once.
         let mut sorted = pairs.to_vec();
-        sorted.sort_unstable();
+        order::sort(&mut sorted);
         let (mut busy, mut until) = (0, first);
         for (begin, end) in sorted {
             busy += end.saturating_sub(begin.max(until));
@@ -41,7 +42,6 @@ impl Occupancy {
 }
 
 /// A query set that passes fill one after another.
-#[derive(Debug)]
 pub(super) struct Stamps {
     queries: wgpu::QuerySet,
     used: Cell<u32>,

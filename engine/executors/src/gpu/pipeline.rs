@@ -38,8 +38,7 @@ impl Pipelines {
 }
 
 impl Gpu {
-    /// Builds the missing pipelines. All builds are started before the first is awaited, so that a browser compiles
-    /// them in parallel.
+    /// Builds the missing pipelines. All builds are started before the first is awaited, so that a browser compiles them in parallel.
     pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
         self.check()?;
         let yielder = Yielder::new();
@@ -139,9 +138,8 @@ impl Gpu {
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
-        // SAFETY: every other check stays on, so we only promise that no loop is infinite. A `Kernel` is composed and
-        // validated before this program is built, no external text becomes one, and each of its loops counts up to a
-        // bound from its arguments.
+        // SAFETY: every other check stays on, so we only promise that no loop is infinite. A `Kernel` is composed and validated before this
+        // program is built, no external text becomes one, and each of its loops counts up to a bound from its arguments.
         #[allow(
             unsafe_code,
             reason = "a second counter in every loop doubles the time of attention's backward kernels"

@@ -56,7 +56,7 @@ impl Program {
         for (at, dispatch) in dispatches.iter().enumerate() {
             match launch(gpu, first + at, dispatch, storage, plan) {
                 Ok(mut launch) => {
-                    launch.switches = at == 0 || !same_kernel(&dispatches[at - 1], dispatch);
+                    launch.switches = at == 0 || dispatches[at - 1].kernel.name != dispatch.kernel.name;
                     launches.push(launch);
                 }
                 Err(error) => {
@@ -80,7 +80,6 @@ impl Program {
         self.launches.len()
     }
 
-    /// Scope and kernel of a dispatch.
     pub(super) fn name(&self, at: usize) -> (&str, &'static str) {
         (&self.launches[at].scope, self.launches[at].kernel)
     }
@@ -96,10 +95,6 @@ impl Program {
             pass.dispatch_workgroups(x, y, z);
         }
     }
-}
-
-fn same_kernel(one: &Dispatch, other: &Dispatch) -> bool {
-    one.kernel.name == other.kernel.name
 }
 
 /// Checks rules whose violation would otherwise be a device error without a kernel's name.

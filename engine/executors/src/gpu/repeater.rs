@@ -24,7 +24,6 @@ pub const WARM_UP: Duration = Duration::from_millis(400);
 const WARM_UP_SECONDS: f64 = 0.02;
 
 /// A plan's dispatches over buffers of their own.
-#[derive(Debug)]
 pub struct Repeater {
     gpu: Gpu,
     storage: Storage,
@@ -32,11 +31,8 @@ pub struct Repeater {
 }
 
 impl Repeater {
-    /// Prepares a plan with its weights, laid out like the arena. `further` dispatches, such as the optimizer's, follow
-    /// the plan's own.
-    ///
-    /// # Errors
-    /// The device cannot hold or bind what the plan needs.
+    /// Prepares a plan with its weights, laid out like the arena. `further` dispatches, such as the optimizer's, follow the plan's own.
+    /// Fails if the device cannot hold or bind what the plan needs.
     pub async fn new(
         gpu: &Gpu,
         plan: &Plan,
@@ -70,9 +66,6 @@ impl Repeater {
     }
 
     /// Uploads the first micro-batch of a step, for a training plan.
-    ///
-    /// # Errors
-    /// The micro-batch does not suit the graph.
     pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
         let rules = BatchRules::new(&plan.graph)?;
         let (first_correction, second_correction) = optimizer.corrections(step.step);

@@ -14,8 +14,7 @@ const INTERACTIVE_SECONDS: f64 = 0.008;
 /// Target duration otherwise: a tenth of the strictest watchdog limit.
 const UNATTENDED_SECONDS: f64 = 0.2;
 
-/// Maximum floating-point operations per submission before anything has been measured: a tenth of a second at fifty
-/// billion per second.
+/// Maximum floating-point operations per submission before anything has been measured: a tenth of a second at fifty billion per second.
 const UNMEASURED_WORK: f64 = 5e9;
 
 /// How units are split into submissions.
@@ -46,7 +45,6 @@ impl Pacing {
         Self { first: (work / UNMEASURED_WORK).ceil() as usize, wait, ..Self::default() }
     }
 
-    /// The split for the next units.
     pub(super) fn cut(&self) -> Cut {
         let budget = if self.interactive { INTERACTIVE_SECONDS } else { UNATTENDED_SECONDS };
         match self.seconds {
@@ -57,8 +55,7 @@ impl Pacing {
         }
     }
 
-    /// Records the duration of units including the wait. At most 7/8 of it is attributed to waiting, so that
-    /// submissions grow gradually.
+    /// Records the duration of units including the wait. At most 7/8 of it is attributed to waiting, so that submissions grow gradually.
     pub(super) fn observe(&mut self, seconds: f64, units: usize) {
         if units > 0 {
             let work = (seconds - self.wait).max(seconds / 8.0);

@@ -66,11 +66,8 @@ pub struct PreparedGraph {
 }
 
 impl PreparedGraph {
-    /// Compiles a graph and allocates its buffers; values in `read` can be read after a run. With `beside`, it shares
-    /// the weights of that graph of the same model: uploads affect both.
-    ///
-    /// # Errors
-    /// The device cannot hold or bind what the graph needs.
+    /// Compiles a graph and allocates its buffers; values in `read` can be read after a run. With `beside`, it shares the weights of that
+    /// graph of the same model: uploads affect both. Fails if the device cannot hold or bind what the graph needs.
     pub async fn new(
         gpu: &Gpu,
         graph: &Graph,
@@ -90,10 +87,7 @@ impl PreparedGraph {
         self.shares_weights
     }
 
-    /// Uploads entries of values, which stay until overwritten.
-    ///
-    /// # Errors
-    /// The number or type of entries does not match the value.
+    /// Uploads entries of values, which stay until overwritten. Fails if the number or type of entries does not match the value.
     pub async fn upload(&self, gpu: &Gpu, inputs: &[(ValueId, Data)]) -> Result<()> {
         fill(gpu, &self.plan, &self.storage, inputs).await
     }
@@ -110,10 +104,7 @@ impl PreparedGraph {
         run(gpu, (&self.plan, &self.storage, &self.program), read, [0, 0]).await
     }
 
-    /// Returns a value's entries after a run.
-    ///
-    /// # Errors
-    /// The device was lost, or the value was not in `read` when the graph was prepared.
+    /// Returns a value's entries after a run. Fails if the device was lost, or the value was not in `read` when the graph was prepared.
     pub async fn read(&self, gpu: &Gpu, value: ValueId) -> Result<Data> {
         read_back(gpu, &self.plan, &self.storage, value).await
     }

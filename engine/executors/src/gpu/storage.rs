@@ -85,8 +85,7 @@ impl Storage {
         Ok(created)
     }
 
-    /// Whether it has all requested weights, in the same layout. Weights stored in fewer bits are derived from these and cannot be
-    /// shared.
+    /// Whether it has all requested weights, in the same layout. Weights stored in fewer bits are derived from these and cannot be shared.
     pub(super) fn lends_weights(&self, allocations: &[Allocation]) -> bool {
         allocations.iter().all(|allocation| match allocation.role {
             Role::Bound(Buffer::Parameters(_)) => self.weights_of(allocation).is_some(),
@@ -94,15 +93,13 @@ impl Storage {
         })
     }
 
-    /// The buffer with the given weights.
     fn weights_of(&self, wanted: &Allocation) -> Option<&wgpu::Buffer> {
         let same = |own: &&(Allocation, wgpu::Buffer)| own.0 == *wanted && is_weights(own.0.role);
         self.entries.iter().find(same).map(|(_, buffer)| buffer)
     }
 
-    /// Fills all bound buffers with zeros before any bind group is created; shared weights are left alone. wgpu would
-    /// otherwise do this at first use, and check at each dispatch, for every buffer of every earlier bind group and
-    /// under a lock, whether it is done.
+    /// Fills all bound buffers with zeros before any bind group is created; shared weights are left alone. wgpu would otherwise do this at
+    /// first use, and check at each dispatch, for every buffer of every earlier bind group and under a lock, whether it is done.
     fn clear(&self, gpu: &Gpu, has_weights: bool) {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for buffer in self.all(|role| role != Role::Readback && (has_weights || !is_weights(role))) {
@@ -138,7 +135,6 @@ impl Storage {
         (0..).map_while(move |piece| self.get(0, arena(piece)).ok())
     }
 
-    /// Writes an arena from its start.
     pub(super) async fn write_arena(&self, gpu: &Gpu, arena: Numbered, mut bytes: &[u8]) -> Result<()> {
         for piece in self.pieces(arena) {
             let (own, rest) = bytes.split_at(bytes.len().min(piece.size() as usize));
@@ -159,7 +155,6 @@ impl Storage {
         self.read_words(gpu, arena).await.map(bytemuck::allocation::cast_vec)
     }
 
-    /// Reads an arena of words.
     pub(super) async fn read_words(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<u32>> {
         let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
         let mut words = Vec::with_capacity(bytes as usize / 4);
@@ -170,7 +165,6 @@ impl Storage {
         Ok(words)
     }
 
-    /// Total bytes of the buffers.
     pub(super) fn bytes(&self) -> u64 {
         self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
     }
@@ -222,7 +216,6 @@ fn usage(role: Role) -> BufferUsages {
     }
 }
 
-/// A buffer's name for error messages.
 fn describe(role: Role) -> String {
     match role {
         Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),

@@ -28,10 +28,8 @@ impl Device {
         Self { burn: burn::tensor::Device::flex().autodiff(), float, kind: DeviceKind::BurnFlex }
     }
 
-    /// burn-wgpu's default adapter (the variable `CUBECL_WGPU_DEFAULT_DEVICE` selects another), in f32.
-    ///
-    /// # Errors
-    /// This build lacks the feature `burn-wgpu`, or there is no adapter.
+    /// burn-wgpu's default adapter (the variable `CUBECL_WGPU_DEFAULT_DEVICE` selects another), in f32. Fails if this build lacks the
+    /// feature `burn-wgpu`, or there is no adapter.
     pub fn burn_wgpu() -> Result<Self> {
         Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32, kind: DeviceKind::BurnWgpu })
     }

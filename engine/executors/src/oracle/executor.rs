@@ -27,8 +27,7 @@ pub struct OracleExecutor {
     second_moments: Vec<Tensor<2>>,
 }
 
-/// Result of a step: loss, averaged gradients (by [`ParameterId`]; `None` for frozen or unused parameters), and preference
-/// metrics.
+/// Result of a step: loss, averaged gradients (by [`ParameterId`]; `None` for frozen or unused parameters), and preference metrics.
 struct Pass {
     loss: f32,
     gradients: Vec<Option<Tensor<2>>>,

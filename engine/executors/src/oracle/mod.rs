@@ -40,11 +40,9 @@ use glasshouse_compiler::step::Data;
 use glasshouse_platform::{Error, Result};
 use interpret::{InterpretedValue, Run};
 
-/// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches and
-/// parameters; constants come from the graph. Dropout uses the seed [0, 0]. A cache is returned with its contents after the run.
-///
-/// # Errors
-/// An input is missing, does not match its type or has an id out of range; or a backward operation is needed.
+/// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches and parameters;
+/// constants come from the graph. Dropout uses the seed [0, 0]. A cache is returned with its contents after the run. Fails if an input is
+/// missing, does not match its type or has an id out of range; or a backward operation is needed.
 pub fn run_graph(
     graph: &Graph,
     inputs: &[(ValueId, Data)],

@@ -1,5 +1,4 @@
-//! Metadata arrays, stored as the bytes of the file, both read and to be written. So a vocabulary of 150,000 strings takes no
-//! extra memory.
+//! Metadata arrays, stored as the bytes of the file, both read and to be written. So a vocabulary of 150,000 strings takes no extra memory.
 
 use super::cursor::{Cursor, Reading};
 use super::value::{Kind, Value};

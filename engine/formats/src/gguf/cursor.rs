@@ -3,7 +3,6 @@
 /// The value read, or a sentence about what is wrong.
 pub(super) type Reading<T> = Result<T, String>;
 
-/// Reads bytes from the front.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'file> {
     rest: &'file [u8],

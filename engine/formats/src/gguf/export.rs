@@ -25,7 +25,6 @@ const QUANTIZATION_VERSION: u32 = 2;
 /// Entries quantised between two yields.
 const PIECE: usize = 1 << 19;
 
-#[derive(Debug)]
 pub struct Export<'run> {
     /// Settings with a resolved vocabulary.
     pub model: &'run ModelConfig,
@@ -35,7 +34,6 @@ pub struct Export<'run> {
     /// Weights in the arena layout of the model's parameters ([`glasshouse_compiler::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
     pub name: &'run str,
-    /// Storage type of the matrices.
     pub quantization: WeightFormat,
     /// The weights with blocks of another file, which are written unchanged.
     pub kept: Option<&'run StoredWeights>,
@@ -43,7 +41,6 @@ pub struct Export<'run> {
 
 #[derive(Debug)]
 pub struct Exported {
-    /// Bytes of the file.
     pub bytes: u64,
     /// Ollama's description of the file, with the same name and the ending `.Modelfile`.
     pub modelfile: PathBuf,
@@ -51,11 +48,8 @@ pub struct Exported {
     pub notices: Vec<String>,
 }
 
-/// Writes the file and its `Modelfile`, each atomically; existing ones are replaced only if `replace` is set.
-///
-/// # Errors
-/// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
-/// then nothing remains.
+/// Writes the file and its `Modelfile`, each atomically; existing ones are replaced only if `replace` is set. Fails if the model or its
+/// tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and then nothing remains.
 pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Yielder) -> Result<Exported> {
     let name = path.file_name().unwrap_or_default();
     let mut described = name.to_owned();

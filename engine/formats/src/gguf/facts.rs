@@ -12,12 +12,10 @@ use std::path::Path;
 const IDLE: &[&str] =
     &["vocab_size", "rope.scaling.original_context_length", "rope.scaling.finetuned", "tensor_data_layout"];
 
-#[derive(Debug)]
 pub struct Facts<'file> {
     path: &'file Path,
     architecture: &'static str,
     metadata: &'file Metadata<'file>,
-    /// Shapes of tensors by name.
     shapes: HashMap<&'file str, &'file [usize]>,
     /// Tensors of divisors of the rotary angles, one entry per pair of channels.
     divisors: Divisors,
@@ -104,10 +102,7 @@ impl<'file> Facts<'file> {
         }
     }
 
-    /// Fails if a key of the architecture was not read, unless it has no effect or is zero.
-    ///
-    /// # Errors
-    /// Names the first such key.
+    /// Fails if a key of the architecture was not read, unless it has no effect or is zero. The error names the first such key.
     pub fn expect_known(&self) -> Result<()> {
         let own = format!("{}.", self.architecture);
         let says_nothing = |key: &str, value: &Value<'_>| {

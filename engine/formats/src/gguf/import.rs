@@ -76,11 +76,8 @@ impl Weights for FileWeights {
     }
 }
 
-/// Reads a file, except for its weights.
-///
-/// # Errors
-/// The file is damaged; a setting, quantization or vocabulary is not supported; or tensors are missing, unexpected or misshapen.
-/// The error names them.
+/// Reads a file, except for its weights. Fails if the file is damaged; a setting, quantization or vocabulary is not supported; or tensors
+/// are missing, unexpected or misshapen. The error names them.
 pub(crate) fn look(path: &Path) -> Result<Looked> {
     let mapping = glasshouse_platform::map(path)?;
     let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;

@@ -20,10 +20,7 @@ impl<'file> Metadata<'file> {
         Self::default()
     }
 
-    /// Appends a key.
-    ///
-    /// # Errors
-    /// The key already exists.
+    /// Appends a key. Fails if the key already exists.
     pub fn push(
         &mut self,
         key: impl Into<Cow<'file, str>>,
@@ -49,41 +46,26 @@ impl<'file> Metadata<'file> {
     }
 
     /// A non-negative integer of any width; `None` if the key is missing.
-    ///
-    /// # Errors
-    /// The value has another type.
     pub fn count(&self, key: &str) -> Result<Option<u64>, String> {
         self.of_kind(key, "a non-negative whole number", Value::to_count)
     }
 
     /// A floating-point number; `None` if the key is missing.
-    ///
-    /// # Errors
-    /// The value has another type.
     pub fn float(&self, key: &str) -> Result<Option<f64>, String> {
         self.of_kind(key, "a floating-point number", Value::to_float)
     }
 
     /// A boolean; `None` if the key is missing.
-    ///
-    /// # Errors
-    /// The value has another type.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, String> {
         self.of_kind(key, "true or false", Value::to_bool)
     }
 
     /// A string; `None` if the key is missing.
-    ///
-    /// # Errors
-    /// The value has another type.
     pub fn text(&self, key: &str) -> Result<Option<&str>, String> {
         self.of_kind(key, "a string", Value::as_str)
     }
 
     /// An array; `None` if the key is missing.
-    ///
-    /// # Errors
-    /// The value has another type.
     pub fn array(&self, key: &str) -> Result<Option<&Array<'file>>, String> {
         self.of_kind(key, "an array", Value::as_array)
     }

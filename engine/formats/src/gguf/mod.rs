@@ -55,7 +55,6 @@ const MAGIC: [u8; 4] = *b"GGUF";
 /// Version written; 2 differs only in having no big-endian variant.
 const VERSION: u32 = 3;
 const ALIGNMENT_KEY: &str = "general.alignment";
-/// Default alignment of tensors.
 const ALIGNMENT: u32 = 32;
 /// Maximum dimensions of a tensor (`GGML_MAX_DIMS`).
 const MAX_DIMENSIONS: usize = 4;

@@ -7,7 +7,6 @@ use glasshouse_protocol::{ChatMessage, GenerateConfig, Role};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::fmt::Write as _;
 
-/// Ending of the name.
 pub const ENDING: &str = ".Modelfile";
 
 /// Functions of templates whose output depends on the day.
@@ -105,10 +104,8 @@ struct ChatTurns {
 }
 
 impl ChatTurns {
-    /// Finds the texts in renderings of short conversations.
-    ///
-    /// # Errors
-    /// The template does more than write texts around messages; the error says what.
+    /// Finds the texts in renderings of short conversations. Fails if the template does more than write texts around messages; the error
+    /// says what.
     fn read(files: &TokenizerFiles) -> Result<Self, String> {
         use Role::{Assistant, System, User};
         let renderer = files.chat_renderer().map_err(|error| error.to_string())?;

@@ -37,10 +37,8 @@ pub struct StoredTensor<'file> {
 }
 
 impl<'file> Gguf<'file> {
-    /// Reads the head of a file without touching the weights; `path` is for messages.
-    ///
-    /// # Errors
-    /// [`Error::BadFile`] naming the key or tensor that is invalid, truncated, duplicate, misplaced, or of an unsupported type.
+    /// Reads the head of a file without touching the weights; `path` is for messages. [`Error::BadFile`] names a key or tensor that is
+    /// invalid, truncated, duplicate, misplaced, or of an unsupported type.
     pub fn read(path: &Path, bytes: &'file [u8]) -> Result<Self> {
         Self::parse(path, bytes).map_err(|reason| Error::bad_file(path, reason))
     }

@@ -26,21 +26,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
-        Self::U8,
-        Self::I8,
-        Self::U16,
-        Self::I16,
-        Self::U32,
-        Self::I32,
-        Self::F32,
-        Self::Bool,
-        Self::String,
-        Self::Array,
-        Self::U64,
-        Self::I64,
-        Self::F64,
-    ];
+    const ALL: [Self; 13] = {
+        use Kind::*;
+        [U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64]
+    };
 
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Reading<Self> {
         let number = cursor.u32()?;
@@ -126,7 +115,6 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A non-negative integer of any width.
     pub fn to_count(&self) -> Option<u64> {
         match *self {
             Self::U8(value) => Some(value.into()),
@@ -141,7 +129,6 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A floating-point number of either width.
     pub fn to_float(&self) -> Option<f64> {
         match *self {
             Self::F32(value) => Some(value.into()),

@@ -57,16 +57,12 @@ impl FileHead {
     }
 }
 
-/// Size in bytes of a file with these contents.
-///
-/// # Errors
-/// A tensor's shape or type cannot be written (see [`Writer::begin`]).
+/// Size in bytes of a file with these contents. Fails if a tensor's shape or type cannot be written (see [`Writer::begin`]).
 pub fn size(metadata: &Metadata<'_>, tensors: &[TensorInfo<'_>]) -> Result<u64> {
     FileHead::new(metadata, tensors).map(|head| head.file_size).map_err(Error::Refused)
 }
 
 /// Writes a file sequentially. It buffers internally, so `W` should be unbuffered.
-#[derive(Debug)]
 pub struct Writer<'info, W> {
     path: PathBuf,
     to: W,
@@ -74,16 +70,13 @@ pub struct Writer<'info, W> {
     tensors: std::slice::Iter<'info, TensorInfo<'info>>,
     /// The current tensor, and its number of missing entries.
     current: Option<(&'info TensorInfo<'info>, u64)>,
-    /// Bytes of weights written.
     written: u64,
     piece: Vec<u8>,
 }
 
 impl<'info, W: Write> Writer<'info, W> {
-    /// Writes the head of a file with these keys and tensors; `path` is for messages.
-    ///
-    /// # Errors
-    /// A tensor's shape or type cannot be written, two tensors have the same name, or writing fails.
+    /// Writes the head of a file with these keys and tensors; `path` is for messages. Fails if a tensor's shape or type cannot be written,
+    /// two tensors have the same name, or writing fails.
     pub fn begin(
         path: &Path,
         mut to: W,
@@ -111,10 +104,8 @@ impl<'info, W: Write> Writer<'info, W> {
         self.current.map(|(info, _)| info)
     }
 
-    /// Quantises and writes entries of the current tensor in row order: all of them, or some whole blocks.
-    ///
-    /// # Errors
-    /// Writing fails; [`Error::Internal`] if there are too many entries, or partial blocks.
+    /// Quantises and writes entries of the current tensor in row order: all of them, or some whole blocks. Fails if writing fails;
+    /// [`Error::Internal`] if there are too many entries, or partial blocks.
     pub fn write(&mut self, entries: &[f32]) -> Result<()> {
         let ty = self.take(entries.len())?;
         if !ty.is_written() {
@@ -129,10 +120,7 @@ impl<'info, W: Write> Writer<'info, W> {
         self.end_if_whole()
     }
 
-    /// Like [`Self::write`], for blocks of the tensor's type.
-    ///
-    /// # Errors
-    /// As [`Self::write`].
+    /// Like [`Self::write`], for blocks of the tensor's type. Fails as [`Self::write`] does.
     pub fn write_blocks(&mut self, blocks: &[u8]) -> Result<()> {
         let ty = self.current.map_or(GgmlType::F32, |(info, _)| info.ty);
         self.take(blocks.len() / ty.block_bytes() * ty.block())?;
@@ -154,10 +142,8 @@ impl<'info, W: Write> Writer<'info, W> {
         Ok(info.ty)
     }
 
-    /// Completes the file and returns the writer, for the caller to sync.
-    ///
-    /// # Errors
-    /// Writing fails; [`Error::Internal`] if entries are missing.
+    /// Completes the file and returns the writer, for the caller to sync. Fails if writing fails; [`Error::Internal`] if entries are
+    /// missing.
     pub fn finish(mut self) -> Result<W> {
         if let Some((info, left)) = self.current {
             return Err(Error::Internal(format!("{left} entries of {} were not written", info.name)));

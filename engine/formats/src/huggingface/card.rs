@@ -15,7 +15,6 @@ pub struct CardFacts {
     pub step: u64,
     /// Its validation loss, in nats per token.
     pub validation_loss: Option<f32>,
-    /// The device it was trained on.
     pub device: String,
     pub parameters: usize,
     /// Whether it was imported and not trained here.
@@ -23,7 +22,6 @@ pub struct CardFacts {
     pub evaluation: Option<Box<Evaluation>>,
 }
 
-/// The card in Markdown.
 pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
     if facts.imported {
         return imported_card(config, family, facts);

@@ -2,7 +2,7 @@
 
 use crate::{TAKE_AGAIN, longrope_attention};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling};
+use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling, presets};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,6 @@ const FULL: &str = "full_attention";
 const SLIDING: &str = "sliding_attention";
 
 /// The fields of a `config.json`.
-#[derive(Debug)]
 pub struct Fields {
     path: PathBuf,
     fields: Map<String, Value>,
@@ -349,6 +348,15 @@ impl Fields {
         })
     }
 
+    /// A GPT-2 of the sizes in these fields: width, heads, context length and layers.
+    pub fn gpt(&mut self, [width, heads, context, layers]: [&str; 4]) -> Result<ModelConfig> {
+        let (channels, count) = (self.whole(width)?, self.whole(heads)?);
+        let head_size = self.head_size((width, channels), (heads, count))?;
+        let [tokens, context, layers] =
+            [self.whole("vocab_size")?, self.whole(context)?, self.whole(layers)?];
+        Ok(ModelConfig { head_size, ..presets::gpt(tokens, context, layers, count, channels) })
+    }
+
     /// The head size: the width divided by the number of heads, which must divide it.
     pub fn head_size(
         &self,
@@ -363,10 +371,8 @@ impl Fields {
         }
     }
 
-    /// Fails if a field was not read, unless it has no effect. `within` is a prefix for names of nested fields.
-    ///
-    /// # Errors
-    /// Names the first such field.
+    /// Fails if a field was not read, unless it has no effect. `within` is a prefix for names of nested fields. The error names the first
+    /// such field.
     pub fn expect_known(&self, within: &str) -> Result<()> {
         let known =
             |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);

@@ -6,11 +6,12 @@ use crate::found::read_at;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -38,21 +39,8 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
-
-    /// Name in `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::Bf16 => "bfloat16",
-        }
-    }
-
-    /// Finds the format by its name in `config.json`.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
+    // As in `config.json`.
+    glasshouse_protocol::named! { F32 = "float32", F16 = "float16", Bf16 = "bfloat16" }
 
     /// The type in a safetensors header.
     pub fn dtype(self) -> Dtype {
@@ -104,16 +92,12 @@ impl Stored {
         Format::from_dtype(self.dtype).ok()
     }
 
-    /// Checks that the entries are floats of a supported format.
-    ///
-    /// # Errors
-    /// Describes the actual type.
+    /// Checks that the entries are floats of a supported format. The error describes the actual type.
     pub fn check(&self) -> std::result::Result<(), String> {
         Format::from_dtype(self.dtype).map(drop)
     }
 }
 
-/// A folder's tensors.
 #[derive(Debug)]
 pub struct Folder {
     files: Vec<PathBuf>,
@@ -139,18 +123,15 @@ impl TensorIndex {
         }
     }
 
-    fn shards(&self) -> BTreeSet<&String> {
-        self.weight_map.values().collect()
+    fn shards(&self) -> Vec<&String> {
+        order::distinct(self.weight_map.values())
     }
 }
 
 /// Maximum number of shards; the largest published models have about two hundred.
 const MAX_SHARDS: usize = 4096;
 
-/// The files listed in an index.
-///
-/// # Errors
-/// The index is damaged, or lists something other than a safetensors file in its folder.
+/// The files listed in an index. Fails if the index is damaged, or lists something other than a safetensors file in its folder.
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
     let shards: Vec<String> = TensorIndex::read(index)?.shards().into_iter().cloned().collect();
     if shards.len() > MAX_SHARDS {
@@ -163,11 +144,8 @@ pub fn shards_of(index: &Path) -> Result<Vec<String>> {
 }
 
 impl Folder {
-    /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. For a model, `stem` is
-    /// `model`.
-    ///
-    /// # Errors
-    /// There are no safetensors, a shard is missing, or a file is damaged; the error names it. Pickled weights are never opened.
+    /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. For a model, `stem` is `model`. Fails
+    /// if there are no safetensors, a shard is missing, or a file is damaged; the error names it. Pickled weights are never opened.
     pub fn open(folder: &Path, stem: &str) -> Result<Self> {
         let whole = folder.join(format!("{stem}.safetensors"));
         let index = folder.join(format!("{stem}.safetensors.index.json"));
@@ -285,7 +263,7 @@ fn no_weights(folder: &Path, stem: &str) -> String {
     let names = files::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
+    order::sort(&mut names);
     let pickled = |name: &&String| {
         [".bin", ".pt", ".pth", ".ckpt"].iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
     };

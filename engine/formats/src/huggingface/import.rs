@@ -38,11 +38,8 @@ impl Weights for FolderWeights {
     }
 }
 
-/// Reads a folder, except for its weights.
-///
-/// # Errors
-/// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
-/// them.
+/// Reads a folder, except for its weights. Fails if a file is missing or damaged, a setting is not supported, or tensors are missing,
+/// unexpected or misshapen; the error names them.
 pub(crate) fn look(path: &Path) -> Result<Looked> {
     let config_path = path.join("config.json");
     if !files::is_file(&config_path) {

@@ -32,15 +32,13 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug)]
 pub struct Export<'run> {
     /// The run's settings, with a resolved vocabulary.
     pub config: &'run RunConfig,
     pub tokenizer: &'run TokenizerFiles,
     /// `model_type` of the class it was imported as; preferred if that class still computes the model.
     pub family: Option<&'run str>,
-    /// The original `dtype` in `config.json`, if every weight is still exactly representable in it; otherwise the export uses 32
-    /// bits.
+    /// The original `dtype` in `config.json`, if every weight is still exactly representable in it; otherwise the export uses 32 bits.
     pub dtype: Option<&'run str>,
     /// Weights in the arena layout of the model's parameters ([`glasshouse_compiler::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
@@ -57,7 +55,7 @@ pub async fn export(
     yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
     let Export { config, tokenizer, facts, family, dtype, .. } = *export;
-    let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
+    let format = dtype.and_then(|name| Format::named("format", name).ok()).unwrap_or(Format::F32);
     let fits = |model: &ModelConfig| Family::for_model(model, family).is_ok();
     let (model, divisor) = crate::without_divisor(&config.model, fits);
     let config = &RunConfig { model: model.into_owned(), ..config.clone() };
@@ -172,8 +170,7 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
     fields
 }
 
-/// Exports a project's model, with its run's and data's facts for the model card.
-/// If the future is dropped, an earlier export is unchanged.
+/// Exports a project's model, with its run's and data's facts for the model card. If the future is dropped, an earlier export is unchanged.
 pub async fn export_trained(
     model: &Trained,
     folder: &Path,
@@ -210,8 +207,7 @@ pub async fn export_trained(
     export(&parts, folder, replace, yielder).await
 }
 
-/// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter
-/// context.
+/// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter context.
 pub(super) fn with_whole_context(model: &ModelConfig, record: &RunRecord) -> ModelConfig {
     let context_length = record.whole_context.unwrap_or_default().max(model.context_length);
     ModelConfig { context_length, ..model.clone() }
@@ -234,9 +230,9 @@ const NAMES: [&str; 7] = [
 ];
 
 fn pretty(value: &Value) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let text =
+        glasshouse_protocol::json::indented(value).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(format!("{text}\n").into_bytes())
 }
 
 fn tokenizer_config(export: &Export<'_>) -> Value {
@@ -321,7 +317,7 @@ mod tests {
             let same =
                 |((bits, float), bytes): ((u16, &f32), &[u8])| float.is_nan() || bytes == bits.to_le_bytes();
             assert!(all().zip(&floats).zip(bytes).all(same), "{format:?}");
-            assert_eq!(Format::named(format.name()), Some(format));
+            assert_eq!(Format::named("format", format.name()), Ok(format));
         }
     }
 

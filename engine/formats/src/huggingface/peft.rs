@@ -15,9 +15,8 @@ use glasshouse_compiler::model::{LORA_A, LORA_B, MAGNITUDE};
 use glasshouse_platform::storage::{self, Staging, check_place};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{AsTrained, Project, Run};
-use glasshouse_protocol::{Adapter, AdapterKind, RunState};
+use glasshouse_protocol::{Adapter, AdapterKind, RunState, order};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const SETTINGS: &str = "adapter_config.json";
@@ -26,11 +25,8 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// Prefix that PEFT's wrappers add to a module's path.
 const PREFIX: &str = "base_model.model.";
 
-/// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its
-/// files.
-///
-/// # Errors
-/// The run has no adapter, its model has no class in `transformers`, or writing fails.
+/// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its files. Fails if
+/// the run has no adapter, its model has no class in `transformers`, or writing fails.
 pub async fn export_adapter(
     trained: &AsTrained,
     folder: &Path,
@@ -152,13 +148,13 @@ impl<'table> Modules<'table> {
 
     /// PEFT's `target_modules`: the last component of each path if that is unambiguous, else the last two. For example, GPT-2's
     /// `attn.c_proj` is not its `mlp.c_proj`.
-    fn targets(&self) -> BTreeSet<String> {
+    fn targets(&self) -> Vec<String> {
         let is_clear = |name: &str| !self.others.iter().any(|other| end(other, 1) == name);
         let target = |module: &str| {
             let name = end(module, 1);
             if is_clear(name) { name.to_owned() } else { end(module, 2).to_owned() }
         };
-        self.adapted.iter().map(|(module, ..)| target(module)).collect()
+        order::distinct(self.adapted.iter().map(|(module, ..)| target(module)))
     }
 }
 
@@ -245,7 +241,7 @@ mod tests {
             let train = TrainConfig { adapter: Some(adapter.clone()), ..TrainConfig::default() };
             let own = Parameters::from_list(parameters(&model, &train).unwrap());
             let tensors = family.tensors(&model, &own);
-            Modules::new(&adapter, &tensors).targets().into_iter().collect::<Vec<_>>()
+            Modules::new(&adapter, &tensors).targets()
         };
         assert_eq!(targets(&AdapterTarget::ALL[..4]), ["c_attn", "c_fc", "c_proj"]);
         assert_eq!(targets(&[AdapterTarget::Qkv, AdapterTarget::Output]), ["attn.c_proj", "c_attn"]);

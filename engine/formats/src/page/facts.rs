@@ -11,7 +11,6 @@ use glasshouse_text::tokenizer::TokenizerFiles;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Ancestors that a page names.
 const MAX_ANCESTORS: usize = 8;
 
 /// The facts, as `web/share/page.js` reads them.
@@ -66,10 +65,8 @@ impl Sampler {
 }
 
 impl Facts {
-    /// Reads what is known of a model: its run, data, ancestors and evaluation.
-    ///
-    /// # Errors
-    /// The run's records or its tokenizer's files are damaged.
+    /// Reads what is known of a model: its run, data, ancestors and evaluation. Fails if the run's records or its tokenizer's files are
+    /// damaged.
     pub fn new(model: &Trained, format: WeightFormat) -> Result<Self> {
         let Trained { run, config, parameters, info, .. } = model;
         let record = run.record()?;

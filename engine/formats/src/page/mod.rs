@@ -33,10 +33,7 @@ pub struct Shared {
     pub notices: Vec<String>,
 }
 
-/// Makes a model's page.
-///
-/// # Errors
-/// The model has no tokenizer, has weights that are not finite, or is too large for a page.
+/// Makes a model's page. Fails if the model has no tokenizer, has weights that are not finite, or is too large for a page.
 pub async fn share(
     model: &Trained,
     template: &Template,
@@ -76,11 +73,9 @@ fn check_finite(model: &Trained) -> Result<()> {
 }
 
 impl Shared {
-    /// Writes the page, and with `space` the README of a static Space: into a folder, or the page only if `to` ends in `.html`.
-    /// Returns the files. If writing fails, nothing remains, and what was there is unchanged.
-    ///
-    /// # Errors
-    /// The place is taken and `replace` is not set, or holds other files; or writing fails.
+    /// Writes the page, and with `space` the README of a static Space: into a folder, or the page only if `to` ends in `.html`. Returns the
+    /// files. If writing fails, nothing remains, and what was there is unchanged. Fails if the place is taken and `replace` is not set, or
+    /// holds other files; or writing fails.
     pub fn write(&self, to: &Path, space: bool, replace: bool) -> Result<Vec<PathBuf>> {
         if is_file_name(to) {
             if space {
@@ -114,11 +109,8 @@ impl Shared {
 /// Characters of a model's link, which every browser and most messengers take; about 300,000 parameters.
 const MAX_LINK: usize = 250_000;
 
-/// A small model as the part of an address after `#`: a project's file in base 64, with as many bits per weight as there is room for. A page
-/// that gets it opens it; nothing is uploaded.
-///
-/// # Errors
-/// As [`share`]; or the model is too large.
+/// A small model as the part of an address after `#`: a project's file in base 64, with as many bits per weight as there is room for. A
+/// page that gets it opens it; nothing is uploaded. Fails as [`share`] does, or if the model is too large.
 pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
     check_finite(model)?;
     let mut length = 0;

@@ -31,10 +31,7 @@ const PIECE: usize = 1 << 18;
 pub struct Template(String);
 
 impl Template {
-    /// Checks a template's text.
-    ///
-    /// # Errors
-    /// It is something else, or of another version.
+    /// Checks a template's text. Fails if it is something else, or of another version.
     pub fn parse(text: String) -> Result<Self> {
         let lacks = [MARK, TITLE, FACTS, MODEL].iter().any(|place| !text.contains(place));
         if lacks {
@@ -45,10 +42,7 @@ impl Template {
         Ok(Self(text))
     }
 
-    /// Reads the template of a browser build's folder.
-    ///
-    /// # Errors
-    /// There is none, or it is of another version.
+    /// Reads the template of a browser build's folder. Fails if there is none, or it is of another version.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(TEMPLATE_FILE);
         let length = match files::metadata(&path) {
@@ -70,9 +64,6 @@ impl Template {
     }
 
     /// The template that was installed with the program or, in a browser, comes from the page's own server.
-    ///
-    /// # Errors
-    /// There is none.
     pub fn installed() -> Result<Self> {
         match glasshouse_platform::page_template(TEMPLATE_FILE) {
             Ok(text) => Self::parse(text),
@@ -80,10 +71,7 @@ impl Template {
         }
     }
 
-    /// With the address of a Glasshouse page, to which the shared page hands its model.
-    ///
-    /// # Errors
-    /// It is not an address of the web.
+    /// With the address of a Glasshouse page, to which the shared page hands its model. Fails if it is not an address of the web.
     pub fn with_home(self, home: &str) -> Result<Self> {
         check_address(home)?;
         let filled = HOME.replace("null", &embedded(&home)?);
@@ -129,9 +117,6 @@ impl Template {
 }
 
 /// Checks that a text is the address of a page.
-///
-/// # Errors
-/// It is not.
 pub fn check_address(text: &str) -> Result<()> {
     let is_plain =
         !text.contains(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '#');

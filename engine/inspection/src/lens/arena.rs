@@ -48,7 +48,6 @@ impl Lens {
         }
     }
 
-    /// All weights in arena layout.
     pub fn arena(&self) -> &[f32] {
         &self.weights.parameters
     }
@@ -57,10 +56,6 @@ impl Lens {
         self.weights.parameters
     }
 
-    /// Replaces all weights.
-    ///
-    /// # Errors
-    /// The number of weights does not match.
     pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
         if parameters.len() != self.weights.parameters.len() {
             let (given, has) = (parameters.len(), self.weights.parameters.len());

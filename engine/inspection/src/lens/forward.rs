@@ -14,7 +14,6 @@ use glasshouse_executors::cpu::{Program, Weights};
 use glasshouse_platform::{Error, Result, TURN, Yielder, yield_now};
 
 /// The graph from a text's tokens to its logits, with the results.
-#[derive(Debug)]
 pub(crate) struct Forward {
     pub(crate) graph: Graph,
     /// Length of the window used for the text.

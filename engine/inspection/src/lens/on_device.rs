@@ -26,10 +26,7 @@ pub(super) struct Wanted<'lens> {
 }
 
 impl OnDevice {
-    /// Prepares a graph, sharing the weights of another if given.
-    ///
-    /// # Errors
-    /// The device cannot hold or bind what the graph needs.
+    /// Prepares a graph, sharing the weights of another if given. Fails if the device cannot hold or bind what the graph needs.
     pub(super) async fn new(
         gpu: &Gpu,
         graph: &Graph,

@@ -57,10 +57,8 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Builds the part for a key.
-    ///
-    /// # Errors
-    /// The model lacks a site, the logits do not depend on it, or `from` is not the only input of the rest.
+    /// Builds the part for a key. Fails if the model lacks a site, the logits do not depend on it, or `from` is not the only input of the
+    /// rest.
     pub(super) fn new(config: &ModelConfig, key: &Key) -> Result<Self> {
         let Model { mut graph, sites, loss, .. } = model(config, key.batch, key.time)?;
         let at = |site: HookPoint| {

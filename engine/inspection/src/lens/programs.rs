@@ -37,7 +37,6 @@ impl Prepared {
     }
 }
 
-/// Inputs of a part.
 #[derive(Debug, Default)]
 pub(super) struct Given<'given> {
     /// Padded with 0.
@@ -51,20 +50,17 @@ pub(super) struct Given<'given> {
 }
 
 /// Results of a part. On the CPU they are borrowed, not copied.
-#[derive(Debug)]
 pub(crate) struct Values<'lens> {
     part: &'lens Part,
     read: Read<'lens>,
 }
 
-#[derive(Debug)]
 enum Read<'lens> {
     Lent(Lent<'lens>),
     Own(Vec<Vec<f32>>),
 }
 
 /// A program with its weights.
-#[derive(Debug)]
 struct Lent<'lens> {
     program: &'lens mut Program,
     weights: &'lens mut Weights,
@@ -83,10 +79,7 @@ impl Values<'_> {
         &self.part.of
     }
 
-    /// The entries of the result at an index; empty if there is none.
-    ///
-    /// # Errors
-    /// The value is not a result.
+    /// The entries of the result at an index; empty if there is none. Fails if the value is not a result.
     pub(crate) fn floats(&self, at: usize) -> Result<&[f32]> {
         match (&self.read, self.part.read.get(at)) {
             (Read::Lent(lent), Some(value)) => lent.program.entries(lent.weights, *value),
@@ -95,7 +88,6 @@ impl Values<'_> {
         }
     }
 
-    /// All results as tensors.
     pub(crate) fn tensors(self) -> Result<Vec<Tensor>> {
         let shapes = self.part.read.iter().map(|value| &self.part.graph.ty(*value).shape);
         match self.read {

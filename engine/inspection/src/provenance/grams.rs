@@ -41,8 +41,7 @@ impl Grams {
         let buckets = 1_usize << places.max(1).ilog2();
         let (Some(starts), Some(places)) = (zeros(buckets + 1), zeros(places)) else { return Ok(None) };
         let mut grams = Self { stride, starts, places };
-        // Count, then sum up, so that each bucket's start is where its next position goes; filling advances it to the next
-        // bucket's start.
+        // Count, then sum up, so that each bucket's start is where its next position goes; filling advances it to the next bucket's start.
         grams.pass(store, yielder, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
         let mut sum = 0;
         for start in &mut grams.starts {

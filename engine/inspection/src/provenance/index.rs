@@ -82,8 +82,7 @@ pub struct Occurrences {
 }
 
 impl TextIndex {
-    /// Indexes a store's training stream. If it has too many tokens to sort, or memory is short, only spans of a minimum length
-    /// are found.
+    /// Indexes a store's training stream. If it has too many tokens to sort, or memory is short, only spans of a minimum length are found.
     pub(super) async fn new(store: TokenStore, limits: Limits, yielder: &Yielder) -> Result<Self> {
         Self::with_memory(store, limits, zeros, yielder).await
     }
@@ -154,8 +153,7 @@ impl TextIndex {
             if end == text.len() {
                 break;
             }
-            // The next span includes the token that ended this one. Longer spans are less likely to occur, so binary search
-            // works.
+            // The next span includes the token that ended this one. Longer spans are less likely to occur, so binary search works.
             let (mut low, mut high) = (from + 1, end + 2 - shortest);
             while low < high {
                 let middle = low.midpoint(high);
@@ -350,10 +348,7 @@ impl Indices {
         Some(index)
     }
 
-    /// The index of a folder's stream, cached or newly built and cached, and whether it is new.
-    ///
-    /// # Errors
-    /// The folder has no complete store.
+    /// The index of a folder's stream, cached or newly built and cached, and whether it is new. Fails if the folder has no complete store.
     pub async fn open(&mut self, folder: &Path, yielder: &Yielder) -> Result<(Arc<TextIndex>, bool)> {
         if let Some(index) = self.get(folder) {
             return Ok((index, false));

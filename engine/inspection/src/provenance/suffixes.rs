@@ -201,8 +201,7 @@ impl Sorting {
         keys[4]
     }
 
-    /// Partitions for up to [`STEPS`] steps: keys below the pivot are before `equal`, equal ones before `at`, larger ones from
-    /// `above` on.
+    /// Partitions for up to [`STEPS`] steps: keys below the pivot are before `equal`, equal ones before `at`, larger ones from `above` on.
     fn partition(&mut self, pivot: u32, (equal, at, above): (&mut usize, &mut usize, &mut usize)) {
         for _ in 0..STEPS {
             if at >= above {

@@ -47,7 +47,7 @@ fn the_graph_has_the_kernels_that_a_runs_record_pins() {
         let Detail::Graph { nodes, .. } = &seen.inspected.details[0] else { panic!("no graph") };
         let own = nodes.iter().filter(|node| node.operation == "linear" && node.scope.starts_with("blocks."));
         let kernels: Vec<&String> = own.flat_map(|node| node.kernels.iter().map(|(name, _)| name)).collect();
-        assert!(!kernels.is_empty() && kernels.iter().all(|name| name.contains(tier.word())), "{kernels:?}");
+        assert!(!kernels.is_empty() && kernels.iter().all(|name| name.contains(tier.name())), "{kernels:?}");
         let says = |words: &str| seen.inspected.notices.iter().any(|notice| notice.contains(words));
         assert!(says("on a window of 32 tokens") && says("Training works on"));
         assert_eq!(says("pinned by the run's record"), recorded.is_some());

@@ -172,7 +172,6 @@ fn grow(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reserves memory for a length.
 fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
     bytes.try_reserve(length.saturating_sub(bytes.len())).map_err(|_| ErrorKind::OutOfMemory.into())
@@ -200,7 +199,6 @@ macro_rules! setters {
 }
 
 impl OpenOptions {
-    /// All options are off.
     pub fn new() -> Self {
         Self::default()
     }
@@ -254,7 +252,6 @@ pub struct File {
 }
 
 impl File {
-    /// Opens a file for reading.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().read(true).open(path)
     }

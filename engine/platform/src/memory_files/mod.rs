@@ -125,10 +125,7 @@ impl Metadata {
         self.file.is_none()
     }
 
-    /// Time of a file's last change.
-    ///
-    /// # Errors
-    /// Unsupported for folders.
+    /// Time of a file's last change. Fails for folders.
     pub fn modified(&self) -> Result<SystemTime> {
         self.file.map(|(_, modified)| modified).ok_or_else(|| ErrorKind::Unsupported.into())
     }

@@ -72,7 +72,7 @@ impl Staging {
 
     /// Moves the folder to `place` if that is free or an empty folder; returns whether it did.
     pub fn put_new(&self, place: &Path) -> Result<bool> {
-        sync_folder(&self.path);
+        sync_folder_of(&self.path.join("."));
         match files::rename(&self.path, place) {
             Ok(()) => {
                 sync_folder_of(place);
@@ -83,10 +83,8 @@ impl Staging {
         }
     }
 
-    /// Moves the folder to `place`, replacing what is there; atomically if the system supports it.
-    ///
-    /// # Errors
-    /// The file system refuses; the existing contents are unchanged.
+    /// Moves the folder to `place`, replacing what is there; atomically if the system supports it. Fails if the file system refuses; the
+    /// existing contents are unchanged.
     pub fn put(&self, place: &Path) -> Result<()> {
         if self.put_new(place)? {
             return Ok(());
@@ -107,10 +105,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Moves a file of the folder to `place`, replacing an existing one.
-    ///
-    /// # Errors
-    /// The file system refuses; the existing file is unchanged.
+    /// Moves a file of the folder to `place`, replacing an existing one. Fails if the file system refuses; the existing file is unchanged.
     pub fn put_file(&self, name: &str, place: &Path) -> Result<()> {
         files::rename(self.path.join(name), place).map_err(Error::io(place))?;
         sync_folder_of(place);
@@ -124,10 +119,6 @@ impl Drop for Staging {
         files::remove_dir_all(&self.path).ok();
         files::remove_file(&self.lock_path).ok();
     }
-}
-
-fn sync_folder(folder: &Path) {
-    sync_folder_of(&folder.join("."));
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

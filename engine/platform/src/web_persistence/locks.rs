@@ -22,8 +22,7 @@ impl Drop for ProjectLock {
     }
 }
 
-/// Takes a lock by name. Waits for it, or with `at_once` returns `None` if another tab has it. Browsers without locks always
-/// succeed.
+/// Takes a lock by name. Waits for it, or with `at_once` returns `None` if another tab has it. Browsers without locks always succeed.
 pub(super) async fn hold(name: &str, at_once: bool) -> Option<ProjectLock> {
     match request(name, at_once).await {
         Ok(lock) => lock,

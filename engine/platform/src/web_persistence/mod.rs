@@ -47,10 +47,8 @@ fn io(path: &Path) -> impl FnOnce(JsValue) -> Error {
     move |error| Error::io(path)(opfs::io_error(&error))
 }
 
-/// Opens the browser's storage, completes writes interrupted by a dead tab, and reads all names and the small records.
-///
-/// # Errors
-/// Files can be listed but not read. A missing or blocked storage is not an error.
+/// Opens the browser's storage, completes writes interrupted by a dead tab, and reads all names and the small records. Fails if files can
+/// be listed but not read. A missing or blocked storage is not an error.
 pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     if let Ok(folder) = opfs::Folder::open(FOLDER).await {
         let _writing = Writing::begin(&folder).await;
@@ -107,20 +105,15 @@ async fn ended(storage: &opfs::Folder, steps: &[lasting::Step]) -> bool {
     true
 }
 
-/// Loads the contents of a folder's files from the storage; lists the folder again first if another tab changed it.
-///
-/// # Errors
-/// The browser cannot read a file, or another tab is changing it.
+/// Loads the contents of a folder's files from the storage; lists the folder again first if another tab changed it. Fails if the browser
+/// cannot read a file, or another tab is changing it.
 pub async fn load(folder: &Path) -> Result<()> {
     look_again(folder).await?;
     fetch(folder, |_| true, false).await
 }
 
-/// Picks up other tabs' changes on the shelf: new, deleted, renamed or further trained projects. `open` is this tab's own
-/// project, which no other tab changes.
-///
-/// # Errors
-/// The browser cannot list or read files.
+/// Picks up other tabs' changes on the shelf: new, deleted, renamed or further trained projects. `open` is this tab's own project, which no
+/// other tab changes.
 pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     let shelf = files::key(shelf);
@@ -208,11 +201,8 @@ pub fn unload(folder: &Path) {
     }
 }
 
-/// Writes all changes in memory to the storage.
-///
-/// # Errors
-/// The storage is full ([`std::io::ErrorKind::StorageFull`]) or refuses a write. Unwritten changes stay in memory and the next
-/// call retries them; the stored state remains usable.
+/// Writes all changes in memory to the storage. Fails if the storage is full ([`std::io::ErrorKind::StorageFull`]) or refuses a write.
+/// Unwritten changes stay in memory and the next call retries them; the stored state remains usable.
 pub async fn flush() -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     let writing = Writing::begin(&storage).await;
@@ -281,10 +271,8 @@ pub async fn available(_path: &Path) -> Option<u64> {
     Some(quota?.saturating_sub(used?))
 }
 
-/// Locks a project for this tab until the lock is dropped, and loads the state left by the last tab that had it.
-///
-/// # Errors
-/// Another tab has it open, or it cannot be read.
+/// Locks a project for this tab until the lock is dropped, and loads the state left by the last tab that had it. Fails if another tab has
+/// it open, or it cannot be read.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let name = format!("glasshouse-project:{}", folder.display());
     let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;

@@ -5,6 +5,7 @@ use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::names::Siblings;
 use crate::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
 use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
+use glasshouse_protocol::order;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -41,11 +42,10 @@ pub struct Opened<'file> {
 }
 
 impl Contents {
-    /// Lists a folder.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let mut contents = Self { folder: folder.to_owned(), ..Self::default() };
         contents.walk(Path::new(""), "")?;
-        contents.entries.sort_by(|one, other| one.name.cmp(&other.name));
+        order::sort_by(&mut contents.entries, |one, other| one.name.cmp(&other.name));
         Ok(contents)
     }
 
@@ -54,7 +54,7 @@ impl Contents {
         let mut entries: Vec<files::DirEntry> = files::read_dir(&folder)
             .and_then(Iterator::collect::<std::io::Result<_>>)
             .map_err(Error::io(&folder))?;
-        entries.sort_by_key(files::DirEntry::file_name);
+        order::sort_by_key(&mut entries, files::DirEntry::file_name);
         let mut siblings = Siblings::default();
         for entry in entries {
             let (place, path) = (place.join(entry.file_name()), entry.path());
@@ -95,10 +95,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Passes every file to `take`, sorted by name. Files removed meanwhile are skipped.
-    ///
-    /// # Errors
-    /// A file cannot be read, or `take` fails.
+    /// Passes every file to `take`, sorted by name. Files removed meanwhile are skipped. Fails if a file cannot be read, or `take` fails.
     pub(crate) async fn for_each(&self, mut take: impl AsyncFnMut(Opened<'_>) -> Result<()>) -> Result<()> {
         for ArchiveEntry { name, place, checkpoints } in &self.entries {
             let path = self.folder.join(place);

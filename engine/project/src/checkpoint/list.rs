@@ -6,7 +6,7 @@ use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, files, storage};
-use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
+use glasshouse_protocol::{CheckpointChoice, CheckpointSummary, order};
 use std::path::PathBuf;
 
 const MILESTONE: &str = "milestone-";
@@ -45,7 +45,7 @@ impl Checkpoints {
             }
         }
         found.extend(self.milestones());
-        found.sort_by(|one, other| (one.step, &one.file).cmp(&(other.step, &other.file)));
+        order::sort_by(&mut found, |one, other| (one.step, &one.file).cmp(&(other.step, &other.file)));
         found
     }
 
@@ -79,11 +79,8 @@ impl Checkpoints {
         files::is_file(&self.folder.join(milestone_name(step)))
     }
 
-    /// Saves a permanent copy of the weights in half precision, or in full precision if a weight exceeds its range.
-    /// Returns the path.
-    ///
-    /// # Errors
-    /// Writing failed; there is no milestone of this step.
+    /// Saves a permanent copy of the weights in half precision, or in full precision if a weight exceeds its range. Returns the path. Fails
+    /// if writing fails; there is then no milestone of this step.
     pub fn save_milestone(
         &self,
         info: &CheckpointInfo,
@@ -105,10 +102,8 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`].
-    ///
-    /// # Errors
-    /// There is no such checkpoint, it is damaged or of another model, or it is a milestone and moments are requested.
+    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`]. Fails if there is no such checkpoint, it is damaged or of
+    /// another model, or it is a milestone and moments are requested.
     pub async fn load_named(
         &mut self,
         choice: &CheckpointChoice,

@@ -95,7 +95,7 @@ impl Manifest {
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
         let covered = storage::json_from_checked(text)?.ok_or("its checksum does not match its content")?;
-        let manifest: Self = serde_json::from_str(&covered).map_err(|error| error.to_string())?;
+        let manifest: Self = serde_json::from_slice(covered.as_bytes()).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             return Err(format!(
                 "version {} of {}, not {VERSION} of {FORMAT}",

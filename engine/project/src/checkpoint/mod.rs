@@ -5,9 +5,8 @@
 //! full disk, the newest manifest that verifies names intact files, and the previous one names the previous state.
 //! (They alternate because a browser's private file system has no atomic rename.)
 //!
-//! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the
-//! two it may roll back to. Milestones (weights only, in half precision) are files that no manifest names and that are
-//! never removed.
+//! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the two it may roll back
+//! to. Milestones (weights only, in half precision) are files that no manifest names and that are never removed.
 
 mod guard;
 mod list;
@@ -23,6 +22,7 @@ use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::plan::arena::Stored;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
+use glasshouse_protocol::order;
 use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StateReader, StoredPrecision};
 use std::collections::VecDeque;
@@ -67,7 +67,6 @@ pub struct Checkpoints {
 }
 
 /// A checkpoint being written. Dropping it before [`Checkpoints::finish`] leaves the checkpoints unchanged.
-#[derive(Debug)]
 pub struct Begun {
     sequence: u64,
     slot: Slot,
@@ -119,10 +118,8 @@ impl Checkpoints {
         }
     }
 
-    /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed.
-    ///
-    /// # Errors
-    /// Every checkpoint is damaged or belongs to another model; [`Error::TooLarge`] if one exceeds the memory.
+    /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed. Fails if every checkpoint is
+    /// damaged or belongs to another model; [`Error::TooLarge`] if one exceeds the memory.
     pub async fn load(
         &mut self,
         which: Which,
@@ -189,11 +186,8 @@ impl Checkpoints {
         }
     }
 
-    /// Saves the latest checkpoint, also as the best if `best` is set. Returns its path.
-    /// If the future is dropped, earlier checkpoints are unchanged.
-    ///
-    /// # Errors
-    /// Writing failed, for example on a full disk. Earlier checkpoints are unchanged.
+    /// Saves the latest checkpoint, also as the best if `best` is set. Returns its path. If the future is dropped, earlier checkpoints are
+    /// unchanged. Fails if writing fails, for example on a full disk. Earlier checkpoints are then unchanged.
     pub async fn save(
         &mut self,
         info: &CheckpointInfo,
@@ -208,11 +202,8 @@ impl Checkpoints {
         self.finish(begun, best)
     }
 
-    /// Saves weights as the latest and best checkpoint, in half precision unless a weight exceeds its range. Training cannot be
-    /// resumed from it, only started.
-    ///
-    /// # Errors
-    /// As [`Checkpoints::save`].
+    /// Saves weights as the latest and best checkpoint, in half precision unless a weight exceeds its range. Training cannot be resumed
+    /// from it, only started. Fails as [`Checkpoints::save`] does.
     pub async fn save_half(
         &mut self,
         info: &CheckpointInfo,
@@ -295,10 +286,7 @@ impl Checkpoints {
         self.kept.iter().map(|entry| entry.step).collect()
     }
 
-    /// Loads a state kept for the guard.
-    ///
-    /// # Errors
-    /// No state of that step is kept, or it is damaged.
+    /// Loads a state kept for the guard. Fails if no state of that step is kept, or it is damaged.
     pub fn load_kept(&self, step: u64, parameters: &[Parameter]) -> Result<Loaded> {
         let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
@@ -322,12 +310,11 @@ impl Checkpoints {
                 Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
             }
         }
-        manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
         manifests
     }
 
-    /// Removes checkpoint files that no manifest names. A file that cannot be removed only takes up space; the next
-    /// save tries again.
+    /// Removes checkpoint files that no manifest names. A file that cannot be removed only takes up space; the next save tries again.
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));

@@ -1,10 +1,10 @@
-//! A consistent snapshot of a run's checkpoints for export during training, when manifests may be replaced and files
-//! removed at any time.
+//! A consistent snapshot of a run's checkpoints for export during training, when manifests may be replaced and files removed at any time.
 
 use super::Checkpoints;
 use super::manifest::{Manifest, Slot};
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use std::io::ErrorKind;
 
 pub enum CarriedFile {
@@ -47,8 +47,7 @@ impl Checkpoints {
             let name = slot.path(&self.folder).file_name().unwrap_or_default().to_string_lossy().into_owned();
             parts.push((name, CarriedFile::Bytes(bytes.clone())));
         }
-        named.sort();
-        named.dedup();
+        let named = order::distinct(named);
         for name in &named {
             let path = self.folder.join(name);
             match files::metadata(&path).and_then(|metadata| Ok((File::open(&path)?, metadata.len()))) {
@@ -70,7 +69,7 @@ impl Checkpoints {
                 parts.push((name, CarriedFile::Lasting));
             }
         }
-        parts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort_by(&mut parts, |(one, _), (other, _)| one.cmp(other));
         Ok(Some(parts))
     }
 }

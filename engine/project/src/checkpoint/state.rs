@@ -37,7 +37,6 @@ const RAW: &str = "raw_weight.";
 pub struct CheckpointInfo {
     /// [`ARENA_VERSION`].
     pub arena_version: u32,
-    /// Optimizer steps completed.
     pub step: u64,
     /// Seed of the run; batches, dropout and initial weights are functions of it and the step.
     pub seed: u64,
@@ -119,10 +118,8 @@ impl CheckpointInfo {
         }
     }
 
-    /// Compares the settings the weights were trained with, if recorded, with those of `model`.
-    ///
-    /// # Errors
-    /// One sentence that names the first difference.
+    /// Compares the settings the weights were trained with, if recorded, with those of `model`. The error is one sentence that names the
+    /// first difference.
     pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
         let now = settings_of(model);
         let mut trained = self.model.clone();
@@ -150,10 +147,8 @@ pub enum Content {
     WeightsAndMoments,
 }
 
-/// Reads a checkpoint file by path, whether or not a manifest names it (`--checkpoint FILE`).
-///
-/// # Errors
-/// The file is not a checkpoint, or belongs to another model.
+/// Reads a checkpoint file by path, whether or not a manifest names it (`--checkpoint FILE`). Fails if the file is not a checkpoint, or
+/// belongs to another model.
 pub async fn read_state(
     path: &Path,
     parameters: &[Parameter],
@@ -226,7 +221,6 @@ pub(super) fn types(parameters: &[Parameter], state: &ArenaState) -> Vec<(String
 }
 
 /// A state file being written, tensor by tensor, in pieces. It is deleted on drop unless finished.
-#[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
     output: BufWriter<files::File>,
@@ -573,7 +567,7 @@ fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, St
     let text = metadata.as_ref().and_then(|entries| entries.get(METADATA));
     let text = text.ok_or("a safetensors file, but not a Glasshouse checkpoint")?;
     let described: Described =
-        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+        serde_json::from_slice(text.as_bytes()).map_err(|error| format!("its metadata: {error}"))?;
     let version = described.info.arena_version;
     if version != ARENA_VERSION {
         return Err(format!("version {version} of the checkpoint format, not {ARENA_VERSION}"));
@@ -581,9 +575,7 @@ fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, St
     Ok(described)
 }
 
-/// Reads a file tensor by tensor, each into its place: the file is never in memory as well. `entry` is the file's in a manifest.
-///
-/// # Errors
+/// Reads a file tensor by tensor, each into its place: the file is never in memory as well. `entry` is the file's in a manifest. Fails with
 /// [`Error::TooLarge`] before anything is allocated, if `available` bytes of memory are not enough; or the file is damaged or another
 /// model's.
 pub(super) async fn read(

@@ -10,7 +10,6 @@ use crate::quantity::{bytes, count, counted, percent, things, whole};
 /// Computes the changes from one text to another.
 pub type Diff<'a> = &'a dyn Fn(&str, &str) -> Vec<TextChange>;
 
-/// The whole report.
 pub fn blocks(report: &CleaningReport, diff: Diff<'_>) -> Vec<Block> {
     let samples = report.samples.iter().map(|sample| {
         let words = counted(sample.amount.words, "word");

@@ -48,7 +48,6 @@ pub struct StageCard {
     pub file: Option<String>,
 }
 
-/// A numeric parameter of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Name in recipes.
@@ -82,7 +81,6 @@ pub enum PersonalAction {
     Replace,
     /// Masks its characters and keeps its shape: `j•••@•••.com`.
     Mask,
-    /// Drops the whole document.
     Drop,
     /// Only counts it and keeps it in the text. Excerpts mask it all the same.
     Keep,
@@ -210,10 +208,7 @@ pub enum CleaningStart {
     /// The folder holds no stopped cleaning.
     New,
     /// Resumes the stopped one after the documents that it had read.
-    Resumed {
-        /// Number of those documents.
-        documents: u64,
-    },
+    Resumed { documents: u64 },
     /// The stopped one cannot be resumed, so the cleaning starts over.
     StartedOver { reason: String },
 }
@@ -248,7 +243,6 @@ pub struct Verdict {
 pub struct DroppedDocument {
     pub id: String,
     pub source: String,
-    /// The stage that dropped it.
     pub rule: String,
     pub reason: String,
     /// Its beginning, masked.

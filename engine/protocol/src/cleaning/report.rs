@@ -22,7 +22,6 @@ pub struct CleaningReport {
     pub recipe: RecipeText,
     /// The input files in reading order.
     pub inputs: Vec<Input>,
-    /// Documents read.
     pub raw: Amount,
     /// Documents written to `kept.jsonl`.
     pub kept: Amount,
@@ -70,20 +69,20 @@ impl CleaningReport {
         struct Shape {
             format: u32,
         }
-        let shape: Shape =
-            serde_json::from_str(text).map_err(|error| format!("not a cleaning report: {error}"))?;
+        let shape: Shape = serde_json::from_slice(text.as_bytes())
+            .map_err(|error| format!("not a cleaning report: {error}"))?;
         if shape.format > FORMAT {
             return Err(format!(
                 "the report has format {}, but this version reads up to {FORMAT}: read it with the version that wrote it",
                 shape.format
             ));
         }
-        serde_json::from_str(text).map_err(|error| format!("not a cleaning report: {error}"))
+        serde_json::from_slice(text.as_bytes()).map_err(|error| format!("not a cleaning report: {error}"))
     }
 
     /// Serialises as `report.json`: indented, with a final newline.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        let mut text = serde_json::to_string_pretty(self)?;
+        let mut text = crate::json::indented(self)?;
         text.push('\n');
         Ok(text)
     }
@@ -204,7 +203,6 @@ choices! {
     }
 }
 
-/// Description of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// Name in recipes and in `dropped.jsonl`, as in `gopher.word_count`. Unique in a report.
@@ -281,7 +279,6 @@ pub struct Counter {
     pub count: u64,
 }
 
-/// A removed document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Victim {
     pub id: String,
@@ -310,7 +307,6 @@ pub struct PersonalClass {
     pub class: String,
     /// The action taken, as in `replaced by <EMAIL>`, `masked`, `document dropped`.
     pub treatment: String,
-    /// Number of occurrences.
     pub found: u64,
     pub documents: u64,
     /// A few occurrences with their context, masked.
@@ -341,11 +337,9 @@ pub struct Duplicates {
     pub bytes_per_document: Option<u64>,
     /// Distribution of group sizes, by size.
     pub sizes: Vec<ClusterSize>,
-    /// Largest first.
     pub largest: Vec<Cluster>,
 }
 
-/// Number of groups of one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterSize {
     /// Documents in each group.
@@ -383,7 +377,6 @@ pub struct Member {
 /// Files and records that could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Troubles {
-    /// Total number.
     pub count: u64,
     /// The first 1000.
     pub listed: Vec<TroubleEntry>,
@@ -419,7 +412,6 @@ pub struct TroubleEntry {
     pub reason: String,
 }
 
-/// A kept document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     pub id: String,

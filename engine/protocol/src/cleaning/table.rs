@@ -74,7 +74,6 @@ pub enum CorpusCell {
 }
 
 impl CorpusCell {
-    /// The value as a number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Whole(value) => Some(*value as f64),

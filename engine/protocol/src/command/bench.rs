@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "bench", rename_all = "snake_case")]
 pub enum Bench {
     /// A training step on synthetic tokens.
-    Step {
-        config: Box<RunConfig>,
-        /// Number of measured steps.
-        repeats: usize,
-    },
+    Step { config: Box<RunConfig>, repeats: usize },
     /// Prefill and decoding, for each batch size.
     Decode {
         config: Box<RunConfig>,
@@ -27,7 +23,6 @@ pub enum Bench {
         #[serde(default)]
         batches: Vec<usize>,
     },
-    /// Every kernel of a training step.
     Kernels {
         config: Box<RunConfig>,
         /// Only kernels with this text in their name; `matmul` selects the linear layers' kernels.
@@ -36,7 +31,6 @@ pub enum Bench {
     /// Lens views on a model with random weights.
     Inspect {
         config: Box<RunConfig>,
-        /// Number of measurements of each view.
         repeats: usize,
         /// Empty means all views.
         #[serde(default)]

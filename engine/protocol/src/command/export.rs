@@ -32,7 +32,6 @@ pub enum Export {
         run: Option<String>,
         /// Device that takes the verification steps; `None` means the chosen device.
         device: Option<String>,
-        /// Number of verification steps.
         #[serde(default = "verified_steps")]
         steps: u64,
     },

@@ -31,7 +31,6 @@ pub struct RunLaunch {
     /// Evaluate on the whole validation split instead of some batches. A resumed run keeps this choice.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub evaluate_whole_split: bool,
-    /// Overrides the run's precision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Overrides the chosen device, and the device of a resumed run.

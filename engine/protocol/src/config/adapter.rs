@@ -1,6 +1,7 @@
 //! Adapters, which are trained in place of a model's weights.
 
 use super::{Precision, TrainConfig, Trainable};
+use crate::order;
 use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
 use serde::Deserializer;
@@ -80,10 +81,7 @@ impl<'de> Visitor<'de> for Names {
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
     let names = deserializer.deserialize_any(Names)?;
     let target = |name: &String| AdapterTarget::named("layer", name).map_err(serde::de::Error::custom);
-    let mut targets = names.iter().map(target).collect::<Result<Vec<_>, _>>()?;
-    targets.sort_unstable();
-    targets.dedup();
-    Ok(targets)
+    Ok(order::distinct(names.iter().map(target).collect::<Result<Vec<_>, _>>()?))
 }
 
 settings! {
@@ -131,7 +129,6 @@ impl Adapter {
         self.alpha / if self.rslora { rank.sqrt() } else { rank }
     }
 
-    /// Whether it adapts the layer with this path.
     pub fn adapts(&self, layer: &str) -> bool {
         AdapterTarget::from_layer(layer).is_some_and(|target| self.targets.contains(&target))
     }

@@ -19,10 +19,7 @@ impl RunConfig {
     }
 
     /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string; `none` clears an
-    /// optional number.
-    ///
-    /// # Errors
-    /// One line if the path does not exist (with the nearest existing one) or the value has the wrong type.
+    /// optional number. Fails with one line if the path does not exist (with the nearest existing one) or the value has the wrong type.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (path, value) = assignment
             .split_once('=')
@@ -46,7 +43,9 @@ impl RunConfig {
         let is_cleared = value.trim() == "none"
             && Setting::at(path.trim()).is_some()
             && before.value(path.trim()).is_none();
-        let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
+        // Through text, like a run's file: serializers and deserializers of values would be compiled in addition.
+        let root = toml::from_str(&before.to_toml()?).map_err(|error| one_line(&error))?;
+        let mut root = toml::Value::Table(root);
         add_defaults(&mut root)?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
@@ -82,7 +81,6 @@ impl RunConfig {
         } else {
             table.insert(last.to_owned(), value);
         }
-        // Through text, like a run's file: deserializers of values would be compiled in addition.
         let text = toml::to_string(&root).map_err(|error| error.to_string())?;
         *self = toml::from_str(&text)
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;

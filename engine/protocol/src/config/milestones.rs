@@ -1,6 +1,7 @@
 //! Milestones: checkpoints that are kept permanently.
 
 use crate::TrainConfig;
+use crate::order;
 use crate::setting::choices;
 
 /// Maximum number of logarithmically spaced milestones.
@@ -38,10 +39,7 @@ impl TrainConfig {
             let step = libm::pow(self.steps as f64, nth as f64 / ratios);
             (libm::round(step) as u64).min(self.steps)
         });
-        let mut steps: Vec<u64> = std::iter::once(0).chain(spaced).chain([self.steps]).collect();
-        steps.sort_unstable();
-        steps.dedup();
-        steps
+        order::distinct(std::iter::once(0).chain(spaced).chain([self.steps]))
     }
 }
 

@@ -69,7 +69,6 @@ impl ModerationMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Moderation {
     pub mode: ModerationMode,
-    /// Minimum severity of findings.
     pub severity: Severity,
     /// Categories of rules to apply; empty means all.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

@@ -127,8 +127,7 @@ impl Objective {
     }
 
     /// Whether its loss compares answers with each other and with reference log-probabilities. Such a run reports the results of its
-    /// answers at each step, its rows cannot be split among workers, and a pretraining learning rate would make it forget how to
-    /// answer.
+    /// answers at each step, its rows cannot be split among workers, and a pretraining learning rate would make it forget how to answer.
     pub fn compares_answers(self) -> bool {
         match self {
             Self::Preference | Self::Reward => true,

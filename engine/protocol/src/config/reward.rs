@@ -86,7 +86,6 @@ settings! {
 }
 
 impl RewardSettings {
-    /// Name of the rule, or `model`.
     pub fn judge(&self) -> &'static str {
         if self.model.is_empty() { self.rule.name() } else { "model" }
     }

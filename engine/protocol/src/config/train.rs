@@ -60,7 +60,6 @@ choices! {
 
 /// Maximum of all settings counted in steps: values far beyond any real run are mistakes, and would take forever.
 pub(super) const MAX_STEPS: u64 = 1 << 32;
-/// Maximum number of tokens in a sample.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
 settings! {

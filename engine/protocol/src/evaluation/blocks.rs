@@ -7,6 +7,7 @@ use super::{
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
 use crate::cleaning::table::Unit;
 use crate::energy::EnergyUse;
+use crate::order;
 use crate::quantity::{
     NOTHING, bytes, counted, duration, figures, percent, scientific, tokens_per_second, whole,
 };
@@ -52,7 +53,6 @@ pub fn blocks(
     warnings(evaluation).chain([Block::Figures(headline(evaluation))]).chain(last).collect()
 }
 
-/// The display name of the model.
 pub fn name(evaluation: &Evaluation) -> &str {
     let title = evaluation.model.title.trim();
     if title.is_empty() { &evaluation.run } else { title }
@@ -95,7 +95,6 @@ fn metric<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
 
-/// A metric, or a placeholder.
 fn cell(metric: Option<&Metric>) -> Cell {
     metric.map_or_else(|| NOTHING.into(), Cell::from)
 }
@@ -151,7 +150,7 @@ pub fn baselines(
     });
     let mut rows: Vec<(&Metric, [Cell; 4])> = models.chain(simpler).collect();
     let value = |metric: &Metric| metric.value.unwrap_or(f64::INFINITY);
-    rows.sort_by(|(one, _), (other, _)| value(one).total_cmp(&value(other)));
+    order::sort_by(&mut rows, |(one, _), (other, _)| value(one).total_cmp(&value(other)));
     let rows = rows.into_iter().map(|(_, row)| row);
     let table = Table::new("", ["model", "bits per byte", "perplexity", "minus the model's"], rows);
     let ours = evaluation.likelihood.as_ref().and_then(|own| metric(&own.metrics, "bits_per_byte")?.value);
@@ -261,7 +260,7 @@ pub fn contamination(one: &str, own: &Contamination) -> Vec<Block> {
 pub fn suite(tasks: &[TaskReport]) -> Option<Section> {
     let mut families: Vec<&TaskReport> = tasks.iter().filter(|task| !task.suite.is_empty()).collect();
     let worth = |task: &TaskReport| task.metrics.first().and_then(|metric| metric.value).unwrap_or_default();
-    families.sort_by(|one, other| worth(one).total_cmp(&worth(other)));
+    order::sort_by(&mut families, |one, other| worth(one).total_cmp(&worth(other)));
     let mut names: Vec<&str> = Vec::new();
     for metric in families.iter().flat_map(|task| &task.metrics) {
         if !names.contains(&metric.name.as_str()) {
@@ -376,7 +375,6 @@ fn answers(task: &TaskReport) -> Section {
     Section::new("Answers", answers).closed()
 }
 
-/// Paired comparisons of models.
 pub fn compared(title: impl Into<String>, pairs: &[Comparison]) -> Section {
     let about = "The first model minus the second, on the documents or rows that both were evaluated on. If the interval includes 0, the \
                  difference may be chance.";

@@ -5,7 +5,6 @@ use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Estimated resources of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanSummary {
@@ -16,7 +15,6 @@ pub struct PlanSummary {
     /// Name, as in `blocks.3.attention.query.weight`, and shape of each parameter.
     pub tensors: Vec<(String, Vec<usize>)>,
     pub bytes_by_kind: BTreeMap<MemoryKind, u64>,
-    /// Total memory in bytes.
     pub bytes: u64,
     /// Bytes of the largest buffer range that a kernel binds.
     pub largest_binding: u64,
@@ -29,9 +27,7 @@ pub struct PlanSummary {
     /// The part of `disk_bytes` for milestones.
     pub milestone_bytes: u64,
     pub dispatches_per_step: usize,
-    /// Training FLOPs per token.
     pub flops_per_token: f64,
-    /// The same by pass.
     pub flops_per_token_by_pass: PassFlops,
     pub tokens_per_step: u64,
     /// Fraction of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
@@ -88,9 +84,7 @@ impl PassFlops {
 pub struct ProfileEntry {
     /// Path such as `blocks.3.attention`, or the phase's name.
     pub scope: String,
-    /// Name of the kernel or operation.
     pub kernel: String,
-    /// Number of launches.
     pub count: usize,
     /// Total milliseconds.
     pub ms: f64,

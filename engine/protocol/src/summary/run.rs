@@ -49,13 +49,10 @@ pub struct RunSummary {
     pub steps: u64,
     pub parameters: u64,
     pub val_loss: Option<f32>,
-    /// Lowest validation loss so far.
     pub best_val_loss: Option<f32>,
-    /// Training time in seconds.
     pub seconds: f64,
     /// Unix time of creation in seconds.
     pub created: u64,
-    /// The device that it is pinned to.
     pub device: String,
     /// The error that ended it, if any.
     pub error: Option<String>,
@@ -129,13 +126,11 @@ impl CheckpointSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedRun {
     pub config: crate::RunConfig,
-    /// Whether it resumes an earlier session.
     pub resumes: bool,
     /// Size of its text, if recorded with the tokens.
     pub text: Option<TextSummary>,
     pub parameters: u64,
     pub trained_parameters: u64,
-    /// Training FLOPs per token.
     pub flops_per_token: f64,
     /// Memory use on its device in bytes.
     pub bytes: u64,
@@ -164,7 +159,6 @@ pub struct FoundModel {
     pub parameters: u64,
     /// Bytes of its weights in the source.
     pub bytes: u64,
-    /// The shape in words.
     pub shape: String,
     pub context_length: usize,
     /// Context length of the import if none is requested.

@@ -29,10 +29,8 @@ pub enum FetchProgress {
 pub struct CorpusSummary {
     /// Identifier, as in `tiny-stories`.
     pub name: String,
-    /// Display title.
     pub title: String,
     pub sentence: String,
-    /// Download URL.
     pub address: String,
     /// Format, as in `plain text`.
     pub format: String,
@@ -45,7 +43,6 @@ pub struct CorpusSummary {
     pub note: String,
 }
 
-/// Totals of a project's documents.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DocumentsOverview {
     /// Whether the embedded stories are used because the project has no documents.
@@ -62,9 +59,7 @@ pub struct DocumentsOverview {
     /// Bytes of their text in UTF-8.
     pub bytes: u64,
     pub characters: u64,
-    /// Number and bytes of the training documents.
     pub train: (u64, u64),
-    /// Number and bytes of the validation documents.
     pub validation: (u64, u64),
     /// Histogram of document lengths in characters: upper bound (doubling) and count of each bin.
     pub lengths: Vec<(u64, u64)>,
@@ -99,7 +94,6 @@ pub struct DocumentSummary {
     pub id: Option<String>,
     /// The file it comes from, or its source if a cleaning kept it.
     pub file: String,
-    /// Length in characters.
     pub characters: u64,
     /// Its beginning, or the context of the search match; at most 160 characters, on one line.
     pub preview: String,
@@ -107,7 +101,6 @@ pub struct DocumentSummary {
     pub validation: bool,
 }
 
-/// Size of a run's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextSummary {
     pub documents: u64,

@@ -77,7 +77,6 @@ pub struct Candidate {
     pub text: String,
     /// Rank by probability, from 1.
     pub rank: usize,
-    /// The model's probability.
     pub probability: f32,
     /// Probability after temperature and repetition penalty.
     pub tempered: f32,

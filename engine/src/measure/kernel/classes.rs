@@ -5,8 +5,8 @@ use crate::device::DeviceDescription;
 use crate::graph::Graph;
 use crate::plan::work::{self, Work};
 use crate::plan::{Dispatch, Plan};
-use crate::protocol::RunConfig;
 use crate::protocol::bench::{Bound, KernelMeasurement};
+use crate::protocol::{RunConfig, order};
 use crate::{Error, Result};
 use std::rc::Rc;
 
@@ -64,15 +64,13 @@ pub(super) fn part(filter: &str) -> &str {
 
 /// The classes whose kernel's name contains `filter`.
 pub(super) fn chosen(mut classes: Vec<Class>, filter: &str) -> Result<Vec<Class>> {
-    let mut names: Vec<String> = classes.iter().map(|class| class.kernel.clone()).collect();
+    let names: Vec<String> = classes.iter().map(|class| class.kernel.clone()).collect();
     let part = part(filter);
     classes.retain(|class| class.kernel.contains(part));
     if classes.is_empty() {
-        names.sort();
-        names.dedup();
         return Err(Error::Unknown(format!(
             "no kernel of this step has {filter:?} in its name; known: {}",
-            names.join(", ")
+            order::distinct(names).join(", ")
         )));
     }
     Ok(classes)

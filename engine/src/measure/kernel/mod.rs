@@ -47,12 +47,9 @@ const TUNING_SECONDS: f64 = 20.0;
 /// Seconds for which the CPU repeats the step.
 const CPU_SECONDS: f64 = 2.0;
 
-/// Measures the kernels of a run's training step whose names contain `filter`, in step order. Also returns a warning if the
-/// device is a fallback. With `autotune`, a GPU's kernels are tuned anew first, with more time than before a run; the result is
-/// cached for later runs.
-///
-/// # Errors
-/// The device is missing, is one of burn's, or cannot hold the model; or no kernel has such a name.
+/// Measures the kernels of a run's training step whose names contain `filter`, in step order. Also returns a warning if the device is a
+/// fallback. With `autotune`, a GPU's kernels are tuned anew first, with more time than before a run; the result is cached for later runs.
+/// Fails if the device is missing, is one of burn's, or cannot hold the model; or no kernel has such a name.
 pub async fn measure_kernels(
     config: &RunConfig,
     device: &str,

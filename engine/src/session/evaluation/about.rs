@@ -17,7 +17,6 @@ const FEW_DOCUMENTS: u64 = 100;
 const FEW_ROWS: u64 = 100;
 const SHORT: usize = 256;
 
-/// A run's model, for its card.
 pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> {
     let (config, record) = (run.config()?, run.record()?);
     let trained = record.state != RunState::Imported;

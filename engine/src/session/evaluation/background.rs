@@ -19,8 +19,7 @@ const UNSEEN_TURN: Duration = Duration::from_millis(150);
 /// Maximum duration of a slice, which requests must wait for.
 const MAX_TURN: Duration = Duration::from_millis(200);
 
-/// After a long group, a slice lasts this fraction (1/n) of its time. Otherwise an evaluation next to slow steps would hardly
-/// finish.
+/// After a long group, a slice lasts this fraction (1/n) of its time. Otherwise an evaluation next to slow steps would hardly finish.
 const PART: u32 = 4;
 
 /// Stores and reports the results; gets the time that training waited.

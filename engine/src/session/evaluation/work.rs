@@ -16,7 +16,6 @@ use web_time::{Duration, Instant};
 
 /// The decoder for answers.
 pub(in super::super) enum AnswerWriter {
-    /// Already open.
     Open(Decoder),
     /// Opened when answers are due, because a run is training: waiting evaluations then take no memory for it.
     Beside(Option<Box<Gpu>>, Box<Opening>),
@@ -36,10 +35,8 @@ impl AnswerWriter {
     }
 }
 
-/// An evaluation to perform.
 pub(super) struct Making {
     pub(super) of: Assessment,
-    /// The run whose text is evaluated.
     pub(super) text: Run,
     pub(super) asked: Vec<Asked>,
     /// `None` if no answers are needed.

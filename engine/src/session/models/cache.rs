@@ -3,8 +3,7 @@
 use super::{Key, Model};
 use crate::platform::KEPT_MODEL_BYTES;
 
-/// Recently used models, most recent last, within [`KEPT_MODEL_BYTES`]. So milestones that are viewed repeatedly are read only
-/// once.
+/// Recently used models, most recent last, within [`KEPT_MODEL_BYTES`]. So milestones that are viewed repeatedly are read only once.
 #[derive(Default)]
 pub(super) struct Models(Vec<Model>);
 
@@ -20,8 +19,7 @@ impl Models {
         self.0.retain(|model| !goes(&model.key));
     }
 
-    /// Caches a model, replacing earlier weights of the same name, and evicting the least recently used if they take too many
-    /// bytes.
+    /// Caches a model, replacing earlier weights of the same name, and evicting the least recently used if they take too many bytes.
     pub(super) fn keep(&mut self, model: Model) {
         self.keep_within(model, KEPT_MODEL_BYTES);
     }

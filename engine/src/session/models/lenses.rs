@@ -24,11 +24,9 @@ struct OpenLens {
 pub(in super::super) struct Lenses(Vec<OpenLens>);
 
 impl Lenses {
-    /// A lens over a model's weights on a device, with the kernels recorded for the run. Reuses the lens that holds this key; or,
-    /// if there is no room for another, one of the same shape; or opens a new one, evicting the least recently used.
-    ///
-    /// # Errors
-    /// The device does not exist or cannot hold the model, or the number of weights does not match.
+    /// A lens over a model's weights on a device, with the kernels recorded for the run. Reuses the lens that holds this key; or, if there
+    /// is no room for another, one of the same shape; or opens a new one, evicting the least recently used. Fails if the device does not
+    /// exist or cannot hold the model, or the number of weights does not match.
     pub(in super::super) async fn of(
         &mut self,
         key: &Key,

@@ -53,9 +53,6 @@ impl Weights {
     }
 
     /// In the arena layout of an unfrozen model; they stay in memory.
-    ///
-    /// # Errors
-    /// The checkpoint can no longer be read.
     pub(in super::super) async fn floats(&self) -> Result<&[f32]> {
         if let Some(floats) = self.floats.get() {
             return Ok(floats);
@@ -83,9 +80,6 @@ impl Weights {
     }
 
     /// As the checkpoint stores them; `None` if floats are in memory that can be stored alike.
-    ///
-    /// # Errors
-    /// The checkpoint can no longer be read.
     pub(in super::super) async fn stored(&self) -> Result<Option<StoredWeights>> {
         let has_floats = self.floats.get().is_some();
         let Some(checkpoint) = self.checkpoint.as_ref().filter(|own| own.has_blocks || !has_floats) else {

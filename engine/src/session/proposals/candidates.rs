@@ -15,7 +15,6 @@ pub(super) struct Candidates {
     pub(super) found: Vec<Candidate>,
     /// Already answered or labelled.
     done: u64,
-    /// Duplicates.
     repeated: u64,
     /// Too long for the context.
     long: u64,

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(in super::super) struct Control {
     /// The request that started the run.
     pub(super) request: u64,
-    /// Pause after the current step.
     pub(super) paused: Cell<bool>,
     /// Do one more step, paused or not.
     pub(super) single: Cell<bool>,

@@ -15,10 +15,8 @@ const MOST_LIKELY: usize = 4096;
 /// Tokens of the server's context beyond the longest sample.
 const SPARE: usize = 32;
 
-/// Reads a file with llama.cpp; `None` if it is not installed.
-///
-/// # Errors
-/// llama.cpp rejects the file, or answers differently from known versions.
+/// Reads a file with llama.cpp; `None` if it is not installed. Fails if llama.cpp rejects the file, or answers differently from known
+/// versions.
 pub(super) async fn read(path: &Path, samples: &[Sample]) -> Result<Option<Reading>> {
     let (path, samples) = (path.to_owned(), samples.to_vec());
     spawn_yielding(async move |yielder| read_blocking(path, samples, yielder).await).await?

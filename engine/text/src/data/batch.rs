@@ -8,35 +8,18 @@ use super::windows::Windows;
 use glasshouse_platform::{Error, Result};
 
 pub use glasshouse_compiler::step::IGNORED;
+pub(super) use glasshouse_compiler::step::MicroBatch;
 
-/// Tokens and targets: B rows of T, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// B·T ids.
-    pub tokens: Vec<u32>,
-    /// B·T ids, each the next token or [`IGNORED`].
-    pub targets: Vec<u32>,
-    /// B·T positions of the first token of each token's document in its row, if documents are separate.
-    pub document_starts: Option<Vec<u32>>,
-    /// Precomputed numbers for the objective, such as B reference log-probabilities of answers.
-    pub scores: Option<Vec<f32>>,
+/// Room for `count` tokens, and for document starts if documents are separate.
+pub(super) fn with_capacity(count: usize, separate: bool) -> MicroBatch {
+    let document_starts = separate.then(|| Vec::with_capacity(count));
+    let (tokens, targets) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    MicroBatch { tokens, targets, document_starts, ..MicroBatch::default() }
 }
 
-impl Batch {
-    pub(super) fn with_capacity(count: usize, separate: bool) -> Self {
-        let document_starts = separate.then(|| Vec::with_capacity(count));
-        Self {
-            tokens: Vec::with_capacity(count),
-            targets: Vec::with_capacity(count),
-            document_starts,
-            scores: None,
-        }
-    }
-
-    /// Number of counted targets.
-    pub fn counted(&self) -> usize {
-        self.targets.iter().filter(|target| **target != IGNORED).count()
-    }
+#[cfg(test)]
+pub(super) fn counted_targets(batch: &MicroBatch) -> usize {
+    batch.targets.iter().filter(|target| **target != IGNORED).count()
 }
 
 /// A run's batch source, by objective.
@@ -56,10 +39,7 @@ impl<'a> Batches<'a> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
     }
 
-    /// Returns the windows, for code that needs a token stream.
-    ///
-    /// # Errors
-    /// The objective does not train on windows of text.
+    /// Returns the windows, for code that needs a token stream. Fails if the objective does not train on windows of text.
     pub fn as_windows(&self) -> Result<&Windows<'a>> {
         match self {
             Self::Windows(windows) => Ok(windows),
@@ -69,8 +49,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Returns a training batch.
-    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<MicroBatch> {
         match self {
             Self::Windows(windows) => windows.train(step, micro_batch),
             Self::Examples(examples) => examples.train(step, micro_batch),
@@ -80,7 +59,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Returns an evaluation batch; all evaluations of a run use the same ones.
-    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<MicroBatch> {
         match self {
             Self::Windows(windows) => windows.evaluation(split, index),
             Self::Examples(examples) => examples.evaluation(split, index),
@@ -100,7 +79,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Batches that together contain every target of a split exactly once.
-    pub fn full(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'a> {
+    pub fn full(&self, split: Split) -> Box<dyn Iterator<Item = Result<MicroBatch>> + 'a> {
         match self {
             Self::Windows(windows) => Box::new(windows.full(split)),
             Self::Examples(examples) => Box::new(examples.full(split)),

@@ -6,6 +6,7 @@
 use super::read::TextPiece;
 use crate::tokenizer::Tokenizer;
 use glasshouse_platform::{Error, Result, storage};
+use glasshouse_protocol::order;
 use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -24,7 +25,6 @@ const PLACES: u64 = 0x706c_6163;
 /// Canaries are planted 1, 2, 4, … times; after this many doublings, the count starts at 1 again.
 const DOUBLINGS: u64 = 7;
 
-/// Maximum size of `canaries.json`.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Beginnings and ends of names that occur in no text.
@@ -95,10 +95,7 @@ impl Canaries {
         format!("{}\n89", named.join("\n"))
     }
 
-    /// Writes the list to a folder of prepared text.
-    ///
-    /// # Errors
-    /// The tokenizer lacks some of the characters, or writing failed.
+    /// Writes the list to a folder of prepared text. Fails if the tokenizer lacks some of the characters, or writing failed.
     pub(super) fn write(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
         let missing: String = tokenizer.unknown_characters(&self.alphabet()).into_iter().collect();
         if !missing.is_empty() {
@@ -110,9 +107,6 @@ impl Canaries {
     }
 
     /// Reads the list from a folder of prepared text, if there is one.
-    ///
-    /// # Errors
-    /// The file is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         storage::if_there(&folder.join(CANARIES_FILE), MAX_FILE_BYTES, storage::read_json)
     }
@@ -122,7 +116,7 @@ impl Canaries {
         let each = self.planted.iter().flat_map(|canary| (0..canary.insertions).map(move |_| canary.text()));
         let place = |at: u64| nth(self.seed, PLACES, at) % characters.max(1);
         let mut waiting: Vec<_> = (0..).zip(each).map(|(at, text)| (place(at), text)).collect();
-        waiting.sort_by_key(|(place, _)| *place);
+        order::sort_by_key(&mut waiting, |(place, _)| *place);
         Planting { waiting: waiting.into(), characters: 0 }
     }
 }

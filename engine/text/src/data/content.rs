@@ -2,8 +2,7 @@
 
 use glasshouse_protocol::random::split_mix;
 
-/// A hash of a text's words, lower-cased and without punctuation; stable across versions. `None` if the text has no
-/// letters or digits.
+/// A hash of a text's words, lower-cased and without punctuation; stable across versions. `None` if the text has no letters or digits.
 pub fn key(text: &str) -> Option<u64> {
     let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.fold(None, |key, word| {

@@ -10,7 +10,6 @@ use std::ops::Range;
 
 /// Maximum number of windows examined and documents listed.
 const MAX_DOCUMENTS: usize = 32;
-/// Tokens read at a time.
 const CHUNK: u64 = 1 << 16;
 /// Documents are counted from the start of the text, up to this token; this takes about a second.
 const MAX_POSITION: u64 = 1 << 28;

@@ -32,10 +32,8 @@ struct Source {
 }
 
 impl MixtureSampler {
-    /// The mixture recorded in a store's index; `None` if windows start anywhere with equal probability.
-    ///
-    /// # Errors
-    /// A share names an unknown source, a source has no share, or no window of `context_length` tokens can start in a source.
+    /// The mixture recorded in a store's index; `None` if windows start anywhere with equal probability. Fails if a share names an unknown
+    /// source, a source has no share, or no window of `context_length` tokens can start in a source.
     pub(super) fn from_store(store: &TokenStore, context_length: usize) -> Result<Option<Self>> {
         let Some(index) = store.index().filter(|index| !index.mixture.is_empty()) else { return Ok(None) };
         // The window and its last target must lie within the split.

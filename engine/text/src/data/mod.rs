@@ -21,7 +21,7 @@ pub mod survey;
 pub mod task_folder;
 mod windows;
 
-pub use batch::{Batch, Batches, IGNORED};
+pub use batch::{Batches, IGNORED};
 pub use examples::{ExampleBatches, PairBatches, Reference};
 pub use glasshouse_stories::{stories, tasks};
 pub use mixture::MixtureSampler;

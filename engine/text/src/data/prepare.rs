@@ -62,11 +62,8 @@ impl Prepared {
         Self { tokenizer, store, folder: folder.to_owned(), problems }
     }
 
-    /// Returns the batch source for the run's objective.
-    ///
-    /// # Errors
-    /// Those of [`Windows::new`] and [`ExampleBatches::new`], or documents are kept separate but the tokenizer has no
-    /// end-of-text token.
+    /// Returns the batch source for the run's objective. Fails as [`Windows::new`] and [`ExampleBatches::new`] do, or if documents are kept
+    /// separate but the tokenizer has no end-of-text token.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
             Objective::Text if !config.data.synthetic.is_none() => {
@@ -181,8 +178,7 @@ impl Prepared {
         Ok(batches.separating(end))
     }
 
-    /// Fills in the settings that depend on the text: vocabulary size, labels, sample prompt and the mixture of a
-    /// cleaned folder.
+    /// Fills in the settings that depend on the text: vocabulary size, labels, sample prompt and the mixture of a cleaned folder.
     pub fn complete(&self, config: &mut RunConfig) {
         // Existing weights, including a teacher's, may have more embedding rows than there are tokens.
         let known = config.start.is_some() || config.train.teacher_model().is_some();
@@ -303,16 +299,13 @@ pub enum Progress {
 
 /// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
-/// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs.
-///
-/// # Errors
-/// Reading, training or writing failed; nothing is left on disk.
+/// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs. Fails if reading,
+/// training or writing failed; nothing is left on disk.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
     block_on(prepare_in_turns(config, None, project, progress, &Yielder::none()))
 }
 
-/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
-/// nothing on disk.
+/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves nothing on disk.
 pub async fn prepare_in_turns(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
@@ -443,19 +436,13 @@ fn with_remedy(error: Error) -> Error {
     }
 }
 
-/// Opens a prepared folder.
-///
-/// # Errors
-/// A file is missing or damaged, or the tokens were made by another tokenizer.
+/// Opens a prepared folder. Fails if a file is missing or damaged, or the tokens were made by another tokenizer.
 pub fn open(folder: &Path) -> Result<Prepared> {
     let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE));
     block_on(open_with(tokenizer, folder, &Yielder::none())).map_err(with_remedy)
 }
 
-/// Like [`open`], but yields: verifying a large store takes seconds.
-///
-/// # Errors
-/// Those of [`open`], or no thread could be started.
+/// Like [`open`], but yields: verifying a large store takes seconds. Fails as [`open`] does, or if no thread could be started.
 pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
     let place = folder.clone();
     // Loading a large vocabulary takes too long to run between two yields.
@@ -478,10 +465,7 @@ async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, yielder: &Yielde
     Ok(Prepared::new(tokenizer, store, folder))
 }
 
-/// Loads the tokenizer of a prepared folder. The tokens may be missing or damaged.
-///
-/// # Errors
-/// `tokenizer.json` is missing or damaged.
+/// Loads the tokenizer of a prepared folder. The tokens may be missing or damaged. Fails if `tokenizer.json` is missing or damaged.
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
     let path = folder.join(TOKENIZER_FILE);
     let tokenizer = Tokenizer::load(&path).map_err(with_remedy)?;
@@ -495,10 +479,8 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
     }
 }
 
-/// Stages the tokenizer of an imported model for `<project>/data/`, without text. Returns the staging folder and its destination.
-///
-/// # Errors
-/// Writing failed; nothing is left on disk.
+/// Stages the tokenizer of an imported model for `<project>/data/`, without text. Returns the staging folder and its destination. Fails if
+/// writing fails; nothing is left on disk then.
 pub fn stage_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(Staging, PathBuf)> {
     let data = project.join("data");
     storage::create_folder(&data)?;
@@ -521,9 +503,6 @@ fn recipe_of(tokenizer: &TokenizerFiles, checksum: u32) -> String {
 }
 
 /// Reads the index of a prepared folder without checking the shards.
-///
-/// # Errors
-/// `index.json` is missing or damaged.
 pub fn index(folder: &Path) -> Result<Index> {
     Index::read(&folder.join(INDEX_FILE)).map_err(with_remedy)
 }
@@ -704,8 +683,7 @@ async fn encode(
     let mut mixture = corpus.mixture().clone();
     if config.mixture.is_empty() {
         // The cleaned folder's mixture. Without marked splits, a whole source may be held out; it is dropped from the mixture.
-        let trained = queue.writer.trained_sources();
-        let trains = |source: &str| trained.contains(source);
+        let trains = |source: &str| queue.writer.trains(source);
         if mixture.iter().any(|(source, share)| *share > 0.0 && trains(source)) {
             mixture.retain(|source, _| trains(source));
         }

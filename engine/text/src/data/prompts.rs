@@ -47,15 +47,11 @@ struct PromptRow {
 pub struct Prompt {
     /// The prompt's tokens, up to the start of the answer.
     pub tokens: Vec<u32>,
-    /// Data on correct answers.
     pub judged: Judged,
 }
 
 impl<'a> Prompts<'a> {
-    /// Selects the usable prompts of both splits.
-    ///
-    /// # Errors
-    /// A split has no prompt short enough, or the data on correct answers is damaged.
+    /// Selects the usable prompts of both splits. Fails if a split has no prompt short enough, or the data on correct answers is damaged.
     pub fn new(
         store: &'a TokenStore,
         tokenizer: &'a Tokenizer,
@@ -92,7 +88,6 @@ impl<'a> Prompts<'a> {
         Ok(Self { store, tokenizer, ends, judge, rows, settings, left_out })
     }
 
-    /// Number of usable prompts of a split.
     pub fn count(&self, split: Split) -> usize {
         self.rows[split as usize].len()
     }

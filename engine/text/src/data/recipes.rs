@@ -34,10 +34,7 @@ const HELD_OUT_FILE: &str = "held-out.jsonl";
 /// Bytes of the content's SHA-256 in the folder name.
 const DIGEST: usize = 8;
 
-/// Generates rows of a recipe as JSON lines. Different splits share no wordings.
-///
-/// # Errors
-/// In a browser, the generator could not be loaded.
+/// Generates rows of a recipe as JSON lines. Different splits share no wordings. Fails in a browser if the generator cannot be loaded.
 pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
     glasshouse_platform::generated_rows(Some(recipe), recipe.objective, split, count).map_err(Error::Refused)
 }
@@ -47,11 +44,8 @@ pub fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
     generated(recipe, TaskSplit::HeldOut, HELD_OUT)
 }
 
-/// Writes a recipe's generated rows to a project and returns the training file, with the held-out file next to it.
-/// Recipes measured by perplexity have no held-out rows, since their runs hold out part of the text.
-///
-/// # Errors
-/// Writing failed; nothing is left on disk.
+/// Writes a recipe's generated rows to a project and returns the training file, with the held-out file next to it. Recipes measured by
+/// perplexity have no held-out rows, since their runs hold out part of the text. Fails if writing fails; nothing is left on disk then.
 fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
     let perplexity = recipe.metric() == RecipeMetric::Perplexity;
     let train = generated(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
@@ -59,10 +53,8 @@ fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
     write(recipe, project, &train, &held_out)
 }
 
-/// Writes the training rows for a run: those of the named recipe, or instruction tasks of all kinds in the objective's format.
-///
-/// # Errors
-/// The recipe is unknown, the objective has no instruction tasks, or writing failed.
+/// Writes the training rows for a run: those of the named recipe, or instruction tasks of all kinds in the objective's format. Fails if the
+/// recipe is unknown, the objective has no instruction tasks, or writing failed.
 pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Result<PathBuf> {
     if let Some(name) = recipe {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
@@ -114,10 +106,8 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
-/// Writes the user's own rows to a project and returns the training file. A tenth is held out by `RowSplitter`.
-///
-/// # Errors
-/// Fewer than two rows differ, or writing failed.
+/// Writes the user's own rows to a project and returns the training file. A tenth is held out by `RowSplitter`. Fails if fewer than two
+/// rows differ, or writing failed.
 pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Result<PathBuf> {
     let config = DataConfig { validation: HELD_OUT_SHARE, ..DataConfig::default() };
     let mut splitter = RowSplitter::new(&config);

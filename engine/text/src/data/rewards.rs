@@ -49,9 +49,6 @@ enum Pattern {
 
 impl Judge {
     /// Compiles a run's rule.
-    ///
-    /// # Errors
-    /// The regular expression is invalid or too large.
     pub fn new(settings: &RewardSettings) -> Result<Self> {
         Self::from_name("train.reward.pattern", settings)
     }

@@ -8,15 +8,13 @@ use super::store::Split;
 use super::stories;
 use crate::tokenizer::Tokenizer;
 use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
-use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective};
-use std::collections::{BTreeMap, BTreeSet};
+use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective, order};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Preview length in characters.
 const PREVIEW: usize = 160;
 /// Maximum characters of a document shown; a whole book would overload the window.
 const SHOWN: usize = 200_000;
-/// Number of most frequent characters counted.
 const CHARACTERS: usize = 96;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,10 +87,7 @@ impl Sources {
 }
 
 impl Survey {
-    /// Reads all documents once, yielding meanwhile.
-    ///
-    /// # Errors
-    /// Those of a preparation: a named file is missing or cannot be read.
+    /// Reads all documents once, yielding meanwhile. Fails as a preparation does: if a named file is missing or cannot be read.
     pub async fn new(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
@@ -129,11 +124,11 @@ impl Survey {
             });
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
-        counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
+        order::sort_by_key(&mut counts, |(character, count)| (std::cmp::Reverse(*count), *character));
         let mut problems = problems.list();
-        let read: BTreeSet<usize> = entries.iter().map(|entry| entry.file).collect();
+        let read = order::distinct(entries.iter().map(|entry| entry.file));
         for (file, own) in own.iter().enumerate() {
-            let partly = read.contains(&file);
+            let partly = read.binary_search(&file).is_ok();
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
         Ok(Self { sources, train_files, entries, counts, problems })
@@ -242,10 +237,8 @@ impl Survey {
         Ok((found, page))
     }
 
-    /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given.
-    ///
-    /// # Errors
-    /// There is no such document, or its file can no longer be read.
+    /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given. Fails if there is no such document, or
+    /// its file can no longer be read.
     pub async fn read(
         &self,
         number: u64,
@@ -362,7 +355,6 @@ pub struct ReadDocument {
 }
 
 /// How a project writes and tokenizes conversations.
-#[derive(Debug)]
 pub struct ConversationReader {
     pub template: ChatRenderer,
     pub tokenizer: Option<Tokenizer>,
@@ -386,7 +378,8 @@ fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Res
 
 /// Whether a JSON line has the fields of a conversation.
 fn is_conversation(line: &str) -> bool {
-    let row: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(line).ok();
+    let row: Option<serde_json::Map<String, serde_json::Value>> =
+        serde_json::from_slice(line.as_bytes()).ok();
     row.is_some_and(|row| {
         ["messages", "conversations", "instruction", "prompt"].iter().any(|field| row.contains_key(*field))
     })

@@ -7,6 +7,7 @@ use super::tasks::{
 use glasshouse_platform::files::File;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -26,10 +27,8 @@ pub struct Written {
     pub train: BTreeMap<(TaskKind, u8), u64>,
 }
 
-/// Writes the folder atomically. With `replace`, existing tasks are replaced; a folder with other files is refused.
-///
-/// # Errors
-/// No rows or an unknown level are requested, the folder is not empty, or writing failed; nothing is left on disk.
+/// Writes the folder atomically. With `replace`, existing tasks are replaced; a folder with other files is refused. Fails if no rows or an
+/// unknown level are requested, the folder is not empty, or writing failed; nothing is left on disk.
 pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<Written> {
     if options.count == 0 || !(1..=LEVELS).contains(&options.level) {
         let reason = format!("tasks need at least one row, and a level from 1 to {LEVELS}");
@@ -96,11 +95,10 @@ fn write_rows(
 }
 
 fn readme(options: &TaskOptions, written: &Written) -> String {
-    let mut named = if options.kinds.is_empty() { TaskKind::ALL.to_vec() } else { options.kinds.clone() };
+    let named = if options.kinds.is_empty() { TaskKind::ALL.to_vec() } else { options.kinds.clone() };
     let kinds: Vec<&str> = named.iter().map(|kind| kind.name()).collect();
     let kinds = kinds.join(",");
-    named.sort_unstable();
-    named.dedup();
+    let named = order::distinct(named);
     let levels = || 1..=options.level;
     let count = |kind, level| written.train.get(&(kind, level)).copied().unwrap_or(0);
     let row = |kind: TaskKind| -> String {

@@ -1,6 +1,6 @@
 //! Windows of the token stream at random offsets.
 
-use super::batch::{Batch, IGNORED};
+use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Error, Result};
@@ -27,10 +27,8 @@ pub struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    /// Checks that both splits hold at least a window and its last target.
-    ///
-    /// # Errors
-    /// A split is too short; the message gives both lengths and what to change.
+    /// Checks that both splits hold at least a window and its last target. Fails if a split is too short; the message gives both lengths
+    /// and what to change.
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         if batch == 0 || context_length == 0 {
             return Err(Error::Refused(format!(
@@ -76,7 +74,7 @@ impl<'a> Windows<'a> {
 
     /// Returns a training batch: windows at offsets drawn uniformly from `[0, length − T)`, as in nanoGPT, or by the
     /// text's mixture. A step's windows do not depend on its division into micro-batches.
-    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<MicroBatch> {
         self.windows(Split::Train, self.starts(step, micro_batch))
     }
 
@@ -98,7 +96,7 @@ impl<'a> Windows<'a> {
 
     /// Returns an evaluation micro-batch. All evaluations of a run use the same ones, and a step's worth of them holds
     /// the same windows however steps are divided.
-    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<MicroBatch> {
         let key = nth(self.seed, EVALUATION, split as u64);
         let (rows, first) = ((self.batch * self.accumulate) as u64, index * self.batch as u64);
         let starts = (first..first + self.batch as u64)
@@ -111,18 +109,17 @@ impl<'a> Windows<'a> {
         scaled(key, self.store.len(split) - self.context_length as u64)
     }
 
-    fn windows(&self, split: Split, starts: Vec<u64>) -> Result<Batch> {
+    fn windows(&self, split: Split, starts: Vec<u64>) -> Result<MicroBatch> {
         let mut batch = self.empty();
         starts.into_iter().try_for_each(|start| self.window(split, start, &mut batch))?;
         Ok(batch)
     }
 
-    fn empty(&self) -> Batch {
-        Batch::with_capacity(self.batch * self.context_length, self.separator.is_some())
+    fn empty(&self) -> MicroBatch {
+        with_capacity(self.batch * self.context_length, self.separator.is_some())
     }
 
-    /// Appends the window at an offset.
-    fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
+    fn window(&self, split: Split, offset: u64, batch: &mut MicroBatch) -> Result<()> {
         let window = self.store.read(split, offset, self.context_length + 1)?;
         let tokens = window.get(..self.context_length).unwrap_or_default();
         if let (Some(starts), Some(separator)) = (&mut batch.document_starts, self.separator) {
@@ -144,7 +141,7 @@ impl<'a> Windows<'a> {
     /// Windows follow one another without overlap. The last window is moved back to end with the split; targets already
     /// counted in the window before are [`IGNORED`]. Padding rows of the last batch repeat the last window with all
     /// targets ignored. So the mean over counted targets is the split's exact loss at this window length.
-    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<MicroBatch>> + use<'a> {
         let batches = self.clone();
         let targets = self.store.len(split) - 1;
         let context_length = self.context_length as u64;
@@ -236,7 +233,7 @@ mod tests {
         let drawn = |batch: usize, accumulate: usize| {
             let windows = Windows::new(&store, 7, batch, 8).unwrap().accumulating(accumulate);
             let micro_batches = 0..accumulate as u64;
-            let tokens = |batches: Vec<Result<Batch>>| -> Vec<u32> {
+            let tokens = |batches: Vec<Result<MicroBatch>>| -> Vec<u32> {
                 batches.into_iter().flat_map(|batch| batch.unwrap().tokens).collect()
             };
             let first = index * accumulate as u64;
@@ -305,7 +302,7 @@ mod tests {
                         counted.push(*target);
                     }
                 }
-                prop_assert_eq!(counted.len() - before, full.counted());
+                prop_assert_eq!(counted.len() - before, super::super::batch::counted_targets(&full));
                 yielded += 1;
             }
             prop_assert_eq!(counted, (1..length).collect::<Vec<_>>());

@@ -15,7 +15,6 @@ const TOKENIZER_FILE: &str = "tokenizer.json";
 pub const SETTINGS_FILE: &str = "tokenizer_config.json";
 /// Sampling settings and end-of-text ids.
 pub const GENERATION_FILE: &str = "generation_config.json";
-/// Chat template in a separate file.
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
 
 #[derive(Clone, Debug)]
@@ -37,9 +36,6 @@ impl From<Tokenizer> for TokenizerFiles {
 
 impl TokenizerFiles {
     /// Builds the files from a `tokenizer.json`, settings and end-of-text ids in memory.
-    ///
-    /// # Errors
-    /// `json` is not a valid tokenizer.
     pub fn from_json(
         json: &Value,
         settings: Map<String, Value>,
@@ -51,8 +47,7 @@ impl TokenizerFiles {
         Ok(if ends.is_empty() { files.settled() } else { files.generating(&json!({ "eos_token_id": ends })) })
     }
 
-    /// Adds fields of `generation_config.json` if there is no such file. If the file does not name the end-of-text tokens, these
-    /// fields do.
+    /// Adds fields of `generation_config.json` if there is no such file. If the file does not name the end-of-text tokens, these fields do.
     #[must_use]
     pub fn generating(mut self, fields: &Value) -> Self {
         let is_known = |value: &&Value| !value.is_null();
@@ -90,10 +85,7 @@ impl TokenizerFiles {
         self
     }
 
-    /// Reads the files in a folder.
-    ///
-    /// # Errors
-    /// `tokenizer.json` is missing, or a file is damaged.
+    /// Reads the files in a folder. Fails if `tokenizer.json` is missing, or a file is damaged.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(TOKENIZER_FILE);
         if !files::is_file(&path) {
@@ -104,9 +96,6 @@ impl TokenizerFiles {
     }
 
     /// Combines a loaded tokenizer with the other files in its folder.
-    ///
-    /// # Errors
-    /// A file is damaged.
     pub fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
         let (chat_template, settings) = Self::template_in(folder)?;
         let generation = generation_in(folder)?;
@@ -114,9 +103,6 @@ impl TokenizerFiles {
     }
 
     /// The chat template in a folder, if any, and the settings it is compiled with. Does not read `tokenizer.json`.
-    ///
-    /// # Errors
-    /// A file is damaged.
     pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
         let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), MAX_FILE_BYTES, storage::read_text)?;
@@ -124,11 +110,8 @@ impl TokenizerFiles {
         Ok((own.or_else(named), settings))
     }
 
-    /// Sets ChatML as the chat template. Its turn markers become special tokens, and the end-of-turn token also ends texts, as in
-    /// published chat models.
-    ///
-    /// # Errors
-    /// The vocabulary becomes too large.
+    /// Sets ChatML as the chat template. Its turn markers become special tokens, and the end-of-turn token also ends texts, as in published
+    /// chat models. Fails if the vocabulary becomes too large.
     pub fn with_chatml(self) -> Result<Self> {
         let tokenizer = self.tokenizer.with_special_tokens(&CHATML_TOKENS.map(str::to_owned))?;
         let mut settings = self.settings;
@@ -144,10 +127,7 @@ impl TokenizerFiles {
         Ok(Self { tokenizer, settings, generation, chat_template }.settled())
     }
 
-    /// Compiles the chat template.
-    ///
-    /// # Errors
-    /// There is no template, or it does not compile.
+    /// Compiles the chat template. Fails if there is no template, or it does not compile.
     pub fn chat_renderer(&self) -> Result<ChatRenderer> {
         let none = || {
             Error::Refused(

@@ -1,7 +1,7 @@
 //! Extracts the text that a chat template writes around messages, to tell a conversation's content from its markup.
 
 use super::TokenizerFiles;
-use glasshouse_protocol::{ChatMessage, Role};
+use glasshouse_protocol::{ChatMessage, Role, order};
 
 /// A content that occurs in no template.
 const CONTENT: &str = "glasshouse-content";
@@ -38,7 +38,7 @@ impl Frame {
         marks.extend(special);
         marks.retain(|mark| !mark.is_empty());
         // Longest first, because shorter markup can be part of longer.
-        marks.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        order::sort_by(&mut marks, |one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         marks.dedup();
         Self(marks)
     }

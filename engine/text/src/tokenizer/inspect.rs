@@ -11,7 +11,6 @@ use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer
 const REPLAYED: usize = 400;
 
 /// The merges of a BPE tokenizer: rank by left and right part, as spelled in `tokenizer.json`.
-#[derive(Debug)]
 pub struct Merges(HashMap<(String, String), usize>);
 
 impl Tokenizer {
@@ -45,12 +44,10 @@ impl Tokenizer {
         }
     }
 
-    /// The merges; `None` for tokenizers other than BPE and for vocabularies without merges.
-    ///
-    /// # Errors
-    /// Its JSON is not what the `tokenizers` crate writes: an internal error.
+    /// The merges; `None` for tokenizers other than BPE and for vocabularies without merges. Fails with an internal error if its JSON is
+    /// not what the `tokenizers` crate writes.
     pub fn merges(&self) -> Result<Option<Merges>> {
-        let json: serde_json::Value = serde_json::from_str(&self.to_json()?)
+        let json: serde_json::Value = serde_json::from_slice(self.to_json()?.as_bytes())
             .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
         let model = json.get("model");
         let is_bpe =
@@ -74,11 +71,8 @@ impl Tokenizer {
         Ok((is_bpe && !ranks.is_empty()).then_some(Merges(ranks)))
     }
 
-    /// Replays how byte-pair encoding builds a text's tokens: the initial pieces (one byte each) and the merges in rank order,
-    /// each with every position where it applies. Limited to the first 400 characters.
-    ///
-    /// # Errors
-    /// The tokenizer has no merges.
+    /// Replays how byte-pair encoding builds a text's tokens: the initial pieces (one byte each) and the merges in rank order, each with
+    /// every position where it applies. Limited to the first 400 characters.
     pub fn replay(&self, text: &str) -> Result<(Vec<String>, Vec<MergeStep>)> {
         let none = || Error::Refused("only a BPE tokenizer has merges to replay".to_owned());
         let Merges(ranks) = self.merges()?.ok_or_else(none)?;

@@ -22,7 +22,6 @@ struct Word {
 pub(super) struct Merges {
     /// The vocabulary by id: the given alphabet, then merged tokens.
     pub tokens: Vec<String>,
-    /// Merged pairs in order.
     pub pairs: Vec<(String, String)>,
 }
 

@@ -33,10 +33,11 @@ pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFil
 pub use frame::Frame;
 use glasshouse_platform::{Error, Result, Yielder, storage};
 pub use glasshouse_protocol::END_OF_TEXT;
+use glasshouse_protocol::order;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 pub use stream::DecodeStream;
@@ -143,10 +144,7 @@ impl Tokenizer {
         Self::read(bytes).map_err(|reason| Error::bad_file("tokenizer.json", reason))
     }
 
-    /// Adds special tokens after the vocabulary. Existing ones keep their ids.
-    ///
-    /// # Errors
-    /// The vocabulary becomes too large.
+    /// Adds special tokens after the vocabulary. Existing ones keep their ids. Fails if the vocabulary becomes too large.
     pub fn with_special_tokens(&self, tokens: &[String]) -> Result<Self> {
         let mut inner = self.inner.clone();
         let tokens = tokens.iter().map(|token| AddedToken::from(token.as_str(), true));
@@ -159,7 +157,7 @@ impl Tokenizer {
     /// Removes added tokens whose ids have no row in the model's embedding; returns their texts too. `None` if there are none, if
     /// one of them begins or ends texts, or if other tokens also lack rows.
     pub fn without_added_beyond(&self, rows: usize) -> Option<(Self, Vec<String>)> {
-        let mut json: Value = serde_json::from_str(&self.to_json().ok()?).ok()?;
+        let mut json: Value = serde_json::from_slice(self.to_json().ok()?.as_bytes()).ok()?;
         let is_beyond = |id: &Value| id.as_u64().is_some_and(|id| id >= rows as u64);
         let (beyond, kept): (Vec<Value>, _) =
             json["added_tokens"].as_array()?.iter().cloned().partition(|token| is_beyond(&token["id"]));
@@ -428,8 +426,7 @@ impl Tokenizer {
     pub fn special_pattern(&self) -> Option<Regex> {
         let added = self.inner.get_added_vocabulary().get_added_tokens_decoder().values();
         let special = added.filter(|token| token.special && !token.content.is_empty());
-        let spelled: BTreeSet<String> = special.map(|token| regex::escape(&token.content)).collect();
-        let pattern = Vec::from_iter(spelled).join("|");
+        let pattern = order::distinct(special.map(|token| regex::escape(&token.content))).join("|");
         Regex::new(&pattern).ok().filter(|_| !pattern.is_empty())
     }
 

@@ -25,10 +25,7 @@ const NAMED: [(&str, &str); 8] = [
     ("word", WORD),
 ];
 
-/// Rewrites all patterns in a part of a tokenizer; returns whether any changed.
-///
-/// # Errors
-/// Names a pattern that cannot be rewritten.
+/// Rewrites all patterns in a part of a tokenizer; returns whether any changed. The error names a pattern that cannot be rewritten.
 pub(super) fn translate_all(part: &mut Value) -> Result<bool, String> {
     let mut changed = false;
     match part {

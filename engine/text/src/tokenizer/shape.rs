@@ -1,5 +1,4 @@
-//! Parts of a `tokenizer.json`: writes ours, and detects in any file the properties we rely on (token spelling, safe split
-//! positions).
+//! Parts of a `tokenizer.json`: writes ours, and detects in any file the properties we rely on (token spelling, safe split positions).
 
 use super::bytes::ByteOf;
 use super::cut::{Cut, CutRule};
@@ -130,8 +129,7 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     let vocabulary = &model["vocab"];
     let ids = vocabulary.as_object().into_iter().flatten().map(|(_, id)| id);
     let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
-    // The largest id determines a table's size, so it must be bounded by the file's length. Published vocabularies have only
-    // short gaps.
+    // The largest id determines a table's size, so it must be bounded by the file's length. Published vocabularies have only short gaps.
     let entries = vocabulary.as_object().map_or(0, serde_json::Map::len)
         + vocabulary.as_array().map_or(0, Vec::len)
         + added.len();

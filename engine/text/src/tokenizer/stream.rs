@@ -2,8 +2,7 @@
 
 use super::Tokenizer;
 
-/// Decodes tokens as they are generated. The concatenated results of `push` and `flush` equal [`Tokenizer::decode`] of the same
-/// tokens.
+/// Decodes tokens as they are generated. The concatenated results of `push` and `flush` equal [`Tokenizer::decode`] of the same tokens.
 pub struct DecodeStream<T> {
     /// Borrowed or shared.
     tokenizer: T,

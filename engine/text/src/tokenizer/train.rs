@@ -4,7 +4,7 @@ use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
 use super::{Tokenizer, merges, shape, unigram};
 use glasshouse_platform::{Error, Result, Yielder, block_on};
-use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
+use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind, order};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokenizers::parallelism::MaybeParallelIterator;
@@ -18,8 +18,7 @@ const MAX_WORD_BYTES: usize = 128;
 
 /// Collects the statistics for training a tokenizer from text in pieces.
 ///
-/// Pieces of a document should be split where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it; a word that is split counts
-/// as two.
+/// Pieces of a document should be split where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it; a word that is split counts as two.
 pub struct TokenizerTrainer {
     config: TokenizerConfig,
     characters: BTreeSet<char>,
@@ -30,7 +29,6 @@ pub struct TokenizerTrainer {
 }
 
 impl TokenizerTrainer {
-    /// A trainer with validated settings.
     pub fn new(config: &TokenizerConfig) -> Result<Self> {
         config.validate()?;
         let pattern = match config.kind {
@@ -209,8 +207,7 @@ impl TokenizerTrainer {
 
 /// The byte alphabet by code point, in GPT-2's order.
 fn sorted_alphabet() -> Vec<String> {
-    let sorted: BTreeSet<char> = alphabet().into_iter().collect();
-    sorted.iter().map(char::to_string).collect()
+    order::distinct(alphabet()).iter().map(char::to_string).collect()
 }
 
 /// Numbers tokens in order.

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap};
 const MAX_PIECE_BYTES: usize = 16;
 /// Number of most frequent words that candidates come from; rarer words repeat their parts.
 const SEEDING_WORDS: usize = 100_000;
-/// Maximum number of candidates.
 const MAX_SEEDS: usize = 1_000_000;
 /// EM rounds between prunings.
 const ROUNDS: usize = 2;

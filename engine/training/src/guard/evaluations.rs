@@ -1,6 +1,5 @@
 //! Detects overfitting and plateaus from evaluations.
 
-/// Number of evaluations remembered.
 pub(super) const REMEMBERED: usize = 12;
 /// Consecutive evaluations that must agree.
 const IN_A_ROW: usize = 4;

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 /// hero", part 3).
 pub(super) const MAX_UPDATE: f64 = 0.3;
 
-/// A matrix is dead if no entry of its update exceeds this many learning rates. Once its gradient is 0, the first moment decays
-/// by β₁ per step and the root of the second by √β₂, so this takes some hundred steps, and reaching a second moment of 0 takes
-/// thousands.
+/// A matrix is dead if no entry of its update exceeds this many learning rates. Once its gradient is 0, the first moment decays by β₁ per
+/// step and the root of the second by √β₂, so this takes some hundred steps, and reaching a second moment of 0 takes thousands.
 const FADED: f64 = 1e-4;
 /// Approximate minimum steps without gradient before that: an update's largest entry is about half a learning rate.
 pub(super) const FADES: u64 = 80;
@@ -28,7 +27,6 @@ pub(crate) struct LayerUpdate {
     pub name: String,
     /// Norm of the last update relative to the norm of the weights; `None` if the optimizer's state is not enough to compute it.
     pub update: Option<f64>,
-    /// Whether all weights are finite.
     pub is_finite: bool,
 }
 

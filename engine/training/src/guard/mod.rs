@@ -1,8 +1,7 @@
-//! The guard monitors the health of a run. It uses only available data: step reports, evaluations, samples, checkpoints and, at
-//! intervals, activation statistics from the norm layers. Each detector is a file and a pure function of that data. A detection
-//! is a [`Finding`] in plain sentences; the settings decide the action and [`crate::Trainer`] performs it. The guard's
-//! state is stored in checkpoints ([`GuardState`]) and depends only on steps, never on the clock, so interrupted or repeated runs
-//! get the same findings and actions.
+//! The guard monitors the health of a run. It uses only available data: step reports, evaluations, samples, checkpoints and, at intervals,
+//! activation statistics from the norm layers. Each detector is a file and a pure function of that data. A detection is a [`Finding`] in
+//! plain sentences; the settings decide the action and [`crate::Trainer`] performs it. The guard's state is stored in checkpoints
+//! ([`GuardState`]) and depends only on steps, never on the clock, so interrupted or repeated runs get the same findings and actions.
 
 mod activations;
 mod evaluations;
@@ -44,7 +43,6 @@ pub(super) struct Finding {
     pub threshold: f32,
 }
 
-#[derive(Debug)]
 pub(super) struct Guard {
     settings: GuardSettings,
     state: GuardState,
@@ -210,8 +208,7 @@ impl Guard {
         (found, score)
     }
 
-    /// Checks an evaluation of a run with `steps` steps, at learning rate `rate` relative to the peak. Known evaluations are
-    /// ignored.
+    /// Checks an evaluation of a run with `steps` steps, at learning rate `rate` relative to the peak. Known evaluations are ignored.
     pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64, steps: u64) -> Vec<Finding> {
         let (step, train, validation) = losses;
         let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
@@ -449,8 +446,7 @@ impl Guard {
         self.state.interventions.push(intervention);
     }
 
-    /// Restores the state of the step the run was rolled back to. Interventions since then are kept; its sample counts as
-    /// checked.
+    /// Restores the state of the step the run was rolled back to. Interventions since then are kept; its sample counts as checked.
     pub(super) fn return_to(&mut self, state: Option<GuardState>, step: u64) {
         let interventions = std::mem::take(&mut self.state.interventions);
         self.state = GuardState { interventions, sample: Some(step), ..state.unwrap_or_default() };

@@ -3,6 +3,7 @@
 //! of single steps, although a median varies less, so that fluctuations raise no alarm.
 
 use super::outlier::{MIN_LOSS_DEVIATION, moments};
+use glasshouse_protocol::order;
 
 /// The last part is this fraction (1/n) of the window.
 pub(super) const PART: usize = 8;
@@ -12,7 +13,7 @@ pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
     let (before, last) = window.split_at_checked(size - size / PART).filter(|_| window.len() == size)?;
     let (mean, deviation) = moments(before, MIN_LOSS_DEVIATION)?;
     let mut last = last.to_vec();
-    last.sort_by(f32::total_cmp);
+    order::sort_by(&mut last, f32::total_cmp);
     let middle = |at: usize| last.get(at).copied().map(f64::from);
     // For an even number of values, the mean of the two in the middle.
     let now = (middle((last.len() - 1) / 2)? + middle(last.len() / 2)?) / 2.0;

@@ -13,7 +13,6 @@ const ANSWERS: u64 = 0x616e_7377;
 /// A sampled answer with its reward.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The prompt's text.
     pub asked: String,
     pub prompt: Vec<u32>,
     /// The answer's tokens, including the end token, if any.
@@ -25,14 +24,11 @@ pub struct Answer {
     pub reward: f32,
 }
 
-/// Sampling settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawing {
     /// Answers per prompt.
     pub each: usize,
-    /// Maximum tokens of an answer.
     pub max_tokens: usize,
-    /// Sampling temperature; 0 is greedy.
     pub temperature: f32,
     /// Each answer's random numbers depend only on the seed and the answer's number.
     pub seed: u64,

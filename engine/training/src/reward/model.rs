@@ -1,14 +1,13 @@
 //! A reward model instead of a rule: another run scores prompts with their answers.
 //!
-//! A score is the negated loss of that run's graph in an evaluation of one text, so it is computed on the run's own device. The
-//! executor also requires a training graph; only the head is trainable in it, with a batch of two rows, so its optimizer state is
-//! negligible.
+//! A score is the negated loss of that run's graph in an evaluation of one text, so it is computed on the run's own device. The executor
+//! also requires a training graph; only the head is trainable in it, with a batch of two rows, so its optimizer state is negligible.
 
 use super::Answer;
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_compiler::plan::estimate::{Estimate, estimate};
+use glasshouse_compiler::plan::estimate::estimate;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
@@ -16,7 +15,8 @@ use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
-    ChatMessage, ModelConfig, Objective, Precision, Role, RunConfig, RunState, Start, TrainConfig, Trainable,
+    ChatMessage, ModelConfig, Objective, PlanSummary, Precision, Role, RunConfig, RunState, Start,
+    TrainConfig, Trainable,
 };
 use glasshouse_text::data::{IGNORED, prepare};
 use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
@@ -26,7 +26,6 @@ use std::path::Path;
 const AT_ONCE: usize = 8;
 
 /// A reward model that is not open yet.
-#[derive(Debug)]
 pub struct RewardModel {
     run: Run,
     config: RunConfig,
@@ -37,11 +36,8 @@ pub struct RewardModel {
 }
 
 impl RewardModel {
-    /// Finds the reward model that the settings name, if any. `tokenizer` is the one that encodes the answers to score; `data` is
-    /// the folder with its chat template.
-    ///
-    /// # Errors
-    /// The run does not exist, has no scoring head, or uses another vocabulary or chat template.
+    /// Finds the reward model that the settings name, if any. `tokenizer` is the one that encodes the answers to score; `data` is the
+    /// folder with its chat template. Fails if the run does not exist, has no scoring head, or uses another vocabulary or chat template.
     pub fn find(
         project: &Project,
         config: &RunConfig,
@@ -81,11 +77,9 @@ impl RewardModel {
         find().map(Some).map_err(|error| cannot_judge(&named, &error))
     }
 
-    /// Estimates the additional memory for the reward model; `None` if the settings use none.
-    ///
-    /// # Errors
-    /// The run does not exist or is not a reward model.
-    pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<Estimate>> {
+    /// Estimates the additional memory for the reward model; `None` if the settings use none. Fails if the run does not exist or is not a
+    /// reward model.
+    pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<PlanSummary>> {
         let Some(named) = named_by(config) else { return Ok(None) };
         let (_, own) = scoring_run(project, &named).map_err(|error| cannot_judge(&named, &error))?;
         let (model, train) = scoring_settings(own, config.model.context_length);
@@ -93,37 +87,23 @@ impl RewardModel {
     }
 
     /// The run's name and checkpoint file, in a form for the settings that stays unambiguous.
-    ///
-    /// # Errors
-    /// The checkpoint does not exist.
     pub fn settled(&self) -> Result<String> {
         let file = checkpoint_of(&self.run, &self.named.checkpoint);
         let file = file.map_err(|error| cannot_judge(&self.named, &error))?;
         Ok(format!("{}:{file}", self.run.name()))
     }
 
-    /// Number of weights.
-    ///
-    /// # Errors
-    /// The model cannot be built.
     pub fn length(&self) -> Result<usize> {
         Ok(ArenaLayout::from_parameters(&parameters_of(&self.config)?).length)
     }
 
-    /// The weights of its checkpoint.
-    ///
-    /// # Errors
-    /// The checkpoint is gone or damaged.
     pub fn weights(&self) -> Result<Vec<f32>> {
         let trained = block_on(Trained::load(self.run.clone(), &self.named.checkpoint, &Yielder::none()));
         trained.map(|trained| trained.parameters).map_err(|error| cannot_judge(&self.named, &error))
     }
 
-    /// Opens the model with these weights on the device of `beside`, for answers of at most `context` tokens written with the
-    /// tokenizer and chat template of `files`.
-    ///
-    /// # Errors
-    /// The device has no room for it.
+    /// Opens the model with these weights on the device of `beside`, for answers of at most `context` tokens written with the tokenizer and
+    /// chat template of `files`.
     pub async fn open(
         self,
         weights: Vec<f32>,
@@ -154,10 +134,7 @@ fn cannot_judge(named: &Start, error: &Error) -> Error {
     Error::Refused(format!("train.reward.model is {named}, which cannot be a reward model: {error}"))
 }
 
-/// The named run and its settings.
-///
-/// # Errors
-/// The run does not exist or has no scoring head.
+/// The named run and its settings. Fails if the run does not exist or has no scoring head.
 fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     let run = run_named(project, named)?;
     let config = run.config()?;
@@ -194,9 +171,6 @@ fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig
 }
 
 /// Whether a run was trained on raw text pairs, not rendered by a chat template; `None` if unknown.
-///
-/// # Errors
-/// The run's record is damaged.
 pub fn learned_plain(run: &Run) -> Result<Option<bool>> {
     if let Some(plain) = run.record()?.plain_pairs {
         return Ok(Some(plain));
@@ -228,11 +202,8 @@ impl Scorer {
         self.executor.bytes()
     }
 
-    /// Sets each answer's reward to the score of its prompt and text, terminated as in the model's training data. Texts longer
-    /// than the context are truncated at the end, as in training.
-    ///
-    /// # Errors
-    /// A score is not finite, or the device fails.
+    /// Sets each answer's reward to the score of its prompt and text, terminated as in the model's training data. Texts longer than the
+    /// context are truncated at the end, as in training. Fails if a score is not finite, or the device fails.
     pub async fn score(&mut self, answers: &mut [Answer]) -> Result<()> {
         let yielder = Yielder::new();
         for some in answers.chunks_mut(AT_ONCE) {

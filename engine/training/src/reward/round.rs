@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 /// Answers for [`RewardSettings::iterations`] steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// Number of the round in the run.
     pub number: u64,
     /// Group by group.
     pub answers: Vec<Answer>,
@@ -28,7 +27,6 @@ pub struct RoundShape {
     pub time: usize,
     pub padding: u32,
     pub ignored: u32,
-    /// Maximum tokens of an answer.
     pub max_tokens: usize,
 }
 

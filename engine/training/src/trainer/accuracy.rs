@@ -2,11 +2,12 @@
 
 use super::Trainer;
 use crate::TrainEvent;
+use glasshouse_compiler::step::MicroBatch;
 use glasshouse_generation::Decoder;
 use glasshouse_inspection::Lens;
 use glasshouse_platform::Result;
 use glasshouse_protocol::GenerateConfig;
-use glasshouse_text::data::{Batch, IGNORED};
+use glasshouse_text::data::IGNORED;
 
 /// The model next to the run.
 enum Reader {
@@ -20,8 +21,8 @@ impl Trainer<'_> {
     /// Measures the share of correct labels, or of rows whose greedy answer is right. Returns early if a stop is requested.
     pub(super) async fn measure_accuracy(
         &mut self,
-        train: impl Iterator<Item = Result<Batch>>,
-        validation: impl Iterator<Item = Result<Batch>>,
+        train: impl Iterator<Item = Result<MicroBatch>>,
+        validation: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<()> {
         let mut reader = if self.config.train.objective.learns_labels() {
             Reader::Labels(Box::new(self.decoder(1).await?))
@@ -50,7 +51,7 @@ impl Trainer<'_> {
     async fn share_right(
         &self,
         reader: &mut Reader,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<Option<f32>> {
         let (mut right, mut count) = (0_usize, 0_usize);
         let time = self.config.model.context_length;
@@ -85,7 +86,7 @@ impl Trainer<'_> {
 
 /// Whether each row with an answer is answered right: greedy decoding gives the answer if each of its tokens is the likeliest one
 /// after the row up to it, which needs a single pass for all rows.
-async fn answered(lens: &mut Lens, batch: &Batch, time: usize) -> Result<Vec<bool>> {
+async fn answered(lens: &mut Lens, batch: &MicroBatch, time: usize) -> Result<Vec<bool>> {
     let normed = lens.normed([batch.tokens.len() / time, time], &batch.tokens).await?;
     let places: Vec<usize> = (0..batch.targets.len()).filter(|at| batch.targets[*at] != IGNORED).collect();
     let inputs =
@@ -106,7 +107,7 @@ fn likeliest(logits: &[f32]) -> u32 {
 }
 
 /// The texts of a batch with rows of `time` positions, each up to its label, and the label.
-fn labelled(batch: &Batch, time: usize) -> impl Iterator<Item = (&[u32], u32)> {
+fn labelled(batch: &MicroBatch, time: usize) -> impl Iterator<Item = (&[u32], u32)> {
     batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED).map(move |(at, label)| {
         let start = at / time * time + batch.document_starts.as_ref().map_or(0, |starts| starts[at] as usize);
         (&batch.tokens[start..=at], *label)
@@ -125,20 +126,23 @@ mod tests {
     #[test]
     fn texts_are_found_in_packed_and_in_padded_rows() {
         let (no, starts) = (IGNORED, vec![0, 0, 2, 2, 4, 0, 0, 0, 3, 3]);
-        let packed = Batch {
+        let packed = MicroBatch {
             tokens: (10..20).collect(),
             targets: vec![no, 1, no, 0, 1, no, no, 2, no, no],
             document_starts: Some(starts),
-            scores: None,
+            ..MicroBatch::default()
         };
-        let of = |batch: &Batch| -> Vec<(Vec<u32>, u32)> {
+        let of = |batch: &MicroBatch| -> Vec<(Vec<u32>, u32)> {
             labelled(batch, 5).map(|(text, label)| (text.to_vec(), label)).collect()
         };
         // The third text is a single token, next to the label before it.
         let found = [(vec![10, 11], 1), (vec![12, 13], 0), (vec![14], 1), (vec![15, 16, 17], 2)];
         assert_eq!(of(&packed), found);
-        let padded =
-            Batch { document_starts: None, targets: vec![no, 1, no, no, no, no, no, 2, no, no], ..packed };
+        let padded = MicroBatch {
+            document_starts: None,
+            targets: vec![no, 1, no, no, no, no, no, 2, no, no],
+            ..packed
+        };
         assert_eq!(of(&padded), [(vec![10, 11], 1), (vec![15, 16, 17], 2)]);
     }
 
@@ -161,7 +165,7 @@ mod tests {
                 tokens.extend(prompt.into_iter().chain([answer[0], answer[1], 0]));
                 targets.extend([IGNORED, IGNORED, answer[0], answer[1], answer[2], IGNORED]);
             }
-            let mut batch = Batch { tokens, targets, document_starts: None, scores: None };
+            let mut batch = MicroBatch { tokens, targets, ..MicroBatch::default() };
             let mut lens = Lens::on_cpu(&config.model, weights.clone(), Some(1)).unwrap();
             assert_eq!(answered(&mut lens, &batch, 6).await.unwrap(), [true; 3]);
             batch.targets[9] = (batch.targets[9] + 1) % 14;

@@ -22,38 +22,11 @@ use std::collections::VecDeque;
 use web_time::Instant;
 
 impl<'data> Trainer<'data> {
-    /// Starts a run created by [`glasshouse_project::Project::create_run`]. `graphs` must be those that the executor was opened with,
-    /// and `batches` must be drawn with the run's seed.
-    ///
-    /// # Errors
-    /// The run has already started, another process has locked it, or the executor or the disk fails.
-    pub async fn start(
-        run: Run,
-        graphs: &TrainingGraphs,
-        batches: Batches<'data>,
-        executor: Executor,
-        options: Options,
-    ) -> Result<Self> {
-        Self::begin(run, graphs, batches, executor, options, false, None).await
-    }
-
-    /// Resumes a run from its latest intact checkpoint; on the same device, results are bit-identical to an uninterrupted run.
-    /// Notices (a damaged checkpoint, another device) are the first events.
-    ///
-    /// # Errors
-    /// Same as [`Trainer::start`]; or every checkpoint is damaged or belongs to another model.
-    pub async fn resume(
-        run: Run,
-        graphs: &TrainingGraphs,
-        batches: Batches<'data>,
-        executor: Executor,
-        options: Options,
-    ) -> Result<Self> {
-        Self::begin(run, graphs, batches, executor, options, true, None).await
-    }
-
-    /// Like [`Trainer::start`] or [`Trainer::resume`], with the given initial weights (in the run's arena layout) instead of
-    /// random ones.
+    /// Starts a run created by [`glasshouse_project::Project::create_run`], from the initial `weights` (in the run's arena layout; `None` for
+    /// random ones), or with `resume` continues it from its latest intact checkpoint; on the same device, results are bit-identical to an
+    /// uninterrupted run. Notices (a damaged checkpoint, another device) are the first events. `graphs` must be those that the executor was
+    /// opened with, and `batches` must be drawn with the run's seed. Fails if a run to be started has already started, every checkpoint is
+    /// damaged or belongs to another model, another process has locked the run, or the executor or the disk fails.
     pub async fn begin(
         run: Run,
         graphs: &TrainingGraphs,

@@ -11,10 +11,8 @@ impl Trainer<'_> {
     /// minimum rate changes by the same factor, and a final phase longer than the whole run is cut.
     ///
     /// The state is saved first, for the new settings, then the settings. So a resumed run starts at or after the change and is
-    /// bit-identical. The returned notice is recorded; it is also for display.
-    ///
-    /// # Errors
-    /// A setting is invalid, the steps are already done, the run is over, or the disk is full; nothing is changed then.
+    /// bit-identical. The returned notice is recorded; it is also for display. Fails if a setting is invalid, the steps are already done,
+    /// the run is over, or the disk is full; nothing is changed then.
     pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
         if self.over {
             let reason = "this run is not training; start or resume one to change it";

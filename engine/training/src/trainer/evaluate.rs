@@ -5,13 +5,14 @@ use super::{Action, Trainer};
 use crate::TrainEvent;
 use glasshouse_compiler::model::{LossForm, loss_form};
 use glasshouse_compiler::step::ArenaState;
+use glasshouse_compiler::step::MicroBatch;
 use glasshouse_platform::Result;
 use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::quantity::counted;
-use glasshouse_text::data::{Batch, Batches, Split};
+use glasshouse_text::data::{Batches, Split};
 
 impl<'data> Trainer<'data> {
-    fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'data> {
+    fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<MicroBatch>> + 'data> {
         let (batches, count) = (self.batches.clone(), self.config.train.evaluated_micro_batches() as u64);
         if self.record.evaluate_whole_split && split == Split::Validation {
             return Box::new(batches.full(split));
@@ -83,7 +84,7 @@ impl Trainer<'_> {
     /// Mean loss of batches, with preference metrics if the objective has them; `None` if a stop was requested.
     async fn loss_of(
         &mut self,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<Option<(f32, Option<PreferenceMetrics>)>> {
         match loss_form(&self.config.train, &self.config.model) {
             LossForm::Preference(op) => {
@@ -146,7 +147,7 @@ impl Trainer<'_> {
     /// Passes on the (mean loss, counted targets) of each batch; `None` if a stop was requested.
     pub(super) async fn losses(
         &mut self,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
         take: impl FnMut((f32, f32)),
     ) -> Result<Option<()>> {
         self.evaluator().losses(batches, take).await

@@ -293,8 +293,7 @@ impl Trainer<'_> {
         self.report(report)
     }
 
-    /// Lowers the learning rate from the first step that cannot be in the current group. Returns `None` if the run ends before
-    /// that.
+    /// Lowers the learning rate from the first step that cannot be in the current group. Returns `None` if the run ends before that.
     fn lower(&mut self, finding: &Finding) -> Option<Intervention> {
         let from = self.step + MAX_GROUP_STEPS;
         if from >= self.config.train.steps {

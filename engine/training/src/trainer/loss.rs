@@ -6,7 +6,7 @@ use glasshouse_executors::executor::Executor;
 use glasshouse_metrics::comparison::mean_interval;
 use glasshouse_platform::Result;
 use glasshouse_protocol::TrainConfig;
-use glasshouse_text::data::{Batch, IGNORED};
+use glasshouse_text::data::IGNORED;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::Instant;
 
@@ -27,7 +27,7 @@ impl Evaluator<'_> {
     /// Mean loss over the counted targets, and its 95 % interval over the batches; `None` if stopped.
     pub(super) async fn mean_loss(
         &mut self,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<Option<(f64, Option<[f64; 2]>)>> {
         let (mut sum, mut count, mut each) = (0.0, 0.0, Vec::new());
         let took = |(loss, rows): (f32, f32)| {
@@ -46,7 +46,7 @@ impl Evaluator<'_> {
     /// Passes on the (mean loss, counted targets) of each batch; `None` if stopped.
     pub(super) async fn losses(
         &mut self,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
         mut take: impl FnMut((f32, f32)),
     ) -> Result<Option<()>> {
         // The graph ignores a single id, which the configuration may set.
@@ -68,12 +68,7 @@ impl Evaluator<'_> {
                                 *target = ignored;
                             }
                         }
-                        MicroBatch {
-                            tokens: batch.tokens,
-                            targets: batch.targets,
-                            document_starts: batch.document_starts,
-                            ..MicroBatch::default()
-                        }
+                        MicroBatch { scores: None, ..batch }
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;

@@ -92,7 +92,6 @@ enum Action {
     Finish,
 }
 
-#[derive(Debug)]
 pub struct Trainer<'data> {
     run: Run,
     config: RunConfig,
@@ -130,7 +129,6 @@ pub struct Trainer<'data> {
     guard: Guard,
     /// Average of the trained weights; empty without `train.ema`, and during an evaluation, when the executor has it.
     average: Vec<f32>,
-    /// State of reward training.
     rewards: reward::Rewards,
     /// Reference log-probabilities of the run's pairs under the initial weights, as far as computed.
     reference: Reference,
@@ -147,7 +145,6 @@ struct StepGroup {
 }
 
 /// Speed of the session.
-#[derive(Debug)]
 struct Timing {
     began: Instant,
     /// Seconds per step in the last group.
@@ -171,11 +168,8 @@ struct Timing {
 }
 
 impl Trainer<'_> {
-    /// Performs the next piece of work and returns what happened. Drop the trainer after an error; completed checkpoints are
-    /// safe.
-    ///
-    /// # Errors
-    /// The device or the disk failed, or training diverged.
+    /// Performs the next piece of work and returns what happened. Drop the trainer after an error; completed checkpoints are safe. Fails if
+    /// the device or the disk failed, or training diverged.
     pub async fn next(&mut self) -> Result<Progress> {
         loop {
             if let Some(progress) = self.ready.pop_front() {
@@ -263,10 +257,7 @@ impl Trainer<'_> {
     }
 
     /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's buffers if possible and copies the weights
-    /// otherwise. Training must wait until decoding is done.
-    ///
-    /// # Errors
-    /// The device failed, or has no room for a decoder next to the run.
+    /// otherwise. Training must wait until decoding is done. Fails if the device failed, or has no room for a decoder next to the run.
     pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
         let model = self.config.model.clone();
         if self.config.train.adapter.is_none()
@@ -292,10 +283,7 @@ impl Trainer<'_> {
         !self.ready.is_empty() || self.failure.is_some()
     }
 
-    /// Profiles one step by kernel and scope. The weights stay unchanged.
-    ///
-    /// # Errors
-    /// The device has no timers, or the run is being stopped.
+    /// Profiles one step by kernel and scope. The weights stay unchanged. Fails if the device has no timers, or the run is being stopped.
     pub async fn profile(&mut self) -> Result<Event> {
         let drawn = self.step_inputs(1).await?.and_then(|inputs| inputs.into_iter().next());
         let stopped = || Error::Refused("the run is being stopped".to_owned());
@@ -710,16 +698,8 @@ fn step_input_after(
     let draw = Intervention::draw(interventions, step);
     let mut micro_batches = (0..config.train.accumulate as u64)
         .map(|micro_batch| {
-            let batch = batches.train(draw, micro_batch)?;
             let seed = random::dropout_seed(config.seed, draw, micro_batch);
-            Ok(MicroBatch {
-                tokens: batch.tokens,
-                targets: batch.targets,
-                document_starts: batch.document_starts,
-                seed,
-                loss_denominator: None,
-                scores: batch.scores,
-            })
+            Ok(MicroBatch { seed, ..batches.train(draw, micro_batch)? })
         })
         .collect::<Result<Vec<_>>>()?;
     divide_over_step(config, &mut micro_batches);

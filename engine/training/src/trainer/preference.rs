@@ -1,14 +1,14 @@
-//! Preference training: computes the reference's log-probabilities before the first step and stores them with the run, and
-//! evaluates pairs.
+//! Preference training: computes the reference's log-probabilities before the first step and stores them with the run, and evaluates pairs.
 
 use super::reference::{self, Kind, REFERENCE_FILE};
 use super::{Action, Trainer};
 use crate::{Progress, TrainEvent};
 use glasshouse_compiler::graph::ops::{Answer, Preference};
 use glasshouse_compiler::model::{LossForm, loss_form};
+use glasshouse_compiler::step::MicroBatch;
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::PreferenceMetrics;
-use glasshouse_text::data::{Batch, Batches, IGNORED, PairBatches, Reference, Split};
+use glasshouse_text::data::{Batches, IGNORED, PairBatches, Reference, Split};
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
@@ -22,10 +22,8 @@ impl Trainer<'_> {
         self.run.folder().join(REFERENCE_FILE)
     }
 
-    /// If the objective has a reference, loads its log-probabilities of the run's pairs, or schedules their computation.
-    ///
-    /// # Errors
-    /// They are gone or damaged after the weights have changed, or belong to other pairs.
+    /// If the objective has a reference, loads its log-probabilities of the run's pairs, or schedules their computation. Fails if they are
+    /// gone or damaged after the weights have changed, or belong to other pairs.
     pub(super) fn take_reference(&mut self) -> Result<()> {
         let form = loss_form(&self.config.train, &self.config.model);
         let compares = matches!(form, LossForm::Preference(op) if op.loss.has_reference());
@@ -115,7 +113,7 @@ impl Trainer<'_> {
     pub(super) async fn preferences(
         &mut self,
         op: Preference,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<Option<(f32, PreferenceMetrics)>> {
         let Some(answers) = self.answers(op, batches).await? else { return Ok(None) };
         let pairs: &[[Answer; 2]] = answers.as_chunks().0;
@@ -126,7 +124,7 @@ impl Trainer<'_> {
     async fn answers(
         &mut self,
         op: Preference,
-        batches: impl Iterator<Item = Result<Batch>>,
+        batches: impl Iterator<Item = Result<MicroBatch>>,
     ) -> Result<Option<Vec<Answer>>> {
         let time = self.config.model.context_length;
         let mut known = Vec::new();
@@ -153,7 +151,7 @@ impl Trainer<'_> {
 }
 
 /// The rows of a batch that have a target, as batches of one row, with their known results.
-fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answer>) {
+fn rows_of(op: Preference, batch: &MicroBatch, time: usize) -> (Vec<MicroBatch>, Vec<Answer>) {
     let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time));
     let known = op.answers(&vec![(0.0, 0.0); rows.len()], batch.scores.as_deref().unwrap_or_default());
     let counted = rows
@@ -165,7 +163,7 @@ fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answe
             let document_starts =
                 batch.document_starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());
             let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-            (Batch { tokens, targets, document_starts, scores: None }, known)
+            (MicroBatch { tokens, targets, document_starts, ..MicroBatch::default() }, known)
         })
         .unzip()
 }

@@ -36,10 +36,8 @@ pub(super) fn write(path: &Path, belongs_to: &str, tensors: &[(Kind, &[f32])]) -
     storage::write_atomically(path, &safetensors::serialize(views, Some(about)).map_err(internal)?)
 }
 
-/// Reads what [`write`] wrote: tensors with these names and shapes, sorted by name.
-///
-/// # Errors
-/// The file is missing or damaged, has other tensors, belongs to something else, or has a non-finite number.
+/// Reads what [`write`] wrote: tensors with these names and shapes, sorted by name. Fails if the file is missing or damaged, has other
+/// tensors, belongs to something else, or has a non-finite number.
 pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec<Vec<f32>>> {
     let bytes = files::read(path).map_err(Error::io(path))?;
     let damaged = |error: safetensors::SafeTensorError| Error::bad_file(path, error.to_string());
@@ -69,11 +67,8 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     Ok(all)
 }
 
-/// The `count` weights of another run's checkpoint `named`, from the file, or else loaded and stored in the file: the other run
-/// may train on meanwhile and delete the checkpoint.
-///
-/// # Errors
-/// Neither can be read, or the file cannot be written.
+/// The `count` weights of another run's checkpoint `named`, from the file, or else loaded and stored in the file: the other run may train
+/// on meanwhile and delete the checkpoint. Fails if neither can be read, or the file cannot be written.
 pub(super) fn kept(
     path: &Path,
     named: &str,

@@ -51,19 +51,12 @@ pub(super) struct Rewards {
 }
 
 impl Trainer<'_> {
-    fn reference_weights(&self) -> PathBuf {
-        self.run.folder().join(REFERENCE_FILE)
-    }
-
     fn round_file(&self) -> PathBuf {
         self.run.folder().join(ROUND_FILE)
     }
 
-    /// Opens the reward model, stores the run's initial weights if the divergence from them is penalised, and loads an unfinished
-    /// round of the last session.
-    ///
-    /// # Errors
-    /// The reward model or the initial weights are gone or damaged, or the device has no room for them.
+    /// Opens the reward model, stores the run's initial weights if the divergence from them is penalised, and loads an unfinished round of
+    /// the last session. Fails if the reward model or the initial weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
         let data = self.run.data_folder()?;
@@ -80,7 +73,7 @@ impl Trainer<'_> {
         let settings = &self.config.train.reward;
         let (beta, iterations) = (settings.beta, settings.iterations);
         if beta > 0.0 {
-            let path = self.reference_weights();
+            let path = self.run.folder().join(REFERENCE_FILE);
             let weights = if self.step == 0 {
                 let weights = self.executor.weights().await?;
                 reference::write(
@@ -137,8 +130,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Inputs of the next steps: `count` of them if they do not depend on sampled answers, else one. `None` if a stop was
-    /// requested.
+    /// Inputs of the next steps: `count` of them if they do not depend on sampled answers, else one. `None` if a stop was requested.
     pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;

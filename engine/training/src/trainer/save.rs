@@ -12,8 +12,7 @@ use web_time::Instant;
 const SAVING_SHARE: f64 = 0.05;
 
 impl Trainer<'_> {
-    /// Plans a checkpoint if one was requested or is due by time. A state that is slow to save is saved less often than
-    /// configured.
+    /// Plans a checkpoint if one was requested or is due by time. A state that is slow to save is saved less often than configured.
     pub(super) fn plan_save_between(&mut self) {
         let wanted = self.config.train.checkpoint_seconds as f64;
         let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);

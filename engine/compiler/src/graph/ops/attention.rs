@@ -119,7 +119,6 @@ impl Operation for Attention {
         together(&[inputs.qkv, outputs.y])
     }
 
-    /// Two products: scores and values.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(2.0 * self.heads.product_flops(inputs.qkv, self.window))
     }
@@ -191,8 +190,7 @@ impl Operation for AttentionBackward {
         together(&[inputs.qkv, inputs.dy, outputs.dqkv])
     }
 
-    /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over
-    /// keys.
+    /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over keys.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(7.0 * self.forward.heads.product_flops(inputs.qkv, self.forward.window))
     }

@@ -5,9 +5,8 @@ use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, columns, expect, integers, is_cursor, rank};
 use crate::graph::{Input, Type};
 
-/// y[b,t,:] = table[tokens[b,t],:] + positions[start + t,:].
-/// Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor u32[B,3], whose rows begin with `start`; else 0).
-/// Output: [B,T,C].
+/// y[b,t,:] = table[tokens[b,t],:] + positions[start + t,:]. Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor
+/// u32[B,3], whose rows begin with `start`; else 0). Output: [B,T,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Embedding {
     /// Whether a position table is added.

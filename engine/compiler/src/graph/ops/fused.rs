@@ -52,10 +52,9 @@ impl Operation for LinearCrossEntropy {
     }
 }
 
-/// The gradient of [`LinearCrossEntropy`], chunk by chunk, with the logits recomputed: dx = dlogits·w and, if `weight` is set,
-/// dw += dlogitsᵀ·x. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], share [2] or [N], as for
-/// [`super::CrossEntropyBackward`]. Outputs: dx [..,C], scratch space for a chunk of logits and of their gradients [chunk,V],
-/// not to be read; (+= [V,C]).
+/// The gradient of [`LinearCrossEntropy`], chunk by chunk, with the logits recomputed: dx = dlogits·w and, if `weight` is set, dw +=
+/// dlogitsᵀ·x. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], share [2] or [N], as for [`super::CrossEntropyBackward`]. Outputs: dx
+/// [..,C], scratch space for a chunk of logits and of their gradients [chunk,V], not to be read; (+= [V,C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCrossEntropyBackward {
     /// s of the forward op.

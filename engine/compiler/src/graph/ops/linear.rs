@@ -170,9 +170,8 @@ impl Operation for LinearWeightBackward {
     }
 }
 
-/// db += Σ over rows of dy: the gradient of a bias [O], or of a position table's first rows (dy [B,T,C] → [P,C]). Input: dy,
-/// read as [groups, dy.count / groups]. Output += a gradient with at least dy.count / groups entries; the first of them receive
-/// the sum.
+/// db += Σ over rows of dy: the gradient of a bias [O], or of a position table's first rows (dy [B,T,C] → [P,C]). Input: dy, read as
+/// [groups, dy.count / groups]. Output += a gradient with at least dy.count / groups entries; the first of them receive the sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SumRows {
     /// Number of rows that are summed.

@@ -51,8 +51,7 @@ use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
 use operands::{declare, operands};
 
-/// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions
-/// only.
+/// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions only.
 #[macro_export]
 macro_rules! operations {
     ([$($then:tt)+] $beside:tt) => {
@@ -191,13 +190,11 @@ pub trait Operation: Copy + Into<Op> {
         Vec::new()
     }
 
-    /// Minimum cost.
     fn cost(&self, operands: Named<Self, &Type>) -> Cost {
         let _ = operands;
         Cost::default()
     }
 
-    /// Targets, if it is a loss.
     fn targets(&self, inputs: Self::Inputs<&Type>) -> Option<LossTargets> {
         let _ = inputs;
         None

@@ -29,9 +29,8 @@ impl NormForm {
     }
 }
 
-/// Let w be the weight, or 1 + weight with a unit offset. LayerNorm: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps). RMSNorm: y =
-/// x·ρ·w, ρ = 1/√(mean x² + eps). Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ),
-/// with μ = 0 for RMSNorm.
+/// Let w be the weight, or 1 + weight with a unit offset. LayerNorm: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps). RMSNorm: y = x·ρ·w, ρ =
+/// 1/√(mean x² + eps). Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ), with μ = 0 for RMSNorm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {
     pub form: NormForm,

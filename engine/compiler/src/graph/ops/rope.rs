@@ -6,9 +6,8 @@ use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, batched, columns, expect, is_cursor, rank};
 
-/// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass
-/// unchanged. `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor
-/// u32[B,3]). Output: [B,T,W].
+/// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass unchanged.
+/// `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor u32[B,3]). Output: [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rope {
     pub heads: Heads,

@@ -64,9 +64,8 @@ impl Operation for Unlikelihood {
     }
 }
 
-/// dx[row, j] = f·(pⱼ − [j = target] + α·([j ∈ C]·pⱼ/(1 − pⱼ) − pⱼ·S)), with S the row's sum, without the term of C if 1 − pⱼ
-/// is below the bound; 0 for ignored rows; f is scale/count. Inputs: the forward op's inputs and outputs; loss[1] is the count.
-/// Output: like logits.
+/// dx[row, j] = f·(pⱼ − [j = target] + α·([j ∈ C]·pⱼ/(1 − pⱼ) − pⱼ·S)), with S the row's sum, without the term of C if 1 − pⱼ is below the
+/// bound; 0 for ignored rows; f is scale/count. Inputs: the forward op's inputs and outputs; loss[1] is the count. Output: like logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnlikelihoodBackward {
     pub forward: Unlikelihood,

@@ -3,7 +3,7 @@
 use super::matmul::built;
 use super::{
     BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Tier, grid,
-    within_longest_loop,
+    within_longest_loop, words,
 };
 use crate::Result;
 use crate::graph::ops::{
@@ -69,11 +69,9 @@ impl Window<'_> {
         self.launch(kernel, 4, head_count, bindings)
     }
 
-    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes`
-    /// times for each of `steps` keys or queries.
-    ///
-    /// # Errors
-    /// A software adapter would end the loops early. Direct kernels have these loops, too, so switching tiers would not help.
+    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes` times
+    /// for each of `steps` keys or queries. Fails if a software adapter would end the loops early. Direct kernels have these loops, too, so
+    /// switching tiers would not help.
     fn tiled(
         self,
         kernel: &'static Kernel,
@@ -171,12 +169,9 @@ impl Lower for Attention {
 impl Lower for AttentionDelta {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (AttentionDeltaInputs { y, dy }, delta) = (operands.inputs, operands.outputs.delta);
-        let arguments = attention_delta::Arguments {
-            batch: y.ty.shape[0] as u32,
-            time: y.ty.shape[1] as u32,
-            heads: self.heads.heads as u32,
-            head_size: self.heads.head_size as u32,
-        };
+        let Heads { heads, head_size, .. } = self.heads;
+        let [batch, time, heads, head_size] = words([y.ty.shape[0], y.ty.shape[1], heads, head_size]);
+        let arguments = attention_delta::Arguments { batch, time, heads, head_size };
         let bindings = vec![y.place(), dy.place(), delta.place()];
         let kernel = attention_delta::kernel(y.half());
         Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, delta.ty.count())?))

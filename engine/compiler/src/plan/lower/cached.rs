@@ -1,7 +1,7 @@
 //! Decoding operations: attention over caches, and the last rows of chunks.
 
 use super::attention::each;
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, words};
 use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
 use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
@@ -17,36 +17,35 @@ impl Lower for CachedAttention {
         let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
             (operands.inputs, operands.outputs);
         let (heads, rows, time, positions) = (self.heads, qkv.rows(), qkv.ty.shape[1], keys.ty.shape[2]);
-        let write = cached_write::Arguments {
-            rows: rows as u32,
-            time: time as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
-            positions: positions as u32,
-        };
+        let queries = rows * heads.heads;
+        let entries = rows * heads.kv_heads * heads.head_size;
         // One part keeps the few threads of a software adapter busy.
         let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MAX_PARTS) };
+        let (scale, columns) = (heads.factor(self.scale), heads.head_size);
+        let scratch = queries * parts * (columns + 2) * 4;
+        let [part, seen, part_count] =
+            words([positions.div_ceil(parts), self.window.unwrap_or(positions).min(positions), parts]);
+        let [rows, time, positions] = words([rows, time, positions]);
+        let [heads, kv_heads, head_size] = words([heads.heads, heads.kv_heads, columns]);
+        let write = cached_write::Arguments { rows, time, heads, kv_heads, head_size, positions };
         let attend = cached_attention::Arguments {
-            rows: rows as u32,
-            time: time as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
-            positions: positions as u32,
-            scale: heads.factor(self.scale),
+            rows,
+            time,
+            heads,
+            kv_heads,
+            head_size,
+            positions,
+            scale,
             capped: u32::from(self.softcap.is_some()),
             softcap: self.softcap.unwrap_or(1.0),
-            parts: parts as u32,
-            part: positions.div_ceil(parts) as u32,
-            seen: self.window.unwrap_or(positions).min(positions) as u32,
+            parts: part_count,
+            part,
+            seen,
         };
         let [qkv, keys, values, cursor, y] = [qkv, keys, values, cursor, y].map(Operand::place);
-        let queries = rows * heads.heads;
         let sums = BindingSource::Scratch(0);
         let into = if parts > 1 { sums } else { y };
         let bindings = vec![qkv, cursor, keys, values];
-        let entries = rows * heads.kv_heads * heads.head_size;
         let write = each(cached_write::kernel(), write.bytes(), bindings, entries)?;
         let bindings = vec![qkv, keys, values, cursor, into];
         let kernel = cached_attention::kernel(parts > 1);
@@ -55,21 +54,10 @@ impl Lower for CachedAttention {
         if parts == 1 {
             return Ok(Lowering { launches, scratch: Vec::new() });
         }
-        let join = cached_attention_join::Arguments {
-            rows: rows as u32,
-            time: time as u32,
-            heads: heads.heads as u32,
-            head_size: heads.head_size as u32,
-            parts: parts as u32,
-        };
-        let bindings = vec![sums, cursor, y];
-        launches.push(each(
-            cached_attention_join::kernel(),
-            join.bytes(),
-            bindings,
-            queries * heads.head_size,
-        )?);
-        Ok(Lowering { launches, scratch: vec![(queries * parts * (heads.head_size + 2) * 4) as u64] })
+        let join = cached_attention_join::Arguments { rows, time, heads, head_size, parts: part_count };
+        let (kernel, bindings) = (cached_attention_join::kernel(), vec![sums, cursor, y]);
+        launches.push(each(kernel, join.bytes(), bindings, queries * columns)?);
+        Ok(Lowering { launches, scratch: vec![scratch as u64] })
     }
 }
 

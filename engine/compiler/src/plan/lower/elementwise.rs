@@ -33,13 +33,8 @@ impl Lower for Add {
         let (AddInputs { a, b }, y) = (operands.inputs, operands.outputs.y);
         let (vec4, count, groups) = entries(y.ty)?;
         let bindings = vec![a.place(), b.place(), y.place()];
-        let width = if vec4 { add::Entries::Vec4 } else { add::Entries::Scalar };
-        Ok(Lowering::one(Launch::new(
-            add::kernel(width),
-            add::Arguments { count }.bytes(),
-            bindings,
-            groups,
-        )?))
+        let kernel = add::kernel(if vec4 { add::Entries::Vec4 } else { add::Entries::Scalar });
+        Ok(Lowering::one(Launch::new(kernel, add::Arguments { count }.bytes(), bindings, groups)?))
     }
 }
 

@@ -4,7 +4,7 @@ use super::elementwise::GROUP;
 use super::matmul::{input_backward, linear_launches, weight_backward};
 use super::{
     BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups,
-    within_longest_loop,
+    within_longest_loop, words,
 };
 use crate::Result;
 use crate::graph::Type;
@@ -30,12 +30,9 @@ impl Lower for Route {
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
         // Each expert is compared with all.
         within_longest_loop(site, x.columns() * x.columns(), "lower model.experts.count")?;
-        let arguments = route::Arguments {
-            rows: x.rows() as u32,
-            experts: x.columns() as u32,
-            per_token: self.per_token as u32,
-            renormalise: u32::from(self.renormalise),
-        };
+        let [rows, experts, per_token] = words([x.rows(), x.columns(), self.per_token]);
+        let renormalise = u32::from(self.renormalise);
+        let arguments = route::Arguments { rows, experts, per_token, renormalise };
         let bindings = [x, y].map(Operand::place).to_vec();
         Ok(Lowering::one(Launch::new(route::kernel(), arguments.bytes(), bindings, by_rows(x.rows())?)?))
     }
@@ -44,18 +41,11 @@ impl Lower for Route {
 impl Lower for RouteBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (RouteBackwardInputs { x, y, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let arguments = route_backward::Arguments {
-            rows: x.rows() as u32,
-            experts: x.columns() as u32,
-            renormalise: u32::from(self.renormalise),
-        };
+        let [rows, experts] = words([x.rows(), x.columns()]);
+        let renormalise = u32::from(self.renormalise);
+        let arguments = route_backward::Arguments { rows, experts, renormalise }.bytes();
         let bindings = [x, y, dy, dx].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(
-            route_backward::kernel(),
-            arguments.bytes(),
-            bindings,
-            by_rows(x.rows())?,
-        )?))
+        Ok(Lowering::one(Launch::new(route_backward::kernel(), arguments, bindings, by_rows(x.rows())?)?))
     }
 }
 
@@ -65,14 +55,12 @@ impl Lower for RouterLoss {
         let RouterLossInputs { x, gates, shares } = operands.inputs;
         let RouterLossOutputs { rows, load } = operands.outputs;
         let arguments = expert_load::Arguments { rows: x.rows() as u32, experts: x.columns() as u32 };
-        let bindings =
-            vec![gates.place(), BindingSource::Buffer(Buffer::Control), shares.place(), load.place()];
+        let control = BindingSource::Buffer(Buffer::Control);
+        let bindings = vec![gates.place(), control, shares.place(), load.place()];
         let groups = grid(x.columns())?;
         let count = Launch::new(expert_load::kernel(), arguments.bytes(), bindings, groups)?;
-        Ok(Lowering {
-            launches: vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?],
-            scratch: Vec::new(),
-        })
+        let launches = vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?];
+        Ok(Lowering { launches, scratch: Vec::new() })
     }
 }
 

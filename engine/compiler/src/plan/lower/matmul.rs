@@ -1,5 +1,4 @@
-//! Linear layers and their gradients: tiles of 64 × 64 outputs, a dot-product kernel for a few rows, and column sums for
-//! biases.
+//! Linear layers and their gradients: tiles of 64 × 64 outputs, a dot-product kernel for a few rows, and column sums for biases.
 
 use super::parts::RowRange;
 use super::products::{linear, linear_input_backward, linear_weight_backward};

@@ -21,7 +21,6 @@ fn number_of(activation: protocol::Activation) -> u32 {
     }
 }
 
-/// The number of a gate's activation.
 fn number_of_gate(gate: protocol::Gate) -> u32 {
     number_of(match gate {
         protocol::Gate::Geglu => protocol::Activation::GeluTanh,

@@ -1,5 +1,4 @@
-//! Lowering: selects kernels, arguments and workgroups for each op. One file per family of ops, named as in
-//! [`crate::graph::ops`].
+//! Lowering: selects kernels, arguments and workgroups for each op. One file per family of ops, named as in [`crate::graph::ops`].
 
 mod attention;
 mod cached;
@@ -80,8 +79,7 @@ impl Target {
         Self { binding, ..self }
     }
 
-    /// Sets the maximum bytes of a buffer, rounded down to whole arena entries, so that a weight fits exactly if its padding
-    /// does.
+    /// Sets the maximum bytes of a buffer, rounded down to whole arena entries, so that a weight fits exactly if its padding does.
     pub fn with_buffer(self, buffer: u64) -> Self {
         let entry = ALIGNMENT as u64 * 4;
         Self { buffer: buffer / entry * entry, ..self }
@@ -170,7 +168,6 @@ impl Launch {
 
 #[derive(Clone, Debug, Default)]
 pub struct Lowering {
-    /// Launches in order.
     pub launches: Vec<Launch>,
     /// Sizes of shared scratch buffers in bytes.
     pub scratch: Vec<u64>,
@@ -215,8 +212,7 @@ fn within_longest_loop(site: NodeContext<'_>, turns: usize, advice: &str) -> Res
     Ok(())
 }
 
-/// Selects the variant for `count` entries: single floats, vectors of four, or four f16 values. f16 requires a multiple of
-/// four.
+/// Selects the variant for `count` entries: single floats, vectors of four, or four f16 values. f16 requires a multiple of four.
 fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) -> Result<Variant> {
     match (count.is_multiple_of(4), half) {
         (true, true) => Ok(f16s),
@@ -231,6 +227,11 @@ fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) 
 /// Workgroups of the row kernels (`shared/rows.wgsl`): 64 rows per group in the direct tier, else one.
 fn row_groups(direct: bool, rows: usize) -> Result<[u32; 3]> {
     grid(if direct { rows.div_ceil(64) } else { rows })
+}
+
+/// Sizes as arguments of kernels.
+fn words<const N: usize>(sizes: [usize; N]) -> [u32; N] {
+    sizes.map(|size| size as u32)
 }
 
 /// For the column-sum kernels (`shared/columns.wgsl`): whether lanes share a column, and the workgroups. Short or wide matrices
@@ -278,7 +279,6 @@ impl Operand<'_> {
     }
 }
 
-/// An operation with kernels.
 trait Lower: Operation {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
 }

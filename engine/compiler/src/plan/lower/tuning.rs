@@ -5,6 +5,7 @@
 //! `gpu::Tuning` does the measuring. A choice that violates a limit of the device is ignored in favour of the default.
 
 use super::{MAX_LOOP_ITERATIONS, Target};
+use glasshouse_protocol::named;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -29,34 +30,22 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 7] = [
-        Self::Linear,
-        Self::LinearFew,
-        Self::LinearInputBackward,
-        Self::LinearWeightBackward,
-        Self::AttentionForward,
-        Self::AttentionQueryBackward,
-        Self::AttentionKeyBackward,
-    ];
-
-    /// Base name of the kernel; each tier may have its own file ([`Self::has`]).
-    pub fn kernel(self) -> &'static str {
-        match self {
-            Self::Linear => "linear",
-            Self::LinearFew => "linear_few",
-            Self::LinearInputBackward => "linear_input_backward",
-            Self::LinearWeightBackward => "linear_weight_backward",
-            Self::AttentionForward => "attention_forward",
-            Self::AttentionQueryBackward => "attention_query_backward",
-            Self::AttentionKeyBackward => "attention_key_backward",
-        }
+    // Base names of the kernels; each tier may have its own file ([`Self::has`]).
+    named! {
+        Linear = "linear",
+        LinearFew = "linear_few",
+        LinearInputBackward = "linear_input_backward",
+        LinearWeightBackward = "linear_weight_backward",
+        AttentionForward = "attention_forward",
+        AttentionQueryBackward = "attention_query_backward",
+        AttentionKeyBackward = "attention_key_backward"
     }
 
     /// Whether a kernel belongs to the family: `linear_tiled:vec4` does to `linear`.
     pub fn has(self, kernel: &str) -> bool {
         let file = kernel.split(':').next().unwrap_or_default();
         let strategies = ["", "_direct", "_tiled", "_cooperative"];
-        file.strip_prefix(self.kernel()).is_some_and(|strategy| strategies.contains(&strategy))
+        file.strip_prefix(self.name()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
     /// Whether it is a matrix product of linear layers.
@@ -91,7 +80,7 @@ impl fmt::Display for ShapeBucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third] = self.sizes;
         let in_f16 = if self.in_f16 { IN_F16 } else { "" };
-        write!(formatter, "{}{in_f16} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
+        write!(formatter, "{}{in_f16} {first}x{second}x{third}", self.family.name().replace('_', " "))
     }
 }
 
@@ -102,7 +91,7 @@ impl FromStr for ShapeBucket {
         let (name, sizes) = text.rsplit_once(' ').ok_or(())?;
         let (name, in_f16) = name.strip_suffix(IN_F16).map_or((name, false), |name| (name, true));
         let name = name.replace(' ', "_");
-        let family = Family::ALL.into_iter().find(|family| family.kernel() == name).ok_or(())?;
+        let family = Family::ALL.into_iter().find(|family| family.name() == name).ok_or(())?;
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
@@ -189,22 +178,12 @@ pub enum Tier {
     Tiled,
     /// Products of few rows through workgroup memory, with subgroup additions.
     Subgroup,
-    /// Cooperative matrices.
     Cooperative,
 }
 
 impl Tier {
-    pub const ALL: [Self; 4] = [Self::Direct, Self::Tiled, Self::Subgroup, Self::Cooperative];
-
-    /// Name in saved choices and kernel names.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Tiled => "tiled",
-            Self::Subgroup => "subgroup",
-            Self::Cooperative => "cooperative",
-        }
-    }
+    // As in saved choices and kernel names.
+    named! { Direct = "direct", Tiled = "tiled", Subgroup = "subgroup", Cooperative = "cooperative" }
 }
 
 /// The choice for a bucket. Displayed as `tiled` or `tiled in 4 slices`.
@@ -224,7 +203,7 @@ impl Choice {
 
 impl fmt::Display for Choice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.tier.word())?;
+        formatter.write_str(self.tier.name())?;
         match self.slices {
             None => Ok(()),
             Some(1) => formatter.write_str(" in 1 slice"),
@@ -246,7 +225,7 @@ impl FromStr for Choice {
                 (word, Some(if known { number } else { return Err(()) }))
             }
         };
-        let tier = Tier::ALL.into_iter().find(|tier| tier.word() == word);
+        let tier = Tier::ALL.into_iter().find(|tier| tier.name() == word);
         Ok(Self { tier: tier.ok_or(())?, slices })
     }
 }
@@ -314,8 +293,7 @@ impl Target {
         self.choice(family, sizes, Operands::Floats).tier
     }
 
-    /// The tier and matrix side for a product of these sizes. A part uses the choice for the `whole` product, if its own sizes
-    /// admit it.
+    /// The tier and matrix side for a product of these sizes. A part uses the choice for the `whole` product, if its own sizes admit it.
     pub(super) fn product(
         &self,
         family: Family,

@@ -102,7 +102,6 @@ fn tanh_form<L: Lanes>(x: f32) -> (f32, f32) {
     (0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope)
 }
 
-/// SiLU and its derivative.
 #[inline(always)]
 fn silu_form<L: Lanes>(x: f32) -> (f32, f32) {
     let s = sigmoid::<L>(x);

@@ -29,14 +29,12 @@ pub trait Interpret: Operation {
     fn run(&self, call: Call<'_>, operands: Run<'_, Self>) -> Result<()>;
 }
 
-/// A node's operands.
 pub struct Run<'run, O: Operation> {
     pub inputs: O::Inputs<Given<'run>>,
     pub outputs: O::Outputs<&'run mut [f32]>,
     pub gradients: O::Gradients<&'run mut [f32]>,
 }
 
-/// An operation's input.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'run> {
     pub ty: &'run Type,
@@ -71,7 +69,6 @@ pub struct BatchShard {
 }
 
 /// Context of an operation's run besides its operands.
-#[derive(Debug)]
 pub struct Call<'run> {
     pub scope: &'run str,
     /// The caches to read and write, in the order of the inputs.

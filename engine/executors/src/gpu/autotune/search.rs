@@ -31,8 +31,7 @@ pub struct TunedBucket {
 }
 
 impl TunedBucket {
-    /// Chooses the fastest candidate if it beats the first, the default, by more than noise; else the default. `None`
-    /// without candidates.
+    /// Chooses the fastest candidate if it beats the first, the default, by more than noise; else the default. `None` without candidates.
     fn new(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
@@ -47,10 +46,9 @@ impl TunedBucket {
     }
 }
 
-/// Times the candidates of each bucket in turn, as long as the next is expected to finish within `budget` seconds. A
-/// candidate is expected to take as long as the slowest of its tier so far; for a new tier, `unmet` times the slowest
-/// of all. A bucket is skipped if there would be no time to compare its default with anything. A candidate that beats
-/// the default must do so twice.
+/// Times the candidates of each bucket in turn, as long as the next is expected to finish within `budget` seconds. A candidate is expected
+/// to take as long as the slowest of its tier so far; for a new tier, `unmet` times the slowest of all. A bucket is skipped if there would
+/// be no time to compare its default with anything. A candidate that beats the default must do so twice.
 pub(super) async fn search(
     bench: &mut impl Bench,
     trials: &[Trial],

@@ -76,7 +76,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     let ring = ring(train.accumulate);
     let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), ring).await.unwrap();
     let planned = estimate(model, train, &gpu.target()).unwrap();
-    assert_eq!(executor.bytes(), planned.bytes.total);
+    assert_eq!(executor.bytes(), planned.bytes);
     assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
     (executor, layout.pieces.len())

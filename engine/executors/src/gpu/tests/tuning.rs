@@ -42,7 +42,7 @@ fn every_choice_gives_the_same_gradient() {
             for family in Family::ALL.into_iter().filter(|family| *family != Family::LinearFew) {
                 let mut own = names.iter().filter(|name| family.has(name)).peekable();
                 assert!(own.peek().is_some(), "{family:?}");
-                assert!(own.all(|name| name.contains(tier.word())), "{names:?}");
+                assert!(own.all(|name| name.contains(tier.name())), "{names:?}");
             }
             let sums = |names: &[&str]| names.iter().filter(|name| name.starts_with("sum_rows")).count();
             assert_eq!(sums(&names) > sums(&kernels(&gpu)), slices.is_some(), "{names:?}");

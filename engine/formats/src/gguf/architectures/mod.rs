@@ -34,6 +34,7 @@ pub type Divisors = Vec<(&'static str, Vec<f32>)>;
 /// An architecture's keys, without its name as prefix, and their values.
 type Settings = Vec<(&'static str, Value<'static>)>;
 
+#[derive(Debug)]
 pub struct Architecture {
     /// Name in files.
     pub name: &'static str,
@@ -48,12 +49,6 @@ pub struct Architecture {
     padded_biases: fn(Bias) -> (Bias, bool),
     /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
     nearly: fn(&mut ModelConfig) -> Option<String>,
-}
-
-impl std::fmt::Debug for Architecture {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name)
-    }
 }
 
 /// All architectures, in order of preference for exports.
@@ -85,10 +80,7 @@ impl Architecture {
     }
 
     /// The architecture that computes this model (that of the class `wished` is preferred if it does), with a notice about what it computes
-    /// slightly differently.
-    ///
-    /// # Errors
-    /// No architecture does; the error names the settings that the closest one lacks.
+    /// slightly differently. Fails if no architecture does; the error names the settings that the closest one lacks.
     pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(|wished| ARCHITECTURES.into_iter().find(|it| it.model_type() == wished));
         let nearly = |architecture: &Self| {
@@ -118,10 +110,7 @@ impl Architecture {
         Ok(crate::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
-    /// Converts a file's keys to settings.
-    ///
-    /// # Errors
-    /// A key is missing or has an unsupported value; the error names it.
+    /// Converts a file's keys to settings. Fails if a key is missing or has an unsupported value; the error names it.
     pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
         if facts.flag_or_none("attention.causal")? == Some(false) {
             return Err(facts.error(format!(
@@ -134,10 +123,7 @@ impl Architecture {
         Ok(model)
     }
 
-    /// Appends the keys that describe a model.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] if a key already exists.
+    /// Appends the keys that describe a model. Fails with [`Error::Internal`] if a key already exists.
     pub fn write(&self, model: &ModelConfig, metadata: &mut Metadata<'_>) -> Result<()> {
         (self.write)(model)
             .into_iter()

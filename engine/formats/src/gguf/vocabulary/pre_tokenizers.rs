@@ -79,10 +79,7 @@ static KNOWN: [PreTokenizer; 6] = [
 ];
 
 impl PreTokenizer {
-    /// Finds a pre-tokenizer by name.
-    ///
-    /// # Errors
-    /// Lists the known names.
+    /// Finds a pre-tokenizer by name. The error lists the known names.
     pub fn named(name: &str) -> Result<&'static Self, String> {
         KNOWN.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
             let names: Vec<_> = KNOWN.iter().flat_map(|known| known.names).copied().collect();

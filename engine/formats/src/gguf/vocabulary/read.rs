@@ -13,18 +13,13 @@ use glasshouse_text::tokenizer::shape::{bpe_model, byte_level, fuse};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// The tokenizer of a file, with its special tokens and chat template.
-///
-/// # Errors
-/// Its algorithm or pre-tokenizer is not supported, or its lists are inconsistent; the error names it.
+/// The tokenizer of a file, with its special tokens and chat template. Fails if its algorithm or pre-tokenizer is not supported, or its
+/// lists are inconsistent; the error names it.
 pub fn tokenizer(file: &Gguf<'_>) -> Result<TokenizerFiles> {
     parse(file.metadata()).map_err(|reason| Error::bad_file(file.path(), reason))
 }
 
 /// A notice about a tokenizer setting that is ignored, if any.
-///
-/// # Errors
-/// A key has another type.
 pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
     let ends = metadata.flag(ENDS_KEY)? == Some(true);
     // llama.cpp appends it to prompts as well.
@@ -115,8 +110,7 @@ impl<'file> Listed<'file> {
         self.special.iter().find(|(known, _)| *known == purpose).map(|(_, id)| *id)
     }
 
-    /// Ids of the model's own tokens in `tokenizer.json`, with strings from `spelt`; added tokens after the last of them are not
-    /// included.
+    /// Ids of the model's own tokens in `tokenizer.json`, with strings from `spelt`; added tokens after the last of them are not included.
     pub fn ids(&self, mut spelt: impl FnMut(usize) -> String) -> Value {
         let own = self.types.iter().rposition(|ty| !ty.is_added()).map_or(0, |last| last + 1);
         Value::Object((0..own).map(|id| (spelt(id), json!(id))).collect())

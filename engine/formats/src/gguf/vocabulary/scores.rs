@@ -5,6 +5,7 @@
 use super::read::{Listed, Parts};
 use super::{BEGINS_KEY, PREFIX_KEY, SCORES_KEY, TokenType};
 use crate::gguf::Metadata;
+use glasshouse_protocol::order;
 use glasshouse_text::tokenizer::shape::bpe_model;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -75,8 +76,8 @@ fn merges(listed: &Listed<'_>, scores: &[f64]) -> Value {
         }
         // Of several pairs for one piece, those with better parts come first.
         let falling = |a: &[f64; 2], b: &[f64; 2]| b[0].total_cmp(&a[0]).then(b[1].total_cmp(&a[1]));
-        merges[first..].sort_by(|(_, a, ..), (_, b, ..)| falling(a, b));
+        order::sort_by(&mut merges[first..], |(_, a, ..), (_, b, ..)| falling(a, b));
     }
-    merges.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+    order::sort_by(&mut merges, |(a, ..), (b, ..)| b.total_cmp(a));
     merges.into_iter().map(|(_, _, left, right)| json!([left, right])).collect()
 }

@@ -7,23 +7,21 @@ use super::{
 };
 use crate::gguf::{Array, Metadata, Value as Stored};
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use glasshouse_text::tokenizer::TokenizerFiles;
 use glasshouse_text::tokenizer::bytes::alphabet;
 use glasshouse_text::tokenizer::shape::fuse;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-/// Appends a tokenizer's keys, with a token for each row of the embedding; missing tokens are filled with unused ones. Returns
-/// notices for the user, one line each.
-///
-/// # Errors
-/// [`Error::Refused`] if llama.cpp does not support the algorithm or pre-tokenizer.
+/// Appends a tokenizer's keys, with a token for each row of the embedding; missing tokens are filled with unused ones. Returns notices for
+/// the user, one line each. Fails with [`Error::Refused`] if llama.cpp does not support the algorithm or pre-tokenizer.
 pub fn push_tokenizer(
     files: &TokenizerFiles,
     rows: usize,
     metadata: &mut Metadata<'_>,
 ) -> Result<Vec<String>> {
-    let json: Value = serde_json::from_str(&files.tokenizer.to_json()?)
+    let json: Value = serde_json::from_slice(files.tokenizer.to_json()?.as_bytes())
         .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
     let form = TokenizerForm::from_json(&json).map_err(Error::Refused)?;
     let listed = listed(files, &json, rows, &form)?;
@@ -115,7 +113,6 @@ impl TokenizerForm {
         })
     }
 
-    /// Name of the pre-tokenizer.
     fn name(&self) -> &'static str {
         match self {
             // Its words never split characters or bytes.
@@ -131,17 +128,15 @@ impl TokenizerForm {
             Self::Characters => {
                 // Merges the bytes of a character in order. No lead byte is a continuation byte.
                 let spelt = listed.iter().filter(|(_, ty)| *ty == TokenType::Normal);
-                let pairs: BTreeSet<(usize, String)> = spelt
-                    .flat_map(|(token, _)| {
-                        let letters: Vec<char> = token.chars().collect();
-                        let part = move |end: usize| {
-                            let (left, right) = (letters[..end].iter().collect::<String>(), letters[end]);
-                            (end, format!("{left} {right}"))
-                        };
-                        (1..token.chars().count()).map(part)
-                    })
-                    .collect();
-                pairs.into_iter().map(|(_, pair)| pair).collect()
+                let pairs = spelt.flat_map(|(token, _)| {
+                    let letters: Vec<char> = token.chars().collect();
+                    let part = move |end: usize| {
+                        let (left, right) = (letters[..end].iter().collect::<String>(), letters[end]);
+                        (end, format!("{left} {right}"))
+                    };
+                    (1..token.chars().count()).map(part)
+                });
+                order::distinct(pairs).into_iter().map(|(_, pair)| pair).collect()
             }
             Self::Words(_) => {
                 let merges = json["model"]["merges"].as_array().into_iter().flatten();

@@ -1,8 +1,8 @@
 //! Gemma 1 (Gemma Team 2024): Llama with scaled embeddings, norms of 1 + weight, and a GELU gate.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Gate, ModelConfig};
 use serde_json::{Map, Value, json};
@@ -39,8 +39,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
+    let mut fields = with(llama::shared_fields(model), json!({ "attention_bias": model.bias.qkv }));
     if model.mlp.gate == Gate::Geglu {
         fields.insert("hidden_activation".to_owned(), json!("gelu_pytorch_tanh"));
     }

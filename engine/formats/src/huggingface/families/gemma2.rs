@@ -2,9 +2,9 @@
 //! sliding window in every second block.
 
 use super::super::fields::{Fields, gate_word, shortest};
-use super::Family;
 use super::llama::{self, Defaults};
 use super::mistral::layer_types;
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, NormPlacement};
 use serde_json::{Map, Value, json};
@@ -65,24 +65,20 @@ pub(super) fn shared(fields: &mut Fields, theta: f64, pattern: usize) -> Result<
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = shared_fields(model);
-    fields.insert("attn_logit_softcapping".to_owned(), json!(model.attention_softcap.map(shortest)));
-    fields
+    let cap = model.attention_softcap.map(shortest);
+    with(shared_fields(model), json!({ "attn_logit_softcapping": cap }))
 }
 
 pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
     let query_scale = crate::attention_scale(model).powi(-2).round();
-    for (name, value) in [
-        ("hidden_activation", json!(gate_word(model.mlp.gate))),
-        ("query_pre_attn_scalar", json!(query_scale as u64)),
-        ("final_logit_softcapping", json!(model.logit_softcap.map(shortest))),
-        ("attention_bias", json!(model.bias.qkv)),
+    let own = json!({
+        "hidden_activation": gate_word(model.mlp.gate),
+        "query_pre_attn_scalar": query_scale as u64,
+        "final_logit_softcapping": model.logit_softcap.map(shortest),
+        "attention_bias": model.bias.qkv,
         // Required even if no layer has a window.
-        ("sliding_window", json!(model.sliding_window.unwrap_or(model.context_length))),
-        ("layer_types", layer_types(model)),
-    ] {
-        fields.insert(name.to_owned(), value);
-    }
-    fields
+        "sliding_window": model.sliding_window.unwrap_or(model.context_length),
+        "layer_types": layer_types(model),
+    });
+    with(llama::shared_fields(model), own)
 }

@@ -5,7 +5,7 @@ use super::{Family, object};
 use crate::tensors::{BiasRule::Always, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -20,23 +20,18 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    let (width, heads) = (fields.whole("n_embd")?, fields.whole("n_head")?);
+    let shape = fields.gpt(["n_embd", "n_head", "n_positions", "n_layer"])?;
     fields.must_be("scale_attn_weights", &json!(true))?;
     fields.must_be("scale_attn_by_inverse_layer_idx", &json!(false))?;
     fields.must_be("add_cross_attention", &json!(false))?;
-    let head_size = fields.head_size(("n_embd", width), ("n_head", heads))?;
-    let [vocabulary, context_length, layers] =
-        [fields.whole("vocab_size")?, fields.whole("n_positions")?, fields.whole("n_layer")?];
-    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        head_size,
         norm: NormConfig {
             eps: fields.number_or("layer_norm_epsilon", 1e-5)? as f32,
             bias: true,
             ..shape.norm
         },
         mlp: Mlp {
-            hidden: fields.whole_or_none("n_inner")?.unwrap_or(4 * width),
+            hidden: fields.whole_or_none("n_inner")?.unwrap_or(4 * shape.width),
             activation: fields.activation("activation_function", "gelu_new")?,
             gate: Gate::None,
         },

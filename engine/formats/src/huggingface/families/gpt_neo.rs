@@ -9,7 +9,7 @@ use crate::tensors::{
 };
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -24,11 +24,8 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_heads")?);
-    let head_size = fields.head_size(("hidden_size", width), ("num_heads", heads))?;
-    let [vocabulary, context_length, layers] =
-        [fields.whole("vocab_size")?, fields.whole("max_position_embeddings")?, fields.whole("num_layers")?];
-    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
+    let shape = fields.gpt(["hidden_size", "num_heads", "max_position_embeddings", "num_layers"])?;
+    let layers = shape.layers;
     let mut rate = |name| fields.number_or(name, 0.0).map(|rate| rate as f32);
     let dropout = Dropout {
         embedding: rate("embed_dropout")?,
@@ -36,7 +33,6 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
         residual: rate("resid_dropout")?,
     };
     let mut model = ModelConfig {
-        head_size,
         attention_scale: Some(1.0),
         sliding_window: fields.whole_or("window_size", Some(256))?,
         norm: NormConfig {
@@ -45,7 +41,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             ..shape.norm
         },
         mlp: Mlp {
-            hidden: fields.whole_or_none("intermediate_size")?.unwrap_or(4 * width),
+            hidden: fields.whole_or_none("intermediate_size")?.unwrap_or(4 * shape.width),
             activation: fields.activation("activation_function", "gelu_new")?,
             gate: Gate::None,
         },

@@ -2,14 +2,14 @@
 //! MLP. Queries, keys and values are stored head by head.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
-use super::{Family, object, rotary_order};
+use super::{Family, GPT, object, rotary_order};
 use crate::tensors::{
     BiasRule::{Always, AsOurs},
     Rows, TensorTable,
 };
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -25,22 +25,14 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
-    let head_size = fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?;
+    let shape = fields.gpt(GPT)?;
     let theta = fields.number_or("rotary_emb_base", 10_000.0)?;
     let (theta, share) = (fields.number_or("rope_theta", theta)?, fields.number_or("rotary_pct", 0.25)?);
     let attention = fields.flag_or("attention_bias", true)?;
     let parallel = fields.flag_or("use_parallel_residual", true)?;
-    let [vocabulary, context_length, layers] = [
-        fields.whole("vocab_size")?,
-        fields.whole("max_position_embeddings")?,
-        fields.whole("num_hidden_layers")?,
-    ];
-    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        head_size,
         norm: NormConfig { eps: fields.number_or("layer_norm_eps", 1e-5)? as f32, bias: true, ..shape.norm },
-        position: Position::Rope(fields.rope(head_size, theta, share)?),
+        position: Position::Rope(fields.rope(shape.head_size, theta, share)?),
         mlp: Mlp {
             hidden: fields.whole("intermediate_size")?,
             activation: fields.activation("hidden_act", "gelu")?,

@@ -1,8 +1,8 @@
 //! Granite 3 (Granite Team, IBM 2024): Llama with factors on embeddings, attention scores, residual additions and logits.
 
 use super::super::fields::{Fields, shortest};
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig};
 use serde_json::{Map, Value, json};
@@ -31,14 +31,11 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::FAMILY.write(model);
-    for (name, factor) in [
-        ("embedding_multiplier", model.embedding_scale),
-        ("attention_multiplier", crate::attention_scale(model)),
-        ("residual_multiplier", model.residual_scale),
-        ("logits_scaling", model.logit_divisor),
-    ] {
-        fields.insert(name.to_owned(), json!(shortest(factor)));
-    }
-    fields
+    let factors = json!({
+        "embedding_multiplier": shortest(model.embedding_scale),
+        "attention_multiplier": shortest(crate::attention_scale(model)),
+        "residual_multiplier": shortest(model.residual_scale),
+        "logits_scaling": shortest(model.logit_divisor),
+    });
+    with(llama::FAMILY.write(model), factors)
 }

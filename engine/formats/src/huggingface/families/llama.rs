@@ -1,7 +1,7 @@
 //! Llama 2 and 3 (Touvron et al. 2023): RMSNorm, rotary positions, gated MLP, grouped queries. Other families share its tensors.
 
 use super::super::fields::{Fields, gate_word, rope_fields, shortest};
-use super::{Family, object};
+use super::{Family, object, with};
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
@@ -35,10 +35,7 @@ pub(super) fn attention_bias(fields: &mut Fields) -> Result<Bias> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = shared_fields(model);
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
-    fields.insert("mlp_bias".to_owned(), json!(model.bias.mlp));
-    fields
+    with(shared_fields(model), json!({ "attention_bias": model.bias.qkv, "mlp_bias": model.bias.mlp }))
 }
 
 /// Defaults of the classes for missing fields in `config.json`.

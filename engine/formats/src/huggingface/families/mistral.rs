@@ -1,8 +1,8 @@
 //! Mistral 7B (Jiang et al. 2023): Llama with a sliding window; and Ministral (Mistral AI 2024), which has it in some blocks.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::ModelConfig;
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ pub(super) const MINISTRAL: Family = Family {
     class: "MinistralForCausalLM",
     layer_class: "MinistralDecoderLayer",
     read: read_ministral,
-    write: write_ministral,
+    write: |model| with(write(model), json!({ "layer_types": layer_types(model) })),
     ..llama::FAMILY
 };
 
@@ -32,10 +32,8 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     Ok(ModelConfig { sliding_window, ..model })
 }
 
-fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
-    fields
+pub(super) fn write(model: &ModelConfig) -> Map<String, Value> {
+    with(llama::shared_fields(model), json!({ "sliding_window": model.sliding_window }))
 }
 
 fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
@@ -43,12 +41,6 @@ fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
     // Without `layer_types`, all blocks have a sliding window.
     fields.windows(&mut model, |_| false)?;
     Ok(model)
-}
-
-fn write_ministral(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = write(model);
-    fields.insert("layer_types".to_owned(), layer_types(model));
-    fields
 }
 
 /// Attention type of each block, in transformers' naming.

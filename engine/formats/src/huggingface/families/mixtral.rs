@@ -1,8 +1,8 @@
 //! Mixtral (Jiang et al. 2024): Mistral with experts in place of the MLP.
 
 use super::super::fields::{Fields, shortest};
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, mistral, with};
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::ModelConfig;
@@ -29,10 +29,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
-    write_experts(model, "num_local_experts", &mut fields);
-    fields
+    with_experts(mistral::write(model), model, "num_local_experts")
 }
 
 /// The fields of experts; `default` has their number and how many work on a token.
@@ -48,10 +45,18 @@ pub(super) fn experts(fields: &mut Fields, count: &str, default: [usize; 2]) -> 
     })
 }
 
-pub(super) fn write_experts(model: &ModelConfig, count: &str, fields: &mut Map<String, Value>) {
-    fields.insert(count.to_owned(), json!(model.experts.count));
-    fields.insert("num_experts_per_tok".to_owned(), json!(model.experts.per_token));
-    fields.insert("router_aux_loss_coef".to_owned(), json!(shortest(model.experts.balance)));
+pub(super) fn with_experts(
+    fields: Map<String, Value>,
+    model: &ModelConfig,
+    count: &str,
+) -> Map<String, Value> {
+    let experts = &model.experts;
+    let own = json!({
+        count: experts.count,
+        "num_experts_per_tok": experts.per_token,
+        "router_aux_loss_coef": shortest(experts.balance),
+    });
+    with(fields, own)
 }
 
 /// Llama's tensors with experts: the name of their part of a block, and of an expert's gate, up and down projections.

@@ -26,6 +26,7 @@ use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value};
 use std::path::Path;
 
+#[derive(Debug)]
 pub struct Family {
     /// `model_type` in `config.json`.
     pub model_type: &'static str,
@@ -42,12 +43,6 @@ pub struct Family {
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
-}
-
-impl std::fmt::Debug for Family {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.class)
-    }
 }
 
 /// All families, in order of preference for exports.
@@ -77,10 +72,8 @@ impl Family {
         FAMILIES.into_iter().find(|family| family.model_type == model_type)
     }
 
-    /// The class that computes this model exactly; `wished` is preferred if it does.
-    ///
-    /// # Errors
-    /// No class does; the error names the settings that the closest one lacks.
+    /// The class that computes this model exactly; `wished` is preferred if it does. Fails if no class does; the error names the settings
+    /// that the closest one lacks.
     pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
         let wished = wished.and_then(Self::named);
         let (family, lacks) = crate::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
@@ -110,10 +103,7 @@ impl Family {
         Ok(lacks)
     }
 
-    /// Converts a `config.json` to settings.
-    ///
-    /// # Errors
-    /// A field is missing or has an unsupported value; the error names it.
+    /// Converts a `config.json` to settings. Fails if a field is missing or has an unsupported value; the error names it.
     pub fn read(&self, fields: &mut Fields) -> Result<ModelConfig> {
         let model = (self.read)(fields)?;
         model.validate().map_err(|invalid| fields.error(invalid))?;
@@ -148,6 +138,15 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
+}
+
+/// Fields of most classes for [`Fields::gpt`].
+const GPT: [&str; 4] = ["hidden_size", "num_attention_heads", "max_position_embeddings", "num_hidden_layers"];
+
+/// Adds the fields of `more`, an object.
+fn with(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {
+    fields.extend(object(more));
+    fields
 }
 
 /// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.

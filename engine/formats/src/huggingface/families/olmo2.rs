@@ -1,8 +1,8 @@
 //! OLMo 2 (Team OLMo 2024): Llama with norms on the outputs of attention and MLP, and on all queries and all keys of a token.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, NormConfig, NormPlacement};
 use serde_json::{Map, Value, json};
@@ -29,7 +29,5 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
-    fields
+    with(llama::shared_fields(model), json!({ "attention_bias": model.bias.qkv }))
 }

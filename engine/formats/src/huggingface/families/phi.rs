@@ -2,11 +2,11 @@
 //! biases everywhere including the head.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
-use super::{Family, object, rotary_order};
+use super::{Family, GPT, object, rotary_order};
 use crate::tensors::{BiasRule::Always, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -21,21 +21,13 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
-    let head_size = fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?;
+    let shape = fields.gpt(GPT)?;
     fields.must_be("qk_layernorm", &json!(false))?;
     let (theta, share) =
         (fields.number_or("rope_theta", 10_000.0)?, fields.number_or("partial_rotary_factor", 0.5)?);
-    let rope = fields.rope(head_size, theta, share)?;
-    let [vocabulary, context_length, layers] = [
-        fields.whole("vocab_size")?,
-        fields.whole("max_position_embeddings")?,
-        fields.whole("num_hidden_layers")?,
-    ];
-    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
+    let rope = fields.rope(shape.head_size, theta, share)?;
     Ok(ModelConfig {
-        kv_heads: fields.whole_or_none("num_key_value_heads")?.unwrap_or(heads),
-        head_size,
+        kv_heads: fields.whole_or_none("num_key_value_heads")?.unwrap_or(shape.heads),
         norm: NormConfig { eps: fields.number_or("layer_norm_eps", 1e-5)? as f32, bias: true, ..shape.norm },
         position: Position::Rope(rope),
         mlp: Mlp {

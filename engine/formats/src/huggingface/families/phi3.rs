@@ -2,7 +2,7 @@
 
 use super::super::fields::{Fields, rope_fields, shortest};
 use super::llama::{self, Defaults};
-use super::{Family, packed_rows};
+use super::{Family, packed_rows, with};
 use crate::tensors::{BiasRule::AsOurs, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
@@ -54,12 +54,13 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
         let rope = Rope { scaling, ..rope.clone() };
         fields.extend(rope_fields(&rope, Some(("partial_rotary_factor", model.head_size))));
     }
-    fields.insert(ORIGINAL.to_owned(), json!(original));
-    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
-    for (name, rate) in [("embd_pdrop", model.dropout.embedding), ("resid_pdrop", model.dropout.residual)] {
-        fields.insert(name.to_owned(), json!(shortest(rate)));
-    }
-    fields
+    let own = json!({
+        ORIGINAL: original,
+        "sliding_window": model.sliding_window,
+        "embd_pdrop": shortest(model.dropout.embedding),
+        "resid_pdrop": shortest(model.dropout.residual),
+    });
+    with(fields, own)
 }
 
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {

@@ -1,9 +1,9 @@
 //! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
 use super::mistral::layer_types;
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig};
 use serde_json::{Map, Value, json};
@@ -33,11 +33,10 @@ pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<Mod
 }
 
 pub(super) fn window_fields(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("use_sliding_window".to_owned(), json!(model.sliding_window.is_some()));
-    if model.sliding_window.is_some() {
-        fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
-        fields.insert("layer_types".to_owned(), layer_types(model));
+    let slides = model.sliding_window.is_some();
+    let fields = with(llama::shared_fields(model), json!({ "use_sliding_window": slides }));
+    if !slides {
+        return fields;
     }
-    fields
+    with(fields, json!({ "sliding_window": model.sliding_window, "layer_types": layer_types(model) }))
 }

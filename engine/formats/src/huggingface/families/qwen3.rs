@@ -1,9 +1,9 @@
 //! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
 use super::qwen2::{window_fields, windows};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::ModelConfig;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,5 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = window_fields(model);
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
-    fields
+    with(window_fields(model), json!({ "attention_bias": model.bias.qkv }))
 }

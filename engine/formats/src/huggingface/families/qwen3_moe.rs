@@ -1,9 +1,9 @@
 //! Qwen3-MoE (Yang et al. 2025): Qwen3 with experts in place of the MLP.
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
-use super::mixtral::{experts, tensors, write_experts};
+use super::mixtral::{experts, tensors, with_experts};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{Mlp, ModelConfig};
@@ -39,13 +39,13 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("use_sliding_window".to_owned(), json!(model.sliding_window.is_some()));
-    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
-    fields.insert("moe_intermediate_size".to_owned(), json!(model.mlp.hidden));
-    fields.insert("norm_topk_prob".to_owned(), json!(model.experts.renormalise));
-    fields.insert("decoder_sparse_step".to_owned(), json!(1));
-    write_experts(model, "num_experts", &mut fields);
-    fields
+    let own = json!({
+        "use_sliding_window": model.sliding_window.is_some(),
+        "sliding_window": model.sliding_window,
+        "attention_bias": model.bias.qkv,
+        "moe_intermediate_size": model.mlp.hidden,
+        "norm_topk_prob": model.experts.renormalise,
+        "decoder_sparse_step": 1,
+    });
+    with_experts(with(llama::shared_fields(model), own), model, "num_experts")
 }

@@ -1,8 +1,8 @@
 //! SmolLM3 (Hugging Face 2025): Llama without rotary positions in every fourth layer. (SmolLM2 is a Llama.)
 
 use super::super::fields::Fields;
-use super::Family;
 use super::llama::{self, Defaults};
+use super::{Family, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value, json};
@@ -47,7 +47,5 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
             fields.insert("no_rope_layer_interval".to_owned(), json!(rope.skip_every));
         }
     }
-    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
-    fields.insert("mlp_bias".to_owned(), json!(model.bias.mlp));
-    fields
+    with(fields, json!({ "attention_bias": model.bias.qkv, "mlp_bias": model.bias.mlp }))
 }

@@ -42,12 +42,9 @@ const HEAD: &str = "head.weight";
 /// Initialisations that leave the base weights unchanged. Others (PiSSA, OLoRA, CorDA) train against modified base weights.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added.
-/// If the future is dropped, the project is unchanged.
-///
-/// # Errors
-/// The folder is not a LoRA adapter, is damaged or belongs to another base model (the error gives details); the run has no such
-/// checkpoint; or writing fails. No run is created then.
+/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added. If the future is dropped, the project is
+/// unchanged. Fails if the folder is not a LoRA adapter, is damaged or belongs to another base model (the error gives details); the run has
+/// no such checkpoint; or writing fails. No run is created then.
 pub async fn merge_adapter(
     project: &Project,
     run: &Run,
@@ -140,14 +137,10 @@ fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
 /// Maximum runs followed back to the import.
 const MAX_RUNS: usize = 64;
 
-/// Maximum characters of a name in a message.
 const MAX_NAME_CHARACTERS: usize = 100;
 
-/// Warns if the adapter's base model has another name than the model that the run's weights come from, although the shapes fit.
-/// Not an error, because a model can have many names (a folder, a file, a URL).
-///
-/// # Errors
-/// The folder is not a LoRA adapter.
+/// Warns if the adapter's base model has another name than the model that the run's weights come from, although the shapes fit. Not an
+/// error, because a model can have many names (a folder, a file, a URL). Fails if the folder is not a LoRA adapter.
 pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     let Some(base) = AdapterSettings::read(folder)?.base else { return Ok(None) };
     let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MAX_RUNS);
@@ -175,7 +168,6 @@ struct AdapterSettings {
     rslora: bool,
     /// Whether there are magnitudes.
     dora: bool,
-    /// Name of the base model.
     base: Option<String>,
 }
 
@@ -258,7 +250,6 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// A module's A [r, in] and B [out, r], with DoRA its magnitudes [out], and the tensor of its weight.
-#[derive(Debug)]
 struct LowRankPair<'found> {
     module: &'found str,
     tensor: &'found Tensor,

@@ -20,6 +20,7 @@
 use super::super::file::Content;
 use super::super::{Entry, disk};
 use super::{Shadow, Stored, journal::journaled};
+use glasshouse_protocol::order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -220,7 +221,7 @@ pub fn plan() -> Vec<Work> {
     let (settings, records): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|(_, work)| is_settings(work.path()));
     for mut group in [contents, grown, records, settings] {
-        group.sort_by_key(|(number, _)| *number);
+        order::sort_by_key(&mut group, |(number, _)| *number);
         plan.extend(group.into_iter().map(|(_, work)| work));
     }
     plan.append(&mut gone);

@@ -1,14 +1,13 @@
 //! Batches of whole examples: conversations, whose answers are learned, and texts, whose final label is learned.
 //!
-//! An example of n tokens takes n − 1 positions of a row: its last token is only a target. Examples longer than a row
-//! are cut at the end; a label is kept as the target of the last token that fits. Packing depends only on the examples'
-//! lengths, and the order of rows is a new permutation each epoch, so a batch is a pure function of its step and
-//! micro-batch numbers.
+//! An example of n tokens takes n − 1 positions of a row: its last token is only a target. Examples longer than a row are cut at the end; a
+//! label is kept as the target of the last token that fits. Packing depends only on the examples' lengths, and the order of rows is a new
+//! permutation each epoch, so a batch is a pure function of its step and micro-batch numbers.
 
 mod pack;
 mod pairs;
 
-use super::batch::{Batch, IGNORED};
+use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::quantity::counted;
@@ -33,7 +32,6 @@ pub struct ExampleBatches<'a> {
     about: [PackingStatistics; 2],
 }
 
-/// Packing result of a split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackingStatistics {
     pub examples: usize,
@@ -75,10 +73,7 @@ pub struct BatchSettings {
 }
 
 impl<'a> ExampleBatches<'a> {
-    /// Packs both splits' examples into rows.
-    ///
-    /// # Errors
-    /// A split has no example with a learnable token within a row.
+    /// Packs both splits' examples into rows. Fails if a split has no example with a learnable token within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let BatchSettings { context_length, packing, labelled, .. } = settings;
         let of = |split| -> Result<(Arc<Rows>, PackingStatistics)> {
@@ -111,8 +106,7 @@ impl<'a> ExampleBatches<'a> {
         train.sentences(labels).into_iter().chain(lost).collect()
     }
 
-    /// Returns a training batch.
-    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<MicroBatch> {
         let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
         if self.settings.prompt_weight > 0.0 {
             let drawn = self.drawn(step, micro_batch).enumerate();
@@ -125,7 +119,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Makes the prompt tokens of the row at `begins` count as targets; returns the weight of each position.
-    fn weigh(&self, batch: &mut Batch, begins: usize, row: usize) -> Result<Vec<f32>> {
+    fn weigh(&self, batch: &mut MicroBatch, begins: usize, row: usize) -> Result<Vec<f32>> {
         let mut weights = vec![0.0; self.settings.context_length];
         let mut at = 0;
         for example in self.rows(Split::Train).row(row) {
@@ -166,7 +160,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Returns an evaluation batch. All evaluations of a run use the same batches, and no row occurs twice.
-    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<MicroBatch> {
         let count = self.rows(split).count() as u64;
         let key = nth(self.settings.seed, EVALUATION, split as u64);
         let first = index * self.settings.batch as u64;
@@ -181,7 +175,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Batches that hold every example of a split once. Padding rows in the last batch have no counted target.
-    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<MicroBatch>> + use<'a> {
         let batches = self.clone();
         let (count, batch) = (self.rows(split).count(), self.settings.batch);
         (0..count.div_ceil(batch)).map(move |index| {
@@ -194,22 +188,29 @@ impl<'a> ExampleBatches<'a> {
         split.of(self.rows.each_ref().map(|own| &**own))
     }
 
-    fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
+    fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
         let mut batch =
-            Batch::with_capacity(self.settings.batch * self.settings.context_length, self.settings.starts);
+            with_capacity(self.settings.batch * self.settings.context_length, self.settings.starts);
         for (number, row) in rows.enumerate() {
             let begins = number * self.settings.context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
-                batch.append(self.store, split, *example as usize, begins, self.settings.context_length)?;
+                append(
+                    &mut batch,
+                    self.store,
+                    split,
+                    *example as usize,
+                    begins,
+                    self.settings.context_length,
+                )?;
                 self.label(split, *example as usize, &mut batch)?;
             }
-            batch.fill(begins, self.settings.context_length, self.settings.padding);
+            fill(&mut batch, begins, self.settings.context_length, self.settings.padding);
         }
         Ok(batch)
     }
 
     /// Replaces the target of the last appended token with the example's label.
-    fn label(&self, split: Split, example: usize, batch: &mut Batch) -> Result<()> {
+    fn label(&self, split: Split, example: usize, batch: &mut MicroBatch) -> Result<()> {
         let Some(examples) = self.store.examples(split).filter(|_| self.settings.labelled) else {
             return Ok(());
         };
@@ -220,59 +221,57 @@ impl<'a> ExampleBatches<'a> {
     }
 }
 
-impl Batch {
-    /// Appends an example, cut to T positions, to the row at `begins`.
-    fn append(
-        &mut self,
-        store: &TokenStore,
-        split: Split,
-        example: usize,
-        begins: usize,
-        context_length: usize,
-    ) -> Result<()> {
-        let Some(examples) = store.examples(split) else { return Ok(()) };
-        let range = examples.range(example);
-        let count = ((range.end - range.start) as usize).min(context_length + 1);
-        let tokens = store.read(split, range.start, count)?;
-        let start = (self.tokens.len() - begins) as u32;
-        self.tokens.extend_from_slice(tokens.get(..count - 1).unwrap_or_default());
-        let learned = examples.learned(range.start + 1..range.start + count as u64);
-        let targets = tokens.iter().skip(1).zip(learned);
-        self.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
-        if let Some(starts) = &mut self.document_starts {
-            starts.extend(std::iter::repeat_n(start, count - 1));
-        }
-        Ok(())
+/// Appends an example, cut to T positions, to the row at `begins`.
+fn append(
+    batch: &mut MicroBatch,
+    store: &TokenStore,
+    split: Split,
+    example: usize,
+    begins: usize,
+    context_length: usize,
+) -> Result<()> {
+    let Some(examples) = store.examples(split) else { return Ok(()) };
+    let range = examples.range(example);
+    let count = ((range.end - range.start) as usize).min(context_length + 1);
+    let tokens = store.read(split, range.start, count)?;
+    let start = (batch.tokens.len() - begins) as u32;
+    batch.tokens.extend_from_slice(tokens.get(..count - 1).unwrap_or_default());
+    let learned = examples.learned(range.start + 1..range.start + count as u64);
+    let targets = tokens.iter().skip(1).zip(learned);
+    batch.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
+    if let Some(starts) = &mut batch.document_starts {
+        starts.extend(std::iter::repeat_n(start, count - 1));
     }
+    Ok(())
+}
 
-    /// Appends an example's tokens, cut to T positions. Only the last position has a target: 0, the single score.
-    fn append_scored(
-        &mut self,
-        store: &TokenStore,
-        split: Split,
-        example: usize,
-        context_length: usize,
-    ) -> Result<()> {
-        let Some(examples) = store.examples(split) else { return Ok(()) };
-        let range = examples.range(example);
-        let count = ((range.end - range.start) as usize).min(context_length);
-        self.tokens.extend(store.read(split, range.start, count)?);
-        self.targets.extend(std::iter::repeat_n(IGNORED, count.saturating_sub(1)));
-        self.targets.push(0);
-        if let Some(starts) = &mut self.document_starts {
-            starts.extend(std::iter::repeat_n(0, count));
-        }
-        Ok(())
+/// Appends an example's tokens, cut to T positions. Only the last position has a target: 0, the single score.
+fn append_scored(
+    batch: &mut MicroBatch,
+    store: &TokenStore,
+    split: Split,
+    example: usize,
+    context_length: usize,
+) -> Result<()> {
+    let Some(examples) = store.examples(split) else { return Ok(()) };
+    let range = examples.range(example);
+    let count = ((range.end - range.start) as usize).min(context_length);
+    batch.tokens.extend(store.read(split, range.start, count)?);
+    batch.targets.extend(std::iter::repeat_n(IGNORED, count.saturating_sub(1)));
+    batch.targets.push(0);
+    if let Some(starts) = &mut batch.document_starts {
+        starts.extend(std::iter::repeat_n(0, count));
     }
+    Ok(())
+}
 
-    /// Pads the row at `begins` to T positions.
-    fn fill(&mut self, begins: usize, context_length: usize, padding: u32) {
-        let (filled, length) = (self.tokens.len() - begins, begins + context_length);
-        self.tokens.resize(length, padding);
-        self.targets.resize(length, IGNORED);
-        if let Some(starts) = &mut self.document_starts {
-            starts.resize(length, filled as u32);
-        }
+/// Pads the row at `begins` to T positions.
+fn fill(batch: &mut MicroBatch, begins: usize, context_length: usize, padding: u32) {
+    let (filled, length) = (batch.tokens.len() - begins, begins + context_length);
+    batch.tokens.resize(length, padding);
+    batch.targets.resize(length, IGNORED);
+    if let Some(starts) = &mut batch.document_starts {
+        starts.resize(length, filled as u32);
     }
 }
 

@@ -1,19 +1,17 @@
 //! Batches of preferences: pairs of answers to one prompt, one answer per row, the better one first.
 //!
-//! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of
-//! rows; their order is a new permutation each epoch. Scored answers are read to their last token, whose target marks
-//! the position of the score.
+//! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of rows; their order is
+//! a new permutation each epoch. Scored answers are read to their last token, whose target marks the position of the score.
 
-use super::{BatchSettings, EVALUATION, TRAINING, of_held_out, permuted};
-use crate::data::batch::Batch;
+use super::{BatchSettings, EVALUATION, TRAINING, append, append_scored, fill, of_held_out, permuted};
+use crate::data::batch::{MicroBatch, with_capacity};
 use crate::data::store::{Split, TokenStore};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
-/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of
-/// [`PairBatches::full`].
+/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of [`PairBatches::full`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     pub train: Vec<f32>,
@@ -55,10 +53,7 @@ pub struct PairStatistics {
 }
 
 impl<'a> PairBatches<'a> {
-    /// Selects the usable pairs of both splits.
-    ///
-    /// # Errors
-    /// A split has no pair whose answers differ within a row, or a shard cannot be read.
+    /// Selects the usable pairs of both splits. Fails if a split has no pair whose answers differ within a row, or a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let mut about = [PairStatistics::default(); 2];
         let [of_train, of_validation] = &mut about;
@@ -79,7 +74,6 @@ impl<'a> PairBatches<'a> {
         train.sentences(self.settings).into_iter().chain(lost).collect()
     }
 
-    /// Number of usable pairs of a split.
     pub fn count(&self, split: Split) -> usize {
         self.of(split).len()
     }
@@ -94,8 +88,7 @@ impl<'a> PairBatches<'a> {
         self.reference = Arc::new(reference);
     }
 
-    /// Returns a training batch.
-    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<MicroBatch> {
         let BatchSettings { seed, accumulate, .. } = self.settings;
         let (count, pairs) = (self.count(Split::Train) as u64, self.pairs_of_batch());
         let first = (step * accumulate as u64 + micro_batch) * pairs;
@@ -107,7 +100,7 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Returns an evaluation batch. All evaluations of a run use the same batches, and no pair occurs twice.
-    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<MicroBatch> {
         let (count, pairs) = (self.count(split) as u64, self.pairs_of_batch());
         let key = nth(self.settings.seed, EVALUATION, split as u64);
         let drawn = (index * pairs..(index + 1) * pairs)
@@ -121,13 +114,13 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Batches that contain every pair of a split once, in order. Padding rows in the last batch have no counted target.
-    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<MicroBatch>> + use<'a> {
         let (batches, pairs) = (self.clone(), self.pairs_of_batch() as usize);
         (0..self.count(split).div_ceil(pairs)).map(move |index| batches.part(split, index * pairs))
     }
 
     /// Returns a batch of consecutive pairs starting at `from`.
-    pub fn part(&self, split: Split, from: usize) -> Result<Batch> {
+    pub fn part(&self, split: Split, from: usize) -> Result<MicroBatch> {
         let (count, pairs) = (self.count(split), self.pairs_of_batch() as usize);
         self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))
     }
@@ -150,11 +143,11 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Builds a batch of pairs given by index among the usable ones.
-    fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
+    fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
         let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } =
             self.settings;
         let (pairs, reference) = (self.of(split), self.reference.of(split));
-        let mut batch = Batch::with_capacity(rows * context_length, starts);
+        let mut batch = with_capacity(rows * context_length, starts);
         let mut scores = Vec::with_capacity(rows);
         let mut weights = Vec::new();
         for place in drawn {
@@ -163,12 +156,12 @@ impl<'a> PairBatches<'a> {
                 if let Some(place) = place {
                     let example = 2 * pairs[place] as usize + side;
                     if scored {
-                        batch.append_scored(self.store, split, example, context_length)?;
+                        append_scored(&mut batch, self.store, split, example, context_length)?;
                     } else {
-                        batch.append(self.store, split, example, begins, context_length)?;
+                        append(&mut batch, self.store, split, example, begins, context_length)?;
                     }
                 }
-                batch.fill(begins, context_length, padding);
+                fill(&mut batch, begins, context_length, padding);
                 if let (0, Some([good, bad])) = (side, judged) {
                     let is_good = place.is_some_and(|place| self.is_good(split, pairs[place]));
                     let weight = if is_good { good } else { -bad };
@@ -284,6 +277,7 @@ mod tests {
     use super::super::tests::store;
     use super::*;
     use crate::data::IGNORED;
+    use crate::data::batch::counted_targets;
 
     const SETTINGS: BatchSettings = BatchSettings {
         batch: 4,
@@ -346,9 +340,9 @@ mod tests {
         assert_ne!(first[..5], first[5..]);
         // The validation split has one pair; padding rows do not count.
         let batch = batches.full(Split::Validation).next().unwrap().unwrap();
-        assert_eq!((batch.tokens.len(), batch.counted()), (24, 3));
+        assert_eq!((batch.tokens.len(), counted_targets(&batch)), (24, 3));
         assert_eq!(batch.scores.unwrap(), [50.0, 51.0, 0.0, 0.0]);
-        assert_eq!(batches.evaluation(Split::Validation, 1).unwrap().counted(), 0);
+        assert_eq!(counted_targets(&batches.evaluation(Split::Validation, 1).unwrap()), 0);
         assert_eq!([Split::Train, Split::Validation].map(|split| batches.evaluations(split)), [3, 1]);
     }
 
@@ -390,7 +384,7 @@ mod tests {
         assert_eq!(batch.tokens[12..], [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 900]);
         assert_eq!(batch.targets[12..], [i, i, i, i, i, 0, i, i, i, i, i, 0]);
         assert_eq!(
-            (batch.counted(), batch.document_starts.unwrap()[..6].to_vec()),
+            (counted_targets(&batch), batch.document_starts.unwrap()[..6].to_vec()),
             (4, vec![0, 0, 0, 3, 3, 3])
         );
         assert!(batches.sentences()[0].contains("each scored at its last token"));

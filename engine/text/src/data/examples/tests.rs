@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::batch::counted_targets;
 use crate::data::store::{Index, Writer};
 use glasshouse_platform::{Yielder, block_on};
 use std::path::Path;
@@ -51,7 +52,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
         batches.about(Split::Train),
         PackingStatistics { examples: 2, learned: 4, rows: 1, ..PackingStatistics::default() }
     );
-    let Batch { tokens, targets, document_starts: starts, .. } = batches.train(3, 0).unwrap();
+    let MicroBatch { tokens, targets, document_starts: starts, .. } = batches.train(3, 0).unwrap();
     let ignored = IGNORED;
     assert_eq!(tokens[..8], [5, 6, 7, 8, 1, 2, 3, 99]);
     assert_eq!(targets[..8], [6, ignored, ignored, 9, ignored, 3, 4, ignored]);
@@ -64,10 +65,10 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     assert_eq!(padded.about(Split::Train).rows, 2);
     let batch = padded.full(Split::Train).next().unwrap().unwrap();
     assert_eq!(batch.tokens, [1, 2, 3, 99, 99, 99, 99, 99, 5, 6, 7, 8, 99, 99, 99, 99]);
-    assert_eq!((batch.counted(), batch.document_starts), (4, None));
+    assert_eq!((counted_targets(&batch), batch.document_starts), (4, None));
     // Padding rows of the last batch do not count.
     let last = padded.full(Split::Validation).next().unwrap().unwrap();
-    assert_eq!((last.tokens.len(), last.counted()), (16, 2));
+    assert_eq!((last.tokens.len(), counted_targets(&last)), (16, 2));
 }
 
 #[test]

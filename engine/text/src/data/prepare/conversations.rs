@@ -1,5 +1,4 @@
-//! Encodes conversations, written by a chat template, into a token store of examples. A preference becomes two, the
-//! better answer first.
+//! Encodes conversations, written by a chat template, into a token store of examples. A preference becomes two, the better answer first.
 
 use super::corpus::Corpus;
 use super::lost::{self, Lost};
@@ -16,13 +15,10 @@ use std::path::Path;
 /// Prompt length in bytes that leaves room for an answer in most contexts.
 const SHORT_PROMPT: usize = 200;
 
-/// Reads the conversations of a corpus line by line, and writes their tokens and learned masks to `folder`, whose index
-/// records `recipe`. If the loss `judges` single answers, each example is followed by its prompt with another example's
-/// answer. Invalid lines, and conversations whose answers consist only of unknown characters, are recorded as problems
-/// and left out. [`RowSplitter`] selects the held-out rows unless held-out files are given.
-///
-/// # Errors
-/// A source is not JSON Lines, there are no conversations, or a split has none.
+/// Reads the conversations of a corpus line by line, and writes their tokens and learned masks to `folder`, whose index records `recipe`.
+/// If the loss `judges` single answers, each example is followed by its prompt with another example's answer. Invalid lines, and
+/// conversations whose answers consist only of unknown characters, are recorded as problems and left out. [`RowSplitter`] selects the
+/// held-out rows unless held-out files are given. Fails if a source is not JSON Lines, there are no conversations, or a split has none.
 pub(super) async fn encode(
     corpus: &Corpus,
     (config, objective, judges): (&DataConfig, Objective, bool),
@@ -217,12 +213,10 @@ struct Marked {
 }
 
 impl Marked {
-    /// Position of the answer's first token.
     fn answer(&self) -> usize {
         self.learned.iter().skip(1).position(|learned| *learned).map_or(self.tokens.len(), |at| at + 1)
     }
 
-    /// This prompt with the other's answer.
     fn with_answer_of(&self, other: &Self) -> Self {
         let (own, theirs) = (self.answer(), other.answer());
         Self {

@@ -17,12 +17,10 @@ use std::path::Path;
 /// Maximum number of labels; more suggest the wrong column.
 const MAX_LABELS: usize = 1000;
 
-/// Reads the texts of a corpus row by row, twice: first the labels, numbered alphabetically, then the tokens, written
-/// to `folder`, whose index records `recipe`. Invalid rows are recorded as problems and left out. [`RowSplitter`]
-/// selects the held-out rows unless held-out files are given.
-///
-/// # Errors
-/// A source is neither JSON Lines nor a table, there are fewer than two labels or too many, or a split has no text.
+/// Reads the texts of a corpus row by row, twice: first the labels, numbered alphabetically, then the tokens, written to `folder`, whose
+/// index records `recipe`. Invalid rows are recorded as problems and left out. [`RowSplitter`] selects the held-out rows unless held-out
+/// files are given. Fails if a source is neither JSON Lines nor a table, there are fewer than two labels or too many, or a split has no
+/// text.
 pub(super) async fn encode(
     corpus: &Corpus,
     config: &DataConfig,

@@ -4,6 +4,7 @@ use crate::data::read::Problems;
 use crate::data::store::Split;
 use crate::tokenizer::{EncodedText, Tokenizer};
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::counted;
 use regex::Regex;
 use std::borrow::Cow;
@@ -50,10 +51,8 @@ impl Lost {
         }
     }
 
-    /// Reports the losses as problems of the file, or of the text called `name`; `of` is the unit it holds.
-    ///
-    /// # Errors
-    /// No readable text is left.
+    /// Reports the losses as problems of the file, or of the text called `name`; `of` is the unit it holds. Fails if no readable text is
+    /// left.
     pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
         let (spelled, first) = &self.spelled;
         if *spelled > 0 {
@@ -68,7 +67,7 @@ impl Lost {
         if characters.is_empty() {
             return Ok(());
         }
-        characters.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        order::sort_by_key(&mut characters, |(_, count)| std::cmp::Reverse(*count));
         let named: Vec<String> = characters
             .iter()
             .take(NAMED)

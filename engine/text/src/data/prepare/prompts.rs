@@ -15,12 +15,9 @@ use glasshouse_protocol::{ChatMessage, DataConfig, Objective};
 use serde_json::Value;
 use std::path::Path;
 
-/// Reads the prompts of a corpus line by line and writes their tokens to `folder`, whose index records `recipe`.
-/// Invalid lines, lines that the rule cannot judge, and prompts of only unknown characters are recorded as problems and
-/// left out. [`RowSplitter`] selects the held-out rows unless held-out files are given.
-///
-/// # Errors
-/// A source is not JSON Lines, there are no prompts, or a split has none.
+/// Reads the prompts of a corpus line by line and writes their tokens to `folder`, whose index records `recipe`. Invalid lines, lines that
+/// the rule cannot judge, and prompts of only unknown characters are recorded as problems and left out. [`RowSplitter`] selects the
+/// held-out rows unless held-out files are given. Fails if a source is not JSON Lines, there are no prompts, or a split has none.
 #[allow(clippy::too_many_arguments, reason = "as its siblings, and the rule that judges")]
 pub(super) async fn encode(
     corpus: &Corpus,
@@ -111,7 +108,7 @@ const FIELDS: [&str; 7] = ["prompt", "check", "answer", "id", "kind", "level", "
 
 /// Returns a line's messages, the data on correct answers, and the names of unread fields; or the fault.
 fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String> {
-    let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
+    let row: Value = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;
     let messages = read::messages_of(row, "prompt")?;
     let asked = read::asked_last(&messages, "prompt")?.to_owned();

@@ -17,12 +17,10 @@ pub(super) struct SplitPiece {
 ///
 /// A document marked in a cleaned folder goes to the marked split, and one of a held-out file is held out. Otherwise:
 ///
-/// With several documents, the last ones whose characters together come nearest to the share `validation` are held out.
-/// A single document, or documents of such unequal lengths that no number of whole ones comes near the share, is split
-/// by characters: the first `⌊characters × (1 − validation)⌋` train and the rest is held out. Each part is encoded
-/// separately, as in nanoGPT.
+/// With several documents, the last ones whose characters together come nearest to the share `validation` are held out. A single document,
+/// or documents of such unequal lengths that no number of whole ones comes near the share, is split by characters: the first `⌊characters ×
+/// (1 − validation)⌋` train and the rest is held out. Each part is encoded separately, as in nanoGPT.
 pub(super) struct Splitter {
-    /// Documents processed so far.
     pub documents: u64,
     pub characters: u64,
     /// Number of training documents, if whole documents are held out.
@@ -102,9 +100,8 @@ pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u
 /// Stream id of the held-out draw.
 const HELD_OUT: u64 = 0x6865_6c64;
 
-/// Holds out rows at random, by a hash of each row's content, at the rate [`DataConfig::validation`]. A row's split
-/// thus does not depend on the rows before it, and copies stay together. If a split would be empty, it gets the content
-/// whose draw is nearest to it.
+/// Holds out rows at random, by a hash of each row's content, at the rate [`DataConfig::validation`]. A row's split thus does not depend on
+/// the rows before it, and copies stay together. If a split would be empty, it gets the content whose draw is nearest to it.
 pub(in crate::data) struct RowSplitter<T> {
     seed: u64,
     /// Rows with a draw below this are held out.

@@ -9,10 +9,7 @@ const FIELDS: [&str; 3] = ["prompt", "messages", "text"];
 /// Fields that hold answers to a prompt.
 const ANSWERS: [&str; 3] = ["completion", "chosen", "rejected"];
 
-/// The messages of a row's field; a plain text becomes one user message.
-///
-/// # Errors
-/// The fault, with the field's name.
+/// The messages of a row's field; a plain text becomes one user message. The error is the fault, with the field's name.
 pub fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<ChatMessage>, String> {
     match row.get(field) {
         None | Some(Value::Null) => Err(format!("`{field}`: missing")),
@@ -44,10 +41,7 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
     Ok(ChatMessage { role, content, fields })
 }
 
-/// The text of the last message, which must ask for an answer.
-///
-/// # Errors
-/// There is nothing to answer, or a message is empty.
+/// The text of the last message, which must ask for an answer. Fails if there is nothing to answer, or a message is empty.
 pub fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a str, String> {
     let last = messages.last().ok_or_else(|| format!("`{field}`: no messages"))?;
     if !matches!(last.role, Role::User | Role::Tool) {
@@ -65,10 +59,7 @@ pub fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a st
     Ok(&last.content)
 }
 
-/// Checks that a field's messages alternate as in a training conversation.
-///
-/// # Errors
-/// Names the first message with an unexpected role.
+/// Checks that a field's messages alternate as in a training conversation. The error names the first message with an unexpected role.
 pub fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), String> {
     let mut before: Option<Role> = None;
     for (at, ChatMessage { role, .. }) in messages.iter().enumerate() {
@@ -81,12 +72,10 @@ pub fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The prompt of a line; `None` if the line also holds an answer. Empty answers do not count.
-///
-/// # Errors
-/// The line is not a JSON object, or has no prompt; the field is named.
+/// The prompt of a line; `None` if the line also holds an answer. Empty answers do not count. Fails if the line is not a JSON object, or
+/// has no prompt; the field is named.
 pub fn prompt_of(line: &str) -> Result<Option<Vec<ChatMessage>>, String> {
-    let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
+    let row: Value = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;
     let says = |value: &Value| match value {
         Value::Null => false,

@@ -13,10 +13,8 @@ pub(super) fn index(folder: &Path) -> Result<Option<CorpusIndex>> {
     CorpusIndex::find(&glasshouse_platform::CorpusFiles, folder).map_err(Error::from)
 }
 
-/// The mixture recorded in a cleaned folder among `sources`; empty if there is none.
-///
-/// # Errors
-/// A folder's index is damaged, or a folder with a mixture is not the only source.
+/// The mixture recorded in a cleaned folder among `sources`; empty if there is none. Fails if a folder's index is damaged, or a folder with
+/// a mixture is not the only source.
 pub fn mixture(sources: &[SourceFile]) -> Result<BTreeMap<String, f64>> {
     for source in sources.iter().filter(|source| source.kind == SourceKind::Cleaned) {
         let folder = source.path.parent().unwrap_or(Path::new(""));
@@ -37,7 +35,7 @@ pub(super) fn kept(folder: &Path) -> Result<Option<std::path::PathBuf>> {
 
 /// Parses a line of `kept.jsonl`.
 pub(super) fn read_kept(line: &str) -> Result<Option<TextPiece>, String> {
-    let line: KeptLine = serde_json::from_str(line)
+    let line: KeptLine = serde_json::from_slice(line.as_bytes())
         .map_err(|error| format!("is not a kept document: {error}; clean again"))?;
     if line.text.trim().is_empty() {
         return Ok(None);

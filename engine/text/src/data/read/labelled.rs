@@ -22,10 +22,8 @@ const FIELDS: [&str; 4] = ["text", "label", "run", "when"];
 
 pub type Row = Result<LabelledText, String>;
 
-/// Reads the rows of a file. An invalid row yields its fault, with line and field.
-///
-/// # Errors
-/// The file is of another kind, cannot be opened, or has no column `text`.
+/// Reads the rows of a file. An invalid row yields its fault, with line and field. Fails if the file is of another kind, cannot be opened,
+/// or has no column `text`.
 pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Result<Row>> + Send>> {
     let path = &source.path;
     let open = || files::File::open(path).map_err(Error::io(path));
@@ -46,7 +44,8 @@ pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Res
 
 fn of_json(row: &str, place: RowLocation) -> Row {
     let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
-    let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: not JSON: {error}"))?;
+    let value: Value =
+        serde_json::from_slice(row.as_bytes()).map_err(|error| format!("{place}: not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
     let text = match fields.get("text") {
         Some(Value::String(text)) => text.clone(),

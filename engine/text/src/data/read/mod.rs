@@ -1,10 +1,8 @@
-//! Streaming documents from files of every kind that `glasshouse data clean` reads, from folders of them, and from
-//! folders it wrote.
+//! Streaming documents from files of every kind that `glasshouse data clean` reads, from folders of them, and from folders it wrote.
 //!
-//! Plain text of any size takes only a few hundred kilobytes of memory: long documents are read in several
-//! [`TextPiece`]s, cut where none of our tokenizers joins the two sides (see `tokenizer::cut`). All other files are
-//! read document by document by `glasshouse_documents::read`. Damaged or mislabelled files, or parts of files, are
-//! recorded in [`Problems`], and reading continues.
+//! Plain text of any size takes only a few hundred kilobytes of memory: long documents are read in several [`TextPiece`]s, cut where none
+//! of our tokenizers joins the two sides (see `tokenizer::cut`). All other files are read document by document by
+//! `glasshouse_documents::read`. Damaged or mislabelled files, or parts of files, are recorded in [`Problems`], and reading continues.
 
 mod asked;
 mod cleaned;
@@ -56,10 +54,8 @@ pub struct Mark {
     pub split: Option<Split>,
 }
 
-/// Reads the pieces of all files in order. Unreadable content is recorded in `problems` and skipped.
-///
-/// # Errors
-/// A file that the user named yields no text, or a file changed while being read. The stream ends at the first error.
+/// Reads the pieces of all files in order. Unreadable content is recorded in `problems` and skipped. Fails if a file that the user named
+/// yields no text, or a file changed while being read. The stream ends at the first error.
 pub fn pieces(
     sources: Vec<SourceFile>,
     problems: &Problems,
@@ -73,11 +69,8 @@ pub fn pieces(
     })
 }
 
-/// Reads the rows of a JSON Lines file or a JSON array, parsed by `read`, which also gets the row's location. `None`
-/// skips a row; an error ends the iteration.
-///
-/// # Errors
-/// The file is of another kind, or cannot be opened.
+/// Reads the rows of a JSON Lines file or a JSON array, parsed by `read`, which also gets the row's location. `None` skips a row; an error
+/// ends the iteration. Fails if the file is of another kind, or cannot be opened.
 pub fn json_rows<T>(
     source: &SourceFile,
     read: impl FnMut(&str, RowLocation) -> Result<Option<T>, String>,

@@ -5,7 +5,6 @@ use super::problems::Problems;
 use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_documents::read::{self, Format, Packing, Settings};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
@@ -15,8 +14,7 @@ use web_time::UNIX_EPOCH;
 pub enum SourceKind {
     /// Plain UTF-8 text of any length: one document, or several separated by `<|endoftext|>` lines.
     Text,
-    /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON,
-    /// PDF and so on.
+    /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON, PDF and so on.
     Bench(Box<read::Source>),
     Cleaned,
 }
@@ -52,12 +50,9 @@ impl SourceFile {
     }
 }
 
-/// Finds the files for given paths: files themselves, and recursively every file of a known kind in folders, sorted by
-/// name. Hidden files and links to folders are skipped. A cleaned folder gives its kept documents. Problems with files
-/// in folders go to `problems`.
-///
-/// # Errors
-/// A path does not exist, a named file cannot be read, a folder has no file of a known kind, or its cleaning is unfinished.
+/// Finds the files for given paths: files themselves, and recursively every file of a known kind in folders, sorted by name. Hidden files
+/// and links to folders are skipped. A cleaned folder gives its kept documents. Problems with files in folders go to `problems`. Fails if a
+/// path does not exist, a named file cannot be read, a folder has no file of a known kind, or its cleaning is unfinished.
 pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -98,7 +93,7 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
 pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
     let place =
         |source: &SourceFile| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-    let held_out: BTreeSet<PathBuf> = held_out.iter().map(place).collect();
+    let held_out: Vec<PathBuf> = held_out.iter().map(place).collect();
     sources.retain(|source| !held_out.contains(&place(source)));
 }
 

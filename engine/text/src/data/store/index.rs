@@ -9,7 +9,6 @@ use std::path::Path;
 /// The format version that this build reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
-/// Maximum index size in bytes.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -104,14 +103,12 @@ pub struct StretchRecord {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
-    /// File name within the folder.
     pub file: String,
     pub tokens: u64,
     pub crc32c: u32,
 }
 
 impl Index {
-    /// Reads and checks an index.
     pub(in crate::data) fn read(path: &Path) -> Result<Self> {
         let length = files::metadata(path).map_err(Error::io(path))?.len();
         if length > MAX_INDEX_BYTES {
@@ -121,7 +118,7 @@ impl Index {
         let damaged = |error: String| Error::bad_file(path, format!("the index is damaged: {error}"));
         // Indexes of older versions have no checksum.
         let covered = storage::json_from_checked(&text).map_err(|reason| damaged(reason.to_owned()))?;
-        let index: Self = serde_json::from_str(covered.as_deref().unwrap_or(&text))
+        let index: Self = serde_json::from_slice(covered.as_deref().unwrap_or(&text).as_bytes())
             .map_err(|error| damaged(error.to_string()))?;
         index.check().map_err(|reason| Error::bad_file(path, reason))?;
         Ok(index)

@@ -94,10 +94,7 @@ pub struct TokenStore {
 }
 
 impl TokenStore {
-    /// Opens the store in a folder.
-    ///
-    /// # Errors
-    /// The index is missing or damaged, or a shard is missing or differs in length from the index.
+    /// Opens the store in a folder. Fails if the index is missing or damaged, or a shard is missing or differs in length from the index.
     pub fn open(folder: &Path) -> Result<Self> {
         let index = Index::read(&folder.join(INDEX_FILE))?;
         let open = |split: &SplitRecord| -> Result<Vec<TokenShard>> {

@@ -5,7 +5,6 @@ use super::{INDEX_FILE, Split};
 use glasshouse_platform::files::File;
 use glasshouse_platform::{Error, Result};
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -147,9 +146,9 @@ impl Writer {
         rows.append(&line, 1)
     }
 
-    /// The sources with text in the training split so far.
-    pub fn trained_sources(&self) -> BTreeSet<&str> {
-        self.train.record.stretches.iter().map(|stretch| stretch.source.as_str()).collect()
+    /// Whether a source has text in the training split so far.
+    pub fn trains(&self, source: &str) -> bool {
+        self.train.record.stretches.iter().any(|stretch| stretch.source == source)
     }
 
     /// Closes the shards, completes `index` with their records, and writes it.
