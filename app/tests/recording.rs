@@ -21,8 +21,8 @@ use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
     AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat, Fit,
-    GuardMode, LearnsFrom, Objective, RangeTest, RunChange, RunConfig, RunLaunch, RunState, Start, Steer,
-    TrainingState, View, WeightFormat, WeightSource, presets,
+    GuardMode, LearnsFrom, Objective, RangeTest, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState,
+    View, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -151,12 +151,12 @@ fn own_pages(whole: bool) -> Vec<String> {
 
 /// Makes the first of these runs smaller, exports it as a GGUF file, and imports a pretrained model: the one that `docs/record` found, or else that
 /// file.
-fn out_and_in(session: &mut Session, extent: &Extent, names: &[String], work: &Path) {
+fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     for name in &names[1..] {
         session.window.get_by_role_and_label(Role::Row, name).click();
         session.settle();
     }
-    smaller(session, extent, &names[0]);
+    smaller(session, &names[0]);
     session.press("Export model");
     session.press("GGUF file");
     session.picture("export", &format!("exporting {} for llama.cpp", names[0]));
@@ -181,13 +181,15 @@ fn out_and_in(session: &mut Session, extent: &Extent, names: &[String], work: &P
 }
 
 /// Measures what fewer bits, zeros and removed parts cost the selected run.
-fn smaller(session: &mut Session, extent: &Extent, run: &str) {
+fn smaller(session: &mut Session, run: &str) {
     session.press("Compress");
     session.picture("compress", &format!("making {run} smaller"));
-    session.press("Cancel");
-    let (documents, _) = extent.evaluated;
-    let change = RunChange::Compress { checkpoint: None, method: None, documents, keep: false };
-    session.ask(change.to(run.to_owned()));
+    session.press("Compare");
+    session.press("Measure");
+    session.until("a frontier", |state| {
+        state.runs.frontiers.contains_key(run)
+            && !state.is_waiting(|command| matches!(command, Command::ChangeRun { .. }))
+    });
     fit(session);
     let shows = format!("size, speed and loss of {run} in fewer bits, pruned, and with parts removed");
     both_themes(session, "frontier", &shows);
@@ -584,7 +586,7 @@ fn whole_session_of_the_pages() {
         session.settle();
     }
     session.picture("runs", &format!("{} compared", names.join(" and ")));
-    out_and_in(&mut session, &extent, &names, &work);
+    out_and_in(&mut session, &names, &work);
     experimented(&mut session, presets::preset("nanogpt-cpu").unwrap(), extent.tried);
     guarded(&mut session, raised, extent.raised);
     served(&mut session);

@@ -128,9 +128,11 @@ impl Terms {
             ]
         });
         let missing = self.sides.iter().map(|side| side.missing).max().unwrap_or(0);
-        let bound = (missing > 0)
-            .then(|| format!(" Memory is bounded: each neighbour may be undercounted by up to {missing}."))
-            .unwrap_or_default();
+        let bound = if missing > 0 {
+            format!(" Memory is bounded: each neighbour may be undercounted by up to {missing}.")
+        } else {
+            String::new()
+        };
         let note = format!(
             "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
              log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",

@@ -83,10 +83,10 @@ pub async fn judge_sample(
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
     // The document; the stages that edited and that dropped it; and the rules that would drop it on their own.
-    let judge = |document: Document| -> Result<(JudgedDocument, Vec<At>, Option<At>, Vec<bool>)> {
+    let judge = |document: Document| -> Result<_> {
         let alone = alone(worker, &document);
         let worked = worker.work(document)?;
-        let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
+        let edits: Vec<At> = worked.told.edits.iter().map(|edit| edit.at).collect();
         let (dropped, at, excerpt) = match worked.fate {
             Fate::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
             Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
