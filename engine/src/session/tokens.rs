@@ -176,7 +176,7 @@ impl Session {
         match order {
             VocabularyOrder::Id => {}
             VocabularyOrder::MostUsed => {
-                order::sort_by_key(&mut found, |token| std::cmp::Reverse(uses(token)))
+                order::sort_by_key(&mut found, |token| std::cmp::Reverse(uses(token)));
             }
             VocabularyOrder::LeastUsed => order::sort_by_key(&mut found, uses),
             VocabularyOrder::Longest => {
