@@ -113,9 +113,9 @@ impl DataPage {
         if switched {
             let files = &mut context.draft.data.validation_files;
             if held {
-                files.retain(|file| !is_document(file, name))
+                files.retain(|file| !is_document(file, name));
             } else {
-                files.push(name.to_owned())
+                files.push(name.to_owned());
             }
             // The list's next request depends on the split.
             context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
