@@ -6,7 +6,7 @@ const LOOK = 2_000;
 /** Checks and milliseconds without an answer after which the worker counts as lost. Long steps take only seconds. */
 const PATIENCE = { looks: 5, milliseconds: 20_000 };
 
-/** `kind` is an error kind of the protocol, or `lost` if the worker is gone: then `cause` is { kind, message, stack }, the stack after a panic. */
+/** `kind` is an error kind of the protocol, or `lost` if the worker is gone; after a loss, `cause` is { kind, message, stack }. */
 export class GlasshouseError extends Error {
   constructor(kind, message, field, cause) {
     super(message, cause && { cause });
@@ -168,7 +168,7 @@ export class EngineLink {
     return new GlasshouseError("lost", this.lost?.message ?? "The engine was closed.", undefined, this.lost);
   }
 
-  /** Calls `tell({ kind, message })` when the worker is lost: `panic`, `failed` or `silent`. */
+  /** Calls `tell({ kind, message, stack })` when the worker is lost: `panic`, `failed` or `silent`. */
   whenLost(tell) {
     this.#onLost.push(tell);
     if (this.lost) tell(this.lost);

@@ -9,6 +9,9 @@ import "./network-link.js";
 import "./reader-link.js";
 import "./shard-link.js";
 
+// Panics: V8 keeps ten frames otherwise, most of them the panic's own.
+Error.stackTraceLimit = 50;
+
 /** Messages received before the engine has started. */
 let early = [];
 let engine = null;

@@ -3,7 +3,7 @@
 //! Window and page are one egui application, [`app::App`]. It knows the engine only by the protocol: [`link`] carries commands
 //! out and events in, [`state`] folds the events, [`pages`] draw the state and put commands into an outbox.
 
-/// A closure that takes a value from something of a pattern, and `None` from anything else.
+/// A closure that returns `Some(value)` for a pattern, else `None`.
 #[cfg(any(feature = "pages", feature = "command-line"))]
 macro_rules! picked {
     ($pattern:pat => $value:expr) => {

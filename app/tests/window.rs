@@ -718,3 +718,19 @@ fn assert_alike(left: &str, right: &str) {
         assert!(close, "{left} and {right}");
     }
 }
+
+#[test]
+fn typed_text_survives_a_reopening_of_its_project_only() {
+    let mut window = support::on(PageName::Chat, [1280.0, 900.0]);
+    window.get_by_label("Message").focus();
+    window.run_steps(2);
+    window.get_by_label("Message").type_text("Hello");
+    window.run_steps(2);
+    for (id, name, text) in [("first", "My first model", "Hello"), ("recipes", "Recipes", "")] {
+        let runs = vec![support::run("1-first-stories", RunState::Finished, 2000, 2000)];
+        tell(window.state_mut(), [support::opened(id, name, runs)]);
+        window.run_steps(3);
+        let typed = window.get_by_label("Message").accesskit_node().value().unwrap_or_default();
+        assert_eq!(typed, text, "{name}");
+    }
+}

@@ -209,8 +209,10 @@ async function main() {
         console.log(`passed ${name.replaceAll("_", " ")}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
         break;
       } catch (error) {
-        if (trial === tries) failed += 1;
-        console.log(`${trial === tries ? "FAILED" : "once more:"} ${name.replaceAll("_", " ")}: ${browser?.name ?? ""}\n${error.stack}`);
+        const again = trial < tries && error.stack.includes("panicked");
+        if (!again) failed += 1;
+        console.log(`${again ? "once more:" : "FAILED"} ${name.replaceAll("_", " ")}: ${browser?.name ?? ""}\n${error.stack}`);
+        if (!again) break;
       } finally {
         await browser?.close();
       }

@@ -240,3 +240,15 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_an_option_and_not_a_word_of_a_prompt() {
+        let asks = |words: &[&str]| asks_for_json(&Arguments::command().try_get_matches_from(words).unwrap());
+        assert!(asks(&["glasshouse", "generate", "--prompt=a", "--json"]));
+        assert!(!asks(&["glasshouse", "generate", "--prompt=--json"]));
+    }
+}

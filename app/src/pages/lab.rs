@@ -55,7 +55,8 @@ impl Page for LabPage {
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        if is_same { Self { sweep: self.sweep.typed(), ..self } } else { Self::default() }
+        let Self { test, sweep, races, race_table } = self;
+        if is_same { Self { test, sweep: sweep.typed(), races, race_table } } else { Self::default() }
     }
 
     fn models(&self) -> Models<'_> {

@@ -66,7 +66,7 @@ fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::W
     response
 }
 
-/// Whether a button was pressed that works only if `enabled`.
+/// Draws a button, disabled unless `enabled`. Returns whether it was clicked.
 pub fn pressed(ui: &mut Ui, enabled: bool, button: impl FnOnce(&mut Ui) -> Response) -> bool {
     ui.add_enabled_ui(enabled, |ui| button(ui).clicked()).inner
 }

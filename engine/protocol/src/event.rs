@@ -345,25 +345,19 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "preview", rename_all = "snake_case")]
 pub enum Preview {
-    Sample {
-        judgement: SampleJudgement,
-    },
+    /// The recipe on a sample.
+    Sample { judgement: SampleJudgement },
     /// A raw document compared with its cleaned version.
-    Document {
-        document: ComparedDocument,
-    },
+    Document { document: ComparedDocument },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "forecast", rename_all = "snake_case")]
 pub enum Forecast {
-    Run {
-        plan: Box<PlanSummary>,
-    },
+    /// The estimated resources of a run.
+    Run { plan: Box<PlanSummary> },
     /// The estimated resources of a run on many GPUs.
-    Cluster {
-        plan: Box<crate::cluster::ClusterPlan>,
-    },
+    Cluster { plan: Box<crate::cluster::ClusterPlan> },
     /// Measured training speed on this device.
     Speed {
         /// Milliseconds per step, median.
@@ -388,9 +382,8 @@ pub enum ImportStep {
         /// Total bytes, if the server reports them.
         bytes: Option<u64>,
     },
-    Found {
-        model: Box<FoundModel>,
-    },
+    /// It can be imported.
+    Found { model: Box<FoundModel> },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

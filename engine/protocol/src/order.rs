@@ -1,4 +1,4 @@
-//! Stable sorts of short lists, with one compiled sort for all of them: the standard library's is compiled again for every type and
+//! Stable sorts outside of hot code, with one compiled sort for all types: the standard library's is compiled again for every type and
 //! closure, several kilobytes each.
 
 use std::cmp::Ordering;

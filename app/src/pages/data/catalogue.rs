@@ -71,7 +71,7 @@ impl DataPage {
 
 /// A corpus with its download button. Returns whether it was clicked.
 fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> bool {
-    let mut pressed = false;
+    let mut added = false;
     let size = if corpus.exact {
         format::bytes(corpus.bytes)
     } else {
@@ -88,8 +88,8 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
         if FOLDERS {
             let ready = context.state.catalogue.fetching.is_none();
             let words = format!("Add {}", corpus.title);
-            pressed = widgets::pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
-            if pressed {
+            added = widgets::pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
+            if added {
                 let name = corpus.name.clone();
                 context.outbox.send(Command::FetchCorpus { name, to: None, add: true });
             }
@@ -98,5 +98,5 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
             ui.add(Hyperlink::from_label_and_url(words, &corpus.address).open_in_new_tab(true));
         }
     });
-    pressed
+    added
 }

@@ -50,8 +50,8 @@ impl DataPage {
             }
             let Some(compared) = compared else { return quiet_text(ui, "Comparing…") };
             self.passages.take(cleaning.comparisons, &compared.changes);
-            let told = fate.as_ref().map(|(stage, _)| stage);
-            let lines_ui = |ui: &mut Ui, joined| verdicts_ui(ui, context, &compared.verdicts, told, joined);
+            let named = fate.as_ref().map(|(stage, _)| stage);
+            let lines_ui = |ui: &mut Ui, joined| verdicts_ui(ui, context, &compared.verdicts, named, joined);
             let wide = ui.available_width() >= MARGIN + 360.0;
             if !wide {
                 lines_ui(ui, true);
@@ -136,13 +136,13 @@ fn dropped_ui(ui: &mut Ui, title: &str, reason: &str) {
         });
 }
 
-/// The stages' verdicts on a document except that of the stage `told` above, a line for each; stages that keep it
+/// The stages' verdicts on a document except that of the stage `named` above, a line for each; stages that keep it
 /// share a line if `joined`.
 fn verdicts_ui(
     ui: &mut Ui,
     context: &Context<'_>,
     verdicts: &[Verdict],
-    told: Option<&String>,
+    named: Option<&String>,
     joined: bool,
 ) {
     let palette = context.palette;
@@ -151,7 +151,7 @@ fn verdicts_ui(
         verdicts.iter().filter(move |verdict| verdict.on == on && verdict.verdict == kind)
     };
     ui.spacing_mut().item_spacing.y = space::TIGHT;
-    for verdict in all(true, VerdictKind::Drops).filter(|verdict| Some(&verdict.stage) != told) {
+    for verdict in all(true, VerdictKind::Drops).filter(|verdict| Some(&verdict.stage) != named) {
         let text = format!("{} would drop it too: {}", title(verdict), verdict.reason);
         line(ui, icons::ICON_BLOCK, palette.failure, &text);
     }

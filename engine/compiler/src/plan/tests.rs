@@ -14,9 +14,9 @@ use crate::muon;
 use crate::optimizer::{Optimizer, Rate, entry};
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
-    Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig, WeightFormat,
+    Adapter, MemoryKind, ModelConfig, Objective, OptimizerKind, PlanSummary, Precision, RunConfig,
+    TrainConfig, WeightFormat,
 };
-use glasshouse_protocol::{MemoryKind, PlanSummary};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 

@@ -118,9 +118,8 @@ impl<'a> Folder<'a> {
         self.write(REPORT_FILE, report.to_json().map_err(json)?.as_bytes())?;
         self.write(REPORT_PAGE, report::page(report).as_bytes())?;
         self.write(RECIPE_FILE, recipe.to_toml()?.as_bytes())?;
-        let mut text = serde_json::to_vec_pretty(index).map_err(json)?;
-        text.push(b'\n');
-        self.write(CORPUS_FILE, &text)?;
+        let text = glasshouse_protocol::json::indented(index).map_err(json)? + "\n";
+        self.write(CORPUS_FILE, text.as_bytes())?;
         let place = |name: &str| self.path.join(name);
         if self.files.file_type(&place(CORPUS_FILE)).is_ok() {
             self.files.remove(&place(CORPUS_FILE)).map_err(Error::io(place(CORPUS_FILE)))?;

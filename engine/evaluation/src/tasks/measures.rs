@@ -94,6 +94,7 @@ impl Measures {
                 "bbq" => measured.bbq(rows, bootstrap),
                 "mc2" => measured.mc2(rows, bootstrap),
                 "rule" => measured.rule(rows, measure.judge.as_ref(), bootstrap),
+                // `acc`, and nothing else: `MEASURES` names all.
                 _ => measured.accuracy(rows, names, bootstrap),
             }
             yielder.maybe_yield().await;

@@ -34,7 +34,7 @@ pub(super) const LISTED: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Right {
-    /// Any of the references, which are empty if only a check judges, or whatever that accepts.
+    /// Any reference answer, or any answer that the check accepts. `references` is empty if only a check judges.
     Answers { references: Vec<String>, judged: Box<Judged> },
     /// Any of the choices with these indices.
     Choice { choices: Vec<String>, right: Vec<usize> },

@@ -57,13 +57,9 @@ pub enum Fit {
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum RecipeChange {
     /// `fineweb`, `gopher`, `c4`, `light` or `raw`.
-    Preset {
-        name: String,
-    },
+    Preset { name: String },
     /// A whole recipe.
-    Toml {
-        toml: String,
-    },
+    Toml { toml: String },
     /// Switches a stage on or off.
     Stage {
         /// [`StageCard::name`](crate::cleaning::StageCard::name).
@@ -78,14 +74,10 @@ pub enum RecipeChange {
         value: f64,
     },
     /// The file of a stage; empty for none.
-    File {
-        stage: String,
-        file: String,
-    },
-    Personal {
-        class: String,
-        action: PersonalAction,
-    },
+    File { stage: String, file: String },
+    /// The action for a class of personal data.
+    Personal { class: String, action: PersonalAction },
+    /// The weights of the sources.
     Mixture {
         weights: BTreeMap<String, f64>,
         /// Temperature, at least 1.

@@ -19,32 +19,18 @@ const OVERFLOW: LossScale = LossScale { scale: f32::from_bits(0x7b80_0000), good
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    Garbage {
-        step: u64,
-    },
+    /// The step's batch contains random ids.
+    Garbage { step: u64 },
     /// From this step to the end, the learning rate is multiplied by a factor, so that only lowering it helps.
-    Rate {
-        from: u64,
-        factor: f32,
-    },
+    Rate { from: u64, factor: f32 },
     /// A parameter's weights become NaN before the step.
-    NotANumber {
-        step: u64,
-    },
+    NotANumber { step: u64 },
     /// A block's weights are multiplied by a hundred before the step.
-    Explosion {
-        step: u64,
-        block: usize,
-    },
+    Explosion { step: u64, block: usize },
     /// A block's matrices and their moments become 0 before the step, so that it adds and learns nothing.
-    Silence {
-        step: u64,
-        block: usize,
-    },
+    Silence { step: u64, block: usize },
     /// In mixed precision: from this step on, the loss scale is so large that every gradient overflows.
-    Overflow {
-        step: u64,
-    },
+    Overflow { step: u64 },
 }
 
 impl Fault {

@@ -189,22 +189,16 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
-        let mut batch =
-            with_capacity(self.settings.batch * self.settings.context_length, self.settings.starts);
+        let BatchSettings { batch: count, context_length, starts, padding, .. } = self.settings;
+        let mut batch = with_capacity(count * context_length, starts);
         for (number, row) in rows.enumerate() {
-            let begins = number * self.settings.context_length;
+            let begins = number * context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
-                append(
-                    &mut batch,
-                    self.store,
-                    split,
-                    *example as usize,
-                    begins,
-                    self.settings.context_length,
-                )?;
-                self.label(split, *example as usize, &mut batch)?;
+                let example = *example as usize;
+                append(&mut batch, self.store, split, example, begins, context_length)?;
+                self.label(split, example, &mut batch)?;
             }
-            fill(&mut batch, begins, self.settings.context_length, self.settings.padding);
+            fill(&mut batch, begins, context_length, padding);
         }
         Ok(batch)
     }

@@ -5,6 +5,7 @@ use super::problems::Problems;
 use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_documents::read::{self, Format, Packing, Settings};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
+use glasshouse_protocol::order;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
@@ -93,8 +94,8 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
 pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
     let place =
         |source: &SourceFile| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-    let held_out: Vec<PathBuf> = held_out.iter().map(place).collect();
-    sources.retain(|source| !held_out.contains(&place(source)));
+    let held_out = order::distinct(held_out.iter().map(place));
+    sources.retain(|source| held_out.binary_search(&place(source)).is_err());
 }
 
 fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
