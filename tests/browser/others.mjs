@@ -16,7 +16,8 @@ import { serve } from "./site.mjs";
 /** A WebKit that is driven keeps nothing: its private file system is none, as in a private window. So it walks the way of those. */
 const WALKS = {
   firefox: { installed: installed.firefox, open: () => Firefox.open(), lasting: true },
-  // WebKitGTK 2.50 damages the engine's memory in about one walk of a hundred, at different places; the same module passes everywhere else.
+  // WebKitGTK 2.50.6 once ended the engine by a panic of its allocator, which could not be repeated; the same module passes in all other
+  // browsers. So a panic is printed, and the walk tried again.
   webkit: { installed: installed.webkit, open: () => WebKit.open(), lasting: false, tries: 2 },
 };
 
