@@ -221,9 +221,9 @@ impl Lanes for Portable {
 mod wasm {
     use super::Lanes;
     use std::arch::wasm32::{
-        f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i16x8_shl, i16x8_shr, i32x4_add,
-        i32x4_dot_i16x8, u16x8_shr, u16x8_splat, u32x4_shr, u32x4_splat, v128, v128_and, v128_load,
-        v128_store, v128_xor,
+        f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i16x8_shl, i16x8_shr, i16x8_sub, i32x4_add,
+        i32x4_dot_i16x8, i32x4_shl, u16x8_shr, u16x8_splat, u32x4_extend_low_u16x8, u32x4_shr, u32x4_splat,
+        v128, v128_and, v128_load, v128_load64_zero, v128_or, v128_store, v128_xor,
     };
 
     #[derive(Clone, Copy)]
@@ -265,10 +265,32 @@ mod wasm {
 
         #[inline(always)]
         fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
-            let even = v128_and(weights.0, u16x8_splat(0xff));
-            let even = i32x4_dot_i16x8(even, i16x8_shr(i16x8_shl(x.0, 8), 8));
-            let odd = i32x4_dot_i16x8(u16x8_shr(weights.0, 8), i16x8_shr(x.0, 8));
-            Self(i32x4_add(self.0, i32x4_add(even, odd)))
+            let (odd, even, shifted) = (i16x8_shr(x.0, 8), i16x8_shl(x.0, 8), u16x8_shr(weights.0, 8));
+            let products = if BITS < 8 {
+                // Pairs of bytes are even + 256·odd, which spares a mask: the second product takes 256·odd·x away again.
+                let pairs = i32x4_dot_i16x8(weights.0, i16x8_shr(even, 8));
+                i32x4_add(pairs, i32x4_dot_i16x8(shifted, i16x8_sub(odd, even)))
+            } else {
+                let bytes = v128_and(weights.0, u16x8_splat(0xff));
+                i32x4_add(i32x4_dot_i16x8(bytes, i16x8_shr(even, 8)), i32x4_dot_i16x8(shifted, odd))
+            };
+            Self(i32x4_add(self.0, products))
+        }
+
+        #[inline(always)]
+        fn halves(self, shift: u32) -> Self {
+            let halves = u32x4_shr(self.0, shift);
+            let magnitudes = i32x4_shl(v128_and(halves, u32x4_splat(0x7fff)), 13);
+            let signs = i32x4_shl(v128_and(halves, u32x4_splat(0x8000)), 16);
+            // The exponent's bias is 15 in the place of 127; a product also normalises subnormal numbers.
+            Self(v128_or(f32x4_mul(magnitudes, f32x4_splat(f32::from_bits((127 + 112) << 23))), signs))
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+        unsafe fn load_f16(from: *const u16) -> Self {
+            // SAFETY: the caller guarantees four readable halves; the read needs no alignment.
+            Self(u32x4_extend_low_u16x8(unsafe { v128_load64_zero(from.cast()) })).halves(0)
         }
 
         #[inline(always)]

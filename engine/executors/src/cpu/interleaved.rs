@@ -6,8 +6,8 @@
 
 use glasshouse_compiler::blocks::gguf::{self, GgmlType};
 
-/// Rows in a group: the number of words in the widest register.
-pub const GROUP: usize = 16;
+/// Rows in a group: the number of words in the widest register. WebAssembly, which cannot prefetch, waits less for memory with more rows.
+pub const GROUP: usize = if cfg!(target_arch = "wasm32") { 32 } else { 16 };
 
 /// Marks the first word, a row's type, of an interleaved group in the blocks of a GGUF file.
 const INTERLEAVED: u32 = 1 << 31;

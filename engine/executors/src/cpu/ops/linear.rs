@@ -340,20 +340,25 @@ impl Entry for f16 {
 
 /// Blocks of a group of interleaved rows: unsigned integers with a scale, and perhaps a minimum.
 trait Blocks: Copy {
-    /// Words of a row in a block.
+    /// Words of a row's integers in a block.
     const WORDS: usize;
+    /// Words of integers in a stored word.
+    const PARTS: usize;
     /// Subtracted from the integers.
     const OFFSET: i32;
     /// Blocks in a row.
     fn count(self) -> usize;
 
-    /// A word of a block, of the rows from `lane` on.
+    /// A stored word of a block, of the rows from `lane` on.
     ///
     /// # Safety
-    /// `block` must be below [`Self::count`], `word` below [`Self::WORDS`], and the register must end within [`GROUP`]; also as for
-    /// [`Lanes::load`].
+    /// `block` must be below [`Self::count`], `word` below [`Self::WORDS`] / [`Self::PARTS`], and the register must end within [`GROUP`];
+    /// also as for [`Lanes::load`].
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
     unsafe fn word<L: Lanes>(self, block: usize, word: usize, lane: usize) -> L;
+
+    /// Some of the integers in a stored word.
+    fn part<L: Lanes>(word: L, part: usize) -> L;
 
     /// The scales of a block, and its minimums if the type has any.
     ///
@@ -387,6 +392,7 @@ impl<'run, const BITS: usize> Stored<'run, BITS> {
 #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
 impl<const BITS: usize> Blocks for Stored<'_, BITS> {
     const WORDS: usize = BLOCK / 4;
+    const PARTS: usize = 8 / BITS;
     const OFFSET: i32 = if BITS == 8 { 128 } else { 8 };
 
     #[inline(always)]
@@ -396,12 +402,16 @@ impl<const BITS: usize> Blocks for Stored<'_, BITS> {
 
     #[inline(always)]
     unsafe fn word<L: Lanes>(self, block: usize, word: usize, lane: usize) -> L {
-        let at = (block * BITS + word % BITS) * GROUP + lane;
+        let at = (block * BITS + word) * GROUP + lane;
         // SAFETY: the words of a group, whose number was checked.
-        let own: L = unsafe { L::load(self.words.as_ptr().add(at).cast()) };
+        unsafe { L::load(self.words.as_ptr().add(at).cast()) }
+    }
+
+    #[inline(always)]
+    fn part<L: Lanes>(word: L, part: usize) -> L {
         match BITS {
-            8 => own.bits(0, u32::MAX, 0x8080_8080),
-            _ => own.bits(if word < BITS { 0 } else { 4 }, 0x0f0f_0f0f, 0),
+            8 => word.bits(0, u32::MAX, 0x8080_8080),
+            _ => word.bits(4 * part as u32, 0x0f0f_0f0f, 0),
         }
     }
 
@@ -439,6 +449,7 @@ impl<'run, const WORDS: usize> Unpacked<'run, WORDS> {
 #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
 impl<const WORDS: usize> Blocks for Unpacked<'_, WORDS> {
     const WORDS: usize = WORDS;
+    const PARTS: usize = 1;
     /// Part of the minimum.
     const OFFSET: i32 = 0;
 
@@ -451,6 +462,11 @@ impl<const WORDS: usize> Blocks for Unpacked<'_, WORDS> {
     unsafe fn word<L: Lanes>(self, block: usize, word: usize, lane: usize) -> L {
         // SAFETY: the words of a group, whose number was checked.
         unsafe { L::load(self.quants.as_ptr().add(block * WORDS + word).cast::<f32>().add(lane)) }
+    }
+
+    #[inline(always)]
+    fn part<L: Lanes>(word: L, _part: usize) -> L {
+        word
     }
 
     #[inline(always)]
@@ -501,7 +517,8 @@ fn group<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const REGISTERS:
             }
             *sums = [L::splat(f32::from_bits((-B::OFFSET * *sum) as u32)); REGISTERS];
         }
-        for word in 0..B::WORDS {
+        let stored = B::WORDS / B::PARTS;
+        for word in 0..stored {
             let mut own_words = [L::splat(0.0); REGISTERS];
             for (register, own) in own_words.iter_mut().enumerate() {
                 // SAFETY: a word of one of the blocks, and a register of the group.
@@ -510,15 +527,17 @@ fn group<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const REGISTERS:
                     *own = weights.word(block, word, register * L::COUNT);
                 }
             }
-            for (number, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: four of the integers in a block of a row.
-                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                let x = unsafe {
-                    let from = quants.as_ptr().add((number * blocks + own) * BLOCK + 4 * (first + word));
-                    L::splat(from.cast::<f32>().read_unaligned())
-                };
-                for (sum, own) in sums.iter_mut().zip(&own_words) {
-                    *sum = B::dot::<L, VNNI>(*sum, *own, x);
+            for part in 0..B::PARTS {
+                for (number, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: four of the integers in a block of a row.
+                    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                    let x = unsafe {
+                        let first = (number * blocks + own) * BLOCK + 4 * (first + part * stored + word);
+                        L::splat(quants.as_ptr().add(first).cast::<f32>().read_unaligned())
+                    };
+                    for (sum, own) in sums.iter_mut().zip(&own_words) {
+                        *sum = B::dot::<L, VNNI>(*sum, B::part(*own, part), x);
+                    }
                 }
             }
         }
@@ -827,7 +846,7 @@ vectorised! {
                     (16, false) => interleaved_product::<L, false, 8, 1>(x, weights, inner, y, floats),
                     (8, true) => interleaved_product::<L, true, 2, 2>(x, weights, inner, y, floats),
                     (8, false) => interleaved_product::<L, false, 2, 2>(x, weights, inner, y, floats),
-                    _ => interleaved_product::<L, false, 1, 4>(x, weights, inner, y, floats),
+                    _ => interleaved_product::<L, false, 1, { GROUP / 4 }>(x, weights, inner, y, floats),
                 }
             }
             Factors::Stored(x, element, words) => {
