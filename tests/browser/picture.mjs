@@ -41,6 +41,17 @@ try {
   };
   const press = (role, name) => page.getByRole(role, { name, exact: true }).first().dispatchEvent("click");
 
+  // Settings are chosen by experiment.
+  await press("tab", "Lab");
+  await press("button", "Test learning rates");
+  await page.getByText(/^Suggested learning rate/).first().waitFor();
+  const swept = { ...config, train: { ...config.train, steps: 60, eval_interval: 20 } };
+  const sweep = 'name = "rates"\n[settings]\ntrain.learning_rate = { from = 1e-3, to = 2e-2, log = true, count = 4 }\n[stop]\nrule = "halving"\nrungs = [20]\nfactor = 2\n';
+  await send(page, { command: "train", config: swept, sweep });
+  await page.setViewportSize({ width: 1280, height: 1700 });
+  await picture("browser-lab", "a range test of learning rates and a sweep of 4 runs of first-stories-small in the browser");
+  await page.setViewportSize({ width: 1280, height: 820 });
+
   // It learns to translate, and is asked in a wording of its training.
   const { config: first } = event(await send(page, { command: "read_run", run, points: 0 }), "history");
   const answers = { objective: "chat", sample_prompt: "", steps: TUNED, warmup_steps: 10, eval_interval: TUNED / 4 };
