@@ -2054,6 +2054,14 @@ pub mod embedding {
         Q40,
     }
 
+    impl Entries {
+        /// The one for a quantised format, by its GGUF name.
+        pub fn quantised(name: &str) -> Option<Self> {
+            let known = [("Q8_0", Self::Q80), ("Q4_0", Self::Q40)];
+            known.into_iter().find(|known| known.0 == name).map(|known| known.1)
+        }
+    }
+
     /// The variant with these features.
     pub fn kernel(entries: Entries) -> &'static Kernel {
         &VARIANTS[entries as usize]
@@ -3144,6 +3152,14 @@ pub mod linear_few {
         Q80,
         /// `q4_0` in the source.
         Q40,
+    }
+
+    impl Operands {
+        /// The one for a quantised format, by its GGUF name.
+        pub fn quantised(name: &str) -> Option<Self> {
+            let known = [("Q8_0", Self::Q80), ("Q4_0", Self::Q40)];
+            known.into_iter().find(|known| known.0 == name).map(|known| known.1)
+        }
     }
 
     /// The variant with these features.
@@ -6134,6 +6150,14 @@ pub mod unpack {
         Q80,
         /// `q4_0` in the source.
         Q40,
+    }
+
+    impl Format {
+        /// The one for a quantised format, by its GGUF name.
+        pub fn quantised(name: &str) -> Option<Self> {
+            let known = [("Q8_0", Self::Q80), ("Q4_0", Self::Q40)];
+            known.into_iter().find(|known| known.0 == name).map(|known| known.1)
+        }
     }
 
     /// The variant with these features.

@@ -1,11 +1,11 @@
 // Weights stored in fewer bits, as 32-bit floats: y = x.
-// variants: format=floats16|q8_0|q4_0
+// variants: format=floats16|quantised
 //
 // x and y [O,I], I a multiple of four. One invocation a quad. floats16: two floats to a word, taken apart by any device.
 
 import package::shared::grid::group_number;
 @if(floats16) import package::shared::widened::widened;
-@if(!floats16) import package::shared::quants::{row_words, quant_word, scale_word, quad};
+@if(quantised) import package::shared::quants::{row_words, quant_word, scale_word, quad};
 
 struct Arguments {
     count: u32, // O·I, in quads.

@@ -1,6 +1,8 @@
 // Rows of quantised weights (engine/compiler/src/blocks.rs), read four weights at a time: quads. A row is its quants, then its scales in
 // f16, one for every eight quads.
 
+// formats: q8_0 q4_0
+
 import package::shared::widened::widened;
 
 fn quant_words(quads: u32) -> u32 {

@@ -54,7 +54,7 @@ impl Weights {
                 (&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
             match own.element {
                 Element::Gguf { .. } => interleave_blocks(words, length, own.columns),
-                element if blocks::quant_words(element) > 0 => interleave(words, length),
+                Element::Quantised(_) => interleave(words, length),
                 _ => {}
             }
         }

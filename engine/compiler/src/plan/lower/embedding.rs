@@ -1,5 +1,6 @@
 //! The token embedding and its gradient.
 
+use super::matmul::built;
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
@@ -19,8 +20,7 @@ impl Lower for Embedding {
         let cursor = cursor.filter(|_| self.positions);
         let kernel = embedding::kernel(match table.ty.element {
             Element::F16 => embedding::Entries::Half,
-            Element::Q8_0 => embedding::Entries::Q80,
-            Element::Q4_0 => embedding::Entries::Q40,
+            Element::Quantised(ty) => built(embedding::Entries::quantised(ty.name()))?,
             Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
             Element::F32 | Element::U32 | Element::Gguf { .. } => embedding::Entries::Scalar,
         });

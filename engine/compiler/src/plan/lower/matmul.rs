@@ -79,8 +79,7 @@ fn linear_launch(
         use linear_few::Operands;
         let operands = match stored {
             Element::F16 => Operands::Half,
-            Element::Q8_0 => Operands::Q80,
-            Element::Q4_0 => Operands::Q40,
+            Element::Quantised(ty) => built(Operands::quantised(ty.name()))?,
             Element::F32 | Element::U32 if vec4 => Operands::Vec4,
             Element::F32 | Element::U32 | Element::Gguf { .. } => Operands::Scalar,
         };
