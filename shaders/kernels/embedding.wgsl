@@ -9,7 +9,7 @@ import package::shared::control::Control;
 import package::shared::decode::Cursor;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
-@if(quantised) import package::shared::quants::{row_words, quant_word, scale_word, quad};
+@if(quantised) import package::shared::quants::quad;
 @if(!quantised) import package::shared::stored::Stored;
 
 struct Arguments {
@@ -26,19 +26,15 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
-@group(0) @binding(2) var<storage, read> tokens: array<u32>;
-@if(quantised) @group(0) @binding(3) var<storage, read> table: array<u32>;
-@if(!quantised) @group(0) @binding(3) var<storage, read> table: array<Stored>;
+@if(!quantised) @group(0) @binding(2) var<storage, read> table: array<Stored>;
+@group(0) @binding(3) var<storage, read> tokens: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Entry>;
 @group(0) @binding(5) var<storage, read> positions: array<Entry>;
 @group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
 
 // Entry `channel` of a bound row.
 fn embedded(bound: u32, channel: u32) -> Entry {
-    @if(quantised) {
-        let row = bound * row_words(arguments.channels);
-        return quad(table[row + quant_word(channel)], table[row + scale_word(arguments.channels, channel)], channel);
-    }
+    @if(quantised) return quad(bound, arguments.channels, channel);
     @else return Entry(table[bound * arguments.channels + channel]);
 }
 

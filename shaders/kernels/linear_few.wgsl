@@ -8,7 +8,7 @@
 
 import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
-@if(quantised) import package::shared::quants::{row_words, quant_word, scale_word, quad};
+@if(quantised) import package::shared::quants::quad;
 @if(!quantised) import package::shared::stored::Stored;
 @if(subgroup) import package::shared::subgroups::sum_of_subgroups;
 
@@ -23,7 +23,6 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
-@if(quantised) @group(0) @binding(2) var<storage, read> w: array<u32>;
 @if(!quantised) @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read> b: array<f32>;
@@ -31,10 +30,7 @@ struct Arguments {
 
 // Entry k of the weights of an output.
 fn weights(output: u32, k: u32) -> Entry {
-    @if(quantised) {
-        let row = output * row_words(arguments.inner);
-        return quad(w[row + quant_word(k)], w[row + scale_word(arguments.inner, k)], k);
-    }
+    @if(quantised) return quad(output, arguments.inner, k);
     @else return Entry(w[output * arguments.inner + k]);
 }
 

@@ -38,7 +38,7 @@ impl Lower for Embedding {
                 moved: u32::from(cursor.is_some()),
             };
             let control = BindingSource::Buffer(Buffer::Control);
-            let mut bindings = vec![control, tokens.place(), part.rows_of(table.place()), outputs.y.place()];
+            let mut bindings = vec![control, part.rows_of(table.place()), tokens.place(), outputs.y.place()];
             bindings.extend(
                 [positions, cursor].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place)),
             );

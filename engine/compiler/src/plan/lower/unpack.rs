@@ -23,7 +23,7 @@ impl Lower for Unpack {
         let launches = site.parts_of(y, false).map(|part| {
             let count = part.count * quads;
             let arguments = Arguments { count: count as u32, columns: quads as u32 }.bytes();
-            let bindings = vec![part.rows_of(x.place()), part.rows_of(y.place())];
+            let bindings = vec![part.rows_of(y.place()), part.rows_of(x.place())];
             Launch::new(kernel(format), arguments, bindings, grid(count.div_ceil(GROUP))?)
         });
         Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
