@@ -36,10 +36,7 @@ pub struct Weights {
 impl Weights {
     /// Weights in the first layout, without gradients, from those given in the second. Fails if their number is that of another model.
     pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
-        if parameters.len() != given.length {
-            let (count, needed) = (parameters.len(), given.length);
-            return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
-        }
+        given.check_count(parameters)?;
         Ok(Self {
             parameters: layout.floats(given, parameters).into_owned(),
             stored: layout.pack(given, parameters),
