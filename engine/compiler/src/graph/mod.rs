@@ -116,9 +116,7 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => entries.saturating_mul(4),
             Element::F16 => entries.div_ceil(2).saturating_mul(4),
-            Element::Quantised(_) | Element::Gguf { .. } => {
-                (self.rows() as u64).saturating_mul(self.row_bytes())
-            }
+            _ => (self.rows() as u64).saturating_mul(self.row_bytes()),
         }
     }
 
@@ -126,11 +124,8 @@ impl Type {
     pub fn row_bytes(&self) -> u64 {
         let columns = self.columns();
         match self.element {
-            Element::F32 | Element::U32 => columns as u64 * 4,
             Element::F16 => columns as u64 * 2,
-            Element::Quantised(_) | Element::Gguf { .. } => {
-                blocks::row_words(self.element, columns) as u64 * 4
-            }
+            element => blocks::row_words(element, columns) as u64 * 4,
         }
     }
 
