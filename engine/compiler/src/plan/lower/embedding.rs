@@ -44,8 +44,7 @@ impl Lower for Embedding {
             );
             Launch::new(kernel, arguments.bytes(), bindings, groups)
         };
-        let launches = site.parts_of(table, false).map(launch).collect::<Result<_>>()?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(site.parts_of(table, false).map(launch).collect::<Result<_>>()?))
     }
 }
 
@@ -74,7 +73,6 @@ impl Lower for EmbeddingBackward {
             let bindings = vec![control, dy.place(), tokens.place(), order.place(), table];
             Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)
         };
-        let launches = site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?))
     }
 }

@@ -26,6 +26,6 @@ impl Lower for Unpack {
             let bindings = vec![part.rows_of(y.place()), part.rows_of(x.place())];
             Launch::new(kernel(format), arguments, bindings, grid(count.div_ceil(GROUP))?)
         });
-        Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
+        Ok(Lowering::new(launches.collect::<Result<_>>()?))
     }
 }
