@@ -22,6 +22,8 @@ struct KernelFile {
     /// The imported file that declares `Arguments`, if this one does not: name and text.
     arguments: Option<(String, String)>,
     axes: Vec<variants::Axis>,
+    /// All formats of quantised weights.
+    formats: Vec<String>,
     /// All variants, checked and reflected.
     variants: Vec<Variant>,
     /// Whether rules exclude some combinations of features.
@@ -63,11 +65,16 @@ fn kernel_names(folder: &Path) -> Outcome<Vec<String>> {
 }
 
 fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
-    let path = root.join("kernels").join(&name).with_extension("wgsl");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let read = |folder: &str, name: &str| {
+        let path = root.join(folder).join(name).with_extension("wgsl");
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let formats = variants::listed(&read("shared", "quants")?, "// formats:");
+    let text = read("kernels", &name)?.replace("|quantised", &format!("|{}", formats.join("|")));
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
     let axes = variants::axes(&text).map_err(in_file)?;
-    let every = [variants::every_feature(&axes), variants::absent(&text)].concat();
+    let absent = variants::listed(&text, "// without:");
+    let every = [variants::every_feature(&axes), absent, vec!["quantised".to_owned()]].concat();
     let rules = variants::rules(&text, &axes).map_err(in_file)?;
     let arguments = arguments_module(root, &text).map_err(in_file)?;
     let (mut built, mut places) = (Vec::new(), Vec::new());
@@ -78,11 +85,13 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
         };
         places.push(Some(built.len()));
         let in_variant = |reason: String| format!("kernels/{name}.wgsl [{}]: {reason}", features.join(","));
-        let source = compose::compose(root, &name, &features, &every).map_err(in_variant)?;
+        let quantised = features.iter().any(|name| formats.contains(name)).then(|| "quantised".to_owned());
+        let all: Vec<String> = features.iter().cloned().chain(quantised).collect();
+        let source = compose::compose(root, &name, &all, &every).map_err(in_variant)?;
         let layout = reflect::checked(&source).map_err(in_variant)?;
         built.push(Variant { features, source, layout });
     }
-    Ok(KernelFile { name, text, arguments, axes, variants: built, ruled: !rules.is_empty(), places })
+    Ok(KernelFile { name, text, arguments, axes, formats, variants: built, ruled: !rules.is_empty(), places })
 }
 
 /// The imported file that declares `Arguments`, if the kernel itself does not: name and text.

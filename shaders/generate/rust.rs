@@ -215,6 +215,9 @@ fn selector(text: &mut String, file: &KernelFile) {
             }
             Axis::Choice(name, choices) => {
                 choice(text, name, choices);
+                if choices.iter().any(|choice| file.formats.contains(choice)) {
+                    quantised(text, name, &file.formats);
+                }
                 parameters.push(format!("{name}: {}", camel(name)));
                 stride /= choices.len();
                 format!("{name} as usize")
@@ -247,6 +250,21 @@ fn choice(text: &mut String, name: &str, choices: &[String]) {
         let _ = writeln!(text, "        /// `{choice}` in the source.\n        {},", camel(choice));
     }
     let _ = writeln!(text, "    }}\n");
+}
+
+/// Finds a choice by the name that GGUF has for its format.
+fn quantised(text: &mut String, name: &str, formats: &[String]) {
+    let known: Vec<String> = formats
+        .iter()
+        .map(|format| format!("({:?}, Self::{})", format.to_uppercase(), camel(format)))
+        .collect();
+    let _ = writeln!(text, "    impl {} {{", camel(name));
+    let _ = writeln!(text, "        /// The one for a quantised format, by its GGUF name.");
+    let _ = writeln!(text, "        pub fn quantised(name: &str) -> Option<Self> {{");
+    let _ = writeln!(text, "            let known = [{}];", known.join(", "));
+    let _ =
+        writeln!(text, "            known.into_iter().find(|known| known.0 == name).map(|known| known.1)");
+    let _ = writeln!(text, "        }}\n    }}\n");
 }
 
 fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String], bindings: &str) {

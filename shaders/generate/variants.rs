@@ -11,6 +11,9 @@
 //! of the second. Lines like `// never: left4+half|left_half+vec4` exclude those that have all features of a group.
 //!
 //! A line like `// without: half` names features that the imports query and this kernel never has.
+//!
+//! The choice `quantised` stands for all formats in the line `// formats:` of `shared/quants.wgsl`. A variant of one of them has the
+//! feature `quantised` too.
 
 use super::Outcome;
 
@@ -103,9 +106,9 @@ pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     axes.iter().flat_map(of).collect()
 }
 
-/// Features that a kernel never has although its imports query them.
-pub fn absent(text: &str) -> Vec<String> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("// without:"));
+/// The names in lines with this head: features that a kernel never has although its imports query them (`// without:`), or formats.
+pub fn listed(text: &str, head: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix(head));
     lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 

@@ -301,6 +301,18 @@ fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builti
     store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
+pub(crate) const W11F24865: &str = r#"
+fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
+    let words = quant_words(quads);
+    let start = row * (words + (quads / 8u + 1u) / 2u);
+    let scale = widened((w[start + words + k / 16u] >> (k / 8u % 2u * 16u)) & 65535u);
+    {
+        let quants = w[start + k];
+        let bytes = bitcast<vec4<i32>>(vec4<u32>(quants << 24u, quants << 16u, quants << 8u, quants));
+        return vec4<f32>(bytes >> vec4<u32>(24u)) * scale;
+    }
+}
+"#;
 pub(crate) const W1202945E: &str = r#"
 fn sums(group: vec3<u32>, local: u32) {
     let column = column_of(group, local);
@@ -600,10 +612,6 @@ pub(crate) const W1B2B5E73: &str = r#"
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
-"#;
-pub(crate) const W1C02B554: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> y: array<vec4<f32>>;
 "#;
 pub(crate) const W1C7194EB: &str = r#"
 @compute @workgroup_size(LANES)
@@ -917,10 +925,6 @@ fn add(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
     }
 }
 "#;
-pub(crate) const W2948F8A4: &str = r#"
-@group(0) @binding(1)
-var<storage, read> x: array<u32>;
-"#;
 pub(crate) const W2A144ED8: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> history: array<u32>;
@@ -1155,6 +1159,11 @@ fn gelu_tanh_slope(x: Entry) -> Entry {
     return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * ROOT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
 }
 "#;
+pub(crate) const W37F1B3F8: &str = r#"
+fn entry(at: u32) -> vec4<f32> {
+    return quad(at / arguments.columns, arguments.columns, at % arguments.columns);
+}
+"#;
 pub(crate) const W3913BA94: &str = r#"
 struct SampleSettings {
     masked: vec4<u32>,
@@ -1180,6 +1189,11 @@ fn stage_left(at: u32, numbers: Four) {
         left_tile[at + 2u] = numbers.z;
         left_tile[at + 3u] = numbers.w;
     }
+}
+"#;
+pub(crate) const W39680A36: &str = r#"
+fn weights(output: u32, k: u32) -> Entry {
+    return quad(output, arguments.inner, k);
 }
 "#;
 pub(crate) const W39987422: &str = r#"
@@ -1288,6 +1302,18 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     store_lse(own + 1u, plane, sum.y);
     store_lse(own + 2u, plane, sum.z);
     store_lse(own + 3u, plane, sum.w);
+}
+"#;
+pub(crate) const W3E0C42B8: &str = r#"
+fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
+    let words = quant_words(quads);
+    let start = row * (words + (quads / 8u + 1u) / 2u);
+    let scale = widened((w[start + words + k / 16u] >> (k / 8u % 2u * 16u)) & 65535u);
+    {
+        let bits = w[start + k / 8u * 4u + k % 4u] >> (k / 4u % 2u * 4u);
+        let nibbles = vec4<u32>(bits, bits >> 8u, bits >> 16u, bits >> 24u) & vec4<u32>(15u);
+        return (vec4<f32>(nibbles) - 8.0) * scale;
+    }
 }
 "#;
 pub(crate) const W3E795FF4: &str = r#"
@@ -1528,10 +1554,6 @@ pub(crate) const W45A8A576: &str = r#"
 fn sigmoid(x: Entry) -> Entry {
     return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
 }
-"#;
-pub(crate) const W4601E11D: &str = r#"
-@group(0) @binding(3)
-var<storage, read> table: array<Stored>;
 "#;
 pub(crate) const W46216659: &str = r#"
 @group(0) @binding(4)
@@ -1961,11 +1983,6 @@ fn kept(index: u32) -> f32 {
 pub(crate) const W572E4D51: &str = r#"
 const SIDE: u32 = 64u;
 "#;
-pub(crate) const W5752D912: &str = r#"
-fn quant_word(k: u32) -> u32 {
-    return k / 8u * 4u + k % 4u;
-}
-"#;
 pub(crate) const W582254EE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> logits: array<u32>;
@@ -2061,6 +2078,10 @@ const INVOCATIONS: u32 = 64u;
 pub(crate) const W5EBD0844: &str = r#"
 @group(0) @binding(2)
 var<storage, read> keys: array<f32>;
+"#;
+pub(crate) const W5EC5A768: &str = r#"
+@group(0) @binding(1)
+var<storage, read_write> y: array<vec4<f32>>;
 "#;
 pub(crate) const W5FE40997: &str = r#"
 @compute @workgroup_size(ROWS)
@@ -2461,14 +2482,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             partials[at] = largest;
             partials[at + 1u] = total;
         }
-    }
-}
-"#;
-pub(crate) const W6CF6E36D: &str = r#"
-fn embedded(bound: u32, channel: u32) -> Entry {
-    {
-        let row = bound * row_words(arguments.channels);
-        return quad(table[row + quant_word(channel)], table[row + scale_word(arguments.channels, channel)], channel);
     }
 }
 "#;
@@ -3664,14 +3677,6 @@ fn cap_slopes(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
     return mat4x4<f32>(cap_slope(scores[0], cap), cap_slope(scores[1], cap), cap_slope(scores[2], cap), cap_slope(scores[3], cap));
 }
 "#;
-pub(crate) const W9C868AC8: &str = r#"
-fn weights(output: u32, k: u32) -> Entry {
-    {
-        let row = output * row_words(arguments.inner);
-        return quad(w[row + quant_word(k)], w[row + scale_word(arguments.inner, k)], k);
-    }
-}
-"#;
 pub(crate) const W9CAD8F74: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -3737,6 +3742,10 @@ pub(crate) const W9F24018C: &str = r#"alias Result = Entry;
 pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
 var<storage, read> roots: array<f32>;
+"#;
+pub(crate) const WA0BF5FCC: &str = r#"
+@group(0) @binding(2)
+var<storage, read> table: array<Stored>;
 "#;
 pub(crate) const WA1560891: &str = r#"
 fn horizontal_sum(x: Entry) -> f32 {
@@ -3804,21 +3813,6 @@ fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
 pub(crate) const WA538A15B: &str = r#"
 fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
-}
-"#;
-pub(crate) const WA570862E: &str = r#"
-fn row_words(quads: u32) -> u32 {
-    return quant_words(quads) + (quads / 8u + 1u) / 2u;
-}
-"#;
-pub(crate) const WA5FE1965: &str = r#"
-fn quad(quants: u32, scales: u32, k: u32) -> vec4<f32> {
-    let scale = widened((scales >> (k / 8u % 2u * 16u)) & 65535u);
-    {
-        let bits = quants >> (k / 4u % 2u * 4u);
-        let nibbles = vec4<u32>(bits, bits >> 8u, bits >> 16u, bits >> 24u) & vec4<u32>(15u);
-        return (vec4<f32>(nibbles) - 8.0) * scale;
-    }
 }
 "#;
 pub(crate) const WA63ECF49: &str = r#"
@@ -3943,15 +3937,6 @@ fn softcapped(x: f32, cap: f32) -> f32 {
 pub(crate) const WABF77109: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> rows: array<vec2<f32>>;
-"#;
-pub(crate) const WAC4628CD: &str = r#"
-fn quad(quants: u32, scales: u32, k: u32) -> vec4<f32> {
-    let scale = widened((scales >> (k / 8u % 2u * 16u)) & 65535u);
-    {
-        let bytes = bitcast<vec4<i32>>(vec4<u32>(quants << 24u, quants << 16u, quants << 8u, quants));
-        return vec4<f32>(bytes >> vec4<u32>(24u)) * scale;
-    }
-}
 "#;
 pub(crate) const WAC4779A4: &str = r#"
 @group(0) @binding(5)
@@ -4321,15 +4306,6 @@ pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     addend: f32
 }
 "#;
-pub(crate) const WB3268A23: &str = r#"
-fn entry(at: u32) -> vec4<f32> {
-    {
-        let row = at / arguments.columns * row_words(arguments.columns);
-        let k = at % arguments.columns;
-        return quad(x[row + quant_word(k)], x[row + scale_word(arguments.columns, k)], k);
-    }
-}
-"#;
 pub(crate) const WB36551D1: &str = r#"
 struct Arguments {
     rows: u32,
@@ -4568,10 +4544,6 @@ fn last_row(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
         y[at] = x[row * arguments.columns + at % arguments.columns];
     }
 }
-"#;
-pub(crate) const WBE544DA4: &str = r#"
-@group(0) @binding(2)
-var<storage, read> tokens: array<u32>;
 "#;
 pub(crate) const WBFA659BA: &str = r#"
 const ROWS: u32 = 32u;
@@ -4957,10 +4929,6 @@ pub(crate) const WCDDF94C5: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Four>;
 "#;
-pub(crate) const WCE3C8D49: &str = r#"
-@group(0) @binding(3)
-var<storage, read> table: array<u32>;
-"#;
 pub(crate) const WCE47F11F: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
@@ -4974,11 +4942,6 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     let step = first + place.y;
     let numbers = x[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
     return select(Four(), numbers, step < end);
-}
-"#;
-pub(crate) const WCFE0E5E9: &str = r#"
-fn scale_word(quads: u32, k: u32) -> u32 {
-    return quant_words(quads) + k / 16u;
 }
 "#;
 pub(crate) const WD006B592: &str = r#"
@@ -5058,15 +5021,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 pub(crate) const WD0112C68: &str = r#"
 const GROUPS_IN_ROW: u32 = 32768u;
 "#;
-pub(crate) const WD10F033B: &str = r#"
-fn entry(at: u32) -> vec4<f32> {
-    {
-        let low = x[2u * at];
-        let high = x[2u * at + 1u];
-        return vec4<f32>(widened(low & 65535u), widened(low >> 16u), widened(high & 65535u), widened(high >> 16u));
-    }
-}
-"#;
 pub(crate) const WD136DFAE: &str = r#"
 fn x_entry(step: u32, column: u32) -> f32 {
     return x[step * arguments.columns + min(column, arguments.columns - 1u)];
@@ -5096,9 +5050,9 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
 pub(crate) const WD1D867AB: &str = r#"
 const PART_COLUMNS: u32 = SIDE / EDGE;
 "#;
-pub(crate) const WD1E15131: &str = r#"
-fn quant_word(k: u32) -> u32 {
-    return k;
+pub(crate) const WD24DFD8D: &str = r#"
+fn embedded(bound: u32, channel: u32) -> Entry {
+    return quad(bound, arguments.channels, channel);
 }
 "#;
 pub(crate) const WD282B7C0: &str = r#"
@@ -5556,6 +5510,15 @@ var<uniform> arguments: Arguments;
 pub(crate) const WE415E9C9: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const WE4A65A78: &str = r#"
+fn entry(at: u32) -> vec4<f32> {
+    {
+        let low = w[2u * at];
+        let high = w[2u * at + 1u];
+        return vec4<f32>(widened(low & 65535u), widened(low >> 16u), widened(high & 65535u), widened(high >> 16u));
+    }
+}
 "#;
 pub(crate) const WE518FE79: &str = r#"struct Arguments {
     rows: u32,

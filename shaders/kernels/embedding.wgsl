@@ -1,16 +1,16 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
-// variants: entries=scalar|vec4|half|q8_0|q4_0
+// variants: entries=scalar|vec4|half|quantised
 //
 // tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start
 // or 0. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
-// rows are bound, and only what they hold is written. half, q8_0, q4_0: the table is stored in fewer bits.
+// rows are bound, and only what they hold is written. half, quantised: the table is stored in fewer bits.
 
 import package::shared::control::Control;
 import package::shared::decode::Cursor;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
-@if(q8_0 || q4_0) import package::shared::quants::{row_words, quant_word, scale_word, quad};
-@if(!q8_0 && !q4_0) import package::shared::stored::Stored;
+@if(quantised) import package::shared::quants::quad;
+@if(!quantised) import package::shared::stored::Stored;
 
 struct Arguments {
     tokens: u32, // B·T.
@@ -26,19 +26,15 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
-@group(0) @binding(2) var<storage, read> tokens: array<u32>;
-@if(q8_0 || q4_0) @group(0) @binding(3) var<storage, read> table: array<u32>;
-@if(!q8_0 && !q4_0) @group(0) @binding(3) var<storage, read> table: array<Stored>;
+@if(!quantised) @group(0) @binding(2) var<storage, read> table: array<Stored>;
+@group(0) @binding(3) var<storage, read> tokens: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Entry>;
 @group(0) @binding(5) var<storage, read> positions: array<Entry>;
 @group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
 
 // Entry `channel` of a bound row.
 fn embedded(bound: u32, channel: u32) -> Entry {
-    @if(q8_0 || q4_0) {
-        let row = bound * row_words(arguments.channels);
-        return quad(table[row + quant_word(channel)], table[row + scale_word(arguments.channels, channel)], channel);
-    }
+    @if(quantised) return quad(bound, arguments.channels, channel);
     @else return Entry(table[bound * arguments.channels + channel]);
 }
 

@@ -1,15 +1,15 @@
 // Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
-// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half|q8_0|q4_0
+// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half|quantised
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
-// r are bound from the column of the first on. half, q8_0, q4_0: w is stored in fewer bits, less work by as
+// r are bound from the column of the first on. half, quantised: w is stored in fewer bits, less work by as
 // much; the rest in floats. What w is stored as is known to `weights` alone.
 
 import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
-@if(q8_0 || q4_0) import package::shared::quants::{row_words, quant_word, scale_word, quad};
-@if(!q8_0 && !q4_0) import package::shared::stored::Stored;
+@if(quantised) import package::shared::quants::quad;
+@if(!quantised) import package::shared::stored::Stored;
 @if(subgroup) import package::shared::subgroups::sum_of_subgroups;
 
 struct Arguments {
@@ -23,18 +23,14 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
-@if(q8_0 || q4_0) @group(0) @binding(2) var<storage, read> w: array<u32>;
-@if(!q8_0 && !q4_0) @group(0) @binding(2) var<storage, read> w: array<Stored>;
+@if(!quantised) @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read> b: array<f32>;
 @group(0) @binding(5) var<storage, read> r: array<f32>;
 
 // Entry k of the weights of an output.
 fn weights(output: u32, k: u32) -> Entry {
-    @if(q8_0 || q4_0) {
-        let row = output * row_words(arguments.inner);
-        return quad(w[row + quant_word(k)], w[row + scale_word(arguments.inner, k)], k);
-    }
+    @if(quantised) return quad(output, arguments.inner, k);
     @else return Entry(w[output * arguments.inner + k]);
 }
 

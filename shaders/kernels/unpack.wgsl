@@ -1,11 +1,11 @@
-// Weights stored in fewer bits, as 32-bit floats: y = x.
-// variants: format=floats16|q8_0|q4_0
+// Weights stored in fewer bits, as 32-bit floats: y = w.
+// variants: format=floats16|quantised
 //
-// x and y [O,I], I a multiple of four. One invocation a quad. floats16: two floats to a word, taken apart by any device.
+// w and y [O,I], I a multiple of four. One invocation a quad. floats16: two floats to a word, taken apart by any device.
 
 import package::shared::grid::group_number;
 @if(floats16) import package::shared::widened::widened;
-@if(!floats16) import package::shared::quants::{row_words, quant_word, scale_word, quad};
+@if(quantised) import package::shared::quants::quad;
 
 struct Arguments {
     count: u32, // O·I, in quads.
@@ -13,20 +13,16 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+@if(floats16) @group(0) @binding(2) var<storage, read> w: array<u32>;
 
 fn entry(at: u32) -> vec4<f32> {
     @if(floats16) {
-        let low = x[2u * at];
-        let high = x[2u * at + 1u];
+        let low = w[2u * at];
+        let high = w[2u * at + 1u];
         return vec4<f32>(widened(low & 65535u), widened(low >> 16u), widened(high & 65535u), widened(high >> 16u));
     }
-    @else {
-        let row = at / arguments.columns * row_words(arguments.columns);
-        let k = at % arguments.columns;
-        return quad(x[row + quant_word(k)], x[row + scale_word(arguments.columns, k)], k);
-    }
+    @else return quad(at / arguments.columns, arguments.columns, at % arguments.columns);
 }
 
 @compute @workgroup_size(256)

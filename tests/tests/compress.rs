@@ -70,7 +70,7 @@ fn a_compressed_run_is_a_run_of_the_rounded_weights_in_a_smaller_file() {
             let is_head = own.name == if config.model.tied_head { "embedding.tokens" } else { "head.weight" };
             let expected = match format {
                 _ if !matrix => Element::F32,
-                WeightFormat::Q4_0 if is_head => Element::Q8_0,
+                WeightFormat::Q4_0 if is_head => WeightFormat::Q8_0.into(),
                 format => format.into(),
             };
             assert_eq!(own.ty.element, expected, "{}", own.name);

@@ -98,7 +98,7 @@ pub struct CompressArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// How the weights become smaller
-    #[arg(long, value_name = "METHOD", default_value = "q8_0", value_parser = methods())]
+    #[arg(long, value_name = "METHOD", default_value = WeightFormat::PRESELECTED.name(), value_parser = methods())]
     pub method: Compression,
     /// Measure size, speed and loss of many methods instead, without creating runs
     ///

@@ -22,7 +22,9 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
                 "--quantization is for --format gguf; the Hugging Face format is written in f32",
             ));
         }
-        (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
+        (FormatName::Gguf, name) => {
+            ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::PRESELECTED) }
+        }
     };
     let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());

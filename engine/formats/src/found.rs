@@ -178,17 +178,13 @@ impl Found {
     }
 
     pub(crate) fn format(&self) -> Result<WeightFormat> {
-        for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
+        for format in WeightFormat::quantised() {
             let mut holds = true;
             for (number, tensor) in self.tensors.iter().enumerate() {
                 let own = &self.parameters.list()[self.parameters.holding(tensor)?];
                 let wanted = stored_as(&self.model, &own.name, &own.ty.shape, format);
                 let found = self.weights.ty(number).filter(|_| !tensor.transposed);
-                holds &= match wanted {
-                    Element::Q8_0 => found == Some(GgmlType::Q8_0),
-                    Element::Q4_0 => found == Some(GgmlType::Q4_0),
-                    _ => true,
-                };
+                holds &= !matches!(wanted, Element::Quantised(ty) if found != Some(ty));
             }
             if holds {
                 return Ok(format);

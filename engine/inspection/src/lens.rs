@@ -94,10 +94,7 @@ impl Lens {
     fn new(config: &ModelConfig, parameters: Vec<f32>, place: LensDevice) -> Result<Self> {
         let graph = build(config, Purpose::Window { time: 1 })?.graph;
         let layout = ArenaLayout::new(&graph);
-        if parameters.len() != layout.length {
-            let (given, has) = (parameters.len(), layout.length);
-            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
-        }
+        layout.check_count(&parameters)?;
         let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
         let weights = Weights { parameters, ..Weights::default() };
         Ok(Self {

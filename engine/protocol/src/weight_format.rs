@@ -1,6 +1,7 @@
 //! Storage formats of weight matrices.
 
 use crate::setting::choices;
+use crate::{Invalid, require};
 
 choices! {
     /// How matrices are stored, in memory and in files. Norms, biases, position tables, and matrices whose rows are not whole blocks
@@ -24,51 +25,74 @@ choices! {
 
 impl WeightFormat {
     /// The formats that compression offers, with most bits first.
-    pub const COMPRESSED: [Self; 3] = [Self::F16, Self::Q8_0, Self::Q4_0];
+    pub const COMPRESSED: [Self; Self::ALL.len() - 1] = {
+        let [_, compressed @ ..] = Self::ALL;
+        compressed
+    };
 
-    /// Whether weights are rounded to few bits, with a scale for each block.
-    pub fn is_quantised(self) -> bool {
-        matches!(self, Self::Q8_0 | Self::Q4_0)
-    }
+    /// What compression and GGUF exports offer first.
+    pub const PRESELECTED: Self = Self::Q8_0;
 
-    /// Bits per weight, scales included; those of [`Self::Gguf`] depend on the file.
-    pub fn bits(self) -> f64 {
+    /// Weights and bytes per block (rows of a stored matrix are whole blocks), maximum magnitude, overall type of a GGUF file
+    /// (`enum llama_ftype`), and size and precision for a dialog.
+    const fn facts(self) -> (usize, usize, f32, Option<u32>, &'static str) {
+        const F16: f32 = 65_504.0;
         match self {
-            Self::F32 | Self::Gguf => 32.0,
-            Self::F16 => 16.0,
-            Self::Q8_0 => 8.5,
-            Self::Q4_0 => 4.5,
-        }
-    }
-
-    /// Its size and precision, for a dialog.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::F32 => "32 bits per weight, as trained",
-            Self::F16 => "16 bits per weight",
-            Self::Q8_0 => "8.5 bits per weight: almost the same model",
-            Self::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
-            Self::Gguf => "the blocks of the file that it was imported from",
+            Self::F32 => (1, 4, f32::MAX, Some(0), "32 bits per weight, as trained"),
+            Self::F16 => (4, 8, F16, Some(1), "16 bits per weight"),
+            // The scale is an f16.
+            Self::Q8_0 => (32, 34, 127.0 * F16, Some(7), "8.5 bits per weight: almost the same model"),
+            Self::Q4_0 => {
+                (32, 18, 8.0 * F16, Some(2), "4.5 bits per weight: the smallest, and the least exact")
+            }
+            Self::Gguf => (1, 4, f32::MAX, None, "the blocks of the file that it was imported from"),
         }
     }
 
     /// Rows of a stored matrix are a multiple of this many weights.
     pub fn block(self) -> usize {
-        match self {
-            Self::F32 | Self::Gguf => 1,
-            Self::F16 => 4,
-            Self::Q8_0 | Self::Q4_0 => 32,
-        }
+        self.facts().0
+    }
+
+    /// Bits per weight, scales included; those of [`Self::Gguf`] depend on the file.
+    pub fn bits(self) -> f64 {
+        (8 * self.facts().1) as f64 / self.block() as f64
     }
 
     pub fn largest(self) -> f32 {
-        let f16 = 65_504.0;
-        match self {
-            Self::F32 | Self::Gguf => f32::MAX,
-            Self::F16 => f16,
-            // The scale is an f16.
-            Self::Q8_0 => 127.0 * f16,
-            Self::Q4_0 => 8.0 * f16,
-        }
+        self.facts().2
+    }
+
+    /// The overall type of a GGUF file, which llama.cpp guesses from the tensors if it is not there.
+    pub fn file_type(self) -> Option<u32> {
+        self.facts().3
+    }
+
+    /// Its size and precision, for a dialog.
+    pub fn about(self) -> &'static str {
+        self.facts().4
+    }
+
+    /// Whether weights are rounded to few bits, with a scale for each block.
+    pub fn is_quantised(self) -> bool {
+        self.bits() < 16.0
+    }
+
+    /// The quantised formats, with most bits first.
+    pub fn quantised() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|format| format.is_quantised())
+    }
+
+    /// The format of a model's head, which has 8 bits or more: the loss depends on it most.
+    #[must_use]
+    pub fn for_head(self) -> Self {
+        if self.bits() < Self::Q8_0.bits() { Self::Q8_0 } else { self }
+    }
+
+    /// Refuses the blocks of a file, which are not made from weights.
+    pub(crate) fn check_is_made(self, setting: &str) -> Result<(), Invalid> {
+        let known = Self::ALL.map(Self::name).join(", ");
+        let rule = format!("be a format that weights can be rounded to ({known})");
+        require(self != Self::Gguf, setting, self.name(), rule)
     }
 }

@@ -3,7 +3,6 @@
 use super::{finite, matrices};
 use crate::cpu::Workers;
 use crate::cpu::gptq::{self, Measured};
-use crate::graph::Element;
 use crate::inspection::{Lens, Tensor};
 use crate::model::{HookPoint, stored_as};
 use crate::protocol::{ModelConfig, WeightFormat};
@@ -49,7 +48,7 @@ pub async fn round_calibrated(
         }
         for (at, (name, site)) in own.iter().enumerate() {
             let shape = lens.weight(name).ok_or_else(|| missing(name))?.1.to_vec();
-            if stored_as(model, name, &shape, WeightFormat::Q4_0) == Element::Q4_0 {
+            if stored_as(model, name, &shape, WeightFormat::Q4_0).is_quantised() {
                 let mut measured = Measured::new(shape[1]);
                 for ([_, stream], original) in streams.iter().zip(&mut originals) {
                     for inputs in lens.probe_from(from, stream, &[*site]).await? {
@@ -107,7 +106,7 @@ mod tests {
                 let range = layout.range(ParameterId(at as u32));
                 if own.name.starts_with("blocks.") && own.ty.shape.len() == 2 {
                     let matrix = &mut nearest[range][..own.ty.count()];
-                    blocks::round(Element::Q4_0, own.ty.columns(), matrix);
+                    blocks::round(WeightFormat::Q4_0.into(), own.ty.columns(), matrix);
                 }
             }
             let mut told = Vec::new();

@@ -59,7 +59,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
     ];
     if widgets::segmented(ui, &mut kind, &kinds) {
         *method = match kind {
-            Method::Store => Some(Compression::Store { weights: WeightFormat::Q8_0 }),
+            Method::Store => Some(Compression::Store { weights: WeightFormat::PRESELECTED }),
             Method::Prune => Some(Compression::Prune(PruneSettings::default())),
             Method::Remove => Some(Compression::Remove(RemoveSettings::default())),
             Method::Frontier => None,

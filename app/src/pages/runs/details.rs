@@ -191,7 +191,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let hint =
             "Creates a run with weights in fewer bits, pruned, or with parts removed; or measures them all";
         if press(ui, has_weights && !compresses, icons::ICON_COMPRESS, "Compress", hint) {
-            let method = Compression::Store { weights: WeightFormat::Q8_0 };
+            let method = Compression::Store { weights: WeightFormat::PRESELECTED };
             context.asks.compress = Some((name.to_owned(), Some(method)));
         }
         let to_do = has_weights && run.state != RunState::Imported && run.step < run.steps;

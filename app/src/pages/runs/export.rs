@@ -34,7 +34,7 @@ pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let quantization = match *format {
         ExportFormat::Gguf { quantization } => quantization,
-        _ => WeightFormat::Q8_0,
+        _ => WeightFormat::PRESELECTED,
     };
     let page = match *format {
         ExportFormat::Page { .. } => *format,

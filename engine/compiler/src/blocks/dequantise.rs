@@ -52,6 +52,12 @@ fn numbers<const BYTES: usize>(bytes: &[u8], into: &mut [f32], number: impl Fn([
     }
 }
 
+/// Words of so many weights in regrouped blocks.
+pub fn regrouped_words(ty: GgmlType, weights: usize) -> usize {
+    let (blocks, bytes) = (weights / ty.block(), ty.block_bytes());
+    blocks * (bytes / 4) + if bytes.is_multiple_of(4) { 0 } else { blocks.div_ceil(2) }
+}
+
 /// Words of whole blocks, with the words of all blocks before the single scales.
 pub fn regroup(ty: GgmlType, blocks: &[u8], words: &mut [u32]) {
     let (count, own) = (blocks.len() / ty.block_bytes(), ty.block_bytes() / 4);

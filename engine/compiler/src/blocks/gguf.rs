@@ -1,9 +1,12 @@
 //! Rows of a matrix as a GGUF file stores them. The first word of a row is the number of its type: the matrices that a file has for queries,
 //! keys and values are one for us, and may be of several types. The blocks follow, and zeros up to the length of the longest row.
 
-pub use super::dequantise::{Groups, dequantise, regroup, unpack_groups, unpack_row as unpack_regrouped};
+pub use super::dequantise::{
+    Groups, dequantise, regroup, regrouped_words, unpack_groups, unpack_row as unpack_regrouped,
+};
 use crate::graph::{Graph, Origin};
 use crate::plan::arena::Stored;
+use glasshouse_protocol::WeightFormat;
 
 /// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,11 +103,6 @@ impl GgmlType {
         }
     }
 
-    /// Whether the type can be written by this program.
-    pub fn is_written(self) -> bool {
-        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Q4_0 | Self::Q4_1 | Self::Q8_0 | Self::Q6_K)
-    }
-
     /// The type that llama.cpp falls back to if a row is not a multiple of the block size: `Q8_0` for `Q6_K`, else `F16`.
     pub fn for_columns(self, columns: usize) -> Self {
         let fits = |ty: &Self| columns.is_multiple_of(ty.block());
@@ -114,6 +112,14 @@ impl GgmlType {
 
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.number() == number)
+    }
+}
+
+/// The type of the same name; floats for [`WeightFormat::Gguf`], since only matrices that the file had in floats have no blocks.
+impl From<WeightFormat> for GgmlType {
+    fn from(format: WeightFormat) -> Self {
+        let same = |ty: &Self| ty.name().eq_ignore_ascii_case(format.name());
+        Self::ALL.into_iter().find(same).unwrap_or(Self::F32)
     }
 }
 

@@ -21,6 +21,7 @@ pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, NormForm, Op};
 pub use recompute::Keep;
 
+use crate::blocks::gguf::GgmlType;
 use crate::{blocks, dispatch};
 use glasshouse_protocol::{Rope, RopeScaling, WeightFormat};
 use ops::{LossTargets, Named, Nothing, Operands, Operation};
@@ -61,10 +62,8 @@ pub enum Element {
     F16,
     /// 32-bit unsigned integer: token ids and indices.
     U32,
-    /// Frozen weights in blocks of 8 bits (see [`crate::blocks`]).
-    Q8_0,
-    /// Frozen weights in blocks of 4 bits.
-    Q4_0,
+    /// Frozen weights in blocks of few bits that we make ourselves (see [`crate::blocks`]).
+    Quantised(GgmlType),
     /// Frozen weights in the blocks of a GGUF file (see [`crate::blocks::gguf`]).
     Gguf {
         /// Words per row.
@@ -73,22 +72,18 @@ pub enum Element {
 }
 
 impl Element {
-    /// Blocks of few bits that we make ourselves.
-    pub const QUANTISED: [Self; 2] = [Self::Q8_0, Self::Q4_0];
-
     pub fn is_quantised(self) -> bool {
-        Self::QUANTISED.contains(&self)
+        matches!(self, Self::Quantised(_))
     }
 }
 
 impl From<WeightFormat> for Element {
     fn from(format: WeightFormat) -> Self {
-        match format {
+        match format.into() {
             // A file's blocks are not made from weights: those that a run has are put into the graph.
-            WeightFormat::F32 | WeightFormat::Gguf => Self::F32,
-            WeightFormat::F16 => Self::F16,
-            WeightFormat::Q8_0 => Self::Q8_0,
-            WeightFormat::Q4_0 => Self::Q4_0,
+            GgmlType::F32 => Self::F32,
+            GgmlType::F16 => Self::F16,
+            ty => Self::Quantised(ty),
         }
     }
 }
@@ -121,9 +116,7 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => entries.saturating_mul(4),
             Element::F16 => entries.div_ceil(2).saturating_mul(4),
-            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
-                (self.rows() as u64).saturating_mul(self.row_bytes())
-            }
+            _ => (self.rows() as u64).saturating_mul(self.row_bytes()),
         }
     }
 
@@ -131,11 +124,8 @@ impl Type {
     pub fn row_bytes(&self) -> u64 {
         let columns = self.columns();
         match self.element {
-            Element::F32 | Element::U32 => columns as u64 * 4,
             Element::F16 => columns as u64 * 2,
-            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
-                blocks::row_words(self.element, columns) as u64 * 4
-            }
+            element => blocks::row_words(element, columns) as u64 * 4,
         }
     }
 
@@ -161,12 +151,11 @@ fn product(sizes: &[usize]) -> usize {
 
 impl std::fmt::Display for Type {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let element = match self.element {
+        let element: &str = match self.element {
             Element::F32 => "f32",
             Element::F16 => "f16",
             Element::U32 => "u32",
-            Element::Q8_0 => "q8_0",
-            Element::Q4_0 => "q4_0",
+            Element::Quantised(ty) => &ty.name().to_lowercase(),
             Element::Gguf { .. } => "gguf",
         };
         let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();

@@ -57,10 +57,10 @@ const POSITIONS: &str = "embedding.positions";
 /// End of the name of a router's matrix. It is small, and rounding it would send tokens to other experts.
 const ROUTER: &str = ".router.weight";
 
-/// How a model with matrices in a format stores a parameter. With 4 bits, the head has 8: the loss depends on it most.
+/// How a model with matrices in a format stores a parameter.
 pub fn stored_as(model: &ModelConfig, name: &str, shape: &[usize], format: WeightFormat) -> Element {
     let head = if model.tied_head { "embedding.tokens" } else { "head.weight" };
-    let format = if format == WeightFormat::Q4_0 && name == head { WeightFormat::Q8_0 } else { format };
+    let format = if name == head { format.for_head() } else { format };
     match shape {
         [_, columns]
             if name != POSITIONS && !name.ends_with(ROUTER) && columns.is_multiple_of(format.block()) =>

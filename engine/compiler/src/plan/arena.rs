@@ -225,6 +225,13 @@ impl ArenaLayout {
         Self::from_parameters(&parameters.iter().map(trainable).collect::<Vec<_>>())
     }
 
+    /// Refuses weights of another number.
+    pub fn check_count(&self, weights: &[f32]) -> Result<()> {
+        let (count, needed) = (weights.len(), self.length);
+        let refused = || Error::Refused(format!("{count} weights given, but the model has {needed}"));
+        if count == needed { Ok(()) } else { Err(refused()) }
+    }
+
     /// Moves values to another layout of the same parameters, with other frozen ones.
     pub fn moved_to(&self, other: &Self, values: Vec<f32>) -> Vec<f32> {
         if self.offsets == other.offsets {

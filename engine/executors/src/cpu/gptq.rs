@@ -239,7 +239,6 @@ async fn inverse_factor(
 mod tests {
     use super::*;
     use glasshouse_compiler::blocks;
-    use glasshouse_compiler::graph::Element;
     use glasshouse_platform::block_on;
 
     fn round(weights: &mut [f32], measured: &Measured) -> bool {
@@ -267,7 +266,7 @@ mod tests {
 
     fn nearest(weights: &[f32], columns: usize) -> Vec<f32> {
         let mut rounded = weights.to_vec();
-        blocks::round(Element::Q4_0, columns, &mut rounded);
+        blocks::round(WeightFormat::Q4_0.into(), columns, &mut rounded);
         rounded
     }
 

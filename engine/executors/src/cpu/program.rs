@@ -36,10 +36,7 @@ pub struct Weights {
 impl Weights {
     /// Weights in the first layout, without gradients, from those given in the second. Fails if their number is that of another model.
     pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
-        if parameters.len() != given.length {
-            let (count, needed) = (parameters.len(), given.length);
-            return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
-        }
+        given.check_count(parameters)?;
         Ok(Self {
             parameters: layout.floats(given, parameters).into_owned(),
             stored: layout.pack(given, parameters),
@@ -54,7 +51,7 @@ impl Weights {
                 (&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
             match own.element {
                 Element::Gguf { .. } => interleave_blocks(words, length, own.columns),
-                element if blocks::quant_words(element) > 0 => interleave(words, length),
+                Element::Quantised(_) => interleave(words, length),
                 _ => {}
             }
         }

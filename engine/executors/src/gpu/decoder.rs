@@ -98,15 +98,6 @@ struct ReplayedRows {
     count: usize,
 }
 
-/// Refuses weights of another number than the layout's.
-fn expect_all(given: &ArenaLayout, parameters: &[f32]) -> Result<()> {
-    let (count, needed) = (parameters.len(), given.length);
-    if count == needed {
-        return Ok(());
-    }
-    Err(Error::Refused(format!("{count} weights given, but the model has {needed}")))
-}
-
 impl GpuDecoder {
     /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by [`ArenaLayout`]. Matrices are stored in the
     /// format `weights`: generation is almost entirely limited by reading them. Fails with [`Error::TooLarge`] if the device cannot hold or
@@ -126,7 +117,7 @@ impl GpuDecoder {
             return Err(Error::Refused(reason).hint(Hint::WeightsF32));
         }
         let plans = DecodePlans::new(model, texts, weights, &gpu.target())?;
-        expect_all(&ArenaLayout::unfrozen(&plans.step.graph.parameters), parameters)?;
+        ArenaLayout::unfrozen(&plans.step.graph.parameters).check_count(parameters)?;
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
         let decoder = Self::over(gpu, model, &plans, storage, (weights, texts)).await?;
         decoder.upload(parameters).await?;
@@ -176,7 +167,7 @@ impl GpuDecoder {
 
     /// Replaces the weights with others of the same model; ends all texts.
     pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
-        expect_all(&self.layouts[1], parameters)?;
+        self.layouts[1].check_count(parameters)?;
         self.texts.fill_with(|| None);
         self.upload(parameters).await
     }

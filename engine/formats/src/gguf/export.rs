@@ -68,7 +68,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
         ("general.name", export.name.to_owned().into()),
         ("general.quantization_version", QUANTIZATION_VERSION.into()),
     ];
-    let ty = file_type(export.quantization).map(|ty| ("general.file_type", ty.into()));
+    let ty = export.quantization.file_type().map(|ty| ("general.file_type", ty.into()));
     head.into_iter()
         .chain(ty)
         .try_for_each(|(key, value)| metadata.push(key, value))
@@ -84,7 +84,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     for (info, blocks) in infos.iter_mut().skip(divisors.len()).zip(&blocks) {
         info.ty = blocks.as_ref().map_or(info.ty, |(ty, _)| *ty);
     }
-    let wide = base_type(export.quantization);
+    let wide = GgmlType::from(export.quantization);
     let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
     if narrow > 0 {
         notices.push(format!(
@@ -134,7 +134,8 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
 /// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance
 /// matrix); the divisors of rotary angles come first.
 fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<TensorInfo<'static>> {
-    let base = base_type(export.quantization);
+    let base = GgmlType::from(export.quantization);
+    let few = export.quantization.for_head() != export.quantization;
     let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
     let first = divisors.iter().map(|(name, factors)| (*name, vec![factors.len()]));
     let all = first.chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
@@ -142,10 +143,9 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<Te
         let columns = shape.last().copied().unwrap_or(1);
         let ty = if shape.len() < 2 || name == "position_embd.weight" {
             GgmlType::F32
-        } else if base == GgmlType::Q4_0 && name == head {
+        } else if few && name == head {
             // The head matters most.
-            let whole = columns.is_multiple_of(base.block());
-            let ty = if whole { GgmlType::Q6_K } else { GgmlType::Q8_0 };
+            let ty = if columns.is_multiple_of(base.block()) { GgmlType::Q6_K } else { GgmlType::Q8_0 };
             ty.for_columns(columns)
         } else {
             base.for_columns(columns)
@@ -153,28 +153,6 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<Te
         TensorInfo { name: name.to_owned().into(), shape, ty }
     };
     all.map(info).collect()
-}
-
-/// Storage type of matrices.
-fn base_type(quantization: WeightFormat) -> GgmlType {
-    match quantization {
-        // Only matrices that the file had in floats have no blocks.
-        WeightFormat::F32 | WeightFormat::Gguf => GgmlType::F32,
-        WeightFormat::F16 => GgmlType::F16,
-        WeightFormat::Q8_0 => GgmlType::Q8_0,
-        WeightFormat::Q4_0 => GgmlType::Q4_0,
-    }
-}
-
-/// The file's overall type (`enum llama_ftype`), which llama.cpp guesses from the tensors if it is not there.
-fn file_type(quantization: WeightFormat) -> Option<u32> {
-    match quantization {
-        WeightFormat::F32 => Some(0),
-        WeightFormat::F16 => Some(1),
-        WeightFormat::Q8_0 => Some(7),
-        WeightFormat::Q4_0 => Some(2),
-        WeightFormat::Gguf => None,
-    }
 }
 
 /// The type and the rows of a tensor, if its matrix has the blocks of a file and the tensor's rows are of one type.
@@ -206,8 +184,8 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Exports a project's model. One that has the blocks of a file keeps them in place of q8_0, the default, which holds them less exactly and
-/// in more bits. If the future is dropped, an existing file is unchanged.
+/// Exports a project's model. One that has the blocks of a file keeps them in place of the default, which holds them less exactly and in
+/// more bits. If the future is dropped, an existing file is unchanged.
 pub async fn export_trained(
     model: &Trained,
     quantization: WeightFormat,
@@ -217,7 +195,7 @@ pub async fn export_trained(
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let kept = model.kept.as_deref().filter(|_| quantization == WeightFormat::Q8_0);
+    let kept = model.kept.as_deref().filter(|_| quantization == WeightFormat::PRESELECTED);
     let quantization = if kept.is_none() { quantization } else { WeightFormat::Gguf };
     let parts = Export {
         model: &with_whole_context(&model.config.model, &record),

@@ -21,14 +21,13 @@
 
 mod architectures;
 mod array;
+mod conversion;
 mod cursor;
-mod dequantise;
 mod export;
 mod facts;
 mod import;
 mod metadata;
 mod modelfile;
-mod quantise;
 mod read;
 mod tensor;
 mod value;
@@ -39,12 +38,11 @@ mod write;
 mod tests;
 
 pub use array::{Array, Item};
-pub use dequantise::dequantise;
+pub use conversion::{dequantise, quantise};
 pub use export::{Export, Exported, export, export_trained};
 pub use glasshouse_compiler::blocks::gguf::GgmlType;
 pub(super) use import::{is_gguf, look};
 pub use metadata::Metadata;
-pub use quantise::quantise;
 pub use read::{Gguf, StoredTensor};
 pub use tensor::TensorInfo;
 pub use value::{Kind, Value};

@@ -117,7 +117,7 @@ fn embedding_at_cursor() -> Vec<Case> {
 /// Products and embeddings that read a matrix as it is stored. One and three blocks leave the last word of scales half empty.
 fn stored_weights() -> Vec<Case> {
     let mut cases = Vec::new();
-    for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
+    for format in WeightFormat::quantised() {
         for (rows, input, output) in [(1, 32, 7), (3, 96, 65), (8, 64, 300), (11, 128, 384)] {
             for (bias, residual) in [(false, false), (true, false), (false, true), (true, true)] {
                 let stored = Feed::Stored(vec![output, input], format);
@@ -145,10 +145,9 @@ fn stored_weights() -> Vec<Case> {
 }
 
 fn unpack() -> Vec<Case> {
-    let formats = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0].into_iter();
     let shapes = [[1, 32], [300, 96], [129, 64]];
     let case = |format| shapes.map(|shape| Case::new(ops::Unpack, [Feed::Stored(shape.to_vec(), format)]));
-    formats.flat_map(case).collect()
+    WeightFormat::COMPRESSED.into_iter().flat_map(case).collect()
 }
 
 fn norm() -> Vec<Case> {

@@ -12,8 +12,8 @@ use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
-use glasshouse_protocol::RunConfig;
 use glasshouse_protocol::model::{ModelConfig, UNWRITTEN};
+use glasshouse_protocol::{RunConfig, WeightFormat};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
@@ -669,7 +669,7 @@ pub(super) async fn read(
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
 fn stored_words(ty: &Type) -> Option<usize> {
     match ty.element {
-        own if own.is_quantised() && ty.columns().is_multiple_of(blocks::BLOCK) => {
+        own @ Element::Quantised(format) if ty.columns().is_multiple_of(format.block()) => {
             Some(blocks::row_words(own, ty.columns()))
         }
         Element::Gguf { row } => Some(row as usize),
@@ -689,9 +689,8 @@ fn type_in_file(tensor: &TensorInfo, shape: &[usize]) -> Option<Type> {
                 u32::try_from(bytes / 4).ok().filter(|row| (1..=1 + shape[1]).contains(&(*row as usize)))?;
             Some(ty(Element::Gguf { row }))
         }
-        (Dtype::U32, own) => Element::QUANTISED
-            .map(ty)
-            .into_iter()
+        (Dtype::U32, own) => WeightFormat::quantised()
+            .map(|format| ty(format.into()))
             .find(|ty| shape.len() == 2 && stored_words(ty).is_some_and(|words| own == [ty.rows(), words])),
         _ => None,
     }

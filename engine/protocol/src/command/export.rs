@@ -67,7 +67,7 @@ pub enum ExportFormat {
     /// A folder for `transformers`, in f32.
     #[default]
     HuggingFace,
-    /// A GGUF file for llama.cpp. With `q4_0`, the head has 6 bits.
+    /// A GGUF file for llama.cpp. With fewer than 8 bits, the head has 6.
     Gguf { quantization: WeightFormat },
     /// Only the run's adapter, as a PEFT folder.
     Peft,

@@ -154,8 +154,7 @@ impl Adapter {
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
         let whole = self.base == WeightFormat::F32;
-        let rule = "be a format that weights can be rounded to (f32, f16, q8_0, q4_0)";
-        require(self.base != WeightFormat::Gguf, &field("base"), self.base.name(), rule)?;
+        self.base.check_is_made(&field("base"))?;
         let rule =
             "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
         require(whole || train.precision != Precision::Mixed, &field("base"), self.base.name(), rule)?;

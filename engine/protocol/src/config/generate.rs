@@ -48,13 +48,7 @@ impl GenerateConfig {
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.check()?;
-        let is_choice = self.weights != Some(WeightFormat::Gguf);
-        require(
-            is_choice,
-            "weights",
-            "gguf",
-            "be a format that weights can be rounded to (f32, f16, q8_0, q4_0)",
-        )?;
+        self.weights.map_or(Ok(()), |weights| weights.check_is_made("weights"))?;
         let (least, most) = (self.min_tokens, self.max_tokens);
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let ends = self.stop_tokens.len();

@@ -198,6 +198,6 @@ impl Lower for AttentionBackward {
             let steps = time * (heads / kv_heads);
             window.tiled(variant!(attention_key_backward_tiled, window), kv_heads, [steps, 2], &operands)?
         };
-        Ok(Lowering { launches: vec![queries, keys], scratch: Vec::new() })
+        Ok(Lowering::new(vec![queries, keys]))
     }
 }

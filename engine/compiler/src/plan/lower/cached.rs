@@ -52,7 +52,7 @@ impl Lower for CachedAttention {
         let mut launches =
             vec![write, Launch::new(kernel, attend.bytes(), bindings, grid(queries * parts)?)?];
         if parts == 1 {
-            return Ok(Lowering { launches, scratch: Vec::new() });
+            return Ok(Lowering::new(launches));
         }
         let join = cached_attention_join::Arguments { rows, time, heads, head_size, parts: part_count };
         let (kernel, bindings) = (cached_attention_join::kernel(), vec![sums, cursor, y]);

@@ -30,7 +30,7 @@ impl Lower for Distil {
         let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
         let groups = grid(count)?;
         let each = Launch::new(distil::kernel(), arguments.bytes(), bindings, groups)?;
-        Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
+        Ok(Lowering::new(vec![each, mean(rule, [rows, targets, loss])?]))
     }
 }
 

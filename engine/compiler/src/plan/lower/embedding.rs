@@ -1,5 +1,6 @@
 //! The token embedding and its gradient.
 
+use super::matmul::built;
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
@@ -19,8 +20,7 @@ impl Lower for Embedding {
         let cursor = cursor.filter(|_| self.positions);
         let kernel = embedding::kernel(match table.ty.element {
             Element::F16 => embedding::Entries::Half,
-            Element::Q8_0 => embedding::Entries::Q80,
-            Element::Q4_0 => embedding::Entries::Q40,
+            Element::Quantised(ty) => built(embedding::Entries::quantised(ty.name()))?,
             Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
             Element::F32 | Element::U32 | Element::Gguf { .. } => embedding::Entries::Scalar,
         });
@@ -38,14 +38,13 @@ impl Lower for Embedding {
                 moved: u32::from(cursor.is_some()),
             };
             let control = BindingSource::Buffer(Buffer::Control);
-            let mut bindings = vec![control, tokens.place(), part.rows_of(table.place()), outputs.y.place()];
+            let mut bindings = vec![control, part.rows_of(table.place()), tokens.place(), outputs.y.place()];
             bindings.extend(
                 [positions, cursor].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place)),
             );
             Launch::new(kernel, arguments.bytes(), bindings, groups)
         };
-        let launches = site.parts_of(table, false).map(launch).collect::<Result<_>>()?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(site.parts_of(table, false).map(launch).collect::<Result<_>>()?))
     }
 }
 
@@ -74,7 +73,6 @@ impl Lower for EmbeddingBackward {
             let bindings = vec![control, dy.place(), tokens.place(), order.place(), table];
             Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)
         };
-        let launches = site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?))
     }
 }

@@ -59,8 +59,7 @@ impl Lower for RouterLoss {
         let bindings = vec![gates.place(), control, shares.place(), load.place()];
         let groups = grid(x.columns())?;
         let count = Launch::new(expert_load::kernel(), arguments.bytes(), bindings, groups)?;
-        let launches = vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?];
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?]))
     }
 }
 
@@ -114,7 +113,7 @@ impl Lower for ExpertLinear {
         let (ExpertLinearInputs { x, weight, .. }, Y { y }) = (operands.inputs, operands.outputs);
         let sizes = [x.rows(), x.columns(), weight.rows()];
         let launches = linear_launches(site, sizes, weight, [x.place(), y.place()], [false; 2], [None; 2])?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(launches))
     }
 }
 

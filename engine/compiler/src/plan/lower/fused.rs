@@ -27,7 +27,7 @@ impl Lower for LinearCrossEntropy {
             launches.push(rows(site.target, rule, part, [logits, targets, part.rows_of(results)])?);
         }
         launches.push(mean(rule, [results, targets, loss])?);
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(launches))
     }
 }
 

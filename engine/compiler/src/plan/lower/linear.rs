@@ -14,8 +14,7 @@ impl Lower for Linear {
         let sizes = [x.rows(), x.columns(), y.columns()];
         let added = [bias, residual].map(|operand| operand.map(Operand::place));
         let places = [x.place(), y.place()];
-        let launches = linear_launches(site, sizes, weight, places, [x.half(), y.half()], added)?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering::new(linear_launches(site, sizes, weight, places, [x.half(), y.half()], added)?))
     }
 }
 

@@ -42,8 +42,7 @@ impl Lower for CrossEntropy {
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
         let each = rows(site.target, rule, whole, [logits, targets, results])?;
-        let mean = mean(rule, [results, targets, loss])?;
-        Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
+        Ok(Lowering::new(vec![each, mean(rule, [results, targets, loss])?]))
     }
 }
 
@@ -59,8 +58,7 @@ impl Lower for Score {
         let arguments = score::Arguments { rows: count as u32, ignoring, ignored, beyond: Self::BEYOND };
         let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, targets, results];
         let each = Launch::new(score::kernel(), arguments.bytes(), bindings, grid(count.div_ceil(256))?)?;
-        let mean = mean(rule, [results, targets, loss])?;
-        Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
+        Ok(Lowering::new(vec![each, mean(rule, [results, targets, loss])?]))
     }
 }
 

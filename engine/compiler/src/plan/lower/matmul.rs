@@ -79,8 +79,7 @@ fn linear_launch(
         use linear_few::Operands;
         let operands = match stored {
             Element::F16 => Operands::Half,
-            Element::Q8_0 => Operands::Q80,
-            Element::Q4_0 => Operands::Q40,
+            Element::Quantised(ty) => built(Operands::quantised(ty.name()))?,
             Element::F32 | Element::U32 if vec4 => Operands::Vec4,
             Element::F32 | Element::U32 | Element::Gguf { .. } => Operands::Scalar,
         };
@@ -170,8 +169,7 @@ pub(super) fn input_backward(
     let ([part], None, 2..) = (parts.as_slice(), residual, slices) else {
         // The residual is added by the first part.
         let launch = |part: RowRange| launch(part, part.count, dx, residual.filter(|_| part.first == 0));
-        let launches = parts.into_iter().map(launch).collect::<Result<_>>()?;
-        return Ok(Lowering { launches, scratch: Vec::new() });
+        return Ok(Lowering::new(parts.into_iter().map(launch).collect::<Result<_>>()?));
     };
     let partial = BindingSource::Scratch(0);
     let products = launch(*part, slice, partial, None)?;
@@ -194,8 +192,7 @@ pub(super) fn weight_backward(
     let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
     // Slices are for small gradients, parts for large ones.
     if slices == 1 || site.parts_of(gradient, false).count() > 1 {
-        let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
-        return Ok(Lowering { launches, scratch: Vec::new() });
+        return Ok(Lowering::new(weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?));
     }
     let partial = BindingSource::Scratch(0);
     let sizes = [inner, rows, columns];

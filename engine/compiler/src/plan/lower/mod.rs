@@ -174,8 +174,12 @@ pub struct Lowering {
 }
 
 impl Lowering {
+    pub fn new(launches: Vec<Launch>) -> Self {
+        Self { launches, scratch: Vec::new() }
+    }
+
     pub fn one(launch: Launch) -> Self {
-        Self { launches: vec![launch], scratch: Vec::new() }
+        Self::new(vec![launch])
     }
 }
 

@@ -79,7 +79,7 @@ impl Lower for RowNorm {
             let bindings = vec![weight, a.place(), b, part.columns_of(y.place())];
             Launch::new(row_norm::kernel(), arguments, bindings, grid(part.count)?)
         });
-        Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
+        Ok(Lowering::new(launches.collect::<Result<_>>()?))
     }
 }
 

@@ -35,7 +35,7 @@ impl Lower for Unlikelihood {
             vec![BindingSource::Buffer(Buffer::Control), logits, tokens, targets, starts, rows, sums];
         let groups = grid(count)?;
         let each = Launch::new(unlikelihood::kernel(), arguments.bytes(), bindings, groups)?;
-        Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
+        Ok(Lowering::new(vec![each, mean(rule, [rows, targets, loss])?]))
     }
 }
 

@@ -11,24 +11,21 @@ impl Lower for Unpack {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let format = match x.ty.element {
-            Element::F16 => Format::Floats16,
-            Element::Q8_0 => Format::Q80,
-            Element::Q4_0 => Format::Q40,
-            Element::F32 | Element::U32 | Element::Gguf { .. } => {
-                return Err(Error::Internal(format!(
-                    "{}: {} is not stored in a block format",
-                    site.node.scope, x.ty
-                )));
-            }
+            Element::F16 => Some(Format::Floats16),
+            Element::Quantised(ty) => Format::quantised(ty.name()),
+            Element::F32 | Element::U32 | Element::Gguf { .. } => None,
         };
+        let format = format.ok_or_else(|| {
+            Error::Internal(format!("{}: {} is not stored in a block format", site.node.scope, x.ty))
+        })?;
         let quads = x.columns() / 4;
         // The parts of the larger side.
         let launches = site.parts_of(y, false).map(|part| {
             let count = part.count * quads;
             let arguments = Arguments { count: count as u32, columns: quads as u32 }.bytes();
-            let bindings = vec![part.rows_of(x.place()), part.rows_of(y.place())];
+            let bindings = vec![part.rows_of(y.place()), part.rows_of(x.place())];
             Launch::new(kernel(format), arguments, bindings, grid(count.div_ceil(GROUP))?)
         });
-        Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
+        Ok(Lowering::new(launches.collect::<Result<_>>()?))
     }
 }

@@ -7,7 +7,7 @@ use crate::cpu::interleaved::GROUP;
 use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::blocks::{self, BLOCK};
+use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::ops::{
     ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
     ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Linear, LinearInputs, Nothing, Route,
@@ -234,17 +234,14 @@ fn stored<'run>(
     [outer, inner]: [&Range<usize>; 2],
 ) -> Option<Cow<'run, [u32]>> {
     let (element, columns) = (weight.ty.element, weight.columns());
-    let (length, quants) = (blocks::row_words(element, columns), blocks::quant_words(element));
-    let is_quantised = quants > 0 || matches!(element, Element::Gguf { .. });
+    let length = blocks::row_words(element, columns);
+    let is_quantised = matches!(element, Element::Quantised(_) | Element::Gguf { .. });
     let group = if call.interleaved && is_quantised { GROUP } else { 1 };
     if inner.len() == columns {
         let aligned = outer.start % group == 0 && (outer.end % group == 0 || outer.end == weight.rows());
         return aligned.then(|| weight.words[outer.start * length..outer.end * length].into());
     }
-    if element != Element::F16 && quants == 0 {
-        return None;
-    }
-    if quants == 0 {
+    if element == Element::F16 {
         let mut words = vec![0; (outer.len() * inner.len()).div_ceil(2)];
         let halves: &mut [f16] = bytemuck::cast_slice_mut(&mut words);
         let halves = Rows::new(halves, inner.len());
@@ -256,10 +253,12 @@ fn stored<'run>(
         });
         return Some(words.into());
     }
-    if !inner.start.is_multiple_of(BLOCK) || !inner.len().is_multiple_of(BLOCK) {
+    let Element::Quantised(ty) = element else { return None };
+    let (block, quants) = (ty.block(), ty.block_bytes() / 4);
+    if !inner.start.is_multiple_of(block) || !inner.len().is_multiple_of(block) {
         return None;
     }
-    let [first, end, all] = [inner.start, inner.end, columns].map(|column| column / BLOCK);
+    let [first, end, all] = [inner.start, inner.end, columns].map(|column| column / block);
     let part = blocks::row_words(element, inner.len());
     let mut words = vec![0; outer.len() * part];
     let least = WORK.div_ceil(group * part);
@@ -271,7 +270,7 @@ fn stored<'run>(
             let (own, scales) = words.split_at_mut((end - first) * quants * count);
             own.copy_from_slice(&given[first * quants * count..end * quants * count]);
             // Two scales to a word, of which an odd first block has the upper one.
-            let given = &given[(all * quants + first / 2) * count..];
+            let given = given.get((all * quants + first / 2) * count..).unwrap_or_default();
             for (at, scales) in scales.iter_mut().enumerate() {
                 let next = given.get(at + count).copied().unwrap_or(0);
                 *scales = if first % 2 == 0 { given[at] } else { given[at] >> 16 | next << 16 };
@@ -372,12 +371,14 @@ mod tests {
     use super::*;
     use crate::cpu::interleaved::interleave;
     use crate::cpu::tests::numbers;
+    use glasshouse_compiler::blocks::BLOCK;
+    use glasshouse_protocol::WeightFormat;
 
     #[test]
     fn a_part_of_a_stored_matrix_is_a_matrix() {
         let workers = Workers::new(Some(2)).unwrap();
         let (rows, columns) = (35, 6 * BLOCK);
-        for element in [Element::F16, Element::Q8_0, Element::Q4_0] {
+        for element in WeightFormat::COMPRESSED.map(Element::from) {
             let ty = Type { shape: vec![rows, columns], element };
             let length = blocks::row_words(element, columns);
             let mut words = vec![0; rows * length];

@@ -58,14 +58,12 @@ impl Interpret for Linear {
             }
             Element::F32 | Element::U32 => Factors::F32(x.floats, weight.floats),
             Element::F16 => Factors::F16(x.floats, bytemuck::cast_slice(weight.words)),
-            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } if call.interleaved => {
+            Element::Quantised(_) | Element::Gguf { .. } if call.interleaved => {
                 rounded = std::mem::take(&mut workers.scratch().rounded);
                 round(workers, x.floats, x_columns, &mut rounded);
                 Factors::Interleaved(x.floats, &rounded, element, weight.words)
             }
-            Element::Q8_0 | Element::Q4_0 | Element::Gguf { .. } => {
-                Factors::Stored(x.floats, element, weight.words)
-            }
+            Element::Quantised(_) | Element::Gguf { .. } => Factors::Stored(x.floats, element, weight.words),
         };
         let is_rounded = matches!(factors, Factors::Interleaved(..));
         few(workers, factors, bias, residual, outputs.y, sizes);
@@ -639,11 +637,10 @@ fn interleaved_product<L: Lanes, const VNNI: bool, const N: usize, const REGISTE
         let columns = number * GROUP..number * GROUP + count;
         let filled = if count < GROUP { interleaved::filled(given, length) } else { Vec::new() };
         let own = if count < GROUP { &filled[..] } else { given };
-        // The words of a GGUF file's rows begin with their types.
+        // Rows of a GGUF file begin with their types.
         let (ty, own) = match element {
-            Element::Gguf { .. } => (interleaved::type_of_blocks(given), &own[GROUP..]),
-            Element::Q8_0 => (Some(GgmlType::Q8_0), own),
-            _ => (Some(GgmlType::Q4_0), own),
+            Element::Quantised(ty) => (Some(ty), own),
+            _ => (interleaved::type_of_blocks(given), &own[GROUP..]),
         };
         match ty {
             None => unpacked_product::<L>(x, (element, given), inner, &mut y.columns(columns), floats),
@@ -891,6 +888,7 @@ mod tests {
     use super::*;
     use crate::cpu::tests::{numbers, rows_of_blocks};
     use glasshouse_platform::lanes;
+    use glasshouse_protocol::WeightFormat;
 
     /// What rounded inputs stand for.
     fn floats_of(x: &Rounded) -> Vec<f32> {
@@ -937,7 +935,7 @@ mod tests {
     #[test]
     fn quantised_weights_are_multiplied_as_they_are_stored() {
         let workers = Workers::new(Some(2)).unwrap();
-        for element in [Element::Q8_0, Element::Q4_0] {
+        for element in WeightFormat::quantised().map(Element::from) {
             for (rows, blocks, outer) in [(1, 1, 1), (1, 40, 7), (2, 3, 32), (5, 33, 45), (11, 2, 16)] {
                 let inner = blocks * BLOCK;
                 let (x, (words, weights)) = (numbers(1, rows * inner), stored(element, inner, outer));
@@ -1004,7 +1002,8 @@ mod tests {
     #[test]
     fn quantised_products_do_not_depend_on_the_instructions() {
         let (rows, outer) = (9, 19);
-        let own = [Element::Q8_0, Element::Q4_0].map(|element| {
+        let own = WeightFormat::quantised().map(|format| {
+            let element = Element::from(format);
             let inner = 5 * BLOCK;
             let (words, _) = stored(element, inner, outer);
             (element, words, inner)
@@ -1014,7 +1013,7 @@ mod tests {
             let (element, words, _) = of_file(&vec![ty; outer], inner);
             (element, words, inner)
         });
-        for (element, words, inner) in own.into_iter().chain(of_files) {
+        for (element, words, inner) in own.chain(of_files) {
             let x = numbers(4, rows * inner);
             let mut rounded = Rounded::default();
             round(&Workers::new(Some(1)).unwrap(), &x, inner, &mut rounded);

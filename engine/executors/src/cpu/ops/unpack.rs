@@ -29,25 +29,32 @@ impl Interpret for Unpack {
 /// Converts a row of a stored matrix.
 pub fn unpack_row(matrix: Given<'_>, is_interleaved: bool, row: usize, weights: &mut [f32]) {
     let (element, length) = (matrix.ty.element, blocks::row_words(matrix.ty.element, matrix.columns()));
-    if is_interleaved && matches!(element, Element::Gguf { .. }) {
-        if let Some(ty) = interleaved::type_of_blocks(interleaved::group_of(matrix.words, length, row)) {
-            unpack_regrouped(ty, &interleaved::row(matrix.words, length, row)[1..], weights);
-            return;
+    // The type of an interleaved row, and the words before its blocks.
+    let (ty, first) = match element {
+        Element::Gguf { .. } if is_interleaved => {
+            (interleaved::type_of_blocks(interleaved::group_of(matrix.words, length, row)), 1)
         }
-    } else if is_interleaved && blocks::quant_words(element) > 0 {
-        unpack(element, &interleaved::row(matrix.words, length, row), weights);
-        return;
+        Element::Quantised(ty) if is_interleaved => (Some(ty), 0),
+        _ => (None, 0),
+    };
+    match ty {
+        Some(ty) => unpack_regrouped(ty, &interleaved::row(matrix.words, length, row)[first..], weights),
+        None => unpack(element, &matrix.words[row * length..(row + 1) * length], weights),
     }
-    unpack(element, &matrix.words[row * length..(row + 1) * length], weights);
+}
+
+/// Converts a row that is not interleaved.
+pub fn unpack(element: Element, words: &[u32], weights: &mut [f32]) {
+    match element {
+        Element::Gguf { .. } => unpack_blocks(words, weights),
+        Element::Quantised(ty) => unpack_regrouped(ty, words, weights),
+        _ => blocks::unpack(element, weights.len(), words, weights),
+    }
 }
 
 vectorised! {
-    /// Converts a row that is not interleaved.
-    pub fn unpack<L>(element: Element, words: &[u32], weights: &mut [f32]) {
-        match element {
-            Element::Gguf { .. } => gguf::unpack_row(words, weights),
-            _ => blocks::unpack(element, weights.len(), words, weights),
-        }
+    fn unpack_blocks<L>(words: &[u32], weights: &mut [f32]) {
+        gguf::unpack_row(words, weights);
     }
 
     fn unpack_regrouped<L>(ty: GgmlType, words: &[u32], weights: &mut [f32]) {

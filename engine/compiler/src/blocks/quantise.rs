@@ -3,34 +3,41 @@
 //!
 //! Entries must be finite. ggml is the work of its authors, under the MIT licence.
 
-use super::GgmlType;
-use glasshouse_compiler::blocks as stored;
-use glasshouse_platform::lanes::vectorised;
+use super::gguf::GgmlType;
 
 /// Q6_K groups with no larger entry count as zeros (`GROUP_MAX_EPS`).
 const NOTHING: f32 = 1e-15;
 
-/// Appends entries (whole blocks) in a writable type ([`GgmlType::is_written`]); no-op for other types.
-pub fn quantise(ty: GgmlType, entries: &[f32], to: &mut Vec<u8>) {
-    let begin = to.len();
-    if ty.is_written() {
-        to.resize(begin + entries.len() / ty.block() * ty.block_bytes(), 0);
-        into_blocks(ty, entries, &mut to[begin..]);
+impl GgmlType {
+    /// Whether [`quantise`] makes blocks of this type.
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Q4_0 | Self::Q4_1 | Self::Q8_0 | Self::Q6_K)
     }
 }
 
-vectorised! {
-    fn into_blocks<L>(ty: GgmlType, entries: &[f32], bytes: &mut [u8]) {
-        match ty {
-            GgmlType::F32 => blocks(entries, bytes, f32),
-            GgmlType::F16 => blocks(entries, bytes, f16),
-            GgmlType::BF16 => blocks(entries, bytes, bf16),
-            GgmlType::Q4_0 => blocks(entries, bytes, q4_0),
-            GgmlType::Q4_1 => blocks(entries, bytes, q4_1),
-            GgmlType::Q8_0 => blocks(entries, bytes, q8_0),
-            GgmlType::Q6_K => blocks(entries, bytes, q6_k),
-            GgmlType::Q5_0 | GgmlType::Q5_1 | GgmlType::Q2_K | GgmlType::Q3_K | GgmlType::Q4_K | GgmlType::Q5_K => {}
-        }
+/// Converts entries to as many whole blocks as there is room for. No-op unless the type [is written](GgmlType::is_written).
+// Elsewhere for the vector instructions of the caller; in a browser, where there is one set, each copy would be downloaded.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+pub fn quantise(ty: GgmlType, entries: &[f32], bytes: &mut [u8]) {
+    match ty {
+        GgmlType::F32 => blocks(entries, bytes, f32),
+        GgmlType::F16 => blocks(entries, bytes, f16),
+        GgmlType::BF16 => blocks(entries, bytes, bf16),
+        GgmlType::Q4_0 => blocks(entries, bytes, q4_0),
+        GgmlType::Q4_1 => blocks(entries, bytes, q4_1),
+        GgmlType::Q8_0 => blocks(entries, bytes, |entries, [s0, s1, quants @ ..]: &mut [u8; 34]| {
+            let scale;
+            (scale, *quants) = q8_0(entries);
+            [*s0, *s1] = half(scale);
+        }),
+        GgmlType::Q6_K => blocks(entries, bytes, q6_k),
+        GgmlType::Q5_0
+        | GgmlType::Q5_1
+        | GgmlType::Q2_K
+        | GgmlType::Q3_K
+        | GgmlType::Q4_K
+        | GgmlType::Q5_K => {}
     }
 }
 
@@ -86,18 +93,29 @@ fn extreme<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
     entries.iter().copied().find(|entry| *entry != 0.0 && entry.abs() == largest).unwrap_or(0.0)
 }
 
+/// The scale, maximum magnitude / 127, and the quants rounded to nearest, ties away from zero.
 #[inline(always)]
-fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
-    let scale;
-    (scale, *quants) = stored::q8_0(entries);
-    [*s0, *s1] = half(scale);
+pub fn q8_0(entries: &[f32; 32]) -> (f32, [u8; 32]) {
+    let d = largest(entries) / 127.0;
+    let inverse = inverse(d);
+    let quant = |entry: f32| {
+        let scaled = entry * inverse;
+        // Adding the largest float below 1/2, with the sign, and truncating equals `round` for this range, and vectorises everywhere.
+        (scaled + 0.499_999_97_f32.copysign(scaled)) as i32 as u8
+    };
+    (d, std::array::from_fn(|at| quant(entries[at])))
 }
 
+/// d = −1/8 of the entry of maximum magnitude; nibble j belongs to entries j and j + 16.
 #[inline(always)]
 fn q4_0(entries: &[f32; 32], [s0, s1, nibbles @ ..]: &mut [u8; 18]) {
-    let scale;
-    (scale, *nibbles) = stored::q4_0(entries);
-    [*s0, *s1] = half(scale);
+    let d = extreme(entries) / -8.0;
+    [*s0, *s1] = half(d);
+    let inverse = inverse(d);
+    let quant = |entry: f32| ((entry * inverse + 8.5) as i32).min(15) as u8;
+    for (j, byte) in nibbles.iter_mut().enumerate() {
+        *byte = quant(entries[j]) | quant(entries[j + 16]) << 4;
+    }
 }
 
 /// d = (maximum − minimum) / 15, then the minimum; nibbles like Q4_0.
