@@ -108,8 +108,9 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest. None if that mean has not clearly fallen
-    /// by then, or still falls at the end.
+    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to twice its first minimum after
+    /// the steepest fall: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
+    /// still falls at the end.
     pub fn suggest(&mut self) {
         self.ended = true;
         let step = libm::log10(self.test.rate_at(1) / self.test.rate_at(0));
@@ -118,7 +119,12 @@ impl RangeCurve {
         let losses: Vec<f64> = self.points.iter().map(|point| point.loss).collect();
         let means = losses.windows(count).map(|window| window.iter().sum::<f64>() / count as f64);
         let means: Vec<f64> = means.collect();
-        let lowest = means.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1));
+        let fall = |at: &usize| means[at + 1] - means[*at];
+        let changes = 0..means.len().saturating_sub(1);
+        let steepest = changes.clone().min_by(|one, other| fall(one).total_cmp(&fall(other))).unwrap_or(0);
+        let minimum = (steepest..changes.end).find(|at| fall(at) > 0.0).unwrap_or(changes.end);
+        let near = means.iter().enumerate().take(minimum + half + 1);
+        let lowest = near.min_by(|one, other| one.1.total_cmp(other.1));
         let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
         // Neighbours differ by little but noise.
         let pairs = losses.windows(2).take(at + half).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0]));
@@ -218,6 +224,21 @@ mod tests {
         // At the end of the fall.
         assert!((2e-3..1e-2).contains(&found), "{found}");
         assert!(!curve.push(1.0, f64::NAN));
+    }
+
+    #[test]
+    fn slow_progress_at_rates_far_above_is_not_the_suggestion() {
+        let mut curve = RangeCurve::default();
+        for step in 0..100 {
+            let rate = curve.test.rate_at(step);
+            // Steep until 1e-2, and after a small rise again lower at 0.5.
+            let at = rate.log10();
+            let loss = if at < -2.0 { 6.0 - (at + 2.0) } else { 6.0 + 0.3 * (0.6 - (at + 1.4).abs()) };
+            curve.push(rate, loss);
+        }
+        curve.suggest();
+        let found = curve.suggestion.unwrap();
+        assert!((5e-3..2e-2).contains(&found), "{found}");
     }
 
     #[test]
