@@ -11,6 +11,8 @@ const SMOOTHING: f64 = 0.98;
 const DIVERGED: f64 = 4.0;
 /// Half the width of the suggestion's window of rates, in powers of ten.
 const HALF_WINDOW: f64 = 0.3;
+/// The fall ends where the loss falls at less than this share of its steepest rate.
+const FLAT: f64 = 0.2;
 /// Standard errors by which the mean loss must have fallen.
 const FALL: f64 = 3.0;
 /// The 97.5th percentile of Student's distribution with [`NoiseScale::GRADIENTS`] − 1 degrees of freedom.
@@ -108,8 +110,8 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to twice its first minimum after
-    /// the steepest fall: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
+    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to twice the rate at which its
+    /// fall ends: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
     /// still falls at the end.
     pub fn suggest(&mut self) {
         self.ended = true;
@@ -122,8 +124,9 @@ impl RangeCurve {
         let fall = |at: &usize| means[at + 1] - means[*at];
         let changes = 0..means.len().saturating_sub(1);
         let steepest = changes.clone().min_by(|one, other| fall(one).total_cmp(&fall(other))).unwrap_or(0);
-        let minimum = (steepest..changes.end).find(|at| fall(at) > 0.0).unwrap_or(changes.end);
-        let near = means.iter().enumerate().take(minimum + half + 1);
+        let falls = |at: &usize| fall(at) <= FLAT * fall(&steepest);
+        let end = (steepest..changes.end).find(|at| !falls(at)).unwrap_or(changes.end);
+        let near = means.iter().enumerate().take(end + half + 1);
         let lowest = near.min_by(|one, other| one.1.total_cmp(other.1));
         let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
         // Neighbours differ by little but noise.
