@@ -352,7 +352,7 @@ impl Predictions {
         show(found, about, ranked("Largest divergence", columns, rows));
         text_of(subject, tokens, &change, found);
         let axes = [("text", tokens.len())];
-        found.floats("divergence", "", &axes, after_first(&self.divergence));
+        found.floats("divergence", "", &axes, after_first(&self.divergence)).unit = "bits".to_owned();
         found.floats("divergence_back", "", &axes, after_first(&self.back));
     }
 }
@@ -375,7 +375,7 @@ fn quoted(subject: &Subject<'_>, token: u32) -> String {
 /// The text's tokens with the change of each, and the tokens gained and forgotten.
 fn text_of(subject: &Subject<'_>, tokens: &[u32], change: &[f64], found: &mut Found) {
     let axes = [("text", tokens.len())];
-    found.integers("ids", "", &axes, tokens.to_vec());
+    found.ids("ids", "", &axes, tokens.to_vec());
     found.floats("change", "", &axes, after_first(change));
     found.detail(subject.tokens_of(tokens.iter().copied()));
     let mut tally: BTreeMap<u32, (f64, u64)> = BTreeMap::new();

@@ -67,11 +67,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let scope = "embedding";
     found.floats("map", scope, &[("N", ids.len()), ("component", 2)], map.points.clone());
     found.floats("explained", scope, &[("component", 2)], map.explained().to_vec());
-    found.integers("ids", scope, &[("N", ids.len())], ids);
+    found.ids("ids", scope, &[("N", ids.len())], ids);
     let (neighbours, cosines): (Vec<u32>, Vec<f32>) = near.into_iter().unzip();
-    found.integers("neighbours", scope, &[("N", neighbours.len())], neighbours);
+    found.ids("neighbours", scope, &[("N", neighbours.len())], neighbours);
     found.floats("cosines", scope, &[("N", cosines.len())], cosines);
-    found.integers("token", scope, &[("1", 1)], vec![token]);
+    found.ids("token", scope, &[("1", 1)], vec![token]);
     found.detail(detail);
     Ok(found)
 }

@@ -43,8 +43,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("before", "", &all, old);
     found.floats("after", "", &all, new);
     found.detail(subject.outputs_of(ids.iter().copied().chain([token])));
-    found.integers("ids", "", &axes, ids);
-    found.floats("divergence", "", &[("1", 1)], vec![divergence_bits(&before, &after) as f32]);
+    found.ids("ids", "", &axes, ids);
+    found.floats("divergence", "", &[("1", 1)], vec![divergence_bits(&before, &after) as f32]).unit =
+        "bits".to_owned();
     if settings.every_part {
         every_part(subject, &mut found, &before, token as usize).await?;
     }
