@@ -2,7 +2,7 @@
 
 use super::linear::{Map, cosine};
 use super::{Found, Subject};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{OrInternal, Result, Yielder};
 use std::collections::BTreeSet;
 
 /// Maximum tokens of a map.
@@ -12,9 +12,9 @@ const MAPPED: usize = 2048;
 const COMPARED: usize = 1024;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
-    let missing = || Error::Internal("a model without an embedding of tokens".to_owned());
     let vocabulary = subject.lens.config().vocabulary;
-    let (table, shape) = subject.lens.weight("embedding.tokens").ok_or_else(missing)?;
+    let (table, shape) =
+        subject.lens.weight("embedding.tokens").or_internal("a model without an embedding of tokens")?;
     let width = shape.last().copied().unwrap_or(1);
     let yielder = Yielder::new();
 

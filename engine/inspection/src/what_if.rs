@@ -4,7 +4,7 @@ use super::outputs::{divergence_bits, largest, log_probabilities};
 use super::{Found, Lens, Subject, Tensor, exists};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::prompt_tokens;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::inspect::Edit;
 use glasshouse_protocol::{ModelConfig, order};
 use std::ops::Range;
@@ -95,8 +95,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     }
     let prompt = &subject.settings.other_prompt;
     if prompt.is_empty() {
-        let reason = "a patch needs another prompt for its position; give one";
-        return Err(Error::Refused(reason.to_owned()));
+        refuse!("a patch needs another prompt for its position; give one");
     }
     let other = prompt_tokens(subject.tokenizer, prompt)?;
     let cut = other.len().saturating_sub(subject.lens.config().context_length);
