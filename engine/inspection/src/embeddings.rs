@@ -30,7 +30,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             yielder.maybe_yield().await;
         }
     }
-    near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    glasshouse_protocol::order::sort_by(&mut near, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     near.truncate(subject.settings.count);
 
     // The inspected tokens, filled up with the lowest ids.

@@ -73,7 +73,7 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
     if factor.is_finite() {
         return Ok(());
     }
-    Err(Error::Refused(format!("the factor of a part must be a number, 0 to ablate it (got {factor})")))
+    refuse!("the factor of a part must be a number, 0 to ablate it (got {factor})")
 }
 
 /// A row of the residual stream to replace.

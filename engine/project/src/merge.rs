@@ -96,9 +96,7 @@ impl Trained {
         }
         let (run, now) = (self.run.name(), self.config.weights.name());
         let from = self.config.start.as_ref().map_or("its original", |start| &start.run);
-        Err(Error::Refused(format!(
-            "{run} is compressed to {now} already; compress {from}, which has the original weights"
-        )))
+        refuse!("{run} is compressed to {now} already; compress {from}, which has the original weights")
     }
 
     /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them. Fails if the run is compressed already, its

@@ -479,7 +479,7 @@ impl Session {
             // If only models for comparison exist, this error lists them.
             project.latest_run()?;
         }
-        Err(Error::Refused("no run has a checkpoint yet; train one first".to_owned()))
+        refuse!("no run has a checkpoint yet; train one first")
     }
 
     fn keep(&mut self, model: Model) -> Model {

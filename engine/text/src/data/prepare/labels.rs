@@ -104,7 +104,7 @@ async fn labels(
         labels.first().map_or("no text with a label".to_owned(), |only| format!("only one label, {only}"));
     let first = problems.list().into_iter().next();
     let wrong = first.map_or(String::new(), |problem| format!(": {} {}", problem.name, problem.reason));
-    Err(Error::Refused(format!("the given data has {has}, but at least two labels are needed{wrong}")))
+    refuse!("the given data has {has}, but at least two labels are needed{wrong}")
 }
 
 struct LabelledTexts;
