@@ -315,6 +315,8 @@ export interface Tensor {
   axes: string[];
   /** Scope in the graph, such as `blocks.2.attention`; empty if there is none or more than one. */
   scope: string;
+  /** Whether the entries are ids of tokens (or of a classifier's labels), with their texts in the detail `tokens`. */
+  tokenIds: boolean;
 }
 
 export interface TokenText {

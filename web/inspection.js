@@ -86,7 +86,7 @@ export function arranged(events) {
       const alone = tensors.filter((other) => other.name === name).length === 1;
       const shape = tensor.axes.map(({ size }) => size);
       const axes = tensor.axes.map((axis) => axis.name);
-      return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope }];
+      return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope, tokenIds: tensor.tokenIds ?? false }];
     });
     return [view, { tensors: Object.fromEntries(named), details, notices, ms }];
   };

@@ -3,8 +3,6 @@
 /** Initial rows and columns of a table. */
 const ROWS = 60;
 const COLUMNS = 24;
-/** Tensors of token ids. */
-const IDS = ["ids", "neighbours", "repeated", "token", "top"];
 
 /** Names and explanations of the attention scores, in order; a test compares them with the application's. */
 export const MEASURES = [
@@ -123,7 +121,7 @@ function wordsOf(view, about) {
       if (axis === "stage" && view === "logit-lens") return stageName(at);
       return String(at);
     },
-    entry: (name, value) => (IDS.includes(name) ? (texts.get(value) ?? String(value)) : said(value)),
+    entry: ({ tokenIds }, value) => (tokenIds ? (texts.get(value) ?? String(value)) : said(value)),
   };
 }
 
@@ -137,7 +135,7 @@ function lists(tensors, words) {
   return [...groups.values()].map((group) => {
     const [, { axes: [axis], shape: [count] }] = group[0];
     const names = group.map(([name]) => name);
-    const row = (at) => [words.along(axis, at), ...group.map(([name, { data }]) => words.entry(name, data[at]))];
+    const row = (at) => [words.along(axis, at), ...group.map(([, tensor]) => words.entry(tensor, tensor.data[at]))];
     return table(names.join(", "), count, 0, () => [axis, ...names], row);
   });
 }
@@ -147,7 +145,7 @@ function matrix(name, tensor, words, about) {
   const part = slice(tensor, about);
   if (!part) return null;
   const { data, shape: [rows, columns], axes, chosen } = part;
-  const cells = (at, wide) => Array.from(data.subarray(at * columns, at * columns + wide), (value) => words.entry(name, value));
+  const cells = (at, wide) => Array.from(data.subarray(at * columns, at * columns + wide), (value) => words.entry(tensor, value));
   const head = (wide) => [axes[0], ...Array.from({ length: wide }, (_, at) => words.along(axes[1], at))];
   const caption = [name, ...chosen, tensor.scope].filter(Boolean).join(", ");
   return table(caption, rows, columns, head, (at, wide) => [words.along(axes[0], at), ...cells(at, wide)]);

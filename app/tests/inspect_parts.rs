@@ -9,7 +9,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse_protocol::inspect::{
-    ActivatingPassage, Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place,
+    ActivatingPassage, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place,
     TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
@@ -52,9 +52,7 @@ impl Example {
         element: ElementKind,
         entry: impl Fn(usize) -> [u8; 4],
     ) {
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
-        let axes = axes.iter().map(axis).collect();
-        let summary = TensorSummary { name: name.to_owned(), scope: String::new(), axes, element };
+        let summary = TensorSummary::new(name, "", axes, element);
         self.bytes.push((0..summary.count()).flat_map(entry).collect());
         self.tensors.push(summary);
     }

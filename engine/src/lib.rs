@@ -15,7 +15,7 @@ pub use glasshouse_formats as formats;
 pub use glasshouse_generation as generation;
 pub use glasshouse_inspection as inspection;
 pub use glasshouse_metrics as metrics;
-use glasshouse_platform as platform;
+use glasshouse_platform::{self as platform, OrInternal, refuse};
 pub use glasshouse_platform::{Error, Result, Yielder, advice_for_io, block_on, storage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_platform::{signals, use_small_pages};

@@ -12,7 +12,7 @@ use crate::inspection::Lens;
 use crate::model::{HookPoint, Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{ModelConfig, PruneScore, PruneSettings, PrunedMatrix, SparsityPattern};
-use crate::{Error, Result, Yielder};
+use crate::{Error, Result, Yielder, refuse};
 
 /// Consecutive weights of a row in the pattern 2:4.
 const GROUP: usize = 4;
@@ -120,9 +120,9 @@ pub async fn prune(
         let (range, columns) = (layout.range(ParameterId(at as u32)), graph.parameters[at].ty.columns());
         finite(&name, parameters.get(range.clone()).unwrap_or_default())?;
         if settings.pattern == SparsityPattern::TwoOfFour && !columns.is_multiple_of(GROUP) {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "rows of {name} have {columns} weights, which are not groups of {GROUP}; prune without a pattern"
-            )));
+            );
         }
         found.push((name, range, columns));
     }

@@ -47,13 +47,14 @@ mod runs;
 mod tests;
 mod tokens;
 mod training;
+mod undo;
 mod verification;
 
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Envelope, Event, Export, Fit, Report, Request, RunLaunch, Steer, message};
-use crate::{Error, Result, storage};
+use crate::{Error, Result, refuse, storage};
 use device::ChosenDevice;
 use evaluation::Evaluations;
 use event_sink::EventSink;
@@ -257,19 +258,24 @@ impl Session {
         if command.needs_idle() {
             idle(&live)?;
         }
+        let sink = self.sink.clone();
+        let tell = |event| sink.answer(id, event);
         match command {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
-                    return Err(Error::Refused(format!(
+                    refuse!(
                         "the page has version {version} and the engine {}; reload the page",
                         message::VERSION
-                    )));
+                    );
                 }
-                if let Err(error) = self.choose_device(id, &device).await {
-                    // The device used last time may be gone; fall back to the best available one.
-                    self.sink.notice(format!("{error}. Using the best available device instead"));
-                    self.choose_device(id, "auto").await?;
-                }
+                tell(match self.choose_device(&device).await {
+                    Ok(ready) => ready,
+                    Err(error) => {
+                        // The device used last time may be gone; fall back to the best available one.
+                        self.sink.notice(format!("{error}. Using the best available device instead"));
+                        self.choose_device("auto").await?
+                    }
+                });
             }
             Command::Visible { visible } => {
                 self.visible = visible;
@@ -293,8 +299,8 @@ impl Session {
                     self.sink.answer(id, Event::TrainingState { state: control.state(), step, steps });
                 }
             }
-            Command::ListDevices => self.list_devices(id).await,
-            Command::ChooseDevice { device } => self.choose_device(id, &device).await?,
+            Command::ListDevices => tell(self.list_devices().await),
+            Command::ChooseDevice { device } => tell(self.choose_device(&device).await?),
 
             Command::ListProjects => {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
@@ -303,57 +309,57 @@ impl Session {
                     // List the known ones anyway.
                     self.sink.notice(error.to_string());
                 }
-                self.list_projects(id).await?;
+                tell(self.list_projects().await?);
             }
-            Command::CreateProject { name } => self.create_project(id, &name, None).await?,
+            Command::CreateProject { name } => tell(self.create_project(id, &name, None).await?),
             Command::OpenProject { id: project } => self.open_project(id, &project).await?,
             Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
                 self.close_project();
-                self.sink.answer(id, Event::Project { opened: None });
+                tell(Event::Project { opened: None });
             }
             Command::ChangeProject { id: project, change } => {
-                self.change_project(id, &project, change, &live).await?;
+                tell(self.change_project(id, &project, change, &live).await?);
             }
             Command::SaveDraft { config } => self.save_draft(*config)?,
             Command::ImportProject { name, from } => {
-                self.import_project(id, name.as_deref(), from, bytes).await?;
+                tell(self.import_project(id, name.as_deref(), from, bytes).await?);
             }
 
             Command::ChangeDocuments(change) => self.change_documents(id, change, bytes).await?,
-            Command::ListCorpora => self.list_corpora(id),
+            Command::ListCorpora => tell(self.list_corpora()),
             Command::FetchCorpus { name, to, add } => self.fetch_corpus(id, &name, to, add).await?,
             Command::ListDocuments { search, offset, count, validation } => {
-                self.list_documents(id, &search, offset, count, validation).await?;
+                tell(self.list_documents(&search, offset, count, validation).await?);
             }
-            Command::ReadDocument { number } => self.read_document(id, number).await?,
+            Command::ReadDocument { number } => tell(self.read_document(number).await?),
 
             Command::ShowRecipe => self.show_recipe(id)?,
             Command::ChangeRecipe(change) => self.change_recipe(id, change)?,
-            Command::JudgeSample { documents } => self.judge_sample(id, documents).await?,
-            Command::CompareDocument { id: document } => self.compare_document(id, &document).await?,
-            Command::Clean => self.clean(id).await?,
+            Command::JudgeSample { documents } => tell(self.judge_sample(documents).await?),
+            Command::CompareDocument { id: document } => tell(self.compare_document(&document).await?),
+            Command::Clean => tell(self.clean(id).await?),
             Command::CleanFiles { inputs, out, recipe, restart, force } => {
                 let recipe = Recipe::from_toml(&recipe)?;
                 self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force }).await?;
             }
             Command::ListDropped { stage, offset, count } => {
-                self.list_dropped(id, stage, offset, count).await?;
+                tell(self.list_dropped(stage, offset, count).await?);
             }
-            Command::ForgetCleaning => self.forget_cleaning(id).await?,
+            Command::ForgetCleaning => tell(self.forget_cleaning().await?),
 
             Command::TrainTokenizer { tokenizer, validation } => {
-                self.train_tokenizer(id, tokenizer, validation).await?;
+                tell(self.train_tokenizer(id, tokenizer, validation).await?);
             }
-            Command::Tokenize { text } => self.tokenize(id, text)?,
+            Command::Tokenize { text } => tell(self.tokenize(text)?),
             Command::ListVocabulary { search, order, offset, count } => {
-                self.list_vocabulary(id, &search, order, offset, count)?;
+                tell(self.list_vocabulary(&search, order, offset, count)?);
             }
-            Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
+            Command::CompareTokenizers { candidates } => tell(self.compare_tokenizers(&candidates).await?),
 
-            Command::Plan { config } => self.plan(id, &config).await?,
-            Command::Measure { config } => self.measure(id, &config).await?,
-            Command::Fit(fit) => self.fit(id, fit).await?,
+            Command::Plan { config } => tell(self.plan(&config).await?),
+            Command::Measure { config } => tell(self.measure(&config).await?),
+            Command::Fit(fit) => tell(self.fit(id, fit).await?),
             Command::Bench(bench) => self.bench(id, bench).await?,
 
             Command::Train { config, launch } => {
@@ -361,7 +367,7 @@ impl Session {
             }
             Command::TrainFirst { project, seconds } => {
                 let config = self.first_config(seconds).await?;
-                self.create_project(id, &project, Some(&config)).await?;
+                tell(self.create_project(id, &project, Some(&config)).await?);
                 return Ok(RequestOutcome::Train(Box::new(RunRequest::start(
                     id,
                     config,
@@ -383,40 +389,40 @@ impl Session {
                 self.generate(id, &source, prompt, config, output, live).await?;
                 return Ok(RequestOutcome::Later);
             }
-            Command::ListLessons => self.list_lessons(id)?,
+            Command::ListLessons => tell(self.list_lessons()?),
             Command::KeepLesson { lesson, progress } => {
-                self.keep_lesson(id, &lesson, progress.map(|progress| *progress))?;
+                tell(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
             }
-            Command::ListFeedback => self.list_feedback(id)?,
+            Command::ListFeedback => tell(self.list_feedback()?),
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
-                self.list_feedback(id)?;
+                tell(self.list_feedback()?);
             }
             Command::Propose { source, from, settings } => {
                 let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
-                self.propose(id, &source, pool, &settings).await?;
+                tell(self.propose(&source, pool, &settings).await?);
             }
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = models::TokenQuery { tokens: &tokens, chosen, count };
-                self.explain(id, &source, &query, &config, live).await?;
+                tell(self.explain(&source, &query, &config, live).await?);
             }
             Command::Inspect { source, prompt, further, views, settings } => {
                 let prompts: Vec<&str> =
                     std::iter::once(&prompt).chain(&further).map(String::as_str).collect();
                 self.inspect(id, &source, &prompts, &views, &settings, live).await?;
             }
-            Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
+            Command::Classify { source, texts } => tell(self.classify(&source, &texts, live).await?),
             Command::Evaluate { source, settings } => {
                 return self.evaluate(id, &source, *settings, bytes, live).await;
             }
             Command::Audit { source, settings } => return self.audit(id, &source, *settings, live).await,
-            Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
+            Command::ReadEvaluations { runs } => tell(self.read_evaluations(&runs).await?),
 
-            Command::ListRuns => self.list_runs(id)?,
-            Command::ReadRun { run, points } => self.read_run(id, run.as_deref(), points)?,
+            Command::ListRuns => tell(self.list_runs()?),
+            Command::ReadRun { run, points } => tell(self.read_run(run.as_deref(), points)?),
             Command::ChangeRun { run, change } => {
                 let trains = live.map(|live| live.trainer.run().name());
-                self.change_run(id, &run, change, trains.as_deref()).await?;
+                tell(self.change_run(id, &run, change, trains.as_deref()).await?);
             }
             Command::Export { what, to, keep } => {
                 let template = bytes.into_iter().next();
@@ -426,10 +432,10 @@ impl Session {
             Command::LookAtModel { from: Some(from) } => self.look_at_model(id, &from, bytes).await?,
             Command::LookAtModel { from: None } => self.looked = None,
             Command::ImportModel { from, context_length, for_comparison } => {
-                self.import_model(id, &from, bytes, context_length, for_comparison).await?;
+                tell(self.import_model(id, &from, bytes, context_length, for_comparison).await?);
             }
-            Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
-            Command::ImportBundle { from, out } => self.import_bundle(id, from, out, bytes).await?,
+            Command::PlanCluster { config, request } => tell(self.plan_cluster(&config, &request)?),
+            Command::ImportBundle { from, out } => tell(self.import_bundle(id, from, out, bytes).await?),
         }
         Ok(RequestOutcome::Done)
     }

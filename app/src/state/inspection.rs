@@ -189,7 +189,7 @@ impl ViewData {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::inspect::{Axis, Inspected};
+    use glasshouse_protocol::inspect::Inspected;
     use glasshouse_protocol::{ErrorKind, ErrorReport, WeightSource};
 
     fn asked(views: &[View]) -> Command {
@@ -203,9 +203,7 @@ mod tests {
     }
 
     fn tensor(name: &str, axes: &[(&str, usize)], element: ElementKind) -> TensorSummary {
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
-        let axes = axes.iter().map(axis).collect();
-        TensorSummary { name: name.to_owned(), scope: String::new(), axes, element }
+        TensorSummary::new(name, "", axes, element)
     }
 
     fn seen(view: View, tensors: Vec<TensorSummary>) -> Inspected {

@@ -1,7 +1,7 @@
 //! A made-up model for inspections: tensors with the views' shapes, and numbers computed from their indices.
 
 use super::engine::tokens;
-use glasshouse_protocol::inspect::{Axis, Detail, ElementKind, Inspected, TensorSummary, TokenText};
+use glasshouse_protocol::inspect::{Detail, ElementKind, Inspected, TensorSummary, TokenText};
 use glasshouse_protocol::{Event, InspectSettings, Inspection, View, WeightSource};
 
 /// Layers, heads, features per head, width, hidden width and vocabulary size.
@@ -68,8 +68,8 @@ fn details(view: View, tokens: Vec<TokenText>) -> Vec<Detail> {
 }
 
 fn tensors(view: View, t: usize) -> Vec<TensorSummary> {
-    let floats = |name: &str, axes: &[(&str, usize)]| summary(name, axes, ElementKind::F32);
-    let integers = |name: &str, axes: &[(&str, usize)]| summary(name, axes, ElementKind::U32);
+    let floats = |name: &str, axes: &[(&str, usize)]| TensorSummary::new(name, "", axes, ElementKind::F32);
+    let integers = |name: &str, axes: &[(&str, usize)]| TensorSummary::new(name, "", axes, ElementKind::U32);
     let row = ("T", t);
     match view {
         View::Tokens => vec![
@@ -128,12 +128,6 @@ fn tensors(view: View, t: usize) -> Vec<TensorSummary> {
         }
         _ => Vec::new(),
     }
-}
-
-fn summary(name: &str, axes: &[(&str, usize)], element: ElementKind) -> TensorSummary {
-    let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
-    let axes = axes.iter().map(axis).collect();
-    TensorSummary { name: name.to_owned(), scope: String::new(), axes, element }
 }
 
 /// The bytes of an event; empty for other events.

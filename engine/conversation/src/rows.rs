@@ -94,7 +94,9 @@ impl Format {
     pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
         // Pairs come first for an objective that learns from them, else last.
         let mut preferred = Self::ALL;
-        preferred.sort_by_key(|format| (*format == Self::Preference) != objective.learns_pairs());
+        glasshouse_protocol::order::sort_by_key(&mut preferred, |format| {
+            (*format == Self::Preference) != objective.learns_pairs()
+        });
         // Columnar data sets have every key in every row, some with null values.
         let filled = |key: &&str| row.get(*key).is_some_and(|value| !value.is_null());
         let whole = preferred.into_iter().find(|format| format.keys().iter().all(filled));
@@ -237,7 +239,7 @@ impl Preference {
 }
 
 fn object(line: &str) -> Result<Map<String, Value>, RowError> {
-    match serde_json::from_str(line) {
+    match serde_json::from_slice(line.as_bytes()) {
         Ok(Value::Object(row)) => Ok(row),
         Ok(other) => Err(RowError::NotAnObject(kind(&other))),
         // Each line is parsed separately, so the line number is always 1.

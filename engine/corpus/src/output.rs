@@ -78,7 +78,7 @@ impl CorpusIndex {
         let mut text = String::new();
         let input = files.open(&path).map_err(Error::io(&path))?;
         input.take(MAX_INDEX_BYTES).read_to_string(&mut text).map_err(Error::io(&path))?;
-        let index: Self = serde_json::from_str(&text)
+        let index: Self = serde_json::from_slice(text.as_bytes())
             .map_err(|error| Error::bad_file(&path, format!("the index is damaged: {error}; clean again")))?;
         if index.format != FORMAT {
             let reason = format!("has format {}, and this version reads {FORMAT}; clean again", index.format);
@@ -97,7 +97,7 @@ pub(crate) fn kept_lines<T: serde::de::DeserializeOwned>(
     let input = BufReader::new(files.open(&path).map_err(Error::io(&path))?);
     Ok(input.lines().map(move |line| {
         let line = line.map_err(Error::io(&path))?;
-        let parsed = serde_json::from_str(&line).map_err(damaged(&path))?;
+        let parsed = serde_json::from_slice(line.as_bytes()).map_err(damaged(&path))?;
         Ok((line, parsed))
     }))
 }

@@ -235,7 +235,7 @@ pub async fn weigh(
 
 /// A line of a `kept.jsonl` in this split, with its line feed.
 fn split(folder: &Path, line: &str, split: &str) -> Result<String> {
-    let mut fields: Map<String, Value> = serde_json::from_str(line).map_err(damaged(folder))?;
+    let mut fields: Map<String, Value> = serde_json::from_slice(line.as_bytes()).map_err(damaged(folder))?;
     fields.insert("split".to_owned(), split.into());
     Ok(format!("{}\n", Value::Object(fields)))
 }

@@ -49,7 +49,7 @@ pub async fn baselines(
     }
     found.extend(compressors(&held_out, &evaluated, tell, &yielder).await?);
     let value = |baseline: &Baseline| baseline.bits_per_byte.value.unwrap_or(f64::INFINITY);
-    found.sort_by(|one, other| value(one).total_cmp(&value(other)));
+    glasshouse_protocol::order::sort_by(&mut found, |one, other| value(one).total_cmp(&value(other)));
     Ok(found)
 }
 

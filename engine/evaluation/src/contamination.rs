@@ -176,7 +176,9 @@ impl Lookup {
             .map(|(thing, (all, found))| (*found as f64 / (*all).max(1) as f64, thing))
             .collect();
         // Ties are in text order.
-        worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        glasshouse_protocol::order::sort_by(&mut worst, |one, other| {
+            other.0.total_cmp(&one.0).then(one.1.cmp(&other.1))
+        });
         let things_found = worst.len() as u64;
         worst.truncate(WORST);
         let beginning = |of: usize| Some(texts.get(of)?.first()?.chars().take(BEGINNING).collect::<String>());

@@ -102,7 +102,7 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     let tokens: f64 = kinds.iter().map(|kind| kind.tokens).sum();
     let nats: f64 = kinds.iter().map(|kind| kind.nats).sum();
     let mut found: Vec<_> = KINDS.iter().zip(kinds).filter(|(_, kind)| kind.tokens > 0.0).collect();
-    found.sort_by(|(_, a), (_, b)| b.nats.total_cmp(&a.nats));
+    glasshouse_protocol::order::sort_by(&mut found, |(_, a), (_, b)| b.nats.total_cmp(&a.nats));
     let row = |(name, kind): (&&str, &KindOfTokens)| {
         [
             (*name).into(),

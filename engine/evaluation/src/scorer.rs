@@ -280,7 +280,9 @@ impl Scorer {
             }
         }
         let mut order: Vec<usize> = (0..texts.len()).filter(|text| texts[*text].count() > 0).collect();
-        order.sort_by_key(|text| std::cmp::Reverse(texts[*text].tokens.len()));
+        glasshouse_protocol::order::sort_by_key(&mut order, |text| {
+            std::cmp::Reverse(texts[*text].tokens.len())
+        });
         Ok(order)
     }
 

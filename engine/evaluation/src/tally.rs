@@ -205,7 +205,7 @@ impl<'text> Tally<'text> {
     /// Sorts the parts into document order, as they were read in two halves. No scores may be added afterwards.
     pub(super) fn put_in_order(&mut self) {
         let mut all: Vec<_> = self.places.drain(..).zip(self.by_document.drain(..)).collect();
-        all.sort_by_key(|(place, _)| *place);
+        glasshouse_protocol::order::sort_by_key(&mut all, |(place, _)| *place);
         (self.places, self.by_document) = all.into_iter().unzip();
     }
 

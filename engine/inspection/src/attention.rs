@@ -53,8 +53,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("probabilities", &scope, &squares, probabilities);
     found.integers("layers", "", &[("L", shown.len())], numbers);
     found.floats("scores", "", &[("L", layers), ("H", heads), ("score", 4)], scores.into_flattened());
-    found.floats("entropy", "", &[("L", layers), ("H", heads)], entropies);
-    found.integers("repeated", "", &[("N", repeated.len())], repeated);
+    found.floats("entropy", "", &[("L", layers), ("H", heads)], entropies).unit = "bits".to_owned();
+    found.ids("repeated", "", &[("N", repeated.len())], repeated);
     if shown.is_empty() && !wanted.is_empty() {
         found.notice(format!(
             "The probabilities of a layer's {heads} heads for {time} tokens exceed {MAX_PROBABILITIES} and are left out; use the view of one head, \

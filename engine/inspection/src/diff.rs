@@ -14,7 +14,7 @@ use glasshouse_compiler::graph::Heads;
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::{Batch, prompt_tokens, request};
 use glasshouse_metrics::statistics::{Bootstrap, ratio};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Error, Result, Yielder, refuse};
 use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
 use glasshouse_protocol::order;
@@ -59,8 +59,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut base = subject.base.take().ok_or_else(missing)?;
     for (config, name) in [base.lens.config(), subject.lens.config()].into_iter().zip(&base.names) {
         if !config.labels.is_empty() || config.scores() {
-            let reason = format!("{name} predicts no tokens; compare models that generate text");
-            return Err(Error::Refused(reason));
+            refuse!("{name} predicts no tokens; compare models that generate text");
         }
     }
     let (old, new) =
@@ -68,7 +67,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     for (lens, tokens) in [(&*base.lens, &old), (&*subject.lens, &new)] {
         check(lens.config(), &InspectSettings::default(), tokens)?;
         if tokens.len() < 2 {
-            return Err(Error::Refused("the text has a single token; at least two are needed".to_owned()));
+            refuse!("the text has a single token; at least two are needed");
         }
     }
     let mut found = Found::default();
@@ -352,7 +351,7 @@ impl Predictions {
         show(found, about, ranked("Largest divergence", columns, rows));
         text_of(subject, tokens, &change, found);
         let axes = [("text", tokens.len())];
-        found.floats("divergence", "", &axes, after_first(&self.divergence));
+        found.floats("divergence", "", &axes, after_first(&self.divergence)).unit = "bits".to_owned();
         found.floats("divergence_back", "", &axes, after_first(&self.back));
     }
 }
@@ -375,7 +374,7 @@ fn quoted(subject: &Subject<'_>, token: u32) -> String {
 /// The text's tokens with the change of each, and the tokens gained and forgotten.
 fn text_of(subject: &Subject<'_>, tokens: &[u32], change: &[f64], found: &mut Found) {
     let axes = [("text", tokens.len())];
-    found.integers("ids", "", &axes, tokens.to_vec());
+    found.ids("ids", "", &axes, tokens.to_vec());
     found.floats("change", "", &axes, after_first(change));
     found.detail(subject.tokens_of(tokens.iter().copied()));
     let mut tally: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
@@ -408,10 +407,10 @@ async fn by_byte(
         (byte_counts(base.tokenizer, old, text), byte_counts(subject.tokenizer, new, text))
     else {
         let [before, after] = &base.names;
-        return Err(Error::Refused(format!(
+        refuse!(
             "{before} and {after} have different tokenizers, and not both spell this text byte for byte; choose a text without \
              characters that a vocabulary lacks"
-        )));
+        );
     };
     let spread = |losses: Vec<f64>, sizes: &[usize]| -> Vec<f64> {
         let bits = std::iter::once(0.0).chain(losses).zip(sizes);

@@ -2,7 +2,7 @@
 
 use super::linear::{Map, cosine};
 use super::{Found, Subject};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{OrInternal, Result, Yielder};
 use std::collections::BTreeSet;
 
 /// Maximum tokens of a map.
@@ -12,9 +12,9 @@ const MAPPED: usize = 2048;
 const COMPARED: usize = 1024;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
-    let missing = || Error::Internal("a model without an embedding of tokens".to_owned());
     let vocabulary = subject.lens.config().vocabulary;
-    let (table, shape) = subject.lens.weight("embedding.tokens").ok_or_else(missing)?;
+    let (table, shape) =
+        subject.lens.weight("embedding.tokens").or_internal("a model without an embedding of tokens")?;
     let width = shape.last().copied().unwrap_or(1);
     let yielder = Yielder::new();
 
@@ -30,7 +30,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             yielder.maybe_yield().await;
         }
     }
-    near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    glasshouse_protocol::order::sort_by(&mut near, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     near.truncate(subject.settings.count);
 
     // The inspected tokens, filled up with the lowest ids.
@@ -67,11 +67,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let scope = "embedding";
     found.floats("map", scope, &[("N", ids.len()), ("component", 2)], map.points.clone());
     found.floats("explained", scope, &[("component", 2)], map.explained().to_vec());
-    found.integers("ids", scope, &[("N", ids.len())], ids);
+    found.ids("ids", scope, &[("N", ids.len())], ids);
     let (neighbours, cosines): (Vec<u32>, Vec<f32>) = near.into_iter().unzip();
-    found.integers("neighbours", scope, &[("N", neighbours.len())], neighbours);
+    found.ids("neighbours", scope, &[("N", neighbours.len())], neighbours);
     found.floats("cosines", scope, &[("N", cosines.len())], cosines);
-    found.integers("token", scope, &[("1", 1)], vec![token]);
+    found.ids("token", scope, &[("1", 1)], vec![token]);
     found.detail(detail);
     Ok(found)
 }

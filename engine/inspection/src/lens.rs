@@ -21,7 +21,7 @@ use glasshouse_executors::cpu::{Weights, Workers};
 use glasshouse_executors::device::DeviceDescription;
 use glasshouse_executors::gpu::Gpu;
 use glasshouse_generation::{Decoder, Opening};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::{ModelConfig, WeightFormat};
 use part::{Gradients, Key};
 use programs::{Given, Prepared};
@@ -251,11 +251,11 @@ impl Lens {
     fn check(&self, tokens: &[u32]) -> Result<()> {
         let (context, vocabulary) = (self.config.context_length, self.config.vocabulary);
         if tokens.is_empty() {
-            return Err(Error::Refused("the prompt is empty; give one".to_owned()));
+            refuse!("the prompt is empty; give one");
         }
         if tokens.len() > context {
             let count = tokens.len();
-            return Err(Error::Refused(format!("{count} tokens do not fit the context of {context}")));
+            refuse!("{count} tokens do not fit the context of {context}");
         }
         match tokens.iter().find(|token| **token as usize >= vocabulary) {
             Some(token) => {

@@ -36,7 +36,7 @@ use glasshouse_compiler::step::Data;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::Run;
 use glasshouse_protocol::inspect::{
-    Axis, Detail, ElementKind, InspectSettings, Inspected, TensorSummary, TokenText, View,
+    Detail, ElementKind, InspectSettings, Inspected, TensorSummary, TokenText, View,
 };
 use glasshouse_protocol::{ModelConfig, order};
 use glasshouse_text::data::{Split, TokenStore};
@@ -113,25 +113,42 @@ pub struct Found {
 
 impl Found {
     /// Adds a tensor of floats, with its path in the graph (if any) and axes outermost first.
-    pub fn floats(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Vec<f32>) {
-        self.add(name, scope, axes, Data::F32(data));
+    pub fn floats(
+        &mut self,
+        name: &str,
+        scope: &str,
+        axes: &[(&str, usize)],
+        data: Vec<f32>,
+    ) -> &mut TensorSummary {
+        self.add(name, scope, axes, Data::F32(data))
     }
 
     /// Adds a tensor of integers.
-    pub fn integers(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Vec<u32>) {
-        self.add(name, scope, axes, Data::U32(data));
+    pub fn integers(
+        &mut self,
+        name: &str,
+        scope: &str,
+        axes: &[(&str, usize)],
+        data: Vec<u32>,
+    ) -> &mut TensorSummary {
+        self.add(name, scope, axes, Data::U32(data))
     }
 
-    fn add(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Data) {
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
-        let axes: Vec<Axis> = axes.iter().map(axis).collect();
+    /// Adds a tensor of token ids.
+    pub fn ids(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], ids: Vec<u32>) {
+        self.integers(name, scope, axes, ids).token_ids = true;
+    }
+
+    fn add(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Data) -> &mut TensorSummary {
         let (element, count) = match &data {
             Data::F32(data) => (ElementKind::F32, data.len()),
             Data::U32(data) => (ElementKind::U32, data.len()),
         };
-        let summary = TensorSummary { name: name.to_owned(), scope: scope.to_owned(), axes, element };
+        let summary = TensorSummary::new(name, scope, axes, element);
         debug_assert_eq!(summary.count(), count, "{name} of {scope}");
+        let at = self.tensors.len();
         self.tensors.push((summary, data));
+        &mut self.tensors[at].0
     }
 
     /// Adds a result that is not a tensor.

@@ -50,9 +50,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut found = Found::default();
     let axes = [("stage", stages), ("T", count)];
     found.detail(subject.outputs_of(top.iter().copied()));
-    found.integers("top", "", &axes, top);
+    found.ids("top", "", &axes, top);
     found.floats("probabilities", "", &axes, probabilities);
-    found.floats("divergence", "", &axes, divergence);
+    found.floats("divergence", "", &axes, divergence).unit = "bits".to_owned();
     found.floats("logits", "", &[("stage", stages), ("V", outputs)], logits);
     if let Some(about) = subject.about_outputs() {
         found.notice(about);

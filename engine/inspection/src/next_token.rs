@@ -27,13 +27,13 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     };
     found.floats("logits", "head", &[("V", logits.len())], logits.to_vec());
     found.detail(subject.tokens_of(ids.iter().copied()));
-    found.integers("ids", "", &axes, ids);
+    found.ids("ids", "", &axes, ids);
     found.floats("probability", "", &axes, of(|entry| entry.probability));
     found.floats("tempered", "", &axes, of(|entry| entry.tempered));
     found.floats("drawn", "", &axes, of(|entry| entry.drawn));
     let cut_by = |entry: &Explained| entry.cut_by.map_or(0, |cut| cut as u32 + 1);
     found.integers("cut_by", "", &axes, listed.entries.iter().map(cut_by).collect());
-    found.floats("entropy", "", &[("1", 1)], vec![listed.entropy_bits as f32]);
+    found.floats("entropy", "", &[("1", 1)], vec![listed.entropy_bits as f32]).unit = "bits".to_owned();
     found.integers("kept", "", &[("1", 1)], vec![listed.kept as u32]);
     Ok(found)
 }

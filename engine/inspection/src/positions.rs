@@ -3,7 +3,7 @@
 use super::linear::{norm, products};
 use super::{Found, Subject};
 use glasshouse_compiler::graph::{Constant, Type, rope_waves};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{OrInternal, Result};
 use glasshouse_protocol::{Position, Rope};
 
 /// Maximum positions compared with each other.
@@ -16,8 +16,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut found = Found::default();
     match &config.position {
         Position::Learned => {
-            let missing = || Error::Internal("learned positions without a table".to_owned());
-            let (table, _) = subject.lens.weight("embedding.positions").ok_or_else(missing)?;
+            let (table, _) = subject
+                .lens
+                .weight("embedding.positions")
+                .or_internal("learned positions without a table")?;
             cosines(&mut found, &table[..positions * width], width);
         }
         Position::Sinusoidal => {

@@ -3,7 +3,7 @@
 use super::Tensor;
 use super::linear::{products, softmax};
 use glasshouse_compiler::graph::Heads;
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Result, Yielder, refuse};
 use glasshouse_protocol::ModelConfig;
 
 /// Maximum probabilities in memory: 64 MiB.
@@ -23,10 +23,10 @@ pub(super) fn check(time: usize) -> Result<()> {
         return Ok(());
     }
     let most = MAX_PROBABILITIES.isqrt();
-    Err(Error::Refused(format!(
+    refuse!(
         "a head has {time} × {time} probabilities for {time} tokens, and no more than {most} × {most} are computed; give a prompt of \
          at most {most} tokens"
-    )))
+    )
 }
 
 /// Yields after every few queries.

@@ -66,7 +66,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let embedded = values.first().into_iter().flat_map(Tensor::rows);
     let saliency = gradient.rows().zip(embedded).map(|(gradient, row)| dot(gradient, row) as f32);
     found.floats("saliency", "embedding", &[("T", tokens.len())], saliency.collect());
-    found.integers("token", "", &[("1", 1)], vec![output]);
+    found.ids("token", "", &[("1", 1)], vec![output]);
     found.detail(subject.outputs_of([output]));
     if let Some(about) = subject.about_outputs() {
         found.notice(about);

@@ -9,7 +9,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let tokens = subject.tokens;
     let axes = [("T", tokens.len())];
     let mut found = Found::default();
-    found.integers("ids", "", &axes, tokens.to_vec());
+    found.ids("ids", "", &axes, tokens.to_vec());
     found.detail(subject.tokens_of(tokens.iter().copied()));
     if !subject.lens.config().labels.is_empty() {
         found.notice("The model is a classifier: it gives tokens no probability.");
@@ -30,10 +30,13 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         yielder.maybe_yield().await;
     }
     let surprise = log_probabilities.iter().map(|log| (f64::from(0.0 - log) / LN_2) as f32).collect();
-    found.floats("log_probabilities", "head", &axes, log_probabilities);
-    found.floats("surprise", "head", &axes, surprise);
-    found.integers("rank", "head", &axes, rank);
-    found.floats("entropy", "head", &axes, entropy);
+    let (nats, bits) = ("nats".to_owned(), "bits".to_owned());
+    let summary = found.floats("log_probabilities", "head", &axes, log_probabilities);
+    (summary.unit, summary.without_value) = (nats, 1);
+    let summary = found.floats("surprise", "head", &axes, surprise);
+    (summary.unit, summary.without_value) = (bits.clone(), 1);
+    found.integers("rank", "head", &axes, rank).without_value = 1;
+    found.floats("entropy", "head", &axes, entropy).unit = bits;
     found.notice("The first token has no context: the model gives it no probability.");
     Ok(found)
 }

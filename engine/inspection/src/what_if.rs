@@ -4,7 +4,7 @@ use super::outputs::{divergence_bits, largest, log_probabilities};
 use super::{Found, Lens, Subject, Tensor, exists};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::prompt_tokens;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::inspect::Edit;
 use glasshouse_protocol::{ModelConfig, order};
 use std::ops::Range;
@@ -43,8 +43,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("before", "", &all, old);
     found.floats("after", "", &all, new);
     found.detail(subject.outputs_of(ids.iter().copied().chain([token])));
-    found.integers("ids", "", &axes, ids);
-    found.floats("divergence", "", &[("1", 1)], vec![divergence_bits(&before, &after) as f32]);
+    found.ids("ids", "", &axes, ids);
+    found.floats("divergence", "", &[("1", 1)], vec![divergence_bits(&before, &after) as f32]).unit =
+        "bits".to_owned();
     if settings.every_part {
         every_part(subject, &mut found, &before, token as usize).await?;
     }
@@ -72,7 +73,7 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
     if factor.is_finite() {
         return Ok(());
     }
-    Err(Error::Refused(format!("the factor of a part must be a number, 0 to ablate it (got {factor})")))
+    refuse!("the factor of a part must be a number, 0 to ablate it (got {factor})")
 }
 
 /// A row of the residual stream to replace.
@@ -94,8 +95,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     }
     let prompt = &subject.settings.other_prompt;
     if prompt.is_empty() {
-        let reason = "a patch needs another prompt for its position; give one";
-        return Err(Error::Refused(reason.to_owned()));
+        refuse!("a patch needs another prompt for its position; give one");
     }
     let other = prompt_tokens(subject.tokenizer, prompt)?;
     let cut = other.len().saturating_sub(subject.lens.config().context_length);

@@ -127,7 +127,7 @@ impl Fit {
         let is_usable = |point: &&Point| point.x > 0.0 && point.loss > 0.0 && point.loss.is_finite();
         let points: Vec<&Point> = points.iter().filter(is_usable).collect();
         let mut sizes: Vec<f64> = points.iter().map(|point| point.x).collect();
-        sizes.sort_by(f64::total_cmp);
+        glasshouse_protocol::order::sort_by(&mut sizes, f64::total_cmp);
         sizes.dedup();
         let count = sizes.len();
         if count < MIN_POINTS {

@@ -81,6 +81,26 @@ pub enum Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Returns [`Error::Refused`] with a formatted sentence.
+#[macro_export]
+macro_rules! refuse {
+    ($($sentence:tt)+) => {
+        return Err($crate::Error::Refused(format!($($sentence)+)))
+    };
+}
+
+/// For values that exist unless there is a bug.
+pub trait OrInternal<T> {
+    /// Fails with [`Error::Internal`] if there is none.
+    fn or_internal(self, missing: &str) -> Result<T>;
+}
+
+impl<T> OrInternal<T> for Option<T> {
+    fn or_internal(self, missing: &str) -> Result<T> {
+        self.ok_or_else(|| Error::Internal(missing.to_owned()))
+    }
+}
+
 /// Advice for an I/O error, as the end of a message; empty if the error explains itself.
 pub fn advice_for_io(error: &std::io::Error) -> &'static str {
     match error.kind() {

@@ -37,7 +37,7 @@ mod yielder;
 
 #[cfg(target_arch = "wasm32")]
 pub use corpus_files::CorpusFiles;
-pub use error::{Error, Result, advice_for_io};
+pub use error::{Error, OrInternal, Result, advice_for_io};
 pub use generated::generated_rows;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_documents::SystemFiles as CorpusFiles;

@@ -69,10 +69,10 @@ mod server {
                 }
                 if server.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                     let messages = std::fs::read(log).map_err(Error::io(log))?;
-                    return Err(Error::Refused(format!("{program} ended: {}", reason(&messages))));
+                    crate::refuse!("{program} ended: {}", reason(&messages));
                 }
                 if began.elapsed() > PATIENCE {
-                    return Err(Error::Refused(format!("{program} does not answer")));
+                    crate::refuse!("{program} does not answer");
                 }
                 std::thread::sleep(GLANCE);
                 yielder.maybe_yield().await;

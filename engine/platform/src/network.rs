@@ -196,7 +196,7 @@ mod client {
             let Ok(bytes) = bytes.dyn_into::<Uint8Array>() else { return Ok(()) };
             done += u64::from(bytes.length());
             if done > most {
-                return Err(Error::Refused(format!("cannot download {address}: {}", too_long(most))));
+                crate::refuse!("cannot download {address}: {}", too_long(most));
             }
             file.write_all(&bytes.to_vec()).map_err(Error::io(to))?;
             heard(done);

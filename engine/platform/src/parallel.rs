@@ -21,7 +21,7 @@ mod threads {
                 std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
             });
             if !(1..=MAX_THREADS).contains(&count) {
-                return Err(Error::Refused(format!("threads must be 1 to {MAX_THREADS} (got {count})")));
+                crate::refuse!("threads must be 1 to {MAX_THREADS} (got {count})");
             }
             rayon::ThreadPoolBuilder::new()
                 .num_threads(count)

@@ -5,7 +5,7 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, RunRecord, Trained, archive, parameters_of};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Result, Yielder, refuse};
 use glasshouse_protocol::{DataConfig, RunConfig, RunState, TrainConfig, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -42,8 +42,7 @@ pub async fn pack_alone(
     if let Some(weight) =
         model.parameters.iter().find(|weight| is_quantised && weight.abs() > format.largest())
     {
-        let reason = format!("a weight of {weight} is outside the range of {}; use f16", format.name());
-        return Err(Error::Refused(reason));
+        refuse!("a weight of {weight} is outside the range of {}; use f16", format.name());
     }
     let mut config = settings(&model.config);
     // Sixteen bits are those of the file: the model computes with floats.

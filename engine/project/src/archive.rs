@@ -15,7 +15,7 @@ pub use contents::{Contents, Opened};
 use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files, refuse};
 use glasshouse_protocol::{Hint, order, quantity};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
@@ -109,11 +109,11 @@ impl<F: Read + Write + Seek> Packer<F> {
     async fn add(&mut self, name: &str, bytes: u64, content: &mut dyn Read, yielder: &Yielder) -> Result<()> {
         (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
         if self.files > MAX_ENTRIES || self.bytes > MAX_BYTES {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "the project has more than {MAX_ENTRIES} files or {} GiB, too many for a .{EXTENSION} file; remove unneeded runs, or \
                  copy its folder",
                 MAX_BYTES >> 30
-            )));
+            );
         }
         // Higher levels are slow and hardly compress weights and tokens any better.
         let options = SimpleFileOptions::default()

@@ -3,7 +3,7 @@
 
 use super::{Project, RUNS, RUNS_LOCK};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, LockFile, Result, files};
+use glasshouse_platform::{Error, LockFile, Result, files, refuse};
 use glasshouse_protocol::{ChatMessage, Feedback, FeedbackKind, Objective, order};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -136,9 +136,7 @@ impl Project {
             }
         }
         if !expected.is_empty() && !going.iter().map(Option::as_ref).eq(expected.iter().map(Some)) {
-            return Err(Error::Refused(
-                "the feedback has changed since it was listed; reload the row, then change it".to_owned(),
-            ));
+            refuse!("the feedback has changed since it was listed; reload the row, then change it");
         }
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
         lines.splice(at..end, new);
@@ -148,9 +146,9 @@ impl Project {
         }
         let bytes = text.len() as u64;
         if bytes > MAX_FILE_BYTES {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "the feedback would have {bytes} bytes, more than the maximum of {MAX_FILE_BYTES}; export it, and remove some rows"
-            )));
+            );
         }
         storage::write_atomically(&self.feedback_path(), text.as_bytes())
     }
@@ -161,7 +159,7 @@ impl Project {
     pub fn export_feedback(&self, to: &Path, one: bool, replace: bool) -> Result<Vec<(PathBuf, usize)>> {
         let lines = self.feedback_lines()?;
         if lines.is_empty() {
-            return Err(Error::Refused("there is no feedback yet: rate a reply on the Chat page".to_owned()));
+            refuse!("there is no feedback yet: rate a reply on the Chat page");
         }
         let mut texts: Vec<(&str, String, usize)> = Vec::new();
         for line in &lines {
@@ -220,7 +218,7 @@ impl Project {
             ),
         };
         if text.is_empty() {
-            return Err(Error::Refused(format!("the feedback has {missing}")));
+            refuse!("the feedback has {missing}");
         }
         let folder = self.folder().join(FEEDBACK_FOLDER);
         storage::create_folder(&folder)?;

@@ -6,7 +6,7 @@ use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Error, Result, Yielder, refuse};
 use glasshouse_protocol::{CheckpointChoice, Hint, RunConfig, RunState, Start, TrainConfig, WeightFormat};
 
 /// Weights rounded between yields.
@@ -96,9 +96,7 @@ impl Trained {
         }
         let (run, now) = (self.run.name(), self.config.weights.name());
         let from = self.config.start.as_ref().map_or("its original", |start| &start.run);
-        Err(Error::Refused(format!(
-            "{run} is compressed to {now} already; compress {from}, which has the original weights"
-        )))
+        refuse!("{run} is compressed to {now} already; compress {from}, which has the original weights")
     }
 
     /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them. Fails if the run is compressed already, its
@@ -111,20 +109,20 @@ impl Trained {
         let is_stored = |own: &&Parameter| own.ty.element != Element::F32;
         if !parameters.iter().any(|own| is_stored(&own)) {
             let (width, block) = (config.model.width, format.block());
-            return Err(Error::Refused(format!(
+            refuse!(
                 "{name} stores blocks of {block} weights, but no row length of this model is a multiple of that (model.width = {width}); \
                  use f16"
-            )));
+            );
         }
         let layout = ArenaLayout::from_parameters(&parameters);
         for (at, own) in parameters.iter().enumerate() {
             let largest = if is_stored(&own) { format.largest() } else { f32::MAX };
             let weights = &self.parameters[layout.range(ParameterId(at as u32))];
             if let Some(weight) = weights.iter().find(|weight| weight.abs() > largest || weight.is_nan()) {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "{} holds {weight}, outside the range of {name}; compress an earlier checkpoint",
                     own.name
-                )));
+                );
             }
         }
         for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {

@@ -11,7 +11,7 @@ pub use summary::summary;
 use super::names::is_reserved;
 use super::{Project, archive};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files, refuse};
 use glasshouse_protocol::{ProjectSummary, order};
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
@@ -163,7 +163,7 @@ impl Shelf {
         let name: String =
             name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME_CHARACTERS).collect();
         if name.is_empty() {
-            return Err(Error::Refused("a project needs a name; give it one".to_owned()));
+            refuse!("a project needs a name; give it one");
         }
         let taken: Vec<String> = ids_in(&self.folder)?
             .iter()

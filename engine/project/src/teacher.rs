@@ -5,7 +5,7 @@ use super::{Beginning, Project, Run, Trained};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
 use glasshouse_text::tokenizer::TokenizerFiles;
 
@@ -66,9 +66,9 @@ impl Teacher {
             && beginning.tokenizer.tokenizer.to_json()? != own.tokenizer.to_json()?
         {
             let (begun, teacher) = (beginning.run.name(), self.run.name());
-            return Err(Error::Refused(format!(
+            refuse!(
                 "{begun} and its teacher {teacher} have different tokenizers, so their predictions cannot be compared"
-            )));
+            );
         }
         Ok(own)
     }
@@ -82,9 +82,7 @@ impl Teacher {
         };
         let name = run.name();
         if config.train.teacher_model() != Some(&own.model) {
-            return Err(Error::Refused(format!(
-                "the teacher {name} has changed since the run started; start a new run"
-            )));
+            refuse!("the teacher {name} has changed since the run started; start a new run");
         }
         let trained = block_on(Trained::load(run, &checkpoint, &Yielder::none()))?.parameters;
         let (from, to) = layouts(&own.model)?;

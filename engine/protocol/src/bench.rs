@@ -217,7 +217,7 @@ pub struct UnmeasuredView {
     pub reason: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSize {
     pub layers: usize,
     /// Width of the residual stream.
@@ -228,7 +228,7 @@ pub struct ModelSize {
 }
 
 /// A model's estimates and measurements.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScalingCell {
     #[serde(flatten)]
     pub size: ModelSize,

@@ -26,11 +26,7 @@ pub enum Prompt {
     },
 }
 
-impl From<&str> for Prompt {
-    fn from(text: &str) -> Self {
-        Self::Text { text: text.to_owned() }
-    }
-}
+crate::conversions! { Prompt: &str: |text| Self::Text { text: text.to_owned() }; }
 
 /// Form of the answer to a request for texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 mod details;
 
 use crate::setting::{choices, settings};
-use crate::{GenerateConfig, WeightSource};
+use crate::{GenerateConfig, WeightSource, is_default};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -205,9 +205,25 @@ pub struct TensorSummary {
     /// Outermost first.
     pub axes: Vec<Axis>,
     pub element: ElementKind,
+    /// `bits` or `nats`; empty if the entries have no unit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unit: String,
+    /// Whether the entries are ids of tokens (or of a classifier's labels), with their texts in [`Detail::Tokens`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub token_ids: bool,
+    /// Number of entries at the beginning without a value: 1 if the first token has none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub without_value: usize,
 }
 
 impl TensorSummary {
+    /// A tensor without a unit, with its axes outermost first.
+    pub fn new(name: &str, scope: &str, axes: &[(&str, usize)], element: ElementKind) -> Self {
+        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let (name, scope, axes) = (name.to_owned(), scope.to_owned(), axes.iter().map(axis).collect());
+        Self { name, scope, axes, element, unit: String::new(), token_ids: false, without_value: 0 }
+    }
+
     pub fn shape(&self) -> Vec<usize> {
         self.axes.iter().map(|axis| axis.size).collect()
     }

@@ -3,7 +3,7 @@
 use crate::order;
 use crate::quantity::{counted, whole};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
-use crate::{Invalid, is_default, require, rules};
+use crate::{Invalid, conversions, is_default, require, rules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -425,13 +425,13 @@ impl RopeScaling {
                 }
             }
         }
-        let path = "model.position.scaling.factor";
-        require(factor.is_finite() && factor >= 1.0, path, factor, "be a number of at least 1")?;
-        let path = "model.position.scaling.original_context_length";
-        require(original >= 2, path, original, "be at least 2")?;
         let attention = attention.unwrap_or(1.0);
-        let path = "model.position.scaling.attention_factor";
-        require(above_zero(attention), path, attention, "be a number above 0")
+        rules! {
+            factor.is_finite() && factor >= 1.0 => "model.position.scaling.factor", factor, "be a number of at least 1";
+            original >= 2 => "model.position.scaling.original_context_length", original, "be at least 2";
+            above_zero(attention) => "model.position.scaling.attention_factor", attention, "be a number above 0";
+        }
+        Ok(())
     }
 }
 
@@ -469,16 +469,8 @@ impl Bias {
     }
 }
 
-impl From<bool> for Bias {
-    fn from(all: bool) -> Self {
-        Self { qkv: all, output: all, mlp: all, head: false }
-    }
-}
-
-impl From<Bias> for BTreeMap<&'static str, bool> {
-    fn from(Bias { qkv, output, mlp, head }: Bias) -> Self {
-        Self::from([("qkv", qkv), ("output", output), ("mlp", mlp), ("head", head)])
-    }
+conversions! { BTreeMap<&'static str, bool>:
+    Bias: |bias| [("qkv", bias.qkv), ("output", bias.output), ("mlp", bias.mlp), ("head", bias.head)].into();
 }
 
 /// Accepted spellings of [`Bias`] in settings.
@@ -498,20 +490,18 @@ struct EachBias {
     head: bool,
 }
 
-impl From<BiasForm> for Bias {
-    fn from(form: BiasForm) -> Self {
-        match form {
-            BiasForm::Blocks(all) => all.into(),
-            BiasForm::Each(EachBias { qkv, output, mlp, head }) => Self { qkv, output, mlp, head },
-        }
-    }
+conversions! { Bias:
+    bool: |all| Self { qkv: all, output: all, mlp: all, head: false };
+    BiasForm: |form| match form {
+        BiasForm::Blocks(all) => all.into(),
+        BiasForm::Each(EachBias { qkv, output, mlp, head }) => Self { qkv, output, mlp, head },
+    };
 }
-
-impl From<Bias> for BiasForm {
-    fn from(bias: Bias) -> Self {
+conversions! { BiasForm:
+    Bias: |bias| {
         let Bias { qkv, output, mlp, head } = bias;
         if bias == qkv.into() { Self::Blocks(qkv) } else { Self::Each(EachBias { qkv, output, mlp, head }) }
-    }
+    };
 }
 
 settings! {

@@ -1,5 +1,6 @@
 //! Sources of weights: a run's checkpoint, or an external model.
 
+use crate::conversions;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -61,27 +62,15 @@ impl CheckpointChoice {
     }
 }
 
-impl From<&str> for CheckpointChoice {
-    fn from(word: &str) -> Self {
-        match word {
-            "best" => Self::Best,
-            "latest" => Self::Latest,
-            file => Self::File(file.to_owned()),
-        }
-    }
+conversions! { CheckpointChoice:
+    &str: |word| match word {
+        "best" => Self::Best,
+        "latest" => Self::Latest,
+        file => Self::File(file.to_owned()),
+    };
+    String: |word| word.as_str().into();
 }
-
-impl From<String> for CheckpointChoice {
-    fn from(word: String) -> Self {
-        word.as_str().into()
-    }
-}
-
-impl From<CheckpointChoice> for String {
-    fn from(choice: CheckpointChoice) -> Self {
-        choice.as_str().to_owned()
-    }
-}
+conversions! { String: CheckpointChoice: |choice| choice.as_str().to_owned(); }
 
 impl fmt::Display for CheckpointChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@ use crate::platform;
 use crate::platform::Yielder;
 use crate::protocol::bench::DecodeMeasurement;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig, WeightFormat, random};
-use crate::{Error, Result};
+use crate::{Result, refuse};
 use web_time::Instant;
 
 /// Random stream of the prompts.
@@ -55,19 +55,18 @@ impl DecodeWorkload {
 
     fn check(self, model: &ModelConfig) -> Result<()> {
         if self.prompt_tokens == 0 || self.prompt_tokens > model.context_length {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "a prompt of {} tokens does not fit: the model's window takes 1 to {}",
-                self.prompt_tokens, model.context_length
-            )));
+                self.prompt_tokens,
+                model.context_length
+            );
         }
         if !(1..=MAX_TEXTS).contains(&self.batch) {
             let texts = self.batch;
-            return Err(Error::Refused(format!(
-                "the number of texts must be 1 to {MAX_TEXTS} (got {texts})"
-            )));
+            refuse!("the number of texts must be 1 to {MAX_TEXTS} (got {texts})");
         }
         if self.tokens == 0 || self.repeats == 0 {
-            return Err(Error::Refused("the number of tokens must be at least 1".to_owned()));
+            refuse!("the number of tokens must be at least 1");
         }
         Ok(())
     }

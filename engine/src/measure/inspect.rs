@@ -16,7 +16,7 @@ use crate::protocol::inspect::{Edit, InspectSettings, View};
 use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerKind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::Tokenizer;
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use web_time::{Duration, Instant};
 
 /// Tokens of the short prompt; the long one fills the context.
@@ -120,7 +120,7 @@ pub async fn measure_views(
     tell: &mut dyn FnMut(&ViewTime),
 ) -> Result<(InspectMeasurement, Option<String>)> {
     if asked.1 == 0 {
-        return Err(Error::Refused("the number of repeats must be at least 1".to_owned()));
+        refuse!("the number of repeats must be at least 1");
     }
     let (gpu, warning) = Gpu::from_request(device).await?;
     Ok((measure_on(config, gpu, threads, asked, tell).await?, warning))

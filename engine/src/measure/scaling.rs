@@ -15,7 +15,7 @@ use crate::plan::lower::Target;
 use crate::protocol::bench::{ModelSize, ScalingCell, ScalingSummary};
 use crate::protocol::model::Dropout;
 use crate::protocol::{DeviceKind, RunConfig, presets};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 
 /// Tokens per step, rounded to whole contexts.
 const TOKENS: usize = 1024;
@@ -102,9 +102,7 @@ pub async fn measure_scaling(
     on_cell: &mut dyn FnMut(&ScalingCell),
 ) -> Result<(ScalingSummary, Option<String>)> {
     if DeviceKind::is_of_burn(device) {
-        return Err(Error::Refused(format!(
-            "{device} has no plan to compare with; choose the device cpu or gpu"
-        )));
+        refuse!("{device} has no plan to compare with; choose the device cpu or gpu");
     }
     let mut bench = ScalingBench { device, threads, quick, measured: None, warning: None };
     let mut all = Vec::new();
@@ -146,14 +144,8 @@ impl ScalingBench<'_> {
             size,
             batch_size: config.train.batch_size,
             calibration: pace.is_none(),
-            skipped: None,
-            ms_per_step: None,
-            repeats: 0,
             ms_estimated: expected.map(|seconds| seconds * 1e3),
-            time_ratio: None,
-            bytes: None,
-            bytes_estimated: None,
-            bytes_ratio: None,
+            ..ScalingCell::default()
         };
         if let Some(seconds) = expected.filter(|seconds| *seconds > MAX_SECONDS) {
             cell.skipped = Some(format!("a step would last {seconds:.0} s"));

@@ -6,7 +6,7 @@ use crate::cpu::gptq::{self, Measured};
 use crate::inspection::{Lens, Tensor};
 use crate::model::{HookPoint, stored_as};
 use crate::protocol::{ModelConfig, WeightFormat};
-use crate::{Error, Result, Yielder};
+use crate::{Error, Result, Yielder, refuse};
 
 /// Rounds the matrices of blocks to values of q4_0 so that their products with the inputs on `texts` change least, one after another: each
 /// gets inputs computed with the matrices rounded before it, and compensates their errors. `tell` gets the matrices done, and their number.
@@ -20,7 +20,7 @@ pub async fn round_calibrated(
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<f32>> {
     if model.experts.count > 0 {
-        return Err(Error::Refused("calibration does not cover mixtures of experts; choose q4_0".to_owned()));
+        refuse!("calibration does not cover mixtures of experts; choose q4_0");
     }
     let (mut lens, workers) = (Lens::on_cpu(model, parameters, threads)?, Workers::new(threads)?);
     let missing = |name: &str| Error::Internal(format!("the model has no {name}"));
@@ -62,9 +62,9 @@ pub async fn round_calibrated(
                 if !gptq::round_calibrated(weights, &measured, &workers, yielder).await
                     || weights.iter().any(|weight| !weight.is_finite())
                 {
-                    return Err(Error::Refused(format!(
+                    refuse!(
                         "the inputs of {name} on the training text are too large or NaN; choose q4_0, or an earlier checkpoint"
-                    )));
+                    );
                 }
             }
             done += 1;

@@ -6,7 +6,7 @@ use crate::graph::{Parameter, ParameterId};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{Gate, ModelConfig, ModelPart, RemoveSettings, order};
-use crate::{Error, Result, Yielder};
+use crate::{Error, Result, Yielder, refuse};
 use std::ops::Range;
 
 /// The parts of the original that remain, in order.
@@ -85,11 +85,10 @@ pub async fn remove(
     let moved =
         kept.blocks.iter().enumerate().find(|(place, block)| model.rope(**block) != smaller.rope(*place));
     if moved.is_some() {
-        return Err(Error::Refused(
+        refuse!(
             "model.position.skip_every selects blocks by their number, and the remaining blocks would change numbers; remove channels or \
              heads instead"
-                .to_owned(),
-        ));
+        );
     }
     let new = build(&smaller, Purpose::Window { time: 1 })?.graph.parameters;
     let to = ArenaLayout::from_parameters(&new);
@@ -132,14 +131,12 @@ pub fn check(model: &ModelConfig, settings: &RemoveSettings) -> Result<()> {
         }));
     }
     if part == ModelPart::Channels && model.experts.count > 0 {
-        return Err(Error::Refused(
-            "channels of experts cannot be removed; remove blocks or heads".to_owned(),
-        ));
+        refuse!("channels of experts cannot be removed; remove blocks or heads");
     }
     if part == ModelPart::Heads && model.qk_norm_whole {
-        return Err(Error::Refused(
-            "model.qk_norm_whole normalises all heads together, so removing one changes the others; remove blocks or channels".to_owned(),
-        ));
+        refuse!(
+            "model.qk_norm_whole normalises all heads together, so removing one changes the others; remove blocks or channels"
+        );
     }
     Ok(())
 }

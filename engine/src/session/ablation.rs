@@ -11,7 +11,7 @@ use crate::protocol::{
     Ablate, AblatedText, Ablation, CheckpointChoice, DeviceKind, EvaluateSettings, Evaluation, Event, RAW,
     RuleEffect, RunConfig, TextVersion, WHOLE, WeightSource, names,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use glasshouse_corpus::output::CorpusIndex;
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
@@ -28,7 +28,7 @@ impl Session {
             false => self.raw_documents()?,
         };
         if inputs.is_empty() {
-            return Err(Error::Refused("there is no text to clean; name your files by --data".to_owned()));
+            refuse!("there is no text to clean; name your files by --data");
         }
         let folder = self.opened()?.project.sweep_folder(name);
         let overlaps = |input: &&PathBuf| {
@@ -96,10 +96,10 @@ impl Session {
             versions.push(TextVersion { name, title, acted: true, ..TextVersion::default() });
         }
         if folders.len() == 1 && ablate.tokenizers.is_empty() && ablate.weights.is_empty() {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "the rules to leave out remove nothing from this text, so there is nothing to compare; leave out others of {}",
                 recipe.name
-            )));
+            );
         }
         let yielder = Yielder::new();
         let give = async || yielder.maybe_yield().await;
@@ -230,10 +230,7 @@ fn rules<'a>(
     let mut stages: Vec<(&Stage, Recipe)> =
         on.filter_map(|stage| Some((stage, recipe.without(&stage.about.name)?))).collect();
     if stages.is_empty() && tokenizers.is_empty() && weights.is_empty() {
-        return Err(Error::Refused(format!(
-            "the recipe {} has no rules to leave out; choose another, such as fineweb",
-            recipe.name
-        )));
+        refuse!("the recipe {} has no rules to leave out; choose another, such as fineweb", recipe.name);
     }
     let known = || stages.iter().map(|(stage, _)| stage.about.name.as_str()).chain([WHOLE, RAW]);
     if let Some(other) = only.iter().find(|name| !known().any(|known| known == name.as_str())) {

@@ -26,35 +26,29 @@ impl Session {
                 let batches = if batches.is_empty() { vec![1] } else { batches };
                 for batch in batches {
                     let workload = DecodeWorkload { batch, ..workload };
-                    let measuring = measure_decode(&config, device, threads, &tuning, workload);
-                    let (measured, warning) = measuring.await?;
-                    self.warn(warning);
-                    tell(BenchReport::Decode(Box::new(measured)), None);
+                    let measured = measure_decode(&config, device, threads, &tuning, workload).await?;
+                    tell(BenchReport::Decode(Box::new(self.warned(measured))), None);
                 }
             }
             Bench::Kernels { config, filter } => {
                 config.validate()?;
                 let autotune = self.options.autotune;
-                let measuring = measure_kernels(&config, device, threads, &filter, autotune);
-                let (measured, warning) = measuring.await?;
-                self.warn(warning);
-                for kernel in measured {
+                let measured = measure_kernels(&config, device, threads, &filter, autotune).await?;
+                for kernel in self.warned(measured) {
                     tell(BenchReport::Kernel(Box::new(kernel)), None);
                 }
             }
             Bench::Inspect { config, repeats, views } => {
                 config.validate()?;
                 let mut on_view = |time: &_| tell(BenchReport::View(Box::new(Clone::clone(time))), None);
-                let measuring = measure_views(&config, device, threads, (&views, repeats), &mut on_view);
-                let (measured, warning) = measuring.await?;
-                self.warn(warning);
-                tell(BenchReport::Inspect(Box::new(measured)), None);
+                let asked = (views.as_slice(), repeats);
+                let measured = measure_views(&config, device, threads, asked, &mut on_view).await?;
+                tell(BenchReport::Inspect(Box::new(self.warned(measured))), None);
             }
             Bench::Scaling { quick } => {
                 let mut on_cell = |cell: &_| tell(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);
-                let (summary, warning) = measure_scaling(device, threads, quick, &mut on_cell).await?;
-                self.warn(warning);
-                tell(BenchReport::ScalingSummary(Box::new(summary)), None);
+                let measured = measure_scaling(device, threads, quick, &mut on_cell).await?;
+                tell(BenchReport::ScalingSummary(Box::new(self.warned(measured))), None);
             }
         }
         Ok(())
@@ -66,11 +60,13 @@ impl Session {
         let (chosen, threads) = (&self.device.request, self.options.threads);
         let device = if chosen.is_empty() { &config.device } else { chosen };
         let measured = measure(config, device, threads, extent, &self.tuning()).await?;
-        self.warn(measured.warning.clone());
+        self.sink.notices(&measured.warning);
         Ok(measured)
     }
 
-    fn warn(&self, warning: Option<String>) {
-        warning.into_iter().for_each(|warning| self.sink.notice(warning));
+    /// A measurement, after its warning is reported.
+    fn warned<T>(&self, (measured, warning): (T, Option<String>)) -> T {
+        self.sink.notices(warning);
+        measured
     }
 }

@@ -6,7 +6,7 @@ use crate::platform::{self, Yielder, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};
 use crate::storage::Staging;
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use glasshouse_cluster::{BundleExport, export_bundle, import_bundle, is_bundle};
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ impl Session {
         from: Option<PathBuf>,
         out: Option<PathBuf>,
         zips: Vec<Vec<u8>>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let project = self.opened()?.project.clone();
         let (bundle, files) = match (from, zips.into_iter().next()) {
             (Some(bundle), _) => (bundle, None),
@@ -59,8 +59,7 @@ impl Session {
                 (bundle, Some(files))
             }
             (None, None) => {
-                let reason = "no bundle was given; choose its folder, or give a zip of it, with `out` in it";
-                return Err(Error::Refused(reason.to_owned()));
+                refuse!("no bundle was given; choose its folder, or give a zip of it, with `out` in it");
             }
         };
         let import =
@@ -76,7 +75,7 @@ impl Session {
         let run = run.summary()?;
         let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
         self.sink.answer(id, Event::RunAdded { run, about, difference: None });
-        self.list_runs(id)
+        self.list_runs()
     }
 }
 
@@ -88,10 +87,10 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
     let room = room_at(staging.path()).await;
     if archive.bytes() > room {
         let (takes, room) = (quantity::bytes(archive.bytes()), quantity::bytes(room));
-        return Err(Error::Refused(format!(
+        refuse!(
             "the bundle unpacks to {takes}, but there is room for {room}; import it with the desktop program (`glasshouse bundle \
              import`)"
-        )));
+        );
     }
     let all = staging.path().join("bundle");
     archive.unpack(&all, &yielder).await?;

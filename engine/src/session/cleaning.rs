@@ -11,7 +11,7 @@ use crate::project::CLEANED;
 use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
 use crate::protocol::{Event, Preview, RecipeChange};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{
     self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions,
@@ -66,20 +66,18 @@ impl Session {
         self.tell_account(id)
     }
 
-    pub(super) async fn judge_sample(&mut self, id: u64, documents: usize) -> Result<()> {
+    pub(super) async fn judge_sample(&mut self, documents: usize) -> Result<Event> {
         let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
         let judgement = pipeline::judge_sample(&CorpusFiles, &preview, &inputs, documents, &give).await?;
-        self.sink.answer(id, Event::Previewed(Preview::Sample { judgement }));
-        Ok(())
+        Ok(Event::Previewed(Preview::Sample { judgement }))
     }
 
-    pub(super) async fn compare_document(&mut self, id: u64, document: &str) -> Result<()> {
+    pub(super) async fn compare_document(&mut self, document: &str) -> Result<Event> {
         let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
         let give = async || yielder.maybe_yield().await;
         let document = pipeline::compare(&CorpusFiles, &preview, &inputs, document, &give).await?;
-        self.sink.answer(id, Event::Previewed(Preview::Document { document }));
-        Ok(())
+        Ok(Event::Previewed(Preview::Document { document }))
     }
 
     /// The recipe made ready, once until it or one of its files changes.
@@ -97,20 +95,20 @@ impl Session {
     }
 
     /// Cleans the project's documents.
-    pub(super) async fn clean(&mut self, id: u64) -> Result<()> {
+    pub(super) async fn clean(&mut self, id: u64) -> Result<Event> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
         // The inputs are the project's own, so an existing result by any recipe may be replaced.
         let start = StartOptions { restart: false, force: true };
         self.clean_files(id, recipe, &inputs, &folder, start).await?;
-        self.documents_changed(id).await
+        self.documents_changed().await
     }
 
-    pub(super) async fn forget_cleaning(&mut self, id: u64) -> Result<()> {
+    pub(super) async fn forget_cleaning(&mut self) -> Result<Event> {
         let folder = self.cleaned_folder()?;
         if files::exists(&folder) {
             files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
         }
-        self.documents_changed(id).await
+        self.documents_changed().await
     }
 
     fn recipe_file(&mut self) -> Result<PathBuf> {
@@ -214,11 +212,11 @@ impl Session {
 
     pub(super) async fn list_dropped(
         &mut self,
-        id: u64,
+
         stage: Option<String>,
         offset: usize,
         count: usize,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let path = self.cleaned_folder()?.join(DROPPED_FILE);
         let yielder = Yielder::new();
         let (mut found, mut documents) = (0, Vec::new());
@@ -239,14 +237,13 @@ impl Session {
                 found += 1;
             }
         }
-        self.sink.answer(id, Event::Dropped { stage, offset, found, documents });
-        Ok(())
+        Ok(Event::Dropped { stage, offset, found, documents })
     }
 
     pub(super) fn export_report(&mut self, id: u64, to: Option<PathBuf>, keep: bool) -> Result<()> {
         let path = self.cleaned_folder()?.join(REPORT_PAGE);
         if !files::exists(&path) {
-            return Err(Error::Refused("there is no report yet: clean the documents first".to_owned()));
+            refuse!("there is no report yet: clean the documents first");
         }
         let bytes = files::read(&path).map_err(Error::io(&path))?;
         let folder = self.opened()?.project.folder();

@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use crate::pruning::{Inputs, check, measure_inputs, prune, remove, round_calibrated};
 use crate::tokenizer::TokenizerFiles;
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 
 /// Tokens of a calibration window, or the context if that is shorter.
 const WINDOW: usize = 128;
@@ -56,7 +56,7 @@ impl Session {
             method.validate()?;
         }
         if documents == Some(0) {
-            return Err(Error::Refused("the number of documents must be at least 1".to_owned()));
+            refuse!("the number of documents must be at least 1");
         }
         let (project, run, yielder) = (self.opened()?.project.clone(), self.run_named(name)?, Yielder::new());
         let checkpoint = checkpoint_of(&run, checkpoint)?;
@@ -299,9 +299,9 @@ async fn calibration(run: &Run, model: &ModelConfig, windows: usize) -> Result<V
     let (length, total) = (model.context_length.min(WINDOW), prepared.store.len(Split::Train));
     let windows = windows.min((total / length as u64) as usize);
     if windows == 0 {
-        return Err(Error::Refused(format!(
+        refuse!(
             "the training text has {total} tokens, but calibration reads windows of {length}; use a longer text, {other}"
-        )));
+        );
     }
     let room = total - length as u64;
     let start = |at: usize| room * at as u64 / (windows.max(2) - 1) as u64;

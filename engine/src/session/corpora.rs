@@ -1,6 +1,7 @@
 //! Public corpora: the catalogue, and adding one to the open project.
 
 use super::Session;
+use super::undo::Undo;
 use crate::platform::{self, Fetched};
 use crate::protocol::{CorpusSummary, Event, FetchProgress};
 use crate::{Error, Result};
@@ -10,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Session {
-    pub(super) fn list_corpora(&self, id: u64) {
+    pub(super) fn list_corpora(&self) -> Event {
         let corpora = catalogue::ENTRIES.iter().map(summary).collect();
-        self.sink.answer(id, Event::Corpora { corpora });
+        Event::Corpora { corpora }
     }
 
     pub(super) async fn fetch_corpus(
@@ -35,8 +36,8 @@ impl Session {
 
     /// The file of a corpus, or the folder of a dataset; downloads it if necessary.
     async fn fetched(&self, id: u64, name: String, to: Option<PathBuf>) -> Result<PathBuf> {
-        let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-        let told = platform::fetch_corpus(name, to, stop.0.clone())?;
+        let stop = Undo::new(Arc::default(), |stop: &Arc<AtomicBool>| stop.store(true, Ordering::Relaxed));
+        let told = platform::fetch_corpus(name, to, stop.value.clone())?;
         loop {
             match told.recv().await {
                 Ok(Fetched::Progress(progress)) => {
@@ -49,15 +50,6 @@ impl Session {
                 Err(_) => return Err(Error::Internal("a download ended without a result".to_owned())),
             }
         }
-    }
-}
-
-/// Cancels the download on drop.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

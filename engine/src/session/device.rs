@@ -8,7 +8,7 @@ use crate::plan::fit::DeviceLimits;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
-use crate::{Error, Result};
+use crate::{OrInternal, Result};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {
@@ -52,14 +52,14 @@ impl Session {
         }
     }
 
-    pub(super) async fn list_devices(&mut self, id: u64) {
+    pub(super) async fn list_devices(&mut self) -> Event {
         let adapters = gpu::devices().await;
         let mut devices = vec![cpu(self.options.threads, cpu_reason(&adapters))];
         devices.extend(adapters.iter().map(|adapter| described(adapter, String::new())));
-        self.sink.answer(id, Event::Devices { devices });
+        Event::Devices { devices }
     }
 
-    pub(super) async fn choose_device(&mut self, id: u64, wish: &str) -> Result<()> {
+    pub(super) async fn choose_device(&mut self, wish: &str) -> Result<Event> {
         let adapters = gpu::devices().await;
         let summary = match DeviceRequest::from_name(wish)? {
             DeviceRequest::Auto => match adapters.first().filter(|adapter| !adapter.software) {
@@ -75,8 +75,7 @@ impl Session {
                     DeviceChoice::Named(_) => "chosen by you",
                 };
                 let at = choice.among(&adapters)?;
-                let adapter =
-                    adapters.get(at).ok_or_else(|| Error::Internal("no such adapter".to_owned()))?;
+                let adapter = adapters.get(at).or_internal("no such adapter")?;
                 described(adapter, why.to_owned())
             }
         };
@@ -88,16 +87,12 @@ impl Session {
         };
         self.device = ChosenDevice { request, summary };
         self.generations.forget_device();
-        self.sink.answer(
-            id,
-            Event::Ready {
-                version: message::VERSION,
-                app_version: env!("CARGO_PKG_VERSION").to_owned(),
-                device: self.device.summary.clone(),
-                storage: self.storage.clone(),
-            },
-        );
-        Ok(())
+        Ok(Event::Ready {
+            version: message::VERSION,
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.device.summary.clone(),
+            storage: self.storage.clone(),
+        })
     }
 }
 

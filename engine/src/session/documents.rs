@@ -1,6 +1,7 @@
 //! The open project's text: files copied into its `documents` folder, or the embedded stories.
 
 use super::Session;
+use super::undo::Undo;
 use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
@@ -66,10 +67,14 @@ impl Session {
         let (yielder, count) = (Yielder::new(), given.len() as u64);
         // Names that an archive can store unchanged.
         let mut siblings = Siblings::in_folder(&folder);
-        let mut added = Added(Vec::new());
+        let mut added = Undo::new(Vec::new(), |added: &Vec<PathBuf>| {
+            for path in added {
+                files::remove_file(path).ok();
+            }
+        });
         for (done, (name, content)) in given.into_iter().enumerate() {
             let to = folder.join(siblings.take(file_name(&name)?));
-            added.0.push(to.clone());
+            added.value.push(to.clone());
             match content {
                 Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
                 None => copy(&name, &to, &yielder).await.map_err(Error::io(name))?,
@@ -77,8 +82,9 @@ impl Session {
             self.sink.progress(done as u64 + 1, count);
             yielder.maybe_yield().await;
         }
-        self.documents_changed(id).await?;
-        added.0.clear();
+        let changed = self.documents_changed().await?;
+        self.sink.answer(id, changed);
+        added.keep();
         if let Some(told) = told(&passed_over) {
             self.sink.notice(told);
         }
@@ -90,28 +96,31 @@ impl Session {
         let path = folder.join(file_name(Path::new(name))?);
         // Restored if reading the remaining documents is cancelled.
         let staging = Staging::inside(self.opened()?.project.folder())?;
-        let mut removed = Removed { path, aside: staging.path().join("document"), gone: false };
-        files::rename(&removed.path, &removed.aside).map_err(Error::io(&removed.path))?;
-        self.documents_changed(id).await?;
-        removed.gone = true;
+        let aside = staging.path().join("document");
+        files::rename(&path, &aside).map_err(Error::io(&path))?;
+        let removed = Undo::new((path, aside), |(path, aside)| {
+            files::rename(aside, path).ok();
+        });
+        let changed = self.documents_changed().await?;
+        self.sink.answer(id, changed);
+        removed.keep();
         Ok(())
     }
 
-    pub(super) async fn documents_changed(&mut self, id: u64) -> Result<()> {
+    pub(super) async fn documents_changed(&mut self) -> Result<Event> {
         let project = self.opened()?;
         project.survey = None;
         let validation = project.config.data.validation;
-        self.list_documents(id, "", 0, PAGE, validation).await
+        self.list_documents("", 0, PAGE, validation).await
     }
 
     pub(super) async fn list_documents(
         &mut self,
-        id: u64,
         search: &str,
         offset: usize,
         count: usize,
         validation: f64,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let raw = raw_files(&self.opened()?.documents_folder());
         let cleaned = self.is_cleaned()?;
         let survey = self.survey().await?;
@@ -122,11 +131,10 @@ impl Session {
             overview.files = raw;
         }
         let search = search.to_owned();
-        self.sink.answer(id, Event::Documents { overview, search, offset, found, documents });
-        Ok(())
+        Ok(Event::Documents { overview, search, offset, found, documents })
     }
 
-    pub(super) async fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
+    pub(super) async fn read_document(&mut self, number: u64) -> Result<Event> {
         let reader = match self.survey().await?.may_be_conversation(number) {
             true => self.conversation_reader()?,
             false => None,
@@ -134,8 +142,7 @@ impl Session {
         let read = self.survey().await?.read(number, reader.as_ref(), &Yielder::new()).await?;
         let ReadDocument { text, learned, tokens, cut } = read;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
-        self.sink.answer(id, Event::Document { number, text, learned, tokens, cut });
-        Ok(())
+        Ok(Event::Document { number, text, learned, tokens, cut })
     }
 
     /// The chat template and tokenizer of the latest run, or the project's tokenizer if there is no run. Models without a
@@ -250,32 +257,6 @@ pub(super) fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     let mut found: Vec<_> = entries.filter_map(|entry| file(entry.ok()?)).collect();
     order::sort(&mut found);
     found
-}
-
-/// Added files; removed on drop unless adding succeeded.
-struct Added(Vec<PathBuf>);
-
-impl Drop for Added {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            files::remove_file(path).ok();
-        }
-    }
-}
-
-/// A file being removed; restored on drop unless removal succeeded.
-struct Removed {
-    path: PathBuf,
-    aside: PathBuf,
-    gone: bool,
-}
-
-impl Drop for Removed {
-    fn drop(&mut self) {
-        if !self.gone {
-            files::rename(&self.aside, &self.path).ok();
-        }
-    }
 }
 
 /// The supported files at a path, searched recursively in folders. Others are added to `passed_over`, by their path relative to the folder.

@@ -26,7 +26,7 @@ use crate::protocol::setting::Settings as _;
 use crate::protocol::{
     Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource, order,
 };
-use crate::{Error, Result, storage};
+use crate::{Error, Result, refuse, storage};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
@@ -72,8 +72,7 @@ impl Session {
         // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
-            let reason = "there is nothing to evaluate: choose likelihood, baselines, a task or the suite";
-            return Err(Error::Refused(reason.to_owned()));
+            refuse!("there is nothing to evaluate: choose likelihood, baselines, a task or the suite");
         }
         if settings.likelihood && settings.stride.is_some() {
             // Models that label texts have no likelihood.
@@ -194,7 +193,7 @@ impl Session {
     }
 
     /// Answers with the stored evaluations and audits, and a comparison of the runs.
-    pub(super) async fn read_evaluations(&mut self, id: u64, runs: &[String]) -> Result<()> {
+    pub(super) async fn read_evaluations(&mut self, runs: &[String]) -> Result<Event> {
         let (yielder, mut evaluations, mut audits) = (Yielder::new(), Vec::new(), Vec::new());
         for name in runs {
             let run = self.run_named(name)?;
@@ -208,8 +207,7 @@ impl Session {
                 comparisons.extend(self.compared.pair(first, second, &yielder).await);
             }
         }
-        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
-        Ok(())
+        Ok(Event::Evaluations { evaluations, audits, comparisons })
     }
 
     pub(super) async fn write_card(
@@ -352,9 +350,7 @@ fn task_of_recipe(
 ) -> Result<Asked> {
     let recipe = recipe(name).map_err(Error::Unknown)?;
     let Some(metric) = recipe.metric().of_task() else {
-        return Err(Error::Refused(format!(
-            "the recipe {name} is measured by perplexity, and has no rows; evaluate the held-out text"
-        )));
+        refuse!("the recipe {name} is measured by perplexity, and has no rows; evaluate the held-out text");
     };
     let rows: String = held_out(recipe)?.iter().flat_map(|row| [row.as_str(), "\n"]).collect();
     let file = TaskFile::read(&format!("{name}.jsonl"), rows.as_bytes(), request.rows)?;

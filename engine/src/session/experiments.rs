@@ -13,19 +13,19 @@ use crate::protocol::{
     RunState, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainEvent, TrainingState, WHOLE,
 };
 use crate::training::{Options, Progress};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 
 /// Resamples for the importance of settings, which is measured again whenever a run ends.
 const RESAMPLES: u32 = 1000;
 
 impl Session {
     /// Trains with a rising rate in a temporary run.
-    pub(super) async fn find_rate(&mut self, id: u64, config: RunConfig, test: RangeTest) -> Result<()> {
+    pub(super) async fn find_rate(&mut self, id: u64, config: RunConfig, test: RangeTest) -> Result<Event> {
         test.check().map_err(Error::Refused)?;
         if config.train.objective.answers_prompts() {
-            let reason =
-                "rewards have no loss that shows a good learning rate; sweep train.learning_rate instead";
-            return Err(Error::Refused(reason.to_owned()));
+            refuse!(
+                "rewards have no loss that shows a good learning rate; sweep train.learning_rate instead"
+            );
         }
         let request = RunRequest::start(id, config, RunLaunch::default());
         let (mut prepared_run, ..) = self.prepare_run(request).await?;
@@ -65,8 +65,7 @@ impl Session {
         // Its folder is removed after the trainer has closed its files.
         drop(trainer);
         drop(staged);
-        self.sink.answer(id, Event::RangeTested { curve: Box::new(curve) });
-        Ok(())
+        Ok(Event::RangeTested { curve: Box::new(curve) })
     }
 
     /// Reports the state of the sweep that was started last, if any.
@@ -102,10 +101,10 @@ impl Session {
                     if self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await).await?
                         != cleaned
                     {
-                        return Err(Error::Refused(format!(
+                        refuse!(
                             "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
                             sweep.name
-                        )));
+                        );
                     }
                 }
                 kept
@@ -113,10 +112,10 @@ impl Session {
             Some(_) => {
                 // Report mistakes in the file itself first.
                 sweep.points(&config).map_err(Error::Refused)?;
-                return Err(Error::Refused(format!(
+                refuse!(
                     "the project has runs of another sweep called {}; change its name (`name` in the file), or delete those runs",
                     sweep.name
-                )));
+                );
             }
             None => {
                 // Mistakes are reported before anything is measured or cleaned.
@@ -142,10 +141,10 @@ impl Session {
                 }
                 open.read(at)?;
                 if open.documents[at].is_empty() {
-                    return Err(Error::Refused(format!(
+                    refuse!(
                         "the last checkpoint of {} is damaged, so its loss cannot be measured; delete that run, and start the ablation again",
                         run.name()
-                    )));
+                    );
                 }
             }
             open.tell(&self.sink, id, true);

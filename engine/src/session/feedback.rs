@@ -12,10 +12,9 @@ use crate::storage::Staging;
 use std::path::PathBuf;
 
 impl Session {
-    pub(super) fn list_feedback(&mut self, id: u64) -> Result<()> {
+    pub(super) fn list_feedback(&mut self) -> Result<Event> {
         let rows = self.opened()?.project.feedback()?;
-        self.sink.answer(id, Event::Feedback { rows });
-        Ok(())
+        Ok(Event::Feedback { rows })
     }
 
     /// Exports all rows: to a folder, or packed with the answer.

@@ -18,7 +18,7 @@ use crate::protocol::{
     Output, Prompt, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,6 +58,7 @@ impl Scoring {
 }
 
 /// A prompt's tokens, and what a completion reports of it.
+#[derive(Default)]
 pub(super) struct Encoded {
     ids: Vec<u32>,
     /// `None` if it follows from the tokens.
@@ -129,9 +130,7 @@ impl Session {
         let (config, judges) = self.with_judges(config)?;
         let count = samples.unwrap_or(1);
         if !(1..=MAX_SAMPLES).contains(&count) {
-            return Err(Error::Refused(format!(
-                "the number of texts must be 1 to {MAX_SAMPLES} (got {count})"
-            )));
+            refuse!("the number of texts must be 1 to {MAX_SAMPLES} (got {count})");
         }
         let places = count.min(PLACES);
         let model = self.weights(source, live.as_mut()).await?;
@@ -200,10 +199,9 @@ impl Session {
         config.validate()?;
         let (mut config, judges) = self.with_judges(&config)?;
         if config.moderation.mode.hides() && !settings.no_tokens && settings.log_probabilities.is_some() {
-            return Err(Error::Refused(
+            refuse!(
                 "log-probabilities show every token, but moderation hides some; request no log-probabilities, or set moderation to note"
-                    .to_owned(),
-            ));
+            );
         }
         let state = match (source, &live) {
             (WeightSource::Current, Some(live)) => self.newest_state(&live.trainer.run().name()),
@@ -350,29 +348,21 @@ fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
             let (lost, special) = (lost(&text), special(&text));
-            Ok(Encoded { ids, unwritten, left_out: 0, ends: Vec::new(), lost, special, text: Some(text) })
+            Ok(Encoded { ids, unwritten, lost, special, text: Some(text), ..Encoded::default() })
         }
         Prompt::Tokens { ids } => {
             if ids.is_empty() {
-                return Err(Error::Refused("the prompt has no tokens; give at least one".to_owned()));
+                refuse!("the prompt has no tokens; give at least one");
             }
             let vocabulary = model.config.vocabulary;
             if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "the prompt has token {id}, but the vocabulary of {} ends at {}",
                     model.key.0,
                     vocabulary - 1
-                )));
+                );
             }
-            Ok(Encoded {
-                text: None,
-                ids,
-                unwritten: 0,
-                left_out: 0,
-                ends: Vec::new(),
-                lost: String::new(),
-                special: 0,
-            })
+            Ok(Encoded { ids, ..Encoded::default() })
         }
         Prompt::Messages { mut messages, rendering } => {
             let contents: String = messages.iter().map(|message| message.content.as_str()).collect();
@@ -387,7 +377,7 @@ fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
             }
             let (lost, special) = (lost(&contents), special(&contents));
             let ends = files.turn_end(&messages).into_iter().collect();
-            Ok(Encoded { text: None, ids, unwritten: 0, left_out, ends, lost, special })
+            Ok(Encoded { ids, left_out, ends, lost, special, ..Encoded::default() })
         }
     }
 }

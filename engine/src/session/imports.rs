@@ -8,7 +8,7 @@ use crate::project::{Project, Run};
 use crate::protocol::quantity::{bytes, whole};
 use crate::protocol::{Event, FoundModel, Hint, ImportStep, ModelSource};
 use crate::storage::{self, Staging};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use std::path::Path;
 use std::rc::Rc;
 use web_time::Instant;
@@ -76,7 +76,7 @@ impl Session {
         bytes: Vec<Vec<u8>>,
         context_length: Option<usize>,
         for_comparison: bool,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let project = self.opened()?.project.clone();
         // It stays available until it is imported, also after a cancelled import.
         let looked = self.look(id, from, bytes).await?;
@@ -95,7 +95,7 @@ impl Session {
                 "{name} was already imported from there and is used again; delete it to import another"
             ));
             self.sink.answer(id, imported(&run, &found)?);
-            return self.list_runs(id);
+            return self.list_runs();
         }
         if let Some(reason) = self.lack_of_room(&found).await {
             return Err(Error::Refused(reason));
@@ -117,7 +117,7 @@ impl Session {
         self.looked = None;
         self.settle_claim(true);
         self.sink.answer(id, imported(&run, &found)?);
-        self.list_runs(id)
+        self.list_runs()
     }
 
     /// Why a model does not fit, if so.
@@ -158,12 +158,11 @@ impl Session {
         let total = bytes_of(&listed);
         let room = room_at(staging.path()).await;
         if let Some(total) = total.filter(|total| *total > room) {
-            let reason = format!(
+            refuse!(
                 "the model has {}, but there is room for {}; use a smaller or a quantised one",
                 bytes(total),
                 bytes(room)
             );
-            return Err(Error::Refused(reason));
         }
         let mut told = Instant::now();
         let mut progress = |done: u64| {

@@ -13,7 +13,7 @@ use crate::platform::yield_now;
 use crate::protocol::inspect::{InspectSettings, Inspected, Inspection, TokenText};
 use crate::protocol::quantity::whole;
 use crate::protocol::{Event, ModelConfig, View, WeightSource};
-use crate::{Error, Result};
+use crate::{Error, OrInternal, Result, refuse};
 use std::ops::Range;
 use web_time::Instant;
 
@@ -39,7 +39,7 @@ impl Session {
         let begun = live.is_some().then(Instant::now);
         settings.sampling.validate()?;
         if views.is_empty() {
-            return Err(Error::Refused("choose at least one view".to_owned()));
+            refuse!("choose at least one view");
         }
         let model = self.weights(source, live.as_mut()).await?;
         let base = match settings.reference.as_ref().filter(|_| views.contains(&View::Diff)) {
@@ -198,8 +198,7 @@ async fn look(views: &[View], subject: &mut Subject<'_>) -> Result<(Vec<Inspecte
 fn token_embeddings(config: &ModelConfig) -> Result<(Range<usize>, usize)> {
     let graph = build(config, Purpose::Window { time: 1 })?.graph;
     let found = graph.parameters.iter().zip(0..).find(|(own, _)| own.name == "embedding.tokens");
-    let missing = || Error::Internal("a model without an embedding of tokens".to_owned());
-    let (own, at) = found.ok_or_else(missing)?;
+    let (own, at) = found.or_internal("a model without an embedding of tokens")?;
     let width = own.ty.shape.last().copied().unwrap_or(1);
     Ok((ArenaLayout::new(&graph).range(ParameterId(at)), width))
 }

@@ -7,7 +7,7 @@ use crate::plan::estimate::estimate;
 use crate::platform;
 use crate::protocol::quantity::{count, duration, whole};
 use crate::protocol::{Ladder, LadderPoint, LadderSize, MIN_SIZES, RunConfig, RunLaunch};
-use crate::{Error, Result};
+use crate::{Result, refuse};
 
 /// Minimum steps of a run: fewer are mostly warm-up.
 const MIN_STEPS: u64 = 20;
@@ -49,10 +49,10 @@ impl Session {
         }
         let (Some(smallest), Some(largest)) = (chosen.first(), chosen.last()) else {
             let limits = if candidates.len() < MIN_SIZES { limits } else { time_limit(ladder) };
-            return Err(Error::Refused(format!(
+            refuse!(
                 "fewer than {MIN_SIZES} model sizes fit {limits}, and a law and its prediction need at least {MIN_SIZES}; allow more time, or \
                  use a smaller vocabulary, a smaller model.head_size, or fewer tokens per parameter"
-            )));
+            );
         };
         if chosen.len() < ladder.sizes {
             self.sink.notice(format!("{} of the {} sizes fit", chosen.len(), ladder.sizes));

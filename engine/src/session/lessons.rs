@@ -7,7 +7,7 @@ use crate::protocol::{Event, LessonProgress};
 
 impl Session {
     /// Answers with additional lessons; without a project, only those available to all projects.
-    pub(super) fn list_lessons(&mut self, id: u64) -> Result<()> {
+    pub(super) fn list_lessons(&mut self) -> Result<Event> {
         let project = self.project.as_ref().map(|open| &open.project);
         let kept = project.map(Project::lesson_progress).transpose();
         // Lessons are listed even if the progress is unreadable; its file is left unchanged.
@@ -16,17 +16,11 @@ impl Session {
             None
         });
         let progress = progress.unwrap_or_default();
-        self.sink.answer(id, Event::Lessons { files: lesson_files(project), progress });
-        Ok(())
+        Ok(Event::Lessons { files: lesson_files(project), progress })
     }
 
-    pub(super) fn keep_lesson(
-        &mut self,
-        id: u64,
-        lesson: &str,
-        progress: Option<LessonProgress>,
-    ) -> Result<()> {
+    pub(super) fn keep_lesson(&mut self, lesson: &str, progress: Option<LessonProgress>) -> Result<Event> {
         self.opened()?.project.set_lesson_progress(lesson, progress)?;
-        self.list_lessons(id)
+        self.list_lessons()
     }
 }

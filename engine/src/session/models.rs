@@ -24,7 +24,7 @@ use crate::protocol::{
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use cache::Models;
 use lenses::Lenses;
 use std::hash::{DefaultHasher, Hasher};
@@ -288,12 +288,11 @@ impl Session {
 
     pub(super) async fn explain(
         &mut self,
-        id: u64,
         source: &WeightSource,
         query: &TokenQuery<'_>,
         config: &GenerateConfig,
         mut live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
         // Logits stay on the device; recomputing one window on the CPU is fast.
@@ -314,19 +313,17 @@ impl Session {
         };
         let candidates = listed.entries.iter().map(candidate).collect();
         let (entropy_bits, kept) = (listed.entropy_bits as f32, listed.kept);
-        self.sink.answer(id, Event::Distribution { candidates, entropy_bits, kept });
-        Ok(())
+        Ok(Event::Distribution { candidates, entropy_bits, kept })
     }
 
     /// Label probabilities of texts from a classifier, or scores from a reward model. Texts longer than the context are truncated
     /// at the end, as in training.
     pub(super) async fn classify(
         &mut self,
-        id: u64,
         source: &WeightSource,
         texts: &[String],
         mut live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let model = self.weights(source, live.as_mut()).await?;
         let labels = model.config.labels.clone();
         if labels.is_empty() {
@@ -339,8 +336,7 @@ impl Session {
         let probabilities = self.label_probabilities(&model, texts).await?;
         let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
         let probabilities = probabilities.into_iter().map(shares).collect();
-        self.sink.answer(id, Event::Classified { labels, probabilities });
-        Ok(())
+        Ok(Event::Classified { labels, probabilities })
     }
 
     /// Label probabilities of each text, or scores if the model is a reward model. Fails if the vocabulary covers nothing of a text, or the
@@ -352,9 +348,9 @@ impl Session {
     ) -> Result<Vec<Vec<f64>>> {
         if model.config.scores() && learned_plain(&self.run_named(&model.key.0)?)? == Some(false) {
             let run = &model.key.0;
-            return Err(Error::Refused(format!(
+            refuse!(
                 "{run} scores replies in conversations, not single texts; use it as train.reward.model={run}"
-            )));
+            );
         }
         let mut reader = self.explainer(model).await?;
         let (yielder, mut probabilities) = (Yielder::new(), Vec::with_capacity(texts.len()));
@@ -365,7 +361,7 @@ impl Session {
             let mut tokens = encode(&model.tokenizer, text)?;
             if tokens.is_empty() {
                 let reason = "it is empty, or the vocabulary has none of its characters";
-                return Err(Error::Refused(format!("{text:?} cannot be classified: {reason}")));
+                refuse!("{text:?} cannot be classified: {reason}");
             }
             tokens.truncate(model.config.context_length);
             let logits = reader.logits(&tokens)?;
@@ -483,7 +479,7 @@ impl Session {
             // If only models for comparison exist, this error lists them.
             project.latest_run()?;
         }
-        Err(Error::Refused("no run has a checkpoint yet; train one first".to_owned()))
+        refuse!("no run has a checkpoint yet; train one first")
     }
 
     fn keep(&mut self, model: Model) -> Model {

@@ -35,7 +35,7 @@ pub(super) struct MeasuredSpeed {
 }
 
 impl Session {
-    pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+    pub(super) async fn plan(&mut self, config: &RunConfig) -> Result<Event> {
         let (config, rates) = (&self.settled(config)?, platform::energy::settings()?);
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
@@ -50,23 +50,16 @@ impl Session {
         let seconds = plan.run_seconds;
         plan.energy = seconds.and_then(|seconds| EnergyUse::of_run(seconds, None, &rates));
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
-        self.sink.answer(id, Event::Planned(Forecast::Run { plan: Box::new(plan) }));
-        Ok(())
+        Ok(Event::Planned(Forecast::Run { plan: Box::new(plan) }))
     }
 
-    pub(super) fn plan_cluster(
-        &mut self,
-        id: u64,
-        config: &RunConfig,
-        request: &ClusterRequest,
-    ) -> Result<()> {
+    pub(super) fn plan_cluster(&mut self, config: &RunConfig, request: &ClusterRequest) -> Result<Event> {
         let config = &self.with_teacher(config)?;
         config.validate()?;
         let mut plan = Box::new(cluster_plan(config, request)?);
         plan.energy = plan.energy.with(&platform::energy::settings()?);
         plan.assumptions.extend(plan.energy.rows().into_iter().map(|(.., basis)| basis));
-        self.sink.answer(id, Event::Planned(Forecast::Cluster { plan }));
-        Ok(())
+        Ok(Event::Planned(Forecast::Cluster { plan }))
     }
 
     /// Adds the teacher's model to the settings, if a run of the open project is the teacher.
@@ -145,22 +138,18 @@ impl Session {
         }
     }
 
-    pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+    pub(super) async fn measure(&mut self, config: &RunConfig) -> Result<Event> {
         let config = &self.settled(config)?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
-        self.sink.answer(
-            id,
-            Event::Planned(Forecast::Speed {
-                ms_per_step: measured.ms_per_step,
-                tokens_per_s: measured.tokens_per_s,
-                flops_per_s: measured.flops_per_s,
-                device: self.device.summary.name.clone(),
-                run_seconds,
-            }),
-        );
-        Ok(())
+        Ok(Event::Planned(Forecast::Speed {
+            ms_per_step: measured.ms_per_step,
+            tokens_per_s: measured.tokens_per_s,
+            flops_per_s: measured.flops_per_s,
+            device: self.device.summary.name.clone(),
+            run_seconds,
+        }))
     }
 
     /// A run on the embedded stories that takes about `seconds` on the chosen device.
@@ -198,13 +187,12 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn fit(&mut self, id: u64, request: Fit) -> Result<()> {
+    pub(super) async fn fit(&mut self, id: u64, request: Fit) -> Result<Event> {
         let config = match request {
             Fit::ToDevice { config } => config,
             Fit::First { seconds } => {
                 let config = Box::new(self.first_config(seconds).await?);
-                self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
-                return Ok(());
+                return Ok(Event::Fitted { config, changes: Vec::new() });
             }
             Fit::LearningRate { config, test } => return self.find_rate(id, *config, test).await,
         };
@@ -212,8 +200,7 @@ impl Session {
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
-        self.sink.answer(id, Event::Fitted { config: Box::new(config), changes });
-        Ok(())
+        Ok(Event::Fitted { config: Box::new(config), changes })
     }
 }
 

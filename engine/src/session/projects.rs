@@ -1,13 +1,14 @@
 //! The shelf of projects, and the open one.
 
 use super::training::ActiveRun;
+use super::undo::Undo;
 use super::{Session, idle, replacement};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, presets};
-use crate::{Error, Result, storage};
+use crate::{Error, Result, refuse, storage};
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,11 @@ enum Hold {
 }
 
 impl OpenProject {
+    fn new(id: String, project: Project, config: RunConfig, hold: Hold) -> Self {
+        let (next, survey, prepared, counts) = (Next::default(), None, None, None);
+        Self { id, project, config, next, survey, prepared, counts, replaced: false, hold }
+    }
+
     pub(super) fn documents_folder(&self) -> PathBuf {
         self.project.folder().join("documents")
     }
@@ -72,17 +78,8 @@ impl Session {
             None => Project::open(folder)?,
         };
         self.close_project();
-        self.project = Some(OpenProject {
-            id: folder.display().to_string(),
-            project,
-            config: first_config()?,
-            next: Next::default(),
-            survey: None,
-            prepared: None,
-            counts: None,
-            replaced: false,
-            hold: Hold::Beside(claim),
-        });
+        let id = folder.display().to_string();
+        self.project = Some(OpenProject::new(id, project, first_config()?, Hold::Beside(claim)));
         Ok(())
     }
 
@@ -105,11 +102,10 @@ impl Session {
         platform::persistence::lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
     }
 
-    pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
+    pub(super) async fn list_projects(&mut self) -> Result<Event> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
         let projects = self.shelf()?.list()?;
-        self.sink.answer(id, Event::Projects { projects, storage: self.storage.clone() });
-        Ok(())
+        Ok(Event::Projects { projects, storage: self.storage.clone() })
     }
 
     /// Creates and opens a project, with settings for its first run.
@@ -118,7 +114,7 @@ impl Session {
         id: u64,
         name: &str,
         config: Option<&RunConfig>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let project = self.shelf()?.create(name)?;
         self.open_project(id, &project).await?;
         if let Some(config) = config {
@@ -128,7 +124,7 @@ impl Session {
             let folder = open.project.folder().to_owned();
             self.tell_opened(id, &folder)?;
         }
-        self.list_projects(id).await
+        self.list_projects().await
     }
 
     pub(super) fn close_project(&mut self) {
@@ -157,7 +153,7 @@ impl Session {
         if !self.is_open(project) {
             let lock = platform::persistence::lock_project(&folder).await?;
             // If this is cancelled, the project opened before stays open.
-            let mut looked = LookedInto(Some(folder.clone()));
+            let looked = Undo::new(Some(folder.clone()), unload);
             // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
             replacement::take_back(&folder.join("documents"))?;
@@ -187,25 +183,16 @@ impl Session {
                 prepared = data::prepare::open_aside(place).await.ok();
             }
             self.close_project();
-            looked.0 = None;
-            self.project = Some(OpenProject {
-                id: project.to_owned(),
-                project: opened,
-                config,
-                next,
-                survey: None,
-                prepared: prepared.map(Arc::new),
-                counts: None,
-                replaced: false,
-                hold: Hold::Alone(lock),
-            });
+            looked.keep();
+            let open = OpenProject::new(project.to_owned(), opened, config, Hold::Alone(lock));
+            self.project = Some(OpenProject { next, prepared: prepared.map(Arc::new), ..open });
         }
         self.tell_opened(id, &folder)
     }
 
     /// Loads a project into memory temporarily, if necessary; an open one stays.
-    async fn looked_into(&self, id: &str, folder: &Path) -> Result<LookedInto> {
-        let looked = LookedInto((!self.is_open(id)).then(|| folder.to_owned()));
+    async fn looked_into(&self, id: &str, folder: &Path) -> Result<Undo<Option<PathBuf>>> {
+        let looked = Undo::new((!self.is_open(id)).then(|| folder.to_owned()), unload);
         platform::persistence::load(folder).await?;
         Ok(looked)
     }
@@ -244,7 +231,7 @@ impl Session {
         project: &str,
         change: ProjectChange,
         live: &Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         match change {
             ProjectChange::Rename(name) => {
                 let _lock = self.lock_if_shut(project).await?;
@@ -265,7 +252,7 @@ impl Session {
             }
             ProjectChange::Restore => self.shelf()?.restore(project)?,
         }
-        self.list_projects(id).await
+        self.list_projects().await
     }
 
     async fn duplicate_project(&mut self, project: &str, name: &str) -> Result<()> {
@@ -314,7 +301,7 @@ impl Session {
         name: Option<&str>,
         from: Option<String>,
         bytes: Vec<Vec<u8>>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let room = platform::persistence::available(self.shelf()?.folder()).await;
         let yielder = Yielder::new();
         let project = match (from, bytes.into_iter().next()) {
@@ -323,36 +310,23 @@ impl Session {
                 self.shelf()?.import(BufReader::new(file), name, room, &yielder).await?
             }
             (None, Some(content)) => self.shelf()?.import(Cursor::new(content), name, room, &yielder).await?,
-            (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
+            (None, None) => refuse!("no project file was given"),
         };
-        let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));
+        let imported = Undo::new(self.shelf()?.path_of(&project)?, |folder| {
+            files::remove_dir_all(folder).ok();
+        });
         let opened = self.open_project(id, &project).await;
         // If opening fails, another program may already have it open, so keep it.
-        imported.0 = None;
+        imported.keep();
         opened?;
-        self.list_projects(id).await
+        self.list_projects().await
     }
 }
 
-/// An unpacked project; removed if importing is cancelled before it is opened.
-struct Imported(Option<PathBuf>);
-
-impl Drop for Imported {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
-            files::remove_dir_all(folder).ok();
-        }
-    }
-}
-
-/// Files of a closed project loaded temporarily; unloaded on drop.
-struct LookedInto(Option<PathBuf>);
-
-impl Drop for LookedInto {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
-            platform::persistence::unload(folder);
-        }
+/// Unloads the files of a closed project that were loaded temporarily.
+fn unload(folder: &Option<PathBuf>) {
+    if let Some(folder) = folder {
+        platform::persistence::unload(folder);
     }
 }
 

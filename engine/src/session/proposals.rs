@@ -15,7 +15,7 @@ use crate::protocol::setting::Settings as _;
 use crate::protocol::{
     Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
 };
-use crate::{Error, Result, storage};
+use crate::{Error, Result, refuse, storage};
 use candidates::{Candidate, Candidates};
 use std::path::Path;
 
@@ -32,11 +32,10 @@ pub(super) struct Pool<'a> {
 impl Session {
     pub(super) async fn propose(
         &mut self,
-        id: u64,
         source: &WeightSource,
         pool: Pool<'_>,
         settings: &ProposalSettings,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         // Disagreement refers to the model's own distribution, so the temperature is 1.
         let max_tokens = settings.max_tokens;
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
@@ -44,10 +43,10 @@ impl Session {
         settings.check()?;
         let model = self.weights(source, None).await?;
         if model.config.scores() {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "{} scores texts and has no uncertainty about them; choose a run that generates or classifies texts",
                 model.key.0
-            )));
+            );
         }
         let labels = model.config.labels.clone();
         let measure = measure_of(settings.measure, &model)?;
@@ -86,7 +85,7 @@ impl Session {
             let wrong = wrong.into_iter().next().map(|problem| problem.reason);
             let reason: Vec<String> = left_out.into_iter().chain(wrong).collect();
             let reason = if reason.is_empty() { "it is empty".to_owned() } else { reason.join("; ") };
-            return Err(Error::Refused(format!("{} has no {what} to propose: {reason}", pool.name)));
+            refuse!("{} has no {what} to propose: {reason}", pool.name);
         }
         left_out.into_iter().for_each(|left_out| self.sink.notice(left_out));
 
@@ -116,8 +115,7 @@ impl Session {
         };
         let rows = chosen.into_iter().map(row).collect();
         let run = model.key.0.clone();
-        self.sink.answer(id, Event::Proposed { run, measure, labels, rows, considered });
-        Ok(())
+        Ok(Event::Proposed { run, measure, labels, rows, considered })
     }
 
     /// Generates answers to each prompt and stores them. Returns the model's uncertainty about each.

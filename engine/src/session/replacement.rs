@@ -2,6 +2,7 @@
 //! is refused or the program ends first.
 
 use super::Session;
+use super::undo::Undo;
 use crate::platform::files;
 use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN};
 use crate::{Error, Result};
@@ -10,18 +11,6 @@ use std::path::{Path, PathBuf};
 /// Folder of the documents set aside.
 fn waiting(documents: &Path) -> PathBuf {
     documents.with_file_name(DOCUMENTS_BEFORE)
-}
-
-/// Restores the project's own documents on drop, unless disarmed.
-struct Waiting(Option<PathBuf>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(documents) = &self.0 {
-            // If this fails, they are restored when the project is opened.
-            take_back(documents).ok();
-        }
-    }
 }
 
 impl Session {
@@ -37,9 +26,12 @@ impl Session {
         let documents = open.documents_folder();
         files::create_dir_all(&documents).map_err(Error::io(&documents))?;
         files::rename(&documents, waiting(&documents)).map_err(Error::io(&documents))?;
-        let mut own = Waiting(Some(documents));
+        let own = Undo::new(documents, |documents| {
+            // If this fails, they are restored when the project is opened.
+            take_back(documents).ok();
+        });
         self.add_documents(id, names, bytes).await?;
-        own.0 = None;
+        own.keep();
         self.opened()?.replaced = true;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
-use super::verification::Reference;
+use super::verification::{Reference, Work};
 use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 use crate::storage::{self, Staging};
 use crate::tokenizer::TokenizerFiles;
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use std::path::{Path, PathBuf};
 
 impl Session {
@@ -24,21 +24,19 @@ impl Session {
         self.opened()?.project.run_or_latest(name)
     }
 
-    pub(super) fn list_runs(&mut self, id: u64) -> Result<()> {
+    pub(super) fn list_runs(&mut self) -> Result<Event> {
         let runs = self.opened()?.project.run_summaries()?;
-        self.sink.answer(id, Event::Runs { runs });
-        Ok(())
+        Ok(Event::Runs { runs })
     }
 
-    pub(super) fn read_run(&mut self, id: u64, name: Option<&str>, points: usize) -> Result<()> {
+    pub(super) fn read_run(&mut self, name: Option<&str>, points: usize) -> Result<Event> {
         let run = self.run_or_latest(name)?;
         let config = Box::new(run.config()?);
         let (events, checkpoints) = match points {
             0 => (Vec::new(), Vec::new()),
             _ => (metrics::thinned(&run.metrics_path(), points)?, run.summary()?.checkpoints),
         };
-        self.sink.answer(id, Event::History { run: run.name(), config, events, checkpoints });
-        Ok(())
+        Ok(Event::History { run: run.name(), config, events, checkpoints })
     }
 
     /// `trains` is the run in training, if any.
@@ -48,7 +46,7 @@ impl Session {
         name: &str,
         change: RunChange,
         trains: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         match change {
             RunChange::Notes(notes) => self.run_named(name)?.set_notes(&notes)?,
             RunChange::Title(title) => self.run_named(name)?.set_title(&title)?,
@@ -77,7 +75,7 @@ impl Session {
                 self.compress(id, name, &checkpoint, method, (documents, keep)).await?;
             }
         }
-        self.list_runs(id)
+        self.list_runs()
     }
 
     /// Merges an adapter (the run's own, or a folder's) into the run's weights, as a new run.
@@ -100,7 +98,8 @@ impl Session {
                 None => (project.merge(&run, &checkpoint, &yielder).await?, None),
             };
             let before = (run, &checkpoint, adapter.is_none());
-            let difference = merge_difference(before, merged.run().clone(), threads, &yielder).await;
+            let work = Work { threads, yielder: &yielder };
+            let difference = merge_difference(before, merged.run().clone(), work).await;
             Ok::<_, Error>((merged, notice, difference))
         };
         let (merged, notice, difference) = platform::spawn_yielding(merge).await??;
@@ -125,10 +124,10 @@ impl Session {
     ) -> Result<()> {
         let (run, checkpoint) = (self.run_named(name)?, &checkpoint.unwrap_or_default());
         if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "{} has a head for labels, which this format cannot store; export it as a Hugging Face folder",
                 run.name()
-            )));
+            );
         }
         let place = match format {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
@@ -219,7 +218,7 @@ impl Session {
         path: &Path,
         yielder: &Yielder,
     ) -> Option<Box<Verification>> {
-        match verification(model, path, self.options.threads, yielder).await {
+        match verification(model, path, Work { threads: self.options.threads, yielder }).await {
             Ok((verification, notice)) => {
                 let fault = verification.fault(quantization).map(|fault| {
                     format!("the file may be broken: {fault}; do not use it, and report this with the model's settings")
@@ -235,18 +234,13 @@ impl Session {
     }
 }
 
-async fn verification(
-    model: Trained,
-    path: &Path,
-    threads: Option<usize>,
-    yielder: &Yielder,
-) -> Result<(Verification, Option<String>)> {
+async fn verification(model: Trained, path: &Path, work: Work<'_>) -> Result<(Verification, Option<String>)> {
     let files = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let reference = Reference::new(&model, &files, threads, yielder).await?;
+    let reference = Reference::new(&model, &files, work).await?;
     let Trained { config, tokenizer, parameters, .. } = model;
     // Room for the file's weights.
     drop(parameters);
-    reference.verify(path, &config.model, &tokenizer, threads, yielder).await
+    reference.verify(path, &config.model, &tokenizer, work).await
 }
 
 /// The difference of a merged run from the run before: of its `own` adapter, computed separately from the weights, or else of the
@@ -254,19 +248,18 @@ async fn verification(
 async fn merge_difference(
     (before, checkpoint, is_own): (Run, &CheckpointChoice, bool),
     after: Run,
-    threads: Option<usize>,
-    yielder: &Yielder,
+    work: Work<'_>,
 ) -> Result<LogitDifference> {
     let checkpoint = checkpoint_of(&before, checkpoint)?;
-    let as_trained = AsTrained::load(before.clone(), &checkpoint, yielder).await?;
-    let trained = Trained::load(before, &checkpoint, yielder).await?;
+    let as_trained = AsTrained::load(before.clone(), &checkpoint, work.yielder).await?;
+    let trained = Trained::load(before, &checkpoint, work.yielder).await?;
     let files = TokenizerFiles::with(trained.tokenizer.clone(), &trained.run.data_folder()?)?;
     let reference = if is_own {
-        Reference::with_adapter(&trained, &files, &as_trained, threads, yielder).await?
+        Reference::with_adapter(&trained, &files, &as_trained, work).await?
     } else {
-        Reference::new(&trained, &files, threads, yielder).await?
+        Reference::new(&trained, &files, work).await?
     };
     drop(trained);
-    let after = Trained::load(after, &CheckpointChoice::Best, yielder).await?;
-    reference.difference(&after, threads, yielder).await
+    let after = Trained::load(after, &CheckpointChoice::Best, work.yielder).await?;
+    reference.difference(&after, work).await
 }

@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use crate::{Error, Result};
+use crate::{Error, OrInternal, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Session {
         id: u64,
         tokenizer: TokenizerConfig,
         validation: f64,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let mut config = self.opened()?.config.clone();
         config.data = DataConfig { mixture: BTreeMap::new(), ..self.data_config()? };
         config.data.validation = validation;
@@ -46,9 +46,7 @@ impl Session {
         project.counts = None;
         project.project.set_next(&project.next)?;
         let summary = self.tokenizer_summary()?;
-        let missing = || Error::Internal("a tokenizer that was just trained".to_owned());
-        self.sink.answer(id, Event::TokenizerReady { tokenizer: summary.ok_or_else(missing)? });
-        Ok(())
+        Ok(Event::TokenizerReady { tokenizer: summary.or_internal("a tokenizer that was just trained")? })
     }
 
     /// Prepares a run's text in the open project, with the `given` tokenizer or a newly trained one, reporting progress.
@@ -146,25 +144,24 @@ impl Session {
         }))
     }
 
-    pub(super) fn tokenize(&mut self, id: u64, text: String) -> Result<()> {
+    pub(super) fn tokenize(&mut self, text: String) -> Result<Event> {
         let Prepared { tokenizer, .. } = self.prepared()?;
         let looked_at: String = text.chars().take(LOOKED_AT).collect();
         let tokens = tokenizer.encode(&looked_at)?.iter().map(|token| tokenizer.describe(*token)).collect();
         let lost = tokenizer.unknown_characters(&looked_at).into_iter().collect();
         let replay = || tokenizer.replay(&text.chars().take(REPLAYED).collect::<String>());
         let merges = tokenizer.merges()?.map(|_| replay()).transpose()?;
-        self.sink.answer(id, Event::Tokens { text, tokens, lost, merges });
-        Ok(())
+        Ok(Event::Tokens { text, tokens, lost, merges })
     }
 
     pub(super) fn list_vocabulary(
         &mut self,
-        id: u64,
+
         search: &str,
         order: VocabularyOrder,
         offset: usize,
         count: usize,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let counts = self.counts()?;
         let Prepared { tokenizer, .. } = self.prepared()?;
         let needle = search.to_lowercase();
@@ -201,11 +198,10 @@ impl Session {
                 .map(|(left, right)| (shown(left), shown(right))),
         };
         let entries = found.iter().skip(offset).take(count).map(entry).collect();
-        self.sink.answer(id, Event::Vocabulary { found: found.len(), offset, entries });
-        Ok(())
+        Ok(Event::Vocabulary { found: found.len(), offset, entries })
     }
 
-    pub(super) async fn compare_tokenizers(&mut self, id: u64, candidates: &[TokenizerConfig]) -> Result<()> {
+    pub(super) async fn compare_tokenizers(&mut self, candidates: &[TokenizerConfig]) -> Result<Event> {
         let texts = self.survey().await?.sample(COMPARED)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
@@ -231,8 +227,7 @@ impl Session {
             rows.push(row(&trained, config, false)?);
             yielder.maybe_yield().await;
         }
-        self.sink.answer(id, Event::Compression { rows });
-        Ok(())
+        Ok(Event::Compression { rows })
     }
 }
 

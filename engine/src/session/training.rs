@@ -19,7 +19,7 @@ use crate::protocol::{
 };
 use crate::setup::{DeviceOptions, PreparedRun};
 use crate::training::{Options, PendingSample, Progress, Trainer};
-use crate::{Error, Result};
+use crate::{Error, Result, refuse};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -293,9 +293,7 @@ impl Session {
                     let done = run.record()?.step;
                     if steps <= done && steps != config.train.steps {
                         let done = quantity::counted(done, "step");
-                        return Err(Error::Refused(format!(
-                            "the run has already completed {done}; choose more"
-                        )));
+                        refuse!("the run has already completed {done}; choose more");
                     }
                 }
                 (config, prepared, Some(run))

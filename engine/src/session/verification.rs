@@ -15,7 +15,7 @@ use crate::protocol::{
 };
 use crate::sampler::probabilities;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use crate::{Error, Result};
+use crate::{OrInternal, Result, refuse};
 use std::path::Path;
 
 /// Tokens of each greedy continuation.
@@ -26,6 +26,13 @@ const PROMPTS: [&str; COUNT] = ["Once upon a time", "The", "1 + 1 ="];
 const QUESTION: &str = "What is your name?";
 /// Less likely log-probabilities are not compared: llama.cpp takes the logarithm of a float, which has no digits left there.
 const LEAST: f32 = -80.0;
+
+/// The CPU's threads, and a yielder for the session.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub(super) threads: Option<usize>,
+    pub(super) yielder: &'a Yielder,
+}
 
 /// A prompt and the run's greedy continuation.
 #[derive(Clone, Debug)]
@@ -59,17 +66,12 @@ struct Reading {
 
 impl Reference {
     /// Samples a run's model. Fails if the machine lacks the memory, or the vocabulary has none of the prompts' characters.
-    pub(super) async fn new(
-        trained: &Trained,
-        files: &TokenizerFiles,
-        threads: Option<usize>,
-        yielder: &Yielder,
-    ) -> Result<Self> {
+    pub(super) async fn new(trained: &Trained, files: &TokenizerFiles, work: Work<'_>) -> Result<Self> {
         let model = &trained.config.model;
         let mut samples = prompts(model, &trained.config.train.sample_prompt, files)?;
-        continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
+        continue_greedily(model, &trained.parameters, &mut samples, work).await?;
         let spec = (model, &TrainConfig::default());
-        let predictions = predictions(spec, &trained.parameters, &samples, threads, yielder).await?;
+        let predictions = predictions(spec, &trained.parameters, &samples, work).await?;
         Ok(Self { samples, predictions })
     }
 
@@ -78,26 +80,20 @@ impl Reference {
         trained: &Trained,
         files: &TokenizerFiles,
         as_trained: &AsTrained,
-        threads: Option<usize>,
-        yielder: &Yielder,
+        work: Work<'_>,
     ) -> Result<Self> {
         let model = &trained.config.model;
         let mut samples = prompts(model, "", files)?;
-        continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
+        continue_greedily(model, &trained.parameters, &mut samples, work).await?;
         let spec = (model, &as_trained.config.train);
-        let predictions = predictions(spec, &as_trained.weights, &samples, threads, yielder).await?;
+        let predictions = predictions(spec, &as_trained.weights, &samples, work).await?;
         Ok(Self { samples, predictions })
     }
 
     /// Compares other weights of the model on the same tokens. Fails if the machine lacks the memory, or the weights are another model's.
-    pub(super) async fn difference(
-        &self,
-        other: &Trained,
-        threads: Option<usize>,
-        yielder: &Yielder,
-    ) -> Result<LogitDifference> {
+    pub(super) async fn difference(&self, other: &Trained, work: Work<'_>) -> Result<LogitDifference> {
         let spec = (&other.config.model, &TrainConfig::default());
-        let others = predictions(spec, &other.parameters, &self.samples, threads, yielder).await?;
+        let others = predictions(spec, &other.parameters, &self.samples, work).await?;
         Ok(self.compare(others.iter().map(|row| numbered(row))))
     }
 
@@ -108,14 +104,13 @@ impl Reference {
         path: &Path,
         model: &ModelConfig,
         tokenizer: &Tokenizer,
-        threads: Option<usize>,
-        yielder: &Yielder,
+        work: Work<'_>,
     ) -> Result<(Verification, Option<String>)> {
         let (reading, notice) = match llama_cpp::read(path, &self.samples).await {
             Ok(Some(reading)) => (reading, None),
-            Ok(None) => (self.read_back(path, model, threads, yielder).await?, None),
+            Ok(None) => (self.read_back(path, model, work).await?, None),
             Err(error) => (
-                self.read_back(path, model, threads, yielder).await?,
+                self.read_back(path, model, work).await?,
                 Some(format!("llama.cpp did not open the file ({error}); Glasshouse's importer did instead")),
             ),
         };
@@ -137,20 +132,14 @@ impl Reference {
     }
 
     /// Reads a file with our importer.
-    async fn read_back(
-        &self,
-        path: &Path,
-        model: &ModelConfig,
-        threads: Option<usize>,
-        yielder: &Yielder,
-    ) -> Result<Reading> {
+    async fn read_back(&self, path: &Path, model: &ModelConfig, work: Work<'_>) -> Result<Reading> {
         let found = Found::look(path, Some(model.context_length))?;
-        let parameters = found.load(yielder).await?;
+        let parameters = found.load(work.yielder).await?;
         let mut samples = self.samples.clone();
         samples.iter_mut().for_each(|sample| sample.tokens.truncate(sample.given));
-        continue_greedily(&found.model, &parameters, threads, &mut samples, yielder).await?;
+        continue_greedily(&found.model, &parameters, &mut samples, work).await?;
         let spec = (&found.model, &TrainConfig::default());
-        let predictions = predictions(spec, &parameters, &self.samples, threads, yielder).await?;
+        let predictions = predictions(spec, &parameters, &self.samples, work).await?;
         let tokens = |sample: &Sample| sample.encode(&found.tokenizer.tokenizer);
         Ok(Reading {
             reader: SecondReader::Glasshouse,
@@ -214,7 +203,7 @@ fn prompts(model: &ModelConfig, own: &str, files: &TokenizerFiles) -> Result<Vec
         }
     }
     if samples.is_empty() {
-        return Err(Error::Refused("no prompt fits into the context".to_owned()));
+        refuse!("no prompt fits into the context");
     }
     Ok(samples)
 }
@@ -223,19 +212,18 @@ fn prompts(model: &ModelConfig, own: &str, files: &TokenizerFiles) -> Result<Vec
 async fn continue_greedily(
     model: &ModelConfig,
     parameters: &[f32],
-    threads: Option<usize>,
     samples: &mut [Sample],
-    yielder: &Yielder,
+    work: Work<'_>,
 ) -> Result<()> {
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     // A model with labels generates nothing; its prompts are compared.
     let most = if model.labels.is_empty() { TOKENS } else { 0 };
-    let mut decoder = CpuDecoder::new(model, parameters, threads)?;
+    let mut decoder = CpuDecoder::new(model, parameters, work.threads)?;
     for sample in samples {
         decoder.start(&sample.tokens, &greedy)?;
         for _ in 0..most.min(model.context_length - sample.given) {
             sample.tokens.append(&mut decoder.advance(1)?);
-            yielder.maybe_yield().await;
+            work.yielder.maybe_yield().await;
         }
     }
     Ok(())
@@ -246,8 +234,7 @@ async fn predictions(
     (model, train): (&ModelConfig, &TrainConfig),
     parameters: &[f32],
     samples: &[Sample],
-    threads: Option<usize>,
-    yielder: &Yielder,
+    work: Work<'_>,
 ) -> Result<Vec<Vec<f32>>> {
     let layout = ArenaLayout::new(&text_graph(model, train, 1)?.graph);
     let mut weights = Weights::for_inference(&[layout.clone(), layout], parameters)?;
@@ -255,9 +242,9 @@ async fn predictions(
     for sample in samples {
         let built = text_graph(model, train, sample.tokens.len())?;
         let input = built.graph.find(Origin::Input(Input::Tokens));
-        let input = input.ok_or_else(|| Error::Internal("a graph without tokens".to_owned()))?;
+        let input = input.or_internal("a graph without tokens")?;
         let inputs = [(input, sample.tokens.as_slice())];
-        let logits = cpu::run_forward(&built.graph, &mut weights, &inputs, built.logits, threads)?;
+        let logits = cpu::run_forward(&built.graph, &mut weights, &inputs, built.logits, work.threads)?;
         let rows = logits.chunks_exact(model.outputs());
         if model.scores() {
             // A single score has no distribution.
@@ -269,7 +256,7 @@ async fn predictions(
             let normalised = |row| probabilities(row).into_iter().map(|share| share.ln() as f32).collect();
             found.extend(rows.skip(skipped).take(wanted).map(normalised));
         }
-        yielder.maybe_yield().await;
+        work.yielder.maybe_yield().await;
     }
     Ok(found)
 }

@@ -14,14 +14,15 @@ impl Template {
     /// Compiles a template, with the special tokens of a `tokenizer_config.json`.
     #[wasm_bindgen(constructor)]
     pub fn new(template: &str, settings: &str) -> Result<Template, JsError> {
-        let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
+        let settings: serde_json::Map<_, _> = serde_json::from_slice(settings.as_bytes())?;
         Ok(Self(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?))
     }
 
     /// Renders messages (JSON), followed by the start of the assistant's reply if `answer` is set. `variables` (JSON) are
     /// passed to the template.
     pub fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, JsError> {
-        let (messages, variables) = (serde_json::from_str(messages)?, serde_json::from_str(variables)?);
+        let (messages, variables) =
+            (serde_json::from_slice(messages.as_bytes())?, serde_json::from_slice(variables.as_bytes())?);
         Ok(self.0.text_with(&Conversation::new(messages), answer, &variables)?)
     }
 
@@ -42,7 +43,7 @@ pub struct Task(conversation::Task);
 impl Task {
     /// The named or described task, or the one whose rows are like the first (JSON) of this file.
     pub fn find(task: &str, file: &str, first: &str) -> Result<Option<Task>, JsError> {
-        let found = conversation::Task::find(task, file, &serde_json::from_str(first)?);
+        let found = conversation::Task::find(task, file, &serde_json::from_slice(first.as_bytes())?);
         Ok(found.map_err(|reason| JsError::new(&reason))?.map(Self))
     }
 
@@ -53,7 +54,8 @@ impl Task {
 
     /// The task row of a row, both as JSON.
     pub fn row(&self, row: &str) -> Result<String, JsError> {
-        let row = self.0.row(&serde_json::from_str(row)?).map_err(|reason| JsError::new(&reason))?;
+        let row =
+            self.0.row(&serde_json::from_slice(row.as_bytes())?).map_err(|reason| JsError::new(&reason))?;
         Ok(serde_json::to_string(&row)?)
     }
 }

@@ -55,10 +55,7 @@ impl Engine {
         Self { requests }
     }
 
-    /// Receives a request: its JSON and its `Uint8Array`s.
-    ///
-    /// # Errors
-    /// The text is not a valid request: a page of another version sent it.
+    /// Receives a request: its JSON and its `Uint8Array`s. Fails if a page of another version sent it.
     pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
         let body: Request = serde_json::from_slice(text.as_bytes())
             .map_err(|error| JsError::new(&with_suggestion(&without_types(&error.to_string()))))?;
@@ -76,10 +73,7 @@ pub struct Shard(ShardExecutor);
 
 #[wasm_bindgen]
 impl Shard {
-    /// Creates the shard that the engine described.
-    ///
-    /// # Errors
-    /// The description comes from another version.
+    /// Creates the shard that the engine described. Fails if the description comes from another version.
     #[wasm_bindgen(constructor)]
     pub fn new(shard: &str) -> Result<Self, JsError> {
         std::panic::set_hook(Box::new(console_error_panic_hook::hook));
@@ -88,10 +82,7 @@ impl Shard {
 
     /// Computes parts of micro-batches. `memory` holds the weights, unless they are unchanged since the last message, followed
     /// by the parts. In training, its beginning is overwritten with the gradient. Resolves to each part's contribution to the
-    /// mean loss of its micro-batch.
-    ///
-    /// # Errors
-    /// The memory's layout is not as expected.
+    /// mean loss of its micro-batch. Fails if the memory's layout is not as expected.
     pub async fn answer(&mut self, memory: ArrayBuffer, weights: u32) -> Result<Vec<f32>, JsError> {
         let split = weights;
         let parameters = self.0.parameters();
@@ -135,10 +126,8 @@ struct Wish {
 }
 
 /// Returns a run's complete settings as JSON: those of `preset` or `layers` (default: `first-stories`), overridden by the
-/// fields of `config`, then by those of `train`, then by `steps`, `seed`, `batch_size` and `learning_rate`.
-///
-/// # Errors
-/// One sentence that names the problem.
+/// fields of `config`, then by those of `train`, then by `steps`, `seed`, `batch_size` and `learning_rate`. Fails with one sentence that
+/// names the problem.
 #[wasm_bindgen]
 pub fn configure(wish: &str) -> Result<String, JsError> {
     configured(wish).map_err(|problem| JsError::new(&problem))

@@ -7,7 +7,7 @@ use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
 };
-use glasshouse_engine::protocol::quantity::{self, counted, figures, whole};
+use glasshouse_engine::protocol::quantity::{self, NOTHING, counted, figures, whole};
 use glasshouse_engine::protocol::{Cut, View};
 use std::collections::HashMap;
 
@@ -20,18 +20,6 @@ pub(super) const SQUARE: usize = 16;
 
 /// Maximum characters of a cell.
 const WIDTH: usize = 14;
-
-/// Tensors whose entries are token ids.
-const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
-
-/// Tensors of the token view that depend on the preceding tokens; the first token has no entry.
-const BY_THOSE_BEFORE: &[&str] = &["log_probabilities", "surprise", "rank"];
-
-const UNITS: &[(&str, &str)] =
-    &[("log_probabilities", "nats"), ("surprise", "bits"), ("entropy", "bits"), ("divergence", "bits")];
-
-/// Placeholder for a missing value.
-const NOTHING: &str = "–";
 
 pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<()> {
     let Inspection { run, step, device, prompt, tokens, cut, position, views, .. } = &answer.head;
@@ -119,10 +107,9 @@ impl<'a> Words<'a> {
     }
 
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
-        let name = tensor.summary.name.as_str();
         let mut cells: Vec<String> = match tensor.summary.element {
             ElementKind::F32 => tensor.floats().into_iter().map(figures).collect(),
-            ElementKind::U32 if IDS.contains(&name) => {
+            ElementKind::U32 if tensor.summary.token_ids => {
                 let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
                     // The row's title already holds the text.
                     (_, [axis]) if axis.name == "T" => id.to_string(),
@@ -132,19 +119,14 @@ impl<'a> Words<'a> {
                 };
                 tensor.integers().into_iter().map(text).collect()
             }
-            ElementKind::U32 if name == "cut_by" => {
+            ElementKind::U32 if tensor.summary.name == "cut_by" => {
                 let cut = |by: u32| Cut::ALL.get((by as usize).checked_sub(1)?).copied();
                 let cuts = tensor.integers().into_iter().map(cut);
                 cuts.map(|cut| cut.map_or(NOTHING, Cut::title).to_owned()).collect()
             }
             ElementKind::U32 => tensor.integers().iter().map(u32::to_string).collect(),
         };
-        if self.view == View::Tokens
-            && BY_THOSE_BEFORE.contains(&name)
-            && let Some(first) = cells.first_mut()
-        {
-            NOTHING.clone_into(first);
-        }
+        cells.iter_mut().take(tensor.summary.without_value).for_each(|cell| NOTHING.clone_into(cell));
         cells
     }
 }
@@ -212,8 +194,10 @@ fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_
 
 /// A tensor's name, with its unit if known.
 fn title(tensor: &ViewTensor<'_>) -> String {
-    let unit = UNITS.iter().find(|(name, _)| *name == tensor.summary.name);
-    unit.map_or_else(|| tensor.name.clone(), |(_, unit)| format!("{} ({unit})", tensor.name))
+    match tensor.summary.unit.as_str() {
+        "" => tensor.name.clone(),
+        unit => format!("{} ({unit})", tensor.name),
+    }
 }
 
 pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
@@ -323,12 +307,11 @@ mod tests {
         let tokens = ["One", " day"].map(str::to_owned);
         let tokens: Vec<TokenText> =
             tokens.into_iter().zip(7..).map(|(text, id)| TokenText { id, text }).collect();
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
-        let (axes, name) = (axes.iter().map(axis).collect(), name.to_owned());
-        let summary =
-            TensorSummary { name: name.clone(), scope: String::new(), axes, element: ElementKind::U32 };
+        let mut summary = TensorSummary::new(name, "", axes, ElementKind::U32);
+        summary.token_ids = !matches!(name, "cut_by" | "rank");
+        summary.without_value = usize::from(name == "rank");
         let bytes: Vec<u8> = entries.iter().copied().flat_map(u32::to_le_bytes).collect();
-        let tensor = ViewTensor { name, number: None, summary: &summary, bytes: &bytes };
+        let tensor = ViewTensor { name: name.to_owned(), number: None, summary: &summary, bytes: &bytes };
         Words::plain(view, &tokens, 1).cells(&tensor)
     }
 
@@ -356,12 +339,14 @@ mod tests {
 
     #[test]
     fn a_large_tensor_is_told_by_shape_and_statistics() {
-        let axes = [("L", 1), ("T", 3)].map(|(name, size)| Axis { name: name.to_owned(), size });
-        let (name, scope) = ("norms".to_owned(), "blocks.0".to_owned());
-        let summary =
-            TensorSummary { name: name.clone(), scope, axes: axes.to_vec(), element: ElementKind::F32 };
+        let summary = TensorSummary::new("norms", "blocks.0", &[("L", 1), ("T", 3)], ElementKind::F32);
         let bytes: Vec<u8> = [1.0_f32, f32::NAN, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
-        let said = statistics(&ViewTensor { name, number: None, summary: &summary, bytes: &bytes });
+        let said = statistics(&ViewTensor {
+            name: summary.name.clone(),
+            number: None,
+            summary: &summary,
+            bytes: &bytes,
+        });
         assert_eq!(said, "  norms f32[L 1, T 3] of blocks.0: 1.0000 to 3.0000, mean 2.0000, 1 not finite");
     }
 }

@@ -9,6 +9,7 @@ use crate::widgets::{self, Align, Column, Table, report_csv, report_table};
 use egui::{ScrollArea, Ui};
 use glasshouse_protocol::evaluation::{self, Cell};
 use glasshouse_protocol::inspect::Detail;
+use glasshouse_protocol::quantity;
 use std::fmt::Write as _;
 
 /// Row height in points.
@@ -17,8 +18,6 @@ const ROW: f32 = 24.0;
 const HEIGHT: f32 = 264.0;
 /// Maximum rows of a CSV: it is written within one frame, and 4 million rows are about 150 MB.
 const MAX_CSV_ROWS: usize = 4_000_000;
-/// Tensors whose entries are token ids; integers of other tensors are counts.
-const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 /// Shown if there is nothing to list.
 const NOTHING: &str = "This view has no numbers of its own.";
 
@@ -94,8 +93,11 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
 
 /// An entry as text: ids with their token's text.
 fn value(shown: &Shown<'_>, tensor: &Tensor, entry: usize) -> String {
+    if entry < tensor.summary.without_value {
+        return quantity::NOTHING.to_owned();
+    }
     let text = tensor.text(entry);
-    let known = tensor.integers.get(entry).filter(|_| IDS.contains(&tensor.summary.name.as_str()));
+    let known = tensor.integers.get(entry).filter(|_| tensor.summary.token_ids);
     match known.and_then(|id| shown.data.text_of(*id)) {
         Some(token) => format!("{text} {}", crate::pages::parts::visible(token)),
         None => text,
@@ -212,7 +214,7 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        ActivatingPassage, Axis, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary, TokenText,
+        ActivatingPassage, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary, TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -277,11 +279,8 @@ mod tests {
     }
 
     fn tensor(name: &str, axes: &[(&str, usize)], floats: Vec<f32>, integers: Vec<u32>) -> Tensor {
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
         let element = if integers.is_empty() { ElementKind::F32 } else { ElementKind::U32 };
-        let axes = axes.iter().map(axis).collect();
-        let summary = TensorSummary { name: name.to_owned(), scope: String::new(), axes, element };
-        Tensor { summary, floats, integers }
+        Tensor { summary: TensorSummary::new(name, "", axes, element), floats, integers }
     }
 
     #[test]
@@ -350,7 +349,8 @@ mod tests {
     #[test]
     fn ids_alone_have_the_texts_of_tokens() {
         let tokens = vec![TokenText { id: 1, text: " the".to_owned() }];
-        let [ids, rank] = ["ids", "rank"].map(|name| tensor(name, &[("T", 1)], Vec::new(), vec![1]));
+        let [mut ids, rank] = ["ids", "rank"].map(|name| tensor(name, &[("T", 1)], Vec::new(), vec![1]));
+        ids.summary.token_ids = true;
         let tensors = vec![ids.clone(), rank.clone()];
         let details = vec![Detail::Tokens { tokens }];
         with(View::Tokens, tensors, details, |shown| {

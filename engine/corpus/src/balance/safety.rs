@@ -138,7 +138,9 @@ impl Safety {
         mut counts: Vec<(&String, [u64; 2])>,
     ) -> CorpusTable {
         counts.retain(|(_, [found, _])| *found > 0);
-        counts.sort_by_key(|(name, [found, _])| (std::cmp::Reverse(*found), *name));
+        glasshouse_protocol::order::sort_by_key(&mut counts, |(name, [found, _])| {
+            (std::cmp::Reverse(*found), *name)
+        });
         let row = |(name, [found, documents]): &(&String, [u64; 2])| {
             let share = *documents as f64 / self.examined as f64;
             [name.as_str().into(), (*found).into(), (*documents).into(), share.into()]

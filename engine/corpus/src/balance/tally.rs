@@ -76,7 +76,9 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     let mut tables = Vec::new();
     for (key, title, first, raw, kept) in named {
         let mut rows = beside(raw, kept);
-        rows.sort_by_key(|(_, raw, kept)| std::cmp::Reverse((raw.documents.max(kept.documents), raw.bytes)));
+        glasshouse_protocol::order::sort_by_key(&mut rows, |(_, raw, kept)| {
+            std::cmp::Reverse((raw.documents.max(kept.documents), raw.bytes))
+        });
         if rows.iter().all(|(name, ..)| name == UNKNOWN) {
             continue;
         }

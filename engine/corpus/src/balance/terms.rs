@@ -159,7 +159,9 @@ impl Terms {
     pub(super) fn most(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| GRAMMAR.binary_search(&beside.word.as_str()).is_err());
-        words.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.word.cmp(&other.word)));
+        glasshouse_protocol::order::sort_by(&mut words, |one, other| {
+            other.count.cmp(&one.count).then_with(|| one.word.cmp(&other.word))
+        });
         words.truncate(self.shown);
         words
     }
@@ -168,7 +170,9 @@ impl Terms {
     pub(super) fn typical(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| beside.score >= SURE);
-        words.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.word.cmp(&other.word)));
+        glasshouse_protocol::order::sort_by(&mut words, |one, other| {
+            other.score.total_cmp(&one.score).then_with(|| one.word.cmp(&other.word))
+        });
         words.truncate(self.shown);
         words
     }

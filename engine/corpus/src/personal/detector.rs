@@ -283,7 +283,9 @@ impl Detector {
         if listed.is_empty() {
             return;
         }
-        listed.sort_by_key(|finding| (finding.start, finding.end, finding.class));
+        glasshouse_protocol::order::sort_by_key(&mut listed, |finding| {
+            (finding.start, finding.end, finding.class)
+        });
         let own: Vec<_> = self.own.find_iter(text).map(|found| (found.start(), found.end())).collect();
         let mut first = 0;
         for finding in listed {
@@ -331,7 +333,9 @@ pub(crate) fn hide(text: &str, places: impl Iterator<Item = Range<usize>>) -> St
 }
 
 fn united(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| (finding.start, finding.end, finding.class));
+    glasshouse_protocol::order::sort_by_key(&mut findings, |finding| {
+        (finding.start, finding.end, finding.class)
+    });
     let mut united: Vec<Finding> = Vec::with_capacity(findings.len());
     // Length and class of the finding that determines the last one's class.
     let mut decisive = (0, Class::Identifier);

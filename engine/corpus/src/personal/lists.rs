@@ -100,7 +100,7 @@ pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) ->
         check(&listed).map_err(|reason| Error::bad_file(path, reason))?;
         all.extend(listed);
     }
-    all.sort();
+    glasshouse_protocol::order::sort(&mut all);
     all.dedup();
     Ok(all)
 }

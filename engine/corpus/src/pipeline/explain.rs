@@ -180,7 +180,7 @@ async fn named(
 ) -> Result<Document> {
     let mut sources = sources(files, recipe, inputs)?;
     // Starts with the source named in the id; records may have their own ids, so the others follow.
-    sources.sort_by_key(|Source { name, .. }| {
+    glasshouse_protocol::order::sort_by_key(&mut sources, |Source { name, .. }| {
         id != name && !id.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('#'))
     });
     for source in &sources {

@@ -55,7 +55,9 @@ impl Sources {
             let places = (0..names.len() as u32).collect();
             return (names, places);
         }
-        by_size.sort_by_key(|number| (std::cmp::Reverse(bytes.get(*number).copied()), *number));
+        glasshouse_protocol::order::sort_by_key(&mut by_size, |number| {
+            (std::cmp::Reverse(bytes.get(*number).copied()), *number)
+        });
         let mut stays = vec![false; names.len()];
         for number in (0..named).chain(by_size.into_iter().take(MAX_SOURCES)) {
             if let Some(stays) = stays.get_mut(number) {

@@ -281,7 +281,9 @@ impl TroubleRecorder {
     }
 
     pub fn finish(mut self) -> Troubles {
-        self.troubles.kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
+        glasshouse_protocol::order::sort_by_key(&mut self.troubles.kinds, |kind| {
+            std::cmp::Reverse(kind.count)
+        });
         self.troubles
     }
 }

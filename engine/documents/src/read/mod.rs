@@ -79,7 +79,7 @@ pub fn is_known(name: &str, head: &[u8]) -> bool {
 
 /// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.
 pub fn conversation(line: &str) -> Option<String> {
-    let record: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let record: Map<String, Value> = serde_json::from_slice(line.as_bytes()).ok()?;
     shapes::text(&record, &Settings::default().join)?.ok()
 }
 

@@ -222,7 +222,9 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
             (own, counts(own), differences.iter().sum::<f64>() / differences.len() as f64)
         })
         .collect();
-    rows.sort_by_key(|(_, counts, _)| std::cmp::Reverse(counts.iter().sum::<u64>()));
+    glasshouse_protocol::order::sort_by_key(&mut rows, |(_, counts, _)| {
+        std::cmp::Reverse(counts.iter().sum::<u64>())
+    });
     rows.truncate(MAX_ASSOCIATIONS);
     let row = |(own, [more, less], difference): &(&Association, [u64; 2], f64)| {
         let words = own.word.as_str().into();
@@ -242,7 +244,9 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
 
 fn widest(scored: &[Scored<'_>]) -> Option<Table> {
     let mut widest = scored.to_vec();
-    widest.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
+    glasshouse_protocol::order::sort_by(&mut widest, |(_, one), (_, other)| {
+        other.abs().total_cmp(&one.abs())
+    });
     widest.truncate(MAX_PAIRS);
     let row = |(pair, difference): &Scored<'_>| {
         let [category, more, less] =
@@ -258,7 +262,7 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
 
 fn unknown_words(out: &LeftOut<'_>) -> Option<Table> {
     let mut rows: Vec<(&String, u64)> = out.words.iter().map(|(word, pairs)| (word, *pairs)).collect();
-    rows.sort_by_key(|(_, pairs)| std::cmp::Reverse(*pairs));
+    glasshouse_protocol::order::sort_by_key(&mut rows, |(_, pairs)| std::cmp::Reverse(*pairs));
     let row = |(word, pairs): &(&String, u64)| [word.as_str().into(), Cell::Count(*pairs)];
     let title = "Words missing from the training text";
     (!rows.is_empty()).then(|| Table::new(title, ["word", "pairs left out"], rows.iter().map(row)))

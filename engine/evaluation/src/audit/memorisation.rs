@@ -340,7 +340,7 @@ fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
 /// Reproduced passages, the rarest first: memorising a passage that occurs only once is worse.
 fn regurgitated(tried: &[Tried], lengths: Lengths, shown: &dyn Fn(&[u32]) -> String) -> Option<Table> {
     let mut found: Vec<&Tried> = tried.iter().filter(|own| own.exact || own.near).collect();
-    found.sort_by_key(|own| (own.occurrences, !own.exact));
+    glasshouse_protocol::order::sort_by_key(&mut found, |own| (own.occurrences, !own.exact));
     found.truncate(SHOWN);
     let row = |own: &&Tried| {
         let (prefix, _) = own.tokens.split_at(lengths.prefix.min(own.tokens.len()));

@@ -148,7 +148,7 @@ fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: boo
 /// The rules that matched sampled texts, most frequent first.
 fn by_rule(own: &ModerationCounts, there: &ModerationCounts) -> Option<Table> {
     let mut rows: Vec<_> = own.by_rule.iter().collect();
-    rows.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+    glasshouse_protocol::order::sort_by_key(&mut rows, |(_, times)| std::cmp::Reverse(**times));
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
     let row = |(key, times): (&(Category, Severity, String), &u64)| {

@@ -113,7 +113,9 @@ fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table
 /// The findings, those in the training text first.
 fn listed(findings: &Findings, source: &Texts) -> Option<Table> {
     let mut rows: Vec<(&(Class, String), &PersonalMatch)> = findings.iter().collect();
-    rows.sort_by_key(|(_, found)| std::cmp::Reverse((found.documents, found.times)));
+    glasshouse_protocol::order::sort_by_key(&mut rows, |(_, found)| {
+        std::cmp::Reverse((found.documents, found.times))
+    });
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
     let row = |((class, text), found): (&(Class, String), &PersonalMatch)| {

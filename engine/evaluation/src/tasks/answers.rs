@@ -83,7 +83,7 @@ fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     let ruled = rows
         .iter()
         .any(|row| matches!(&row.right, Right::Answers { references, .. } if references.is_empty()));
-    expected.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    glasshouse_protocol::order::sort_by_key(&mut expected, |text| std::cmp::Reverse(text.len()));
     // Longer texts have more tokens, or nearly so.
     expected.truncate(64);
     let texts: Vec<&str> = expected.iter().map(String::as_str).collect();

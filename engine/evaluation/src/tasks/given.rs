@@ -83,7 +83,8 @@ impl<'a> AllGiven<'a> {
 
 /// A result's fields, and the task line it belongs to.
 fn result_of(line: &str) -> std::result::Result<(u64, Map<String, Value>), String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
+    let value: Value =
+        serde_json::from_slice(line.as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
     let line = fields.get("line").and_then(Value::as_u64);
     Ok((line.ok_or("`line`: expected the number of the task file's line")?, fields))

@@ -129,7 +129,7 @@ pub async fn task(
     let measured = asked.measures.measure(&all.rows, &names, bootstrap).await;
     let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
     let mut broken = [file.broken.as_slice(), &all.broken].concat();
-    broken.sort_by_key(|(line, _)| *line);
+    glasshouse_protocol::order::sort_by_key(&mut broken, |(line, _)| *line);
     let mut sentences: Vec<String> = file.set.iter().map(|set| set.about.clone()).chain(about).collect();
     if !asked.suite.is_empty() {
         sentences.push(

@@ -114,7 +114,7 @@ pub(super) fn fields_of(line: &[u8]) -> Result<Option<Map<String, Value>>, Strin
     if line.is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_str(line).map_err(|error| {
+    let value: Value = serde_json::from_slice(line.as_bytes()).map_err(|error| {
         format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column "))
     })?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };

@@ -30,7 +30,7 @@ pub(super) fn by_group(
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let mut groups: Vec<_> =
         groups.into_iter().map(|(group, places)| (mean(&of(&places)), group, places)).collect();
-    groups.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
+    glasshouse_protocol::order::sort_by(&mut groups, |(one, ..), (other, ..)| one.total_cmp(other));
     let count = groups.len();
     groups.truncate(LISTED);
     let line = |(value, group, places): (f64, &str, Vec<usize>)| {

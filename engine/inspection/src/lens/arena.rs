@@ -2,7 +2,7 @@
 
 use super::Lens;
 use glasshouse_compiler::graph::{ParameterId, Type};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 
 impl Lens {
     /// Names and types of the parameters, in graph order.
@@ -59,7 +59,7 @@ impl Lens {
     pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
         if parameters.len() != self.weights.parameters.len() {
             let (given, has) = (parameters.len(), self.weights.parameters.len());
-            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
+            refuse!("{given} weights given, but the model has {has}");
         }
         self.last_version += 1;
         self.versions.fill(self.last_version);

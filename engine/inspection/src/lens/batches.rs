@@ -4,7 +4,7 @@ use super::part::Key;
 use super::programs::Given;
 use super::{Lens, Tensor};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{OrInternal, Result};
 
 /// The head's input rows are padded to a multiple of this.
 const ROWS: usize = 16;
@@ -20,7 +20,7 @@ impl Lens {
     ) -> Result<Vec<f32>> {
         let key = Key { losses: true, ..Key::from_sites(batch, time, &[]) };
         let rows = self.run(key, Given { tokens, targets, ..Given::default() }).await?.pop();
-        let rows = rows.ok_or_else(|| Error::Internal("losses that were not read".to_owned()))?;
+        let rows = rows.or_internal("losses that were not read")?;
         Ok(rows.data.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
@@ -28,7 +28,7 @@ impl Lens {
     pub async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
         let key = Key::from_sites(batch, time, &[HookPoint::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
-        found.ok_or_else(|| Error::Internal("values that were not read".to_owned()))
+        found.or_internal("values that were not read")
     }
 
     /// The logits for rows of [`Self::normed`], [N, C] to [N, V].
@@ -41,7 +41,7 @@ impl Lens {
         padded.resize(batch * time * width, 0.0);
         let key = Key { from: Some(HookPoint::Normed), ..Key::from_sites(batch, time, &[HookPoint::Logits]) };
         let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?.pop();
-        let mut data = found.ok_or_else(|| Error::Internal("logits that were not read".to_owned()))?.data;
+        let mut data = found.or_internal("logits that were not read")?.data;
         data.truncate(rows * outputs);
         Ok(Tensor::new(&[rows, outputs], data))
     }

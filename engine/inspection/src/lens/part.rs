@@ -4,7 +4,7 @@ use glasshouse_compiler::graph::{
     Graph, Input, Keep, Origin, ParameterId, ValueId, cut, gradient, gradient_from,
 };
 use glasshouse_compiler::model::{HookPoint, LossForm, Model, Purpose, build};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_text::data::IGNORED;
 
@@ -68,18 +68,18 @@ impl Part {
         let from = key.from.map(at).transpose()?;
         let mut read = key.sites.iter().map(|site| at(*site)).collect::<Result<Vec<_>>>()?;
         if key.losses {
-            let missing = || Error::Internal("a model without losses".to_owned());
             let node =
                 graph.nodes.iter().find(|node| loss.is_some() && node.outputs.first() == loss.as_ref());
-            read.push(node.and_then(|node| node.outputs.get(1).copied()).ok_or_else(missing)?);
+            read.push(
+                node.and_then(|node| node.outputs.get(1).copied()).or_internal("a model without losses")?,
+            );
         }
         let given: Vec<ValueId> = from.into_iter().collect();
         let (mut seed, mut of) = (None, Vec::new());
         match key.gradients {
             Gradients::None => {}
             Gradients::OfLoss => {
-                let missing = || Error::Internal("a model without losses".to_owned());
-                gradient(&mut graph, loss.ok_or_else(missing)?, 1.0, Keep::Everything)?;
+                gradient(&mut graph, loss.or_internal("a model without losses")?, 1.0, Keep::Everything)?;
                 read = of_parameters(&mut graph);
             }
             Gradients::HookPoints | Gradients::All => {
@@ -104,8 +104,10 @@ impl Part {
                     (of, read) = known.filter_map(|(value, found)| Some((value, found?))).unzip();
                     read.extend(of_parameters(&mut graph));
                 } else {
-                    let missing = || Error::Internal("a site that no logit depends on".to_owned());
-                    read = found.into_iter().map(|found| found.ok_or_else(missing)).collect::<Result<_>>()?;
+                    read = found
+                        .into_iter()
+                        .map(|found| found.or_internal("a site that no logit depends on"))
+                        .collect::<Result<_>>()?;
                 }
                 seed = Some(value);
             }

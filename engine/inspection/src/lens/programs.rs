@@ -7,7 +7,7 @@ use glasshouse_compiler::graph::{Graph, Origin, ValueId, token_order};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::Data;
 use glasshouse_executors::cpu::{Program, Weights, fused, run_program};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_text::data::IGNORED;
 
 /// Maximum cached programs: some views need two each.
@@ -149,8 +149,8 @@ impl Lens {
     /// Runs the most recently requested program.
     async fn run_last(&mut self, given: Given<'_>) -> Result<Values<'_>> {
         let Given { tokens, targets, from, seed } = given;
-        let missing = || Error::Internal("a program that was just made ready".to_owned());
-        let Prepared { part, runner, .. } = self.prepared.last_mut().ok_or_else(missing)?;
+        let Prepared { part, runner, .. } =
+            self.prepared.last_mut().or_internal("a program that was just made ready")?;
         let mut inputs: Vec<(ValueId, Data)> = Vec::new();
         if let Some(value) = part.tokens {
             let mut padded = tokens.to_vec();

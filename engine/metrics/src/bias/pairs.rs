@@ -112,8 +112,8 @@ struct SentencePairRow {
 }
 
 fn from_json(line: &str) -> Result<Pair, String> {
-    let row: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+    let row: Map<String, Value> = serde_json::from_slice(line.as_bytes())
+        .map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
     for (ours, theirs) in FIELDS.into_iter().skip(1) {
         if !row.contains_key(ours) && !row.contains_key(theirs) {
             return Err(format!("expected `{ours}` (or `{theirs}`){}", found_instead(ours, &row)));

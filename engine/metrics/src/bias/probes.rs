@@ -37,7 +37,7 @@ struct ProbeGroup {
 
 /// The built-in pairs, template by template.
 pub fn probes() -> Result<Vec<Pair>, String> {
-    let lists: Lists = serde_json::from_str(LISTS).map_err(|error| error.to_string())?;
+    let lists: Lists = serde_json::from_slice(LISTS.as_bytes()).map_err(|error| error.to_string())?;
     let mut pairs = Vec::new();
     for Category { name, templates, contrasts } in &lists.categories {
         for Contrast { first, second, first_words, second_words } in contrasts {

@@ -56,8 +56,8 @@ impl LabelledRows {
 }
 
 fn row_of(row: &str) -> Result<(String, bool), String> {
-    let row: Map<String, Value> =
-        serde_json::from_str(row).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+    let row: Map<String, Value> = serde_json::from_slice(row.as_bytes())
+        .map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
     let field =
         |name: &str| row.get(name).ok_or_else(|| format!("expected `{name}`{}", found_instead(name, &row)));
     let text = field("text")?.as_str().ok_or("`text` must be a string")?;
@@ -144,7 +144,7 @@ impl Classifier {
 
     /// Reads a stored classifier.
     pub fn read(text: &str) -> Result<Self, String> {
-        let read: Self = serde_json::from_str(text)
+        let read: Self = serde_json::from_slice(text.as_bytes())
             .map_err(|error| format!("is not a classifier: {error}; train it again"))?;
         if read.version != 1 {
             return Err(format!(

@@ -114,8 +114,8 @@ impl Rules {
     }
 
     fn take(&mut self, line: &str) -> Result<(), String> {
-        let line: Line =
-            serde_json::from_str(line).map_err(|error| names::with_suggestion(&unplaced(&error)))?;
+        let line: Line = serde_json::from_slice(line.as_bytes())
+            .map_err(|error| names::with_suggestion(&unplaced(&error)))?;
         for written in &line.remove {
             self.remove(written)?;
         }
@@ -250,7 +250,9 @@ impl Rules {
             let rule = phrase.written.clone();
             findings.push(Finding { start, end, category, severity, rule });
         }
-        findings.sort_by_key(|finding: &Finding| (finding.start, std::cmp::Reverse(finding.end)));
+        glasshouse_protocol::order::sort_by_key(&mut findings, |finding: &Finding| {
+            (finding.start, std::cmp::Reverse(finding.end))
+        });
         findings.dedup();
         // A finding that extends past the undecided offset is undecided too.
         for finding in findings.iter().rev() {

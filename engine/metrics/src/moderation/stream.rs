@@ -125,7 +125,9 @@ impl Moderator {
         }
         let harmful = sentences.into_iter().take(judged);
         found.findings.extend(harmful.filter_map(|sentence| classifier.finding(&self.text, sentence)));
-        found.findings.sort_by_key(|finding| (finding.start, Reverse(finding.end)));
+        glasshouse_protocol::order::sort_by_key(&mut found.findings, |finding| {
+            (finding.start, Reverse(finding.end))
+        });
         found
     }
 

@@ -3,7 +3,7 @@
 use super::{Precision, TrainConfig, Trainable};
 use crate::order;
 use crate::setting::{Settings as _, above, choices, settings};
-use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
+use crate::{Gate, Invalid, ModelConfig, WeightFormat, rules};
 use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
 use std::fmt;
@@ -135,36 +135,37 @@ impl Adapter {
 
     /// Checks all rules for a run with this adapter and names the first broken one.
     pub(super) fn validate(&self, model: &ModelConfig, train: &TrainConfig) -> Result<(), Invalid> {
-        let field = |name: &str| format!("train.adapter.{name}");
         self.check()?;
-        let rule = "name at least one of qkv, output, up, down, head";
-        require(!self.targets.is_empty(), &field("targets"), "[]", rule)?;
         let tied = model.tied_head && self.targets.contains(&AdapterTarget::Head);
-        let rule = "be left out with model.tied_head = true: its matrix is also the token embedding's";
-        require(!tied, &field("targets"), "head", rule)?;
+        rules! {
+            !self.targets.is_empty() => "train.adapter.targets", "[]", "name at least one of qkv, output, up, down, head";
+            !tied => "train.adapter.targets", "head",
+                "be left out with model.tied_head = true: its matrix is also the token embedding's";
+        }
         for target in &self.targets {
             let of_experts =
                 model.experts.count > 0 && matches!(target, AdapterTarget::Up | AdapterTarget::Down);
-            let rule = "not include up and down with model.experts.count above 0: experts have no adapters; use qkv, output";
-            require(!of_experts, &field("targets"), target.name(), rule)?;
             let [out, input] = target.shape(model);
             let most = out.min(input);
-            let rule = format!("be at most {most}, the smaller side of {} [{out}, {input}]", target.name());
-            // The vocabulary size is 0 in a preset.
-            require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
+            rules! {
+                !of_experts => "train.adapter.targets", target.name(),
+                    "not include up and down with model.experts.count above 0: experts have no adapters; use qkv, output";
+                // The vocabulary size is 0 in a preset.
+                self.rank <= most || out == 0 => "train.adapter.rank", self.rank,
+                    format!("be at most {most}, the smaller side of {} [{out}, {input}]", target.name());
+            }
         }
-        let whole = self.base == WeightFormat::F32;
-        self.base.check_is_made(&field("base"))?;
-        let rule =
-            "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
-        require(whole || train.precision != Precision::Mixed, &field("base"), self.base.name(), rule)?;
-        let rule =
-            "be f32 with train.objective = distil: the teacher's weights follow the model's, in 32 bits";
-        require(whole || !train.objective.has_teacher(), &field("base"), self.base.name(), rule)?;
-        let trainable = &train.trainable;
-        let rule =
-            "be all with train.adapter, which freezes the model's own parameters and trains only the adapter";
-        require(*trainable == Trainable::All, "train.trainable", trainable, rule)
+        self.base.check_is_made("train.adapter.base")?;
+        let (whole, base) = (self.base == WeightFormat::F32, self.base.name());
+        rules! {
+            whole || train.precision != Precision::Mixed => "train.adapter.base", base,
+                "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
+            whole || !train.objective.has_teacher() => "train.adapter.base", base,
+                "be f32 with train.objective = distil: the teacher's weights follow the model's, in 32 bits";
+            train.trainable == Trainable::All => "train.trainable", &train.trainable,
+                "be all with train.adapter, which freezes the model's own parameters and trains only the adapter";
+        }
+        Ok(())
     }
 }
 

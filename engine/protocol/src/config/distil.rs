@@ -2,7 +2,7 @@
 
 use super::Start;
 use crate::setting::{Settings as _, settings};
-use crate::{Invalid, ModelConfig, require};
+use crate::{Invalid, ModelConfig, require, rules};
 
 settings! {
     /// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), with
@@ -46,21 +46,19 @@ impl DistilSettings {
     pub(super) fn validate_teacher(&self, student: &ModelConfig) -> Result<(), Invalid> {
         let Some(teacher) = &self.model else { return Ok(()) };
         teacher.validate()?;
-        let field = "train.distil.teacher";
-        let rule = "be a run that generates text: this one has a head for labels";
-        require(teacher.labels.is_empty(), field, &self.teacher, rule)?;
-        let (has, wants) = (teacher.vocabulary, student.vocabulary);
-        // Only a run that starts from weights has its own vocabulary size; other runs take the teacher's.
-        let rule = format!(
-            "have the same vocabulary size: it has {has}, and model.vocabulary is {wants}; an embedding's padding counts too, so name a \
-             teacher with {wants}, or begin with random weights, which take the teacher's size"
-        );
-        require(has == wants, field, &self.teacher, rule)?;
-        let (has, wants) = (teacher.context_length, student.context_length);
-        let rule = format!(
-            "have at least the same context length: it has {has}, and model.context_length is {wants}; lower that"
-        );
-        require(has >= wants, field, &self.teacher, rule)
+        let (field, named) = ("train.distil.teacher", &self.teacher);
+        let [(has, wants), (length, least)] =
+            [(teacher.vocabulary, student.vocabulary), (teacher.context_length, student.context_length)];
+        rules! {
+            teacher.labels.is_empty() => field, named, "be a run that generates text: this one has a head for labels";
+            // Only a run that starts from weights has its own vocabulary size; other runs take the teacher's.
+            has == wants => field, named,
+                format!("have the same vocabulary size: it has {has}, and model.vocabulary is {wants}; an embedding's padding counts too, so \
+                         name a teacher with {wants}, or begin with random weights, which take the teacher's size");
+            length >= least => field, named,
+                format!("have at least the same context length: it has {length}, and model.context_length is {least}; lower that");
+        }
+        Ok(())
     }
 }
 

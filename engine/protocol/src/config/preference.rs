@@ -1,7 +1,7 @@
 //! Settings of [`super::Objective::Preference`].
 
 use crate::setting::{Settings as _, above, choices, settings};
-use crate::{Invalid, require};
+use crate::{Invalid, rules};
 
 choices! {
     /// Loss over pairs of a chosen answer c and a rejected answer r. log π is the sum of the log-probabilities of an answer's tokens, π₀
@@ -93,22 +93,20 @@ impl PreferenceSettings {
     /// Checks all rules for a run with this batch size and label smoothing and names the first broken one.
     pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
         self.check()?;
-        let center = ("train.preference.center_rewards_coefficient", self.center_rewards_coefficient);
-        let of_scores = self.loss.is_of_scores() || self.center_rewards_coefficient == 0.0;
-        require(of_scores, center.0, center.1, "be 0, unless train.preference.loss is bradley_terry")?;
-        let rule = "be even with the objective preference: each pair takes two rows";
-        require(batch_size.is_multiple_of(2), "train.batch_size", batch_size, rule)?;
-        let rule = "be at least 4 with train.preference.loss = kto: the divergence is a mean over a micro-batch, half of whose rows are answers";
-        require(batch_size >= 4 || !self.loss.judges_answers(), "train.batch_size", batch_size, rule)?;
-        for (field, weight) in [
-            ("train.preference.desirable_weight", self.desirable_weight),
-            ("train.preference.undesirable_weight", self.undesirable_weight),
-        ] {
-            let rule = "be 1, unless train.preference.loss is kto";
-            require(weight == 1.0 || self.loss.judges_answers(), field, weight, rule)?;
+        let (center, judges) = (self.center_rewards_coefficient, self.loss.judges_answers());
+        let (good, bad) = (self.desirable_weight, self.undesirable_weight);
+        rules! {
+            self.loss.is_of_scores() || center == 0.0 => "train.preference.center_rewards_coefficient", center,
+                "be 0, unless train.preference.loss is bradley_terry";
+            batch_size.is_multiple_of(2) => "train.batch_size", batch_size,
+                "be even with the objective preference: each pair takes two rows";
+            batch_size >= 4 || !judges => "train.batch_size", batch_size,
+                "be at least 4 with train.preference.loss = kto: the divergence is a mean over a micro-batch, half of whose rows are answers";
+            good == 1.0 || judges => "train.preference.desirable_weight", good, "be 1, unless train.preference.loss is kto";
+            bad == 1.0 || judges => "train.preference.undesirable_weight", bad, "be 1, unless train.preference.loss is kto";
+            label_smoothing == 0.0 => "train.label_smoothing", label_smoothing, "be 0 with the objective preference";
         }
-        let rule = "be 0 with the objective preference";
-        require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
+        Ok(())
     }
 }
 

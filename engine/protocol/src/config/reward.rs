@@ -2,7 +2,7 @@
 
 use super::Start;
 use crate::setting::{Settings as _, above, choices, settings};
-use crate::{Invalid, require};
+use crate::{Invalid, rules};
 
 choices! {
     /// Normalisation of the token losses. l is a token's loss, n(i) the number of tokens of answer i.
@@ -116,33 +116,22 @@ impl RewardSettings {
         label_smoothing: f32,
     ) -> Result<(), Invalid> {
         self.check()?;
-        let answers = batch_size.saturating_mul(accumulate);
-        let rule = format!(
-            "be a multiple of train.reward.group ({}): each prompt of a step has that many answers, one per row",
-            self.group
-        );
-        require(answers.is_multiple_of(self.group), "train.batch_size × train.accumulate", answers, rule)?;
-        let rule = "be left out with train.reward.model, which scores instead";
+        let (group, rule, answers) = (self.group, self.rule.name(), batch_size.saturating_mul(accumulate));
         let alone = self.model.is_empty() || self.rule == RewardRule::default();
-        require(alone, "train.reward.rule", self.rule.name(), rule)?;
         let named = self.model.is_empty() || self.named_model().validate().is_ok();
-        let rule = "name a run that scores texts, by its number or name (train.reward.model=2)";
-        require(named, "train.reward.model", format!("{:?}", self.model), rule)?;
-        require(
-            !(self.rule.needs_pattern() && self.pattern.is_empty()),
-            "train.reward.pattern",
-            "\"\"",
-            format!("be a regular expression for the rule {}", self.rule.name()),
-        )?;
-        let length = self.pattern.chars().count();
-        require(
-            length <= MAX_PATTERN_CHARACTERS,
-            "train.reward.pattern (characters)",
-            length,
-            format!("be at most {MAX_PATTERN_CHARACTERS}"),
-        )?;
-        let rule = "be 0 with the objective reward";
-        require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
+        let (length, most) = (self.pattern.chars().count(), MAX_PATTERN_CHARACTERS);
+        rules! {
+            answers.is_multiple_of(group) => "train.batch_size × train.accumulate", answers,
+                format!("be a multiple of train.reward.group ({group}): each prompt of a step has that many answers, one per row");
+            alone => "train.reward.rule", rule, "be left out with train.reward.model, which scores instead";
+            named => "train.reward.model", format!("{:?}", self.model),
+                "name a run that scores texts, by its number or name (train.reward.model=2)";
+            !(self.rule.needs_pattern() && self.pattern.is_empty()) => "train.reward.pattern", "\"\"",
+                format!("be a regular expression for the rule {rule}");
+            length <= most => "train.reward.pattern (characters)", length, format!("be at most {most}");
+            label_smoothing == 0.0 => "train.label_smoothing", label_smoothing, "be 0 with the objective reward";
+        }
+        Ok(())
     }
 }
 

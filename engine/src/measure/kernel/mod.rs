@@ -25,7 +25,7 @@ use crate::platform::{Yielder, block_on};
 use crate::protocol::bench::{KernelCandidate, KernelMeasurement};
 use crate::protocol::{DeviceKind, RunConfig};
 use crate::step::{Data, StepInput};
-use crate::{Error, Result};
+use crate::{Result, refuse};
 use crate::{cpu, device};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 
@@ -58,9 +58,7 @@ pub async fn measure_kernels(
     autotune: bool,
 ) -> Result<(Vec<KernelMeasurement>, Option<String>)> {
     if DeviceKind::is_of_burn(device) {
-        return Err(Error::Refused(format!(
-            "{device} has its own kernels, which are not timed; choose the device cpu or gpu"
-        )));
+        refuse!("{device} has its own kernels, which are not timed; choose the device cpu or gpu");
     }
     let settling = if autotune { Tuning::before_a_run() } else { Tuning::Default };
     let mut config = config.clone();

@@ -8,7 +8,7 @@ use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
 use crate::step::Data;
-use crate::{Error, Result};
+use crate::{Error, OrInternal, Result};
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
 
@@ -73,8 +73,8 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     let graph = PeakGraph::new(STREAM, side)?;
     let (sum, product) = (graph.work(0), graph.work(1));
     let mut plan = compile(graph.graph, &graph.outputs, &gpu.target())?;
-    let Spot { slot, offset } = plan.placement.spot_of_value[graph.outputs[0].index()]
-        .ok_or_else(|| Error::Internal("the sum has no slot".to_owned()))?;
+    let Spot { slot, offset } =
+        plan.placement.spot_of_value[graph.outputs[0].index()].or_internal("the sum has no slot")?;
     let invocations = groups * PEAK_GROUP;
     let arguments =
         peak_flops::Arguments { count: invocations as u32, turns: TURNS, factor: 0.5, addend: 0.25 };

@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 use crate::inspection::Lens;
 use crate::platform::LENS_BYTES;
 use crate::protocol::ModelConfig;
-use crate::{Error, Result};
+use crate::{OrInternal, Result};
 
 /// Maximum lenses: two models can be shown side by side.
 const KEPT: usize = 2;
@@ -59,8 +59,7 @@ impl Lenses {
         self.0.push(open);
         let share = LENS_BYTES / self.0.len() as u64;
         self.0.iter_mut().for_each(|open| open.lens.keep_programs_within(share));
-        let missing = || Error::Internal("a lens that was just opened".to_owned());
-        self.0.last_mut().map(|open| &mut open.lens).ok_or_else(missing)
+        self.0.last_mut().map(|open| &mut open.lens).or_internal("a lens that was just opened")
     }
 
     /// Index of the lens that holds a key's weights or should receive them; `None` to open a new one.

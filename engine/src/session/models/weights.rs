@@ -4,7 +4,7 @@ use crate::checkpoint::{CheckpointInfo, Content, read_state};
 use crate::graph::Parameter;
 use crate::plan::arena::{ArenaLayout, StoredWeights};
 use crate::platform::Yielder;
-use crate::{Error, Result};
+use crate::{Error, OrInternal, Result};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -57,8 +57,7 @@ impl Weights {
         if let Some(floats) = self.floats.get() {
             return Ok(floats);
         }
-        let missing = || Error::Internal("a model without weights".to_owned());
-        let checkpoint = self.checkpoint.as_ref().ok_or_else(missing)?;
+        let checkpoint = self.checkpoint.as_ref().or_internal("a model without weights")?;
         let unfrozen = ArenaLayout::unfrozen(&checkpoint.parameters);
         let stored = match self.now(checkpoint.path.is_some()) {
             Some(stored) => stored,
@@ -101,8 +100,7 @@ impl Weights {
 impl Checkpoint {
     /// Reads it again, unless it has become another one since.
     async fn again(&self) -> Result<StoredWeights> {
-        let missing = || Error::Internal("weights that were taken and cannot be read again".to_owned());
-        let path = self.path.as_ref().ok_or_else(missing)?;
+        let path = self.path.as_ref().or_internal("weights that were taken and cannot be read again")?;
         let read = read_state(path, &self.parameters, Content::Stored, &Yielder::new()).await?;
         if read.info != self.info {
             let reason = "it was replaced since the model was opened; choose another checkpoint, or open the project again";

@@ -5,7 +5,7 @@
 
 use super::read::TextPiece;
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::{Error, Result, storage};
+use glasshouse_platform::{Result, refuse, storage};
 use glasshouse_protocol::order;
 use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
@@ -99,9 +99,9 @@ impl Canaries {
     pub(super) fn write(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
         let missing: String = tokenizer.unknown_characters(&self.alphabet()).into_iter().collect();
         if !missing.is_empty() {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "canaries cannot be planted: the tokenizer, which came with the weights, lacks {missing:?}; leave out data.canaries"
-            )));
+            );
         }
         storage::write_json(&folder.join(CANARIES_FILE), self)
     }

@@ -4,7 +4,7 @@
 //! next source, as windows cross documents anyway.
 
 use super::store::{Split, StretchRecord, TokenStore};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::names;
 use glasshouse_protocol::random::nth;
 use serde::Serialize;
@@ -53,15 +53,10 @@ impl MixtureSampler {
         }
         let known = || by_source.keys().copied();
         if let Some(unknown) = shares.keys().find(|source| !by_source.contains_key(source.as_str())) {
-            return Err(Error::Refused(format!(
-                "data.mixture: {}",
-                names::unknown("source", unknown, known())
-            )));
+            refuse!("data.mixture: {}", names::unknown("source", unknown, known()));
         }
         if let Some(source) = known().find(|source| !shares.contains_key(*source)) {
-            return Err(Error::Refused(format!(
-                "data.mixture gives the source {source:?} no share; give it one (0 leaves it out)"
-            )));
+            refuse!("data.mixture gives the source {source:?} no share; give it one (0 leaves it out)");
         }
         let sum: f64 = shares.values().sum();
         let (mut upto, mut sources) = (0.0, Vec::new());
@@ -74,10 +69,10 @@ impl MixtureSampler {
                 windows += end - start;
             }
             if windows == 0 {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "data.mixture gives the source {source:?} a share, but its training text is too short for a window; give it more \
                      text, or the share 0"
-                )));
+                );
             }
             sources.push(Source { upto: (upto * RESOLUTION) as u64, stretches: numbered, windows });
         }

@@ -7,6 +7,7 @@ mod corpus;
 mod labels;
 mod lost;
 mod prompts;
+mod rows;
 mod split;
 
 use super::batch::Batches;
@@ -20,7 +21,7 @@ use super::windows::Windows;
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, OrInternal, Result, Yielder, block_on, refuse};
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::split_mix;
@@ -30,6 +31,7 @@ use glasshouse_protocol::{
 use glasshouse_stories::synthetic;
 pub use labels::{scored_tokens, text_tokens};
 use lost::Lost;
+use rows::RowPreparation;
 pub(super) use split::{RowSplitter, whole_documents};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
@@ -343,33 +345,23 @@ pub async fn prepare_in_turns(
     }
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
-    let rows = || -> Result<(&TokenizerFiles, (&Path, &str))> {
-        let files = given.ok_or_else(|| Error::Internal("rows to learn without a tokenizer".to_owned()))?;
+    if !config.train.objective.learns_text() {
+        let files = given.or_internal("rows to learn without a tokenizer")?;
         files.write(staging.path())?;
-        Ok((files, (staging.path(), recipe.as_str())))
-    };
-    let of_rows = match config.train.objective {
-        Objective::Text | Objective::Distil => None,
-        objective @ (Objective::Chat | Objective::Preference) => {
-            let (files, place) = rows()?;
-            let how = (&config.data, objective, config.train.judges_answers());
-            conversations::encode(&corpus, how, files, place, &problems, progress, yielder).await?;
-            Some(files)
+        let preparation = RowPreparation {
+            corpus: &corpus,
+            config,
+            files,
+            folder: staging.path(),
+            recipe: &recipe,
+            problems: &problems,
+            yielder,
+        };
+        match config.train.objective {
+            Objective::Reward => prompts::encode(&preparation, progress).await?,
+            Objective::Classify => labels::encode(&preparation, progress).await?,
+            _ => conversations::encode(&preparation, progress).await?,
         }
-        Objective::Reward => {
-            let (files, place) = rows()?;
-            let judge = Judge::new(&config.train.reward)?;
-            prompts::encode(&corpus, &config.data, files, &judge, place, &problems, progress, yielder)
-                .await?;
-            Some(files)
-        }
-        Objective::Classify => {
-            let (files, place) = rows()?;
-            labels::encode(&corpus, &config.data, files, place, &problems, progress, yielder).await?;
-            Some(files)
-        }
-    };
-    if let Some(files) = of_rows {
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let trainer = match given {
@@ -388,8 +380,7 @@ pub async fn prepare_in_turns(
         }
         None => None,
     };
-    let no_tokenizer = || Error::Internal("a text without a tokenizer".to_owned());
-    let files: &TokenizerFiles = given.or(trained.as_ref()).ok_or_else(no_tokenizer)?;
+    let files: &TokenizerFiles = given.or(trained.as_ref()).or_internal("a text without a tokenizer")?;
     files.write(staging.path())?;
     let tokenizer = files.tokenizer.clone();
     let place = (staging.path(), recipe.as_str());
@@ -677,7 +668,7 @@ async fn encode(
     }));
     queue.flush()?;
     if splitter.documents != count.documents || splitter.characters != count.characters {
-        return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
+        refuse!("the text changed while it was being read; run again");
     }
     queue.lost.tell(problems, &corpus.name(), "part")?;
     let mut mixture = corpus.mixture().clone();

@@ -5,7 +5,7 @@ use super::examples::{of_held_out, permuted};
 use super::rewards::{Judge, Judged};
 use super::store::{Split, TokenStore};
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result, refuse};
 use glasshouse_protocol::quantity::{counted, things};
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
@@ -76,11 +76,11 @@ impl<'a> Prompts<'a> {
                 }
             }
             if rows.is_empty() {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "no prompt of the {split} data has {} tokens or fewer, the room that the context length leaves for a prompt; give \
                      shorter prompts, a smaller train.reward.max_tokens, or a longer model.context_length",
                     settings.room
-                )));
+                );
             }
             Ok(Arc::new(rows))
         };
@@ -116,8 +116,8 @@ impl<'a> Prompts<'a> {
         drawn
             .map(|at| {
                 let PromptRow { example, judged } = &rows[at as usize];
-                let missing = || Error::Internal("prompts without their lengths".to_owned());
-                let range = self.store.examples(split).ok_or_else(missing)?.range(*example);
+                let range =
+                    self.store.examples(split).or_internal("prompts without their lengths")?.range(*example);
                 let count = (range.end - range.start) as usize;
                 let tokens = self.store.read(split, range.start, count)?;
                 Ok(Prompt { tokens, judged: judged.clone() })

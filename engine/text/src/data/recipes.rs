@@ -6,7 +6,7 @@ use super::store::Split;
 use super::tasks::TaskSplit;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::Staging;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{DataConfig, Objective, RunConfig};
 use sha2::{Digest as _, Sha256};
@@ -61,9 +61,7 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
         return write_generated(recipe, project);
     }
     if !objective.learns_tasks() {
-        return Err(Error::Refused(format!(
-            "there are no instruction tasks for the objective {objective}; give files to learn from"
-        )));
+        refuse!("there are no instruction tasks for the objective {objective}; give files to learn from");
     }
     let [answers, pairs, prompts] = TASK_FOLDERS;
     let folder = project.join(match (objective.learns_pairs(), objective.answers_prompts()) {
@@ -121,10 +119,10 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
     };
     let (train, held_out) = (part(Split::Train), part(Split::Validation));
     if train.is_empty() || held_out.is_empty() || splitter.holds_a_copy {
-        return Err(Error::Refused(format!(
+        refuse!(
             "the recipe {} needs at least two different rows, one of them held out; give more",
             recipe.name
-        )));
+        );
     }
     write(recipe, project, &train, &held_out)
 }

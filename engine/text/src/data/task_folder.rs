@@ -6,7 +6,7 @@ use super::tasks::{
 };
 use glasshouse_platform::files::File;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::order;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -31,8 +31,7 @@ pub struct Written {
 /// unknown level are requested, the folder is not empty, or writing failed; nothing is left on disk.
 pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<Written> {
     if options.count == 0 || !(1..=LEVELS).contains(&options.level) {
-        let reason = format!("tasks need at least one row, and a level from 1 to {LEVELS}");
-        return Err(Error::Refused(reason));
+        refuse!("tasks need at least one row, and a level from 1 to {LEVELS}");
     }
     storage::check_place(to, "tasks", FILES, replace)?;
     let staging = Staging::beside(to)?;

@@ -3,7 +3,7 @@
 use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
@@ -31,14 +31,12 @@ impl<'a> Windows<'a> {
     /// and what to change.
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         if batch == 0 || context_length == 0 {
-            return Err(Error::Refused(format!(
-                "a batch of {batch} windows of {context_length} tokens is empty"
-            )));
+            refuse!("a batch of {batch} windows of {context_length} tokens is empty");
         }
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
             if tokens <= context_length as u64 {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "the {split} text has {tokens} tokens, but a window needs {} (model.context_length {context_length} and the token \
                      after it); give more text, or set model.context_length below {}{}",
                     context_length + 1,
@@ -52,8 +50,8 @@ impl<'a> Windows<'a> {
                             ),
                             _ => String::new(),
                         },
-                    },
-                )));
+                    }
+                );
             }
         }
         let mixture = MixtureSampler::from_store(store, context_length)?.map(Arc::new);

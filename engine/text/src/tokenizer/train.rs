@@ -3,7 +3,7 @@
 use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
 use super::{Tokenizer, merges, shape, unigram};
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind, order};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -142,7 +142,7 @@ impl TokenizerTrainer {
     fn characters(&self, special: &[String]) -> Result<Value> {
         let count = self.characters.len();
         if count == 0 {
-            return Err(Error::Refused("there is no text for a vocabulary of characters".to_owned()));
+            refuse!("there is no text for a vocabulary of characters");
         }
         let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
         let model = shape::bpe_model(&vocabulary, &json!([]));

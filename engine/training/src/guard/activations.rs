@@ -1,8 +1,8 @@
 //! Detects exploding or missing activations of each part of the model, from the scale of the residual stream. The scale follows
 //! from the statistics that norms compute anyway.
 
-use super::{Finding, Guard};
-use glasshouse_protocol::{GuardKind, GuardSeverity, NormConfig};
+use super::{Finding, Guard, others};
+use glasshouse_protocol::{GuardKind, NormConfig};
 
 /// Number of previous checks remembered.
 const REMEMBERED: usize = 8;
@@ -90,32 +90,16 @@ impl Guard {
                     f32::NAN,
                 ),
             };
-            all.push(Finding {
-                kind: GuardKind::ExplodingActivations,
-                severity: GuardSeverity::Warning,
-                since: step,
-                text,
-                value,
-                threshold: MAX_GROWTH,
-            });
+            all.push(Finding::new(GuardKind::ExplodingActivations, step, [value, MAX_GROWTH], text));
         }
         let first = silent.first().filter(|_| is_settled);
         if let Some(part) = self.begins(GuardKind::SilentPart, step, first) {
-            let others = match silent.len() - 1 {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            all.push(Finding {
-                kind: GuardKind::SilentPart,
-                severity: GuardSeverity::Warning,
-                since: step,
-                text: format!(
-                    "No output from {part}{others} at step {step}: the residual stream is the same before and after, to the bit. The output weights \
-                     are 0, or the units are off for every token (ReLU after too large an update)."
-                ),
-                value: 0.0,
-                threshold: 0.0,
-            });
+            let others = others(silent.len());
+            let text = format!(
+                "No output from {part}{others} at step {step}: the residual stream is the same before and after, to the bit. The output weights \
+                 are 0, or the units are off for every token (ReLU after too large an update)."
+            );
+            all.push(Finding::new(GuardKind::SilentPart, step, [0.0, 0.0], text));
         }
         all
     }

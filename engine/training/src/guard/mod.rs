@@ -43,6 +43,23 @@ pub(super) struct Finding {
     pub threshold: f32,
 }
 
+impl Finding {
+    /// A finding of the severity that its kind usually has.
+    fn new(kind: GuardKind, since: u64, [value, threshold]: [f32; 2], text: String) -> Self {
+        let severity = match kind {
+            GuardKind::NonFinite | GuardKind::LossSpike | GuardKind::LossRise => GuardSeverity::Critical,
+            GuardKind::Plateau | GuardKind::Repetition => GuardSeverity::Info,
+            _ => GuardSeverity::Warning,
+        };
+        Self { kind, severity, since, text, value, threshold }
+    }
+}
+
+/// ` and 2 more`, after the first of three.
+fn others(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
+}
+
 pub(super) struct Guard {
     settings: GuardSettings,
     state: GuardState,
@@ -116,17 +133,11 @@ impl Guard {
         let most = BAD_STEPS + if self.is_mixed { LossScale::HALVINGS } else { 0 };
         if self.state.bad_steps == most {
             let since = step + 1 - u64::from(most);
-            found.push(Finding {
-                kind: GuardKind::NonFinite,
-                severity: GuardSeverity::Critical,
-                since,
-                text: format!(
-                    "No gradient has been finite since step {since}, {most} steps in a row. Usually weights or activations have become too large \
-                     (the learning rate is too high), or weights are no longer numbers."
-                ),
-                value: most as f32,
-                threshold: most as f32,
-            });
+            let text = format!(
+                "No gradient has been finite since step {since}, {most} steps in a row. Usually weights or activations have become too large \
+                 (the learning rate is too high), or weights are no longer numbers."
+            );
+            found.push(Finding::new(GuardKind::NonFinite, since, [most as f32, most as f32], text));
         }
         if is_bad {
             return (found, score);
@@ -138,20 +149,18 @@ impl Guard {
             score = z.map(|z| z as f32);
             let limit = f64::from(self.settings.loss_z);
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::LossSpike, step)) {
+                let text = format!(
+                    "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
+                    if self.is_of_pairs {
+                        "Once the model ranks most pairs correctly, a few always stand out."
+                    } else {
+                        "A single such step usually has an unusual batch: another language, broken text, one line again and again."
+                    }
+                );
+                let severity = if self.is_of_pairs { GuardSeverity::Info } else { GuardSeverity::Critical };
                 found.push(Finding {
-                    kind: GuardKind::LossSpike,
-                    severity: if self.is_of_pairs { GuardSeverity::Info } else { GuardSeverity::Critical },
-                    since: step,
-                    text: format!(
-                        "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
-                        if self.is_of_pairs {
-                            "Once the model ranks most pairs correctly, a few always stand out."
-                        } else {
-                            "A single such step usually has an unusual batch: another language, broken text, one line again and again."
-                        }
-                    ),
-                    value: z as f32,
-                    threshold: self.settings.loss_z,
+                    severity,
+                    ..Finding::new(GuardKind::LossSpike, step, [z as f32, self.settings.loss_z], text)
                 });
             }
             let limit = f64::from(self.settings.rise);
@@ -163,17 +172,11 @@ impl Guard {
             {
                 let last = size / rise::PART;
                 let since = (step + 1).saturating_sub(last as u64);
-                found.push(Finding {
-                    kind: GuardKind::LossRise,
-                    severity: GuardSeverity::Critical,
-                    since,
-                    text: format!(
-                        "The loss has risen since about step {since}: the median of the last {last} steps is {now:.3}; the mean before was \
-                         {before:.3}, {z:.1} standard deviations less. Usually the learning rate is too high."
-                    ),
-                    value: z as f32,
-                    threshold: self.settings.rise,
-                });
+                let text = format!(
+                    "The loss has risen since about step {since}: the median of the last {last} steps is {now:.3}; the mean before was \
+                     {before:.3}, {z:.1} standard deviations less. Usually the learning rate is too high."
+                );
+                found.push(Finding::new(GuardKind::LossRise, since, [z as f32, self.settings.rise], text));
             }
         }
         if report.gradient_norm.is_finite() {
@@ -184,24 +187,22 @@ impl Guard {
                 let is_within = f64::from(norm) <= self.clipping;
                 // Once a run has memorised its text, gradients are so small that any batch with a mistake is an outlier.
                 let has_learned = is_within && outlier::is_near_0(&self.state.losses);
-                found.push(Finding {
-                    kind: GuardKind::GradientSpike,
-                    severity: if has_learned { GuardSeverity::Info } else { GuardSeverity::Warning },
-                    since: step,
-                    text: format!(
-                        "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
-                        if is_within {
-                            format!(
-                                "It is not above {}, the norm that gradients are clipped to, so clipping does not change it.",
-                                self.clipping
-                            )
-                        } else {
-                            "Gradient clipping limits the effect of one such step; many of them mean that the learning rate is too high."
+                let text = format!(
+                    "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
+                    if is_within {
+                        format!(
+                            "It is not above {}, the norm that gradients are clipped to, so clipping does not change it.",
+                            self.clipping
+                        )
+                    } else {
+                        "Gradient clipping limits the effect of one such step; many of them mean that the learning rate is too high."
                                 .to_owned()
-                        }
-                    ),
-                    value: z as f32,
-                    threshold: self.settings.gradient_z,
+                    }
+                );
+                let severity = if has_learned { GuardSeverity::Info } else { GuardSeverity::Warning };
+                found.push(Finding {
+                    severity,
+                    ..Finding::new(GuardKind::GradientSpike, step, [z as f32, self.settings.gradient_z], text)
                 });
             }
         }
@@ -230,47 +231,29 @@ impl Guard {
             } else {
                 ""
             };
-            found.push(Finding {
-                kind: GuardKind::WorseThanStart,
-                severity: GuardSeverity::Warning,
-                since: 0,
-                text: format!(
-                    "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The learning rate is probably too high.{stays}"
-                ),
-                value: validation,
-                threshold: start,
-            });
+            let text = format!(
+                "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The learning rate is probably too high.{stays}"
+            );
+            found.push(Finding::new(GuardKind::WorseThanStart, 0, [validation, start], text));
         }
         if let Some(first) = self.begins(GuardKind::Overfitting, step, overfits) {
             let (since, _, before) = first;
-            found.push(Finding {
-                kind: GuardKind::Overfitting,
-                severity: GuardSeverity::Warning,
-                since,
-                text: format!(
-                    "The validation loss has risen since step {since}, from {before:.4} to {validation:.4}, while the training loss fell to \
-                     {train:.4}. The model memorises its training text. The best checkpoint is kept; use more text, dropout, fewer steps or a \
-                     smaller model."
-                ),
-                value: validation,
-                threshold: before,
-            });
+            let text = format!(
+                "The validation loss has risen since step {since}, from {before:.4} to {validation:.4}, while the training loss fell to \
+                 {train:.4}. The model memorises its training text. The best checkpoint is kept; use more text, dropout, fewer steps or a \
+                 smaller model."
+            );
+            found.push(Finding::new(GuardKind::Overfitting, since, [validation, before], text));
         }
         let is_long = |(since, ..): &evaluations::Losses| step.saturating_sub(*since) >= steps / STANDSTILL;
         let stands = stands.filter(|since| rate >= ENDING && overfits.is_none() && is_long(since));
         if let Some(first) = self.begins(GuardKind::Plateau, step, stands) {
             let (since, _, before) = first;
-            found.push(Finding {
-                kind: GuardKind::Plateau,
-                severity: GuardSeverity::Info,
-                since,
-                text: format!(
-                    "Neither loss has fallen since step {since} (validation {before:.4}). Either the model has learned all it can from this text, or \
-                     the learning rate does not fit: use a lower one if the losses go up and down, a higher one if they hardly move."
-                ),
-                value: validation,
-                threshold: before,
-            });
+            let text = format!(
+                "Neither loss has fallen since step {since} (validation {before:.4}). Either the model has learned all it can from this text, or \
+                 the learning rate does not fit: use a lower one if the losses go up and down, a higher one if they hardly move."
+            );
+            found.push(Finding::new(GuardKind::Plateau, since, [validation, before], text));
         }
         found
     }
@@ -284,17 +267,13 @@ impl Guard {
         self.state.sample = self.state.sample.max(Some(step));
         let share = repetition::repeated_share(text).filter(|_| self.looks())?;
         self.circles = if share >= REPEATED { (self.circles + 1).min(SAMPLES + 1) } else { 0 };
-        (self.circles == SAMPLES).then(|| Finding {
-            kind: GuardKind::Repetition,
-            severity: GuardSeverity::Info,
-            since: step,
-            text: format!(
+        (self.circles == SAMPLES).then(|| {
+            let text = format!(
                 "The last {SAMPLES} samples repeat themselves: {} of the one at step {step} occurred earlier in it. Young and small models do \
                  this; later in a run, the training text is repetitive or the sampling too greedy.",
                 percent(share)
-            ),
-            value: share,
-            threshold: REPEATED,
+            );
+            Finding::new(GuardKind::Repetition, step, [share, REPEATED], text)
         })
     }
 
@@ -318,7 +297,7 @@ impl Guard {
             !part.is_finite || (is_settled && part.update.is_some_and(|update| update > layers::MAX_UPDATE))
         });
         if let Some(part) = self.begins(GuardKind::ExplodingLayer, step, explodes) {
-            let what = match part.update.filter(|_| part.is_finite) {
+            let text = match part.update.filter(|_| part.is_finite) {
                 Some(update) => format!(
                     "An update at step {step} changed the weights of {} by {} of their norm; a thousandth is typical. The learning rate is too \
                      high for it.",
@@ -330,32 +309,21 @@ impl Guard {
                     part.name
                 ),
             };
-            all.push(Finding {
-                kind: GuardKind::ExplodingLayer,
-                severity: GuardSeverity::Warning,
-                since: step,
-                text: what,
-                value: part.update.unwrap_or(f64::NAN) as f32,
-                threshold: layers::MAX_UPDATE as f32,
-            });
+            all.push(Finding::new(
+                GuardKind::ExplodingLayer,
+                step,
+                [part.update.unwrap_or(f64::NAN) as f32, layers::MAX_UPDATE as f32],
+                text,
+            ));
         }
         let dead = found.dead.first().filter(|_| is_settled);
         if let Some(name) = self.begins(GuardKind::DeadLayer, step, dead) {
-            let others = match found.dead.len() - 1 {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            all.push(Finding {
-                kind: GuardKind::DeadLayer,
-                severity: GuardSeverity::Warning,
-                since: step,
-                text: format!(
-                    "No gradient reaches {name}{others} at step {step}, so it does not learn. The cause is units that are off for every token (ReLU \
-                     after too large an update), or zero weights after it."
-                ),
-                value: 0.0,
-                threshold: 0.0,
-            });
+            let others = others(found.dead.len());
+            let text = format!(
+                "No gradient reaches {name}{others} at step {step}, so it does not learn. The cause is units that are off for every token (ReLU \
+                 after too large an update), or zero weights after it."
+            );
+            all.push(Finding::new(GuardKind::DeadLayer, step, [0.0, 0.0], text));
         }
         all
     }

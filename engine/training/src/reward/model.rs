@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::estimate::estimate;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
@@ -139,10 +139,10 @@ fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     let run = run_named(project, named)?;
     let config = run.config()?;
     if !config.model.scores() {
-        return Err(Error::Refused(format!(
+        refuse!(
             "{} scores no texts; train a reward model (train.objective=preference, train.preference.loss=bradley_terry), and use that",
             run.name()
-        )));
+        );
     }
     Ok((run, config))
 }
@@ -212,11 +212,13 @@ impl Scorer {
             let losses = self.executor.evaluate(&rows).await?;
             for (answer, (loss, _)) in some.iter_mut().zip(losses) {
                 if !loss.is_finite() {
-                    return Err(Error::Refused(format!(
+                    refuse!(
                         "the reward model {} scores an answer to {:?} with {}, which is not a reward; train it at a lower rate, or use \
                          another",
-                        self.name, answer.asked, -loss
-                    )));
+                        self.name,
+                        answer.asked,
+                        -loss
+                    );
                 }
                 answer.reward = -loss;
             }

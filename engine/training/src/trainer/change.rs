@@ -2,7 +2,7 @@
 
 use super::{Action, Trainer};
 use crate::TrainEvent;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::quantity::things;
 use glasshouse_protocol::{Intervention, RunConfig, TrainConfig};
 
@@ -15,17 +15,14 @@ impl Trainer<'_> {
     /// the run is over, or the disk is full; nothing is changed then.
     pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
         if self.over {
-            let reason = "this run is not training; start or resume one to change it";
-            return Err(Error::Refused(reason.to_owned()));
+            refuse!("this run is not training; start or resume one to change it");
         }
         let changed = changed(&self.config, learning_rate, steps);
         changed.validate()?;
         if changed.train.steps <= self.step {
             let done = self.step;
             let steps = if done == 1 { "step is" } else { "steps are" };
-            return Err(Error::Refused(format!(
-                "{done} {steps} already done; train.steps must be larger, or stop the training"
-            )));
+            refuse!("{done} {steps} already done; train.steps must be larger, or stop the training");
         }
         let crc32c = glasshouse_project::crc32c_of(&changed)?;
         let before = std::mem::replace(&mut self.config_crc32c, crc32c);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
-use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
+use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
     CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
     RunConfig, Start, TokenizerSummary, TrainEvent, presets,
@@ -98,11 +98,9 @@ fn inspected(
     integers: &[(&str, &[usize], &[u32])],
     details: Vec<Detail>,
 ) {
-    let summary = |name: &str, sizes: &[usize], element| TensorSummary {
-        name: name.to_owned(),
-        scope: String::new(),
-        axes: sizes.iter().map(|size| Axis { name: "n".to_owned(), size: *size }).collect(),
-        element,
+    let summary = |name: &str, sizes: &[usize], element| {
+        let axes: Vec<_> = sizes.iter().map(|size| ("n", *size)).collect();
+        TensorSummary::new(name, "", &axes, element)
     };
     let mut tensors: Vec<TensorSummary> =
         floats.iter().map(|(name, axes, _)| summary(name, axes, ElementKind::F32)).collect();

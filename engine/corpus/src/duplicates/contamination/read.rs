@@ -91,7 +91,8 @@ impl Set {
 }
 
 fn json(text: &str, path: &Path, what: &str) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| Error::bad_file(path, format!("{what} is not JSON: {error}")))
+    serde_json::from_slice(text.as_bytes())
+        .map_err(|error| Error::bad_file(path, format!("{what} is not JSON: {error}")))
 }
 
 /// All strings of a value in order, one per line: question, choices and answer, whatever their field names.

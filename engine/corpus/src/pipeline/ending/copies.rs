@@ -62,7 +62,7 @@ impl Ending {
     /// Reads the first few copies of the largest groups again, now that these are known.
     fn shown_copies(&mut self, counts: &BTreeMap<u32, u64>) -> Result<BTreeMap<u32, Vec<Member>>> {
         let mut largest: Vec<(&u32, &u64)> = counts.iter().collect();
-        largest.sort_by_key(|(_, size)| std::cmp::Reverse(**size));
+        glasshouse_protocol::order::sort_by_key(&mut largest, |(_, size)| std::cmp::Reverse(**size));
         let mut shown: BTreeMap<u32, Vec<Member>> =
             largest.into_iter().take(CLUSTERS_SHOWN).map(|(first, _)| (*first, Vec::new())).collect();
         if shown.is_empty() {

@@ -131,7 +131,7 @@ impl Metadata {
         if self.linked_data > LINKED_DATA {
             return;
         }
-        let Ok(value) = serde_json::from_str::<Value>(content.trim()) else { return };
+        let Ok(value) = serde_json::from_slice::<Value>(content.trim().as_bytes()) else { return };
         let objects = |value: &Value| match value {
             Value::Array(values) => values.clone(),
             other => vec![other.clone()],

@@ -18,9 +18,9 @@ pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8
         let reason = format!("has more than {MAX_VALUES} values in one record; write one record per line");
         return Err(context.trouble(number, reason));
     }
-    serde_json::from_str(&text).or_else(|error| {
-        let mended =
-            mend(&text).and_then(|(mended, notices)| Some((serde_json::from_str(&mended).ok()?, notices)));
+    serde_json::from_slice(text.as_bytes()).or_else(|error| {
+        let mended = mend(&text)
+            .and_then(|(mended, notices)| Some((serde_json::from_slice(mended.as_bytes()).ok()?, notices)));
         let (value, notices) = mended.ok_or_else(|| context.trouble(number, described(&error)))?;
         notices.into_iter().for_each(|notice| context.notice(notice, number));
         Ok(value)

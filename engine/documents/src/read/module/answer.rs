@@ -16,7 +16,8 @@ pub struct FileDocuments {
 
 impl FileDocuments {
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
-        let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
+        let question: ModuleRequest =
+            serde_json::from_slice(question.as_bytes()).map_err(|error| error.to_string())?;
         let ModuleRequest { source, settings } = question;
         let counter = Arc::new(Counter::new(Arc::default(), source.size));
         Ok(Self { items: inside(Context::new(source, settings), Box::new(Cursor::new(file)), &counter) })

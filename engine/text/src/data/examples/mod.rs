@@ -9,7 +9,7 @@ mod pairs;
 
 use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::store::{Split, TokenStore};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::{nth, split_mix};
 use pack::Rows;
@@ -80,11 +80,11 @@ impl<'a> ExampleBatches<'a> {
             let mut about = PackingStatistics::default();
             let lengths = lengths(store, split, context_length, labelled, &mut about);
             if lengths.is_empty() {
-                return Err(Error::Refused(format!(
+                refuse!(
                     "no example of the {split} data has anything to learn in its first {} tokens; give more or shorter examples, or a longer \
                      model.context_length",
                     context_length + 1
-                )));
+                );
             }
             let rows = if packing { Rows::packed(&lengths, context_length) } else { Rows::padded(&lengths) };
             about.rows = rows.count();

@@ -6,7 +6,7 @@
 use super::{BatchSettings, EVALUATION, TRAINING, append, append_scored, fill, of_held_out, permuted};
 use crate::data::batch::{MicroBatch, with_capacity};
 use crate::data::store::{Split, TokenStore};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
@@ -216,16 +216,16 @@ fn kept(
         }
     }
     if kept.is_empty() && settings.judged.is_some() {
-        return Err(Error::Refused(format!(
+        refuse!(
             "no answer of the {split} data begins within its first {most} tokens; give more answers, shorter prompts, or a longer \
              model.context_length"
-        )));
+        );
     }
     if kept.is_empty() {
-        return Err(Error::Refused(format!(
+        refuse!(
             "no pair of the {split} data has two answers that differ in their first {most} tokens; give more pairs, shorter ones, or a longer \
              model.context_length"
-        )));
+        );
     }
     Ok(kept)
 }

@@ -1,96 +1,51 @@
 //! Encodes labelled texts into a token store of examples: a text's tokens, followed by its label's number as the target
 //! of the last token. Batches and losses then work as for other examples.
 
-use super::conversations::missing;
-use super::corpus::Corpus;
-use super::lost::{self, Lost};
-use super::split::RowSplitter;
-use super::{ENCODE_BYTES, Progress, index_of};
-use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
+use super::Progress;
+use super::lost;
+use super::rows::{RowPreparation, RowQueue, RowText, Rows};
+use crate::data::read::{LabelledText, Problems, SourceFile, labelled_texts};
 use crate::data::store::{Index, Split, Writer};
-use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::{DataConfig, Objective};
+use crate::tokenizer::Tokenizer;
+use glasshouse_platform::{Error, Result, Yielder, refuse};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// Maximum number of labels; more suggest the wrong column.
 const MAX_LABELS: usize = 1000;
 
-/// Reads the texts of a corpus row by row, twice: first the labels, numbered alphabetically, then the tokens, written to `folder`, whose
-/// index records `recipe`. Invalid rows are recorded as problems and left out. [`RowSplitter`] selects the held-out rows unless held-out
-/// files are given. Fails if a source is neither JSON Lines nor a table, there are fewer than two labels or too many, or a split has no
-/// text.
+/// Reads the texts of a corpus row by row, twice: first the labels, numbered alphabetically, then the tokens. Invalid rows are recorded as
+/// problems and left out. Fails if a source is neither JSON Lines nor a table, there are fewer than two labels or too many, or a split has
+/// no text.
 pub(super) async fn encode(
-    corpus: &Corpus,
-    config: &DataConfig,
-    files: &TokenizerFiles,
-    (folder, recipe): (&Path, &str),
-    problems: &Problems,
+    preparation: &RowPreparation<'_>,
     progress: &mut dyn FnMut(Progress),
-    yielder: &Yielder,
 ) -> Result<()> {
+    let RowPreparation { corpus, files, problems, yielder, .. } = preparation;
     let Some(sources) = corpus.rows() else {
-        return Err(Error::Refused(
+        refuse!(
             "the objective classify learns from texts with labels: give a file of them as data (JSON Lines, a JSON array or a table, \
              .csv)"
-                .to_owned(),
-        ));
+        );
     };
     let sources: Vec<(&SourceFile, Option<Split>)> = sources.collect();
     let labels = labels(&sources, problems, yielder).await?;
-    let tokenizer = &files.tokenizer;
-    let size = tokenizer.vocabulary_size().max(labels.len());
-    let special = tokenizer.special_pattern();
-    let mut queue = LabelQueue {
-        tokenizer,
-        labels: &labels,
-        splitter: RowSplitter::new(config),
-        writer: Writer::new(folder, size),
-        waiting: Vec::new(),
-        emptied: Vec::new(),
-        lost: Lost::default(),
-        characters: 0,
-    };
-    let total = corpus.bytes();
-    let (mut waiting, mut bytes) = (0, 0_u64);
+    let vocabulary = files.tokenizer.vocabulary_size().max(labels.len());
+    let special = files.tokenizer.special_pattern();
+    let mut queue = RowQueue::new(preparation, vocabulary, LabelledTexts, progress);
     for (source, split) in sources {
         for row in labelled_texts(source)? {
             yielder.maybe_yield().await;
             // Problems were already recorded in the first pass.
-            let Ok(row) = row? else { continue };
-            if waiting >= ENCODE_BYTES {
-                waiting = 0;
-                queue.flush()?;
-                progress(Progress::Encoding { bytes: bytes.min(total), total });
-            }
-            waiting += row.text.len();
-            bytes += row.text.len() as u64;
-            queue.lost.note_spelled(special.as_ref().and_then(|special| lost::found(special, &row.text)));
-            queue.waiting.push((source, split, row));
+            let Ok(LabelledText { text, label, place, .. }) = row? else { continue };
+            let label = label.and_then(|label| labels.binary_search(&label).ok());
+            let spelled = special.as_ref().and_then(|special| lost::found(special, &text));
+            let bytes = text.len();
+            let row = label.map(|label| (text, label as u32));
+            queue.push((split, &source.path, place), spelled, bytes, row)?;
         }
     }
-    queue.flush()?;
-    let placed = queue.splitter.finish();
-    queue.splitter.tell(problems, &corpus.name());
-    queue.write(placed)?;
-    let LabelQueue { writer, splitter, emptied, lost, characters, .. } = queue;
-    for (path, place) in emptied {
-        problems.note(path, &format!("{place}: `text`: the vocabulary has none of its characters"));
-    }
-    lost.tell(problems, &corpus.name(), "text")?;
-    if let Some(missing) = missing(splitter.counts, Objective::Classify, problems) {
-        return Err(Error::Refused(missing));
-    }
-    let [train, held_out] = splitter.counts;
-    writer.finish(Index {
-        vocabulary: size,
-        documents: train + held_out,
-        characters,
-        bytes,
-        labels,
-        ..index_of(corpus, tokenizer, recipe, problems)?
-    })?;
+    let (_, writer, index) = queue.finish(|| None)?;
+    writer.finish(Index { vocabulary, labels, ..index })?;
     Ok(())
 }
 
@@ -149,59 +104,37 @@ async fn labels(
         labels.first().map_or("no text with a label".to_owned(), |only| format!("only one label, {only}"));
     let first = problems.list().into_iter().next();
     let wrong = first.map_or(String::new(), |problem| format!(": {} {}", problem.name, problem.reason));
-    Err(Error::Refused(format!("the given data has {has}, but at least two labels are needed{wrong}")))
+    refuse!("the given data has {has}, but at least two labels are needed{wrong}")
 }
 
-/// Tokens followed by the label's number, and the text.
-type Labelled = (Vec<u32>, String);
+struct LabelledTexts;
 
-/// Encodes labelled texts in batches and writes them to a store.
-struct LabelQueue<'a> {
-    tokenizer: &'a Tokenizer,
-    labels: &'a [String],
-    splitter: RowSplitter<Labelled>,
-    writer: Writer,
-    /// Each with its file, and its split if given by the file.
-    waiting: Vec<(&'a SourceFile, Option<Split>, LabelledText)>,
-    /// Texts without any known token.
-    emptied: Vec<(&'a Path, RowLocation)>,
-    lost: Lost,
-    characters: u64,
-}
+impl Rows for LabelledTexts {
+    /// A text, and the number of its label.
+    type Row = (String, u32);
+    /// Tokens followed by the label's number, and the text's bytes.
+    type Encoded = (Vec<u32>, u64);
+    const EMPTIED: &str = "`text`: the vocabulary has none of its characters";
 
-impl LabelQueue<'_> {
-    /// Encodes the waiting rows, and writes those whose split is known.
-    fn flush(&mut self) -> Result<()> {
-        let rows = std::mem::take(&mut self.waiting);
-        let texts: Vec<&str> = rows.iter().map(|(_, _, row)| row.text.as_str()).collect();
-        let encoded = self.tokenizer.encode_spans(&texts)?;
-        for ((source, split, row), encoded) in rows.into_iter().zip(encoded) {
-            let Some(label) = row.label.as_ref().and_then(|label| self.labels.binary_search(label).ok())
-            else {
-                continue;
-            };
-            let lost = self.tokenizer.lost(&row.text, &encoded).map(|(_, character)| character);
-            self.lost.note(split.unwrap_or(Split::Train), &row.text, lost);
-            let mut tokens = begun(self.tokenizer, encoded.tokens);
-            if tokens.is_empty() {
-                self.emptied.push((&source.path, row.place));
-                continue;
-            }
-            tokens.push(label as u32);
-            let content = row.text.clone();
-            let placed = self.splitter.place(&content, split, (tokens, row.text));
-            self.write(placed)?;
-        }
-        Ok(())
+    fn texts((text, _): &Self::Row) -> impl Iterator<Item = &str> {
+        std::iter::once(text.as_str())
     }
 
-    fn write(&mut self, placed: Vec<(Split, Labelled)>) -> Result<()> {
-        for (split, (tokens, text)) in placed {
-            self.characters += text.chars().count() as u64;
-            let mut learned = vec![false; tokens.len()];
-            learned.last_mut().into_iter().for_each(|label| *label = true);
-            self.writer.append_example(split, &tokens, &learned, text.len() as u64)?;
-        }
-        Ok(())
+    fn encoded(
+        tokenizer: &Tokenizer,
+        (text, label): Self::Row,
+        texts: Vec<RowText>,
+    ) -> Option<Self::Encoded> {
+        let own = texts.into_iter().flat_map(|(encoded, _)| encoded.tokens).collect();
+        let mut tokens = begun(tokenizer, own);
+        let has_any = !tokens.is_empty();
+        tokens.push(label);
+        has_any.then_some((tokens, text.len() as u64))
+    }
+
+    fn write(&mut self, writer: &mut Writer, split: Split, (tokens, bytes): Self::Encoded) -> Result<()> {
+        let mut learned = vec![false; tokens.len()];
+        learned.last_mut().into_iter().for_each(|label| *label = true);
+        writer.append_example(split, &tokens, &learned, bytes)
     }
 }

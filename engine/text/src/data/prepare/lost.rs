@@ -3,7 +3,7 @@
 use crate::data::read::Problems;
 use crate::data::store::Split;
 use crate::tokenizer::{EncodedText, Tokenizer};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::counted;
 use regex::Regex;
@@ -79,10 +79,10 @@ impl Lost {
         };
         let listed = format!("{}{more}", named.join(", "));
         if self.kept == 0 {
-            return Err(Error::Refused(format!(
+            refuse!(
                 "the vocabulary has no character of {name}, which has {listed}; start from a model whose tokenizer has them, such as a \
                  byte or BPE tokenizer"
-            )));
+            );
         }
         let (all, [train, _]) = (self.rows.iter().sum(), self.rows);
         let place = if train == 0 { "its held-out part" } else { "it" };

@@ -1,56 +1,37 @@
 //! Encodes prompts, written by a chat template up to the assistant's turn, into a token store of examples, each with
 //! data on correct answers.
 
-use super::conversations::{missing, template_fault};
-use super::corpus::Corpus;
-use super::lost::{self, Lost};
-use super::split::RowSplitter;
-use super::{ENCODE_BYTES, Progress, index_of};
-use crate::data::read::{self, Problems, RowLocation};
+use super::Progress;
+use super::lost;
+use super::rows::{RowPreparation, RowQueue, RowText, Rows, template_fault, written};
+use crate::data::read;
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, Writer};
-use crate::tokenizer::TokenizerFiles;
-use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::{ChatMessage, DataConfig, Objective};
+use crate::tokenizer::Tokenizer;
+use glasshouse_platform::{Result, refuse};
+use glasshouse_protocol::ChatMessage;
 use serde_json::Value;
-use std::path::Path;
 
-/// Reads the prompts of a corpus line by line and writes their tokens to `folder`, whose index records `recipe`. Invalid lines, lines that
-/// the rule cannot judge, and prompts of only unknown characters are recorded as problems and left out. [`RowSplitter`] selects the
-/// held-out rows unless held-out files are given. Fails if a source is not JSON Lines, there are no prompts, or a split has none.
-#[allow(clippy::too_many_arguments, reason = "as its siblings, and the rule that judges")]
+/// Reads the prompts of a corpus line by line and writes their tokens. Invalid lines, lines that the reward's rule cannot judge, and prompts
+/// of only unknown characters are recorded as problems and left out. Fails if a source is not JSON Lines, there are no prompts, or a split
+/// has none.
 pub(super) async fn encode(
-    corpus: &Corpus,
-    config: &DataConfig,
-    files: &TokenizerFiles,
-    judge: &Judge,
-    (folder, recipe): (&Path, &str),
-    problems: &Problems,
+    preparation: &RowPreparation<'_>,
     progress: &mut dyn FnMut(Progress),
-    yielder: &Yielder,
 ) -> Result<()> {
+    let RowPreparation { corpus, config, files, problems, yielder, .. } = preparation;
+    let judge = Judge::new(&config.train.reward)?;
     let renderer = files.chat_renderer()?;
     let Some(sources) = corpus.rows() else {
-        return Err(Error::Refused(
+        refuse!(
             "the objective reward answers prompts: give a file of them as data (JSON Lines or a JSON array)"
-                .to_owned(),
-        ));
+        );
     };
-    let total = corpus.bytes();
     let special = files.tokenizer.special_pattern();
-    let mut queue = PromptQueue {
-        files,
-        splitter: RowSplitter::new(config),
-        writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
-        waiting: Vec::new(),
-        emptied: Vec::new(),
-        lost: Lost::default(),
-        characters: 0,
-        asked: None,
-    };
-    let (mut waiting, mut bytes) = (0, 0);
+    let prompts = Prompts { asked: None };
+    let mut queue = RowQueue::new(preparation, files.tokenizer.vocabulary_size(), prompts, progress);
     for (source, split) in sources {
-        let read = |row: &str, place: RowLocation| {
+        let read = |row: &str, place| {
             let read = prompt(row).and_then(|(messages, judged, unread)| {
                 if let Some(fault) = judge.fault(&judged) {
                     return Err(fault.to_owned());
@@ -59,47 +40,17 @@ pub(super) async fn encode(
                 problems.unread(unread);
                 Ok((place, lost::spelled(special.as_ref(), row), text, judged))
             });
-            read.map(Some).or_else(|reason| {
-                renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
-                problems.note(&source.path, &format!("{place}: {reason}"));
-                Ok(None)
-            })
+            written(read, &renderer, problems, (&source.path, place))
         };
         for prompt in read::json_rows(source, read)? {
             let (place, spelled, text, judged) = prompt?;
-            queue.lost.note_spelled(spelled);
             yielder.maybe_yield().await;
-            if waiting >= ENCODE_BYTES {
-                waiting = 0;
-                queue.flush()?;
-                progress(Progress::Encoding { bytes: bytes.min(total), total });
-            }
-            waiting += text.len();
-            bytes += text.len() as u64;
-            queue.waiting.push((split, (&source.path, place), text, judged));
+            let bytes = text.len();
+            queue.push((split, &source.path, place), spelled, bytes, Some((text, judged)))?;
         }
     }
-    queue.flush()?;
-    let placed = queue.splitter.finish();
-    queue.splitter.tell(problems, &corpus.name());
-    queue.write(placed)?;
-    let PromptQueue { writer, splitter, emptied, lost, characters, asked, .. } = queue;
-    for (path, place) in emptied {
-        problems.note(path, &format!("{place}: `prompt`: the vocabulary has none of its characters"));
-    }
-    lost.tell(problems, &corpus.name(), "prompt")?;
-    let counts = splitter.counts;
-    if let Some(missing) = missing(counts, Objective::Reward, problems) {
-        let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);
-        return Err(fault.unwrap_or(Error::Refused(missing)));
-    }
-    writer.finish(Index {
-        documents: counts.iter().sum(),
-        characters,
-        bytes,
-        prompt: asked,
-        ..index_of(corpus, &files.tokenizer, recipe, problems)?
-    })?;
+    let (Prompts { asked: prompt }, writer, index) = queue.finish(|| template_fault(&renderer))?;
+    writer.finish(Index { prompt, ..index })?;
     Ok(())
 }
 
@@ -130,59 +81,44 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String>
     Ok((messages, Judged { asked, check, answer }, unread))
 }
 
-/// A prompt waiting to be encoded: its split if given by the file, its location, text and data on correct answers.
-type WaitingPrompt<'a> = (Option<Split>, (&'a Path, RowLocation), String, Judged);
-
-/// A prompt's tokens, text and data on correct answers.
-type Encoded = (Vec<u32>, String, Judged);
-
-/// Encodes prompts in batches and writes them to a store.
-struct PromptQueue<'a> {
-    files: &'a TokenizerFiles,
-    splitter: RowSplitter<Encoded>,
-    writer: Writer,
-    waiting: Vec<WaitingPrompt<'a>>,
-    /// Prompts of only unknown characters.
-    emptied: Vec<(&'a Path, RowLocation)>,
-    lost: Lost,
-    characters: u64,
+struct Prompts {
     /// The first held-out prompt, for samples.
     asked: Option<String>,
 }
 
-impl PromptQueue<'_> {
-    /// Encodes the waiting rows, and writes those whose split is known.
-    fn flush(&mut self) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let tokenizer = &self.files.tokenizer;
-        let texts: Vec<&str> = waiting.iter().map(|(_, _, text, _)| text.as_str()).collect();
-        let encoded = tokenizer.encode_spans(&texts)?;
-        for ((split, place, text, judged), encoded) in waiting.into_iter().zip(encoded) {
-            let lost: Vec<(usize, char)> = tokenizer.lost(&text, &encoded).collect();
-            let asked = text.rfind(judged.asked.trim()).map(|at| at..at + judged.asked.trim().len());
-            let is_emptied = lost::is_emptied(tokenizer, &encoded, asked.as_slice(), &lost);
-            self.lost.note(split.unwrap_or(Split::Train), &text, lost.iter().map(|(_, own)| *own));
-            if is_emptied {
-                self.emptied.push(place);
-                continue;
-            }
-            let content = text.clone();
-            let placed = self.splitter.place(&content, split, (encoded.tokens, text, judged));
-            self.write(placed)?;
-        }
-        Ok(())
+impl Rows for Prompts {
+    type Row = (String, Judged);
+    /// A prompt's tokens and bytes, and its data on correct answers.
+    type Encoded = (Vec<u32>, u64, Judged);
+    const EMPTIED: &str = "`prompt`: the vocabulary has none of its characters";
+
+    fn texts((text, _): &Self::Row) -> impl Iterator<Item = &str> {
+        std::iter::once(text.as_str())
     }
 
-    fn write(&mut self, placed: Vec<(Split, Encoded)>) -> Result<()> {
-        for (split, (tokens, text, judged)) in placed {
-            self.characters += text.chars().count() as u64;
-            if split == Split::Validation && self.asked.is_none() {
-                self.asked = Some(judged.asked.clone());
-            }
-            self.writer.append_example(split, &tokens, &vec![false; tokens.len()], text.len() as u64)?;
-            self.writer.append_row(split, &judged)?;
+    fn encoded(
+        tokenizer: &Tokenizer,
+        (text, judged): Self::Row,
+        texts: Vec<RowText>,
+    ) -> Option<Self::Encoded> {
+        let (encoded, lost) = texts.into_iter().next()?;
+        let asked = judged.asked.trim();
+        let asked = text.rfind(asked).map(|at| at..at + asked.len());
+        let is_emptied = lost::is_emptied(tokenizer, &encoded, asked.as_slice(), &lost);
+        (!is_emptied).then(|| (encoded.tokens, text.len() as u64, judged))
+    }
+
+    fn write(
+        &mut self,
+        writer: &mut Writer,
+        split: Split,
+        (tokens, bytes, judged): Self::Encoded,
+    ) -> Result<()> {
+        if split == Split::Validation {
+            self.asked.get_or_insert_with(|| judged.asked.clone());
         }
-        Ok(())
+        writer.append_example(split, &tokens, &vec![false; tokens.len()], bytes)?;
+        writer.append_row(split, &judged)
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Writer {
     validation: SplitWriter,
 }
 
+#[derive(Default)]
 struct SplitWriter {
     name: &'static str,
     record: SplitRecord,
@@ -50,13 +51,7 @@ impl Writer {
     }
 
     pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
-        let split = |name| SplitWriter {
-            name,
-            record: SplitRecord::default(),
-            tokens: 0,
-            open: None,
-            examples: None,
-        };
+        let split = |name| SplitWriter { name, ..SplitWriter::default() };
         Self {
             folder: folder.to_owned(),
             element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },
