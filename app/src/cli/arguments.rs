@@ -1,17 +1,17 @@
 //! Command-line arguments and their help.
 
-mod preset;
-
 pub use super::Command;
 use super::settings::checked_device;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
+use glasshouse_engine::protocol::presets::PRESETS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
 use glasshouse_engine::protocol::{
     CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
 };
 use glasshouse_engine::session;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 fn first_steps() -> String {
-    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset::list())
+    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset_list())
 }
 
 const FIRST_STEPS: &str = "First steps:
@@ -41,25 +41,23 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
 129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
 
-/// Parses a non-negative integer.
-fn whole_number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
-}
-
-/// Parses a positive integer.
-pub(super) fn positive(text: &str) -> Result<usize, String> {
-    whole_number(text)
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| "expected a whole number from 1 on".to_owned())
-}
-
-pub(super) fn thread_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=MAX_THREADS) => Ok(number),
-        Ok(_) => Err(format!("expected 1 to {MAX_THREADS}")),
-        Err(_) => Err("expected a whole number".to_owned()),
+/// Parses a whole number of a range.
+pub(super) fn within(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let (least, most) = (range.start(), range.end());
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| match *most {
+            usize::MAX => format!("expected a whole number from {least} on"),
+            most => format!("expected a whole number from {least} to {most}"),
+        })
     }
+}
+
+pub(super) fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    within(least..=usize::MAX)
+}
+
+pub(super) fn thread_count() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    within(1..=MAX_THREADS)
 }
 
 /// Minutes, from a second to a year, of `90s`, `10m`, `2h` or a number of minutes.
@@ -96,11 +94,21 @@ pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
     })
 }
 
+fn preset_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(PRESETS.iter().map(|(name, about)| PossibleValue::new(*name).help(*about)))
+}
+
+/// A line per preset, with its description.
+fn preset_list() -> String {
+    let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    PRESETS.iter().map(|(name, about)| format!("  {name:<widest$}  {about}\n")).collect()
+}
+
 /// Settings of a run, shared by `train`, `plan` and the experiments.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
     /// Start from a preset
-    #[arg(long, value_name = "NAME", value_parser = preset::PresetParser, conflicts_with_all = ["config", "layers"])]
+    #[arg(long, value_name = "NAME", value_parser = preset_names(), conflicts_with_all = ["config", "layers"])]
     pub preset: Option<String>,
     /// Start from a run's settings (every run saves its own as run.toml)
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
@@ -132,7 +140,7 @@ pub struct ConfigArguments {
     ///
     /// Canaries are sentences with a secret number, planted 1, 2, 4, … up to 64 times. The end of the run and `glasshouse audit` report how
     /// much of each the model has memorised.
-    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = at_least(0), allow_negative_numbers = true)]
     pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
@@ -205,7 +213,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     pub threads: Option<usize>,
     /// Resume the latest run from its latest checkpoint
     ///
@@ -294,7 +302,7 @@ pub struct DeviceArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     pub threads: Option<usize>,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]

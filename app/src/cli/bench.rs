@@ -1,19 +1,7 @@
 //! `glasshouse bench`: measures this machine's speed. A step's speed comes with proof that the measured steps also trained.
 
-use super::arguments::{ConfigArguments, DeviceArguments, FormatArguments, positive};
-use super::driver::{drive, shown};
-use super::report;
-use super::settings::{run_config, usage};
-use anyhow::Result;
-use clap::{Args, Subcommand};
+use super::prelude::*;
 use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell, ViewPart};
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::evaluation::Table;
-use glasshouse_engine::protocol::quantity::{NOTHING, counted};
-use glasshouse_engine::protocol::{Bench, BenchReport, Command, Event, View};
-use glasshouse_engine::session;
-use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Models whose views are timed by default: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
@@ -31,9 +19,9 @@ pub(super) fn bench(command: &BenchCommand) -> Result<()> {
             let config = configured(config)?;
             let (prompt_tokens, context) = (*prompt_tokens, config.model.context_length);
             if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| *tokens > context) {
-                return Err(usage(format!(
+                misuse!(
                     "--prompt-tokens must be between 1 and the context length, {context} (got {prompt_tokens})"
-                )));
+                );
             }
             let (tokens, repeats, weights, batches) = (*tokens, *repeats, weights.format, texts.clone());
             let bench = Bench::Decode { config, repeats, prompt_tokens, tokens, weights, batches };
@@ -64,7 +52,7 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
         let hear = |event| {
             let Event::Bench { report, tuning } = event else { return Ok(()) };
             if machine.json {
-                return Ok(say!("{}", serde_json::to_string(&report)?)?);
+                return say_json(&report);
             }
             if let Some(tuning) = tuning {
                 say!("{tuning}")?;
@@ -158,7 +146,7 @@ pub enum BenchCommand {
         #[arg(long)]
         unfused: bool,
         /// Number of timed steps
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least(1))]
         repeats: usize,
     },
     /// Prompt and generation tokens per second, with random weights
@@ -168,16 +156,16 @@ pub enum BenchCommand {
         #[command(flatten)]
         machine: MachineArguments,
         /// Tokens of the prompt [default: half the context, at most 512]
-        #[arg(long, value_name = "N", value_parser = positive)]
+        #[arg(long, value_name = "N", value_parser = at_least(1))]
         prompt_tokens: Option<usize>,
         /// Tokens to generate after the first [default: the rest of the context, at most 128]
-        #[arg(long, value_name = "N", value_parser = positive)]
+        #[arg(long, value_name = "N", value_parser = at_least(1))]
         tokens: Option<usize>,
         /// Batch sizes: one number, or several to compare
-        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1", value_parser = positive)]
+        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1", value_parser = at_least(1))]
         texts: Vec<usize>,
         /// Number of timed repetitions
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least(1))]
         repeats: usize,
         #[command(flatten)]
         weights: FormatArguments,
@@ -202,7 +190,7 @@ pub enum BenchCommand {
         #[command(flatten)]
         machine: MachineArguments,
         /// Timed answers per view after the first; one if they take seconds
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least(1))]
         repeats: usize,
     },
     /// Time and memory of a step for models of many sizes, compared with their estimates

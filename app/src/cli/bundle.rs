@@ -1,15 +1,6 @@
 //! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::{DEFAULT_PROJECT, RunArguments};
-use super::driver::drive;
-use super::settings::checked_device;
-use super::trained;
-use anyhow::Result;
-use clap::{Args, Subcommand};
-use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Command, Event, Export, VERIFIED_STEPS};
-use glasshouse_engine::session;
-use std::path::PathBuf;
+use super::prelude::*;
 
 pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
     match command {

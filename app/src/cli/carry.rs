@@ -1,15 +1,8 @@
 //! `glasshouse pack` and `glasshouse unpack`: a project as a single file, to move it between this machine and a browser.
 
-use super::arguments::DEFAULT_PROJECT;
-use super::driver::drive;
-use super::trained;
-use anyhow::Result;
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::project::archive;
-use glasshouse_engine::protocol::quantity::{self, counted};
-use glasshouse_engine::protocol::{Event, Export};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
+use glasshouse_engine::protocol::quantity;
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     let to = arguments.to.clone().unwrap_or_else(|| default_file(&arguments.project));

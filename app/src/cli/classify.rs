@@ -1,16 +1,8 @@
 //! `glasshouse classify`: labels texts with a classifier, or scores them with a reward model.
 
-use super::arguments::ModelArguments;
-use super::driver::{Engine, drive};
-use super::trained;
-use anyhow::{Context as _, Result, anyhow};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
-use glasshouse_engine::protocol::quantity::{counted, percent};
-use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
-use glasshouse_engine::session;
-use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use glasshouse_engine::protocol::likeliest;
 
 /// Number of texts per request.
 const AT_ONCE: usize = 64;
@@ -19,14 +11,14 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
         let mut output = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
-        let (mut rows, mut waiting) = (rows(arguments)?.peekable(), Vec::new());
-        while let Some(row) = rows.next() {
-            waiting.push(row?);
-            if waiting.len() == AT_ONCE || rows.peek().is_none() {
-                ask(engine, &source, std::mem::take(&mut waiting), &mut output).await?;
+        let mut rows = rows(arguments)?;
+        loop {
+            let some = rows.by_ref().take(AT_ONCE).collect::<Result<Vec<_>>>()?;
+            if some.is_empty() {
+                return output.end();
             }
+            ask(engine, &source, &some, &mut output).await?;
         }
-        output.end()
     })
 }
 
@@ -47,7 +39,7 @@ fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<
 async fn ask(
     engine: &mut Engine,
     source: &WeightSource,
-    rows: Vec<LabelledText>,
+    rows: &[LabelledText],
     output: &mut ClassificationOutput,
 ) -> Result<()> {
     let texts = rows.iter().map(|row| row.text.clone()).collect();

@@ -1,22 +1,10 @@
 //! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
-use super::arguments::{DeviceArguments, ModelArguments, choice};
-use super::driver::{drive, shown};
-use super::report;
-use super::settings::usage;
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
+use super::prelude::*;
+use super::report::joined;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::evaluation::{Cell, Table};
-use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
+use glasshouse_engine::protocol::frontier;
 use glasshouse_engine::protocol::setting::{Choice as _, Described};
-use glasshouse_engine::protocol::{
-    Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
-    RunChange, SparsityPattern, WeightFormat, frontier,
-};
-use serde_json::json;
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
     let method = if arguments.frontier { None } else { Some(arguments.method()?) };
@@ -34,25 +22,16 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         };
         let stopping = "stopping; the points measured so far are printed";
         let asked = engine.ask_until_signal(command, stopping, shown(hear)).await;
-        if points.is_empty() {
-            return asked;
-        }
-        if arguments.frontier {
-            if arguments.json {
-                say!("{}", json!({ "from": run, "points": points }))?;
-            } else {
-                report::print(&[Block::Table(frontier(&points))])?;
+        match (arguments.frontier, arguments.json) {
+            _ if points.is_empty() => {}
+            (true, true) => say!("{}", json!({ "from": run, "points": points }))?,
+            (true, false) => report::print(&[Block::Table(frontier(&points))])?,
+            (false, true) => {
+                points
+                    .iter()
+                    .try_for_each(|point| say!("{}", joined(json!({ "from": run }), &json!(point))))?;
             }
-            return asked;
-        }
-        for compressed in &points {
-            if arguments.json {
-                let mut found = json!(compressed);
-                found["from"] = json!(run);
-                say!("{found}")?;
-            } else {
-                print(&run, compressed)?;
-            }
+            (false, false) => points.iter().try_for_each(|point| print(&run, point))?,
         }
         asked
     })
@@ -145,7 +124,7 @@ impl CompressArguments {
             (!reads && windows.is_some(), "--windows is", "gptq4, wanda, blocks, channels or heads"),
         ] {
             if is_misplaced {
-                return Err(usage(format!("{options} for --method {methods}")));
+                misuse!("{options} for --method {methods}");
             }
         }
         match &mut method {

@@ -1,13 +1,11 @@
 //! `glasshouse corpus`: generates stories and instruction tasks.
 
 use super::export::check_not_here;
-use clap::{Args, Subcommand};
+use super::prelude::*;
 use glasshouse_engine::data::stories;
 use glasshouse_engine::data::task_folder::write_folder;
 use glasshouse_engine::data::tasks::{LEVELS, TaskKind, TaskOptions};
-use glasshouse_engine::protocol::quantity::counted;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::io::BufWriter;
 
 pub(super) fn corpus(command: &CorpusCommand) -> anyhow::Result<()> {
     match command {

@@ -1,14 +1,10 @@
 //! `glasshouse data`: the data bench on the command line.
 
-use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::corpus::parse_size;
-use super::driver::drive;
-use super::report::{print, printable};
-use super::settings::usage;
-use super::train::{quoted, try_next};
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand};
+use super::prelude::*;
+use super::report::print;
+use super::train::try_next;
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
@@ -17,13 +13,8 @@ use glasshouse_corpus::{script, shards};
 use glasshouse_documents::SystemFiles;
 use glasshouse_engine::protocol::blocks::Excerpt;
 use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
-use glasshouse_engine::protocol::quantity::{bytes, count, counted, things};
-use glasshouse_engine::protocol::{Command, Event, FileProblem};
-use glasshouse_engine::session;
 use glasshouse_engine::tokenizer::Tokenizer;
 use indicatif::ProgressBar;
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
 
 pub(super) fn data(command: &DataCommand) -> Result<()> {
     match command {
@@ -83,26 +74,19 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
 
 fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
-        let line = serde_json::json!({
-            "event": "done",
-            "documents": report.raw.documents,
-            "kept": report.kept.documents,
-            "dropped": report.dropped(),
-            "bytes": report.raw.bytes,
-            "kept_bytes": report.kept.bytes,
-            "held_out": report.held_out.documents,
-            "warnings": report.warnings(),
-            "troubles": report.troubles.count,
-            "memory_bytes_per_document": pipeline::bytes_per_document(recipe),
-            "stages": report.stages.iter().map(|stage| serde_json::json!({
-                "name": stage.about.name,
-                "documents": stage.removed.documents,
-                "words": stage.removed.words,
+        let stages = report.stages.iter().map(|stage| {
+            json!({
+                "name": stage.about.name, "documents": stage.removed.documents, "words": stage.removed.words,
                 "edited": stage.edited.before.documents,
-            })).collect::<Vec<_>>(),
+            })
         });
-        say!("{line}")?;
-        return Ok(());
+        let line = json!({
+            "event": "done", "documents": report.raw.documents, "kept": report.kept.documents, "dropped": report.dropped(),
+            "bytes": report.raw.bytes, "kept_bytes": report.kept.bytes, "held_out": report.held_out.documents,
+            "warnings": report.warnings(), "troubles": report.troubles.count,
+            "memory_bytes_per_document": pipeline::bytes_per_document(recipe), "stages": stages.collect::<Vec<_>>(),
+        });
+        return Ok(say!("{line}")?);
     }
     let out = arguments.out.display();
     print(&blocks::summary(report))?;
@@ -135,7 +119,8 @@ impl CleaningBar {
         match event {
             Event::Cleaning(CleaningStep::Started { start }) => {
                 begun(&start, self.json)?;
-                self.bar = progress_bar(self.json);
+                let has_bar = !self.json && std::io::stderr().is_terminal();
+                self.bar = has_bar.then(|| bar(1, "{bar:28} {wide_msg}"));
             }
             Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
             Event::Cleaning(CleaningStep::Done { report }) => (self.bar, self.report) = (None, Some(report)),
@@ -158,7 +143,7 @@ impl CleaningBar {
     fn progress(&mut self, progress: &CleaningProgress) {
         if self.json && self.phase != Some(progress.phase) {
             // Ignore a closed stdout.
-            say!("{}", serde_json::json!({ "event": "phase", "phase": progress.phase.name() })).ok();
+            say!("{}", json!({ "event": "phase", "phase": progress.phase.name() })).ok();
         }
         self.phase = Some(progress.phase);
         let Some(bar) = &self.bar else { return };
@@ -186,20 +171,15 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
     let (event, text) = match start {
         CleaningStart::New => return Ok(()),
         CleaningStart::Resumed { documents } => (
-            serde_json::json!({ "event": "resumed", "documents": documents }),
+            json!({ "event": "resumed", "documents": documents }),
             format!("resuming after the {} read by a stopped cleaning", counted(*documents, "document")),
         ),
         CleaningStart::StartedOver { reason } => (
-            serde_json::json!({ "event": "started_over", "reason": reason }),
+            json!({ "event": "started_over", "reason": reason }),
             format!("the stopped cleaning cannot be continued: {reason}"),
         ),
     };
     Ok(if json { say!("{event}") } else { say!("{text}") }?)
-}
-
-/// A bar on a terminal; nothing in a pipe.
-fn progress_bar(json: bool) -> Option<ProgressBar> {
-    (!json && std::io::stderr().is_terminal()).then(|| bar(1, "{bar:28} {wide_msg}"))
 }
 
 fn read_report(folder: &Path) -> Result<CleaningReport> {
@@ -220,7 +200,7 @@ fn read_report(folder: &Path) -> Result<CleaningReport> {
 fn inspect(folder: &Path, json: bool) -> Result<()> {
     let report = read_report(folder)?;
     match json {
-        true => Ok(say!("{}", serde_json::to_string(&report)?)?),
+        true => say_json(&report),
         false => Ok(print(&blocks::blocks(&report, &report::diff::words))?),
     }
 }
@@ -232,8 +212,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     let compared = pipeline::compare(&SystemFiles, &preview, input, id, &async || ());
     let compared = pollster::block_on(compared)?;
     if arguments.json {
-        say!("{}", serde_json::to_string(&compared)?)?;
-        return Ok(());
+        return say_json(&compared);
     }
     say!("{}\n", printable(&compared.id))?;
     for verdict in &compared.verdicts {

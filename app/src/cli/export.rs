@@ -1,16 +1,8 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
-use super::arguments::{ModelArguments, choice};
-use super::driver::drive;
-use super::settings::usage;
-use super::trained;
+use super::prelude::*;
 use super::upload::UploadArguments;
-use anyhow::Result;
-use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
-use glasshouse_engine::session;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     check_not_here(&arguments.to, "an export")?;
@@ -18,9 +10,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
         (FormatName::Peft, None) => ExportFormat::Peft,
         (FormatName::Huggingface | FormatName::Peft, Some(_)) => {
-            return Err(usage(
-                "--quantization is for --format gguf; the Hugging Face format is written in f32",
-            ));
+            misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32");
         }
         (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
     };
@@ -50,7 +40,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     })?;
     found.uploaded = upload.map(|upload| upload.send(&arguments.to, &found.files)).transpose()?;
     if arguments.json {
-        return Ok(say!("{}", serde_json::to_string(&found)?)?);
+        return say_json(&found);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
     if let Some(verification) = &found.verification {
@@ -82,9 +72,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
 pub(super) fn check_not_here(to: &Path, what: &str) -> Result<()> {
     let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
     if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage(format!(
-            "{what} cannot replace the current folder; name a new one in it with --to"
-        )));
+        misuse!("{what} cannot replace the current folder; name a new one in it with --to");
     }
     Ok(())
 }

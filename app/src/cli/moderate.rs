@@ -1,20 +1,11 @@
 //! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
 
-use super::arguments::{DEFAULT_PROJECT, choice};
-use super::report;
-use super::settings::usage;
-use anyhow::{Context as _, Result, anyhow, ensure};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
-use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::config::{Category, MAX_RULES_BYTES};
-use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Moderation, ModerationMode, Severity};
 use glasshouse_engine::storage;
-use serde_json::json;
-use std::path::{Path, PathBuf};
 
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Maximum number of reported invalid lines.
@@ -23,14 +14,11 @@ const TOLD: usize = 5;
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
     if train.is_none() && check.is_none() && text.is_empty() {
-        return Err(usage(
-            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)",
-        ));
+        misuse!(
+            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)"
+        );
     }
-    let own = match rules {
-        Some(path) => Some(path.clone()),
-        None => Some(project.join(RULES_FILE)).filter(|path| path.is_file()),
-    };
+    let own = rules.clone().or_else(|| Some(project.join(RULES_FILE)).filter(|path| path.is_file()));
     let rules = match &own {
         Some(path) => own_rules(path)?.1,
         None => Rules::ours().map_err(|reason| anyhow!(reason))?,

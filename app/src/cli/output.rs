@@ -1,13 +1,10 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
 use super::bar::{above, bar};
-use super::hints;
-use glasshouse_engine::protocol::quantity::{counted, duration, percent, tokens_per_second};
-use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
+use super::prelude::*;
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
-use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 /// Minimum interval between plain step lines; evaluations and the like are always printed.

@@ -1,19 +1,7 @@
 //! `glasshouse plan`: memory and time of a run, computed without a device.
 
-use super::arguments::ConfigArguments;
-use super::driver::{Engine, drive};
-use super::report;
-use super::settings::run_config;
-use anyhow::Result;
-use clap::Args;
-use glasshouse_engine::protocol::blocks::{Block, Fact, Section};
+use super::prelude::*;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
-use glasshouse_engine::protocol::{
-    Command, Event, Forecast, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
-};
-use glasshouse_engine::session;
-use serde_json::{Map, Value, json};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
@@ -50,7 +38,7 @@ async fn beyond(
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
     let plan = engine.ask_for(command, picked!(Event::Planned(Forecast::Cluster { plan }) => plan)).await?;
     if arguments.json {
-        return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
+        return say_json(&plan);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
     let facts = plan.rows().into_iter().map(|(name, value)| Fact::new(name, value)).collect();

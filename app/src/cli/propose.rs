@@ -1,29 +1,14 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
-use super::arguments::{RunArguments, choice, help};
-use super::driver::drive;
 use super::feedback::{FeedbackArguments, short};
-use super::settings::checked_device;
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
-use glasshouse_engine::protocol::quantity::percent;
-use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{
-    ChatMessage, CheckpointChoice, Command, Event, Proposal, ProposalSettings, Role, Uncertainty,
-    WeightSource,
-};
-use glasshouse_engine::session;
-use serde_json::{Value, json};
+use super::prelude::*;
 use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> {
     let ProposeArguments { count, measure, samples, max_tokens, run, checkpoint, device, to } =
         &arguments.proposing;
-    let (count, samples) = (*count as usize, *samples as usize);
-    let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
+    let (count, samples, max_tokens) = (*count, *samples, *max_tokens);
+    let settings = ProposalSettings { measure: *measure, count, samples, max_tokens };
     let options =
         session::Options { device: checked_device(device)?.to_owned(), ..session::Options::default() };
     drive(options, async |engine| {
@@ -67,9 +52,7 @@ fn new_file(path: &Path) -> Result<File> {
 
 fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {
     if json {
-        let mut line = serde_json::to_value(row)?;
-        line["event"] = json!("proposal");
-        return Ok(say!("{line}")?);
+        return say_event("proposal", row);
     }
     let said = match row.share {
         Some(share) if measure == Uncertainty::Disagreement => {
@@ -95,15 +78,15 @@ fn to_be_answered(row: &Proposal) -> Value {
 /// Options of `feedback --propose`.
 #[derive(Args, Debug)]
 pub struct ProposeArguments {
-    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
-    pub count: u32,
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = at_least(1), requires = "propose")]
+    pub count: usize,
     /// Uncertainty measure [default: margin for a run with labels, else entropy]
     ///
     /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
     #[arg(long, value_name = "MEASURE", value_parser = choice::<Uncertainty>(), requires = "propose")]
     pub measure: Option<Uncertainty>,
-    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
-    pub samples: u32,
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = within(2..=64), requires = "propose")]
+    pub samples: usize,
     #[arg(long, value_name = "N", help = help(ProposalSettings::setting("max_tokens")), default_value_t = 64, requires = "propose")]
     pub max_tokens: usize,
     /// Run: number, name or title [default: the latest]

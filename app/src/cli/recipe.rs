@@ -2,27 +2,17 @@
 
 mod own;
 
-use super::arguments::{ConfigArguments, DEFAULT_PROJECT, EvaluationArgument, TrainArguments, thread_count};
-use super::driver::drive;
 use super::import::is_place;
+use super::prelude::*;
 use super::report::joined;
-use super::score::{Score, ScoringOptions};
-use super::settings::{changed, check_device, usage};
-use super::train::{import_base, quoted, train_run};
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
+use super::score::Score;
+use super::train::{import_base, train_run};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::quantity::duration;
+use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::recipes::{
     RECIPES, RecipeMetric, RecipeSettings, TuningRecipe, recipe as named,
 };
-use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
-use glasshouse_engine::session;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 
 const EXAMPLES: u64 = 10;
 
@@ -50,17 +40,13 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
         config,
         recipe: data.is_none().then(|| recipe.name.to_owned()),
         data: data.into_iter().collect(),
-        project: arguments.project.clone(),
         from: Some(from),
-        device: arguments.device.clone(),
-        threads: arguments.threads,
         // A text of a few pages has too few batches to sample from, so evaluate all of it.
         eval: match recipe.metric() {
             RecipeMetric::Perplexity => EvaluationArgument::Full,
             RecipeMetric::Answers | RecipeMetric::Labels => EvaluationArgument::Batches,
         },
-        json: arguments.json,
-        ..TrainArguments::default()
+        ..arguments.training()
     })?;
     if run.step < run.steps {
         let project = quoted(&arguments.project);
@@ -110,10 +96,10 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
     }
     if runs_of(project)?.is_empty() {
         let project = quoted(project);
-        return Err(usage(format!(
+        misuse!(
             "a recipe fine-tunes a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one with --from: \
              a Hugging Face folder, a GGUF file, or an address"
-        )));
+        );
     }
     let start = Start::parse(from, None);
     let run = trained::find_run(project, Start::named_run(&start.run))?;
@@ -138,12 +124,11 @@ pub(super) fn runs_of(project: &Path) -> Result<Vec<Run>> {
 
 /// The base run. A model from elsewhere is imported first, which also creates the project.
 fn begin(arguments: &RecipeArguments) -> Result<String> {
-    let RecipeArguments { from, project, .. } = arguments;
+    let RecipeArguments { from, .. } = arguments;
     if !is_place(from) {
         return Ok(from.clone());
     }
-    let training = TrainArguments { project: project.clone(), ..TrainArguments::default() };
-    drive(session::Options::default(), async |engine| import_base(from, &training, engine).await)
+    drive(session::Options::default(), async |engine| import_base(from, &arguments.training(), engine).await)
 }
 
 /// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
@@ -176,14 +161,9 @@ fn list(json: bool) -> Result<()> {
 }
 
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
-    if file.exists() {
-        return Err(usage(format!("{} exists already; name another file", file.display())));
-    }
+    check_new_file(file, None, "another file")?;
     if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-        return Err(usage(format!(
-            "{}: an example is JSON Lines; name a file that ends with .jsonl",
-            file.display()
-        )));
+        misuse!("{}: an example is JSON Lines; name a file that ends with .jsonl", file.display());
     }
     write_lines(file, &generated(recipe, TaskSplit::Train, EXAMPLES)?)?;
     say!(
@@ -196,10 +176,10 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
 
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
     if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
-        return Err(usage(format!(
+        misuse!(
             "--measure takes the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
             recipe.name
-        )));
+        );
     }
     let run = trained::find_run(&arguments.project, Start::named_run(run))?;
     check_objective(recipe, &run.name(), &run.config()?)?;
@@ -231,19 +211,14 @@ fn tell(
     run: &RunSummary,
     own: Option<&[String]>,
 ) -> Result<()> {
-    let place = ScoringOptions {
-        project: &arguments.project,
-        device: arguments.device.as_deref(),
-        threads: arguments.threads,
-    };
-    let metric = recipe.metric();
+    let (training, metric) = (arguments.training(), recipe.metric());
     let score = || match own {
-        Some(rows) => place.rows(run, metric, rows),
-        None => place.held_out(run, recipe),
+        Some(rows) => training.score_rows(run, metric, rows),
+        None => training.score_held_out(run, recipe),
     };
     let (found, text) = match metric {
         RecipeMetric::Perplexity => {
-            let losses = place.losses(run)?;
+            let losses = training.losses(run)?;
             let first = losses.first().filter(|losses| losses.step == 0);
             let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
             let best = best.context("the run has no evaluation")?;
@@ -328,11 +303,20 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "DEVICE", requires = "name")]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count, requires = "name")]
+    #[arg(long, value_name = "N", value_parser = thread_count(), requires = "name")]
     pub threads: Option<usize>,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+impl RecipeArguments {
+    /// The options that a run has, too.
+    fn training(&self) -> TrainArguments {
+        let Self { project, device, threads, json, .. } = self;
+        let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);
+        TrainArguments { project, device, threads, json, ..TrainArguments::default() }
+    }
 }
 
 fn names_list() -> String {

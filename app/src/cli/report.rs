@@ -2,15 +2,15 @@
 //!
 //! Control characters are removed from texts: a document must not move the cursor or colour the screen.
 
+use super::prelude::*;
 use console::{Alignment, measure_text_width, pad_str};
-use glasshouse_engine::protocol::blocks::{Bar, Block, Excerpt, Fact, Section};
+use glasshouse_engine::protocol::blocks::{Bar, Excerpt};
 use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
-    self, AuditSection, CalibrationBin, Cell, Metric, Passage, Table, metric_title,
+    self, AuditSection, CalibrationBin, Metric, Passage, metric_title,
 };
-use glasshouse_engine::protocol::quantity::{NOTHING, quantity, whole};
-use serde_json::{Map, Value, json};
-use std::io::{IsTerminal as _, Result};
+use serde::Serialize;
+use std::io::Result;
 
 /// Maximum line width of prose in characters.
 const PROSE: usize = 100;
@@ -113,6 +113,16 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
 /// A Unix time in seconds as a local date.
 pub(super) fn date(seconds: f64) -> String {
     crate::format::date_time(seconds.max(0.0) as u64)
+}
+
+/// Prints a value as a line of JSON.
+pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(say!("{}", serde_json::to_string(value)?)?)
+}
+
+/// Prints a value as a line of JSON with an `event` field.
+pub(super) fn say_event(event: &str, value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(say!("{}", with_event(event, &serde_json::to_value(value)?))?)
 }
 
 /// The JSON object `value` with an `event` field.

@@ -1,13 +1,9 @@
 //! `glasshouse tokenizer`: trains a tokenizer, and shows its effect on a text.
 
-use super::arguments::{DEFAULT_PROJECT, tokenizer_kinds};
-use super::trained;
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand};
+use super::arguments::tokenizer_kinds;
+use super::prelude::*;
 use glasshouse_engine::data::{self, prepare, stories};
-use glasshouse_engine::protocol::{TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
-use std::path::PathBuf;
 
 /// Bytes of stories that a tokenizer is trained on by default.
 const CORPUS_BYTES: u64 = 2_000_000;

@@ -1,25 +1,14 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, RunArguments, TrainArguments};
-use super::driver::{Engine, Sender, drive};
-use super::import::{Imported, import_from, is_place};
-use super::interrupt;
+use super::driver::Sender;
+use super::import::{import_from, is_place};
 use super::output::Output;
+use super::prelude::*;
 use super::report::{audited, with_event};
-use super::settings::{changed, checked_device, differing, run_config, usage};
+use super::settings::differing;
 use super::trained::{find_run, settings_of, use_project};
-use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
-use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
-use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, EnergyUse, Event, FileProblem, Fit, Forecast, LearnsFrom, OpenedRun,
-    PreparationStage, RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
-};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the run that `train` without arguments creates.
 const FIRST: &str = "first-stories";
@@ -78,7 +67,16 @@ pub(super) async fn follow(
     command: Command,
     steps: u64,
 ) -> Result<TrainOutcome> {
-    let mut follower = Follower::new(arguments, steps, engine.sender());
+    let mut follower = Follower {
+        arguments,
+        output: Output::new(arguments.json, steps),
+        steps,
+        engine: engine.sender(),
+        stage: None,
+        opened: None,
+        finished: false,
+        run: None,
+    };
     engine.ask(command, |event| follower.hear(event)).await?;
     let run = follower.run.take().context("the engine ended a run without a result")?;
     let Follower { opened, finished, .. } = follower;
@@ -108,7 +106,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let pick = picked!(Event::Evaluations { audits, .. } => audits);
     for audit in engine.ask_for_until_signal(command, stopping, pick).await?.unwrap_or_default() {
         match json {
-            true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+            true => say_event("audit", &audit)?,
             false => audited(&audit.sections)?,
         }
     }
@@ -127,10 +125,10 @@ async fn resumed(
     let (run, config) = settings_of(engine, &of).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
-        return Err(usage(format!(
+        misuse!(
             "--resume continues with the run's own settings, but {}; leave that out, or leave out --resume for a new run",
             others.join(", ")
-        )));
+        );
     }
     // A mixed-precision run may resume on a device without 16-bit floats.
     let precision = changes.precision;
@@ -205,9 +203,9 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
     let steps = (0.9 * 60e3 * minutes / ms) as u64;
     if steps == 0 {
         let step = duration(ms / 1e3);
-        return Err(usage(format!(
+        misuse!(
             "--minutes {minutes} is too short: a step takes about {step} here; choose more minutes, a smaller model or a smaller --batch-size"
-        )));
+        );
     }
     Ok(steps)
 }
@@ -232,12 +230,12 @@ pub(super) async fn import_base(
     engine: &mut Engine,
 ) -> Result<String> {
     if arguments.from_project.is_some() {
-        return Err(usage(format!(
+        misuse!(
             "--from-project names the project of a run, but {place} is the place of a model; leave one of them out"
-        )));
+        );
     }
     use_project(engine, &arguments.project, true).await?;
-    let Imported { run, about } = import_from(engine, Path::new(place), None, false)
+    let (run, about) = import_from(engine, Path::new(place), None, false)
         .await?
         .context("the import was stopped, so there is nothing to train")?;
     tell!("{run}: {about}");
@@ -274,17 +272,11 @@ fn derived_config(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
 }
 
 /// Prints the events of a run.
-struct Follower {
+struct Follower<'a> {
+    arguments: &'a TrainArguments,
     output: Output,
-    json: bool,
-    project: String,
     steps: u64,
-    resumes: bool,
-    /// The last step, if `--stop-after` was given.
-    stop_after: Option<u64>,
     engine: Sender,
-    /// Set once the run has steps and accepts requests.
-    trains: Arc<AtomicBool>,
     /// The preparation stage printed last.
     stage: Option<PreparationStage>,
     opened: Option<Box<OpenedRun>>,
@@ -292,43 +284,30 @@ struct Follower {
     run: Option<RunSummary>,
 }
 
-impl Follower {
-    fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
-        let TrainArguments { json, stop_after, resume, .. } = *arguments;
-        Self {
-            output: Output::new(json, steps),
-            json,
-            project: project_option(&arguments.project),
-            steps,
-            resumes: resume,
-            stop_after,
-            engine,
-            trains: Arc::default(),
-            stage: None,
-            opened: None,
-            finished: false,
-            run: None,
-        }
-    }
-
+impl Follower<'_> {
     fn hear(&mut self, event: Event) -> Result<()> {
+        let TrainArguments { json, stop_after, resume, project, .. } = self.arguments;
         match event {
-            Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::Notice { problems, .. } if self.json && !problems.is_empty() => {
+            Event::Preparing { stage, .. } => {
+                if self.stage.replace(stage) != Some(stage) && !json {
+                    tell!("{}", stage.title());
+                }
+            }
+            Event::Notice { problems, .. } if *json && !problems.is_empty() => {
                 self.output.put(&left_out(&problems).to_string());
             }
             Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
             Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
-                if !self.resumes {
+                if !resume {
                     // Epochs are converted to steps only when the run opens.
                     self.steps = opened.config.train.steps;
                     self.output.set_steps(self.steps);
                 }
                 self.opened = Some(opened);
-                let (engine, trains) = (self.engine.clone(), self.trains.clone());
-                signals()?.when_raised(move |flags| forward_signals(flags, &trains, &engine));
+                // From here on, a signal saves the run.
+                signals()?;
             }
             Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
                 if let Some(folder) = folder {
@@ -347,19 +326,26 @@ impl Follower {
                         "all {2} steps are done. To train longer: `glasshouse train{1} --resume --run {0} --steps N`. To start a new run \
                          from its weights: `glasshouse train{1} --from {0}`",
                         run.name,
-                        self.project,
+                        project_option(project),
                         whole(self.steps)
                     );
                     self.output.notice(&text, &[]);
                 }
-                if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
+                if let Some(stop) = stop_after.filter(|stop| *stop <= step) {
                     let text = format!(
                         "the run is already at step {step}, so --stop-after {stop} leaves nothing to train"
                     );
                     self.output.notice(&text, &[]);
                 }
-                self.trains.store(true, Ordering::SeqCst);
-                forward_signals(signals()?, &self.trains, &self.engine);
+                let engine = self.engine.clone();
+                signals()?.when_raised(move |flags| {
+                    if flags.save.swap(false, Ordering::SeqCst) {
+                        engine.send(Steer::SaveCheckpoint);
+                    }
+                    if flags.stop.load(Ordering::SeqCst) {
+                        engine.send(Steer::Stop);
+                    }
+                });
             }
             Event::Training { events, .. } => {
                 for event in events {
@@ -374,12 +360,6 @@ impl Follower {
         }
         Ok(())
     }
-
-    fn prepares(&mut self, stage: PreparationStage) {
-        if !self.json && self.stage.replace(stage) != Some(stage) {
-            tell!("{}", stage.title());
-        }
-    }
 }
 
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
@@ -389,19 +369,6 @@ pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
 
 fn signals() -> Result<&'static interrupt::Flags> {
     interrupt::flags("finishing this step and saving")
-}
-
-/// Forwards what signals requested to a training run.
-fn forward_signals(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
-    if !trains.load(Ordering::SeqCst) {
-        return;
-    }
-    if flags.save.swap(false, Ordering::SeqCst) {
-        engine.send(Steer::SaveCheckpoint);
-    }
-    if flags.stop.load(Ordering::SeqCst) {
-        engine.send(Steer::Stop);
-    }
 }
 
 fn introduce(output: &Output, opened: &OpenedRun) {

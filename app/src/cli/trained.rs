@@ -1,13 +1,8 @@
 //! Finds a trained model: project, run, checkpoint, tokenizer.
 
-use super::arguments::{ModelArguments, RunArguments};
-use super::driver::Engine;
-use super::hints;
+use super::prelude::*;
 use crate::format;
-use anyhow::Result;
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{Command, Event, Moderated, RunConfig, WeightFormat, WeightSource};
-use std::path::Path;
+use glasshouse_engine::project::Run;
 
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)

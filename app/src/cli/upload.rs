@@ -1,16 +1,11 @@
 //! Uploads an export to a repository of the Hugging Face Hub: large files to its storage, then everything in one commit.
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_documents::catalogue::fetch::{agent, hub_endpoint, sha256};
 use glasshouse_engine::formats::page;
-use glasshouse_engine::protocol::HubAddress;
-use glasshouse_engine::protocol::quantity::{bytes, counted};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, SendBody};
@@ -134,8 +129,7 @@ impl Upload {
         self.prepare(&api)?;
 
         let samples = entries.iter().map(Entry::sample).collect::<Result<Vec<_>>>()?;
-        let answer =
-            self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }).to_string())?;
+        let answer = self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }))?;
         let modes = answer["files"].as_array().map_or(&[][..], Vec::as_slice);
         for entry in &mut entries {
             let mode = modes.iter().find(|mode| mode["path"] == *entry.path);
@@ -173,7 +167,7 @@ impl Upload {
                 if self.private {
                     wanted["visibility"] = "private".into();
                 }
-                self.post(&format!("{}/api/repos/create", self.endpoint), JSON, &wanted.to_string())?;
+                self.post(&format!("{}/api/repos/create", self.endpoint), JSON, &wanted)?;
                 self.about(api)?.ok_or_else(|| self.unclear())?
             }
         };
@@ -212,7 +206,7 @@ impl Upload {
             "operation": "upload", "transfers": ["basic", "multipart"], "hash_algo": "sha256",
             "objects": objects, "ref": { "name": "main" },
         });
-        let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted.to_string())?;
+        let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted)?;
         let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
         for (entry, oid) in large() {
             let object = objects.iter().find(|object| object["oid"] == oid).ok_or_else(|| self.unclear())?;
@@ -233,7 +227,7 @@ impl Upload {
             entry.check()?;
             if let Some(verify) = object["actions"]["verify"]["href"].as_str() {
                 let wanted = json!({ "oid": oid, "size": entry.found.len() });
-                self.post(verify, LFS, &wanted.to_string())?;
+                self.post(verify, LFS, &wanted)?;
             }
         }
         Ok(())
@@ -257,7 +251,7 @@ impl Upload {
             let etag = self.put(entry, address, from, size.min(length - from))?;
             parts.push(json!({ "partNumber": number, "etag": etag.ok_or_else(|| self.unclear())? }));
         }
-        self.post(href, LFS, &json!({ "oid": oid, "parts": parts }).to_string()).map(drop)
+        self.post(href, LFS, &json!({ "oid": oid, "parts": parts })).map(drop)
     }
 
     /// Sends bytes of a file to storage, at a signed address, and returns their ETag.
@@ -295,14 +289,14 @@ impl Upload {
     }
 
     /// Posts to an address; the token is for the Hub's own.
-    fn post(&self, address: &str, media: &str, body: &str) -> Result<Value> {
+    fn post(&self, address: &str, media: &str, body: &impl Display) -> Result<Value> {
         let accepted = if media == LINES { JSON } else { media };
         let mut request = self.agent.post(address).config().max_redirects(0).build();
         request = request.header(header::CONTENT_TYPE, media).header(header::ACCEPT, accepted);
         if address.strip_prefix(&self.endpoint).is_some_and(|rest| rest.starts_with('/')) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
-        let answer = request.send(body).map_err(|error| self.lost(&error))?;
+        let answer = request.send(body.to_string()).map_err(|error| self.lost(&error))?;
         self.read(answer)
     }
 

@@ -19,23 +19,17 @@ const BODY: Duration = Duration::from_secs(30);
 const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_calls prediction priority prompt_cache_key \
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
-/// Unsupported fields, with what to do instead. Values that request nothing are accepted.
-const UNSUPPORTED: [(&str, &str); 26] = [
+/// Unsupported fields. Values that request nothing are accepted.
+const REFUSED: &str = "background bad_words early_stopping grammar include include_stop_str_in_output logit_bias logprobs mirostat top_logprobs";
+
+/// Unsupported fields, with what to do instead.
+const UNSUPPORTED: [(&str, &str); 16] = [
     ("audio", TEXT),
-    ("background", ""),
-    ("bad_words", ""),
     ("conversation", "send the messages in input"),
-    ("early_stopping", ""),
     ("echo", "chat completions do not echo the prompt"),
     ("frequency_penalty", PENALTY),
     ("function_call", TOOLS),
     ("functions", TOOLS),
-    ("grammar", ""),
-    ("include", ""),
-    ("include_stop_str_in_output", ""),
-    ("logit_bias", ""),
-    ("logprobs", ""),
-    ("mirostat", ""),
     ("modalities", TEXT),
     ("presence_penalty", PENALTY),
     ("previous_response_id", "send the messages in input"),
@@ -45,7 +39,6 @@ const UNSUPPORTED: [(&str, &str); 26] = [
     ("text", TEXT),
     ("tool_choice", TOOLS),
     ("tools", TOOLS),
-    ("top_logprobs", ""),
     ("truncation", "inputs that are too long are refused"),
 ];
 const PENALTY: &str = "use repetition_penalty (above 1)";
@@ -177,6 +170,13 @@ fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
     })
 }
 
+/// What to do instead of an unsupported field; may be empty.
+fn advice(name: &str) -> Option<String> {
+    let found = UNSUPPORTED.iter().find(|(known, _)| *known == name);
+    let found = found.map(|(_, advice)| format!("{advice}; "));
+    found.or_else(|| REFUSED.split(' ').any(|known| known == name).then(String::new))
+}
+
 /// Whether a field is ignored: it cannot affect the answer, or requests nothing. Refuses unsupported fields that request something.
 fn is_ignored(endpoint: Endpoint, name: &str, value: &Value) -> Result<bool, Refusal> {
     let refused = |what: String| Err(Refusal::bad(name, format!("{name} {what}leave it out")));
@@ -185,8 +185,7 @@ fn is_ignored(endpoint: Endpoint, name: &str, value: &Value) -> Result<bool, Ref
         Ok(true)
     } else if own == Some(true) {
         Ok(false)
-    } else if let Some((_, advice)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
-        let advice = if advice.is_empty() { String::new() } else { format!("{advice}; ") };
+    } else if let Some(advice) = advice(name) {
         if asks_for_nothing(value) { Ok(true) } else { refused(format!("is not supported: {advice}")) }
     } else if let Some((_, default)) = DEFAULTS.iter().find(|(known, _)| *known == name) {
         let is_default = value.to_string().trim_end_matches(".0") == *default;

@@ -199,10 +199,10 @@ fn described(run: &RunSummary) -> Value {
 
 async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer {
     let wanted = Wanted::new(endpoint, Fields::read(endpoint, body).await?, &served)?;
-    let taken = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
+    let places = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {
-        return stream(wanted, ask, taken).await;
+        return stream(wanted, ask, served, places).await;
     }
     let mut completions: Vec<Option<Completion>> = vec![None; wanted.texts()];
     while let Some((at, event)) = ask.next().await {

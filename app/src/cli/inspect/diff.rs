@@ -2,16 +2,9 @@
 
 use super::summary::Words;
 use super::{InspectionRequest, ViewTensor, at_step, print};
-use crate::cli::arguments::{DEFAULT_PROJECT, DeviceArguments, RunArguments};
-use crate::cli::settings::usage;
-use crate::cli::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
+use crate::cli::prelude::*;
 use glasshouse_engine::protocol::config::Start;
 use glasshouse_engine::protocol::inspect::InspectSettings;
-use glasshouse_engine::protocol::quantity::figures;
-use glasshouse_engine::protocol::{CheckpointChoice, GenerateConfig, View};
-use std::path::{Path, PathBuf};
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
 const SHADES: [u8; 5] = [17, 18, 19, 20, 27];
@@ -25,7 +18,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
         (None, prompt) => prompt.clone(),
     };
     if given.as_ref().is_some_and(String::is_empty) {
-        return Err(usage("the text is empty; give another, or none for held-out text of the project"));
+        misuse!("the text is empty; give another, or none for held-out text of the project");
     }
     let sampling =
         GenerateConfig { max_tokens: arguments.max_tokens, seed: arguments.seed, ..Default::default() };
@@ -47,7 +40,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
 fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     let Start { run: word, checkpoint, .. } = Start::parse(typed, None);
     if word.is_empty() || checkpoint.as_str().is_empty() {
-        return Err(usage(format!("{typed:?} is no model; expected RUN or RUN:CHECKPOINT")));
+        misuse!("{typed:?} is no model; expected RUN or RUN:CHECKPOINT");
     }
     let run = trained::find_run(project, Start::named_run(&word))?;
     let name = run.name();

@@ -1,14 +1,12 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{aligned, print as print_blocks, printable};
-use anyhow::Result;
-use glasshouse_engine::protocol::blocks::Block;
+use crate::cli::prelude::*;
+use crate::cli::report::{aligned, print as print_blocks};
 use glasshouse_engine::protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
 };
-use glasshouse_engine::protocol::quantity::{self, counted, figures, whole};
-use glasshouse_engine::protocol::{Cut, View};
+use glasshouse_engine::protocol::quantity;
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.

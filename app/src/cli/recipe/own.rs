@@ -1,18 +1,14 @@
 //! A user's rows for a recipe, converted from any supported format to a single one.
 
 use crate::cli::data;
-use crate::cli::settings::usage;
-use anyhow::{Context as _, Result};
+use crate::cli::prelude::*;
 use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::tasks::Check;
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
-use glasshouse_engine::protocol::{ChatMessage, Objective, Role};
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::path::Path;
 
 /// A line of a conversation that ends with its answer.
 #[derive(Debug, Serialize)]
@@ -50,7 +46,7 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
     let wrong = problems.list();
     if rows.is_empty() {
         let first = wrong.first().map_or_else(|| "no rows".to_owned(), |problem| problem.reason.clone());
-        return Err(usage(format!("{}: {first}", advice())));
+        misuse!("{}: {first}", advice());
     }
     data::tell(&wrong);
     Ok(Some(rows))

@@ -4,27 +4,14 @@
 use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2};
-use super::report::RunOutcome;
 use super::rows::ExerciseRows;
-use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
-use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
+use crate::cli::prelude::*;
 use crate::cli::recipe::{check_before_import, runs_of};
-use crate::cli::score::ScoringOptions;
-use crate::cli::settings::{changed, check_device, run_config, usage};
-use crate::cli::train::{import_base, quoted, train_run};
-use crate::cli::trained;
-use anyhow::{Context as _, Result};
+use crate::cli::train::{import_base, train_run};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
-use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::recipes::RecipeMetric;
-use glasshouse_engine::protocol::{
-    CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
-};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Preset of runs from random weights, and their vocabulary size: a text of five thousand words needs no more.
 const PRESET: &str = "gpt2-124m";
@@ -39,14 +26,8 @@ const TRAIN_FILE: &str = "train.jsonl";
 
 pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
     check_device(arguments.device.as_deref())?;
-    let training = TrainArguments {
-        project: arguments.project.clone(),
-        device: arguments.device.clone(),
-        threads: arguments.threads,
-        eval: if exercise.is_preset() { EvaluationArgument::Batches } else { EvaluationArgument::Full },
-        json: arguments.json,
-        ..TrainArguments::default()
-    };
+    let eval = if exercise.is_preset() { EvaluationArgument::Batches } else { EvaluationArgument::Full };
+    let training = TrainArguments { eval, ..arguments.training() };
     let run = if arguments.resume {
         check_latest(arguments, exercise)?;
         train_run(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
@@ -116,10 +97,10 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     let shape = exercise.shape();
     if let Some(weights) = &arguments.weights {
         if shape.is_none() {
-            return Err(usage(format!("reproduce {name} starts from random weights; leave --weights out")));
+            misuse!("reproduce {name} starts from random weights; leave --weights out");
         }
         if !is_address(weights) && !Path::new(weights).exists() {
-            return Err(usage(format!("--weights {weights}: no such folder or file")));
+            misuse!("--weights {weights}: no such folder or file");
         }
         // A bare folder name is a place, too.
         let place = if is_place(weights) { weights.clone() } else { format!("./{weights}") };
@@ -140,7 +121,7 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
         Begins::Tuned(_) => {
             let sft = Exercise::find(TUNING)?;
             let runs = runs_of(&arguments.project)?;
-            let tuned = |config: &RunConfig| is_of(&sft, config) && has_shape(shape, config);
+            let tuned = |config: &RunConfig| is_of(sft, config) && has_shape(shape, config);
             let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
             let latest = latest.ok_or_else(|| {
                 missing(&format!(
@@ -229,7 +210,7 @@ fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> b
     let is_imported =
         |begun: &RunConfig| begun.start.is_none() && begun.tokenizer.kind == TokenizerKind::Imported;
     let is_tuned = |begun: &RunConfig| {
-        Exercise::find(TUNING).is_ok_and(|sft| is_published(&sft, begun, before.get(1..).unwrap_or_default()))
+        Exercise::find(TUNING).is_ok_and(|sft| is_published(sft, begun, before.get(1..).unwrap_or_default()))
     };
     let wanted = match (&exercise.begins, begun) {
         (Begins::Preset | Begins::Fresh, None) => run_config(&published(exercise), PRESET),
@@ -285,11 +266,7 @@ fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &Ru
 }
 
 fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<RunOutcome> {
-    let place = ScoringOptions {
-        project: &arguments.project,
-        device: arguments.device.as_deref(),
-        threads: arguments.threads,
-    };
+    let training = arguments.training();
     let comparable = is_comparable(arguments, exercise, run)?;
     let compared = |holds: bool| comparable.then_some(holds);
     Ok(match exercise.figure {
@@ -305,7 +282,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let file = folder(arguments, exercise).join("test.jsonl");
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let score = place.rows(run, RecipeMetric::Labels, &lines)?;
+            let score = training.score_rows(run, RecipeMetric::Labels, &lines)?;
             // Two standard errors of a proportion over that many texts.
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
             let note = format!("{}; two standard errors are {}", score.words("text"), percent(spread));
@@ -313,7 +290,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             RunOutcome { ours: Some(score.accuracy()), verdict, note }
         }
         Figure::Memorised { validation, .. } => {
-            let losses = place.losses(run)?;
+            let losses = training.losses(run)?;
             let best = losses.iter().map(|loss| loss.validation).min_by(f64::total_cmp);
             let (ours, verdict, note) = match (losses.last(), best) {
                 (Some(last), Some(best)) => {
@@ -330,13 +307,62 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
     })
 }
 
+/// The result of a run, compared with the published one.
+struct RunOutcome {
+    /// The measured figure, if the run has one.
+    ours: Option<f64>,
+    /// Whether it reaches the published figure; `None` if the two are not comparable.
+    verdict: Option<bool>,
+    note: String,
+}
+
+impl RunOutcome {
+    /// Prints a JSON object, or lines of text.
+    fn tell(&self, arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<()> {
+        let Self { ours, verdict, note } = self;
+        let Exercise { name, source, steps, figure, differs, .. } = exercise;
+        let kind = if exercise.is_preset() { "preset" } else { "exercise" };
+        let line = json!({
+            "event": "reproduction", (kind): name, "figure": figure.words(), "published": figure.published(), "source": source,
+            "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
+            "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
+        });
+        if arguments.json {
+            return Ok(say!("{line}")?);
+        }
+        say!("")?;
+        report::print(&report::records(&[line], &["event", "reproduced"]))?;
+        match verdict {
+            Some(true) => say!("reproduced")?,
+            Some(false) => say!("not reproduced")?,
+            None if run.step < run.steps => say!(
+                "no verdict: the run stopped early; continue with: glasshouse reproduce {name} --project {} --resume",
+                quoted(&arguments.project)
+            )?,
+            None => {
+                say!(
+                    "no verdict: the data, the shape, the steps or the settings are not the published ones"
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Failure if not reproduced, or if the run ended early and so shows nothing. A run that was requested to be shorter
+    /// succeeds.
+    fn exit_code(&self, run: &RunSummary) -> ExitCode {
+        let broken_off = run.step < run.steps;
+        ExitCode::from(u8::from(self.verdict == Some(false) || broken_off))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use glasshouse_engine::protocol::{Start, presets};
 
     fn named<const COUNT: usize>(names: [&str; COUNT]) -> [Exercise; COUNT] {
-        names.map(|name| Exercise::find(name).unwrap())
+        names.map(|name| Exercise::find(name).unwrap().clone())
     }
 
     fn imported(exercise: &Exercise) -> RunConfig {

@@ -1,9 +1,8 @@
 //! Rows of the book's exercises from the files they use.
 
-use anyhow::{Context as _, Result, ensure};
+use crate::cli::prelude::*;
 use glasshouse_engine::protocol::random::nth;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Training rows, some of which the run holds out, and test rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
