@@ -3,7 +3,7 @@
 pub use super::Command;
 use super::settings::checked_device;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser};
 use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::presets::PRESETS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
@@ -85,17 +85,23 @@ fn about(path: &str) -> String {
     format!("{} ({path})", help(Setting::at(path)))
 }
 
-/// Parses a choice by its name; help lists all.
-pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
-    let known = T::TEXTS.iter().map(|text| PossibleValue::new(text.name).help(text.help()));
-    PossibleValuesParser::new(known).try_map(|name| {
-        let mut choices = T::ALL.iter().zip(T::TEXTS);
-        choices.find(|(_, text)| text.name == name).map(|(choice, _)| *choice).ok_or(name)
+/// Parses a name of a table of names, help and values; help lists all.
+pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
+    known: impl IntoIterator<Item = (&'static str, String, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let known: Vec<_> = known.into_iter().collect();
+    let names = known.iter().map(|(name, help, _)| PossibleValue::new(*name).help(help.clone()));
+    PossibleValuesParser::new(names.collect::<Vec<_>>()).try_map(move |name| {
+        known.iter().find(|(own, ..)| *own == name).map(|(.., value)| value.clone()).ok_or(name)
     })
 }
 
-fn preset_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(PRESETS.iter().map(|(name, about)| PossibleValue::new(*name).help(*about)))
+pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
+    one_of(T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (text.name, text.help(), *choice)))
+}
+
+fn preset_names() -> impl TypedValueParser<Value = String> {
+    one_of(PRESETS.iter().map(|(name, about)| (*name, (*about).to_owned(), (*name).to_owned())))
 }
 
 /// A line per preset, with its description.
@@ -236,8 +242,8 @@ pub struct TrainArguments {
     #[arg(long, conflicts_with = "resume")]
     pub no_autotune: bool,
     /// Part of the validation split that evaluations read
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    pub eval: EvaluationArgument,
+    #[arg(long = "eval", value_name = "HOW", default_value = "batches", value_parser = evaluated_parts(), action = ArgAction::Set)]
+    pub whole_split: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
@@ -246,14 +252,11 @@ pub struct TrainArguments {
     pub recipe: Option<String>,
 }
 
-/// How much of the validation split an evaluation reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EvaluationArgument {
-    /// `train.eval_batches` batches of a step's size, the same in every evaluation
-    #[default]
-    Batches,
-    /// The whole split in consecutive windows, each token once; kept when the run is resumed
-    Full,
+/// Whether evaluations read the whole validation split.
+fn evaluated_parts() -> impl TypedValueParser<Value = bool> {
+    let batches = "`train.eval_batches` batches of a step's size, the same in every evaluation";
+    let full = "The whole split in consecutive windows, each token once; kept when the run is resumed";
+    one_of([("batches", batches.to_owned(), false), ("full", full.to_owned(), true)])
 }
 
 #[derive(Args, Debug)]

@@ -24,8 +24,7 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
     say!("compare it there with the results of this machine: {}", verify.display())?;
     let (launch, bundle, project) = (launch.display(), to.display(), project.display());
-    say!("train it there: {launch}; then: glasshouse bundle import {bundle} --project {project}")?;
-    Ok(())
+    Ok(say!("train it there: {launch}; then: glasshouse bundle import {bundle} --project {project}")?)
 }
 
 pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use super::prelude::*;
 use glasshouse_engine::project::archive;
-use glasshouse_engine::protocol::quantity;
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     let to = arguments.to.clone().unwrap_or_else(|| default_file(&arguments.project));
@@ -23,8 +22,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
     let folder = arguments.project.clone().unwrap_or_else(|| arguments.file.with_extension(""));
     let project = archive::unpack_file(&arguments.file, &folder, arguments.force)?;
     let runs = counted(project.runs()?.len() as u64, "run");
-    say!("{}: {}, {runs}", folder.display(), project.name())?;
-    Ok(())
+    Ok(say!("{}: {}, {runs}", folder.display(), project.name())?)
 }
 
 /// The project folder's name with the extension `.glasshouse`.

@@ -2,8 +2,6 @@
 
 use super::prelude::*;
 use super::report::joined;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use glasshouse_engine::protocol::frontier;
 use glasshouse_engine::protocol::setting::{Choice as _, Described};
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
@@ -148,25 +146,21 @@ impl CompressArguments {
 /// Parses a method by its name, with default settings; help lists all.
 fn methods() -> impl TypedValueParser<Value = Compression> {
     let store =
-        |weights: WeightFormat| (weights.name(), Compression::Store { weights }, weights.about().to_owned());
+        |weights: WeightFormat| (weights.name(), weights.about().to_owned(), Compression::Store { weights });
     let windows = PruneSettings::default().windows;
     let about =
         "4.5 bits per weight, rounded so that outputs on windows of training text change least (GPTQ)";
-    let calibrate = ("gptq4", Compression::Calibrate { windows }, about.to_owned());
+    let calibrate = ("gptq4", about.to_owned(), Compression::Calibrate { windows });
     let prune = |(score, text): (&PruneScore, &Described)| {
         let settings = PruneSettings { score: *score, ..PruneSettings::default() };
-        (text.name, Compression::Prune(settings), text.help())
+        (text.name, text.help(), Compression::Prune(settings))
     };
     let remove = |(part, text): (&ModelPart, &Described)| {
         let settings = RemoveSettings { part: *part, ..RemoveSettings::default() };
-        (text.name, Compression::Remove(settings), text.help())
+        (text.name, text.help(), Compression::Remove(settings))
     };
     let stored = WeightFormat::COMPRESSED.map(store).into_iter().chain([calibrate]);
     let pruned = PruneScore::ALL.iter().zip(PruneScore::TEXTS).map(prune);
     let removed = ModelPart::ALL.iter().zip(ModelPart::TEXTS).map(remove);
-    let known: Vec<_> = stored.chain(pruned).chain(removed).collect();
-    let values = known.iter().map(|(name, _, help)| PossibleValue::new(*name).help(help.clone()));
-    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(move |name| {
-        known.iter().find(|(own, ..)| *own == name).map(|(_, method, _)| method.clone()).ok_or(name)
-    })
+    one_of(stored.chain(pruned).chain(removed))
 }

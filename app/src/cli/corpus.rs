@@ -26,8 +26,7 @@ fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
     for (file, rows) in &written.rows {
         say!("{}: {}", to.join(file).display(), counted(*rows, "row"))?;
     }
-    say!("format, checks and levels: {}", to.join("README.md").display())?;
-    Ok(())
+    Ok(say!("format, checks and levels: {}", to.join("README.md").display())?)
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,6 @@ mod script;
 use super::bar::Progress;
 use super::import::{import_from, is_place};
 use super::prelude::*;
-use clap::builder::PossibleValue;
 use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::evaluation::{
     AuditTopic, MAX_RESAMPLES, RESAMPLES, TaskRequest, TaskResults, blocks, is_description, metric_names,
@@ -36,7 +35,12 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             let settings = settings_for(run, &settings, text.as_ref())?;
             // The training text of an imported model is not available for a memorisation test.
             let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
-            let evaluation = match evaluation(engine, run, arguments, settings).await {
+            let (source, settings) = (run.source(arguments), Box::new(settings));
+            let command = Command::Evaluate { source, settings };
+            let found =
+                evaluated(engine, run, command, "stopping; the results of other models are kept").await;
+            let evaluation = match found.map(|found| found.and_then(|(mut evaluations, _)| evaluations.pop()))
+            {
                 Ok(Some(evaluation)) => evaluation,
                 // Interrupted; earlier results are stored.
                 Ok(None) => return Ok(()),
@@ -75,7 +79,10 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             }
         }
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
-            write_card(engine, arguments, run, card).await?;
+            let to = Some(std::path::absolute(card)?);
+            let command = Export::Card { run: run.clone() }.to(to, !arguments.force);
+            engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
+            tell!("card: {}", card.display());
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.of.project);
             tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
@@ -284,20 +291,6 @@ async fn evaluated(
     Ok(found)
 }
 
-/// Evaluates a model; `None` if interrupted.
-async fn evaluation(
-    engine: &mut Engine,
-    run: &Evaluated,
-    arguments: &EvaluateArguments,
-    settings: EvaluateSettings,
-) -> Result<Option<Evaluation>> {
-    let source = run.source(arguments);
-    let command = Command::Evaluate { source, settings: Box::new(settings) };
-    let stopping = "stopping; the results of other models are kept";
-    let found = evaluated(engine, run, command, stopping).await?;
-    Ok(found.and_then(|(mut evaluations, _)| evaluations.pop()))
-}
-
 /// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
 /// interrupted or failed, which is reported; the evaluation is valid without it.
 async fn memorisation(
@@ -322,19 +315,6 @@ async fn memorisation(
         None
     });
     Ok(found.and_then(|(_, mut audits)| audits.pop()))
-}
-
-async fn write_card(
-    engine: &mut Engine,
-    arguments: &EvaluateArguments,
-    run: &str,
-    card: &Path,
-) -> Result<()> {
-    let to = Some(std::path::absolute(card)?);
-    let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
-    engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
-    tell!("card: {}", card.display());
-    Ok(())
 }
 
 const SCRIPT_TAKES_NO: [&str; 9] =

@@ -131,8 +131,8 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
     let json = run.json;
     Sweep::from_toml(&toml).map_err(usage)?;
     let last = driven(run, async |engine| {
-        let whole = run.eval == super::arguments::EvaluationArgument::Full;
-        let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
+        let evaluate_whole_split = run.whole_split;
+        let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split, ..RunLaunch::default() };
         let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
         let hear = |event| {

@@ -7,12 +7,9 @@ use serde::Serialize;
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     check_not_here(&arguments.to, "an export")?;
     let format = match (arguments.format, arguments.quantization) {
-        (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
-        (FormatName::Peft, None) => ExportFormat::Peft,
-        (FormatName::Huggingface | FormatName::Peft, Some(_)) => {
-            misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32");
-        }
-        (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
+        (format, None) => format,
+        (ExportFormat::Gguf { .. }, Some(quantization)) => ExportFormat::Gguf { quantization },
+        _ => misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32"),
     };
     let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
@@ -97,8 +94,8 @@ pub struct ExportArguments {
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
     /// Format of the export
-    #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
-    pub format: FormatName,
+    #[arg(long, value_name = "FORMAT", default_value = "huggingface", value_parser = formats())]
+    pub format: ExportFormat,
     /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
@@ -112,12 +109,11 @@ pub struct ExportArguments {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
-    /// Folder for transformers
-    Huggingface,
-    /// File for llama.cpp
-    Gguf,
-    /// The run's adapter, as a folder for PEFT
-    Peft,
+fn formats() -> impl TypedValueParser<Value = ExportFormat> {
+    let gguf = ExportFormat::Gguf { quantization: WeightFormat::Q8_0 };
+    one_of([
+        ("huggingface", "Folder for transformers".to_owned(), ExportFormat::HuggingFace),
+        ("gguf", "File for llama.cpp".to_owned(), gguf),
+        ("peft", "The run's adapter, as a folder for PEFT".to_owned(), ExportFormat::Peft),
+    ])
 }

@@ -42,13 +42,9 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
     }
     for (number, row) in (1..).zip(rows) {
         let kind = row.kind().map_or("", |kind| kind.title());
-        let replies: Vec<String> = row.replies().into_iter().map(short).collect();
-        say!(
-            "{number:>4}  {kind:<12}  {:<16}  {}  →  {}",
-            row.run,
-            short(row.asked()),
-            replies.join("  over  ")
-        )?;
+        let (run, asked) = (&row.run, short(row.asked()));
+        let replies = row.replies().into_iter().map(short).collect::<Vec<_>>().join("  over  ");
+        say!("{number:>4}  {kind:<12}  {run:<16}  {asked}  →  {replies}")?;
     }
     Ok(())
 }

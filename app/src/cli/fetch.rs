@@ -29,9 +29,9 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> Result<()>
     let Some(path) = fetched(name, folder, json)? else { return Ok(()) };
     if json {
         let (sha256, licence) = (entry.map(|entry| entry.sha256), entry.map(|entry| entry.licence));
-        let line = serde_json::json!({ "event": "fetched", "name": name, "path": path, "sha256": sha256, "licence": licence });
-        say!("{line}")?;
-        return Ok(());
+        let line =
+            json!({ "event": "fetched", "name": name, "path": path, "sha256": sha256, "licence": licence });
+        return Ok(say!("{line}")?);
     }
     say!("{}", path.display())?;
     if let Some(entry) = entry {

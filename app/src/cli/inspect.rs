@@ -10,7 +10,7 @@ pub(super) use diff::{DiffArguments, diff};
 use super::bar;
 use super::generate::{DrawnArguments, checked};
 use super::prelude::*;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::PossibleValuesParser;
 use glasshouse_engine::protocol::inspect::{
     Axis, Edit, ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
 };

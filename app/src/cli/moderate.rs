@@ -108,11 +108,8 @@ fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()
     }
     for Finding { start, end, category, severity, rule } in findings {
         let own = text.get(*start..*end).unwrap_or_default();
-        say!(
-            "  {own:?}: {}, {} (rule \"{rule}\", bytes {start} to {end})",
-            category.name(),
-            severity.name()
-        )?;
+        let (category, severity) = (category.name(), severity.name());
+        say!("  {own:?}: {category}, {severity} (rule \"{rule}\", bytes {start} to {end})")?;
     }
     if let Some(probability) = probability {
         say!("  the classifier finds it harmful with probability {probability:.3}")?;

@@ -203,11 +203,10 @@ fn line(event: &TrainEvent) -> String {
             let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
-        TrainEvent::Accuracy { step, train, validation } => format!(
-            "step {step}: right on {} of the training rows, {} of the held-out rows",
-            percent(*train),
-            percent(*validation)
-        ),
+        TrainEvent::Accuracy { step, train, validation } => {
+            let [train, held_out] = [*train, *validation].map(percent);
+            format!("step {step}: right on {train} of the training rows, {held_out} of the held-out rows")
+        }
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");
             format!("step {step} writes:\n  │ {text}\n")
@@ -242,12 +241,9 @@ fn line(event: &TrainEvent) -> String {
                 None => String::new(),
             };
             let best = best_val_loss.map(|loss| format!(" · best validation loss {loss:.4}{at}"));
-            format!(
-                "{ended} at step {step}{without} · {}{} · {}",
-                duration(*seconds),
-                best.unwrap_or_default(),
-                tokens_per_second(*tokens_per_s)
-            )
+            let (time, best, speed) =
+                (duration(*seconds), best.unwrap_or_default(), tokens_per_second(*tokens_per_s));
+            format!("{ended} at step {step}{without} · {time}{best} · {speed}")
         }
     }
 }

@@ -74,15 +74,12 @@ fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
 /// Prints a plan; `checkpointed` is what activation checkpointing would change.
 fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
-    let layers = counted(model.layers as u64, "layer");
+    let (name, layers) = (&config.preset, counted(model.layers as u64, "layer"));
+    let sizes = [model.width, model.context_length, model.vocabulary];
+    let [width, context, vocabulary] = sizes.map(|size| whole(size as u64));
+    let batch = format!("{} × {}", train.batch_size, train.accumulate);
     say!(
-        "{}: {layers}, width {}, context length {}, vocabulary {}, batch size {} × {}",
-        config.preset,
-        whole(model.width as u64),
-        whole(model.context_length as u64),
-        whole(model.vocabulary as u64),
-        train.batch_size,
-        train.accumulate
+        "{name}: {layers}, width {width}, context length {context}, vocabulary {vocabulary}, batch size {batch}"
     )?;
     if let Some(window) = model.sliding_window {
         let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();

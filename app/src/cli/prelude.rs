@@ -1,8 +1,8 @@
 //! What most commands share.
 
 pub(super) use super::arguments::{
-    ConfigArguments, DEFAULT_PROJECT, DeviceArguments, EvaluationArgument, FormatArguments, JsonArguments,
-    ModelArguments, RunArguments, TrainArguments, at_least, choice, help, thread_count, within,
+    ConfigArguments, DEFAULT_PROJECT, DeviceArguments, FormatArguments, JsonArguments, ModelArguments,
+    RunArguments, TrainArguments, at_least, choice, help, one_of, thread_count, within,
 };
 pub(super) use super::driver::{Engine, drive, shown};
 pub(super) use super::report::{self, printable, say_event, say_json};
@@ -10,7 +10,8 @@ pub(super) use super::settings::{changed, check_device, check_new_file, checked_
 pub(super) use super::train::quoted;
 pub(super) use super::{hints, interrupt, trained};
 pub(super) use anyhow::{Context as _, Result, anyhow, bail, ensure};
-pub(super) use clap::{Args, Subcommand, ValueEnum};
+pub(super) use clap::builder::{PossibleValue, TypedValueParser};
+pub(super) use clap::{Args, Subcommand};
 pub(super) use glasshouse_engine::project::Project;
 pub(super) use glasshouse_engine::protocol::blocks::{Block, Fact, Section};
 pub(super) use glasshouse_engine::protocol::evaluation::{Cell, Table};

@@ -2,7 +2,7 @@
 
 use super::feedback::{FeedbackArguments, short};
 use super::prelude::*;
-use std::fs::File;
+use glasshouse_engine::storage;
 
 pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> {
     let ProposeArguments { count, measure, samples, max_tokens, run, checkpoint, device, to } =
@@ -11,27 +11,22 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens };
     let options =
         session::Options { device: checked_device(device)?.to_owned(), ..session::Options::default() };
+    // Fail before the work rather than after it.
+    to.iter().try_for_each(|to| check_new_file(to, None, "another file"))?;
     drive(options, async |engine| {
         let of = RunArguments { project: arguments.project.clone(), run: run.clone() };
         let (run, _) = trained::settings_of(engine, &of).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
-        // Fail before the work rather than after it.
-        let mut file = to.as_deref().map(new_file).transpose()?;
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
         let pick = picked!(Event::Proposed { run, measure, labels, rows, considered } => (run, measure, labels, rows, considered));
-        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await;
-        let proposed = proposed.and_then(|found| {
-            if let (Some((_, _, _, rows, _)), Some(file)) = (&found, &mut file) {
-                rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
-            }
-            Ok(found)
-        });
-        if let (Err(_) | Ok(None), Some(to)) = (&proposed, to) {
-            // Remove a file that is empty or incomplete.
-            drop(file);
-            std::fs::remove_file(to).ok();
+        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await?;
+        let Some((run, measure, labels, rows, considered)) = proposed else { return Ok(()) };
+        if let Some(to) = to {
+            // Overwriting a file that was created meanwhile could lose labels.
+            check_new_file(to, None, "another file")?;
+            let lines: String = rows.iter().map(|row| format!("{}\n", to_be_answered(row))).collect();
+            storage::write_atomically(to, lines.as_bytes())?;
         }
-        let Some((run, measure, labels, rows, considered)) = proposed? else { return Ok(()) };
         for (number, row) in (1..).zip(&rows) {
             tell_row(number, row, measure, arguments.json)?;
         }
@@ -42,12 +37,6 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         }
         Ok(say!("{} of {considered}, by {name}, as {run} sees them", rows.len())?)
     })
-}
-
-/// Creates a new file. Overwriting one could lose labels.
-fn new_file(path: &Path) -> Result<File> {
-    File::create_new(path)
-        .with_context(|| format!("cannot create {}; name a file that does not exist", path.display()))
 }
 
 fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {

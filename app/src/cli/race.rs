@@ -39,7 +39,7 @@ fn run(arguments: &RaceArguments) -> Result<ExitCode> {
     if own.from.is_some() || own.resume || own.stop_after.is_some() {
         misuse!("a race starts from random weights: leave out --from, --resume and --stop-after");
     }
-    if own.eval == EvaluationArgument::Full {
+    if own.whole_split {
         misuse!("a race reads the whole split once, at its end: leave out --eval");
     }
     check_new_file(out, None, "another file with --out")?;
@@ -287,23 +287,22 @@ fn same_text(option: &str, file: Option<&TextHash>, given: Option<&TextHash>) ->
     let hash = |text: &TextHash| format!("{} ({} bytes)", printable(&text.sha256), whole(text.bytes));
     match (file, given) {
         (Some(file), Some(given)) if file == given => Ok(()),
-        (Some(file), Some(given)) => Err(usage(format!(
-            "the text of {option} has the SHA-256 {}, but the race's has {}; give the race's text",
-            hash(given),
-            hash(file)
-        ))),
-        (Some(file), None) => {
-            Err(usage(format!("give the race's text with {option}; its SHA-256 is {}", hash(file))))
+        (Some(file), Some(given)) => {
+            let [file, given] = [file, given].map(hash);
+            misuse!(
+                "the text of {option} has the SHA-256 {given}, but the race's has {file}; give the race's text"
+            )
         }
-        (None, Some(_)) => Err(usage(format!("the race was run without {option}; leave it out"))),
+        (Some(file), None) => misuse!("give the race's text with {option}; its SHA-256 is {}", hash(file)),
+        (None, Some(_)) => misuse!("the race was run without {option}; leave it out"),
         (None, None) => Ok(()),
     }
 }
 
 fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
-    let TrainArguments { config, from, resume, minutes, stop_after, eval, .. } = arguments;
+    let TrainArguments { config, from, resume, minutes, stop_after, whole_split, .. } = arguments;
     let changes = *config != ConfigArguments::default() || from.is_some() || minutes.is_some();
-    if changes || *resume || stop_after.is_some() || *eval == EvaluationArgument::Full {
+    if changes || *resume || stop_after.is_some() || *whole_split {
         misuse!("--verify takes settings and steps from the file; leave out options that change them");
     }
     let (race, intact) = Race::read(file)?;
@@ -340,14 +339,11 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
             report::print(&[Block::Table(table)])?;
         }
         let count = differences.len() as u64;
-        say!(
-            "{}",
-            match (intact, count) {
-                (_, 1..) => format!("not reproduced: {} not confirmed", counted(count, "value")),
-                (false, _) => "edited: the replay confirms the results, but the file was changed".to_owned(),
-                (true, _) => "reproduced".to_owned(),
-            }
-        )?;
+        match (intact, count) {
+            (_, 1..) => say!("not reproduced: {} not confirmed", counted(count, "value"))?,
+            (false, _) => say!("edited: the replay confirms the results, but the file was changed")?,
+            (true, _) => say!("reproduced")?,
+        }
     }
     Ok(ExitCode::from(u8::from(!reproduced)))
 }

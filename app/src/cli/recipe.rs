@@ -10,15 +10,13 @@ use super::train::{import_base, train_run};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::Run;
-use glasshouse_engine::protocol::recipes::{
-    RECIPES, RecipeMetric, RecipeSettings, TuningRecipe, recipe as named,
-};
+use glasshouse_engine::protocol::recipes::{RECIPES, RecipeMetric, RecipeSettings, TuningRecipe};
 
 const EXAMPLES: u64 = 10;
 
 pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
-    let Some(name) = &arguments.name else { return list(arguments.json) };
-    let recipe = named(name).map_err(usage)?;
+    let Some(recipe) = arguments.name else { return list(arguments.json) };
+    let name = &recipe.name;
     if let Some(file) = &arguments.example {
         return example(recipe, file);
     }
@@ -42,10 +40,7 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
         data: data.into_iter().collect(),
         from: Some(from),
         // A text of a few pages has too few batches to sample from, so evaluate all of it.
-        eval: match recipe.metric() {
-            RecipeMetric::Perplexity => EvaluationArgument::Full,
-            RecipeMetric::Answers | RecipeMetric::Labels => EvaluationArgument::Batches,
-        },
+        whole_split: recipe.metric() == RecipeMetric::Perplexity,
         ..arguments.training()
     })?;
     if run.step < run.steps {
@@ -103,8 +98,7 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
     }
     let start = Start::parse(from, None);
     let run = trained::find_run(project, Start::named_run(&start.run))?;
-    changed(RunConfig { start: Some(start), ..run.config()? }, settings)?;
-    Ok(())
+    changed(RunConfig { start: Some(start), ..run.config()? }, settings).map(drop)
 }
 
 /// Refuses settings that no model can be trained with, before the model to import is known.
@@ -113,8 +107,7 @@ pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
     config.start = Some(Start::best_of(Start::LATEST));
     // Checks that depend on the model's shape come later: assume many blocks and any context length.
     (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
-    changed(config, settings)?;
-    Ok(())
+    changed(config, settings).map(drop)
 }
 
 /// The runs of a project; empty if the folder does not exist.
@@ -166,12 +159,8 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
         misuse!("{}: an example is JSON Lines; name a file that ends with .jsonl", file.display());
     }
     write_lines(file, &generated(recipe, TaskSplit::Train, EXAMPLES)?)?;
-    say!(
-        "{}: ten example rows. Replace them with your own, some hundreds of rows: {}",
-        file.display(),
-        recipe.format()
-    )?;
-    Ok(())
+    let (file, format) = (file.display(), recipe.format());
+    Ok(say!("{file}: ten example rows. Replace them with your own, some hundreds of rows: {format}")?)
 }
 
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
@@ -254,10 +243,10 @@ const EXAMPLE_TAKES_NO: [&str; 11] =
     ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
 
 #[derive(Args, Debug)]
-#[command(after_help = names_list())]
 pub struct RecipeArguments {
     /// Recipe [default: list all recipes]
-    pub name: Option<String>,
+    #[arg(value_parser = one_of(RECIPES.iter().map(|recipe| (recipe.name.as_str(), recipe.learns.clone(), recipe))))]
+    pub name: Option<&'static TuningRecipe>,
     /// Your rows, a tenth of which is held out [default: generated rows]
     #[arg(long, value_name = "FILE", requires = "name")]
     pub data: Option<PathBuf>,
@@ -317,11 +306,4 @@ impl RecipeArguments {
         let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);
         TrainArguments { project, device, threads, json, ..TrainArguments::default() }
     }
-}
-
-fn names_list() -> String {
-    let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
-    let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");
-    let lines: String = RECIPES.iter().map(|recipe| line(&recipe.name, &recipe.learns)).collect();
-    format!("Recipes:\n{lines}")
 }

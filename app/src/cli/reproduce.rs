@@ -6,7 +6,7 @@ mod rows;
 
 use super::fetch;
 use super::prelude::*;
-use exercise::Exercise;
+use exercise::{EXERCISES, Exercise};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
 
 pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
@@ -39,7 +39,7 @@ fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Op
 #[derive(Args, Debug)]
 pub struct ReproduceArguments {
     /// Published run: of the preset of this name, or an exercise of Raschka 2024, "Build a large language model (from scratch)"
-    #[arg(value_parser = exercise::exercises())]
+    #[arg(value_parser = one_of(EXERCISES.iter().map(|own| (own.name.as_str(), own.about.clone(), own))))]
     run: &'static Exercise,
     /// Data file, verified by checksum [default: downloaded like `glasshouse data fetch NAME`]
     ///

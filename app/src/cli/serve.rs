@@ -34,17 +34,11 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let board = engine.switchboard();
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;
         if !arguments.host.is_loopback() && arguments.token.is_none() {
-            tell!(
-                "note: anyone who can reach {} may send requests; --token TEXT requires a token",
-                arguments.host
-            );
+            let host = arguments.host;
+            tell!("note: anyone who can reach {host} may send requests; --token TEXT requires a token");
         }
-        tell!(
-            "{} at step {} on {} serves OpenAI's API; this is its base_url (Ctrl-C ends):",
-            model.run,
-            model.step,
-            model.device
-        );
+        let trained::OpenedModel { run, step, device, .. } = model;
+        tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
         interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());
         relay(engine, &board, &server).await

@@ -46,8 +46,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     }
     let tokenizer = trainer.finish(documents > 1)?;
     tokenizer.save(&arguments.to)?;
-    say!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size())?;
-    Ok(())
+    Ok(say!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size())?)
 }
 
 fn open(place: &TokenizerPlace) -> Result<Tokenizer> {

@@ -55,7 +55,7 @@ pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
     RunLaunch {
         stop_after: arguments.stop_after,
         seconds: arguments.minutes.map(|minutes| (60.0 * minutes).round() as u64),
-        evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
+        evaluate_whole_split: arguments.whole_split,
         ..RunLaunch::default()
     }
 }
@@ -315,19 +315,14 @@ impl Follower<'_> {
                 }
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
-                    self.output.say(&format!(
-                        "estimated time: {} (measured on {})",
-                        duration(seconds),
-                        device.name
-                    ));
+                    let (time, device) = (duration(seconds), &device.name);
+                    self.output.say(&format!("estimated time: {time} (measured on {device})"));
                 }
                 if step >= self.steps {
+                    let (name, project, steps) = (&run.name, project_option(project), whole(self.steps));
                     let text = format!(
-                        "all {2} steps are done. To train longer: `glasshouse train{1} --resume --run {0} --steps N`. To start a new run \
-                         from its weights: `glasshouse train{1} --from {0}`",
-                        run.name,
-                        project_option(project),
-                        whole(self.steps)
+                        "all {steps} steps are done. To train longer: `glasshouse train{project} --resume --run {name} --steps N`. To start a \
+                         new run from its weights: `glasshouse train{project} --from {name}`"
                     );
                     self.output.notice(&text, &[]);
                 }
@@ -377,42 +372,30 @@ fn introduce(output: &Output, opened: &OpenedRun) {
         output.say(sentence);
     }
     if let Some(text) = text {
+        let (documents, size) = (things(text.documents, "document"), bytes(text.bytes));
+        let [train, held_out] = [text.train_tokens, text.validation_tokens].map(count);
         output.say(&format!(
-            "text: {} {}, {}, {} tokens to train on, {} held out, {} in the vocabulary",
-            text.documents,
-            things(text.documents, "document"),
-            bytes(text.bytes),
-            count(text.train_tokens),
-            count(text.validation_tokens),
-            config.model.vocabulary,
+            "text: {} {documents}, {size}, {train} tokens to train on, {held_out} held out, {} in the vocabulary",
+            text.documents, config.model.vocabulary
         ));
     }
     if let Some(start) = &config.start {
         output.say(&format!("initial weights: the weights and the tokenizer of {start}"));
     }
     if opened.trained_parameters < opened.parameters {
-        output.say(&format!(
-            "trained: {} of the parameters ({})",
-            count(opened.trained_parameters),
-            config.train.trains()
-        ));
+        let (trained, which) = (count(opened.trained_parameters), config.train.trains());
+        output.say(&format!("trained: {trained} of the parameters ({which})"));
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
+    let (preset, parameters) = (&config.preset, count(opened.parameters));
+    let layers = counted(config.model.layers as u64, "layer");
+    let [width, context] = [config.model.width, config.model.context_length].map(|size| whole(size as u64));
     output.say(&format!(
-        "model: {}, {} parameters, {}, width {}, context length {}",
-        config.preset,
-        count(opened.parameters),
-        counted(config.model.layers as u64, "layer"),
-        whole(config.model.width as u64),
-        whole(config.model.context_length as u64),
+        "model: {preset}, {parameters} parameters, {layers}, width {width}, context length {context}"
     ));
-    output.say(&format!(
-        "run: {}, {} tokens, {}, {} of memory, on {device}",
-        counted(config.train.steps, "step"),
-        count(tokens),
-        flop(opened.flops_per_token * tokens as f64),
-        bytes(opened.bytes),
-    ));
+    let (steps, work) = (counted(config.train.steps, "step"), flop(opened.flops_per_token * tokens as f64));
+    let (tokens, memory) = (count(tokens), bytes(opened.bytes));
+    output.say(&format!("run: {steps}, {tokens} tokens, {work}, {memory} of memory, on {device}"));
     for sentence in &opened.proportions {
         output.notice(sentence, &[]);
     }

@@ -20,7 +20,8 @@ const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_c
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
 /// Unsupported fields. Values that request nothing are accepted.
-const REFUSED: &str = "background bad_words early_stopping grammar include include_stop_str_in_output logit_bias logprobs mirostat top_logprobs";
+const REFUSED: &str = "background bad_words early_stopping grammar include include_stop_str_in_output \
+    logit_bias logprobs mirostat top_logprobs";
 
 /// Unsupported fields, with what to do instead.
 const UNSUPPORTED: [(&str, &str); 16] = [
@@ -95,8 +96,7 @@ pub(super) struct Fields {
     expecting = "expected a string, a list of strings, a list of token ids (whole numbers), or a list of such lists"
 )]
 pub(super) enum Prompts {
-    Text(String),
-    Tokens(Vec<u32>),
+    One(SinglePrompt),
     Many(Vec<SinglePrompt>),
 }
 
@@ -335,8 +335,8 @@ mod tests {
         let prompts = |value: Value| {
             parse(Endpoint::Completions, &json!({ "prompt": value })).map(|fields| fields.prompt)
         };
-        assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::Text(_)))));
-        assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::Tokens(_)))));
+        assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::One(SinglePrompt::Text(_))))));
+        assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::One(SinglePrompt::Tokens(_))))));
         assert!(matches!(prompts(json!(["One", [1]])), Ok(Some(Prompts::Many(_)))));
         for wrong in [json!(5), json!([1, "a"]), json!([-1]), json!(["One", {}])] {
             assert_eq!(prompts(wrong.clone()).unwrap_err()["param"], "prompt", "{wrong}");

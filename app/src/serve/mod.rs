@@ -146,10 +146,7 @@ impl Server {
     }
 
     pub fn set_moderation(&self, settings: &Moderation) {
-        let mut moderating = self.served.moderating();
-        if moderating.settings != *settings {
-            moderating.settings.clone_from(settings);
-        }
+        self.served.moderating().settings.clone_from(settings);
     }
 
     /// Moderation hits in all texts so far.

@@ -138,19 +138,16 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
 }
 
 fn prompts(prompts: Option<Prompts>) -> Result<Vec<Prompt>, Refusal> {
-    let text = |text| Prompt::Text { text };
-    let tokens = |ids| Prompt::Tokens { ids };
     let prompt = |prompt| match prompt {
-        SinglePrompt::Text(it) => text(it),
-        SinglePrompt::Tokens(ids) => tokens(ids),
+        SinglePrompt::Text(text) => Prompt::Text { text },
+        SinglePrompt::Tokens(ids) => Prompt::Tokens { ids },
     };
     match prompts {
         None => Err(Refusal::bad("prompt", "prompt is missing; send a text, such as {\"prompt\": \"Once\"}")),
-        Some(Prompts::Text(it)) => Ok(vec![text(it)]),
-        Some(Prompts::Tokens(ids)) if ids.is_empty() => {
+        Some(Prompts::One(SinglePrompt::Tokens(ids))) if ids.is_empty() => {
             Err(Refusal::bad("prompt", "prompt is an empty list; send at least one text or token id"))
         }
-        Some(Prompts::Tokens(ids)) => Ok(vec![tokens(ids)]),
+        Some(Prompts::One(one)) => Ok(vec![prompt(one)]),
         Some(Prompts::Many(many)) => Ok(many.into_iter().map(prompt).collect()),
     }
 }
@@ -204,18 +201,17 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     let messages: Result<Vec<ChatMessage>, String> = instructions.into_iter().chain(said).collect();
     let messages = messages.map_err(|message| Refusal::bad(field, message))?;
     let continues = fields.continue_final_message;
+    let refused = |reason: &str| {
+        Err(Refusal::bad("continue_final_message", format!("continue_final_message {reason}")))
+    };
     let ending = match (continues, fields.add_generation_prompt) {
         (false, None | Some(true)) => ChatEnding::Answer,
         (false, Some(false)) => ChatEnding::Closed,
-        (true, Some(true)) => {
-            let message = "continue_final_message and add_generation_prompt exclude each other";
-            return Err(Refusal::bad("continue_final_message", message));
-        }
+        (true, Some(true)) => return refused("and add_generation_prompt exclude each other"),
         (true, _) => ChatEnding::Continued,
     };
     if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
-        let message = "continue_final_message requires the last message to be from the assistant";
-        return Err(Refusal::bad("continue_final_message", message));
+        return refused("requires the last message to be from the assistant");
     }
     let variables = std::mem::take(&mut fields.chat_template_kwargs);
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];

@@ -37,11 +37,9 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
     say!("  python {} --model google/flan-t5-small", quoted(&program))?;
     for (file, (stem, _)) in arguments.task.iter().zip(&rows) {
         let results = folder.join(format!("{stem}.results.jsonl"));
+        let [project, file, results] = [&arguments.model.of.project, file, &results].map(|path| quoted(path));
         say!(
-            "  glasshouse evaluate --project {} --task {} --with-results {} --name flan-t5-small",
-            quoted(&arguments.model.of.project),
-            quoted(file),
-            quoted(&results)
+            "  glasshouse evaluate --project {project} --task {file} --with-results {results} --name flan-t5-small"
         )?;
     }
     Ok(())

@@ -6,7 +6,6 @@ use crate::cli::report::{aligned, print as print_blocks};
 use glasshouse_engine::protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
 };
-use glasshouse_engine::protocol::quantity;
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.

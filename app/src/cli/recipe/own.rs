@@ -34,12 +34,9 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
         RecipeMetric::Answers | RecipeMetric::Perplexity => conversations(&source, &problems),
     };
     let advice = || {
+        let (file, name, format) = (file.display(), &recipe.name, recipe.format());
         format!(
-            "{} is not data for the recipe {}, which learns from {}; `glasshouse recipe {} --example rows.jsonl` writes an example",
-            file.display(),
-            recipe.name,
-            recipe.format(),
-            recipe.name
+            "{file} is not data for the recipe {name}, which learns from {format}; `glasshouse recipe {name} --example rows.jsonl` writes an example"
         )
     };
     let rows = rows.map_err(|error| usage(format!("{}: {error:#}", advice())))?;

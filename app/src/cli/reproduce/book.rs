@@ -26,11 +26,10 @@ const TRAIN_FILE: &str = "train.jsonl";
 
 pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
     check_device(arguments.device.as_deref())?;
-    let eval = if exercise.is_preset() { EvaluationArgument::Batches } else { EvaluationArgument::Full };
-    let training = TrainArguments { eval, ..arguments.training() };
+    let training = TrainArguments { whole_split: !exercise.is_preset(), ..arguments.training() };
     let run = if arguments.resume {
         check_latest(arguments, exercise)?;
-        train_run(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
+        train_run(&TrainArguments { resume: true, whole_split: false, ..training })?
     } else {
         // Report missing files and typing mistakes before anything is fetched.
         let weights = weights(arguments, exercise)?;
@@ -67,12 +66,8 @@ fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<(
     if is_of(exercise, &run.config()?) {
         return Ok(());
     }
-    Err(usage(format!(
-        "run {} in {} is not a run of reproduce {}; leave --resume out to start it",
-        run.name(),
-        arguments.project.display(),
-        exercise.name
-    )))
+    let (run, project, name) = (run.name(), arguments.project.display(), &exercise.name);
+    misuse!("run {run} in {project} is not a run of reproduce {name}; leave --resume out to start it")
 }
 
 /// Whether a run belongs to the exercise, with the published settings or others; of a preset, only the steps may be others.
@@ -124,11 +119,10 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
             let tuned = |config: &RunConfig| is_of(sft, config) && has_shape(shape, config);
             let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
             let latest = latest.ok_or_else(|| {
+                let (objective, project) = (sft.objective, quoted(&arguments.project));
                 missing(&format!(
-                    "the model of `glasshouse reproduce sft`, a run of the objective {} with {layers} layers of width {width}, and {} has none; run \
-                     that first, or name another model",
-                    sft.objective,
-                    quoted(&arguments.project)
+                    "the model of `glasshouse reproduce sft`, a run of the objective {objective} with {layers} layers of width {width}, and \
+                     {project} has none; run that first, or name another model"
                 ))
             })?;
             Ok(Some(latest.name()))

@@ -2,7 +2,6 @@
 
 use super::rows::{self, ExerciseRows};
 use crate::cli::prelude::*;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -115,18 +114,12 @@ pub(super) const COMMON: &[&str] = &[
     "model.dropout={embedding=0.0, attention=0.0, residual=0.0}",
 ];
 
-static EXERCISES: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
+pub(super) static EXERCISES: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
     // The file is part of the program, and tests use its runs.
     let file: BTreeMap<String, Vec<Exercise>> =
         toml::from_str(include_str!("exercises.toml")).unwrap_or_default();
     file.into_values().flatten().collect()
 });
-
-/// Parses the name of a published run; help lists all.
-pub(super) fn exercises() -> impl TypedValueParser<Value = &'static Exercise> {
-    let known = EXERCISES.iter().map(|own| PossibleValue::new(own.name.as_str()).help(own.about.as_str()));
-    PossibleValuesParser::new(known).try_map(|name| Exercise::find(&name))
-}
 
 impl Exercise {
     pub(super) fn find(name: &str) -> Result<&'static Self> {
