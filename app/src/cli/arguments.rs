@@ -1,7 +1,6 @@
 //! Command-line arguments and their help.
 
 pub use super::Command;
-use super::settings::checked_device;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser};
 use glasshouse_engine::cpu::MAX_THREADS;
@@ -54,6 +53,16 @@ pub(super) fn within(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<us
 
 pub(super) fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
     within(least..=usize::MAX)
+}
+
+/// Parses a device, refusing a name that matches every adapter.
+pub(super) fn device_name(text: &str) -> Result<String, &'static str> {
+    let is_blank = text.trim().is_empty();
+    if is_blank {
+        Err("expected auto, cpu, gpu, burn-wgpu, or part of an adapter's name")
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 pub(super) fn thread_count() -> impl Fn(&str) -> Result<usize, String> + Clone {
@@ -216,7 +225,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR", requires = "from")]
     pub from_project: Option<PathBuf>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count())]
@@ -302,7 +311,7 @@ pub struct WindowArguments {
 #[derive(Args, Clone, Debug)]
 pub struct DeviceArguments {
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count())]
@@ -313,10 +322,9 @@ pub struct DeviceArguments {
 }
 
 impl DeviceArguments {
-    pub(super) fn options(&self) -> anyhow::Result<session::Options> {
-        let device = checked_device(&self.device)?.to_owned();
-        let (threads, autotune) = (self.threads, !self.no_autotune);
-        Ok(session::Options { device, threads, autotune, ..session::Options::default() })
+    pub(super) fn options(&self) -> session::Options {
+        let (device, threads, autotune) = (self.device.clone(), self.threads, !self.no_autotune);
+        session::Options { device, threads, autotune, ..session::Options::default() }
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         seed: *seed,
         ..AuditSettings::default()
     };
-    drive(device.options()?, async |engine| {
+    drive(device.options(), async |engine| {
         let source = trained::source(engine, model).await?;
         let command = Command::Audit { source, settings: Box::new(settings) };
         let stopping = "cancelling; nothing of this audit is kept";

@@ -46,7 +46,7 @@ pub(super) fn bench(command: &BenchCommand) -> Result<()> {
 
 /// Runs a measurement, and prints its reports: as JSON each at once, as text together, even after an error.
 fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<()> {
-    let options = session::Options { unfused, ..machine.device.options()? };
+    let options = session::Options { unfused, ..machine.device.options() };
     drive(options, async |engine| {
         let mut reports = Vec::new();
         let hear = |event| {

@@ -11,7 +11,6 @@ pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
 
 pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let BundleExportArguments { of: RunArguments { project, run }, to, steps, device, force } = arguments;
-    device.as_deref().map(checked_device).transpose()?;
     let exported = drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
         let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
@@ -64,7 +63,7 @@ pub struct BundleExportArguments {
     #[arg(long, value_name = "N", default_value_t = VERIFIED_STEPS, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub steps: u64,
     /// Device for these steps: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Replace an existing bundle and its training results
     #[arg(long)]

@@ -9,8 +9,7 @@ use std::io::{BufRead as _, ErrorKind};
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    let options = arguments.device.options()?;
-    drive(options, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let model = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {

@@ -3,7 +3,6 @@
 use super::prelude::*;
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
 
-/// Number of texts per request.
 const AT_ONCE: usize = 64;
 
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {

@@ -6,7 +6,7 @@ use glasshouse_engine::protocol::setting::{Choice as _, Described};
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
     let method = if arguments.frontier { None } else { Some(arguments.method()?) };
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, of).await?;
         let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);

@@ -55,7 +55,7 @@ pub struct CorpusTasksArguments {
     /// Kinds of task, separated by commas [default: all]
     ///
     /// story, summary, classification, tagging, rewriting, arithmetic, ordering, translation, refusal, conversation
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = task_kind)]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = |text: &str| TaskKind::named("kind of task", text.trim()))]
     pub kinds: Vec<TaskKind>,
     /// Highest level to include, from 1, the easiest
     #[arg(long, value_name = "N", default_value_t = LEVELS, value_parser = clap::value_parser!(u8).range(1..=i64::from(LEVELS)))]
@@ -66,10 +66,6 @@ pub struct CorpusTasksArguments {
     /// Replace existing tasks
     #[arg(long)]
     pub force: bool,
-}
-
-fn task_kind(text: &str) -> Result<TaskKind, String> {
-    TaskKind::named("kind of task", text.trim())
 }
 
 /// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.

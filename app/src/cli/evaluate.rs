@@ -22,7 +22,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     if settings.suite && settings.suite_rows.is_none() {
         tell!("note: 100 rows per family of tasks; change with --rows N");
     }
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
         trained::use_project(engine, &arguments.model.of.project, places).await?;
         let runs = runs(arguments, engine).await?;

@@ -30,7 +30,7 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
         let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples);
         let beginning = prompt.trim_start_matches('\n');

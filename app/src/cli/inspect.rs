@@ -42,7 +42,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         views,
         settings: settings.clone(),
         reference: arguments.align_with.map(at_step).transpose()?.map(|checkpoint| (None, checkpoint)),
-        options: arguments.device.options()?,
+        options: arguments.device.options(),
     };
     let views = asked.views.len();
     let answers = asked.answers()?;
@@ -208,7 +208,6 @@ struct ViewsAnswer {
 struct ViewTensor<'a> {
     /// Tensor name, prefixed with its scope if the view has several tensors of that name.
     name: String,
-    /// Index among several prompts.
     number: Option<usize>,
     summary: &'a TensorSummary,
     bytes: &'a [u8],

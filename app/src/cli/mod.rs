@@ -15,7 +15,6 @@ macro_rules! tell {
     }};
 }
 
-/// Returns a usage error.
 macro_rules! misuse {
     ($($argument:tt)*) => {
         return Err($crate::cli::settings::usage(format_args!($($argument)*).to_string()))

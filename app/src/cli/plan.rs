@@ -22,7 +22,6 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     engine.ask_for(command, picked!(Event::Planned(Forecast::Run { plan }) => plan)).await
 }
 
-/// Prints a forecast for many GPUs.
 async fn beyond(
     engine: &mut Engine,
     config: &RunConfig,
@@ -51,13 +50,13 @@ async fn beyond(
 }
 
 fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
-    let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
-    bytes.extend(
-        plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
-    );
-    bytes.insert("largest_binding".to_owned(), plan.largest_binding.into());
-    bytes.insert("largest_buffer".to_owned(), plan.largest_buffer.into());
-    bytes.insert("peak_live".to_owned(), plan.peak_live.into());
+    let mut bytes = json!({
+        "total": plan.bytes, "largest_binding": plan.largest_binding, "largest_buffer": plan.largest_buffer,
+        "peak_live": plan.peak_live,
+    });
+    for (kind, number) in &plan.bytes_by_kind {
+        bytes[kind.name().replace(' ', "_")] = json!(number);
+    }
     json!({
         "parameters": plan.parameters,
         "trained_parameters": plan.trained_parameters,
@@ -90,32 +89,31 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
             "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
         )?;
     }
-    let fact = |name: &str, value: String| Fact::new(name, value);
     let mut parameters: Vec<Fact> =
-        plan.parameters_by_part.iter().map(|(part, number)| fact(part, whole(*number))).collect();
+        plan.parameters_by_part.iter().map(|(part, number)| Fact::new(part, whole(*number))).collect();
     if plan.trained_parameters < plan.parameters {
         let trained = whole(plan.trained_parameters);
-        parameters.push(fact("trained", format!("{trained} ({})", train.trains())));
+        parameters.push(Fact::new("trained", format!("{trained} ({})", train.trains())));
     }
     let (inactive, experts) = (model.inactive_parameters() as u64, model.experts);
     if experts.count > 0 {
         let active = whole(plan.parameters.saturating_sub(inactive));
         let share = format!("{active} ({} of {} experts)", experts.per_token, experts.count);
-        parameters.push(fact("active per token", share));
+        parameters.push(Fact::new("active per token", share));
     }
     let alive = plan.peak_live;
     let kept = plan.bytes_by_kind.get(&MemoryKind::Activations).copied().unwrap_or(alive);
     let times = kept as f64 / alive.max(1) as f64;
     let mut memory: Vec<Fact> =
-        plan.bytes_by_kind.iter().map(|(kind, number)| fact(kind.name(), bytes(*number))).collect();
+        plan.bytes_by_kind.iter().map(|(kind, number)| Fact::new(kind.name(), bytes(*number))).collect();
     memory.extend([
-        fact("largest binding", bytes(plan.largest_binding))
+        Fact::new("largest binding", bytes(plan.largest_binding))
             .note("a weight that exceeds the device's limit is bound in parts"),
-        fact("largest buffer", format!("{}, without weights", bytes(plan.largest_buffer))),
-        fact("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
+        Fact::new("largest buffer", format!("{}, without weights", bytes(plan.largest_buffer))),
+        Fact::new("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
     ]);
     memory.extend(checkpointed);
-    let milestones = (plan.milestone_bytes > 0).then(|| fact("milestones", bytes(plan.milestone_bytes)));
+    let milestones = (plan.milestone_bytes > 0).then(|| Fact::new("milestones", bytes(plan.milestone_bytes)));
     let flops = plan.flops_per_token_by_pass;
     let passes = [
         (flops.forward, "forward"),
@@ -135,9 +133,9 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
         }
     };
     let work = vec![
-        fact("dispatches per step", whole(plan.dispatches_per_step as u64)),
-        fact("FLOPs per token", flops),
-        fact("whole run", work),
+        Fact::new("dispatches per step", whole(plan.dispatches_per_step as u64)),
+        Fact::new("FLOPs per token", flops),
+        Fact::new("whole run", work),
     ];
     let sections = [
         ("Model", format!("{} parameters", whole(plan.parameters)), parameters),

@@ -2,11 +2,11 @@
 
 pub(super) use super::arguments::{
     ConfigArguments, DEFAULT_PROJECT, DeviceArguments, FormatArguments, JsonArguments, ModelArguments,
-    RunArguments, TrainArguments, at_least, choice, help, one_of, thread_count, within,
+    RunArguments, TrainArguments, at_least, choice, device_name, help, one_of, thread_count, within,
 };
 pub(super) use super::driver::{Engine, drive, shown};
 pub(super) use super::report::{self, printable, say_event, say_json};
-pub(super) use super::settings::{changed, check_device, check_new_file, checked_device, run_config, usage};
+pub(super) use super::settings::{changed, check_device, check_new_file, run_config, usage};
 pub(super) use super::train::quoted;
 pub(super) use super::{hints, interrupt, trained};
 pub(super) use anyhow::{Context as _, Result, anyhow, bail, ensure};

@@ -9,8 +9,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         &arguments.proposing;
     let (count, samples, max_tokens) = (*count, *samples, *max_tokens);
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens };
-    let options =
-        session::Options { device: checked_device(device)?.to_owned(), ..session::Options::default() };
+    let options = session::Options { device: device.clone(), ..session::Options::default() };
     // Fail before the work rather than after it.
     to.iter().try_for_each(|to| check_new_file(to, None, "another file"))?;
     drive(options, async |engine| {
@@ -85,7 +84,7 @@ pub struct ProposeArguments {
     #[arg(long, value_name = "WHICH", default_value = "best", requires = "propose")]
     pub checkpoint: CheckpointChoice,
     /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "propose")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, default_value = "auto", requires = "propose")]
     pub device: String,
     /// Write the proposals to a new file, to be answered or labelled and trained on
     #[arg(long, value_name = "FILE", requires = "propose")]

@@ -6,7 +6,7 @@ use super::import::is_place;
 use super::prelude::*;
 use super::report::joined;
 use super::score::Score;
-use super::train::{import_base, train_run};
+use super::train::{base_run, train_run};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::Run;
@@ -28,7 +28,7 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
     let config = settings(arguments, recipe);
     check(arguments, &config)?;
-    let from = begin(arguments)?;
+    let from = base_run(&arguments.from, &arguments.training())?;
     let data = match &own {
         Some(rows) => Some(write_own(recipe, &arguments.project, rows)?),
         // Plain text of any kind is passed on; without data the engine generates rows.
@@ -113,15 +113,6 @@ pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
 /// The runs of a project; empty if the folder does not exist.
 pub(super) fn runs_of(project: &Path) -> Result<Vec<Run>> {
     if project.is_dir() { Ok(Project::open(project)?.runs()?) } else { Ok(Vec::new()) }
-}
-
-/// The base run. A model from elsewhere is imported first, which also creates the project.
-fn begin(arguments: &RecipeArguments) -> Result<String> {
-    let RecipeArguments { from, .. } = arguments;
-    if !is_place(from) {
-        return Ok(from.clone());
-    }
-    drive(session::Options::default(), async |engine| import_base(from, &arguments.training(), engine).await)
 }
 
 /// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
@@ -289,7 +280,7 @@ pub struct RecipeArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", requires = "name")]
     pub set: Vec<String>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", requires = "name")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, requires = "name")]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count(), requires = "name")]

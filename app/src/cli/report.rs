@@ -26,7 +26,6 @@ const BAR: usize = 40;
 /// Maximum characters of a document's beginning.
 const EXCERPT: usize = 300;
 
-/// Prints a report.
 pub(super) fn print(blocks: &[Block]) -> Result<()> {
     print_rows(blocks, ROWS)
 }
@@ -71,7 +70,6 @@ pub(super) fn records(records: &[Value], hidden: &[&str]) -> Vec<Block> {
     [vec![Block::Facts(facts), Block::Table(table)], lists].concat()
 }
 
-/// A JSON field's name in words.
 fn words(name: &str) -> String {
     name.replace('_', " ")
 }
@@ -105,7 +103,6 @@ fn value(name: &str, own: &Value) -> Cell {
     }
 }
 
-/// Prints the parts of an audit.
 pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
     print(&sections.iter().filter_map(|own| evaluation::blocks::audit(own).block()).collect::<Vec<_>>())
 }
@@ -130,7 +127,6 @@ pub(super) fn with_event(event: &str, value: &Value) -> Value {
     joined(json!({ "event": event }), value)
 }
 
-/// A JSON object with the fields of another.
 pub(super) fn joined(mut line: Value, more: &Value) -> Value {
     if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
         line.extend(more.clone());
@@ -340,7 +336,6 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A cell in a list.
 fn listed(cell: &Cell) -> String {
     match cell {
         Cell::Passage(passage) => end_of(passage, EXCERPT),

@@ -4,14 +4,12 @@ mod book;
 mod exercise;
 mod rows;
 
+pub(super) use book::reproduce;
+
 use super::fetch;
 use super::prelude::*;
 use exercise::{EXERCISES, Exercise};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
-
-pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    book::run(arguments, arguments.run)
-}
 
 /// The named file, or the catalogue's text of that name. Other content is refused if a figure is compared. `None` if a signal
 /// ended the download.
@@ -53,7 +51,7 @@ pub struct ReproduceArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count())]

@@ -24,7 +24,6 @@ impl Score {
         self.score += score;
     }
 
-    /// The fraction of fully correct rows.
     pub(super) fn accuracy(&self) -> f64 {
         self.right as f64 / self.rows.max(1) as f64
     }
@@ -53,7 +52,6 @@ impl TrainArguments {
         self.score(run, recipe.metric(), task, Vec::new())
     }
 
-    /// Scores the run's best checkpoint on the given rows.
     pub(super) fn score_rows(
         &self,
         run: &RunSummary,

@@ -12,7 +12,7 @@ use std::pin::pin;
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let token = arguments.token.as_deref().map(checked_token).transpose()?;
     glasshouse_engine::use_small_pages();
-    let options = arguments.device.options()?;
+    let options = arguments.device.options();
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {
         let weights = arguments.weights.format;
@@ -63,19 +63,13 @@ async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Res
             Either::Left((heard, _)) => heard,
             Either::Right(_) => return Ok(()),
         };
-        let Some(Envelope { body, .. }) = heard else {
-            return Err(anyhow!("the engine ended unexpectedly"));
-        };
-        tell_others(&body, board.hear(&body));
-    }
-}
-
-/// Prints errors without a request, and notices that belong to none of the server's requests.
-fn tell_others(report: &Report, heard: bool) {
-    match &report.event {
-        Event::Failed { error } if !heard && report.request.is_none() => tell!("note: {}", error.message),
-        event if !heard => trained::note(event),
-        _ => {}
+        let Some(Envelope { body, .. }) = heard else { bail!("the engine ended unexpectedly") };
+        match &body.event {
+            _ if board.hear(&body) => {}
+            Event::Failed { error } if body.request.is_none() => tell!("note: {}", error.message),
+            // A notice that belongs to none of the server's requests.
+            event => trained::note(event),
+        }
     }
 }
 

@@ -16,7 +16,6 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Wraps a message as a mistake in the arguments.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow!(Usage(message.into(), None))
 }
@@ -188,18 +187,10 @@ pub fn check_new_file(file: &Path, force: Option<bool>, other: &str) -> Result<(
     }))
 }
 
-/// Refuses a device name that matches every adapter.
-pub fn checked_device(device: &str) -> Result<&str> {
-    if device.trim().is_empty() {
-        misuse!("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name");
-    }
-    Ok(device)
-}
-
 /// Refuses an unknown device before any work is done.
 pub fn check_device(device: Option<&str>) -> Result<()> {
     let Some(device) = device else { return Ok(()) };
-    Ok(pollster::block_on(Executor::check_request(checked_device(device)?))?)
+    Ok(pollster::block_on(Executor::check_request(device))?)
 }
 
 #[cfg(test)]

@@ -46,7 +46,6 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     Ok(())
 }
 
-/// Prints an address that holds the model.
 fn link(arguments: &ShareArguments) -> Result<()> {
     let home = arguments.home.as_deref().unwrap_or_default();
     page::check_address(home)?;

@@ -50,7 +50,6 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
     })
 }
 
-/// The launch settings of the options.
 pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
     RunLaunch {
         stop_after: arguments.stop_after,
@@ -120,7 +119,6 @@ async fn resumed(
     engine: &mut Engine,
 ) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
-    device.as_deref().map(checked_device).transpose()?;
     let of = RunArguments { project: arguments.project.clone(), run: arguments.run.clone() };
     let (run, config) = settings_of(engine, &of).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
@@ -162,7 +160,7 @@ pub(super) async fn started(
         config.data.validation_files = named(&arguments.validation);
     }
     if let Some(device) = &arguments.device {
-        checked_device(device)?.clone_into(&mut config.device);
+        config.device.clone_from(device);
     }
     use_project(engine, &arguments.project, true).await?;
     if let Some(minutes) = arguments.minutes.filter(|_| !is_first(arguments) && !sets_length(arguments)) {
@@ -216,7 +214,7 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
         tell!("measuring the device");
     }
     if let Some(device) = device {
-        let device = checked_device(device)?.to_owned();
+        let device = device.to_owned();
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
     let command = Command::Fit(Fit::First { seconds });
@@ -224,11 +222,7 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
-pub(super) async fn import_base(
-    place: &str,
-    arguments: &TrainArguments,
-    engine: &mut Engine,
-) -> Result<String> {
+async fn import_base(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
     if arguments.from_project.is_some() {
         misuse!(
             "--from-project names the project of a run, but {place} is the place of a model; leave one of them out"
@@ -240,6 +234,14 @@ pub(super) async fn import_base(
         .context("the import was stopped, so there is nothing to train")?;
     tell!("{run}: {about}");
     Ok(run)
+}
+
+/// The run to start from. A model from elsewhere is imported first, which also creates the project.
+pub(super) fn base_run(from: &str, arguments: &TrainArguments) -> Result<String> {
+    if !is_place(from) {
+        return Ok(from.to_owned());
+    }
+    drive(session::Options::default(), async |engine| import_base(from, arguments, engine).await)
 }
 
 /// Settings of a run that starts from another run's weights: that run's settings with the typed changes.
@@ -271,7 +273,6 @@ fn derived_config(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     changed(config, &arguments.config)
 }
 
-/// Prints the events of a run.
 struct Follower<'a> {
     arguments: &'a TrainArguments,
     output: Output,

@@ -30,13 +30,11 @@ pub(super) struct OpenedModel {
     pub(super) run: String,
     pub(super) step: u64,
     pub(super) device: String,
-    /// Has a chat template.
     pub(super) chats: bool,
     /// The template is ChatML.
     pub(super) chatml: bool,
 }
 
-/// Opens the model named by the arguments.
 pub(super) async fn open(
     engine: &mut Engine,
     arguments: &ModelArguments,

@@ -31,7 +31,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
         views: vec![View::Diff],
         settings: settings.clone(),
         reference: Some((Some(before), before_checkpoint)),
-        options: arguments.device.options()?,
+        options: arguments.device.options(),
     };
     print(&asked.answers()?, arguments.json, &settings)
 }

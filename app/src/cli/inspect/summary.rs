@@ -27,9 +27,6 @@ const BY_THOSE_BEFORE: &[&str] = &["log_probabilities", "surprise", "rank"];
 const UNITS: &[(&str, &str)] =
     &[("log_probabilities", "nats"), ("surprise", "bits"), ("entropy", "bits"), ("divergence", "bits")];
 
-/// Placeholder for a missing value.
-const NOTHING: &str = "–";
-
 pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<()> {
     let Inspection { run, step, device, prompt, tokens, cut, position, views, .. } = &answer.head;
     if let Some(number) = answer.number {

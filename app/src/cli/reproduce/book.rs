@@ -8,7 +8,7 @@ use super::rows::ExerciseRows;
 use crate::cli::import::{is_address, is_place};
 use crate::cli::prelude::*;
 use crate::cli::recipe::{check_before_import, runs_of};
-use crate::cli::train::{import_base, train_run};
+use crate::cli::train::{base_run, train_run};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
 use glasshouse_engine::protocol::recipes::RecipeMetric;
@@ -24,7 +24,8 @@ const TUNING: &str = "sft";
 const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
 
-pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
+pub(in crate::cli) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    let exercise = arguments.run;
     check_device(arguments.device.as_deref())?;
     let training = TrainArguments { whole_split: !exercise.is_preset(), ..arguments.training() };
     let run = if arguments.resume {
@@ -44,20 +45,16 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
             return Ok(ExitCode::SUCCESS);
         };
         let rows = rows(exercise, &file)?;
-        let from = match weights {
-            Some(place) if is_place(&place) => Some(drive(session::Options::default(), async |engine| {
-                import_base(&place, &training, engine).await
-            })?),
-            other => other,
-        };
-        let learned = write(arguments, exercise, &file, &rows)?;
+        let from = weights.map(|from| base_run(&from, &training)).transpose()?;
+        let learned = write(arguments, &file, rows)?;
         // No kernel tuning, so that other devices of the same kind reproduce the same bits.
         train_run(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
     let outcome = outcome(arguments, exercise, &run)?;
     // The exit code reports it even if nobody reads the output.
     outcome.tell(arguments, exercise, &run).ok();
-    Ok(outcome.exit_code(&run))
+    // An interrupted run shows nothing. One that was requested to be shorter succeeds.
+    Ok(ExitCode::from(u8::from(outcome.verdict == Some(false) || run.step < run.steps)))
 }
 
 /// Refuses to resume a run that does not belong to the exercise.
@@ -144,26 +141,19 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     Ok(Some(rows))
 }
 
-fn folder(arguments: &ReproduceArguments, exercise: &Exercise) -> PathBuf {
-    arguments.project.join(FOLDER).join(&exercise.name)
+fn folder(arguments: &ReproduceArguments) -> PathBuf {
+    arguments.project.join(FOLDER).join(&arguments.run.name)
 }
 
 /// Writes the rows and their source into the project, and returns the path to train on.
-fn write(
-    arguments: &ReproduceArguments,
-    exercise: &Exercise,
-    file: &Path,
-    rows: &Option<ExerciseRows>,
-) -> Result<PathBuf> {
-    let folder = folder(arguments, exercise);
-    if rows.is_some() {
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        write_lines(&folder.join("source"), &[sha256(file)?])?;
-    }
+fn write(arguments: &ReproduceArguments, file: &Path, rows: Option<ExerciseRows>) -> Result<PathBuf> {
     let Some(ExerciseRows { learned, test }) = rows else { return Ok(file.to_owned()) };
-    write_lines(&folder.join("test.jsonl"), test)?;
+    let folder = folder(arguments);
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    write_lines(&folder.join("source"), &[sha256(file)?])?;
+    write_lines(&folder.join("test.jsonl"), &test)?;
     let path = folder.join(TRAIN_FILE);
-    write_lines(&path, learned)?;
+    write_lines(&path, &learned)?;
     Ok(path)
 }
 
@@ -255,7 +245,7 @@ fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &Ru
         let file = config.data.paths.first().map(Path::new).filter(|file| file.is_file());
         return Ok(file.map(sha256).transpose()?.is_some_and(|own| own == sum));
     }
-    let source = std::fs::read_to_string(folder(arguments, exercise).join("source"));
+    let source = std::fs::read_to_string(folder(arguments).join("source"));
     Ok(source.is_ok_and(|own| own.trim() == sum))
 }
 
@@ -273,7 +263,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             RunOutcome { ours, verdict, note: exercise.note.clone() }
         }
         Figure::Accuracy(published) => {
-            let file = folder(arguments, exercise).join("test.jsonl");
+            let file = folder(arguments).join("test.jsonl");
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
             let score = training.score_rows(run, RecipeMetric::Labels, &lines)?;
@@ -286,24 +276,20 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
         Figure::Memorised { validation, .. } => {
             let losses = training.losses(run)?;
             let best = losses.iter().map(|loss| loss.validation).min_by(f64::total_cmp);
-            let (ours, verdict, note) = match (losses.last(), best) {
-                (Some(last), Some(best)) => {
-                    let note = format!(
-                        "lowest validation loss {best:.3}, and {:.3} at the end; the book's ends at {validation}",
-                        last.validation
-                    );
-                    (Some(last.train), compared(last.train < 1.0 && last.validation > best), note)
-                }
-                _ => (None, None, String::new()),
-            };
-            RunOutcome { ours, verdict, note }
+            let Some((last, best)) = losses.last().zip(best) else { return Ok(RunOutcome::default()) };
+            let end = last.validation;
+            let note = format!(
+                "lowest validation loss {best:.3}, and {end:.3} at the end; the book's ends at {validation}"
+            );
+            let verdict = compared(last.train < 1.0 && end > best);
+            RunOutcome { ours: Some(last.train), verdict, note }
         }
     })
 }
 
 /// The result of a run, compared with the published one.
+#[derive(Default)]
 struct RunOutcome {
-    /// The measured figure, if the run has one.
     ours: Option<f64>,
     /// Whether it reaches the published figure; `None` if the two are not comparable.
     verdict: Option<bool>,
@@ -311,7 +297,6 @@ struct RunOutcome {
 }
 
 impl RunOutcome {
-    /// Prints a JSON object, or lines of text.
     fn tell(&self, arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<()> {
         let Self { ours, verdict, note } = self;
         let Exercise { name, source, steps, figure, differs, .. } = exercise;
@@ -329,10 +314,11 @@ impl RunOutcome {
         match verdict {
             Some(true) => say!("reproduced")?,
             Some(false) => say!("not reproduced")?,
-            None if run.step < run.steps => say!(
-                "no verdict: the run stopped early; continue with: glasshouse reproduce {name} --project {} --resume",
-                quoted(&arguments.project)
-            )?,
+            None if run.step < run.steps => {
+                let again =
+                    format!("glasshouse reproduce {name} --project {} --resume", quoted(&arguments.project));
+                say!("no verdict: the run stopped early; continue with: {again}")?;
+            }
             None => {
                 say!(
                     "no verdict: the data, the shape, the steps or the settings are not the published ones"
@@ -340,13 +326,6 @@ impl RunOutcome {
             }
         }
         Ok(())
-    }
-
-    /// Failure if not reproduced, or if the run ended early and so shows nothing. A run that was requested to be shorter
-    /// succeeds.
-    fn exit_code(&self, run: &RunSummary) -> ExitCode {
-        let broken_off = run.step < run.steps;
-        ExitCode::from(u8::from(self.verdict == Some(false) || broken_off))
     }
 }
 
