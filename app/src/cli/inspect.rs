@@ -130,9 +130,8 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
         edits: arguments.edit.clone(),
         every_part: arguments.every_part,
         other_prompt: arguments.other_prompt.clone(),
-        reference: None,
-        held_out: false,
         along_run: arguments.along_run,
+        ..InspectSettings::default()
     })
 }
 
@@ -143,12 +142,11 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointCho
         return Ok(found.choice());
     }
     let nearest = checkpoints.iter().map(|checkpoint| checkpoint.step).min_by_key(|at| at.abs_diff(step));
-    Err(usage(match nearest {
-        Some(nearest) => {
-            format!("{} has no checkpoint of step {step}; the nearest is that of step {nearest}", run.name())
-        }
-        None => format!("{} has no checkpoint yet", run.name()),
-    }))
+    let name = run.name();
+    match nearest {
+        Some(at) => misuse!("{name} has no checkpoint of step {step}; the nearest is that of step {at}"),
+        None => misuse!("{name} has no checkpoint yet"),
+    }
 }
 
 struct InspectionRequest<'a> {

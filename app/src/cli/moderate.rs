@@ -77,21 +77,10 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
 }
 
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
-    let ModerationArguments {
-        moderation,
-        moderation_severity,
-        moderation_categories,
-        moderation_rules,
-        moderation_classifier,
-    } = arguments;
-    let rules = moderation_rules.as_ref().map(|path| own_rules(path)).transpose()?;
-    Ok(Moderation {
-        mode: *moderation,
-        severity: *moderation_severity,
-        categories: moderation_categories.iter().copied().collect(),
-        rules: rules.map(|(text, _)| text),
-        classifier: *moderation_classifier,
-    })
+    let ModerationArguments { mode, severity, categories, rules, classifier } = arguments;
+    let rules = rules.as_ref().map(|path| own_rules(path)).transpose()?.map(|(text, _)| text);
+    let categories = categories.iter().copied().collect();
+    Ok(Moderation { mode: *mode, severity: *severity, categories, rules, classifier: *classifier })
 }
 
 /// A file of rules, and its rules combined with the built-in ones.
@@ -147,20 +136,20 @@ fn read(path: &Path, most: u64) -> Result<String> {
 #[derive(Args, Clone, Debug)]
 pub struct ModerationArguments {
     /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
-    #[arg(long, value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
-    pub moderation: ModerationMode,
+    #[arg(long = "moderation", id = "moderation", value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
+    pub mode: ModerationMode,
     /// Minimum severity of findings
-    #[arg(long, value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
-    pub moderation_severity: Severity,
+    #[arg(long = "moderation-severity", value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
+    pub severity: Severity,
     /// Categories, separated by commas [default: all]
-    #[arg(long, value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
-    pub moderation_categories: Vec<Category>,
+    #[arg(long = "moderation-categories", value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
+    pub categories: Vec<Category>,
     /// Rules file to use instead of the project's
-    #[arg(long, value_name = "FILE", requires = "moderation")]
-    pub moderation_rules: Option<PathBuf>,
+    #[arg(long = "moderation-rules", value_name = "FILE", requires = "moderation")]
+    pub rules: Option<PathBuf>,
     /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
-    #[arg(long, requires = "moderation")]
-    pub moderation_classifier: bool,
+    #[arg(long = "moderation-classifier", requires = "moderation")]
+    pub classifier: bool,
 }
 
 #[derive(Args, Debug)]

@@ -174,13 +174,13 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
         RecipeMetric::Perplexity | RecipeMetric::Labels => (objective == recipe.objective, recipe.objective),
         RecipeMetric::Answers => (!config.train.has_own_head(), Objective::Chat),
     };
-    if fits {
-        return Ok(());
+    let name = &recipe.name;
+    if !fits {
+        misuse!(
+            "{run} was trained with the objective {objective}, but the recipe {name} measures runs of the objective {wanted}; name another run"
+        );
     }
-    Err(usage(format!(
-        "{run} was trained with the objective {objective}, but the recipe {} measures runs of the objective {wanted}; name another run",
-        recipe.name
-    )))
+    Ok(())
 }
 
 /// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`; by perplexity, its validation results before the

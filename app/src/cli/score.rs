@@ -34,12 +34,8 @@ impl Score {
 
     /// `212 of 300 questions right (70.7 %)`, followed by the mean if partial answers count.
     pub(super) fn words(&self, thing: &str) -> String {
-        let mean = if self.score > self.right as f64 + 1e-6 {
-            format!(", {:.3} on average", self.mean())
-        } else {
-            String::new()
-        };
-        let rows = counted(self.rows, thing);
+        let (is_partial, rows) = (self.score > self.right as f64 + 1e-6, counted(self.rows, thing));
+        let mean = if is_partial { format!(", {:.3} on average", self.mean()) } else { String::new() };
         format!("{} of {rows} right ({}){mean}", self.right, percent(self.accuracy()))
     }
 }

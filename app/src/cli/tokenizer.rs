@@ -74,10 +74,8 @@ fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
 fn decode(tokenizer: &Tokenizer, ids: &[u32], json: bool) -> Result<()> {
     let size = tokenizer.vocabulary_size();
     if let Some(id) = ids.iter().find(|id| **id as usize >= size) {
-        bail!(
-            "token {id} is not in the vocabulary of {size} entries; use ids from 0 to {}",
-            size.saturating_sub(1)
-        );
+        let last = size.saturating_sub(1);
+        bail!("token {id} is not in the vocabulary of {size} entries; use ids from 0 to {last}");
     }
     let text = tokenizer.decode(ids);
     Ok(if json { say!("{}", serde_json::json!({ "text": text })) } else { say!("{text}") }?)

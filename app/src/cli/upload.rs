@@ -130,10 +130,9 @@ impl Upload {
 
         let samples = entries.iter().map(Entry::sample).collect::<Result<Vec<_>>>()?;
         let answer = self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }))?;
-        let modes = answer["files"].as_array().map_or(&[][..], Vec::as_slice);
         for entry in &mut entries {
-            let mode = modes.iter().find(|mode| mode["path"] == *entry.path);
-            let mode = mode.and_then(|mode| mode["uploadMode"].as_str()).ok_or_else(|| self.unclear())?;
+            let mode = self.found(&answer["files"], "path", &entry.path)?["uploadMode"].as_str();
+            let mode = mode.ok_or_else(|| self.unclear())?;
             // Storage takes no empty objects.
             if mode == "lfs" && entry.found.len() > 0 {
                 entry.sha256 = Some(sha256(&entry.file)?);
@@ -141,10 +140,8 @@ impl Upload {
         }
         self.send_objects(&page, &entries)?;
 
-        let mut lines = json!({
-            "key": "header", "value": { "summary": "Upload from Glasshouse", "description": "" }
-        })
-        .to_string();
+        let head = json!({ "summary": "Upload from Glasshouse", "description": "" });
+        let mut lines = json!({ "key": "header", "value": head }).to_string();
         for entry in &entries {
             lines += &format!("\n{}", entry.line()?);
         }
@@ -159,10 +156,9 @@ impl Upload {
             Some(about) => about,
             None => {
                 let (owner, name) = self.repository.split_once('/').unwrap_or_default();
-                let kind = if self.is_space { "space" } else { "model" };
-                let mut wanted = json!({ "name": name, "organization": owner, "type": kind });
+                let mut wanted = json!({ "name": name, "organization": owner, "type": "model" });
                 if self.is_space {
-                    wanted["sdk"] = "static".into();
+                    (wanted["type"], wanted["sdk"]) = ("space".into(), "static".into());
                 }
                 if self.private {
                     wanted["visibility"] = "private".into();
@@ -187,10 +183,9 @@ impl Upload {
         let request = self.agent.get(api).config().max_redirects(0).build();
         let answer = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token)).call();
         let answer = answer.map_err(|error| self.lost(&error))?;
-        if matches!(answer.status().as_u16(), 401 | 403 | 404) {
-            Ok(None)
-        } else {
-            self.read(answer).map(Some)
+        match answer.status().as_u16() {
+            401 | 403 | 404 => Ok(None),
+            _ => self.read(answer).map(Some),
         }
     }
 
@@ -207,9 +202,8 @@ impl Upload {
             "objects": objects, "ref": { "name": "main" },
         });
         let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted)?;
-        let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
         for (entry, oid) in large() {
-            let object = objects.iter().find(|object| object["oid"] == oid).ok_or_else(|| self.unclear())?;
+            let object = self.found(&answer["objects"], "oid", oid)?;
             if object["error"].is_object() {
                 let code = object["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok());
                 return Err(self.refused(code.unwrap_or(422), &object["error"]));
@@ -335,6 +329,12 @@ impl Upload {
     fn lost(&self, error: &ureq::Error) -> anyhow::Error {
         let error = self.clean(&error.to_string());
         anyhow!("the connection to {} failed ({error}); check the network, then {AGAIN}", self.endpoint)
+    }
+
+    /// The object of a list with this value.
+    fn found<'a>(&self, list: &'a Value, key: &str, value: &str) -> Result<&'a Value> {
+        let found = list.as_array().and_then(|list| list.iter().find(|own| own[key] == value));
+        found.ok_or_else(|| self.unclear())
     }
 
     fn unclear(&self) -> anyhow::Error {

@@ -55,10 +55,8 @@ impl Wanted {
         };
         let answers = within("n", fields.n, 1..=MAX_ANSWERS)?.unwrap_or(1);
         if fields.best_of.is_some_and(|best| best != answers) {
-            return Err(Refusal::bad(
-                "best_of",
-                "best_of is not supported; use n and choose among the answers",
-            ));
+            let message = "best_of is not supported; use n and choose among the answers";
+            return Err(Refusal::bad("best_of", message));
         }
         let asked = match endpoint {
             Endpoint::Completions => fields.max_tokens,
@@ -258,10 +256,10 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
             within("logprobs", Some(*count), 0..=MAX_TOP_LOGPROBS)
         }
         (Endpoint::Chat, Some(Logprobs::Flag(true))) => Ok(Some(top.unwrap_or(0))),
-        _ => Err(Refusal::bad(
-            "logprobs",
-            "logprobs is a whole number for completions, and true or false for chats",
-        )),
+        _ => {
+            let message = "logprobs is a whole number for completions, and true or false for chats";
+            Err(Refusal::bad("logprobs", message))
+        }
     }
 }
 

@@ -55,10 +55,8 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     }
     let mut steps: Vec<String> = checkpoints.iter().map(|own| own.step.to_string()).collect();
     steps.dedup();
-    Err(usage(format!(
-        "{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {}",
-        steps.join(", ")
-    )))
+    let steps = steps.join(", ");
+    misuse!("{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {steps}")
 }
 
 /// The text with the change of each token as its background, if the terminal has colours.

@@ -40,10 +40,8 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         let count = counted(tokens.len() as u64, "token");
         say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;
         if *cut > 0 {
-            say!(
-                "the first {} of the prompt are cut: it exceeds the context length",
-                counted(*cut as u64, "token")
-            )?;
+            let cut = counted(*cut as u64, "token");
+            say!("the first {cut} of the prompt are cut: it exceeds the context length")?;
         }
     }
     for (inspected, tensors) in answer.views() {
