@@ -79,20 +79,17 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     for assignment in &others {
         set(&mut config, assignment)?;
     }
+    let rate = config.train.learning_rate;
     match (others.iter().rfind(|one| sets(one, "train.learning_rate")), arguments.lr) {
         (Some(assignment), _) => set(&mut config, assignment)?,
-        (None, Some(rate)) if config.train.learning_rate.to_bits() != rate.to_bits() => {
-            config.set_learning_rate(rate);
+        (None, Some(typed)) if typed.to_bits() != rate.to_bits() => config.set_learning_rate(typed),
+        (None, None) if rate.to_bits() != begun.to_bits() => {
+            let objective = config.train.objective;
+            tell!(
+                "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
+            );
         }
-        (None, Some(_)) => {}
-        (None, None) => {
-            let (rate, objective) = (config.train.learning_rate, config.train.objective);
-            if rate.to_bits() != begun.to_bits() {
-                tell!(
-                    "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
-                );
-            }
-        }
+        _ => {}
     }
     if let Some(canaries) = arguments.canaries {
         config.data.canaries = canaries;
