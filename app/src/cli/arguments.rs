@@ -1,17 +1,13 @@
 //! Command-line arguments and their help.
 
 pub use super::Command;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser};
+use super::prelude::*;
+use clap::builder::PossibleValuesParser;
+use clap::{ArgAction, Parser};
 use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::presets::PRESETS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
-use glasshouse_engine::protocol::{
-    CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
-};
-use glasshouse_engine::session;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
@@ -259,6 +255,13 @@ pub struct TrainArguments {
     /// Recipe whose generated rows the run learns; set by `recipe`.
     #[arg(skip)]
     pub recipe: Option<String>,
+}
+
+impl TrainArguments {
+    pub(super) fn options(&self) -> session::Options {
+        let (threads, autotune) = (self.threads, !self.no_autotune);
+        session::Options { threads, autotune, ..session::Options::default() }
+    }
 }
 
 /// Whether evaluations read the whole validation split.

@@ -1,7 +1,7 @@
 //! `glasshouse bench`: measures this machine's speed. A step's speed comes with proof that the measured steps also trained.
 
 use super::prelude::*;
-use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell, ViewPart};
+use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell};
 
 /// Models whose views are timed by default: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
@@ -60,10 +60,17 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
             match &report {
                 // Some take seconds.
                 BenchReport::View(time) => {
+                    let part = time.part.map_or_else(String::new, |part| format!(", {}", part.title()));
                     let tokens = counted(time.prompt_tokens as u64, "token");
-                    tell!("{}, {tokens}: {:.1} ms", view_name(time.view, time.part), time.ms);
+                    tell!("{}{part}, {tokens}: {:.1} ms", time.view, time.ms);
                 }
-                BenchReport::Scaling(cell) => tell!("{}", measured_size(cell)),
+                BenchReport::Scaling(cell) => {
+                    let ScalingCell { size, ms_per_step, skipped, .. } = &**cell;
+                    let layers = counted(size.layers as u64, "layer");
+                    let ms = ms_per_step.map(|ms| format!("{ms:.2} ms per step"));
+                    let found = skipped.as_deref().or(ms.as_deref()).unwrap_or(NOTHING);
+                    tell!("{layers}, width {}: {found}", size.width);
+                }
                 BenchReport::Step(step) if unfused && !step.unfused => {
                     tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
                 }
@@ -78,16 +85,6 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
         }
         asked
     })
-}
-
-fn view_name(view: View, part: Option<ViewPart>) -> String {
-    part.map_or_else(|| view.to_string(), |part| format!("{view}, {}", part.title()))
-}
-
-fn measured_size(cell: &ScalingCell) -> String {
-    let ms = cell.ms_per_step.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.2} ms per step"));
-    let layers = counted(cell.size.layers as u64, "layer");
-    format!("{layers}, width {}: {}", cell.size.width, cell.skipped.as_ref().unwrap_or(&ms))
 }
 
 /// Reports of a kind together, in the order of their kinds.

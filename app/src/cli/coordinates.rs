@@ -4,7 +4,6 @@
 use super::prelude::*;
 use super::train::started;
 use glasshouse_engine::metrics::law::line;
-use glasshouse_engine::protocol::config::{Decay, EarlyStopping, GuardMode, Milestones};
 
 const HEADS: [usize; 4] = [1, 2, 4, 8];
 const STEPS: u64 = 4;

@@ -165,8 +165,6 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
-
 /// Whether the engine, through a session or called directly, reported an error of this kind.
 pub(super) fn is_of(error: &anyhow::Error, kind: ErrorKind) -> bool {
     report_of(error).is_some_and(|report| report.kind == kind)

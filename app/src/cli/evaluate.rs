@@ -175,7 +175,9 @@ impl Evaluated {
 async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
     let (folder, mut others) = (&arguments.model.of.project, Vec::new());
     for other in &arguments.against {
-        if !is_place(other) && !is_there_and_no_run(other, folder) {
+        // The import reports what a file or folder lacks to be a model.
+        let is_no_run = || Project::open(folder).is_ok_and(|project| project.run(other).is_err());
+        if !is_place(other) && !(Path::new(other).exists() && is_no_run()) {
             others.push(other.clone());
             continue;
         }
@@ -214,23 +216,14 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     Ok(found)
 }
 
-/// Whether a file or folder exists under a name that no run has; the import then reports what it lacks to be a model.
-fn is_there_and_no_run(name: &str, project: &Path) -> bool {
-    let is_no_run = || Project::open(project).is_ok_and(|project| project.run(name).is_err());
-    Path::new(name).exists() && is_no_run()
-}
-
 /// The project's latest run trained on a text, which serves models without one.
 fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
-    let learned = |run: &Run| {
-        let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
-        let on_text = run
-            .config()
-            .is_ok_and(|config| config.train.objective.learns_text() && config.data.synthetic.is_none());
-        trained && on_text
+    let is_text = |config: RunConfig| config.train.objective.learns_text() && config.data.synthetic.is_none();
+    let learned = |run: &&Run| {
+        run.record().is_ok_and(|record| record.state != RunState::Imported) && run.config().is_ok_and(is_text)
     };
     let runs = Project::open(&arguments.model.of.project)?.runs()?;
-    Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
+    Ok(runs.iter().rev().find(learned).map(Run::name))
 }
 
 /// The settings that apply to a model. Without a text of its own it is evaluated on `text`.
@@ -275,13 +268,10 @@ async fn evaluated(
     stopping: &'static str,
 ) -> Result<Option<(Vec<Evaluation>, Vec<Audit>)>> {
     let (mut found, mut progress) = (None, Progress::default());
-    let hear = |event| {
-        let event = match event {
-            Event::Progress { what, done, total } => {
-                Event::Progress { what: format!("{}: {what}", run.name), done, total }
-            }
-            event => event,
-        };
+    let hear = |mut event| {
+        if let Event::Progress { what, .. } = &mut event {
+            *what = format!("{}: {what}", run.name);
+        }
         if let Some(Event::Evaluations { evaluations, audits, .. }) = progress.hear(event) {
             found = Some((evaluations, audits));
         }

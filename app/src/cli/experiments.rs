@@ -4,11 +4,10 @@ use super::arguments::minutes;
 use super::bar;
 use super::data::named;
 use super::prelude::*;
-use super::train::{left_out, started};
+use super::train::{launch, left_out, started};
 use glasshouse_corpus::recipe::NAMES;
 use glasshouse_engine::protocol::blocks::Bar;
 use indicatif::ProgressBar;
-use std::num::ParseFloatError;
 
 /// Lines of a printed curve.
 const LINES: usize = 24;
@@ -52,8 +51,7 @@ fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) ->
     if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
         misuse!("leave out --resume, --stop-after and --minutes: an experiment trains its own runs");
     }
-    let (threads, autotune) = (arguments.threads, !arguments.no_autotune);
-    drive(session::Options { threads, autotune, ..session::Options::default() }, front)
+    drive(arguments.options(), front)
 }
 
 fn print_curve(curve: &RangeCurve) -> Result<()> {
@@ -122,17 +120,15 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
     let expected = || "expected a source and its weights, as in pages=0,2".to_owned();
     let (source, weights) = text.rsplit_once('=').ok_or_else(expected)?;
-    let weights: Result<Vec<f64>, ParseFloatError> =
-        weights.split(',').map(|weight| weight.trim().parse()).collect();
-    Ok((source.to_owned(), weights.map_err(|_| expected())?))
+    let weights = weights.split(',').map(|weight| weight.trim().parse().map_err(|_| expected()));
+    Ok((source.to_owned(), weights.collect::<Result<_, String>>()?))
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
     let json = run.json;
     Sweep::from_toml(&toml).map_err(usage)?;
     let last = driven(run, async |engine| {
-        let evaluate_whole_split = run.whole_split;
-        let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split, ..RunLaunch::default() };
+        let launch = RunLaunch { sweep: Some(toml), ..launch(run) };
         let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
         let hear = |event| {
@@ -144,9 +140,8 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
                         bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
-                        if let Some(prediction) =
-                            sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref())
-                        {
+                        let prediction = sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref());
+                        if let Some(prediction) = prediction {
                             let loss = prediction.metric().with_interval();
                             bar::above(|| tell!("predicted final validation loss: {loss}"));
                         }

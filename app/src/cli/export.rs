@@ -40,12 +40,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         return say_json(&found);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
-    if let Some(verification) = &found.verification {
-        say!("{verification}")?;
-    }
-    if let Some(page) = &found.uploaded {
-        say!("{page}")?;
-    }
+    found.verification.iter().try_for_each(|verification| say!("{verification}"))?;
+    found.uploaded.iter().try_for_each(|page| say!("{page}"))?;
     let to = arguments.to.display().to_string();
     match format {
         ExportFormat::HuggingFace => {

@@ -1,13 +1,10 @@
 //! `glasshouse data catalogue` and `glasshouse data fetch`: lists and downloads public corpora.
 
-use super::bar::{above, bar};
+use super::bar::{LINE_INTERVAL, above, bar};
 use super::prelude::*;
 use glasshouse_documents::catalogue::{self, Length};
 use indicatif::ProgressBar;
-use std::time::{Duration, Instant};
-
-/// Minimum interval between plain progress lines.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Lists the catalogue: an object per line as JSON, otherwise a paragraph per entry.
 pub(super) fn catalogue(json: bool) -> Result<()> {

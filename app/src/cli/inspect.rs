@@ -11,9 +11,7 @@ use super::bar;
 use super::generate::{DrawnArguments, checked};
 use super::prelude::*;
 use clap::builder::PossibleValuesParser;
-use glasshouse_engine::protocol::inspect::{
-    Axis, Edit, ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
-};
+use glasshouse_engine::protocol::inspect::{Axis, Edit, ElementKind, Inspected, TensorSummary};
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {

@@ -4,7 +4,7 @@ use super::prelude::*;
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
-use glasshouse_engine::protocol::config::{Category, MAX_RULES_BYTES};
+use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::storage;
 
 const MAX_FILE_BYTES: u64 = 256 << 20;

@@ -1,14 +1,11 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
-use super::bar::{above, bar};
+use super::bar::{LINE_INTERVAL, above, bar};
 use super::prelude::*;
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
-
-/// Minimum interval between plain step lines; evaluations and the like are always printed.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Number of documents of an unusual batch that are quoted.
 const DOCUMENTS: usize = 3;

@@ -10,7 +10,7 @@ use glasshouse_engine::storage;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::Read as _;
 
 /// Largest relative difference of a loss or of bits per byte between devices or builds, which round differently.
 const TOLERANCE: f64 = 0.01;
@@ -65,8 +65,7 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
         same_text("--validation", race.validation.as_ref(), validation.as_ref())?;
     }
     // Without kernel tuning, other devices of the same kind repeat the same bits.
-    let options =
-        session::Options { threads: arguments.threads, autotune: false, ..session::Options::default() };
+    let options = session::Options { autotune: false, ..arguments.options() };
     drive(options, async |engine| {
         let command = match replayed {
             None => started(arguments, launch(arguments), engine).await?.0,
@@ -256,16 +255,15 @@ fn hashed(paths: &[PathBuf]) -> Result<Option<TextHash>> {
 
 /// Hashes a file; returns its length.
 fn feed(hasher: &mut Sha256, file: &Path) -> std::io::Result<u64> {
-    let (mut reader, mut bytes) = (BufReader::with_capacity(1 << 20, File::open(file)?), 0);
+    let (mut file, mut block, mut bytes) = (File::open(file)?, vec![0; 1 << 20], 0);
     loop {
-        let block = reader.fill_buf()?;
-        let length = block.len();
-        if length == 0 {
-            return Ok(bytes);
+        match file.read(&mut block)? {
+            0 => return Ok(bytes),
+            length => {
+                hasher.update(&block[..length]);
+                bytes += length as u64;
+            }
         }
-        hasher.update(block);
-        reader.consume(length);
-        bytes += length as u64;
     }
 }
 
@@ -319,16 +317,11 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
         });
         say!("{found}")?;
     } else {
+        let origin = |race: &Race| format!("{} with {}", race.device, race.program);
+        let (ours, theirs, most) = (origin(&replay), origin(&race), percent(TOLERANCE));
         let how = match exact {
             true => "the same device and program, so every bit must be the same".to_owned(),
-            false => format!(
-                "{} with {} instead of {} with {}, so losses may differ by {}",
-                replay.device,
-                replay.program,
-                race.device,
-                race.program,
-                percent(TOLERANCE)
-            ),
+            false => format!("{ours} instead of {theirs}, so losses may differ by {most}"),
         };
         let steps = counted(replay.steps, "step");
         say!("\nreplayed {steps} in {}: {}", duration(replay.seconds), printable(&how))?;

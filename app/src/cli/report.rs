@@ -119,12 +119,7 @@ pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a value as a line of JSON with an `event` field.
 pub(super) fn say_event(event: &str, value: &impl Serialize) -> anyhow::Result<()> {
-    Ok(say!("{}", with_event(event, &serde_json::to_value(value)?))?)
-}
-
-/// The JSON object `value` with an `event` field.
-pub(super) fn with_event(event: &str, value: &Value) -> Value {
-    joined(json!({ "event": event }), value)
+    Ok(say!("{}", joined(json!({ "event": event }), &serde_json::to_value(value)?))?)
 }
 
 pub(super) fn joined(mut line: Value, more: &Value) -> Value {

@@ -83,7 +83,12 @@ impl TrainArguments {
             trained::use_project(engine, &self.project, false).await?;
             let source = WeightSource::best_of(&run.name);
             if metric == RecipeMetric::Answers {
-                expect_chats(engine, &source).await?;
+                let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
+                let pick = picked!(Event::ModelOpened { chats, .. } => chats);
+                // The continuation of a question by a base model is not an answer.
+                let advice =
+                    "this is a base model without a chat template; fine-tune it with --objective chat first";
+                ensure!(engine.ask_for(command, pick).await?, advice);
             }
             let settings = EvaluateSettings {
                 likelihood: false,
@@ -106,17 +111,6 @@ impl TrainArguments {
             score(&found.context("the engine returned no evaluation")?)
         })
     }
-}
-
-/// Refuses a base model, whose continuation of a question is not an answer.
-async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
-    let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
-    let answers = engine.ask_for(command, picked!(Event::ModelOpened { chats, .. } => chats)).await?;
-    ensure!(
-        answers,
-        "this is a base model without a chat template; fine-tune it with --objective chat first"
-    );
-    Ok(())
 }
 
 /// The score of a task's rows by the first metric, or by the second if that one counts partial answers.

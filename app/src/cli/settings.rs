@@ -14,8 +14,6 @@ impl std::fmt::Display for Usage {
     }
 }
 
-impl std::error::Error for Usage {}
-
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow!(Usage(message.into(), None))
 }

@@ -66,7 +66,7 @@ fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
     }
     let (ids, tokens) = tokenizer.encode_tokens(&text)?;
     if json {
-        return Ok(say!("{}", serde_json::json!({ "ids": ids, "tokens": tokens }))?);
+        return Ok(say!("{}", json!({ "ids": ids, "tokens": tokens }))?);
     }
     Ok(ids.iter().zip(&tokens).try_for_each(|(id, token)| say!("{id}\t{token:?}"))?)
 }
@@ -78,7 +78,7 @@ fn decode(tokenizer: &Tokenizer, ids: &[u32], json: bool) -> Result<()> {
         bail!("token {id} is not in the vocabulary of {size} entries; use ids from 0 to {last}");
     }
     let text = tokenizer.decode(ids);
-    Ok(if json { say!("{}", serde_json::json!({ "text": text })) } else { say!("{text}") }?)
+    Ok(if json { say!("{}", json!({ "text": text })) } else { say!("{text}") }?)
 }
 
 #[derive(Debug, Subcommand)]

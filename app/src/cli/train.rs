@@ -4,7 +4,7 @@ use super::driver::Sender;
 use super::import::{import_from, is_place};
 use super::output::Output;
 use super::prelude::*;
-use super::report::{audited, with_event};
+use super::report::audited;
 use super::settings::differing;
 use super::trained::{find_run, settings_of, use_project};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
@@ -34,12 +34,7 @@ pub(super) struct TrainOutcome {
 }
 
 fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
-    let options = session::Options {
-        threads: arguments.threads,
-        autotune: !arguments.no_autotune,
-        ..session::Options::default()
-    };
-    drive(options, async |engine| {
+    drive(arguments.options(), async |engine| {
         let launch = launch(arguments);
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
@@ -359,8 +354,8 @@ impl Follower<'_> {
 }
 
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
-pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
-    with_event("left_out", &serde_json::json!({ "problems": problems }))
+pub(super) fn left_out(problems: &[FileProblem]) -> Value {
+    json!({ "event": "left_out", "problems": problems })
 }
 
 fn signals() -> Result<&'static interrupt::Flags> {

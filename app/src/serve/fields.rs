@@ -19,32 +19,21 @@ const BODY: Duration = Duration::from_secs(30);
 const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_calls prediction priority prompt_cache_key \
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
-/// Unsupported fields. Values that request nothing are accepted.
-const REFUSED: &str = "background bad_words early_stopping grammar include include_stop_str_in_output \
-    logit_bias logprobs mirostat top_logprobs";
-
-/// Unsupported fields, with what to do instead.
-const UNSUPPORTED: [(&str, &str); 16] = [
-    ("audio", TEXT),
-    ("conversation", "send the messages in input"),
-    ("echo", "chat completions do not echo the prompt"),
-    ("frequency_penalty", PENALTY),
-    ("function_call", TOOLS),
-    ("functions", TOOLS),
-    ("modalities", TEXT),
-    ("presence_penalty", PENALTY),
-    ("previous_response_id", "send the messages in input"),
-    ("prompt_logprobs", "use /v1/completions with echo and logprobs"),
-    ("response_format", TEXT),
-    ("suffix", "the models only continue a text at its end"),
-    ("text", TEXT),
-    ("tool_choice", TOOLS),
-    ("tools", TOOLS),
-    ("truncation", "inputs that are too long are refused"),
+/// What to do instead of unsupported fields. Their values that request nothing are accepted.
+const UNSUPPORTED: [(&str, &str); 9] = [
+    (
+        "",
+        "background bad_words early_stopping grammar include include_stop_str_in_output logit_bias logprobs mirostat top_logprobs",
+    ),
+    ("chat completions do not echo the prompt", "echo"),
+    ("inputs that are too long are refused", "truncation"),
+    ("send the messages in input", "conversation previous_response_id"),
+    ("the models call no tools", "function_call functions tool_choice tools"),
+    ("the models only continue a text at its end", "suffix"),
+    ("the models only write text", "audio modalities response_format text"),
+    ("use /v1/completions with echo and logprobs", "prompt_logprobs"),
+    ("use repetition_penalty (above 1)", "frequency_penalty presence_penalty"),
 ];
-const PENALTY: &str = "use repetition_penalty (above 1)";
-const TEXT: &str = "the models only write text";
-const TOOLS: &str = "the models call no tools";
 
 /// Defaults of other servers, which are accepted. Any other value of these fields is refused as unsupported.
 const DEFAULTS: [(&str, &str); 5] = [
@@ -172,9 +161,8 @@ fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
 
 /// What to do instead of an unsupported field; may be empty.
 fn advice(name: &str) -> Option<String> {
-    let found = UNSUPPORTED.iter().find(|(known, _)| *known == name);
-    let found = found.map(|(_, advice)| format!("{advice}; "));
-    found.or_else(|| REFUSED.split(' ').any(|known| known == name).then(String::new))
+    let (advice, _) = UNSUPPORTED.iter().find(|(_, names)| names.split(' ').any(|own| own == name))?;
+    Some(if advice.is_empty() { String::new() } else { format!("{advice}; ") })
 }
 
 /// Whether a field is ignored: it cannot affect the answer, or requests nothing. Refuses unsupported fields that request something.

@@ -70,13 +70,12 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     if origin == "*" {
         return Ok(Some(layer.allow_origin(Any)));
     }
-    let wrong =
-        || format!("{origin} is not the origin of a web page; use the form http://localhost:3000, or *");
-    if !origin.contains("://") || origin.ends_with('/') {
-        return Err(wrong());
+    match origin.parse::<HeaderValue>() {
+        Ok(own) if origin.contains("://") && !origin.ends_with('/') => Ok(Some(layer.allow_origin(own))),
+        _ => {
+            Err(format!("{origin} is not the origin of a web page; use the form http://localhost:3000, or *"))
+        }
     }
-    let origin: HeaderValue = origin.parse().map_err(|_| wrong())?;
-    Ok(Some(layer.allow_origin(origin)))
 }
 
 /// Access control of requests. `local`: the server listens only on the loopback interface.

@@ -117,8 +117,7 @@ impl Wanted {
 fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.model.as_deref().filter(|name| !name.is_empty());
-    let name = named.or(settings.run.as_deref());
-    let Some(name) = name else { return Ok((None, WeightSource::Current)) };
+    let Some(name) = named.or(settings.run.as_deref()) else { return Ok((None, WeightSource::Current)) };
     let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
         Some((run, word)) => match CheckpointChoice::from(word) {
             // It would be a path on this machine.

@@ -3,8 +3,6 @@
 use super::summary::Words;
 use super::{InspectionRequest, ViewTensor, at_step, print};
 use crate::cli::prelude::*;
-use glasshouse_engine::protocol::config::Start;
-use glasshouse_engine::protocol::inspect::InspectSettings;
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
 const SHADES: [u8; 5] = [17, 18, 19, 20, 27];

@@ -3,9 +3,7 @@
 use super::{ViewTensor, ViewsAnswer, diff, heads};
 use crate::cli::prelude::*;
 use crate::cli::report::{aligned, print as print_blocks};
-use glasshouse_engine::protocol::inspect::{
-    Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
-};
+use glasshouse_engine::protocol::inspect::{Axis, Detail, ElementKind, Inspected, TokenText};
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.

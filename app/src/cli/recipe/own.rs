@@ -90,20 +90,13 @@ fn answered(line: &str) -> Result<Answered, String> {
         Row::Text(_) => return Err("text, with no question and no answer".to_owned()),
         Row::Preference(_) => return Err("a preference, with two answers".to_owned()),
     };
-    let asks = match messages.as_slice() {
-        [.., asked, answer] => {
-            matches!(asked.role, Role::User | Role::Tool) && answer.role == Role::Assistant
-        }
-        _ => false,
-    };
-    if !asks {
+    let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+    if !matches!(roles[..], [.., Role::User | Role::Tool, Role::Assistant]) {
         return Err("its last two messages are not a question and an answer".to_owned());
     }
     let check = serde_json::from_str::<Value>(line).ok().and_then(|row| row.get("check").cloned());
-    let check: Option<Check> = match check.filter(|check| !check.is_null()) {
-        Some(check) => Some(serde_json::from_value(check).map_err(|error| format!("`check`: {error}"))?),
-        None => None,
-    };
+    let check = check.filter(|check| !check.is_null()).map(serde_json::from_value).transpose();
+    let check = check.map_err(|error| format!("`check`: {error}"))?;
     Ok(Answered { messages, check })
 }
 

@@ -29,7 +29,13 @@ pub(in crate::cli) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCo
     check_device(arguments.device.as_deref())?;
     let training = TrainArguments { whole_split: !exercise.is_preset(), ..arguments.training() };
     let run = if arguments.resume {
-        check_latest(arguments, exercise)?;
+        let run = trained::find_run(&arguments.project, None)?;
+        if !is_of(exercise, &run.config()?) {
+            let (run, project, name) = (run.name(), arguments.project.display(), &exercise.name);
+            misuse!(
+                "run {run} in {project} is not a run of reproduce {name}; leave --resume out to start it"
+            );
+        }
         train_run(&TrainArguments { resume: true, whole_split: false, ..training })?
     } else {
         // Report missing files and typing mistakes before anything is fetched.
@@ -55,16 +61,6 @@ pub(in crate::cli) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCo
     outcome.tell(arguments, exercise, &run).ok();
     // An interrupted run shows nothing. One that was requested to be shorter succeeds.
     Ok(ExitCode::from(u8::from(outcome.verdict == Some(false) || run.step < run.steps)))
-}
-
-/// Refuses to resume a run that does not belong to the exercise.
-fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
-    let run = trained::find_run(&arguments.project, None)?;
-    if is_of(exercise, &run.config()?) {
-        return Ok(());
-    }
-    let (run, project, name) = (run.name(), arguments.project.display(), &exercise.name);
-    misuse!("run {run} in {project} is not a run of reproduce {name}; leave --resume out to start it")
 }
 
 /// Whether a run belongs to the exercise, with the published settings or others; of a preset, only the steps may be others.
