@@ -53,12 +53,8 @@ pub(super) fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> +
 
 /// Parses a device, refusing a name that matches every adapter.
 pub(super) fn device_name(text: &str) -> Result<String, &'static str> {
-    let is_blank = text.trim().is_empty();
-    if is_blank {
-        Err("expected auto, cpu, gpu, burn-wgpu, or part of an adapter's name")
-    } else {
-        Ok(text.to_owned())
-    }
+    let name = Some(text).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    name.ok_or("expected auto, cpu, gpu, burn-wgpu, or part of an adapter's name")
 }
 
 pub(super) fn thread_count() -> impl Fn(&str) -> Result<usize, String> + Clone {

@@ -37,11 +37,9 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             say!("trained on {harmful} and {innocent}; saved as {}", kept.display())?;
         }
     }
-    let read = kept.is_file().then(|| {
-        let read = Classifier::read(&read(&kept, MAX_FILE_BYTES)?);
-        read.map_err(|reason| anyhow!("{} {reason}", kept.display()))
-    });
-    let classifier = read.transpose()?;
+    let saved = storage::if_there(&kept, MAX_FILE_BYTES, storage::read_text)?;
+    let classifier = saved.map(|text| Classifier::read(&text)).transpose();
+    let classifier = classifier.map_err(|reason| anyhow!("{} {reason}", kept.display()))?;
     if let Some(path) = check {
         let rows = rows(path)?;
         let by_rules = |text: &str| !rules.find(text).is_empty();
@@ -85,7 +83,7 @@ pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> 
 
 /// A file of rules, and its rules combined with the built-in ones.
 fn own_rules(path: &Path) -> Result<(String, Rules)> {
-    let text = read(path, MAX_RULES_BYTES as u64)?;
+    let text = storage::read_text(path, MAX_RULES_BYTES as u64)?;
     let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
     Ok((text, rules))
 }
@@ -113,7 +111,7 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
 
 /// The rows of a file; invalid ones are reported.
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
-    let LabelledRows { rows, broken } = LabelledRows::read(&read(path, MAX_FILE_BYTES)?);
+    let LabelledRows { rows, broken } = LabelledRows::read(&storage::read_text(path, MAX_FILE_BYTES)?);
     for (line, reason) in broken.iter().take(TOLD) {
         tell!("note: {}, line {line} is left out: {reason}", path.display());
     }
@@ -122,14 +120,6 @@ fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
     }
     ensure!(!rows.is_empty(), "{} has no row {{\"text\", \"label\"}}", path.display());
     Ok(rows)
-}
-
-fn read(path: &Path, most: u64) -> Result<String> {
-    let at = || path.display().to_string();
-    let size = std::fs::metadata(path).with_context(at)?.len();
-    ensure!(size <= most, "{}: too large ({size} bytes)", at());
-    let bytes = std::fs::read(path).with_context(at)?;
-    String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
 }
 
 /// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.

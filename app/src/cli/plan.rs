@@ -6,8 +6,8 @@ use glasshouse_engine::protocol::cluster::ClusterRequest;
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
     drive(session::Options::default(), async |engine| {
-        if let Some(gpus) = arguments.gpus {
-            return beyond(engine, &config, gpus, arguments).await;
+        if arguments.gpus.is_some() {
+            return beyond(engine, &config, arguments).await;
         }
         let plan = planned(engine, &config).await?;
         if arguments.json {
@@ -22,15 +22,10 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     engine.ask_for(command, picked!(Event::Planned(Forecast::Run { plan }) => plan)).await
 }
 
-async fn beyond(
-    engine: &mut Engine,
-    config: &RunConfig,
-    gpus: usize,
-    arguments: &PlanArguments,
-) -> Result<()> {
+async fn beyond(engine: &mut Engine, config: &RunConfig, arguments: &PlanArguments) -> Result<()> {
     let request = ClusterRequest {
         gpu: arguments.gpu.clone(),
-        gpus: Some(gpus).filter(|gpus| *gpus > 0),
+        gpus: arguments.gpus.filter(|gpus| *gpus > 0),
         utilization: arguments.utilization,
         price: arguments.price,
     };
