@@ -291,7 +291,7 @@ fn numbers_below_their_range_are_bad_values_and_no_unknown_options() {
 fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, part) in [
-        (&["plan", "--preset", "nanogtp-cpu"][..], "`nanogpt-cpu`"),
+        (&["plan", "--preset", "nanogtp-cpu"][..], "'nanogpt-cpu'"),
         (&["plan", "--set", "train.lerning_rate=1"], "`learning_rate`"),
         (&["plan", "--set", "trian.steps=1"], "`train`"),
         (&["plan", "--tokenizer", "bbpe"], "`bpe`"),

@@ -1,6 +1,8 @@
 //! Recipes: each application is learned by a run and measured on held-out rows; and the exercises of a book.
 
-use crate::support::program::{count_runs, error_of, last, lines, run_of, sets, stories, succeed, train};
+use crate::support::program::{
+    count_runs, error_of, fail, last, lines, run_of, sets, stories, succeed, train,
+};
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric};
 use serde_json::{Value, json};
@@ -39,8 +41,7 @@ fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
             (&json!(recipe.name), &json!(recipe.objective.name()))
         );
     }
-    let error = error_of(folder.path(), &["recipe", "summarize", "--project", "none"]);
-    assert!(error.contains("`summarise`"), "{error}");
+    fail(folder.path(), &["recipe", "summarize", "--project", "none"], 2, &["'summarise'"]);
     let error = error_of(folder.path(), &["recipe", "summarise", "--project", "none"]);
     assert!(error.contains("glasshouse train"), "{error}");
     assert!(!folder.path().join("none").exists());

@@ -1,18 +1,13 @@
 //! Command-line arguments and their help.
 
-mod preset;
-
 pub use super::Command;
-use super::settings::checked_device;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, ValueEnum};
+use super::prelude::*;
+use clap::builder::PossibleValuesParser;
+use clap::{ArgAction, Parser};
 use glasshouse_engine::cpu::MAX_THREADS;
+use glasshouse_engine::protocol::presets::PRESETS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
-use glasshouse_engine::protocol::{
-    CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
-};
-use glasshouse_engine::session;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
@@ -25,7 +20,7 @@ pub struct Arguments {
 }
 
 fn first_steps() -> String {
-    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset::list())
+    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset_list())
 }
 
 const FIRST_STEPS: &str = "First steps:
@@ -41,25 +36,29 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
 129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
 
-/// Parses a non-negative integer.
-fn whole_number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
-}
-
-/// Parses a positive integer.
-pub(super) fn positive(text: &str) -> Result<usize, String> {
-    whole_number(text)
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| "expected a whole number from 1 on".to_owned())
-}
-
-pub(super) fn thread_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=MAX_THREADS) => Ok(number),
-        Ok(_) => Err(format!("expected 1 to {MAX_THREADS}")),
-        Err(_) => Err("expected a whole number".to_owned()),
+/// Parses a whole number of a range.
+pub(super) fn within(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let (least, most) = (range.start(), range.end());
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| match *most {
+            usize::MAX => format!("expected a whole number from {least} on"),
+            most => format!("expected a whole number from {least} to {most}"),
+        })
     }
+}
+
+pub(super) fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    within(least..=usize::MAX)
+}
+
+/// Parses a device, refusing a name that matches every adapter.
+pub(super) fn device_name(text: &str) -> Result<String, &'static str> {
+    let name = Some(text).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    name.ok_or("expected auto, cpu, gpu, burn-wgpu, or part of an adapter's name")
+}
+
+pub(super) fn thread_count() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    within(1..=MAX_THREADS)
 }
 
 /// Minutes, from a second to a year, of `90s`, `10m`, `2h` or a number of minutes.
@@ -87,20 +86,36 @@ fn about(path: &str) -> String {
     format!("{} ({path})", help(Setting::at(path)))
 }
 
-/// Parses a choice by its name; help lists all.
-pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
-    let known = T::TEXTS.iter().map(|text| PossibleValue::new(text.name).help(text.help()));
-    PossibleValuesParser::new(known).try_map(|name| {
-        let mut choices = T::ALL.iter().zip(T::TEXTS);
-        choices.find(|(_, text)| text.name == name).map(|(choice, _)| *choice).ok_or(name)
+/// Parses a name of a table of names, help and values; help lists all.
+pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
+    known: impl IntoIterator<Item = (&'static str, String, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let known: Vec<_> = known.into_iter().collect();
+    let names = known.iter().map(|(name, help, _)| PossibleValue::new(*name).help(help.clone()));
+    PossibleValuesParser::new(names.collect::<Vec<_>>()).try_map(move |name| {
+        known.iter().find(|(own, ..)| *own == name).map(|(.., value)| value.clone()).ok_or(name)
     })
+}
+
+pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
+    one_of(T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (text.name, text.help(), *choice)))
+}
+
+fn preset_names() -> impl TypedValueParser<Value = String> {
+    one_of(PRESETS.iter().map(|(name, about)| (*name, (*about).to_owned(), (*name).to_owned())))
+}
+
+/// A line per preset, with its description.
+fn preset_list() -> String {
+    let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    PRESETS.iter().map(|(name, about)| format!("  {name:<widest$}  {about}\n")).collect()
 }
 
 /// Settings of a run, shared by `train`, `plan` and the experiments.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
     /// Start from a preset
-    #[arg(long, value_name = "NAME", value_parser = preset::PresetParser, conflicts_with_all = ["config", "layers"])]
+    #[arg(long, value_name = "NAME", value_parser = preset_names(), conflicts_with_all = ["config", "layers"])]
     pub preset: Option<String>,
     /// Start from a run's settings (every run saves its own as run.toml)
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
@@ -132,7 +147,7 @@ pub struct ConfigArguments {
     ///
     /// Canaries are sentences with a secret number, planted 1, 2, 4, … up to 64 times. The end of the run and `glasshouse audit` report how
     /// much of each the model has memorised.
-    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = at_least(0), allow_negative_numbers = true)]
     pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
@@ -202,10 +217,10 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR", requires = "from")]
     pub from_project: Option<PathBuf>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     pub threads: Option<usize>,
     /// Resume the latest run from its latest checkpoint
     ///
@@ -228,8 +243,8 @@ pub struct TrainArguments {
     #[arg(long, conflicts_with = "resume")]
     pub no_autotune: bool,
     /// Part of the validation split that evaluations read
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    pub eval: EvaluationArgument,
+    #[arg(long = "eval", value_name = "HOW", default_value = "batches", value_parser = evaluated_parts(), action = ArgAction::Set)]
+    pub whole_split: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
@@ -238,14 +253,18 @@ pub struct TrainArguments {
     pub recipe: Option<String>,
 }
 
-/// How much of the validation split an evaluation reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EvaluationArgument {
-    /// `train.eval_batches` batches of a step's size, the same in every evaluation
-    #[default]
-    Batches,
-    /// The whole split in consecutive windows, each token once; kept when the run is resumed
-    Full,
+impl TrainArguments {
+    pub(super) fn options(&self) -> session::Options {
+        let (threads, autotune) = (self.threads, !self.no_autotune);
+        session::Options { threads, autotune, ..session::Options::default() }
+    }
+}
+
+/// Whether evaluations read the whole validation split.
+fn evaluated_parts() -> impl TypedValueParser<Value = bool> {
+    let batches = "`train.eval_batches` batches of a step's size, the same in every evaluation";
+    let full = "The whole split in consecutive windows, each token once; kept when the run is resumed";
+    one_of([("batches", batches.to_owned(), false), ("full", full.to_owned(), true)])
 }
 
 #[derive(Args, Debug)]
@@ -291,10 +310,10 @@ pub struct WindowArguments {
 #[derive(Args, Clone, Debug)]
 pub struct DeviceArguments {
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     pub threads: Option<usize>,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
@@ -302,10 +321,9 @@ pub struct DeviceArguments {
 }
 
 impl DeviceArguments {
-    pub(super) fn options(&self) -> anyhow::Result<session::Options> {
-        let device = checked_device(&self.device)?.to_owned();
-        let (threads, autotune) = (self.threads, !self.no_autotune);
-        Ok(session::Options { device, threads, autotune, ..session::Options::default() })
+    pub(super) fn options(&self) -> session::Options {
+        let (device, threads, autotune) = (self.device.clone(), self.threads, !self.no_autotune);
+        session::Options { device, threads, autotune, ..session::Options::default() }
     }
 }
 

@@ -1,15 +1,7 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
-use super::arguments::{DeviceArguments, ModelArguments, choice, help};
-use super::driver::drive;
-use super::{report, trained};
-use anyhow::{Context as _, Result};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
-use glasshouse_engine::protocol::quantity::duration;
-use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{AuditSettings, Command, Event};
-use std::path::PathBuf;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let AuditArguments { model, section, pairs, samples, seed, device, json } = arguments;
@@ -19,12 +11,12 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     });
     let settings = AuditSettings {
         sections: section.clone(),
-        samples: usize::from(*samples),
+        samples: *samples,
         pairs: pairs.transpose()?,
         seed: *seed,
         ..AuditSettings::default()
     };
-    drive(device.options()?, async |engine| {
+    drive(device.options(), async |engine| {
         let source = trained::source(engine, model).await?;
         let command = Command::Audit { source, settings: Box::new(settings) };
         let stopping = "cancelling; nothing of this audit is kept";
@@ -34,7 +26,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         };
         let audit = audits.pop().context("the engine returned no audit")?;
         if *json {
-            return Ok(say!("{}", serde_json::to_string(&audit)?)?);
+            return say_json(&audit);
         }
         say!("{} at step {}, on {}, in {}", audit.run, audit.step, audit.device, duration(audit.seconds))?;
         Ok(report::audited(&audit.sections)?)
@@ -51,8 +43,8 @@ pub struct AuditArguments {
     /// Additional sentence pairs: JSON Lines with `more`, `less` and `category`, or a CrowS-Pairs table (docs/audit.md)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    #[arg(long, value_name = "N", help = help(AuditSettings::setting("samples")), default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub samples: u16,
+    #[arg(long, value_name = "N", help = help(AuditSettings::setting("samples")), default_value_t = 200, value_parser = within(1..=10_000))]
+    pub samples: usize,
     /// Seed of samples and bootstrap resamples
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

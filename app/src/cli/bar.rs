@@ -6,6 +6,10 @@ use glasshouse_engine::protocol::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Minimum interval between plain lines of progress.
+pub(super) const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 const PERCENT: u64 = 100;
 

@@ -1,19 +1,7 @@
 //! `glasshouse bench`: measures this machine's speed. A step's speed comes with proof that the measured steps also trained.
 
-use super::arguments::{ConfigArguments, DeviceArguments, FormatArguments, positive};
-use super::driver::{drive, shown};
-use super::report;
-use super::settings::{run_config, usage};
-use anyhow::Result;
-use clap::{Args, Subcommand};
-use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell, ViewPart};
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::evaluation::Table;
-use glasshouse_engine::protocol::quantity::{NOTHING, counted};
-use glasshouse_engine::protocol::{Bench, BenchReport, Command, Event, View};
-use glasshouse_engine::session;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use super::prelude::*;
+use glasshouse_engine::protocol::bench::{KernelMeasurement, ScalingCell};
 
 /// Models whose views are timed by default: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
@@ -31,9 +19,9 @@ pub(super) fn bench(command: &BenchCommand) -> Result<()> {
             let config = configured(config)?;
             let (prompt_tokens, context) = (*prompt_tokens, config.model.context_length);
             if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| *tokens > context) {
-                return Err(usage(format!(
+                misuse!(
                     "--prompt-tokens must be between 1 and the context length, {context} (got {prompt_tokens})"
-                )));
+                );
             }
             let (tokens, repeats, weights, batches) = (*tokens, *repeats, weights.format, texts.clone());
             let bench = Bench::Decode { config, repeats, prompt_tokens, tokens, weights, batches };
@@ -58,13 +46,13 @@ pub(super) fn bench(command: &BenchCommand) -> Result<()> {
 
 /// Runs a measurement, and prints its reports: as JSON each at once, as text together, even after an error.
 fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<()> {
-    let options = session::Options { unfused, ..machine.device.options()? };
+    let options = session::Options { unfused, ..machine.device.options() };
     drive(options, async |engine| {
         let mut reports = Vec::new();
         let hear = |event| {
             let Event::Bench { report, tuning } = event else { return Ok(()) };
             if machine.json {
-                return Ok(say!("{}", serde_json::to_string(&report)?)?);
+                return say_json(&report);
             }
             if let Some(tuning) = tuning {
                 say!("{tuning}")?;
@@ -72,10 +60,17 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
             match &report {
                 // Some take seconds.
                 BenchReport::View(time) => {
+                    let part = time.part.map_or_else(String::new, |part| format!(", {}", part.title()));
                     let tokens = counted(time.prompt_tokens as u64, "token");
-                    tell!("{}, {tokens}: {:.1} ms", view_name(time.view, time.part), time.ms);
+                    tell!("{}{part}, {tokens}: {:.1} ms", time.view, time.ms);
                 }
-                BenchReport::Scaling(cell) => tell!("{}", measured_size(cell)),
+                BenchReport::Scaling(cell) => {
+                    let ScalingCell { size, ms_per_step, skipped, .. } = &**cell;
+                    let layers = counted(size.layers as u64, "layer");
+                    let ms = ms_per_step.map(|ms| format!("{ms:.2} ms per step"));
+                    let found = skipped.as_deref().or(ms.as_deref()).unwrap_or(NOTHING);
+                    tell!("{layers}, width {}: {found}", size.width);
+                }
                 BenchReport::Step(step) if unfused && !step.unfused => {
                     tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
                 }
@@ -90,16 +85,6 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
         }
         asked
     })
-}
-
-fn view_name(view: View, part: Option<ViewPart>) -> String {
-    part.map_or_else(|| view.to_string(), |part| format!("{view}, {}", part.title()))
-}
-
-fn measured_size(cell: &ScalingCell) -> String {
-    let ms = cell.ms_per_step.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.2} ms per step"));
-    let layers = counted(cell.size.layers as u64, "layer");
-    format!("{layers}, width {}: {}", cell.size.width, cell.skipped.as_ref().unwrap_or(&ms))
 }
 
 /// Reports of a kind together, in the order of their kinds.
@@ -158,7 +143,7 @@ pub enum BenchCommand {
         #[arg(long)]
         unfused: bool,
         /// Number of timed steps
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least(1))]
         repeats: usize,
     },
     /// Prompt and generation tokens per second, with random weights
@@ -168,16 +153,16 @@ pub enum BenchCommand {
         #[command(flatten)]
         machine: MachineArguments,
         /// Tokens of the prompt [default: half the context, at most 512]
-        #[arg(long, value_name = "N", value_parser = positive)]
+        #[arg(long, value_name = "N", value_parser = at_least(1))]
         prompt_tokens: Option<usize>,
         /// Tokens to generate after the first [default: the rest of the context, at most 128]
-        #[arg(long, value_name = "N", value_parser = positive)]
+        #[arg(long, value_name = "N", value_parser = at_least(1))]
         tokens: Option<usize>,
         /// Batch sizes: one number, or several to compare
-        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1", value_parser = positive)]
+        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1", value_parser = at_least(1))]
         texts: Vec<usize>,
         /// Number of timed repetitions
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least(1))]
         repeats: usize,
         #[command(flatten)]
         weights: FormatArguments,
@@ -202,7 +187,7 @@ pub enum BenchCommand {
         #[command(flatten)]
         machine: MachineArguments,
         /// Timed answers per view after the first; one if they take seconds
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least(1))]
         repeats: usize,
     },
     /// Time and memory of a step for models of many sizes, compared with their estimates

@@ -1,15 +1,6 @@
 //! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::{DEFAULT_PROJECT, RunArguments};
-use super::driver::drive;
-use super::settings::checked_device;
-use super::trained;
-use anyhow::Result;
-use clap::{Args, Subcommand};
-use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Command, Event, Export, VERIFIED_STEPS};
-use glasshouse_engine::session;
-use std::path::PathBuf;
+use super::prelude::*;
 
 pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
     match command {
@@ -20,7 +11,6 @@ pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
 
 pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let BundleExportArguments { of: RunArguments { project, run }, to, steps, device, force } = arguments;
-    device.as_deref().map(checked_device).transpose()?;
     let exported = drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
         let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
@@ -33,8 +23,7 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
     say!("compare it there with the results of this machine: {}", verify.display())?;
     let (launch, bundle, project) = (launch.display(), to.display(), project.display());
-    say!("train it there: {launch}; then: glasshouse bundle import {bundle} --project {project}")?;
-    Ok(())
+    Ok(say!("train it there: {launch}; then: glasshouse bundle import {bundle} --project {project}")?)
 }
 
 pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
@@ -74,7 +63,7 @@ pub struct BundleExportArguments {
     #[arg(long, value_name = "N", default_value_t = VERIFIED_STEPS, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub steps: u64,
     /// Device for these steps: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Replace an existing bundle and its training results
     #[arg(long)]

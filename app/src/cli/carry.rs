@@ -1,15 +1,7 @@
 //! `glasshouse pack` and `glasshouse unpack`: a project as a single file, to move it between this machine and a browser.
 
-use super::arguments::DEFAULT_PROJECT;
-use super::driver::drive;
-use super::trained;
-use anyhow::Result;
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::project::archive;
-use glasshouse_engine::protocol::quantity::{self, counted};
-use glasshouse_engine::protocol::{Event, Export};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     let to = arguments.to.clone().unwrap_or_else(|| default_file(&arguments.project));
@@ -30,8 +22,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
     let folder = arguments.project.clone().unwrap_or_else(|| arguments.file.with_extension(""));
     let project = archive::unpack_file(&arguments.file, &folder, arguments.force)?;
     let runs = counted(project.runs()?.len() as u64, "run");
-    say!("{}: {}, {runs}", folder.display(), project.name())?;
-    Ok(())
+    Ok(say!("{}: {}, {runs}", folder.display(), project.name())?)
 }
 
 /// The project folder's name with the extension `.glasshouse`.

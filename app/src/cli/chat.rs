@@ -1,25 +1,22 @@
 //! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
 
-use super::arguments::{DeviceArguments, ModelArguments};
-use super::driver::{Engine, drive, is_of, shown};
+use super::driver::is_of;
 use super::generate::{SamplingArguments, generate_config};
-use super::trained::{self, OpenedModel};
-use anyhow::{Result, anyhow, bail};
-use clap::Args;
-use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Output, Prompt, Role};
-use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
+use super::prelude::*;
+use super::trained::OpenedModel;
+use std::io::{BufRead as _, ErrorKind};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    let options = arguments.device.options()?;
-    drive(options, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let model = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {
-                Said::Messages(system.iter().map(|text| ChatMessage::new(Role::System, text)).collect())
+                let messages = system.iter().map(|text| ChatMessage::new(Role::System, text)).collect();
+                Prompt::Messages { messages, rendering: None }
             }
-            (None, false) => Said::Text(String::new()),
+            (None, false) => Prompt::from(""),
             (Some(_), false) => {
                 bail!("{} has no chat template for a system message; leave out --system", model.run)
             }
@@ -28,55 +25,18 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     })
 }
 
-/// The text or conversation so far.
-#[derive(Clone)]
-enum Said {
-    Text(String),
-    Messages(Vec<ChatMessage>),
-}
-
-impl Said {
-    fn help(&self) -> &'static str {
-        match self {
-            Self::Text(_) => {
-                "Type the beginning of a text and press Enter: the model continues it. An empty line continues without new text; /new starts over, \
-                 /quit ends."
-            }
-            Self::Messages(_) => {
-                "Type a message and press Enter: the model answers. /new starts over, /quit ends."
-            }
-        }
-    }
-
-    /// Adds a typed line; `false` if it is blank.
-    fn add_line(&mut self, line: &str) -> bool {
-        match self {
-            Self::Text(text) => text.push_str(line),
-            Self::Messages(_) if line.trim().is_empty() => return false,
-            Self::Messages(messages) => messages.push(ChatMessage::new(Role::User, line)),
-        }
-        true
-    }
-
-    fn add_answer(&mut self, answer: String) {
-        match self {
-            Self::Text(text) => text.push_str(&answer),
-            Self::Messages(messages) => messages.push(ChatMessage::new(Role::Assistant, answer)),
-        }
-    }
-
-    fn command(&self, model: &OpenedModel, config: &GenerateConfig) -> Command {
-        let (source, config) = (model.source.clone(), config.clone());
-        let prompt = match self {
-            Self::Text(text) => {
-                let prompt = if text.is_empty() { "\n".to_owned() } else { text.clone() };
-                prompt.as_str().into()
-            }
-            Self::Messages(messages) => Prompt::Messages { messages: messages.clone(), rendering: None },
-        };
-        Command::Generate { source, prompt, config, output: Output::Tokens }
+/// Adds a line or an answer to the text or conversation so far.
+fn add(said: &mut Prompt, role: Role, words: &str) {
+    match said {
+        Prompt::Text { text } => text.push_str(words),
+        Prompt::Messages { messages, .. } => messages.push(ChatMessage::new(role, words)),
+        Prompt::Tokens { .. } => {}
     }
 }
+
+const TEXT_HELP: &str = "Type the beginning of a text and press Enter: the model continues it. An empty line continues without new text; \
+    /new starts over, /quit ends.";
+const CHAT_HELP: &str = "Type a message and press Enter: the model answers. /new starts over, /quit ends.";
 
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
@@ -88,17 +48,18 @@ fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
 async fn converse(
     engine: &mut Engine,
     model: &OpenedModel,
-    mut said: Said,
+    mut said: Prompt,
     mut config: GenerateConfig,
 ) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
-    let template = match (&said, model.chatml) {
-        (Said::Text(_), _) => "",
-        (Said::Messages(_), true) => ", with the ChatML template",
-        (Said::Messages(_), false) => ", with its own chat template",
-    };
-    tell!("{} at step {}{template}. {}", model.run, model.step, said.help());
     let nothing = said.clone();
+    let is_text = matches!(said, Prompt::Text { .. });
+    let (template, help) = match model.chatml {
+        _ if is_text => ("", TEXT_HELP),
+        true => (", with the ChatML template", CHAT_HELP),
+        false => (", with its own chat template", CHAT_HELP),
+    };
+    tell!("{} at step {}{template}. {help}", model.run, model.step);
     let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {
         if interactive {
@@ -113,8 +74,8 @@ async fn converse(
                 said.clone_from(&nothing);
                 continue;
             }
-            _ if said.add_line(&line) => {}
-            _ => continue,
+            "" if !is_text => continue,
+            _ => add(&mut said, Role::User, &line),
         }
         let mut answer = String::new();
         let show = |event| {
@@ -133,8 +94,17 @@ async fn converse(
             }
             Ok(())
         };
-        match engine.ask(said.command(model, &config), shown(show)).await {
-            Ok(()) => said.add_answer(answer),
+        let command = Command::Generate {
+            source: model.source.clone(),
+            // A prompt cannot be empty.
+            prompt: if said == Prompt::from("") { "\n".into() } else { said.clone() },
+            config: config.clone(),
+            output: Output::Tokens,
+        };
+        // Another seed per turn, so that repeated prompts give different replies.
+        config.seed = config.seed.wrapping_add(1);
+        match engine.ask(command, shown(show)).await {
+            Ok(()) => add(&mut said, Role::Assistant, &answer),
             // At a terminal, it can be rephrased.
             Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
                 tell!("{error}");
@@ -142,8 +112,6 @@ async fn converse(
             }
             Err(error) => return Err(error),
         }
-        // Another seed per turn, so that repeated prompts give different replies.
-        config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }
 }
 

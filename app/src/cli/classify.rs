@@ -1,32 +1,43 @@
 //! `glasshouse classify`: labels texts with a classifier, or scores them with a reward model.
 
-use super::arguments::ModelArguments;
-use super::driver::{Engine, drive};
-use super::trained;
-use anyhow::{Context as _, Result, anyhow};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
-use glasshouse_engine::protocol::quantity::{counted, percent};
-use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
-use glasshouse_engine::session;
-use serde_json::{Map, Value, json};
-use std::path::PathBuf;
 
-/// Number of texts per request.
 const AT_ONCE: usize = 64;
 
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
-        let mut output = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
-        let (mut rows, mut waiting) = (rows(arguments)?.peekable(), Vec::new());
-        while let Some(row) = rows.next() {
-            waiting.push(row?);
-            if waiting.len() == AT_ONCE || rows.peek().is_none() {
-                ask(engine, &source, std::mem::take(&mut waiting), &mut output).await?;
+        let (mut rows, mut right, mut labelled) = (rows(arguments)?, 0, 0);
+        loop {
+            let some = rows.by_ref().take(AT_ONCE).collect::<Result<Vec<_>>>()?;
+            if some.is_empty() {
+                break;
+            }
+            let texts = some.iter().map(|row| row.text.clone()).collect();
+            let command = Command::Classify { source: source.clone(), texts };
+            let pick = picked!(Event::Classified { labels, probabilities } => (labels, probabilities));
+            let (labels, probabilities) = engine.ask_for(command, pick).await?;
+            for (row, own) in some.iter().zip(&probabilities) {
+                let found = tell(&row.text, &labels, own, arguments.json)?;
+                if let (Some(label), Some(found)) = (row.label.as_deref(), found) {
+                    labelled += 1;
+                    right += u64::from(label == found);
+                }
             }
         }
-        output.end()
+        let accuracy = right as f64 / labelled as f64;
+        match arguments.json {
+            _ if labelled == 0 => {}
+            true => {
+                say!(
+                    "{}",
+                    json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy })
+                )?;
+            }
+            false => say!("{right} of {} right ({})", counted(labelled, "text"), percent(accuracy))?,
+        }
+        Ok(())
     })
 }
 
@@ -44,61 +55,25 @@ fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<
     Ok(Box::new(rows.map(move |row| row?.map_err(|reason| anyhow!("{name} {reason}")))))
 }
 
-async fn ask(
-    engine: &mut Engine,
-    source: &WeightSource,
-    rows: Vec<LabelledText>,
-    output: &mut ClassificationOutput,
-) -> Result<()> {
-    let texts = rows.iter().map(|row| row.text.clone()).collect();
-    let command = Command::Classify { source: source.clone(), texts };
-    let pick = picked!(Event::Classified { labels, probabilities } => (labels, probabilities));
-    let (labels, probabilities) = engine.ask_for(command, pick).await?;
-    rows.iter().zip(&probabilities).try_for_each(|(row, own)| output.row(row, &labels, own))
-}
-
-struct ClassificationOutput {
-    json: bool,
-    right: u64,
-    labelled: u64,
-}
-
-impl ClassificationOutput {
-    fn row(&mut self, row: &LabelledText, labels: &[String], probabilities: &[f32]) -> Result<()> {
-        let text = row.text.trim().replace('\n', " ");
-        // A score is unbounded and has no label.
-        if let ([_], [score]) = (labels, probabilities) {
-            return match self.json {
-                true => Ok(say!("{}", json!({ "event": "score", "text": row.text, "score": score }))?),
-                false => Ok(say!("{score:.4}: {text}")?),
-            };
+/// Prints a text's label, or its score, which is unbounded and has no label.
+fn tell<'a>(text: &str, labels: &'a [String], probabilities: &[f32], json: bool) -> Result<Option<&'a str>> {
+    let line = text.trim().replace('\n', " ");
+    if let ([_], [score]) = (labels, probabilities) {
+        match json {
+            true => say!("{}", json!({ "event": "score", "text": text, "score": score }))?,
+            false => say!("{score:.4}: {line}")?,
         }
-        let (label, probability) = likeliest(labels, probabilities).context("the model has no labels")?;
-        self.labelled += u64::from(row.label.is_some());
-        self.right += u64::from(row.label.as_deref() == Some(label));
-        if !self.json {
-            return Ok(say!("{label} ({}): {text}", percent(probability))?);
-        }
+        return Ok(None);
+    }
+    let (label, probability) = likeliest(labels, probabilities).context("the model has no labels")?;
+    if json {
         let each = labels.iter().zip(probabilities).map(|(label, share)| (label.clone(), json!(share)));
         let each: Map<String, Value> = each.collect();
-        let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
-        Ok(say!("{line}")?)
+        say!("{}", json!({ "event": "label", "text": text, "label": label, "probabilities": each }))?;
+    } else {
+        say!("{label} ({}): {line}", percent(probability))?;
     }
-
-    /// Prints the accuracy, if labels were given.
-    fn end(&self) -> Result<()> {
-        let Self { json, right, labelled } = *self;
-        if labelled == 0 {
-            return Ok(());
-        }
-        let accuracy = right as f64 / labelled as f64;
-        if json {
-            say!("{}", json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy }))?;
-        } else {
-            say!("{right} of {} right ({})", counted(labelled, "text"), percent(accuracy))?;
-        }
-        Ok(())
-    }
+    Ok(Some(label))
 }
 
 #[derive(Args, Debug)]

@@ -1,26 +1,12 @@
 //! `glasshouse compress`: creates a run of smaller weights, or measures several methods, and what each costs.
 
-use super::arguments::{DeviceArguments, ModelArguments, choice};
-use super::driver::{drive, shown};
-use super::report;
-use super::settings::usage;
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::evaluation::{Cell, Table};
-use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
+use super::prelude::*;
+use super::report::joined;
 use glasshouse_engine::protocol::setting::{Choice as _, Described};
-use glasshouse_engine::protocol::{
-    Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
-    RunChange, SparsityPattern, WeightFormat, frontier,
-};
-use serde_json::json;
 
 pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
     let method = if arguments.frontier { None } else { Some(arguments.method()?) };
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, of).await?;
         let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);
@@ -34,25 +20,16 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         };
         let stopping = "stopping; the points measured so far are printed";
         let asked = engine.ask_until_signal(command, stopping, shown(hear)).await;
-        if points.is_empty() {
-            return asked;
-        }
-        if arguments.frontier {
-            if arguments.json {
-                say!("{}", json!({ "from": run, "points": points }))?;
-            } else {
-                report::print(&[Block::Table(frontier(&points))])?;
+        match (arguments.frontier, arguments.json) {
+            _ if points.is_empty() => {}
+            (true, true) => say!("{}", json!({ "from": run, "points": points }))?,
+            (true, false) => report::print(&[Block::Table(frontier(&points))])?,
+            (false, true) => {
+                points
+                    .iter()
+                    .try_for_each(|point| say!("{}", joined(json!({ "from": run }), &json!(point))))?;
             }
-            return asked;
-        }
-        for compressed in &points {
-            if arguments.json {
-                let mut found = json!(compressed);
-                found["from"] = json!(run);
-                say!("{found}")?;
-            } else {
-                print(&run, compressed)?;
-            }
+            (false, false) => points.iter().try_for_each(|point| print(&run, point))?,
         }
         asked
     })
@@ -145,7 +122,7 @@ impl CompressArguments {
             (!reads && windows.is_some(), "--windows is", "gptq4, wanda, blocks, channels or heads"),
         ] {
             if is_misplaced {
-                return Err(usage(format!("{options} for --method {methods}")));
+                misuse!("{options} for --method {methods}");
             }
         }
         match &mut method {
@@ -169,25 +146,21 @@ impl CompressArguments {
 /// Parses a method by its name, with default settings; help lists all.
 fn methods() -> impl TypedValueParser<Value = Compression> {
     let store =
-        |weights: WeightFormat| (weights.name(), Compression::Store { weights }, weights.about().to_owned());
+        |weights: WeightFormat| (weights.name(), weights.about().to_owned(), Compression::Store { weights });
     let windows = PruneSettings::default().windows;
     let about =
         "4.5 bits per weight, rounded so that outputs on windows of training text change least (GPTQ)";
-    let calibrate = ("gptq4", Compression::Calibrate { windows }, about.to_owned());
+    let calibrate = ("gptq4", about.to_owned(), Compression::Calibrate { windows });
     let prune = |(score, text): (&PruneScore, &Described)| {
         let settings = PruneSettings { score: *score, ..PruneSettings::default() };
-        (text.name, Compression::Prune(settings), text.help())
+        (text.name, text.help(), Compression::Prune(settings))
     };
     let remove = |(part, text): (&ModelPart, &Described)| {
         let settings = RemoveSettings { part: *part, ..RemoveSettings::default() };
-        (text.name, Compression::Remove(settings), text.help())
+        (text.name, text.help(), Compression::Remove(settings))
     };
     let stored = WeightFormat::COMPRESSED.map(store).into_iter().chain([calibrate]);
     let pruned = PruneScore::ALL.iter().zip(PruneScore::TEXTS).map(prune);
     let removed = ModelPart::ALL.iter().zip(ModelPart::TEXTS).map(remove);
-    let known: Vec<_> = stored.chain(pruned).chain(removed).collect();
-    let values = known.iter().map(|(name, _, help)| PossibleValue::new(*name).help(help.clone()));
-    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(move |name| {
-        known.iter().find(|(own, ..)| *own == name).map(|(_, method, _)| method.clone()).ok_or(name)
-    })
+    one_of(stored.chain(pruned).chain(removed))
 }

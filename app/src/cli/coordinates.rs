@@ -1,22 +1,10 @@
 //! `glasshouse scale --coordinate-check`: how the size of activations depends on the width after a few steps, in the standard and in the
 //! maximal update parametrisation (Yang and Hu 2021, "Feature learning in infinite-width neural networks").
 
-use super::arguments::TrainArguments;
-use super::driver::{Engine, shown};
-use super::report::{self, with_event};
+use super::prelude::*;
 use super::train::started;
-use anyhow::{Context as _, Result};
 use glasshouse_engine::metrics::law::line;
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::config::{Decay, EarlyStopping, GuardMode, Milestones};
-use glasshouse_engine::protocol::evaluation::{Cell, Table};
-use glasshouse_engine::protocol::{
-    Command, Event, InspectSettings, Ladder, RunChange, RunConfig, RunLaunch, RunSummary, View, WeightSource,
-};
-use serde_json::json;
-use std::collections::BTreeMap;
 
-/// Numbers of heads of the models.
 const HEADS: [usize; 4] = [1, 2, 4, 8];
 const STEPS: u64 = 4;
 
@@ -139,7 +127,7 @@ fn tell(sizes: &Sizes, json: bool) -> Result<()> {
     if json {
         let row = |((parametrisation, part, step), points): (&Place, &Vec<(f64, f64)>)| json!({ "parametrisation": parametrisation, "part": part, "step": step, "sizes": points, "slope": slope(points) });
         let rows: Vec<_> = sizes.iter().map(row).collect();
-        return Ok(say!("{}", with_event("coordinate_check", &json!({ "rows": rows })))?);
+        return say_event("coordinate_check", &json!({ "rows": rows }));
     }
     let row = |((parametrisation, part, step), points): (&Place, &Vec<(f64, f64)>)| {
         let name = if *parametrisation == "mup" { "muP" } else { parametrisation };

@@ -1,13 +1,11 @@
 //! `glasshouse corpus`: generates stories and instruction tasks.
 
 use super::export::check_not_here;
-use clap::{Args, Subcommand};
+use super::prelude::*;
 use glasshouse_engine::data::stories;
 use glasshouse_engine::data::task_folder::write_folder;
 use glasshouse_engine::data::tasks::{LEVELS, TaskKind, TaskOptions};
-use glasshouse_engine::protocol::quantity::counted;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::io::BufWriter;
 
 pub(super) fn corpus(command: &CorpusCommand) -> anyhow::Result<()> {
     match command {
@@ -28,8 +26,7 @@ fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
     for (file, rows) in &written.rows {
         say!("{}: {}", to.join(file).display(), counted(*rows, "row"))?;
     }
-    say!("format, checks and levels: {}", to.join("README.md").display())?;
-    Ok(())
+    Ok(say!("format, checks and levels: {}", to.join("README.md").display())?)
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +55,7 @@ pub struct CorpusTasksArguments {
     /// Kinds of task, separated by commas [default: all]
     ///
     /// story, summary, classification, tagging, rewriting, arithmetic, ordering, translation, refusal, conversation
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = task_kind)]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = |text: &str| TaskKind::named("kind of task", text.trim()))]
     pub kinds: Vec<TaskKind>,
     /// Highest level to include, from 1, the easiest
     #[arg(long, value_name = "N", default_value_t = LEVELS, value_parser = clap::value_parser!(u8).range(1..=i64::from(LEVELS)))]
@@ -69,10 +66,6 @@ pub struct CorpusTasksArguments {
     /// Replace existing tasks
     #[arg(long)]
     pub force: bool,
-}
-
-fn task_kind(text: &str) -> Result<TaskKind, String> {
-    TaskKind::named("kind of task", text.trim())
 }
 
 /// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.

@@ -1,14 +1,9 @@
 //! `glasshouse data`: the data bench on the command line.
 
-use super::arguments::JsonArguments;
-use super::bar::bar;
 use super::corpus::parse_size;
-use super::driver::drive;
-use super::report::{print, printable};
-use super::settings::usage;
-use super::train::{quoted, try_next};
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand};
+use super::prelude::*;
+use super::report::print;
+use super::train::try_next;
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
@@ -17,13 +12,8 @@ use glasshouse_corpus::{script, shards};
 use glasshouse_documents::SystemFiles;
 use glasshouse_engine::protocol::blocks::Excerpt;
 use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, CleaningStep, Phase, blocks};
-use glasshouse_engine::protocol::quantity::{bytes, count, counted, things};
-use glasshouse_engine::protocol::{Command, Event, FileProblem};
-use glasshouse_engine::session;
 use glasshouse_engine::tokenizer::Tokenizer;
 use indicatif::ProgressBar;
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
 
 pub(super) fn data(command: &DataCommand) -> Result<()> {
     match command {
@@ -73,36 +63,71 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         force: arguments.force,
     };
     let (json, restart) = (arguments.json, arguments.restart);
-    let mut shown = CleaningBar { json, restart, bar: None, phase: None, report: None };
+    let (mut bar, mut phase, mut report) = (None, None, None);
+    // A bar on a terminal, nothing in a pipe, phases as JSON.
+    let hear = |event| {
+        match event {
+            Event::Cleaning(CleaningStep::Started { start }) => {
+                begun(&start, json)?;
+                let has_bar = !json && std::io::stderr().is_terminal();
+                bar = has_bar.then(|| super::bar::bar(1, "{bar:28} {wide_msg}"));
+            }
+            Event::Cleaning(CleaningStep::Progress(progress)) => {
+                if phase.replace(progress.phase) != Some(progress.phase) && json {
+                    // Ignore a closed stdout.
+                    say!("{}", json!({ "event": "phase", "phase": progress.phase.name() })).ok();
+                }
+                bar.iter().for_each(|bar| show(bar, &progress));
+            }
+            Event::Cleaning(CleaningStep::Done { report: done }) => (bar, report) = (None, Some(done)),
+            Event::Cleaning(CleaningStep::Stopped { documents: None }) => {
+                bar = None;
+                tell!("the cleaning was stopped; nothing was changed");
+            }
+            Event::Cleaning(CleaningStep::Stopped { documents: Some(documents) }) => {
+                bar = None;
+                let (documents, without) =
+                    (counted(documents, "document"), if restart { " without --restart" } else { "" });
+                tell!("the cleaning was stopped after {documents}; the same command{without} continues it");
+            }
+            _ => {}
+        }
+        Ok(())
+    };
     drive(session::Options::default(), async |engine| {
         // An interrupt is no error here; the exit code reports it.
-        engine.ask_until_signal(command, "stopping after the current files", |event| shown.hear(event)).await
+        engine.ask_until_signal(command, "stopping after the current files", hear).await
     })?;
-    shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
+    report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
+}
+
+fn show(bar: &ProgressBar, progress: &CleaningProgress) {
+    let CleaningProgress { phase, done, total, documents, kept } = progress;
+    bar.set_length((*total).max(1));
+    bar.set_position(*done);
+    let of = match phase {
+        Phase::Reading => format!("{} of {}", bytes(*done), bytes(*total)),
+        _ => format!("{} of {} {}", count(*done), count(*total), things(*total, "document")),
+    };
+    let read = format!("{} {} read", count(*documents), things(*documents, "document"));
+    bar.set_message(format!("{} {of} · {read} · {} kept", phase.name(), count(*kept)));
 }
 
 fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
-        let line = serde_json::json!({
-            "event": "done",
-            "documents": report.raw.documents,
-            "kept": report.kept.documents,
-            "dropped": report.dropped(),
-            "bytes": report.raw.bytes,
-            "kept_bytes": report.kept.bytes,
-            "held_out": report.held_out.documents,
-            "warnings": report.warnings(),
-            "troubles": report.troubles.count,
-            "memory_bytes_per_document": pipeline::bytes_per_document(recipe),
-            "stages": report.stages.iter().map(|stage| serde_json::json!({
-                "name": stage.about.name,
-                "documents": stage.removed.documents,
-                "words": stage.removed.words,
+        let stages = report.stages.iter().map(|stage| {
+            json!({
+                "name": stage.about.name, "documents": stage.removed.documents, "words": stage.removed.words,
                 "edited": stage.edited.before.documents,
-            })).collect::<Vec<_>>(),
+            })
         });
-        say!("{line}")?;
-        return Ok(());
+        let line = json!({
+            "event": "done", "documents": report.raw.documents, "kept": report.kept.documents, "dropped": report.dropped(),
+            "bytes": report.raw.bytes, "kept_bytes": report.kept.bytes, "held_out": report.held_out.documents,
+            "warnings": report.warnings(), "troubles": report.troubles.count,
+            "memory_bytes_per_document": pipeline::bytes_per_document(recipe), "stages": stages.collect::<Vec<_>>(),
+        });
+        return Ok(say!("{line}")?);
     }
     let out = arguments.out.display();
     print(&blocks::summary(report))?;
@@ -117,68 +142,7 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
         let again = "glasshouse data clean … --recipe raw --force";
         (again.to_owned(), "nothing was kept; `raw` drops nothing")
     };
-    say!("\n{}", try_next(&[(inspect, "the report in the terminal"), next]))?;
-    Ok(())
-}
-
-/// Progress of a cleaning: a bar on a terminal, nothing in a pipe, phases as JSON.
-struct CleaningBar {
-    json: bool,
-    restart: bool,
-    bar: Option<ProgressBar>,
-    phase: Option<Phase>,
-    report: Option<Box<CleaningReport>>,
-}
-
-impl CleaningBar {
-    fn hear(&mut self, event: Event) -> Result<()> {
-        match event {
-            Event::Cleaning(CleaningStep::Started { start }) => {
-                begun(&start, self.json)?;
-                self.bar = progress_bar(self.json);
-            }
-            Event::Cleaning(CleaningStep::Progress(progress)) => self.progress(&progress),
-            Event::Cleaning(CleaningStep::Done { report }) => (self.bar, self.report) = (None, Some(report)),
-            Event::Cleaning(CleaningStep::Stopped { documents }) => {
-                self.bar = None;
-                match documents {
-                    Some(documents) => tell!(
-                        "the cleaning was stopped after {}; the same command{} continues it",
-                        counted(documents, "document"),
-                        if self.restart { " without --restart" } else { "" }
-                    ),
-                    None => tell!("the cleaning was stopped; nothing was changed"),
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn progress(&mut self, progress: &CleaningProgress) {
-        if self.json && self.phase != Some(progress.phase) {
-            // Ignore a closed stdout.
-            say!("{}", serde_json::json!({ "event": "phase", "phase": progress.phase.name() })).ok();
-        }
-        self.phase = Some(progress.phase);
-        let Some(bar) = &self.bar else { return };
-        bar.set_length(progress.total.max(1));
-        bar.set_position(progress.done);
-        let of = match progress.phase {
-            Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
-            _ => {
-                let (done, total) = (count(progress.done), count(progress.total));
-                format!("{done} of {total} {}", things(progress.total, "document"))
-            }
-        };
-        bar.set_message(format!(
-            "{} {of} · {} {} read · {} kept",
-            progress.phase.name(),
-            count(progress.documents),
-            things(progress.documents, "document"),
-            count(progress.kept)
-        ));
-    }
+    Ok(say!("\n{}", try_next(&[(inspect, "the report in the terminal"), next]))?)
 }
 
 /// Reports the progress of the interrupted cleaning that this one resumes.
@@ -186,20 +150,15 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
     let (event, text) = match start {
         CleaningStart::New => return Ok(()),
         CleaningStart::Resumed { documents } => (
-            serde_json::json!({ "event": "resumed", "documents": documents }),
+            json!({ "event": "resumed", "documents": documents }),
             format!("resuming after the {} read by a stopped cleaning", counted(*documents, "document")),
         ),
         CleaningStart::StartedOver { reason } => (
-            serde_json::json!({ "event": "started_over", "reason": reason }),
+            json!({ "event": "started_over", "reason": reason }),
             format!("the stopped cleaning cannot be continued: {reason}"),
         ),
     };
     Ok(if json { say!("{event}") } else { say!("{text}") }?)
-}
-
-/// A bar on a terminal; nothing in a pipe.
-fn progress_bar(json: bool) -> Option<ProgressBar> {
-    (!json && std::io::stderr().is_terminal()).then(|| bar(1, "{bar:28} {wide_msg}"))
 }
 
 fn read_report(folder: &Path) -> Result<CleaningReport> {
@@ -220,7 +179,7 @@ fn read_report(folder: &Path) -> Result<CleaningReport> {
 fn inspect(folder: &Path, json: bool) -> Result<()> {
     let report = read_report(folder)?;
     match json {
-        true => Ok(say!("{}", serde_json::to_string(&report)?)?),
+        true => say_json(&report),
         false => Ok(print(&blocks::blocks(&report, &report::diff::words))?),
     }
 }
@@ -232,8 +191,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     let compared = pipeline::compare(&SystemFiles, &preview, input, id, &async || ());
     let compared = pollster::block_on(compared)?;
     if arguments.json {
-        say!("{}", serde_json::to_string(&compared)?)?;
-        return Ok(());
+        return say_json(&compared);
     }
     say!("{}\n", printable(&compared.id))?;
     for verdict in &compared.verdicts {
@@ -243,8 +201,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     }
     say!("")?;
     let text = Excerpt { text: compared.changes, ..Excerpt::default() }.plain();
-    text.lines().try_for_each(|line| say!("{}", printable(line)))?;
-    Ok(())
+    Ok(text.lines().try_for_each(|line| say!("{}", printable(line)))?)
 }
 
 fn export(folder: &Path, to: &Path, shard_size: u64, tokenizer: Option<&Path>) -> Result<()> {

@@ -1,12 +1,7 @@
 //! `glasshouse devices`: lists this machine's adapters.
 
-use super::arguments::JsonArguments;
-use super::report;
-use anyhow::Result;
+use super::prelude::*;
 use glasshouse_engine::gpu;
-use glasshouse_engine::protocol::blocks::{Block, Section};
-use glasshouse_engine::protocol::quantity::counted;
-use serde_json::json;
 
 pub(super) fn devices(arguments: &JsonArguments) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());

@@ -2,15 +2,13 @@
 //! this thread, so that the engine does not run ahead of the output, and a slow reader slows it down.
 
 use super::bar::Progress;
-use super::interrupt;
+use super::prelude::*;
 use crate::serve::Switchboard;
-use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request};
-use glasshouse_engine::{Error, session};
+use glasshouse_engine::Error;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 
 pub(super) struct Engine {
@@ -100,14 +98,9 @@ impl Engine {
     ) -> Result<()> {
         let (flags, sender) = (interrupt::flags(message)?, self.sender());
         let request = sender.send(command);
-        let cancel = move |flags: &interrupt::Flags| {
-            if flags.stop.load(Ordering::SeqCst) {
-                sender.send(Command::Cancel { request });
-            }
-        };
-        // A signal that arrived just before counts as well.
-        cancel(flags);
-        flags.when_raised(cancel);
+        flags.on_stop(move || {
+            sender.send(Command::Cancel { request });
+        });
         match self.answers(request, |event, _| hear(event)).await {
             Err(error) if is_of(&error, ErrorKind::Cancelled) && flags.stop.load(Ordering::SeqCst) => Ok(()),
             answered => answered,
@@ -171,8 +164,6 @@ impl std::fmt::Display for Refusal {
         formatter.write_str(&self.0.message)
     }
 }
-
-impl std::error::Error for Refusal {}
 
 /// Whether the engine, through a session or called directly, reported an error of this kind.
 pub(super) fn is_of(error: &anyhow::Error, kind: ErrorKind) -> bool {

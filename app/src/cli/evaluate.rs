@@ -2,26 +2,13 @@
 
 mod script;
 
-use super::arguments::{DeviceArguments, ModelArguments, help};
 use super::bar::Progress;
-use super::driver::{Engine, drive};
-use super::import::{Imported, import_from, is_place};
-use super::report::{self, with_event};
-use super::settings::{check_device, usage};
-use super::train::quoted;
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::blocks::Block;
+use super::import::{import_from, is_place};
+use super::prelude::*;
+use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::evaluation::{
     AuditTopic, MAX_RESAMPLES, RESAMPLES, TaskRequest, TaskResults, blocks, is_description, metric_names,
 };
-use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{
-    Audit, AuditSettings, Command, EvaluateSettings, Evaluation, Event, Export, RunState, WeightSource,
-};
-use std::path::{Path, PathBuf};
 
 pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     if let Some(folder) = &arguments.script {
@@ -29,13 +16,13 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     }
     check_device(Some(arguments.device.device.as_str()))?;
     if let Some(card) = &arguments.card {
-        check_card(card, arguments.force)?;
+        check_new_file(card, Some(arguments.force), "another file")?;
     }
     let settings = settings(arguments)?;
     if settings.suite && settings.suite_rows.is_none() {
         tell!("note: 100 rows per family of tasks; change with --rows N");
     }
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
         trained::use_project(engine, &arguments.model.of.project, places).await?;
         let runs = runs(arguments, engine).await?;
@@ -48,7 +35,12 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             let settings = settings_for(run, &settings, text.as_ref())?;
             // The training text of an imported model is not available for a memorisation test.
             let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
-            let evaluation = match evaluation(engine, run, arguments, settings).await {
+            let (source, settings) = (run.source(arguments), Box::new(settings));
+            let command = Command::Evaluate { source, settings };
+            let found =
+                evaluated(engine, run, command, "stopping; the results of other models are kept").await;
+            let evaluation = match found.map(|found| found.and_then(|(mut evaluations, _)| evaluations.pop()))
+            {
                 Ok(Some(evaluation)) => evaluation,
                 // Interrupted; earlier results are stored.
                 Ok(None) => return Ok(()),
@@ -68,10 +60,8 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         let names: Vec<String> = evaluations.iter().map(|(evaluation, _)| evaluation.run.clone()).collect();
         for (evaluation, memory) in &evaluations {
             if arguments.json {
-                say!("{}", with_event("evaluation", &serde_json::to_value(evaluation)?))?;
-                if let Some(memory) = memory {
-                    say!("{}", with_event("audit", &serde_json::to_value(memory)?))?;
-                }
+                say_event("evaluation", evaluation)?;
+                memory.iter().try_for_each(|memory| say_event("audit", memory))?;
             } else {
                 say!("\n{} at step {}", blocks::name(evaluation), evaluation.step)?;
                 report::print(&blocks::blocks(evaluation, None, &[], &report::date))?;
@@ -83,15 +73,16 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             let pick = picked!(Event::Evaluations { comparisons, .. } => comparisons);
             let comparisons = engine.ask_for(command, pick).await?;
             if arguments.json {
-                for comparison in &comparisons {
-                    say!("{}", with_event("comparison", &serde_json::to_value(comparison)?))?;
-                }
+                comparisons.iter().try_for_each(|comparison| say_event("comparison", comparison))?;
             } else {
                 report::print(&[Block::Section(blocks::compared("Paired differences", &comparisons))])?;
             }
         }
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
-            write_card(engine, arguments, run, card).await?;
+            let to = Some(std::path::absolute(card)?);
+            let command = Export::Card { run: run.clone() }.to(to, !arguments.force);
+            engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
+            tell!("card: {}", card.display());
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.of.project);
             tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
@@ -100,38 +91,18 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     })
 }
 
-/// Refuses an unwritable place for the model card before the evaluation starts.
-fn check_card(card: &Path, force: bool) -> Result<()> {
-    if card.is_dir() || card.file_name().is_none() {
-        return Err(usage(format!("{} is a folder; name a file for the card", card.display())));
-    }
-    if card.exists() && !force {
-        return Err(usage(format!("{} exists already; name another file, or use --force", card.display())));
-    }
-    let folder = card.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(usage(format!(
-            "cannot write {}: the folder {} does not exist; create it, or name another file",
-            card.display(),
-            folder.display()
-        )));
-    }
-    Ok(())
-}
-
 fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
     let EvaluateArguments { task, with_results, name, .. } = arguments;
     if name.len() > with_results.len() {
-        return Err(usage("there are more names (--name) than results (--with-results); leave some out"));
+        misuse!("there are more names (--name) than results (--with-results); leave some out");
     }
     if task.len() > 1 && !with_results.is_empty() && with_results.len() != task.len() {
-        return Err(usage(format!(
+        misuse!(
             "{} results for {} tasks: give one file of results (--with-results) for each task (--task), in their order",
             with_results.len(),
             task.len()
-        )));
+        );
     }
-    let number = |number: Option<u32>| number.map(|number| number as usize);
     let results = |at: usize| {
         let file = with_results.get(at)?;
         let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -142,8 +113,8 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         file: file.display().to_string(),
         task: described,
         metrics: arguments.metrics.iter().flat_map(|list| metric_names(list)).collect(),
-        rows: number(arguments.rows),
-        max_tokens: number(arguments.max_tokens),
+        rows: arguments.rows,
+        max_tokens: arguments.max_tokens,
         results: match task.len() {
             1 => (0..with_results.len()).filter_map(results).collect(),
             _ => results(at).into_iter().collect(),
@@ -154,11 +125,11 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         likelihood: !arguments.no_likelihood,
         baselines: !arguments.no_likelihood && !arguments.no_baselines,
         text_of: None,
-        documents: number(arguments.documents),
-        stride: number(arguments.stride),
+        documents: arguments.documents,
+        stride: arguments.stride,
         tasks: tasks.collect(),
         suite: arguments.suite.is_some(),
-        suite_rows: number(arguments.rows),
+        suite_rows: arguments.rows,
         resamples: arguments.resamples,
         seed: arguments.seed,
         keep: true,
@@ -192,35 +163,35 @@ struct Evaluated {
 }
 
 impl Evaluated {
-    fn of(run: &Run) -> Result<Self> {
-        let imported = run.record()?.state == RunState::Imported;
-        Ok(Self { name: run.name(), imported, labels: !run.config()?.model.labels.is_empty() })
+    /// An imported model has one checkpoint.
+    fn source(&self, arguments: &EvaluateArguments) -> WeightSource {
+        let best = CheckpointChoice::Best;
+        let checkpoint = if self.imported { best } else { arguments.model.checkpoint.clone() };
+        WeightSource::Checkpoint { run: self.name.clone(), checkpoint }
     }
 }
 
 /// The selected models, followed by those to compare with.
 async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
-    let mut others = Vec::new();
+    let (folder, mut others) = (&arguments.model.of.project, Vec::new());
     for other in &arguments.against {
-        if is_place(other) || is_there_and_no_run(other, &arguments.model.of.project) {
-            let Imported { run, about } = import_from(engine, Path::new(other), None, true)
-                .await?
-                .context("the import was stopped, so there is nothing to evaluate")?;
-            let imported = Project::open(&arguments.model.of.project)?.run(&run)?;
-            if imported.record()?.for_comparison {
-                tell!(
-                    "{run}: {about}; imported and kept under this name for comparison: the project's latest run is unchanged"
-                );
-            } else {
-                // It was imported before.
-                tell!("{run}: {about}");
-            }
-            others.push(run);
-        } else {
+        // The import reports what a file or folder lacks to be a model.
+        let is_no_run = || Project::open(folder).is_ok_and(|project| project.run(other).is_err());
+        if !is_place(other) && !(Path::new(other).exists() && is_no_run()) {
             others.push(other.clone());
+            continue;
         }
+        let (run, about) = import_from(engine, Path::new(other), None, true)
+            .await?
+            .context("the import was stopped, so there is nothing to evaluate")?;
+        // False if it was imported before.
+        let is_new = Project::open(folder)?.run(&run)?.record()?.for_comparison;
+        let kept =
+            "; imported and kept under this name for comparison: the project's latest run is unchanged";
+        tell!("{run}: {about}{}", if is_new { kept } else { "" });
+        others.push(run);
     }
-    let project = Project::open(&arguments.model.of.project)?;
+    let project = Project::open(folder)?;
     let named: Vec<String> = arguments.model.of.run.iter().chain(&arguments.runs).cloned().collect();
     let mut runs = named.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
     if runs.is_empty() {
@@ -231,40 +202,28 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
             Err(_) => {}
         }
     }
-    for other in &others {
-        runs.push(project.run(other)?);
-    }
-    let mut found: Vec<Evaluated> = Vec::with_capacity(runs.len());
-    for run in &runs {
-        if found.iter().any(|known| known.name == run.name()) {
-            tell!(
-                "note: {} is named more than once; it is evaluated once and not compared with itself",
-                run.name()
-            );
-        } else {
-            found.push(Evaluated::of(run)?);
+    let others = others.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut found: Vec<Evaluated> = Vec::new();
+    for run in runs.into_iter().chain(others) {
+        let name = run.name();
+        if found.iter().any(|known| known.name == name) {
+            tell!("note: {name} is named more than once; it is evaluated once and not compared with itself");
+            continue;
         }
+        let imported = run.record()?.state == RunState::Imported;
+        found.push(Evaluated { name, imported, labels: !run.config()?.model.labels.is_empty() });
     }
     Ok(found)
 }
 
-/// Whether a file or folder exists under a name that no run has; the import then reports what it lacks to be a model.
-fn is_there_and_no_run(name: &str, project: &Path) -> bool {
-    let is_no_run = || Project::open(project).is_ok_and(|project| project.run(name).is_err());
-    Path::new(name).exists() && is_no_run()
-}
-
 /// The project's latest run trained on a text, which serves models without one.
 fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
-    let learned = |run: &Run| {
-        let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
-        let on_text = run
-            .config()
-            .is_ok_and(|config| config.train.objective.learns_text() && config.data.synthetic.is_none());
-        trained && on_text
+    let is_text = |config: RunConfig| config.train.objective.learns_text() && config.data.synthetic.is_none();
+    let learned = |run: &&Run| {
+        run.record().is_ok_and(|record| record.state != RunState::Imported) && run.config().is_ok_and(is_text)
     };
     let runs = Project::open(&arguments.model.of.project)?.runs()?;
-    Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
+    Ok(runs.iter().rev().find(learned).map(Run::name))
 }
 
 /// The settings that apply to a model. Without a text of its own it is evaluated on `text`.
@@ -273,43 +232,32 @@ fn settings_for(
     settings: &EvaluateSettings,
     text: Option<&String>,
 ) -> Result<EvaluateSettings> {
-    let mut settings = settings.clone();
-    let has_tasks = settings.suite || !settings.tasks.is_empty();
+    let (mut settings, name) = (settings.clone(), &run.name);
+    let lacks_text = settings.likelihood && run.imported && text.is_none();
     if run.imported {
         settings.text_of = text.cloned();
     }
-    if settings.likelihood && run.imported && text.is_none() {
-        if !has_tasks {
-            return Err(usage(format!(
-                "{} is an imported model, and no run of the project has a validation text for it; give it a task (--task FILE, --suite tasks)",
-                run.name
-            )));
-        }
-        tell!(
-            "note: {} is an imported model without a validation text: its likelihood is left out",
-            run.name
-        );
+    if lacks_text || run.labels {
         (settings.likelihood, settings.baselines) = (false, false);
     }
-    if run.labels {
-        (settings.likelihood, settings.baselines) = (false, false);
-    }
+    let has_tasks = settings.suite || !settings.tasks.is_empty();
     if !settings.likelihood && !has_tasks {
-        let reason = if run.labels {
+        return Err(usage(if lacks_text {
             format!(
-                "{} is a classifier and predicts no text; give it a file of texts and labels (--task FILE)",
-                run.name
+                "{name} is an imported model, and no run of the project has a validation text for it; give it a task (--task FILE, --suite tasks)"
+            )
+        } else if run.labels {
+            format!(
+                "{name} is a classifier and predicts no text; give it a file of texts and labels (--task FILE)"
             )
         } else {
             "there is nothing to evaluate with --no-likelihood and no task; give one (--task FILE, --suite tasks)".to_owned()
-        };
-        return Err(usage(reason));
+        }));
+    }
+    if lacks_text {
+        tell!("note: {name} is an imported model without a validation text: its likelihood is left out");
     }
     Ok(settings)
-}
-
-fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
-    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
 }
 
 /// The evaluations and audits that a command returns; `None` if it was interrupted.
@@ -320,13 +268,10 @@ async fn evaluated(
     stopping: &'static str,
 ) -> Result<Option<(Vec<Evaluation>, Vec<Audit>)>> {
     let (mut found, mut progress) = (None, Progress::default());
-    let hear = |event| {
-        let event = match event {
-            Event::Progress { what, done, total } => {
-                Event::Progress { what: format!("{}: {what}", run.name), done, total }
-            }
-            event => event,
-        };
+    let hear = |mut event| {
+        if let Event::Progress { what, .. } = &mut event {
+            *what = format!("{}: {what}", run.name);
+        }
         if let Some(Event::Evaluations { evaluations, audits, .. }) = progress.hear(event) {
             found = Some((evaluations, audits));
         }
@@ -334,20 +279,6 @@ async fn evaluated(
     };
     engine.ask_until_signal(command, stopping, hear).await?;
     Ok(found)
-}
-
-/// Evaluates a model; `None` if interrupted.
-async fn evaluation(
-    engine: &mut Engine,
-    run: &Evaluated,
-    arguments: &EvaluateArguments,
-    settings: EvaluateSettings,
-) -> Result<Option<Evaluation>> {
-    let source = if run.imported { WeightSource::best_of(&run.name) } else { source_of(run, arguments) };
-    let command = Command::Evaluate { source, settings: Box::new(settings) };
-    let stopping = "stopping; the results of other models are kept";
-    let found = evaluated(engine, run, command, stopping).await?;
-    Ok(found.and_then(|(mut evaluations, _)| evaluations.pop()))
 }
 
 /// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
@@ -364,7 +295,7 @@ async fn memorisation(
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
-    let source = source_of(run, arguments);
+    let source = run.source(arguments);
     let sections = vec![AuditTopic::Memorisation];
     let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };
     let command = Command::Audit { source, settings: Box::new(settings) };
@@ -374,19 +305,6 @@ async fn memorisation(
         None
     });
     Ok(found.and_then(|(_, mut audits)| audits.pop()))
-}
-
-async fn write_card(
-    engine: &mut Engine,
-    arguments: &EvaluateArguments,
-    run: &str,
-    card: &Path,
-) -> Result<()> {
-    let to = Some(std::path::absolute(card)?);
-    let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
-    engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
-    tell!("card: {}", card.display());
-    Ok(())
 }
 
 const SCRIPT_TAKES_NO: [&str; 9] =
@@ -417,20 +335,20 @@ pub struct EvaluateArguments {
     #[arg(long = "metric", value_name = "NAME,NAME", requires = "task")]
     pub metrics: Vec<String>,
     /// Evaluate all families of instruction tasks (`corpus tasks`), in held-out wordings
-    #[arg(long, value_name = "NAME", value_enum)]
-    pub suite: Option<SuiteName>,
+    #[arg(long, value_name = "NAME", value_parser = [PossibleValue::new("tasks").help("The project's own instruction tasks")])]
+    pub suite: Option<String>,
     /// Maximum rows per task, from the start [default: all; 100 per family of a suite]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rows: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub rows: Option<usize>,
     /// Maximum tokens of an answer [default: slightly more than the longest right answer]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_tokens: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub max_tokens: Option<usize>,
     /// Maximum documents of the validation split [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub documents: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub documents: Option<usize>,
     /// Stride between windows, in tokens [default: half the context length]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub stride: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub stride: Option<usize>,
     /// Skip the validation text and its baselines
     #[arg(long)]
     pub no_likelihood: bool,
@@ -467,12 +385,6 @@ pub struct EvaluateArguments {
     /// Print one JSON object per line: each evaluation, its memorisation audit, then each comparison
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SuiteName {
-    /// The project's own instruction tasks
-    Tasks,
 }
 
 const AFTER_HELP: &str = r#"Rows of a task, one JSON object a line:

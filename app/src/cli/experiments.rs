@@ -1,26 +1,13 @@
 //! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
-use super::arguments::{TrainArguments, minutes};
+use super::arguments::minutes;
+use super::bar;
 use super::data::named;
-use super::driver::{Engine, drive, shown};
-use super::report::{self, with_event};
-use super::settings::usage;
-use super::train::{left_out, started};
-use super::{bar, trained};
-use anyhow::{Context as _, Result};
-use clap::Args;
+use super::prelude::*;
+use super::train::{launch, left_out, started};
 use glasshouse_corpus::recipe::NAMES;
-use glasshouse_engine::protocol::blocks::{Bar, Block};
-use glasshouse_engine::protocol::quantity::scientific;
-use glasshouse_engine::protocol::{
-    Ablate, Ablation, Command, Event, Fit, Ladder, RangeCurve, RangePoint, RangeTest, RunLaunch, Scaling,
-    Sweep, SweepRow, TrainEvent,
-};
-use glasshouse_engine::session;
+use glasshouse_engine::protocol::blocks::Bar;
 use indicatif::ProgressBar;
-use std::collections::BTreeMap;
-use std::num::ParseFloatError;
-use std::path::PathBuf;
 
 /// Lines of a printed curve.
 const LINES: usize = 24;
@@ -53,9 +40,7 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
         Ok(last)
     })?;
     match curve {
-        Some(curve) if arguments.run.json => {
-            Ok(say!("{}", with_event("range_test", &serde_json::to_value(&curve)?))?)
-        }
+        Some(curve) if arguments.run.json => say_event("range_test", &curve),
         Some(curve) => print_curve(&curve),
         None => Ok(()),
     }
@@ -64,12 +49,9 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 /// Opens a session for options that `train` has too.
 fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
     if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
-        return Err(usage(
-            "leave out --resume, --stop-after and --minutes: an experiment trains its own runs",
-        ));
+        misuse!("leave out --resume, --stop-after and --minutes: an experiment trains its own runs");
     }
-    let (threads, autotune) = (arguments.threads, !arguments.no_autotune);
-    drive(session::Options { threads, autotune, ..session::Options::default() }, front)
+    drive(arguments.options(), front)
 }
 
 fn print_curve(curve: &RangeCurve) -> Result<()> {
@@ -116,10 +98,9 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
     if arguments.coordinate_check {
         return driven(run, async |engine| super::coordinates::check(run, engine).await);
     }
-    let (sizes, tokens_per_parameter, smallest, largest) =
-        (*sizes, *tokens_per_parameter, *smallest, *largest);
-    let ladder =
-        Ladder { sizes, tokens_per_parameter, minutes: *budget, smallest, largest, points: Vec::new() };
+    let (sizes, tokens_per_parameter, minutes) = (*sizes, *tokens_per_parameter, *budget);
+    let (smallest, largest, points) = (*smallest, *largest, Vec::new());
+    let ladder = Ladder { sizes, tokens_per_parameter, minutes, smallest, largest, points };
     run_sweep(ladder.to_toml(name).map_err(usage)?, run)
 }
 
@@ -139,31 +120,28 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
     let expected = || "expected a source and its weights, as in pages=0,2".to_owned();
     let (source, weights) = text.rsplit_once('=').ok_or_else(expected)?;
-    let weights: Result<Vec<f64>, ParseFloatError> =
-        weights.split(',').map(|weight| weight.trim().parse()).collect();
-    Ok((source.to_owned(), weights.map_err(|_| expected())?))
+    let weights = weights.split(',').map(|weight| weight.trim().parse().map_err(|_| expected()));
+    Ok((source.to_owned(), weights.collect::<Result<_, String>>()?))
 }
 
 fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
     let json = run.json;
     Sweep::from_toml(&toml).map_err(usage)?;
     let last = driven(run, async |engine| {
-        let whole = run.eval == super::arguments::EvaluationArgument::Full;
-        let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
+        let launch = RunLaunch { sweep: Some(toml), ..launch(run) };
         let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
         let hear = |event| {
             match event {
                 Event::Sweep { sweep } => {
                     if json {
-                        say!("{}", with_event("sweep", &serde_json::to_value(&sweep)?))?;
+                        say_event("sweep", &sweep)?;
                     } else if let Some((at, until)) = sweep.current {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
                         bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
-                        if let Some(prediction) =
-                            sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref())
-                        {
+                        let prediction = sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref());
+                        if let Some(prediction) = prediction {
                             let loss = prediction.metric().with_interval();
                             bar::above(|| tell!("predicted final validation loss: {loss}"));
                         }

@@ -1,30 +1,15 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
-use super::arguments::{ModelArguments, choice};
-use super::driver::drive;
-use super::settings::usage;
-use super::trained;
+use super::prelude::*;
 use super::upload::UploadArguments;
-use anyhow::Result;
-use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
-use glasshouse_engine::session;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     check_not_here(&arguments.to, "an export")?;
     let format = match (arguments.format, arguments.quantization) {
-        (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
-        (FormatName::Peft, None) => ExportFormat::Peft,
-        (FormatName::Huggingface | FormatName::Peft, Some(_)) => {
-            return Err(usage(
-                "--quantization is for --format gguf; the Hugging Face format is written in f32",
-            ));
-        }
-        (FormatName::Gguf, name) => {
-            ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::PRESELECTED) }
-        }
+        (format, None) => format,
+        (ExportFormat::Gguf { .. }, Some(quantization)) => ExportFormat::Gguf { quantization },
+        _ => misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32"),
     };
     let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
@@ -52,15 +37,11 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     })?;
     found.uploaded = upload.map(|upload| upload.send(&arguments.to, &found.files)).transpose()?;
     if arguments.json {
-        return Ok(say!("{}", serde_json::to_string(&found)?)?);
+        return say_json(&found);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
-    if let Some(verification) = &found.verification {
-        say!("{verification}")?;
-    }
-    if let Some(page) = &found.uploaded {
-        say!("{page}")?;
-    }
+    found.verification.iter().try_for_each(|verification| say!("{verification}"))?;
+    found.uploaded.iter().try_for_each(|page| say!("{page}"))?;
     let to = arguments.to.display().to_string();
     match format {
         ExportFormat::HuggingFace => {
@@ -84,9 +65,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
 pub(super) fn check_not_here(to: &Path, what: &str) -> Result<()> {
     let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
     if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage(format!(
-            "{what} cannot replace the current folder; name a new one in it with --to"
-        )));
+        misuse!("{what} cannot replace the current folder; name a new one in it with --to");
     }
     Ok(())
 }
@@ -111,8 +90,8 @@ pub struct ExportArguments {
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
     /// Format of the export
-    #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
-    pub format: FormatName,
+    #[arg(long, value_name = "FORMAT", default_value = "huggingface", value_parser = formats())]
+    pub format: ExportFormat,
     /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
@@ -126,12 +105,11 @@ pub struct ExportArguments {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
-    /// Folder for transformers
-    Huggingface,
-    /// File for llama.cpp
-    Gguf,
-    /// The run's adapter, as a folder for PEFT
-    Peft,
+fn formats() -> impl TypedValueParser<Value = ExportFormat> {
+    let gguf = ExportFormat::Gguf { quantization: WeightFormat::PRESELECTED };
+    one_of([
+        ("huggingface", "Folder for transformers".to_owned(), ExportFormat::HuggingFace),
+        ("gguf", "File for llama.cpp".to_owned(), gguf),
+        ("peft", "The run's adapter, as a folder for PEFT".to_owned(), ExportFormat::Peft),
+    ])
 }

@@ -1,15 +1,8 @@
 //! `glasshouse feedback`: feedback on replies from the Chat page.
 
-use super::arguments::DEFAULT_PROJECT;
-use super::driver::{drive, shown};
+use super::prelude::*;
 use super::propose::{ProposeArguments, propose};
-use super::trained;
 use crate::format;
-use anyhow::Result;
-use clap::Args;
-use glasshouse_engine::protocol::{Command, Event, Export, Feedback};
-use glasshouse_engine::session;
-use std::path::PathBuf;
 
 /// Maximum characters of a message in the list.
 const SHOWN: usize = 48;
@@ -24,7 +17,7 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
             (Some(to), _) => Export::Feedback { one: arguments.one }.to(Some(to.clone()), !arguments.force),
             (None, Some(number)) => {
                 let (expected, rows) = (Vec::new(), Vec::new());
-                Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, expected, rows }
+                Command::SpliceFeedback { at: Some(number - 1), removed: 1, expected, rows }
             }
             (None, None) => Command::ListFeedback,
         };
@@ -42,20 +35,16 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
 
 fn list(rows: &[Feedback], json: bool) -> Result<()> {
     if json {
-        return rows.iter().try_for_each(|row| Ok(say!("{}", serde_json::to_string(row)?)?));
+        return rows.iter().try_for_each(say_json);
     }
     if rows.is_empty() {
         return Ok(say!("no feedback yet: rate a reply on the Chat page")?);
     }
     for (number, row) in (1..).zip(rows) {
         let kind = row.kind().map_or("", |kind| kind.title());
-        let replies: Vec<String> = row.replies().into_iter().map(short).collect();
-        say!(
-            "{number:>4}  {kind:<12}  {:<16}  {}  →  {}",
-            row.run,
-            short(row.asked()),
-            replies.join("  over  ")
-        )?;
+        let (run, asked) = (&row.run, short(row.asked()));
+        let replies = row.replies().into_iter().map(short).collect::<Vec<_>>().join("  over  ");
+        say!("{number:>4}  {kind:<12}  {run:<16}  {asked}  →  {replies}")?;
     }
     Ok(())
 }
@@ -82,8 +71,8 @@ pub struct FeedbackArguments {
     #[arg(long, requires = "export")]
     pub force: bool,
     /// Remove a row by its number in the list
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "propose")]
-    pub remove: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least(1), conflicts_with = "propose")]
+    pub remove: Option<usize>,
     /// Print each row as a line of JSON
     #[arg(long)]
     pub json: bool,

@@ -1,44 +1,34 @@
 //! `glasshouse data catalogue` and `glasshouse data fetch`: lists and downloads public corpora.
 
-use super::bar::{above, bar};
-use super::driver::drive;
-use super::settings::usage;
+use super::bar::{LINE_INTERVAL, above, bar};
+use super::prelude::*;
 use glasshouse_documents::catalogue::{self, Length};
-use glasshouse_engine::protocol::quantity::{bytes, duration};
-use glasshouse_engine::protocol::{Command, Event, FetchProgress};
-use glasshouse_engine::session;
 use indicatif::ProgressBar;
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// Minimum interval between plain progress lines.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Lists the catalogue: an object per line as JSON, otherwise a paragraph per entry.
-pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
+pub(super) fn catalogue(json: bool) -> Result<()> {
     for entry in catalogue::ENTRIES.iter() {
-        if json {
-            say!("{}", serde_json::to_string(entry)?)?;
-        } else {
-            say!("{}", catalogue::paragraph(entry))?;
+        match json {
+            true => say_json(entry)?,
+            false => say!("{}", catalogue::paragraph(entry))?,
         }
     }
     Ok(())
 }
 
 /// Downloads a corpus into a folder, by default the cache folder, and prints its path.
-pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
+pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> Result<()> {
     // Datasets of the Hub are not in the catalogue.
     let entry = (!name.contains("://"))
         .then(|| catalogue::find(name).map_err(|error| usage(error.to_string())))
         .transpose()?;
-    let Some(path) = fetched(name, entry.map(|entry| entry.length), folder, json)? else { return Ok(()) };
+    let Some(path) = fetched(name, folder, json)? else { return Ok(()) };
     if json {
         let (sha256, licence) = (entry.map(|entry| entry.sha256), entry.map(|entry| entry.licence));
-        let line = serde_json::json!({ "event": "fetched", "name": name, "path": path, "sha256": sha256, "licence": licence });
-        say!("{line}")?;
-        return Ok(());
+        let line =
+            json!({ "event": "fetched", "name": name, "path": path, "sha256": sha256, "licence": licence });
+        return Ok(say!("{line}")?);
     }
     say!("{}", path.display())?;
     if let Some(entry) = entry {
@@ -51,12 +41,8 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 }
 
 /// The corpus's file in a folder, by default the cache folder; downloaded with progress if missing. `None` if interrupted.
-pub(super) fn fetched(
-    name: &str,
-    length: Option<Length>,
-    folder: Option<&Path>,
-    quiet: bool,
-) -> anyhow::Result<Option<PathBuf>> {
+pub(super) fn fetched(name: &str, folder: Option<&Path>, quiet: bool) -> Result<Option<PathBuf>> {
+    let length = catalogue::find(name).ok().map(|entry| entry.length);
     let command = Command::FetchCorpus { name: name.to_owned(), to: folder.map(Path::to_owned), add: false };
     let (mut shown, mut place) = (DownloadProgress::new(length, quiet), None);
     drive(session::Options::default(), async |engine| {

@@ -1,20 +1,8 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{DeviceArguments, FormatArguments, ModelArguments, help};
-use super::driver::{drive, shown};
 use super::moderate::{ModerationArguments, moderation};
+use super::prelude::*;
 use super::report::joined;
-use super::settings::usage;
-use super::{interrupt, trained};
-use anyhow::Result;
-use clap::Args;
-use glasshouse_engine::protocol::quantity::{counted, tokens_per_second};
-use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{Command, Completion, Event, GenerateConfig, Output};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
@@ -42,14 +30,9 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    drive(arguments.device.options()?, async |engine| {
+    drive(arguments.device.options(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
-        let (signals, sender) = (interrupt::flags("stopping")?, engine.sender());
-        let stop = move |_: &interrupt::Flags| {
-            sender.send(Command::Cancel { request: 0 });
-        };
-        signals.when_raised(stop.clone());
-        let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples.map(usize::from));
+        let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples);
         let beginning = prompt.trim_start_matches('\n');
         let (mut model, mut begun) = (Value::Null, Instant::now());
         // The samples that have ended but are not printed, because earlier ones have not.
@@ -62,14 +45,8 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     model = json!({ "run": run, "step": step, "device": device, "weights": weights.name() });
                 }
                 Event::Written { .. } if samples.is_some() => {}
-                Event::Written { prompt: true, .. } => {
-                    if !json {
-                        write!(output, "{beginning}")?;
-                    }
-                    if signals.stop.load(Ordering::SeqCst) {
-                        stop(signals);
-                    }
-                }
+                Event::Written { prompt: true, .. } if json => {}
+                Event::Written { prompt: true, .. } => write!(output, "{beginning}")?,
                 Event::Written { tokens: written, text, .. } if json => {
                     let ids: Vec<u32> = written.iter().map(|token| token.id).collect();
                     writeln!(output, "{}", json!({ "event": "tokens", "ids": ids, "text": text }))?;
@@ -81,13 +58,8 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     match (samples, json) {
                         (None, true) => {
                             let line = json!({
-                                "event": "done",
-                                "text": text,
-                                "prompt": prompt,
-                                "tokens": tokens,
-                                "ending": ending,
-                                "moderated": moderated,
-                                "seconds": completion.seconds,
+                                "event": "done", "text": text, "prompt": prompt, "tokens": tokens, "ending": ending,
+                                "moderated": moderated, "seconds": completion.seconds,
                                 "tokens_per_s": completion.tokens_per_s,
                             });
                             writeln!(output, "{}", joined(line, &model))?;
@@ -98,13 +70,8 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         }
                         (Some(_), true) => {
                             let line = json!({
-                                "event": "sample",
-                                "number": number,
-                                "seed": seed,
-                                "text": text,
-                                "ids": ids,
-                                "ending": ending,
-                                "moderated": moderated,
+                                "event": "sample", "number": number, "seed": seed, "text": text, "ids": ids,
+                                "ending": ending, "moderated": moderated,
                             });
                             writeln!(output, "{line}")?;
                         }
@@ -127,7 +94,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         };
         let output = samples.map_or(Output::Tokens, |count| Output::Samples { count });
         let command = Command::Generate { source, prompt: prompt.as_str().into(), config, output };
-        engine.ask(command, shown(show)).await?;
+        engine.ask_until_signal(command, "stopping", shown(show)).await?;
         let Some(count) = samples else { return Ok(()) };
         let seconds = begun.elapsed().as_secs_f64();
         let speed = tokens as f64 / seconds.max(1e-9);
@@ -136,11 +103,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
             return Ok(());
         }
         let line = json!({
-            "event": "done",
-            "prompt": prompt,
-            "samples": count,
-            "tokens": tokens,
-            "seconds": seconds,
+            "event": "done", "prompt": prompt, "samples": count, "tokens": tokens, "seconds": seconds,
             "tokens_per_s": speed,
         });
         Ok(say!("{}", joined(line, &model))?)
@@ -202,8 +165,8 @@ pub struct GenerateArguments {
     /// Generate N texts in one batch, with consecutive seeds from --seed
     ///
     /// Each text is the same as when generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub samples: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = within(1..=10_000))]
+    pub samples: Option<usize>,
     #[command(flatten)]
     pub device: DeviceArguments,
     /// Print one JSON object per line

@@ -1,16 +1,8 @@
 //! `glasshouse import`: imports a pretrained model into a project.
 
-use super::arguments::DEFAULT_PROJECT;
-use super::driver::{Engine, drive};
 use super::fetch::DownloadProgress;
-use super::trained;
-use anyhow::Result;
-use clap::Args;
+use super::prelude::*;
 use glasshouse_documents::catalogue::Length;
-use glasshouse_engine::protocol::quantity::{bytes, counted};
-use glasshouse_engine::protocol::{Command, Event, FetchProgress, ImportStep, ModelSource};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
 
 /// Whether it is a network address rather than a path.
 pub(super) fn is_address(text: &str) -> bool {
@@ -25,18 +17,11 @@ pub(super) fn is_place(text: &str) -> bool {
     is_address(text) || has_folder || text.to_ascii_lowercase().ends_with(".gguf") || is_model()
 }
 
-pub(super) struct Imported {
-    pub(super) run: String,
-    /// A description of a few words.
-    pub(super) about: String,
-}
-
 pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
-        if let Some(Imported { run, about }) =
-            import_from(engine, &arguments.from, arguments.context_length, false).await?
-        {
+        let imported = import_from(engine, &arguments.from, arguments.context_length, false).await?;
+        if let Some((run, about)) = imported {
             let project = arguments.project.display();
             say!("{run}: {about}")?;
             say!("try it: glasshouse generate --project {project} --prompt \"...\"")?;
@@ -46,14 +31,14 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     })
 }
 
-/// Imports a model into the open project, as its latest run or only for comparison. Files that were imported before give the same
-/// run. `None` if interrupted.
+/// Imports a model into the open project, as its latest run or only for comparison; returns the run and a description of a few words.
+/// Files that were imported before give the same run. `None` if interrupted.
 pub(super) async fn import_from(
     engine: &mut Engine,
     place: &Path,
     context_length: Option<usize>,
     for_comparison: bool,
-) -> Result<Option<Imported>> {
+) -> Result<Option<(String, String)>> {
     let from = match place.to_str().filter(|text| is_address(text)) {
         Some(address) => ModelSource::Address { address: address.to_owned() },
         None => ModelSource::Path { path: std::path::absolute(place)? },
@@ -77,7 +62,7 @@ pub(super) async fn import_from(
                     fetching.show(FetchProgress::Receiving { done, total });
                 }
             }
-            Event::RunAdded { run, about, .. } => imported = Some(Imported { run: run.name, about }),
+            Event::RunAdded { run, about, .. } => imported = Some((run.name, about)),
             event => trained::note(&event),
         }
         Ok(())

@@ -7,31 +7,17 @@ mod summary;
 
 pub(super) use diff::{DiffArguments, diff};
 
-use super::arguments::{DeviceArguments, ModelArguments, RunArguments};
 use super::bar;
-use super::driver::drive;
 use super::generate::{DrawnArguments, checked};
-use super::settings::usage;
-use super::trained;
-use anyhow::Result;
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use glasshouse_engine::protocol::inspect::{
-    Axis, Edit, ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
-};
-use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{CheckpointChoice, Command, Event, GenerateConfig, View, WeightSource};
-use glasshouse_engine::session;
-use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use super::prelude::*;
+use clap::builder::PossibleValuesParser;
+use glasshouse_engine::protocol::inspect::{Axis, Edit, ElementKind, Inspected, TensorSummary};
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
         [] if arguments.to.is_none() => {
             let names = View::ALL.map(View::name).join(", ");
-            return Err(usage(format!(
-                "name a view with --view ({names}), or a folder for all views with --to"
-            )));
+            misuse!("name a view with --view ({names}), or a folder for all views with --to");
         }
         [] => View::ALL.to_vec(),
         named => named.to_vec(),
@@ -54,7 +40,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         views,
         settings: settings.clone(),
         reference: arguments.align_with.map(at_step).transpose()?.map(|checkpoint| (None, checkpoint)),
-        options: arguments.device.options()?,
+        options: arguments.device.options(),
     };
     let views = asked.views.len();
     let answers = asked.answers()?;
@@ -80,23 +66,21 @@ fn check_effects(arguments: &InspectArguments, views: &[View], settings: &Inspec
         (draws, "--temperature, --top-k, --top-p, --min-p and --repetition-penalty are", View::NextToken),
     ] {
         if given && !views.contains(&view) {
-            return Err(usage(format!("{options} for the view {view}; add it to --view")));
+            misuse!("{options} for the view {view}; add it to --view");
         }
     }
     let patches = arguments.edit.iter().any(|edit| matches!(edit, Edit::Patch { .. }));
     if patches && arguments.other_prompt.is_empty() {
-        return Err(usage(
-            "--edit patch takes a position of another prompt; give that prompt with --other-prompt",
-        ));
+        misuse!("--edit patch takes a position of another prompt; give that prompt with --other-prompt");
     }
     if arguments.head.is_some() && !views.contains(&View::Head) {
         if !views.contains(&View::Attention) {
-            return Err(usage("--head is for the views attention and head; add one of them to --view"));
+            misuse!("--head is for the views attention and head; add one of them to --view");
         }
         if arguments.json || arguments.to.is_some() {
-            return Err(usage(
-                "with --json or --to, attention always has every head; leave --head out, or use the view head",
-            ));
+            misuse!(
+                "with --json or --to, attention always has every head; leave --head out, or use the view head"
+            );
         }
     }
     Ok(())
@@ -144,9 +128,8 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
         edits: arguments.edit.clone(),
         every_part: arguments.every_part,
         other_prompt: arguments.other_prompt.clone(),
-        reference: None,
-        held_out: false,
         along_run: arguments.along_run,
+        ..InspectSettings::default()
     })
 }
 
@@ -157,12 +140,11 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointCho
         return Ok(found.choice());
     }
     let nearest = checkpoints.iter().map(|checkpoint| checkpoint.step).min_by_key(|at| at.abs_diff(step));
-    Err(usage(match nearest {
-        Some(nearest) => {
-            format!("{} has no checkpoint of step {step}; the nearest is that of step {nearest}", run.name())
-        }
-        None => format!("{} has no checkpoint yet", run.name()),
-    }))
+    let name = run.name();
+    match nearest {
+        Some(at) => misuse!("{name} has no checkpoint of step {step}; the nearest is that of step {at}"),
+        None => misuse!("{name} has no checkpoint yet"),
+    }
 }
 
 struct InspectionRequest<'a> {
@@ -179,7 +161,7 @@ struct InspectionRequest<'a> {
 impl InspectionRequest<'_> {
     fn answers(self) -> Result<Vec<ViewsAnswer>> {
         let [prompt, further @ ..] = self.prompts else {
-            return Err(usage("the prompt is missing; give one with --prompt"));
+            misuse!("the prompt is missing; give one with --prompt");
         };
         drive(self.options, async |engine| {
             let (run, _) = trained::settings_of(engine, self.of).await?;
@@ -222,7 +204,6 @@ struct ViewsAnswer {
 struct ViewTensor<'a> {
     /// Tensor name, prefixed with its scope if the view has several tensors of that name.
     name: String,
-    /// Index among several prompts.
     number: Option<usize>,
     summary: &'a TensorSummary,
     bytes: &'a [u8],
@@ -262,31 +243,27 @@ impl ViewsAnswer {
     }
 
     /// Adds a tensor's entries as JSON; non-finite numbers become `null`.
-    fn entries(tensor: &ViewTensor<'_>, about: &mut Map<String, Value>) {
-        let entries = match tensor.summary.element {
+    fn entries(tensor: &ViewTensor<'_>, about: &mut Value) {
+        about["data"] = match tensor.summary.element {
             ElementKind::F32 => json!(tensor.floats()),
             ElementKind::U32 => json!(tensor.integers()),
         };
-        about.insert("data".to_owned(), entries);
     }
 
     /// The answer as JSON; `more` adds fields to a tensor's description.
-    fn json(&self, more: impl Fn(&ViewTensor<'_>, &mut Map<String, Value>)) -> Value {
+    fn json(&self, more: impl Fn(&ViewTensor<'_>, &mut Value)) -> Value {
         let view = |(inspected, tensors): (&Inspected, Vec<ViewTensor<'_>>)| {
             let about = |tensor: &ViewTensor<'_>| {
                 let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
                 let labels: Map<String, Value> =
                     tensor.summary.axes.iter().filter_map(|axis| labels(inspected.view, axis)).collect();
-                let mut about = Map::new();
-                about.insert("scope".to_owned(), json!(tensor.summary.scope));
-                about.insert("axes".to_owned(), json!(axes));
-                about.insert("shape".to_owned(), json!(tensor.summary.shape()));
-                about.insert("element".to_owned(), json!(tensor.summary.element));
+                let TensorSummary { scope, element, .. } = tensor.summary;
+                let mut about = json!({ "scope": scope, "axes": axes, "shape": tensor.summary.shape(), "element": element });
                 if !labels.is_empty() {
-                    about.insert("labels".to_owned(), Value::Object(labels));
+                    about["labels"] = json!(labels);
                 }
                 more(tensor, &mut about);
-                (tensor.key(), Value::Object(about))
+                (tensor.key(), about)
             };
             let tensors: Map<String, Value> = tensors.iter().map(about).collect();
             let Inspected { view, details, notices, ms, .. } = inspected;

@@ -4,13 +4,13 @@ use super::bar;
 use anyhow::Result;
 use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 type Raised = Box<dyn Fn(&Flags) + Send>;
 
 #[derive(Default)]
 pub(super) struct Flags {
-    pub stop: Arc<AtomicBool>,
+    pub stop: AtomicBool,
     pub save: AtomicBool,
     /// Exit code of the termination signal; 0 before one.
     code: AtomicU8,
@@ -21,8 +21,18 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Replaces the callback for raised flags.
+    /// Calls `stop` once a termination signal arrives, or now if one has arrived. Replaces the callback before.
+    pub(super) fn on_stop(&self, stop: impl Fn() + Send + 'static) {
+        self.when_raised(move |flags| {
+            if flags.stop.load(Ordering::SeqCst) {
+                stop();
+            }
+        });
+    }
+
+    /// Calls `raised` now and whenever a flag is raised. Replaces the callback before.
     pub(super) fn when_raised(&self, raised: impl Fn(&Self) + Send + 'static) {
+        raised(self);
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(raised));
     }
 

@@ -1,13 +1,6 @@
 //! `glasshouse merge`: merges a run's adapter into the weights it adapts.
 
-use super::arguments::ModelArguments;
-use super::driver::drive;
-use super::trained;
-use anyhow::Result;
-use clap::Args;
-use glasshouse_engine::protocol::{Event, RunChange};
-use glasshouse_engine::session;
-use std::path::PathBuf;
+use super::prelude::*;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {

@@ -15,6 +15,12 @@ macro_rules! tell {
     }};
 }
 
+macro_rules! misuse {
+    ($($argument:tt)*) => {
+        return Err($crate::cli::settings::usage(format_args!($($argument)*).to_string()))
+    };
+}
+
 pub mod arguments;
 mod audit;
 mod bar;
@@ -43,6 +49,7 @@ mod merge;
 mod moderate;
 mod output;
 mod plan;
+mod prelude;
 mod propose;
 mod race;
 mod recipe;
@@ -61,8 +68,13 @@ mod upload;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(not(feature = "window"))]
-#[path = "no_window.rs"]
-mod window;
+mod window {
+    pub(super) const BUILT: bool = false;
+
+    pub(super) fn window(_: &super::WindowArguments) -> anyhow::Result<()> {
+        anyhow::bail!("this program was built without its window; use `glasshouse train` instead")
+    }
+}
 
 use arguments::{Arguments, CompletionsArguments, JsonArguments, TrainArguments, WindowArguments};
 use clap::error::ErrorKind;

@@ -1,20 +1,11 @@
 //! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
 
-use super::arguments::{DEFAULT_PROJECT, choice};
-use super::report;
-use super::settings::usage;
-use anyhow::{Context as _, Result, anyhow, ensure};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::config::{Category, MAX_RULES_BYTES};
-use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Moderation, ModerationMode, Severity};
+use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::storage;
-use serde_json::json;
-use std::path::{Path, PathBuf};
 
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Maximum number of reported invalid lines.
@@ -23,14 +14,11 @@ const TOLD: usize = 5;
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
     if train.is_none() && check.is_none() && text.is_empty() {
-        return Err(usage(
-            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)",
-        ));
+        misuse!(
+            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)"
+        );
     }
-    let own = match rules {
-        Some(path) => Some(path.clone()),
-        None => Some(project.join(RULES_FILE)).filter(|path| path.is_file()),
-    };
+    let own = rules.clone().or_else(|| Some(project.join(RULES_FILE)).filter(|path| path.is_file()));
     let rules = match &own {
         Some(path) => own_rules(path)?.1,
         None => Rules::ours().map_err(|reason| anyhow!(reason))?,
@@ -49,11 +37,9 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             say!("trained on {harmful} and {innocent}; saved as {}", kept.display())?;
         }
     }
-    let read = kept.is_file().then(|| {
-        let read = Classifier::read(&read(&kept, MAX_FILE_BYTES)?);
-        read.map_err(|reason| anyhow!("{} {reason}", kept.display()))
-    });
-    let classifier = read.transpose()?;
+    let saved = storage::if_there(&kept, MAX_FILE_BYTES, storage::read_text)?;
+    let classifier = saved.map(|text| Classifier::read(&text)).transpose();
+    let classifier = classifier.map_err(|reason| anyhow!("{} {reason}", kept.display()))?;
     if let Some(path) = check {
         let rows = rows(path)?;
         let by_rules = |text: &str| !rules.find(text).is_empty();
@@ -89,26 +75,15 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
 }
 
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
-    let ModerationArguments {
-        moderation,
-        moderation_severity,
-        moderation_categories,
-        moderation_rules,
-        moderation_classifier,
-    } = arguments;
-    let rules = moderation_rules.as_ref().map(|path| own_rules(path)).transpose()?;
-    Ok(Moderation {
-        mode: *moderation,
-        severity: *moderation_severity,
-        categories: moderation_categories.iter().copied().collect(),
-        rules: rules.map(|(text, _)| text),
-        classifier: *moderation_classifier,
-    })
+    let ModerationArguments { mode, severity, categories, rules, classifier } = arguments;
+    let rules = rules.as_ref().map(|path| own_rules(path)).transpose()?.map(|(text, _)| text);
+    let categories = categories.iter().copied().collect();
+    Ok(Moderation { mode: *mode, severity: *severity, categories, rules, classifier: *classifier })
 }
 
 /// A file of rules, and its rules combined with the built-in ones.
 fn own_rules(path: &Path) -> Result<(String, Rules)> {
-    let text = read(path, MAX_RULES_BYTES as u64)?;
+    let text = storage::read_text(path, MAX_RULES_BYTES as u64)?;
     let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
     Ok((text, rules))
 }
@@ -120,11 +95,8 @@ fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()
     }
     for Finding { start, end, category, severity, rule } in findings {
         let own = text.get(*start..*end).unwrap_or_default();
-        say!(
-            "  {own:?}: {}, {} (rule \"{rule}\", bytes {start} to {end})",
-            category.name(),
-            severity.name()
-        )?;
+        let (category, severity) = (category.name(), severity.name());
+        say!("  {own:?}: {category}, {severity} (rule \"{rule}\", bytes {start} to {end})")?;
     }
     if let Some(probability) = probability {
         say!("  the classifier finds it harmful with probability {probability:.3}")?;
@@ -139,7 +111,7 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
 
 /// The rows of a file; invalid ones are reported.
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
-    let LabelledRows { rows, broken } = LabelledRows::read(&read(path, MAX_FILE_BYTES)?);
+    let LabelledRows { rows, broken } = LabelledRows::read(&storage::read_text(path, MAX_FILE_BYTES)?);
     for (line, reason) in broken.iter().take(TOLD) {
         tell!("note: {}, line {line} is left out: {reason}", path.display());
     }
@@ -150,32 +122,24 @@ fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
     Ok(rows)
 }
 
-fn read(path: &Path, most: u64) -> Result<String> {
-    let at = || path.display().to_string();
-    let size = std::fs::metadata(path).with_context(at)?.len();
-    ensure!(size <= most, "{}: too large ({size} bytes)", at());
-    let bytes = std::fs::read(path).with_context(at)?;
-    String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
-}
-
 /// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ModerationArguments {
     /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
-    #[arg(long, value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
-    pub moderation: ModerationMode,
+    #[arg(long = "moderation", id = "moderation", value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
+    pub mode: ModerationMode,
     /// Minimum severity of findings
-    #[arg(long, value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
-    pub moderation_severity: Severity,
+    #[arg(long = "moderation-severity", value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
+    pub severity: Severity,
     /// Categories, separated by commas [default: all]
-    #[arg(long, value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
-    pub moderation_categories: Vec<Category>,
+    #[arg(long = "moderation-categories", value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
+    pub categories: Vec<Category>,
     /// Rules file to use instead of the project's
-    #[arg(long, value_name = "FILE", requires = "moderation")]
-    pub moderation_rules: Option<PathBuf>,
+    #[arg(long = "moderation-rules", value_name = "FILE", requires = "moderation")]
+    pub rules: Option<PathBuf>,
     /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
-    #[arg(long, requires = "moderation")]
-    pub moderation_classifier: bool,
+    #[arg(long = "moderation-classifier", requires = "moderation")]
+    pub classifier: bool,
 }
 
 #[derive(Args, Debug)]

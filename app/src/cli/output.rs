@@ -1,83 +1,63 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
-use super::bar::{above, bar};
-use super::hints;
-use glasshouse_engine::protocol::quantity::{counted, duration, percent, tokens_per_second};
-use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
+use super::bar::{LINE_INTERVAL, above, bar};
+use super::prelude::*;
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
-use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
-
-/// Minimum interval between plain step lines; evaluations and the like are always printed.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Number of documents of an unusual batch that are quoted.
 const DOCUMENTS: usize = 3;
 
 /// The output of a run's events. If its reader closes the pipe or its disk is full, training continues.
 pub(super) struct Output {
-    mode: OutputMode,
+    json: bool,
+    /// At the bottom of the terminal; hidden for plain lines and JSON.
+    bar: ProgressBar,
+    steps: u64,
+    /// Time of the last plain line of a step.
+    last: Option<Instant>,
     /// Standard output is closed.
     gone: Cell<bool>,
     /// Rewards or pair metrics for the next step's line, if the run has any.
     measured: Option<String>,
 }
 
-enum OutputMode {
-    /// A bar that stays at the bottom of the terminal.
-    Bar(ProgressBar),
-    Lines {
-        steps: u64,
-        last: Option<Instant>,
-    },
-    Json,
-}
-
 impl Output {
     /// The output for a run of `steps`: JSON, a bar on a terminal, or plain lines.
     pub(super) fn new(json: bool, steps: u64) -> Self {
-        let mode = if json {
-            OutputMode::Json
-        } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-            OutputMode::Bar(bar(steps, "{bar:28} {pos}/{len} · {eta} left · {wide_msg}"))
-        } else {
-            OutputMode::Lines { steps, last: None }
+        let has_bar = !json && std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+        let bar = match has_bar {
+            true => bar(steps, "{bar:28} {pos}/{len} · {eta} left · {wide_msg}"),
+            false => ProgressBar::hidden(),
         };
-        Self { mode, gone: Cell::new(false), measured: None }
+        Self { json, bar, steps, last: None, gone: Cell::new(false), measured: None }
     }
 
     /// Starts at a step other than 0, so that the remaining time is estimated from there.
     pub(super) fn resume_at(&self, step: u64) {
-        if let OutputMode::Bar(bar) = &self.mode {
-            bar.set_position(step);
-            bar.reset_eta();
-        }
+        self.bar.set_position(step);
+        self.bar.reset_eta();
     }
 
     pub(super) fn set_steps(&mut self, all: u64) {
-        match &mut self.mode {
-            OutputMode::Bar(bar) => bar.set_length(all),
-            OutputMode::Lines { steps, .. } => *steps = all,
-            OutputMode::Json => {}
-        }
+        self.bar.set_length(all);
+        self.steps = all;
     }
 
     /// Prints a line of text, except for JSON.
     pub(super) fn say(&self, text: &str) {
-        if !matches!(self.mode, OutputMode::Json) {
+        if !self.json {
             above(|| self.put(text));
         }
     }
 
     /// A notice: a line on standard error, or a JSON event.
     pub(super) fn notice(&self, text: &str, hints: &[Hint]) {
-        match &self.mode {
-            OutputMode::Bar(_) | OutputMode::Lines { .. } => {
-                above(|| tell!("note: {text}{}", hints::words(hints)));
-            }
-            OutputMode::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
+        match self.json {
+            true => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
+            false => above(|| tell!("note: {text}{}", hints::words(hints))),
         }
     }
 
@@ -90,7 +70,7 @@ impl Output {
     }
 
     pub(super) fn event(&mut self, event: &TrainEvent) {
-        if let OutputMode::Json = self.mode {
+        if self.json {
             return self.put_json(event);
         }
         match event {
@@ -100,9 +80,7 @@ impl Output {
             TrainEvent::Notice { text } => self.notice(text, &[]),
             TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
-                if let OutputMode::Bar(bar) = &self.mode {
-                    bar.finish_and_clear();
-                }
+                self.bar.finish_and_clear();
                 self.say(&line(event));
             }
             TrainEvent::Checkpoint { .. } => {}
@@ -113,21 +91,13 @@ impl Output {
     fn step(&mut self, step: u64, event: &TrainEvent) {
         let measured = self.measured.take().map(|measured| format!("{measured} · ")).unwrap_or_default();
         let told = format!("{measured}{}", line(event));
-        match &mut self.mode {
-            OutputMode::Bar(bar) => {
-                bar.set_position(step);
-                bar.set_message(told);
-            }
-            OutputMode::Lines { steps, last } => {
-                let due = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
-                if due || step == *steps {
-                    *last = Some(Instant::now());
-                    let text = format!("step {step}/{steps} · {told}");
-                    self.put(&text);
-                }
-            }
-            OutputMode::Json => {}
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
+        if self.bar.is_hidden() && (is_due || step == self.steps) {
+            self.last = Some(Instant::now());
+            self.put(&format!("step {step}/{} · {told}", self.steps));
         }
+        self.bar.set_position(step);
+        self.bar.set_message(told);
     }
 
     fn put_json(&self, event: &TrainEvent) {
@@ -206,11 +176,10 @@ fn line(event: &TrainEvent) -> String {
             let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
-        TrainEvent::Accuracy { step, train, validation } => format!(
-            "step {step}: right on {} of the training rows, {} of the held-out rows",
-            percent(*train),
-            percent(*validation)
-        ),
+        TrainEvent::Accuracy { step, train, validation } => {
+            let [train, held_out] = [*train, *validation].map(percent);
+            format!("step {step}: right on {train} of the training rows, {held_out} of the held-out rows")
+        }
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");
             format!("step {step} writes:\n  │ {text}\n")
@@ -245,12 +214,9 @@ fn line(event: &TrainEvent) -> String {
                 None => String::new(),
             };
             let best = best_val_loss.map(|loss| format!(" · best validation loss {loss:.4}{at}"));
-            format!(
-                "{ended} at step {step}{without} · {}{} · {}",
-                duration(*seconds),
-                best.unwrap_or_default(),
-                tokens_per_second(*tokens_per_s)
-            )
+            let (time, best, speed) =
+                (duration(*seconds), best.unwrap_or_default(), tokens_per_second(*tokens_per_s));
+            format!("{ended} at step {step}{without} · {time}{best} · {speed}")
         }
     }
 }

@@ -1,25 +1,13 @@
 //! `glasshouse plan`: memory and time of a run, computed without a device.
 
-use super::arguments::ConfigArguments;
-use super::driver::{Engine, drive};
-use super::report;
-use super::settings::run_config;
-use anyhow::Result;
-use clap::Args;
-use glasshouse_engine::protocol::blocks::{Block, Fact, Section};
+use super::prelude::*;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
-use glasshouse_engine::protocol::{
-    Command, Event, Forecast, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
-};
-use glasshouse_engine::session;
-use serde_json::{Map, Value, json};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
     drive(session::Options::default(), async |engine| {
-        if let Some(gpus) = arguments.gpus {
-            return beyond(engine, &config, gpus, arguments).await;
+        if arguments.gpus.is_some() {
+            return beyond(engine, &config, arguments).await;
         }
         let plan = planned(engine, &config).await?;
         if arguments.json {
@@ -34,23 +22,17 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     engine.ask_for(command, picked!(Event::Planned(Forecast::Run { plan }) => plan)).await
 }
 
-/// Prints a forecast for many GPUs.
-async fn beyond(
-    engine: &mut Engine,
-    config: &RunConfig,
-    gpus: usize,
-    arguments: &PlanArguments,
-) -> Result<()> {
+async fn beyond(engine: &mut Engine, config: &RunConfig, arguments: &PlanArguments) -> Result<()> {
     let request = ClusterRequest {
         gpu: arguments.gpu.clone(),
-        gpus: Some(gpus).filter(|gpus| *gpus > 0),
+        gpus: arguments.gpus.filter(|gpus| *gpus > 0),
         utilization: arguments.utilization,
         price: arguments.price,
     };
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
     let plan = engine.ask_for(command, picked!(Event::Planned(Forecast::Cluster { plan }) => plan)).await?;
     if arguments.json {
-        return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
+        return say_json(&plan);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
     let facts = plan.rows().into_iter().map(|(name, value)| Fact::new(name, value)).collect();
@@ -63,13 +45,13 @@ async fn beyond(
 }
 
 fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
-    let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
-    bytes.extend(
-        plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
-    );
-    bytes.insert("largest_binding".to_owned(), plan.largest_binding.into());
-    bytes.insert("largest_buffer".to_owned(), plan.largest_buffer.into());
-    bytes.insert("peak_live".to_owned(), plan.peak_live.into());
+    let mut bytes = json!({
+        "total": plan.bytes, "largest_binding": plan.largest_binding, "largest_buffer": plan.largest_buffer,
+        "peak_live": plan.peak_live,
+    });
+    for (kind, number) in &plan.bytes_by_kind {
+        bytes[kind.name().replace(' ', "_")] = json!(number);
+    }
     json!({
         "parameters": plan.parameters,
         "trained_parameters": plan.trained_parameters,
@@ -86,15 +68,12 @@ fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
 /// Prints a plan; `checkpointed` is what activation checkpointing would change.
 fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
-    let layers = counted(model.layers as u64, "layer");
+    let (name, layers) = (&config.preset, counted(model.layers as u64, "layer"));
+    let sizes = [model.width, model.context_length, model.vocabulary];
+    let [width, context, vocabulary] = sizes.map(|size| whole(size as u64));
+    let batch = format!("{} × {}", train.batch_size, train.accumulate);
     say!(
-        "{}: {layers}, width {}, context length {}, vocabulary {}, batch size {} × {}",
-        config.preset,
-        whole(model.width as u64),
-        whole(model.context_length as u64),
-        whole(model.vocabulary as u64),
-        train.batch_size,
-        train.accumulate
+        "{name}: {layers}, width {width}, context length {context}, vocabulary {vocabulary}, batch size {batch}"
     )?;
     if let Some(window) = model.sliding_window {
         let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();
@@ -105,32 +84,31 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
             "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
         )?;
     }
-    let fact = |name: &str, value: String| Fact::new(name, value);
     let mut parameters: Vec<Fact> =
-        plan.parameters_by_part.iter().map(|(part, number)| fact(part, whole(*number))).collect();
+        plan.parameters_by_part.iter().map(|(part, number)| Fact::new(part, whole(*number))).collect();
     if plan.trained_parameters < plan.parameters {
         let trained = whole(plan.trained_parameters);
-        parameters.push(fact("trained", format!("{trained} ({})", train.trains())));
+        parameters.push(Fact::new("trained", format!("{trained} ({})", train.trains())));
     }
     let (inactive, experts) = (model.inactive_parameters() as u64, model.experts);
     if experts.count > 0 {
         let active = whole(plan.parameters.saturating_sub(inactive));
         let share = format!("{active} ({} of {} experts)", experts.per_token, experts.count);
-        parameters.push(fact("active per token", share));
+        parameters.push(Fact::new("active per token", share));
     }
     let alive = plan.peak_live;
     let kept = plan.bytes_by_kind.get(&MemoryKind::Activations).copied().unwrap_or(alive);
     let times = kept as f64 / alive.max(1) as f64;
     let mut memory: Vec<Fact> =
-        plan.bytes_by_kind.iter().map(|(kind, number)| fact(kind.name(), bytes(*number))).collect();
+        plan.bytes_by_kind.iter().map(|(kind, number)| Fact::new(kind.name(), bytes(*number))).collect();
     memory.extend([
-        fact("largest binding", bytes(plan.largest_binding))
+        Fact::new("largest binding", bytes(plan.largest_binding))
             .note("a weight that exceeds the device's limit is bound in parts"),
-        fact("largest buffer", format!("{}, without weights", bytes(plan.largest_buffer))),
-        fact("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
+        Fact::new("largest buffer", format!("{}, without weights", bytes(plan.largest_buffer))),
+        Fact::new("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
     ]);
     memory.extend(checkpointed);
-    let milestones = (plan.milestone_bytes > 0).then(|| fact("milestones", bytes(plan.milestone_bytes)));
+    let milestones = (plan.milestone_bytes > 0).then(|| Fact::new("milestones", bytes(plan.milestone_bytes)));
     let flops = plan.flops_per_token_by_pass;
     let passes = [
         (flops.forward, "forward"),
@@ -150,9 +128,9 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
         }
     };
     let work = vec![
-        fact("dispatches per step", whole(plan.dispatches_per_step as u64)),
-        fact("FLOPs per token", flops),
-        fact("whole run", work),
+        Fact::new("dispatches per step", whole(plan.dispatches_per_step as u64)),
+        Fact::new("FLOPs per token", flops),
+        Fact::new("whole run", work),
     ];
     let sections = [
         ("Model", format!("{} parameters", whole(plan.parameters)), parameters),

@@ -1,52 +1,31 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
-use super::arguments::{RunArguments, choice, help};
-use super::driver::drive;
 use super::feedback::{FeedbackArguments, short};
-use super::settings::checked_device;
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
-use glasshouse_engine::protocol::quantity::percent;
-use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{
-    ChatMessage, CheckpointChoice, Command, Event, Proposal, ProposalSettings, Role, Uncertainty,
-    WeightSource,
-};
-use glasshouse_engine::session;
-use serde_json::{Value, json};
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use super::prelude::*;
+use glasshouse_engine::storage;
 
 pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> {
     let ProposeArguments { count, measure, samples, max_tokens, run, checkpoint, device, to } =
         &arguments.proposing;
-    let (count, samples) = (*count as usize, *samples as usize);
-    let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
-    let options =
-        session::Options { device: checked_device(device)?.to_owned(), ..session::Options::default() };
+    let (count, samples, max_tokens) = (*count, *samples, *max_tokens);
+    let settings = ProposalSettings { measure: *measure, count, samples, max_tokens };
+    let options = session::Options { device: device.clone(), ..session::Options::default() };
+    // Fail before the work rather than after it.
+    to.iter().try_for_each(|to| check_new_file(to, None, "another file"))?;
     drive(options, async |engine| {
         let of = RunArguments { project: arguments.project.clone(), run: run.clone() };
         let (run, _) = trained::settings_of(engine, &of).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
-        // Fail before the work rather than after it.
-        let mut file = to.as_deref().map(new_file).transpose()?;
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
         let pick = picked!(Event::Proposed { run, measure, labels, rows, considered } => (run, measure, labels, rows, considered));
-        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await;
-        let proposed = proposed.and_then(|found| {
-            if let (Some((_, _, _, rows, _)), Some(file)) = (&found, &mut file) {
-                rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
-            }
-            Ok(found)
-        });
-        if let (Err(_) | Ok(None), Some(to)) = (&proposed, to) {
-            // Remove a file that is empty or incomplete.
-            drop(file);
-            std::fs::remove_file(to).ok();
+        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await?;
+        let Some((run, measure, labels, rows, considered)) = proposed else { return Ok(()) };
+        if let Some(to) = to {
+            // Overwriting a file that was created meanwhile could lose labels.
+            check_new_file(to, None, "another file")?;
+            let lines: String = rows.iter().map(|row| format!("{}\n", to_be_answered(row))).collect();
+            storage::write_atomically(to, lines.as_bytes())?;
         }
-        let Some((run, measure, labels, rows, considered)) = proposed? else { return Ok(()) };
         for (number, row) in (1..).zip(&rows) {
             tell_row(number, row, measure, arguments.json)?;
         }
@@ -59,17 +38,9 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     })
 }
 
-/// Creates a new file. Overwriting one could lose labels.
-fn new_file(path: &Path) -> Result<File> {
-    File::create_new(path)
-        .with_context(|| format!("cannot create {}; name a file that does not exist", path.display()))
-}
-
 fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {
     if json {
-        let mut line = serde_json::to_value(row)?;
-        line["event"] = json!("proposal");
-        return Ok(say!("{line}")?);
+        return say_event("proposal", row);
     }
     let said = match row.share {
         Some(share) if measure == Uncertainty::Disagreement => {
@@ -95,15 +66,15 @@ fn to_be_answered(row: &Proposal) -> Value {
 /// Options of `feedback --propose`.
 #[derive(Args, Debug)]
 pub struct ProposeArguments {
-    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
-    pub count: u32,
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = at_least(1), requires = "propose")]
+    pub count: usize,
     /// Uncertainty measure [default: margin for a run with labels, else entropy]
     ///
     /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
     #[arg(long, value_name = "MEASURE", value_parser = choice::<Uncertainty>(), requires = "propose")]
     pub measure: Option<Uncertainty>,
-    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
-    pub samples: u32,
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = within(2..=64), requires = "propose")]
+    pub samples: usize,
     #[arg(long, value_name = "N", help = help(ProposalSettings::setting("max_tokens")), default_value_t = 64, requires = "propose")]
     pub max_tokens: usize,
     /// Run: number, name or title [default: the latest]
@@ -113,7 +84,7 @@ pub struct ProposeArguments {
     #[arg(long, value_name = "WHICH", default_value = "best", requires = "propose")]
     pub checkpoint: CheckpointChoice,
     /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "propose")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, default_value = "auto", requires = "propose")]
     pub device: String,
     /// Write the proposals to a new file, to be answered or labelled and trained on
     #[arg(long, value_name = "FILE", requires = "propose")]

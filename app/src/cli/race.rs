@@ -1,31 +1,16 @@
 //! `glasshouse race`: trains for some minutes and records the result in a file that others can replay.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
-use super::driver::{Engine, drive};
-use super::interrupt;
-use super::report::{self, printable, with_event};
-use super::settings::{check_device, usage};
+use super::prelude::*;
 use super::train::{follow, launch, started};
 use super::trained::{find_run, use_project};
 use crate::races::{MAX_BYTES, Race, RaceEvaluation, TextHash, VERSION, blocks, checksum, hexadecimal};
-use anyhow::{Context as _, Result, bail};
-use clap::Args;
 use glasshouse_engine::project::metrics;
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::evaluation::{Metric, Table};
-use glasshouse_engine::protocol::quantity::{NOTHING, counted, duration, percent, whole};
-use glasshouse_engine::protocol::{
-    CheckpointChoice, Command, DeviceDescription, EvaluateSettings, Evaluation, Event, RunConfig, RunLaunch,
-    TrainEvent, WeightSource,
-};
-use glasshouse_engine::{session, storage};
+use glasshouse_engine::protocol::evaluation::Metric;
+use glasshouse_engine::storage;
 use serde::Serialize;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::io::Read as _;
 
 /// Largest relative difference of a loss or of bits per byte between devices or builds, which round differently.
 const TOLERANCE: f64 = 0.01;
@@ -48,29 +33,20 @@ pub(super) fn race(arguments: &RaceArguments) -> Result<ExitCode> {
 
 fn run(arguments: &RaceArguments) -> Result<ExitCode> {
     let (out, own) = (&arguments.out, &arguments.run);
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     if own.minutes.is_none() {
-        return Err(usage("a race needs its time: --minutes N (or --verify FILE, or --table FILES)"));
+        misuse!("a race needs its time: --minutes N (or --verify FILE, or --table FILES)");
     }
     if own.from.is_some() || own.resume || own.stop_after.is_some() {
-        return Err(usage("a race starts from random weights: leave out --from, --resume and --stop-after"));
+        misuse!("a race starts from random weights: leave out --from, --resume and --stop-after");
     }
-    if own.eval == EvaluationArgument::Full {
-        return Err(usage("a race reads the whole split once, at its end: leave out --eval"));
+    if own.whole_split {
+        misuse!("a race reads the whole split once, at its end: leave out --eval");
     }
-    if out.exists() {
-        return Err(usage(format!("{} exists already; name another file with --out", out.display())));
-    }
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        let folder = folder.display();
-        return Err(usage(format!(
-            "the folder {folder} does not exist; create it, or name another file with --out"
-        )));
-    }
+    check_new_file(out, None, "another file with --out")?;
     let Some(race) = raced(own, None)? else { return Ok(ExitCode::SUCCESS) };
     storage::write_atomically(out, race.to_text()?.as_bytes())?;
     if own.json {
-        say!("{}", with_event("race", &serde_json::to_value(&race)?))?;
+        say_event("race", &race)?;
     } else {
         let Race { bits_per_byte, steps, seconds, held_out_bytes, .. } = &race;
         let (steps, bytes) = (counted(*steps, "step"), counted(*held_out_bytes, "held-out byte"));
@@ -89,8 +65,7 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
         same_text("--validation", race.validation.as_ref(), validation.as_ref())?;
     }
     // Without kernel tuning, other devices of the same kind repeat the same bits.
-    let options =
-        session::Options { threads: arguments.threads, autotune: false, ..session::Options::default() };
+    let options = session::Options { autotune: false, ..arguments.options() };
     drive(options, async |engine| {
         let command = match replayed {
             None => started(arguments, launch(arguments), engine).await?.0,
@@ -99,14 +74,14 @@ fn raced(arguments: &TrainArguments, replayed: Option<&Race>) -> Result<Option<R
         let Command::Train { config, .. } = &command else { bail!("a race trains a new run") };
         if !config.train.objective.is_text() {
             let objective = config.train.objective;
-            return Err(usage(format!(
+            misuse!(
                 "a race compares bits per byte of text, which the objective {objective} does not have; leave it out"
-            )));
+            );
         }
         if config.start.is_some() || !config.data.synthetic.is_none() {
-            return Err(usage(
-                "a race starts from random weights and learns a text: leave out start and data.synthetic",
-            ));
+            misuse!(
+                "a race starts from random weights and learns a text: leave out start and data.synthetic"
+            );
         }
         let steps = config.train.steps;
         let run = follow(engine, arguments, command, steps).await?.run;
@@ -280,16 +255,15 @@ fn hashed(paths: &[PathBuf]) -> Result<Option<TextHash>> {
 
 /// Hashes a file; returns its length.
 fn feed(hasher: &mut Sha256, file: &Path) -> std::io::Result<u64> {
-    let (mut reader, mut bytes) = (BufReader::with_capacity(1 << 20, File::open(file)?), 0);
+    let (mut file, mut block, mut bytes) = (File::open(file)?, vec![0; 1 << 20], 0);
     loop {
-        let block = reader.fill_buf()?;
-        let length = block.len();
-        if length == 0 {
-            return Ok(bytes);
+        match file.read(&mut block)? {
+            0 => return Ok(bytes),
+            length => {
+                hasher.update(&block[..length]);
+                bytes += length as u64;
+            }
         }
-        hasher.update(block);
-        reader.consume(length);
-        bytes += length as u64;
     }
 }
 
@@ -311,26 +285,23 @@ fn same_text(option: &str, file: Option<&TextHash>, given: Option<&TextHash>) ->
     let hash = |text: &TextHash| format!("{} ({} bytes)", printable(&text.sha256), whole(text.bytes));
     match (file, given) {
         (Some(file), Some(given)) if file == given => Ok(()),
-        (Some(file), Some(given)) => Err(usage(format!(
-            "the text of {option} has the SHA-256 {}, but the race's has {}; give the race's text",
-            hash(given),
-            hash(file)
-        ))),
-        (Some(file), None) => {
-            Err(usage(format!("give the race's text with {option}; its SHA-256 is {}", hash(file))))
+        (Some(file), Some(given)) => {
+            let [file, given] = [file, given].map(hash);
+            misuse!(
+                "the text of {option} has the SHA-256 {given}, but the race's has {file}; give the race's text"
+            )
         }
-        (None, Some(_)) => Err(usage(format!("the race was run without {option}; leave it out"))),
+        (Some(file), None) => misuse!("give the race's text with {option}; its SHA-256 is {}", hash(file)),
+        (None, Some(_)) => misuse!("the race was run without {option}; leave it out"),
         (None, None) => Ok(()),
     }
 }
 
 fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
-    let TrainArguments { config, from, resume, minutes, stop_after, eval, .. } = arguments;
+    let TrainArguments { config, from, resume, minutes, stop_after, whole_split, .. } = arguments;
     let changes = *config != ConfigArguments::default() || from.is_some() || minutes.is_some();
-    if changes || *resume || stop_after.is_some() || *eval == EvaluationArgument::Full {
-        return Err(usage(
-            "--verify takes settings and steps from the file; leave out options that change them",
-        ));
+    if changes || *resume || stop_after.is_some() || *whole_split {
+        misuse!("--verify takes settings and steps from the file; leave out options that change them");
     }
     let (race, intact) = Race::read(file)?;
     if !intact {
@@ -346,16 +317,11 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
         });
         say!("{found}")?;
     } else {
+        let origin = |race: &Race| format!("{} with {}", race.device, race.program);
+        let (ours, theirs, most) = (origin(&replay), origin(&race), percent(TOLERANCE));
         let how = match exact {
             true => "the same device and program, so every bit must be the same".to_owned(),
-            false => format!(
-                "{} with {} instead of {} with {}, so losses may differ by {}",
-                replay.device,
-                replay.program,
-                race.device,
-                race.program,
-                percent(TOLERANCE)
-            ),
+            false => format!("{ours} instead of {theirs}, so losses may differ by {most}"),
         };
         let steps = counted(replay.steps, "step");
         say!("\nreplayed {steps} in {}: {}", duration(replay.seconds), printable(&how))?;
@@ -366,14 +332,11 @@ fn verify(file: &Path, arguments: &TrainArguments) -> Result<ExitCode> {
             report::print(&[Block::Table(table)])?;
         }
         let count = differences.len() as u64;
-        say!(
-            "{}",
-            match (intact, count) {
-                (_, 1..) => format!("not reproduced: {} not confirmed", counted(count, "value")),
-                (false, _) => "edited: the replay confirms the results, but the file was changed".to_owned(),
-                (true, _) => "reproduced".to_owned(),
-            }
-        )?;
+        match (intact, count) {
+            (_, 1..) => say!("not reproduced: {} not confirmed", counted(count, "value"))?,
+            (false, _) => say!("edited: the replay confirms the results, but the file was changed")?,
+            (true, _) => say!("reproduced")?,
+        }
     }
     Ok(ExitCode::from(u8::from(!reproduced)))
 }

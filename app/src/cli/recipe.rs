@@ -2,33 +2,21 @@
 
 mod own;
 
-use super::arguments::{ConfigArguments, DEFAULT_PROJECT, EvaluationArgument, TrainArguments, thread_count};
-use super::driver::drive;
 use super::import::is_place;
+use super::prelude::*;
 use super::report::joined;
-use super::score::{Score, ScoringOptions};
-use super::settings::{changed, check_device, usage};
-use super::train::{import_base, quoted, train_run};
-use super::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
+use super::score::Score;
+use super::train::{base_run, train_run};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::quantity::duration;
-use glasshouse_engine::protocol::recipes::{
-    RECIPES, RecipeMetric, RecipeSettings, TuningRecipe, recipe as named,
-};
-use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
-use glasshouse_engine::session;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use glasshouse_engine::project::Run;
+use glasshouse_engine::protocol::recipes::{RECIPES, RecipeMetric, RecipeSettings, TuningRecipe};
 
 const EXAMPLES: u64 = 10;
 
 pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
-    let Some(name) = &arguments.name else { return list(arguments.json) };
-    let recipe = named(name).map_err(usage)?;
+    let Some(recipe) = arguments.name else { return list(arguments.json) };
+    let name = &recipe.name;
     if let Some(file) = &arguments.example {
         return example(recipe, file);
     }
@@ -40,7 +28,7 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
     let config = settings(arguments, recipe);
     check(arguments, &config)?;
-    let from = begin(arguments)?;
+    let from = base_run(&arguments.from, &arguments.training())?;
     let data = match &own {
         Some(rows) => Some(write_own(recipe, &arguments.project, rows)?),
         // Plain text of any kind is passed on; without data the engine generates rows.
@@ -50,17 +38,10 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
         config,
         recipe: data.is_none().then(|| recipe.name.to_owned()),
         data: data.into_iter().collect(),
-        project: arguments.project.clone(),
         from: Some(from),
-        device: arguments.device.clone(),
-        threads: arguments.threads,
         // A text of a few pages has too few batches to sample from, so evaluate all of it.
-        eval: match recipe.metric() {
-            RecipeMetric::Perplexity => EvaluationArgument::Full,
-            RecipeMetric::Answers | RecipeMetric::Labels => EvaluationArgument::Batches,
-        },
-        json: arguments.json,
-        ..TrainArguments::default()
+        whole_split: recipe.metric() == RecipeMetric::Perplexity,
+        ..arguments.training()
     })?;
     if run.step < run.steps {
         let project = quoted(&arguments.project);
@@ -110,15 +91,14 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
     }
     if runs_of(project)?.is_empty() {
         let project = quoted(project);
-        return Err(usage(format!(
+        misuse!(
             "a recipe fine-tunes a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one with --from: \
              a Hugging Face folder, a GGUF file, or an address"
-        )));
+        );
     }
     let start = Start::parse(from, None);
     let run = trained::find_run(project, Start::named_run(&start.run))?;
-    changed(RunConfig { start: Some(start), ..run.config()? }, settings)?;
-    Ok(())
+    changed(RunConfig { start: Some(start), ..run.config()? }, settings).map(drop)
 }
 
 /// Refuses settings that no model can be trained with, before the model to import is known.
@@ -127,23 +107,12 @@ pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
     config.start = Some(Start::best_of(Start::LATEST));
     // Checks that depend on the model's shape come later: assume many blocks and any context length.
     (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
-    changed(config, settings)?;
-    Ok(())
+    changed(config, settings).map(drop)
 }
 
 /// The runs of a project; empty if the folder does not exist.
 pub(super) fn runs_of(project: &Path) -> Result<Vec<Run>> {
     if project.is_dir() { Ok(Project::open(project)?.runs()?) } else { Ok(Vec::new()) }
-}
-
-/// The base run. A model from elsewhere is imported first, which also creates the project.
-fn begin(arguments: &RecipeArguments) -> Result<String> {
-    let RecipeArguments { from, project, .. } = arguments;
-    if !is_place(from) {
-        return Ok(from.clone());
-    }
-    let training = TrainArguments { project: project.clone(), ..TrainArguments::default() };
-    drive(session::Options::default(), async |engine| import_base(from, &training, engine).await)
 }
 
 /// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
@@ -176,30 +145,21 @@ fn list(json: bool) -> Result<()> {
 }
 
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
-    if file.exists() {
-        return Err(usage(format!("{} exists already; name another file", file.display())));
-    }
+    check_new_file(file, None, "another file")?;
     if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-        return Err(usage(format!(
-            "{}: an example is JSON Lines; name a file that ends with .jsonl",
-            file.display()
-        )));
+        misuse!("{}: an example is JSON Lines; name a file that ends with .jsonl", file.display());
     }
     write_lines(file, &generated(recipe, TaskSplit::Train, EXAMPLES)?)?;
-    say!(
-        "{}: ten example rows. Replace them with your own, some hundreds of rows: {}",
-        file.display(),
-        recipe.format()
-    )?;
-    Ok(())
+    let (file, format) = (file.display(), recipe.format());
+    Ok(say!("{file}: ten example rows. Replace them with your own, some hundreds of rows: {format}")?)
 }
 
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
     if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
-        return Err(usage(format!(
+        misuse!(
             "--measure takes the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
             recipe.name
-        )));
+        );
     }
     let run = trained::find_run(&arguments.project, Start::named_run(run))?;
     check_objective(recipe, &run.name(), &run.config()?)?;
@@ -214,13 +174,13 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
         RecipeMetric::Perplexity | RecipeMetric::Labels => (objective == recipe.objective, recipe.objective),
         RecipeMetric::Answers => (!config.train.has_own_head(), Objective::Chat),
     };
-    if fits {
-        return Ok(());
+    let name = &recipe.name;
+    if !fits {
+        misuse!(
+            "{run} was trained with the objective {objective}, but the recipe {name} measures runs of the objective {wanted}; name another run"
+        );
     }
-    Err(usage(format!(
-        "{run} was trained with the objective {objective}, but the recipe {} measures runs of the objective {wanted}; name another run",
-        recipe.name
-    )))
+    Ok(())
 }
 
 /// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`; by perplexity, its validation results before the
@@ -231,19 +191,14 @@ fn tell(
     run: &RunSummary,
     own: Option<&[String]>,
 ) -> Result<()> {
-    let place = ScoringOptions {
-        project: &arguments.project,
-        device: arguments.device.as_deref(),
-        threads: arguments.threads,
-    };
-    let metric = recipe.metric();
+    let (training, metric) = (arguments.training(), recipe.metric());
     let score = || match own {
-        Some(rows) => place.rows(run, metric, rows),
-        None => place.held_out(run, recipe),
+        Some(rows) => training.score_rows(run, metric, rows),
+        None => training.score_held_out(run, recipe),
     };
     let (found, text) = match metric {
         RecipeMetric::Perplexity => {
-            let losses = place.losses(run)?;
+            let losses = training.losses(run)?;
             let first = losses.first().filter(|losses| losses.step == 0);
             let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
             let best = best.context("the run has no evaluation")?;
@@ -279,10 +234,10 @@ const EXAMPLE_TAKES_NO: [&str; 11] =
     ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
 
 #[derive(Args, Debug)]
-#[command(after_help = names_list())]
 pub struct RecipeArguments {
     /// Recipe [default: list all recipes]
-    pub name: Option<String>,
+    #[arg(value_parser = one_of(RECIPES.iter().map(|recipe| (recipe.name.as_str(), recipe.learns.clone(), recipe))))]
+    pub name: Option<&'static TuningRecipe>,
     /// Your rows, a tenth of which is held out [default: generated rows]
     #[arg(long, value_name = "FILE", requires = "name")]
     pub data: Option<PathBuf>,
@@ -325,19 +280,21 @@ pub struct RecipeArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", requires = "name")]
     pub set: Vec<String>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", requires = "name")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, requires = "name")]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count, requires = "name")]
+    #[arg(long, value_name = "N", value_parser = thread_count(), requires = "name")]
     pub threads: Option<usize>,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
 
-fn names_list() -> String {
-    let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
-    let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");
-    let lines: String = RECIPES.iter().map(|recipe| line(&recipe.name, &recipe.learns)).collect();
-    format!("Recipes:\n{lines}")
+impl RecipeArguments {
+    /// The options that a run has, too.
+    fn training(&self) -> TrainArguments {
+        let Self { project, device, threads, json, .. } = self;
+        let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);
+        TrainArguments { project, device, threads, json, ..TrainArguments::default() }
+    }
 }

@@ -2,15 +2,15 @@
 //!
 //! Control characters are removed from texts: a document must not move the cursor or colour the screen.
 
+use super::prelude::*;
 use console::{Alignment, measure_text_width, pad_str};
-use glasshouse_engine::protocol::blocks::{Bar, Block, Excerpt, Fact, Section};
+use glasshouse_engine::protocol::blocks::{Bar, Excerpt};
 use glasshouse_engine::protocol::cleaning::table::Unit;
 use glasshouse_engine::protocol::evaluation::{
-    self, AuditSection, CalibrationBin, Cell, Metric, Passage, Table, metric_title,
+    self, AuditSection, CalibrationBin, Metric, Passage, metric_title,
 };
-use glasshouse_engine::protocol::quantity::{NOTHING, quantity, whole};
-use serde_json::{Map, Value, json};
-use std::io::{IsTerminal as _, Result};
+use serde::Serialize;
+use std::io::Result;
 
 /// Maximum line width of prose in characters.
 const PROSE: usize = 100;
@@ -26,7 +26,6 @@ const BAR: usize = 40;
 /// Maximum characters of a document's beginning.
 const EXCERPT: usize = 300;
 
-/// Prints a report.
 pub(super) fn print(blocks: &[Block]) -> Result<()> {
     print_rows(blocks, ROWS)
 }
@@ -71,7 +70,6 @@ pub(super) fn records(records: &[Value], hidden: &[&str]) -> Vec<Block> {
     [vec![Block::Facts(facts), Block::Table(table)], lists].concat()
 }
 
-/// A JSON field's name in words.
 fn words(name: &str) -> String {
     name.replace('_', " ")
 }
@@ -105,7 +103,6 @@ fn value(name: &str, own: &Value) -> Cell {
     }
 }
 
-/// Prints the parts of an audit.
 pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
     print(&sections.iter().filter_map(|own| evaluation::blocks::audit(own).block()).collect::<Vec<_>>())
 }
@@ -115,12 +112,16 @@ pub(super) fn date(seconds: f64) -> String {
     crate::format::date_time(seconds.max(0.0) as u64)
 }
 
-/// The JSON object `value` with an `event` field.
-pub(super) fn with_event(event: &str, value: &Value) -> Value {
-    joined(json!({ "event": event }), value)
+/// Prints a value as a line of JSON.
+pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(say!("{}", serde_json::to_string(value)?)?)
 }
 
-/// A JSON object with the fields of another.
+/// Prints a value as a line of JSON with an `event` field.
+pub(super) fn say_event(event: &str, value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(say!("{}", joined(json!({ "event": event }), &serde_json::to_value(value)?))?)
+}
+
 pub(super) fn joined(mut line: Value, more: &Value) -> Value {
     if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
         line.extend(more.clone());
@@ -330,7 +331,6 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A cell in a list.
 fn listed(cell: &Cell) -> String {
     match cell {
         Cell::Passage(passage) => end_of(passage, EXCERPT),

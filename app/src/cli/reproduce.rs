@@ -2,30 +2,21 @@
 
 mod book;
 mod exercise;
-mod report;
 mod rows;
 
-use super::arguments::thread_count;
-use super::fetch;
-use super::settings::usage;
-use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
-use exercise::Exercise;
-use glasshouse_documents::catalogue::{self, fetch::sha256};
-use std::path::PathBuf;
-use std::process::ExitCode;
+pub(super) use book::reproduce;
 
-pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    let named = arguments.run.to_possible_value().context("unnamed")?;
-    book::run(arguments, &Exercise::find(named.get_name())?)
-}
+use super::fetch;
+use super::prelude::*;
+use exercise::{EXERCISES, Exercise};
+use glasshouse_documents::catalogue::{self, fetch::sha256};
 
 /// The named file, or the catalogue's text of that name. Other content is refused if a figure is compared. `None` if a signal
 /// ended the download.
 fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Option<PathBuf>> {
     let entry = catalogue::find(name)?;
     let Some(file) = &arguments.data else {
-        return fetch::fetched(entry.name, Some(entry.length), None, arguments.json);
+        return fetch::fetched(entry.name, None, arguments.json);
     };
     if sha256(file)? != entry.sha256 {
         let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
@@ -36,9 +27,7 @@ fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Op
         };
         let other = format!("{} is not {}{length}", file.display(), entry.title);
         if compared {
-            return Err(usage(format!(
-                "{other}; the published figure is for that text: leave --data out to download it"
-            )));
+            misuse!("{other}; the published figure is for that text: leave --data out to download it");
         }
         tell!("note: {other}; there will be no verdict");
     }
@@ -47,9 +36,9 @@ fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Op
 
 #[derive(Args, Debug)]
 pub struct ReproduceArguments {
-    /// Published run
-    #[arg(value_enum)]
-    pub run: PublishedRun,
+    /// Published run: of the preset of this name, or an exercise of Raschka 2024, "Build a large language model (from scratch)"
+    #[arg(value_parser = one_of(EXERCISES.iter().map(|own| (own.name.as_str(), own.about.clone(), own))))]
+    run: &'static Exercise,
     /// Data file, verified by checksum [default: downloaded like `glasshouse data fetch NAME`]
     ///
     /// Datasets: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences.
@@ -62,10 +51,10 @@ pub struct ReproduceArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name)]
     pub device: Option<String>,
     /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     pub threads: Option<usize>,
     /// Number of steps other than the published run's; gives no verdict
     #[arg(long, value_name = "N")]
@@ -81,20 +70,11 @@ pub struct ReproduceArguments {
     pub json: bool,
 }
 
-/// The published runs that can be repeated: presets of the same names, and exercises of Raschka 2024, "Build a large language model (from
-/// scratch)".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PublishedRun {
-    /// nanoGPT's shakespeare-char on a laptop: validation loss 1.88
-    NanogptCpu,
-    /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
-    NanogptGpu,
-    /// Raschka's chapter 5: a GPT-2 memorises a short story
-    Verdict,
-    /// Chapter 6: GPT-2 classifies spam, test accuracy 95.67 %
-    Spam,
-    /// Chapter 7: GPT-2 medium follows instructions, validation loss 0.657
-    Sft,
-    /// Chapter 7: preference for polite answers by DPO, validation loss 0.610
-    Dpo,
+impl ReproduceArguments {
+    /// The options that a run has, too.
+    fn training(&self) -> TrainArguments {
+        let Self { project, device, threads, json, .. } = self;
+        let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);
+        TrainArguments { project, device, threads, json, ..TrainArguments::default() }
+    }
 }

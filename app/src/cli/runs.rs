@@ -1,13 +1,7 @@
 //! `glasshouse runs`: a project's runs as a table, and their titles, tags and notes.
 
-use super::arguments::DEFAULT_PROJECT;
+use super::prelude::*;
 use super::report::aligned;
-use anyhow::Result;
-use clap::{Args, Subcommand};
-use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::quantity::{count, duration};
-use glasshouse_engine::protocol::{EnergySettings, RunSummary};
-use std::path::PathBuf;
 
 pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
     let project = Project::open(&arguments.project)?;
@@ -43,14 +37,10 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
 
 fn list(runs: &[RunSummary], json: bool) -> Result<()> {
     if json {
-        for run in runs {
-            say!("{}", serde_json::to_string(run)?)?;
-        }
-        return Ok(());
+        return runs.iter().try_for_each(say_json);
     }
     if runs.is_empty() {
-        say!("no runs yet; `glasshouse train` starts one")?;
-        return Ok(());
+        return Ok(say!("no runs yet; `glasshouse train` starts one")?);
     }
     let head =
         ["run", "state", "steps", "validation loss", "best", "parameters", "time", "from", "title", "tags"];

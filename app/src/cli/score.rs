@@ -1,17 +1,9 @@
 //! Scores a run on rows with known answers from a recipe or an exercise: questions answered by greedy decoding, and texts to
 //! label. They are evaluated like any task.
 
-use super::driver::{Engine, drive, shown};
-use super::trained;
-use anyhow::{Context as _, Result, ensure};
+use super::prelude::*;
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
-use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
-use glasshouse_engine::protocol::{
-    Command, EvaluateSettings, Event, RunSummary, TrainEvent, WeightFormat, WeightSource,
-};
-use glasshouse_engine::session;
-use std::path::Path;
 
 /// Scores at or above this count as correct: sums of fractions are not exact.
 const RIGHT: f64 = 1.0 - 1e-9;
@@ -32,7 +24,6 @@ impl Score {
         self.score += score;
     }
 
-    /// The fraction of fully correct rows.
     pub(super) fn accuracy(&self) -> f64 {
         self.right as f64 / self.rows.max(1) as f64
     }
@@ -43,41 +34,35 @@ impl Score {
 
     /// `212 of 300 questions right (70.7 %)`, followed by the mean if partial answers count.
     pub(super) fn words(&self, thing: &str) -> String {
-        let mean = if self.score > self.right as f64 + 1e-6 {
-            format!(", {:.3} on average", self.mean())
-        } else {
-            String::new()
-        };
-        let rows = counted(self.rows, thing);
+        let (is_partial, rows) = (self.score > self.right as f64 + 1e-6, counted(self.rows, thing));
+        let mean = if is_partial { format!(", {:.3} on average", self.mean()) } else { String::new() };
         format!("{} of {rows} right ({}){mean}", self.right, percent(self.accuracy()))
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ScoringOptions<'a> {
-    pub(super) project: &'a Path,
-    pub(super) device: Option<&'a str>,
-    pub(super) threads: Option<usize>,
-}
-
-impl ScoringOptions<'_> {
+/// Scores of a project's run, on the device of the arguments.
+impl TrainArguments {
     /// Scores the run's best checkpoint on the rows that it held out for a recipe.
-    pub(super) fn held_out(&self, run: &RunSummary, recipe: &TuningRecipe) -> Result<Score> {
+    pub(super) fn score_held_out(&self, run: &RunSummary, recipe: &TuningRecipe) -> Result<Score> {
         let task = recipe.task().context("the recipe has no rows; the run's evaluations measure it")?;
-        self.ask(run, recipe.metric(), task, Vec::new())
+        self.score(run, recipe.metric(), task, Vec::new())
     }
 
-    /// Scores the run's best checkpoint on the given rows.
-    pub(super) fn rows(&self, run: &RunSummary, metric: RecipeMetric, rows: &[String]) -> Result<Score> {
+    pub(super) fn score_rows(
+        &self,
+        run: &RunSummary,
+        metric: RecipeMetric,
+        rows: &[String],
+    ) -> Result<Score> {
         let metrics = metric.of_task().map(str::to_owned).into_iter().collect();
         let task = TaskRequest { file: "rows.jsonl".to_owned(), metrics, ..TaskRequest::default() };
-        self.ask(run, metric, task, vec![rows.join("\n").into_bytes()])
+        self.score(run, metric, task, vec![rows.join("\n").into_bytes()])
     }
 
     /// The losses of a run's evaluations, in order.
     pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
         drive(session::Options::default(), async |engine| {
-            trained::use_project(engine, self.project, false).await?;
+            trained::use_project(engine, &self.project, false).await?;
             let history = Command::ReadRun { run: Some(run.name.clone()), points: 1 };
             let events = engine.ask_for(history, picked!(Event::History { events, .. } => events)).await?;
             Ok(events.iter().filter_map(Losses::of).collect())
@@ -85,20 +70,25 @@ impl ScoringOptions<'_> {
     }
 
     /// Evaluates a run's best checkpoint on a task without storing the result.
-    fn ask(
+    fn score(
         &self,
         run: &RunSummary,
         metric: RecipeMetric,
         task: TaskRequest,
         files: Vec<Vec<u8>>,
     ) -> Result<Score> {
-        let device = self.device.unwrap_or_default().to_owned();
+        let device = self.device.clone().unwrap_or_default();
         let options = session::Options { device, threads: self.threads, ..session::Options::default() };
         drive(options, async |engine| {
-            trained::use_project(engine, self.project, false).await?;
+            trained::use_project(engine, &self.project, false).await?;
             let source = WeightSource::best_of(&run.name);
             if metric == RecipeMetric::Answers {
-                expect_chats(engine, &source).await?;
+                let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
+                let pick = picked!(Event::ModelOpened { chats, .. } => chats);
+                // The continuation of a question by a base model is not an answer.
+                let advice =
+                    "this is a base model without a chat template; fine-tune it with --objective chat first";
+                ensure!(engine.ask_for(command, pick).await?, advice);
             }
             let settings = EvaluateSettings {
                 likelihood: false,
@@ -121,17 +111,6 @@ impl ScoringOptions<'_> {
             score(&found.context("the engine returned no evaluation")?)
         })
     }
-}
-
-/// Refuses a base model, whose continuation of a question is not an answer.
-async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
-    let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
-    let answers = engine.ask_for(command, picked!(Event::ModelOpened { chats, .. } => chats)).await?;
-    ensure!(
-        answers,
-        "this is a base model without a chat template; fine-tune it with --objective chat first"
-    );
-    Ok(())
 }
 
 /// The score of a task's rows by the first metric, or by the second if that one counts partial answers.

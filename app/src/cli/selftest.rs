@@ -1,20 +1,14 @@
 //! `glasshouse selftest`: compares a device with the reference on this machine.
 
-use super::hints;
-use super::settings::{checked_device, usage};
-use anyhow::Result;
-use clap::Args;
+use super::prelude::*;
 use glasshouse_engine::data::{self, Batches};
-use glasshouse_engine::protocol::{Hint, RunConfig, presets};
 use glasshouse_engine::selftest;
 use glasshouse_engine::selftest::losses::{self, LossesReport};
 use serde::Serialize;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
-    let device = checked_device(&arguments.device)?;
+    let device = &arguments.device;
     let seconds = arguments.seconds.unwrap_or(f64::INFINITY);
     if arguments.variants {
         return variants(arguments, device, seconds);
@@ -44,7 +38,7 @@ fn variants(_: &SelftestArguments, _: &str, _: f64) -> Result<ExitCode> {
 
 fn print(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
     if json {
-        say!("{}", serde_json::to_string(report)?)?;
+        say_json(report)?;
     } else {
         let hints: &[Hint] = if passed { &[] } else { &[Hint::Cpu] };
         say!("{}{}", report.to_string().trim_end(), hints::words(hints))?;
@@ -82,7 +76,7 @@ fn trained(
 #[derive(Args, Debug)]
 pub struct SelftestArguments {
     /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", value_parser = device_name, default_value = "auto")]
     pub device: String,
     /// Test every kernel variant of a GPU, operation by operation
     #[arg(long, conflicts_with = "losses")]

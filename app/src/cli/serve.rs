@@ -1,26 +1,18 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
-use super::arguments::{DeviceArguments, FormatArguments, ModelArguments};
-use super::driver::{Engine, drive};
 use super::moderate::{ModerationArguments, moderation};
-use super::{interrupt, trained};
+use super::prelude::*;
 use crate::serve::{Server, ServerSettings, Switchboard};
-use anyhow::{Result, anyhow, bail};
-use clap::Args;
 use futures_util::future::{Either, select};
-use glasshouse_engine::project::{ParsedJudges, Project};
+use glasshouse_engine::project::ParsedJudges;
 use glasshouse_engine::protocol::completion::PLACES;
-use glasshouse_engine::protocol::{Envelope, Event, Report};
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
-
-const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let token = arguments.token.as_deref().map(checked_token).transpose()?;
     glasshouse_engine::use_small_pages();
-    let options = arguments.device.options()?;
+    let options = arguments.device.options();
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {
         let weights = arguments.weights.format;
@@ -31,8 +23,8 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             host: arguments.host,
             port: arguments.port,
             token: token.map(str::to_owned),
-            places: arguments.parallel.into(),
-            queue: arguments.queue.into(),
+            places: arguments.parallel,
+            queue: arguments.queue,
             cors: arguments.cors.clone(),
             run: Some(model.run.clone()),
             checkpoint: arguments.model.checkpoint.clone(),
@@ -42,28 +34,13 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let board = engine.switchboard();
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;
         if !arguments.host.is_loopback() && arguments.token.is_none() {
-            tell!(
-                "note: anyone who can reach {} may send requests; --token TEXT requires a token",
-                arguments.host
-            );
+            let host = arguments.host;
+            tell!("note: anyone who can reach {host} may send requests; --token TEXT requires a token");
         }
-        tell!(
-            "{} at step {} on {} serves OpenAI's API; this is its base_url (Ctrl-C ends):",
-            model.run,
-            model.step,
-            model.device
-        );
+        let trained::OpenedModel { run, step, device, .. } = model;
+        tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
-        let flags = interrupt::flags(ENDING)?;
-        let stop = server.stopper();
-        let end = move |flags: &interrupt::Flags| {
-            if flags.stop.load(Ordering::SeqCst) {
-                stop();
-            }
-        };
-        // A signal that arrived just before counts as well.
-        end(flags);
-        flags.when_raised(end);
+        interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());
         relay(engine, &board, &server).await
     })
 }
@@ -86,19 +63,13 @@ async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Res
             Either::Left((heard, _)) => heard,
             Either::Right(_) => return Ok(()),
         };
-        let Some(Envelope { body, .. }) = heard else {
-            return Err(anyhow!("the engine ended unexpectedly"));
-        };
-        tell_others(&body, board.hear(&body));
-    }
-}
-
-/// Prints errors without a request, and notices that belong to none of the server's requests.
-fn tell_others(report: &Report, heard: bool) {
-    match &report.event {
-        Event::Failed { error } if !heard && report.request.is_none() => tell!("note: {}", error.message),
-        event if !heard => trained::note(event),
-        _ => {}
+        let Some(Envelope { body, .. }) = heard else { bail!("the engine ended unexpectedly") };
+        match &body.event {
+            _ if board.hear(&body) => {}
+            Event::Failed { error } if body.request.is_none() => tell!("note: {}", error.message),
+            // A notice that belongs to none of the server's requests.
+            event => trained::note(event),
+        }
     }
 }
 
@@ -116,11 +87,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "TEXT", env = "GLASSHOUSE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Maximum texts generated at once
-    #[arg(long, value_name = "N", default_value_t = PLACES as u16, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true)]
-    pub parallel: u16,
+    #[arg(long, value_name = "N", default_value_t = PLACES, value_parser = within(1..=256), allow_negative_numbers = true)]
+    pub parallel: usize,
     /// Maximum waiting texts; further requests get status 429
-    #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840), allow_negative_numbers = true)]
-    pub queue: u16,
+    #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE, value_parser = within(0..=3840), allow_negative_numbers = true)]
+    pub queue: usize,
     /// Origin of web pages that may send requests, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,

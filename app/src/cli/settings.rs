@@ -1,11 +1,8 @@
 //! Builds a run's configuration from the arguments: a preset, file or dial as the base, then changes in order of precedence.
 
-use super::arguments::ConfigArguments;
-use anyhow::{Context as _, Result, anyhow};
+use super::prelude::*;
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::protocol::{Hint, RunConfig, presets};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
 /// A mistake in the arguments: exit code 2.
 #[derive(Debug)]
@@ -17,9 +14,6 @@ impl std::fmt::Display for Usage {
     }
 }
 
-impl std::error::Error for Usage {}
-
-/// Wraps a message as a mistake in the arguments.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow!(Usage(message.into(), None))
 }
@@ -83,20 +77,17 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     for assignment in &others {
         set(&mut config, assignment)?;
     }
+    let rate = config.train.learning_rate;
     match (others.iter().rfind(|one| sets(one, "train.learning_rate")), arguments.lr) {
         (Some(assignment), _) => set(&mut config, assignment)?,
-        (None, Some(rate)) if config.train.learning_rate.to_bits() != rate.to_bits() => {
-            config.set_learning_rate(rate);
+        (None, Some(typed)) if typed.to_bits() != rate.to_bits() => config.set_learning_rate(typed),
+        (None, None) if rate.to_bits() != begun.to_bits() => {
+            let objective = config.train.objective;
+            tell!(
+                "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
+            );
         }
-        (None, Some(_)) => {}
-        (None, None) => {
-            let (rate, objective) = (config.train.learning_rate, config.train.objective);
-            if rate.to_bits() != begun.to_bits() {
-                tell!(
-                    "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
-                );
-            }
-        }
+        _ => {}
     }
     if let Some(canaries) = arguments.canaries {
         config.data.canaries = canaries;
@@ -105,6 +96,10 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     Ok(config)
 }
 
+/// Settings of a file that the text or the device decides, that may change, or that were resolved when the run began.
+const DECIDED: [&str; 5] =
+    ["model.vocabulary", "data.mixture", "device", "train.precision", "train.milestones"];
+
 /// Typed settings that differ from the run's, each with the run's value. Precision and steps are not compared, because a run may
 /// resume with others.
 pub fn differing(
@@ -112,25 +107,22 @@ pub fn differing(
     [data, held_out]: [&[PathBuf]; 2],
     run: &RunConfig,
 ) -> Result<Vec<String>> {
-    let preset = |name: &String| presets::preset(name).map(|config| config.preset).map_err(usage);
-    let derived = |layers| presets::from_layers(layers).map(|config| config.preset).map_err(usage);
+    let preset = |config: Result<RunConfig, String>| config.map(|config| config.preset).map_err(usage);
     let joined = |paths: &[PathBuf]| {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         (!names.is_empty()).then(|| names.join(" "))
     };
-    let paths = match &run.data.paths[..] {
-        [] => "the embedded stories".to_owned(),
-        paths => paths.join(" "),
+    let or_else = |files: &[String], otherwise: String| {
+        if files.is_empty() { otherwise } else { files.join(" ") }
     };
-    let files = match &run.data.validation_files[..] {
-        [] => format!("a share of {}", run.data.validation),
-        files => files.join(" "),
-    };
+    let named = arguments.preset.as_deref().map(presets::preset).map(preset).transpose()?;
+    let derived = arguments.layers.map(presets::from_layers).map(preset).transpose()?;
+    let share = format!("a share of {}", run.data.validation);
     let rows = [
-        ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
-        ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),
-        ("data", joined(data), paths),
-        ("validation", joined(held_out), files),
+        ("preset", named, run.preset.clone()),
+        ("layers", derived, run.preset.clone()),
+        ("data", joined(data), or_else(&run.data.paths, "the embedded stories".to_owned())),
+        ("validation", joined(held_out), or_else(&run.data.validation_files, share)),
     ];
     let differ = |(name, typed, has): (&str, Option<String>, String)| {
         let typed = typed.filter(|typed| *typed != has)?;
@@ -138,38 +130,33 @@ pub fn differing(
     };
     let mut others: Vec<String> = rows.into_iter().filter_map(differ).collect();
     if let Some(file) = &arguments.config {
-        // The text determines these, the device is chosen anew, and the precision may change.
         let mut typed = config_file(file)?;
-        typed.model.vocabulary = run.model.vocabulary;
-        typed.data.mixture.clone_from(&run.data.mixture);
-        typed.device.clone_from(&run.device);
-        typed.train.precision = run.train.precision;
-        // `auto` and epochs were resolved when the run began.
-        typed.train.milestones = run.train.milestones;
         if typed.train.epochs.is_some() && typed.train.epochs == run.train.epochs {
             let settled = (run.train.steps, run.train.warmup_steps, run.train.decay_steps);
             (typed.train.steps, typed.train.warmup_steps, typed.train.decay_steps) = settled;
         }
-        if typed != *run {
-            others.push(format!("--config {} differs from its run.toml", file.display()));
-        }
+        others.extend(differences(&typed, run, &DECIDED));
     }
     let typed = ConfigArguments { steps: None, precision: None, ..arguments.clone() };
     if typed != ConfigArguments::default() {
-        let mut typed = changed(run.clone(), &typed)?;
-        // The text determines it.
-        typed.model.vocabulary = run.model.vocabulary;
-        let [has, typed] = [run, &typed].map(RunConfig::by_path);
-        let value =
-            |of: &BTreeMap<String, String>, path| of.get(path).map_or("none", String::as_str).to_owned();
-        let paths: BTreeSet<&String> = has.keys().chain(typed.keys()).collect();
-        let differing = paths.into_iter().filter(|path| has.get(*path) != typed.get(*path));
-        others.extend(
-            differing
-                .map(|path| format!("{path} is {} instead of {}", value(&typed, path), value(&has, path))),
-        );
+        // The text decides the vocabulary.
+        others.extend(differences(&changed(run.clone(), &typed)?, run, &DECIDED[..1]));
     }
     Ok(others)
+}
+
+/// The differing paths of two configurations, except those that begin with one of `ignored`, with both values.
+fn differences(typed: &RunConfig, run: &RunConfig, ignored: &[&str]) -> Vec<String> {
+    let [typed, has] = [typed, run].map(RunConfig::by_path);
+    let value = |of: &BTreeMap<String, String>, path| of.get(path).map_or("none", String::as_str).to_owned();
+    let paths: BTreeSet<&String> = has.keys().chain(typed.keys()).collect();
+    let differ = |path: &&String| {
+        has.get(*path) != typed.get(*path) && !ignored.iter().any(|ignored| path.starts_with(ignored))
+    };
+    let differing = paths.into_iter().filter(differ);
+    differing
+        .map(|path| format!("{path} is {} instead of {}", value(&typed, path), value(&has, path)))
+        .collect()
 }
 
 fn config_file(file: &Path) -> Result<RunConfig> {
@@ -177,18 +164,28 @@ fn config_file(file: &Path) -> Result<RunConfig> {
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
 }
 
-/// Refuses a device name that matches every adapter.
-pub fn checked_device(device: &str) -> Result<&str> {
-    if device.trim().is_empty() {
-        return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
-    }
-    Ok(device)
+/// Refuses a file to write that exists, is a folder, or is in a missing folder; `other` is what to name instead. `force` is `None` for commands without
+/// `--force`.
+pub fn check_new_file(file: &Path, force: Option<bool>, other: &str) -> Result<()> {
+    let name = file.display();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    Err(usage(if file.is_dir() || file.file_name().is_none() {
+        format!("{name} is a folder; name {other}")
+    } else if file.exists() && force != Some(true) {
+        let or_force = if force.is_some() { ", or use --force" } else { "" };
+        format!("{name} exists already; name {other}{or_force}")
+    } else if let Some(folder) = folder {
+        let folder = folder.display();
+        format!("cannot write {name}: the folder {folder} does not exist; create it, or name {other}")
+    } else {
+        return Ok(());
+    }))
 }
 
 /// Refuses an unknown device before any work is done.
 pub fn check_device(device: Option<&str>) -> Result<()> {
     let Some(device) = device else { return Ok(()) };
-    Ok(pollster::block_on(Executor::check_request(checked_device(device)?))?)
+    Ok(pollster::block_on(Executor::check_request(device))?)
 }
 
 #[cfg(test)]

@@ -1,27 +1,19 @@
 //! `glasshouse share`: a model as a web page.
 
-use super::arguments::{ModelArguments, choice};
-use super::driver::{drive, shown};
 use super::export::check_not_here;
-use super::settings::usage;
-use super::trained;
+use super::prelude::*;
 use super::upload::UploadArguments;
-use anyhow::Result;
-use clap::Args;
 use glasshouse_engine::formats::page::{self, Template};
-use glasshouse_engine::protocol::{Event, Export, ExportFormat, WeightFormat};
-use glasshouse_engine::session;
-use std::path::PathBuf;
 
 pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     if arguments.link {
         return link(arguments);
     }
-    let Some(to) = &arguments.to else { return Err(usage("name a folder or an .html file with --to")) };
+    let Some(to) = &arguments.to else { misuse!("name a folder or an .html file with --to") };
     check_not_here(to, "a shared page")?;
     let space = arguments.space || arguments.upload.upload.is_some();
     if space && page::is_file_name(to) {
-        return Err(usage("a Space is a folder; name one with --to"));
+        misuse!("a Space is a folder; name one with --to");
     }
     let (upload, mut written) = (arguments.upload.open(true)?, Vec::new());
     drive(session::Options::default(), async |engine| {
@@ -54,7 +46,6 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     Ok(())
 }
 
-/// Prints an address that holds the model.
 fn link(arguments: &ShareArguments) -> Result<()> {
     let home = arguments.home.as_deref().unwrap_or_default();
     page::check_address(home)?;

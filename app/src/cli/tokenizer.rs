@@ -1,13 +1,9 @@
 //! `glasshouse tokenizer`: trains a tokenizer, and shows its effect on a text.
 
-use super::arguments::{DEFAULT_PROJECT, tokenizer_kinds};
-use super::trained;
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand};
+use super::arguments::tokenizer_kinds;
+use super::prelude::*;
 use glasshouse_engine::data::{self, prepare, stories};
-use glasshouse_engine::protocol::{TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
-use std::path::PathBuf;
 
 /// Bytes of stories that a tokenizer is trained on by default.
 const CORPUS_BYTES: u64 = 2_000_000;
@@ -50,8 +46,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     }
     let tokenizer = trainer.finish(documents > 1)?;
     tokenizer.save(&arguments.to)?;
-    say!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size())?;
-    Ok(())
+    Ok(say!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size())?)
 }
 
 fn open(place: &TokenizerPlace) -> Result<Tokenizer> {
@@ -71,7 +66,7 @@ fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
     }
     let (ids, tokens) = tokenizer.encode_tokens(&text)?;
     if json {
-        return Ok(say!("{}", serde_json::json!({ "ids": ids, "tokens": tokens }))?);
+        return Ok(say!("{}", json!({ "ids": ids, "tokens": tokens }))?);
     }
     Ok(ids.iter().zip(&tokens).try_for_each(|(id, token)| say!("{id}\t{token:?}"))?)
 }
@@ -79,13 +74,11 @@ fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
 fn decode(tokenizer: &Tokenizer, ids: &[u32], json: bool) -> Result<()> {
     let size = tokenizer.vocabulary_size();
     if let Some(id) = ids.iter().find(|id| **id as usize >= size) {
-        bail!(
-            "token {id} is not in the vocabulary of {size} entries; use ids from 0 to {}",
-            size.saturating_sub(1)
-        );
+        let last = size.saturating_sub(1);
+        bail!("token {id} is not in the vocabulary of {size} entries; use ids from 0 to {last}");
     }
     let text = tokenizer.decode(ids);
-    Ok(if json { say!("{}", serde_json::json!({ "text": text })) } else { say!("{text}") }?)
+    Ok(if json { say!("{}", json!({ "text": text })) } else { say!("{text}") }?)
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,25 +1,14 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, RunArguments, TrainArguments};
-use super::driver::{Engine, Sender, drive};
-use super::import::{Imported, import_from, is_place};
-use super::interrupt;
+use super::driver::Sender;
+use super::import::{import_from, is_place};
 use super::output::Output;
-use super::report::{audited, with_event};
-use super::settings::{changed, checked_device, differing, run_config, usage};
+use super::prelude::*;
+use super::report::audited;
+use super::settings::differing;
 use super::trained::{find_run, settings_of, use_project};
-use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
-use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
-use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, EnergyUse, Event, FileProblem, Fit, Forecast, LearnsFrom, OpenedRun,
-    PreparationStage, RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
-};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the run that `train` without arguments creates.
 const FIRST: &str = "first-stories";
@@ -45,12 +34,7 @@ pub(super) struct TrainOutcome {
 }
 
 fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
-    let options = session::Options {
-        threads: arguments.threads,
-        autotune: !arguments.no_autotune,
-        ..session::Options::default()
-    };
-    drive(options, async |engine| {
+    drive(arguments.options(), async |engine| {
         let launch = launch(arguments);
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
@@ -61,12 +45,11 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
     })
 }
 
-/// The launch settings of the options.
 pub(super) fn launch(arguments: &TrainArguments) -> RunLaunch {
     RunLaunch {
         stop_after: arguments.stop_after,
         seconds: arguments.minutes.map(|minutes| (60.0 * minutes).round() as u64),
-        evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
+        evaluate_whole_split: arguments.whole_split,
         ..RunLaunch::default()
     }
 }
@@ -78,7 +61,16 @@ pub(super) async fn follow(
     command: Command,
     steps: u64,
 ) -> Result<TrainOutcome> {
-    let mut follower = Follower::new(arguments, steps, engine.sender());
+    let mut follower = Follower {
+        arguments,
+        output: Output::new(arguments.json, steps),
+        steps,
+        engine: engine.sender(),
+        stage: None,
+        opened: None,
+        finished: false,
+        run: None,
+    };
     engine.ask(command, |event| follower.hear(event)).await?;
     let run = follower.run.take().context("the engine ended a run without a result")?;
     let Follower { opened, finished, .. } = follower;
@@ -108,7 +100,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let pick = picked!(Event::Evaluations { audits, .. } => audits);
     for audit in engine.ask_for_until_signal(command, stopping, pick).await?.unwrap_or_default() {
         match json {
-            true => say!("{}", with_event("audit", &serde_json::to_value(audit)?))?,
+            true => say_event("audit", &audit)?,
             false => audited(&audit.sections)?,
         }
     }
@@ -122,15 +114,14 @@ async fn resumed(
     engine: &mut Engine,
 ) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
-    device.as_deref().map(checked_device).transpose()?;
     let of = RunArguments { project: arguments.project.clone(), run: arguments.run.clone() };
     let (run, config) = settings_of(engine, &of).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
-        return Err(usage(format!(
+        misuse!(
             "--resume continues with the run's own settings, but {}; leave that out, or leave out --resume for a new run",
             others.join(", ")
-        )));
+        );
     }
     // A mixed-precision run may resume on a device without 16-bit floats.
     let precision = changes.precision;
@@ -164,7 +155,7 @@ pub(super) async fn started(
         config.data.validation_files = named(&arguments.validation);
     }
     if let Some(device) = &arguments.device {
-        checked_device(device)?.clone_into(&mut config.device);
+        config.device.clone_from(device);
     }
     use_project(engine, &arguments.project, true).await?;
     if let Some(minutes) = arguments.minutes.filter(|_| !is_first(arguments) && !sets_length(arguments)) {
@@ -205,9 +196,9 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
     let steps = (0.9 * 60e3 * minutes / ms) as u64;
     if steps == 0 {
         let step = duration(ms / 1e3);
-        return Err(usage(format!(
+        misuse!(
             "--minutes {minutes} is too short: a step takes about {step} here; choose more minutes, a smaller model or a smaller --batch-size"
-        )));
+        );
     }
     Ok(steps)
 }
@@ -218,7 +209,7 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
         tell!("measuring the device");
     }
     if let Some(device) = device {
-        let device = checked_device(device)?.to_owned();
+        let device = device.to_owned();
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
     let command = Command::Fit(Fit::First { seconds });
@@ -226,22 +217,26 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
-pub(super) async fn import_base(
-    place: &str,
-    arguments: &TrainArguments,
-    engine: &mut Engine,
-) -> Result<String> {
+async fn import_base(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
     if arguments.from_project.is_some() {
-        return Err(usage(format!(
+        misuse!(
             "--from-project names the project of a run, but {place} is the place of a model; leave one of them out"
-        )));
+        );
     }
     use_project(engine, &arguments.project, true).await?;
-    let Imported { run, about } = import_from(engine, Path::new(place), None, false)
+    let (run, about) = import_from(engine, Path::new(place), None, false)
         .await?
         .context("the import was stopped, so there is nothing to train")?;
     tell!("{run}: {about}");
     Ok(run)
+}
+
+/// The run to start from. A model from elsewhere is imported first, which also creates the project.
+pub(super) fn base_run(from: &str, arguments: &TrainArguments) -> Result<String> {
+    if !is_place(from) {
+        return Ok(from.to_owned());
+    }
+    drive(session::Options::default(), async |engine| import_base(from, arguments, engine).await)
 }
 
 /// Settings of a run that starts from another run's weights: that run's settings with the typed changes.
@@ -273,18 +268,11 @@ fn derived_config(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     changed(config, &arguments.config)
 }
 
-/// Prints the events of a run.
-struct Follower {
+struct Follower<'a> {
+    arguments: &'a TrainArguments,
     output: Output,
-    json: bool,
-    project: String,
     steps: u64,
-    resumes: bool,
-    /// The last step, if `--stop-after` was given.
-    stop_after: Option<u64>,
     engine: Sender,
-    /// Set once the run has steps and accepts requests.
-    trains: Arc<AtomicBool>,
     /// The preparation stage printed last.
     stage: Option<PreparationStage>,
     opened: Option<Box<OpenedRun>>,
@@ -292,43 +280,30 @@ struct Follower {
     run: Option<RunSummary>,
 }
 
-impl Follower {
-    fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
-        let TrainArguments { json, stop_after, resume, .. } = *arguments;
-        Self {
-            output: Output::new(json, steps),
-            json,
-            project: project_option(&arguments.project),
-            steps,
-            resumes: resume,
-            stop_after,
-            engine,
-            trains: Arc::default(),
-            stage: None,
-            opened: None,
-            finished: false,
-            run: None,
-        }
-    }
-
+impl Follower<'_> {
     fn hear(&mut self, event: Event) -> Result<()> {
+        let TrainArguments { json, stop_after, resume, project, .. } = self.arguments;
         match event {
-            Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::Notice { problems, .. } if self.json && !problems.is_empty() => {
+            Event::Preparing { stage, .. } => {
+                if self.stage.replace(stage) != Some(stage) && !json {
+                    tell!("{}", stage.title());
+                }
+            }
+            Event::Notice { problems, .. } if *json && !problems.is_empty() => {
                 self.output.put(&left_out(&problems).to_string());
             }
             Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
             Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
-                if !self.resumes {
+                if !resume {
                     // Epochs are converted to steps only when the run opens.
                     self.steps = opened.config.train.steps;
                     self.output.set_steps(self.steps);
                 }
                 self.opened = Some(opened);
-                let (engine, trains) = (self.engine.clone(), self.trains.clone());
-                signals()?.when_raised(move |flags| forward_signals(flags, &trains, &engine));
+                // From here on, a signal saves the run.
+                signals()?;
             }
             Event::TrainingStarted { run, device, step, folder, estimated_seconds } => {
                 if let Some(folder) = folder {
@@ -336,30 +311,32 @@ impl Follower {
                 }
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
-                    self.output.say(&format!(
-                        "estimated time: {} (measured on {})",
-                        duration(seconds),
-                        device.name
-                    ));
+                    let (time, device) = (duration(seconds), &device.name);
+                    self.output.say(&format!("estimated time: {time} (measured on {device})"));
                 }
                 if step >= self.steps {
+                    let (name, project, steps) = (&run.name, project_option(project), whole(self.steps));
                     let text = format!(
-                        "all {2} steps are done. To train longer: `glasshouse train{1} --resume --run {0} --steps N`. To start a new run \
-                         from its weights: `glasshouse train{1} --from {0}`",
-                        run.name,
-                        self.project,
-                        whole(self.steps)
+                        "all {steps} steps are done. To train longer: `glasshouse train{project} --resume --run {name} --steps N`. To start a \
+                         new run from its weights: `glasshouse train{project} --from {name}`"
                     );
                     self.output.notice(&text, &[]);
                 }
-                if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
+                if let Some(stop) = stop_after.filter(|stop| *stop <= step) {
                     let text = format!(
                         "the run is already at step {step}, so --stop-after {stop} leaves nothing to train"
                     );
                     self.output.notice(&text, &[]);
                 }
-                self.trains.store(true, Ordering::SeqCst);
-                forward_signals(signals()?, &self.trains, &self.engine);
+                let engine = self.engine.clone();
+                signals()?.when_raised(move |flags| {
+                    if flags.save.swap(false, Ordering::SeqCst) {
+                        engine.send(Steer::SaveCheckpoint);
+                    }
+                    if flags.stop.load(Ordering::SeqCst) {
+                        engine.send(Steer::Stop);
+                    }
+                });
             }
             Event::Training { events, .. } => {
                 for event in events {
@@ -374,34 +351,15 @@ impl Follower {
         }
         Ok(())
     }
-
-    fn prepares(&mut self, stage: PreparationStage) {
-        if !self.json && self.stage.replace(stage) != Some(stage) {
-            tell!("{}", stage.title());
-        }
-    }
 }
 
 /// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
-pub(super) fn left_out(problems: &[FileProblem]) -> serde_json::Value {
-    with_event("left_out", &serde_json::json!({ "problems": problems }))
+pub(super) fn left_out(problems: &[FileProblem]) -> Value {
+    json!({ "event": "left_out", "problems": problems })
 }
 
 fn signals() -> Result<&'static interrupt::Flags> {
     interrupt::flags("finishing this step and saving")
-}
-
-/// Forwards what signals requested to a training run.
-fn forward_signals(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
-    if !trains.load(Ordering::SeqCst) {
-        return;
-    }
-    if flags.save.swap(false, Ordering::SeqCst) {
-        engine.send(Steer::SaveCheckpoint);
-    }
-    if flags.stop.load(Ordering::SeqCst) {
-        engine.send(Steer::Stop);
-    }
 }
 
 fn introduce(output: &Output, opened: &OpenedRun) {
@@ -410,42 +368,30 @@ fn introduce(output: &Output, opened: &OpenedRun) {
         output.say(sentence);
     }
     if let Some(text) = text {
+        let (documents, size) = (things(text.documents, "document"), bytes(text.bytes));
+        let [train, held_out] = [text.train_tokens, text.validation_tokens].map(count);
         output.say(&format!(
-            "text: {} {}, {}, {} tokens to train on, {} held out, {} in the vocabulary",
-            text.documents,
-            things(text.documents, "document"),
-            bytes(text.bytes),
-            count(text.train_tokens),
-            count(text.validation_tokens),
-            config.model.vocabulary,
+            "text: {} {documents}, {size}, {train} tokens to train on, {held_out} held out, {} in the vocabulary",
+            text.documents, config.model.vocabulary
         ));
     }
     if let Some(start) = &config.start {
         output.say(&format!("initial weights: the weights and the tokenizer of {start}"));
     }
     if opened.trained_parameters < opened.parameters {
-        output.say(&format!(
-            "trained: {} of the parameters ({})",
-            count(opened.trained_parameters),
-            config.train.trains()
-        ));
+        let (trained, which) = (count(opened.trained_parameters), config.train.trains());
+        output.say(&format!("trained: {trained} of the parameters ({which})"));
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
+    let (preset, parameters) = (&config.preset, count(opened.parameters));
+    let layers = counted(config.model.layers as u64, "layer");
+    let [width, context] = [config.model.width, config.model.context_length].map(|size| whole(size as u64));
     output.say(&format!(
-        "model: {}, {} parameters, {}, width {}, context length {}",
-        config.preset,
-        count(opened.parameters),
-        counted(config.model.layers as u64, "layer"),
-        whole(config.model.width as u64),
-        whole(config.model.context_length as u64),
+        "model: {preset}, {parameters} parameters, {layers}, width {width}, context length {context}"
     ));
-    output.say(&format!(
-        "run: {}, {} tokens, {}, {} of memory, on {device}",
-        counted(config.train.steps, "step"),
-        count(tokens),
-        flop(opened.flops_per_token * tokens as f64),
-        bytes(opened.bytes),
-    ));
+    let (steps, work) = (counted(config.train.steps, "step"), flop(opened.flops_per_token * tokens as f64));
+    let (tokens, memory) = (count(tokens), bytes(opened.bytes));
+    output.say(&format!("run: {steps}, {tokens} tokens, {work}, {memory} of memory, on {device}"));
     for sentence in &opened.proportions {
         output.notice(sentence, &[]);
     }

@@ -1,13 +1,8 @@
 //! Finds a trained model: project, run, checkpoint, tokenizer.
 
-use super::arguments::{ModelArguments, RunArguments};
-use super::driver::Engine;
-use super::hints;
+use super::prelude::*;
 use crate::format;
-use anyhow::Result;
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{Command, Event, Moderated, RunConfig, WeightFormat, WeightSource};
-use std::path::Path;
+use glasshouse_engine::project::Run;
 
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)
@@ -35,13 +30,11 @@ pub(super) struct OpenedModel {
     pub(super) run: String,
     pub(super) step: u64,
     pub(super) device: String,
-    /// Has a chat template.
     pub(super) chats: bool,
     /// The template is ChatML.
     pub(super) chatml: bool,
 }
 
-/// Opens the model named by the arguments.
 pub(super) async fn open(
     engine: &mut Engine,
     arguments: &ModelArguments,

@@ -1,16 +1,11 @@
 //! Uploads an export to a repository of the Hugging Face Hub: large files to its storage, then everything in one commit.
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use clap::Args;
+use super::prelude::*;
 use glasshouse_documents::catalogue::fetch::{agent, hub_endpoint, sha256};
 use glasshouse_engine::formats::page;
-use glasshouse_engine::protocol::HubAddress;
-use glasshouse_engine::protocol::quantity::{bytes, counted};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, SendBody};
@@ -134,12 +129,10 @@ impl Upload {
         self.prepare(&api)?;
 
         let samples = entries.iter().map(Entry::sample).collect::<Result<Vec<_>>>()?;
-        let answer =
-            self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }).to_string())?;
-        let modes = answer["files"].as_array().map_or(&[][..], Vec::as_slice);
+        let answer = self.post(&format!("{api}/preupload/main"), JSON, &json!({ "files": samples }))?;
         for entry in &mut entries {
-            let mode = modes.iter().find(|mode| mode["path"] == *entry.path);
-            let mode = mode.and_then(|mode| mode["uploadMode"].as_str()).ok_or_else(|| self.unclear())?;
+            let mode = self.found(&answer["files"], "path", &entry.path)?["uploadMode"].as_str();
+            let mode = mode.ok_or_else(|| self.unclear())?;
             // Storage takes no empty objects.
             if mode == "lfs" && entry.found.len() > 0 {
                 entry.sha256 = Some(sha256(&entry.file)?);
@@ -147,10 +140,8 @@ impl Upload {
         }
         self.send_objects(&page, &entries)?;
 
-        let mut lines = json!({
-            "key": "header", "value": { "summary": "Upload from Glasshouse", "description": "" }
-        })
-        .to_string();
+        let head = json!({ "summary": "Upload from Glasshouse", "description": "" });
+        let mut lines = json!({ "key": "header", "value": head }).to_string();
         for entry in &entries {
             lines += &format!("\n{}", entry.line()?);
         }
@@ -165,15 +156,14 @@ impl Upload {
             Some(about) => about,
             None => {
                 let (owner, name) = self.repository.split_once('/').unwrap_or_default();
-                let kind = if self.is_space { "space" } else { "model" };
-                let mut wanted = json!({ "name": name, "organization": owner, "type": kind });
+                let mut wanted = json!({ "name": name, "organization": owner, "type": "model" });
                 if self.is_space {
-                    wanted["sdk"] = "static".into();
+                    (wanted["type"], wanted["sdk"]) = ("space".into(), "static".into());
                 }
                 if self.private {
                     wanted["visibility"] = "private".into();
                 }
-                self.post(&format!("{}/api/repos/create", self.endpoint), JSON, &wanted.to_string())?;
+                self.post(&format!("{}/api/repos/create", self.endpoint), JSON, &wanted)?;
                 self.about(api)?.ok_or_else(|| self.unclear())?
             }
         };
@@ -193,10 +183,9 @@ impl Upload {
         let request = self.agent.get(api).config().max_redirects(0).build();
         let answer = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token)).call();
         let answer = answer.map_err(|error| self.lost(&error))?;
-        if matches!(answer.status().as_u16(), 401 | 403 | 404) {
-            Ok(None)
-        } else {
-            self.read(answer).map(Some)
+        match answer.status().as_u16() {
+            401 | 403 | 404 => Ok(None),
+            _ => self.read(answer).map(Some),
         }
     }
 
@@ -212,10 +201,9 @@ impl Upload {
             "operation": "upload", "transfers": ["basic", "multipart"], "hash_algo": "sha256",
             "objects": objects, "ref": { "name": "main" },
         });
-        let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted.to_string())?;
-        let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
+        let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted)?;
         for (entry, oid) in large() {
-            let object = objects.iter().find(|object| object["oid"] == oid).ok_or_else(|| self.unclear())?;
+            let object = self.found(&answer["objects"], "oid", oid)?;
             if object["error"].is_object() {
                 let code = object["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok());
                 return Err(self.refused(code.unwrap_or(422), &object["error"]));
@@ -233,7 +221,7 @@ impl Upload {
             entry.check()?;
             if let Some(verify) = object["actions"]["verify"]["href"].as_str() {
                 let wanted = json!({ "oid": oid, "size": entry.found.len() });
-                self.post(verify, LFS, &wanted.to_string())?;
+                self.post(verify, LFS, &wanted)?;
             }
         }
         Ok(())
@@ -257,7 +245,7 @@ impl Upload {
             let etag = self.put(entry, address, from, size.min(length - from))?;
             parts.push(json!({ "partNumber": number, "etag": etag.ok_or_else(|| self.unclear())? }));
         }
-        self.post(href, LFS, &json!({ "oid": oid, "parts": parts }).to_string()).map(drop)
+        self.post(href, LFS, &json!({ "oid": oid, "parts": parts })).map(drop)
     }
 
     /// Sends bytes of a file to storage, at a signed address, and returns their ETag.
@@ -295,14 +283,14 @@ impl Upload {
     }
 
     /// Posts to an address; the token is for the Hub's own.
-    fn post(&self, address: &str, media: &str, body: &str) -> Result<Value> {
+    fn post(&self, address: &str, media: &str, body: &impl Display) -> Result<Value> {
         let accepted = if media == LINES { JSON } else { media };
         let mut request = self.agent.post(address).config().max_redirects(0).build();
         request = request.header(header::CONTENT_TYPE, media).header(header::ACCEPT, accepted);
         if address.strip_prefix(&self.endpoint).is_some_and(|rest| rest.starts_with('/')) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
-        let answer = request.send(body).map_err(|error| self.lost(&error))?;
+        let answer = request.send(body.to_string()).map_err(|error| self.lost(&error))?;
         self.read(answer)
     }
 
@@ -341,6 +329,12 @@ impl Upload {
     fn lost(&self, error: &ureq::Error) -> anyhow::Error {
         let error = self.clean(&error.to_string());
         anyhow!("the connection to {} failed ({error}); check the network, then {AGAIN}", self.endpoint)
+    }
+
+    /// The object of a list with this value.
+    fn found<'a>(&self, list: &'a Value, key: &str, value: &str) -> Result<&'a Value> {
+        let found = list.as_array().and_then(|list| list.iter().find(|own| own[key] == value));
+        found.ok_or_else(|| self.unclear())
     }
 
     fn unclear(&self) -> anyhow::Error {

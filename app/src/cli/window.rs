@@ -1,21 +1,18 @@
 //! `glasshouse window`, and `glasshouse` without arguments: the application with an engine in this process.
 
-mod icon;
-
 use super::arguments::WindowArguments;
-use super::settings::usage;
+use super::prelude::*;
 use crate::app::{App, AppOptions, Recorder};
 use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
-use anyhow::{Context as _, Result, anyhow, ensure};
-use glasshouse_engine::protocol::presets;
-use glasshouse_engine::session;
 use std::fs::File;
 use std::io::BufWriter;
 
 /// The sample project, created by `assets/make-sample`.
 const SAMPLE: &[u8] = include_bytes!("../../assets/sample.glasshouse");
+
+const ICON: &[u8] = include_bytes!("../../../web/icons/icon-192.png");
 
 pub(super) const BUILT: bool = true;
 
@@ -27,7 +24,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
         .with_app_id("glasshouse")
         .with_inner_size([1200.0, 820.0])
         .with_min_inner_size([360.0, 480.0])
-        .with_icon(icon::icon());
+        .with_icon(eframe::icon_data::from_png_bytes(ICON)?);
     let options = eframe::NativeOptions { viewport, ..Default::default() };
     let made = eframe::run_native(
         "Glasshouse",

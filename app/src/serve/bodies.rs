@@ -61,17 +61,20 @@ impl Head {
     }
 
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
-        let (field, content) = match (self.endpoint, piece) {
-            (Endpoint::Completions, Piece::Text { text, .. }) => ("text", json!(text)),
-            (Endpoint::Completions, Piece::Begin | Piece::End(_)) => ("text", json!("")),
-            (_, Piece::Begin) => ("delta", json!({ "role": "assistant", "content": "", "refusal": null })),
-            (_, Piece::Text { text, .. }) => ("delta", json!({ "content": text })),
-            (_, Piece::End(_)) => ("delta", json!({})),
+        let start = json!({ "role": "assistant", "content": "", "refusal": null });
+        let (text, delta, logprobs) = match piece {
+            Piece::Begin => ("", start, &Value::Null),
+            Piece::Text { text, logprobs } => (*text, json!({ "content": text }), logprobs),
+            Piece::End(_) => ("", json!({}), &Value::Null),
         };
-        let (logprobs, reason) = (piece.logprobs(), piece.finish_reason());
+        let (field, content) = match self.endpoint {
+            Endpoint::Completions => ("text", json!(text)),
+            Endpoint::Chat | Endpoint::Responses => ("delta", delta),
+        };
         let mut choice =
-            json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": reason });
+            json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": null });
         if let Piece::End(completion) = piece {
+            choice["finish_reason"] = json!(finish_reason(completion.ending));
             choice = with_counts(choice, completion);
         }
         self.body(self.object("chat.completion.chunk"), run, &json!([choice]))
@@ -99,22 +102,6 @@ pub(super) enum Piece<'text> {
         logprobs: Value,
     },
     End(&'text Completion),
-}
-
-impl Piece<'_> {
-    fn logprobs(&self) -> Value {
-        match self {
-            Self::Text { logprobs, .. } => logprobs.clone(),
-            Self::Begin | Self::End(_) => Value::Null,
-        }
-    }
-
-    fn finish_reason(&self) -> Option<&'static str> {
-        match self {
-            Self::End(completion) => Some(finish_reason(completion.ending)),
-            Self::Begin | Self::Text { .. } => None,
-        }
-    }
 }
 
 /// Adds our own fields to a choice: moderation hits, and prompt characters missing from the vocabulary, if any. Clients ignore

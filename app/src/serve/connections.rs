@@ -28,26 +28,23 @@ const GRACE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let port = address.port();
-        match error.kind() {
-            ErrorKind::AddrInUse => {
-                format!(
-                    "port {port} is in use by another program; name another (--port {}), or --port 0 for any",
-                    port.wrapping_add(1).max(1024)
-                )
-            }
-            ErrorKind::PermissionDenied => {
-                format!("port {port} needs special privileges; use a port from 1024, such as --port 8080")
-            }
-            ErrorKind::AddrNotAvailable => {
-                format!(
-                    "{} is not an address of this machine; use --host 127.0.0.1, or 0.0.0.0 for all addresses",
-                    address.ip()
-                )
-            }
-            _ => format!("{address}: {error}"),
+    let (host, port) = (address.ip(), address.port());
+    let next = port.wrapping_add(1).max(1024);
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!(
+                "port {port} is in use by another program; name another (--port {next}), or --port 0 for any"
+            )
         }
+        ErrorKind::PermissionDenied => {
+            format!("port {port} needs special privileges; use a port from 1024, such as --port 8080")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!(
+                "{host} is not an address of this machine; use --host 127.0.0.1, or 0.0.0.0 for all addresses"
+            )
+        }
+        _ => format!("{address}: {error}"),
     })
 }
 

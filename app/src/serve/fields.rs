@@ -19,38 +19,21 @@ const BODY: Duration = Duration::from_secs(30);
 const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_calls prediction priority prompt_cache_key \
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
-/// Unsupported fields, with what to do instead. Values that request nothing are accepted.
-const UNSUPPORTED: [(&str, &str); 26] = [
-    ("audio", TEXT),
-    ("background", ""),
-    ("bad_words", ""),
-    ("conversation", "send the messages in input"),
-    ("early_stopping", ""),
-    ("echo", "chat completions do not echo the prompt"),
-    ("frequency_penalty", PENALTY),
-    ("function_call", TOOLS),
-    ("functions", TOOLS),
-    ("grammar", ""),
-    ("include", ""),
-    ("include_stop_str_in_output", ""),
-    ("logit_bias", ""),
-    ("logprobs", ""),
-    ("mirostat", ""),
-    ("modalities", TEXT),
-    ("presence_penalty", PENALTY),
-    ("previous_response_id", "send the messages in input"),
-    ("prompt_logprobs", "use /v1/completions with echo and logprobs"),
-    ("response_format", TEXT),
-    ("suffix", "the models only continue a text at its end"),
-    ("text", TEXT),
-    ("tool_choice", TOOLS),
-    ("tools", TOOLS),
-    ("top_logprobs", ""),
-    ("truncation", "inputs that are too long are refused"),
+/// What to do instead of unsupported fields. Their values that request nothing are accepted.
+const UNSUPPORTED: [(&str, &str); 9] = [
+    (
+        "",
+        "background bad_words early_stopping grammar include include_stop_str_in_output logit_bias logprobs mirostat top_logprobs",
+    ),
+    ("chat completions do not echo the prompt", "echo"),
+    ("inputs that are too long are refused", "truncation"),
+    ("send the messages in input", "conversation previous_response_id"),
+    ("the models call no tools", "function_call functions tool_choice tools"),
+    ("the models only continue a text at its end", "suffix"),
+    ("the models only write text", "audio modalities response_format text"),
+    ("use /v1/completions with echo and logprobs", "prompt_logprobs"),
+    ("use repetition_penalty (above 1)", "frequency_penalty presence_penalty"),
 ];
-const PENALTY: &str = "use repetition_penalty (above 1)";
-const TEXT: &str = "the models only write text";
-const TOOLS: &str = "the models call no tools";
 
 /// Defaults of other servers, which are accepted. Any other value of these fields is refused as unsupported.
 const DEFAULTS: [(&str, &str); 5] = [
@@ -102,8 +85,7 @@ pub(super) struct Fields {
     expecting = "expected a string, a list of strings, a list of token ids (whole numbers), or a list of such lists"
 )]
 pub(super) enum Prompts {
-    Text(String),
-    Tokens(Vec<u32>),
+    One(SinglePrompt),
     Many(Vec<SinglePrompt>),
 }
 
@@ -177,6 +159,12 @@ fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
     })
 }
 
+/// What to do instead of an unsupported field; may be empty.
+fn advice(name: &str) -> Option<String> {
+    let (advice, _) = UNSUPPORTED.iter().find(|(_, names)| names.split(' ').any(|own| own == name))?;
+    Some(if advice.is_empty() { String::new() } else { format!("{advice}; ") })
+}
+
 /// Whether a field is ignored: it cannot affect the answer, or requests nothing. Refuses unsupported fields that request something.
 fn is_ignored(endpoint: Endpoint, name: &str, value: &Value) -> Result<bool, Refusal> {
     let refused = |what: String| Err(Refusal::bad(name, format!("{name} {what}leave it out")));
@@ -185,8 +173,7 @@ fn is_ignored(endpoint: Endpoint, name: &str, value: &Value) -> Result<bool, Ref
         Ok(true)
     } else if own == Some(true) {
         Ok(false)
-    } else if let Some((_, advice)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
-        let advice = if advice.is_empty() { String::new() } else { format!("{advice}; ") };
+    } else if let Some(advice) = advice(name) {
         if asks_for_nothing(value) { Ok(true) } else { refused(format!("is not supported: {advice}")) }
     } else if let Some((_, default)) = DEFAULTS.iter().find(|(known, _)| *known == name) {
         let is_default = value.to_string().trim_end_matches(".0") == *default;
@@ -336,8 +323,8 @@ mod tests {
         let prompts = |value: Value| {
             parse(Endpoint::Completions, &json!({ "prompt": value })).map(|fields| fields.prompt)
         };
-        assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::Text(_)))));
-        assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::Tokens(_)))));
+        assert!(matches!(prompts(json!("One")), Ok(Some(Prompts::One(SinglePrompt::Text(_))))));
+        assert!(matches!(prompts(json!([1, 2])), Ok(Some(Prompts::One(SinglePrompt::Tokens(_))))));
         assert!(matches!(prompts(json!(["One", [1]])), Ok(Some(Prompts::Many(_)))));
         for wrong in [json!(5), json!([1, "a"]), json!([-1]), json!(["One", {}])] {
             assert_eq!(prompts(wrong.clone()).unwrap_err()["param"], "prompt", "{wrong}");

@@ -21,9 +21,8 @@ pub use switchboard::{Ask, Switchboard};
 
 use glasshouse_protocol::{CheckpointChoice, Moderated, Moderation, WeightFormat};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Default queue length.
 pub const QUEUE: usize = 256;
@@ -57,8 +56,8 @@ pub struct ServerSettings {
 struct Served {
     settings: ServerSettings,
     board: Switchboard,
-    /// Texts in progress or waiting.
-    taken: AtomicUsize,
+    /// Places for texts in progress or waiting.
+    places: Arc<Semaphore>,
     moderating: Mutex<Moderating>,
 }
 
@@ -67,12 +66,6 @@ struct Served {
 struct Moderating {
     settings: Moderation,
     found: Moderated,
-}
-
-/// Places taken by a request, released on drop.
-struct Taken {
-    served: Arc<Served>,
-    count: usize,
 }
 
 impl Served {
@@ -92,17 +85,9 @@ impl Served {
         }
     }
 
-    /// Takes `count` places, or returns `None` if fewer are free.
-    fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
-        let more = |taken: usize| taken.checked_add(count).filter(|all| *all <= self.most());
-        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
-        Some(Taken { served: self.clone(), count })
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.served.taken.fetch_sub(self.count, Ordering::SeqCst);
+    /// Takes `count` places until the result is dropped, or returns `None` if fewer are free.
+    fn take(&self, count: usize) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_many_owned(u32::try_from(count).ok()?).ok()
     }
 }
 
@@ -130,7 +115,8 @@ impl Server {
         let address = listener.local_addr().map_err(|error| format!("{wished}: {error}"))?;
         let moderating =
             Mutex::new(Moderating { settings: settings.moderation.clone(), found: Moderated::new() });
-        let served = Arc::new(Served { settings, board, taken: AtomicUsize::new(0), moderating });
+        let places = Arc::new(Semaphore::new(settings.places + settings.queue));
+        let served = Arc::new(Served { settings, board, places, moderating });
         let router = routes::router(&served, address)?;
         let (stop, stopped) = watch::channel(false);
         let (last, over) = async_channel::bounded::<()>(1);
@@ -160,10 +146,7 @@ impl Server {
     }
 
     pub fn set_moderation(&self, settings: &Moderation) {
-        let mut moderating = self.served.moderating();
-        if moderating.settings != *settings {
-            moderating.settings.clone_from(settings);
-        }
+        self.served.moderating().settings.clone_from(settings);
     }
 
     /// Moderation hits in all texts so far.

@@ -34,7 +34,6 @@ type Answer = Result<Response, Refusal>;
 /// # Errors
 /// `cors` is not an origin.
 pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router, String> {
-    let admission = Arc::new(Admission { served: served.clone(), local: address.ip().is_loopback() });
     let completions = |endpoint| {
         post(move |State(served): State<Arc<Served>>, body: Body| complete(endpoint, served, body))
     };
@@ -55,7 +54,7 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, None, message)
         })
         .with_state(served.clone())
-        .layer(from_fn_with_state(admission, admit));
+        .layer(from_fn_with_state((served.clone(), address.ip().is_loopback()), admit));
     Ok(match cors(&served.settings)? {
         Some(cors) => router.layer(cors),
         None => router,
@@ -71,25 +70,18 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     if origin == "*" {
         return Ok(Some(layer.allow_origin(Any)));
     }
-    let wrong =
-        || format!("{origin} is not the origin of a web page; use the form http://localhost:3000, or *");
-    if !origin.contains("://") || origin.ends_with('/') {
-        return Err(wrong());
+    match origin.parse::<HeaderValue>() {
+        Ok(own) if origin.contains("://") && !origin.ends_with('/') => Ok(Some(layer.allow_origin(own))),
+        _ => {
+            Err(format!("{origin} is not the origin of a web page; use the form http://localhost:3000, or *"))
+        }
     }
-    let origin: HeaderValue = origin.parse().map_err(|_| wrong())?;
-    Ok(Some(layer.allow_origin(origin)))
 }
 
-/// Access control of requests.
-struct Admission {
-    served: Arc<Served>,
-    /// The server listens only on the loopback interface.
-    local: bool,
-}
-
-async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
+/// Access control of requests. `local`: the server listens only on the loopback interface.
+async fn admit(State((served, local)): State<(Arc<Served>, bool)>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    match &admission.served.settings.token {
+    match &served.settings.token {
         // Monitoring has no token, and learns nothing else here.
         Some(_) if request.uri().path() == HEALTH => {}
         Some(token) => {
@@ -103,14 +95,14 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
             }
         }
         // Protects against DNS rebinding: another site's name may resolve to this machine, but then `Host` contains it.
-        None if admission.local => {
+        None if local => {
             let is_ours = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_local));
             if !is_ours {
                 let message = "this server answers only requests to 127.0.0.1 and localhost; start it with --token for other names";
                 return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
             }
             // Other sites' pages must not keep the server busy either, even if they could not read the response.
-            let allowed = admission.served.settings.cors.as_deref();
+            let allowed = served.settings.cors.as_deref();
             let is_refused = |origin: &HeaderValue| {
                 let is_allowed =
                     allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
@@ -199,10 +191,10 @@ fn described(run: &RunSummary) -> Value {
 
 async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer {
     let wanted = Wanted::new(endpoint, Fields::read(endpoint, body).await?, &served)?;
-    let taken = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
+    let places = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {
-        return stream(wanted, ask, taken).await;
+        return stream(wanted, ask, served, places).await;
     }
     let mut completions: Vec<Option<Completion>> = vec![None; wanted.texts()];
     while let Some((at, event)) = ask.next().await {

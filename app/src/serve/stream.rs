@@ -4,7 +4,7 @@ use super::bodies::{Head, Piece, logprobs_of, text_of};
 use super::connections::PATIENCE;
 use super::refusal::Refusal;
 use super::wanted::{Endpoint, Wanted};
-use super::{Ask, Taken};
+use super::{Ask, Served};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +12,8 @@ use glasshouse_protocol::{Completion, Ending, Event};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 const DONE: &str = "data: [DONE]\n\n";
 /// Maximum chunks waiting for the client.
@@ -21,7 +22,7 @@ const PIECES: usize = 64;
 /// A running stream. Dropping it, for instance when the client disconnects, cancels the unfinished texts.
 struct Stream {
     ask: Ask,
-    taken: Taken,
+    served: Arc<Served>,
     wanted: Wanted,
     head: Head,
     /// For each text, whether it has begun, and the run that writes it.
@@ -31,16 +32,23 @@ struct Stream {
     /// Chunks to send.
     ready: VecDeque<Bytes>,
     over: bool,
+    _places: OwnedSemaphorePermit,
     /// Number of response events sent.
     sequence: u64,
 }
 
 /// Responds with a stream once the first text arrives, so that a refused request gets its status code.
-pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Response, Refusal> {
+pub(super) async fn stream(
+    wanted: Wanted,
+    ask: Ask,
+    served: Arc<Served>,
+    places: OwnedSemaphorePermit,
+) -> Result<Response, Refusal> {
     let (head, texts) = (Head::of(&wanted), wanted.texts());
     let mut stream = Stream {
         ask,
-        taken,
+        served,
+        _places: places,
         wanted,
         head,
         begun: vec![false; texts],
@@ -82,13 +90,12 @@ impl Stream {
                 () = sender.closed() => return,
             };
             if let Err(refusal) = advanced {
+                let mut body = refusal.body();
                 if self.wanted.endpoint == Endpoint::Responses {
-                    let error = refusal.body()["error"].take();
-                    let (message, code) = (&error["message"], &error["code"]);
-                    self.send(&json!({ "type": "error", "message": message, "code": code, "param": null, "sequence_number": self.sequence }));
-                } else {
-                    self.send(&refusal.body());
+                    let (message, code) = (&body["error"]["message"], &body["error"]["code"]);
+                    body = json!({ "type": "error", "message": message, "code": code, "param": null, "sequence_number": self.sequence });
                 }
+                self.send(&body);
                 self.over = true;
             }
         }
@@ -111,7 +118,7 @@ impl Stream {
                     let (text, logprobs) = (text_of(&completion), logprobs_of(&self.wanted, &completion));
                     self.tell(at, &completion.run, &Piece::Text { text: &text, logprobs });
                 }
-                self.taken.served.count(&completion.moderated);
+                self.served.count(&completion.moderated);
                 self.tell(at, &completion.run, &Piece::End(&completion));
                 self.completions[at] = Some(*completion);
             }
@@ -119,15 +126,13 @@ impl Stream {
             None => {
                 let completions: Option<Vec<Completion>> = self.completions.iter().cloned().collect();
                 let completions = completions.ok_or_else(Refusal::gone)?;
-                if self.wanted.endpoint == Endpoint::Responses {
-                    self.over = true;
-                    return Ok(());
-                }
-                if self.wanted.includes_usage {
-                    self.send(&self.head.usage(&self.wanted, &completions));
-                }
-                self.ready.push_back(Bytes::from_static(DONE.as_bytes()));
                 self.over = true;
+                if self.wanted.endpoint != Endpoint::Responses {
+                    if self.wanted.includes_usage {
+                        self.send(&self.head.usage(&self.wanted, &completions));
+                    }
+                    self.ready.push_back(Bytes::from_static(DONE.as_bytes()));
+                }
             }
         }
         Ok(())

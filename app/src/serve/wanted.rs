@@ -55,10 +55,8 @@ impl Wanted {
         };
         let answers = within("n", fields.n, 1..=MAX_ANSWERS)?.unwrap_or(1);
         if fields.best_of.is_some_and(|best| best != answers) {
-            return Err(Refusal::bad(
-                "best_of",
-                "best_of is not supported; use n and choose among the answers",
-            ));
+            let message = "best_of is not supported; use n and choose among the answers";
+            return Err(Refusal::bad("best_of", message));
         }
         let asked = match endpoint {
             Endpoint::Completions => fields.max_tokens,
@@ -119,8 +117,7 @@ impl Wanted {
 fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.model.as_deref().filter(|name| !name.is_empty());
-    let name = named.or(settings.run.as_deref());
-    let Some(name) = name else { return Ok((None, WeightSource::Current)) };
+    let Some(name) = named.or(settings.run.as_deref()) else { return Ok((None, WeightSource::Current)) };
     let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
         Some((run, word)) => match CheckpointChoice::from(word) {
             // It would be a path on this machine.
@@ -138,19 +135,16 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
 }
 
 fn prompts(prompts: Option<Prompts>) -> Result<Vec<Prompt>, Refusal> {
-    let text = |text| Prompt::Text { text };
-    let tokens = |ids| Prompt::Tokens { ids };
     let prompt = |prompt| match prompt {
-        SinglePrompt::Text(it) => text(it),
-        SinglePrompt::Tokens(ids) => tokens(ids),
+        SinglePrompt::Text(text) => Prompt::Text { text },
+        SinglePrompt::Tokens(ids) => Prompt::Tokens { ids },
     };
     match prompts {
         None => Err(Refusal::bad("prompt", "prompt is missing; send a text, such as {\"prompt\": \"Once\"}")),
-        Some(Prompts::Text(it)) => Ok(vec![text(it)]),
-        Some(Prompts::Tokens(ids)) if ids.is_empty() => {
+        Some(Prompts::One(SinglePrompt::Tokens(ids))) if ids.is_empty() => {
             Err(Refusal::bad("prompt", "prompt is an empty list; send at least one text or token id"))
         }
-        Some(Prompts::Tokens(ids)) => Ok(vec![tokens(ids)]),
+        Some(Prompts::One(one)) => Ok(vec![prompt(one)]),
         Some(Prompts::Many(many)) => Ok(many.into_iter().map(prompt).collect()),
     }
 }
@@ -204,18 +198,17 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     let messages: Result<Vec<ChatMessage>, String> = instructions.into_iter().chain(said).collect();
     let messages = messages.map_err(|message| Refusal::bad(field, message))?;
     let continues = fields.continue_final_message;
+    let refused = |reason: &str| {
+        Err(Refusal::bad("continue_final_message", format!("continue_final_message {reason}")))
+    };
     let ending = match (continues, fields.add_generation_prompt) {
         (false, None | Some(true)) => ChatEnding::Answer,
         (false, Some(false)) => ChatEnding::Closed,
-        (true, Some(true)) => {
-            let message = "continue_final_message and add_generation_prompt exclude each other";
-            return Err(Refusal::bad("continue_final_message", message));
-        }
+        (true, Some(true)) => return refused("and add_generation_prompt exclude each other"),
         (true, _) => ChatEnding::Continued,
     };
     if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
-        let message = "continue_final_message requires the last message to be from the assistant";
-        return Err(Refusal::bad("continue_final_message", message));
+        return refused("requires the last message to be from the assistant");
     }
     let variables = std::mem::take(&mut fields.chat_template_kwargs);
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
@@ -262,10 +255,10 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
             within("logprobs", Some(*count), 0..=MAX_TOP_LOGPROBS)
         }
         (Endpoint::Chat, Some(Logprobs::Flag(true))) => Ok(Some(top.unwrap_or(0))),
-        _ => Err(Refusal::bad(
-            "logprobs",
-            "logprobs is a whole number for completions, and true or false for chats",
-        )),
+        _ => {
+            let message = "logprobs is a whole number for completions, and true or false for chats";
+            Err(Refusal::bad("logprobs", message))
+        }
     }
 }
 

@@ -2,12 +2,9 @@
 //! tasks.
 
 use super::{EvaluateArguments, named};
-use crate::cli::settings::usage;
-use crate::cli::train::quoted;
-use anyhow::{Context as _, Result};
+use crate::cli::prelude::*;
 use glasshouse_engine::data::recipes::write_lines;
 use glasshouse_engine::evaluation::tasks::TaskFile;
-use std::path::Path;
 
 const PROGRAM: &str = include_str!("answer.py");
 const NAME: &str = "answer.py";
@@ -18,21 +15,18 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
     for given in &arguments.task {
         let (described, file) = named(given)?;
         let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
-        let most = arguments.rows.map(|rows| rows as usize);
-        let task = TaskFile::read_as(&described, &file.display().to_string(), &bytes, most)?;
+        let name = file.display().to_string();
+        let task = TaskFile::read_as(&described, &name, &bytes, arguments.rows)?;
         for (line, reason) in &task.broken {
             tell!("note: {} line {line} left out: {reason}", task.name);
         }
         let stem = task.name.strip_suffix(".jsonl").unwrap_or(&task.name).to_owned();
-        rows.push((stem, task.questions(arguments.max_tokens.map(|tokens| tokens as usize))?));
+        rows.push((stem, task.questions(arguments.max_tokens)?));
     }
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let names = rows.iter().map(|(stem, _)| format!("{stem}.rows.jsonl")).chain([NAME.to_owned()]);
     if let Some(there) = names.map(|name| folder.join(name)).find(|path| path.exists() && !arguments.force) {
-        return Err(usage(format!(
-            "{} exists already; name another folder, or use --force",
-            there.display()
-        )));
+        misuse!("{} exists already; name another folder, or use --force", there.display());
     }
     let program = folder.join(NAME);
     std::fs::write(&program, PROGRAM).with_context(|| program.display().to_string())?;
@@ -43,11 +37,9 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
     say!("  python {} --model google/flan-t5-small", quoted(&program))?;
     for (file, (stem, _)) in arguments.task.iter().zip(&rows) {
         let results = folder.join(format!("{stem}.results.jsonl"));
+        let [project, file, results] = [&arguments.model.of.project, file, &results].map(|path| quoted(path));
         say!(
-            "  glasshouse evaluate --project {} --task {} --with-results {} --name flan-t5-small",
-            quoted(&arguments.model.of.project),
-            quoted(file),
-            quoted(&results)
+            "  glasshouse evaluate --project {project} --task {file} --with-results {results} --name flan-t5-small"
         )?;
     }
     Ok(())

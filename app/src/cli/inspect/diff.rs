@@ -2,16 +2,7 @@
 
 use super::summary::Words;
 use super::{InspectionRequest, ViewTensor, at_step, print};
-use crate::cli::arguments::{DEFAULT_PROJECT, DeviceArguments, RunArguments};
-use crate::cli::settings::usage;
-use crate::cli::trained;
-use anyhow::{Context as _, Result};
-use clap::Args;
-use glasshouse_engine::protocol::config::Start;
-use glasshouse_engine::protocol::inspect::InspectSettings;
-use glasshouse_engine::protocol::quantity::figures;
-use glasshouse_engine::protocol::{CheckpointChoice, GenerateConfig, View};
-use std::path::{Path, PathBuf};
+use crate::cli::prelude::*;
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
 const SHADES: [u8; 5] = [17, 18, 19, 20, 27];
@@ -25,7 +16,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
         (None, prompt) => prompt.clone(),
     };
     if given.as_ref().is_some_and(String::is_empty) {
-        return Err(usage("the text is empty; give another, or none for held-out text of the project"));
+        misuse!("the text is empty; give another, or none for held-out text of the project");
     }
     let sampling =
         GenerateConfig { max_tokens: arguments.max_tokens, seed: arguments.seed, ..Default::default() };
@@ -38,7 +29,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
         views: vec![View::Diff],
         settings: settings.clone(),
         reference: Some((Some(before), before_checkpoint)),
-        options: arguments.device.options()?,
+        options: arguments.device.options(),
     };
     print(&asked.answers()?, arguments.json, &settings)
 }
@@ -47,7 +38,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
 fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     let Start { run: word, checkpoint, .. } = Start::parse(typed, None);
     if word.is_empty() || checkpoint.as_str().is_empty() {
-        return Err(usage(format!("{typed:?} is no model; expected RUN or RUN:CHECKPOINT")));
+        misuse!("{typed:?} is no model; expected RUN or RUN:CHECKPOINT");
     }
     let run = trained::find_run(project, Start::named_run(&word))?;
     let name = run.name();
@@ -62,10 +53,8 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     }
     let mut steps: Vec<String> = checkpoints.iter().map(|own| own.step.to_string()).collect();
     steps.dedup();
-    Err(usage(format!(
-        "{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {}",
-        steps.join(", ")
-    )))
+    let steps = steps.join(", ");
+    misuse!("{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {steps}")
 }
 
 /// The text with the change of each token as its background, if the terminal has colours.

@@ -1,14 +1,11 @@
 //! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which describes them.
 
 use super::{ViewTensor, ViewsAnswer, json_of};
-use anyhow::Result;
-use glasshouse_engine::protocol::View;
+use crate::cli::prelude::*;
 use glasshouse_engine::protocol::inspect::ElementKind;
 use glasshouse_engine::storage::{self, Staging};
 use safetensors::tensor::{Dtype, TensorView};
-use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// The file that marks a folder as an inspection.
 const HEAD: &str = "inspection.json";

@@ -2,9 +2,8 @@
 
 use super::ViewTensor;
 use super::summary::{COLUMNS, ROWS, SQUARE, Words, print_table, quoted, show};
-use anyhow::Result;
-use glasshouse_engine::protocol::inspect::{HEAD_SCORES, InspectSettings};
-use glasshouse_engine::protocol::quantity::figures;
+use crate::cli::prelude::*;
+use glasshouse_engine::protocol::inspect::HEAD_SCORES;
 
 #[derive(Debug)]
 struct MeasuredHead {

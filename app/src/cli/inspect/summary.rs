@@ -1,14 +1,9 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{aligned, print as print_blocks, printable};
-use anyhow::Result;
-use glasshouse_engine::protocol::blocks::Block;
-use glasshouse_engine::protocol::inspect::{
-    Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
-};
-use glasshouse_engine::protocol::quantity::{self, NOTHING, counted, figures, whole};
-use glasshouse_engine::protocol::{Cut, View};
+use crate::cli::prelude::*;
+use crate::cli::report::{aligned, print as print_blocks};
+use glasshouse_engine::protocol::inspect::{Axis, Detail, ElementKind, Inspected, TokenText};
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.
@@ -34,10 +29,8 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         let count = counted(tokens.len() as u64, "token");
         say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;
         if *cut > 0 {
-            say!(
-                "the first {} of the prompt are cut: it exceeds the context length",
-                counted(*cut as u64, "token")
-            )?;
+            let cut = counted(*cut as u64, "token");
+            say!("the first {cut} of the prompt are cut: it exceeds the context length")?;
         }
     }
     for (inspected, tensors) in answer.views() {

@@ -1,18 +1,14 @@
 //! A user's rows for a recipe, converted from any supported format to a single one.
 
 use crate::cli::data;
-use crate::cli::settings::usage;
-use anyhow::{Context as _, Result};
+use crate::cli::prelude::*;
 use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::tasks::Check;
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
-use glasshouse_engine::protocol::{ChatMessage, Objective, Role};
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::path::Path;
 
 /// A line of a conversation that ends with its answer.
 #[derive(Debug, Serialize)]
@@ -38,19 +34,16 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
         RecipeMetric::Answers | RecipeMetric::Perplexity => conversations(&source, &problems),
     };
     let advice = || {
+        let (file, name, format) = (file.display(), &recipe.name, recipe.format());
         format!(
-            "{} is not data for the recipe {}, which learns from {}; `glasshouse recipe {} --example rows.jsonl` writes an example",
-            file.display(),
-            recipe.name,
-            recipe.format(),
-            recipe.name
+            "{file} is not data for the recipe {name}, which learns from {format}; `glasshouse recipe {name} --example rows.jsonl` writes an example"
         )
     };
     let rows = rows.map_err(|error| usage(format!("{}: {error:#}", advice())))?;
     let wrong = problems.list();
     if rows.is_empty() {
         let first = wrong.first().map_or_else(|| "no rows".to_owned(), |problem| problem.reason.clone());
-        return Err(usage(format!("{}: {first}", advice())));
+        misuse!("{}: {first}", advice());
     }
     data::tell(&wrong);
     Ok(Some(rows))
@@ -97,20 +90,13 @@ fn answered(line: &str) -> Result<Answered, String> {
         Row::Text(_) => return Err("text, with no question and no answer".to_owned()),
         Row::Preference(_) => return Err("a preference, with two answers".to_owned()),
     };
-    let asks = match messages.as_slice() {
-        [.., asked, answer] => {
-            matches!(asked.role, Role::User | Role::Tool) && answer.role == Role::Assistant
-        }
-        _ => false,
-    };
-    if !asks {
+    let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+    if !matches!(roles[..], [.., Role::User | Role::Tool, Role::Assistant]) {
         return Err("its last two messages are not a question and an answer".to_owned());
     }
     let check = serde_json::from_str::<Value>(line).ok().and_then(|row| row.get("check").cloned());
-    let check: Option<Check> = match check.filter(|check| !check.is_null()) {
-        Some(check) => Some(serde_json::from_value(check).map_err(|error| format!("`check`: {error}"))?),
-        None => None,
-    };
+    let check = check.filter(|check| !check.is_null()).map(serde_json::from_value).transpose();
+    let check = check.map_err(|error| format!("`check`: {error}"))?;
     Ok(Answered { messages, check })
 }
 

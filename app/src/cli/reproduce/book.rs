@@ -4,27 +4,14 @@
 use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2};
-use super::report::RunOutcome;
 use super::rows::ExerciseRows;
-use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
-use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
+use crate::cli::prelude::*;
 use crate::cli::recipe::{check_before_import, runs_of};
-use crate::cli::score::ScoringOptions;
-use crate::cli::settings::{changed, check_device, run_config, usage};
-use crate::cli::train::{import_base, quoted, train_run};
-use crate::cli::trained;
-use anyhow::{Context as _, Result};
+use crate::cli::train::{base_run, train_run};
 use glasshouse_documents::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
-use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::recipes::RecipeMetric;
-use glasshouse_engine::protocol::{
-    CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
-};
-use glasshouse_engine::session;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Preset of runs from random weights, and their vocabulary size: a text of five thousand words needs no more.
 const PRESET: &str = "gpt2-124m";
@@ -37,19 +24,19 @@ const TUNING: &str = "sft";
 const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
 
-pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<ExitCode> {
+pub(in crate::cli) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    let exercise = arguments.run;
     check_device(arguments.device.as_deref())?;
-    let training = TrainArguments {
-        project: arguments.project.clone(),
-        device: arguments.device.clone(),
-        threads: arguments.threads,
-        eval: if exercise.is_preset() { EvaluationArgument::Batches } else { EvaluationArgument::Full },
-        json: arguments.json,
-        ..TrainArguments::default()
-    };
+    let training = TrainArguments { whole_split: !exercise.is_preset(), ..arguments.training() };
     let run = if arguments.resume {
-        check_latest(arguments, exercise)?;
-        train_run(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
+        let run = trained::find_run(&arguments.project, None)?;
+        if !is_of(exercise, &run.config()?) {
+            let (run, project, name) = (run.name(), arguments.project.display(), &exercise.name);
+            misuse!(
+                "run {run} in {project} is not a run of reproduce {name}; leave --resume out to start it"
+            );
+        }
+        train_run(&TrainArguments { resume: true, whole_split: false, ..training })?
     } else {
         // Report missing files and typing mistakes before anything is fetched.
         let weights = weights(arguments, exercise)?;
@@ -64,34 +51,16 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
             return Ok(ExitCode::SUCCESS);
         };
         let rows = rows(exercise, &file)?;
-        let from = match weights {
-            Some(place) if is_place(&place) => Some(drive(session::Options::default(), async |engine| {
-                import_base(&place, &training, engine).await
-            })?),
-            other => other,
-        };
-        let learned = write(arguments, exercise, &file, &rows)?;
+        let from = weights.map(|from| base_run(&from, &training)).transpose()?;
+        let learned = write(arguments, &file, rows)?;
         // No kernel tuning, so that other devices of the same kind reproduce the same bits.
         train_run(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
     let outcome = outcome(arguments, exercise, &run)?;
     // The exit code reports it even if nobody reads the output.
     outcome.tell(arguments, exercise, &run).ok();
-    Ok(outcome.exit_code(&run))
-}
-
-/// Refuses to resume a run that does not belong to the exercise.
-fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
-    let run = trained::find_run(&arguments.project, None)?;
-    if is_of(exercise, &run.config()?) {
-        return Ok(());
-    }
-    Err(usage(format!(
-        "run {} in {} is not a run of reproduce {}; leave --resume out to start it",
-        run.name(),
-        arguments.project.display(),
-        exercise.name
-    )))
+    // An interrupted run shows nothing. One that was requested to be shorter succeeds.
+    Ok(ExitCode::from(u8::from(outcome.verdict == Some(false) || run.step < run.steps)))
 }
 
 /// Whether a run belongs to the exercise, with the published settings or others; of a preset, only the steps may be others.
@@ -116,10 +85,10 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     let shape = exercise.shape();
     if let Some(weights) = &arguments.weights {
         if shape.is_none() {
-            return Err(usage(format!("reproduce {name} starts from random weights; leave --weights out")));
+            misuse!("reproduce {name} starts from random weights; leave --weights out");
         }
         if !is_address(weights) && !Path::new(weights).exists() {
-            return Err(usage(format!("--weights {weights}: no such folder or file")));
+            misuse!("--weights {weights}: no such folder or file");
         }
         // A bare folder name is a place, too.
         let place = if is_place(weights) { weights.clone() } else { format!("./{weights}") };
@@ -140,14 +109,13 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
         Begins::Tuned(_) => {
             let sft = Exercise::find(TUNING)?;
             let runs = runs_of(&arguments.project)?;
-            let tuned = |config: &RunConfig| is_of(&sft, config) && has_shape(shape, config);
+            let tuned = |config: &RunConfig| is_of(sft, config) && has_shape(shape, config);
             let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
             let latest = latest.ok_or_else(|| {
+                let (objective, project) = (sft.objective, quoted(&arguments.project));
                 missing(&format!(
-                    "the model of `glasshouse reproduce sft`, a run of the objective {} with {layers} layers of width {width}, and {} has none; run \
-                     that first, or name another model",
-                    sft.objective,
-                    quoted(&arguments.project)
+                    "the model of `glasshouse reproduce sft`, a run of the objective {objective} with {layers} layers of width {width}, and \
+                     {project} has none; run that first, or name another model"
                 ))
             })?;
             Ok(Some(latest.name()))
@@ -169,26 +137,19 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     Ok(Some(rows))
 }
 
-fn folder(arguments: &ReproduceArguments, exercise: &Exercise) -> PathBuf {
-    arguments.project.join(FOLDER).join(&exercise.name)
+fn folder(arguments: &ReproduceArguments) -> PathBuf {
+    arguments.project.join(FOLDER).join(&arguments.run.name)
 }
 
 /// Writes the rows and their source into the project, and returns the path to train on.
-fn write(
-    arguments: &ReproduceArguments,
-    exercise: &Exercise,
-    file: &Path,
-    rows: &Option<ExerciseRows>,
-) -> Result<PathBuf> {
-    let folder = folder(arguments, exercise);
-    if rows.is_some() {
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        write_lines(&folder.join("source"), &[sha256(file)?])?;
-    }
+fn write(arguments: &ReproduceArguments, file: &Path, rows: Option<ExerciseRows>) -> Result<PathBuf> {
     let Some(ExerciseRows { learned, test }) = rows else { return Ok(file.to_owned()) };
-    write_lines(&folder.join("test.jsonl"), test)?;
+    let folder = folder(arguments);
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    write_lines(&folder.join("source"), &[sha256(file)?])?;
+    write_lines(&folder.join("test.jsonl"), &test)?;
     let path = folder.join(TRAIN_FILE);
-    write_lines(&path, learned)?;
+    write_lines(&path, &learned)?;
     Ok(path)
 }
 
@@ -229,7 +190,7 @@ fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> b
     let is_imported =
         |begun: &RunConfig| begun.start.is_none() && begun.tokenizer.kind == TokenizerKind::Imported;
     let is_tuned = |begun: &RunConfig| {
-        Exercise::find(TUNING).is_ok_and(|sft| is_published(&sft, begun, before.get(1..).unwrap_or_default()))
+        Exercise::find(TUNING).is_ok_and(|sft| is_published(sft, begun, before.get(1..).unwrap_or_default()))
     };
     let wanted = match (&exercise.begins, begun) {
         (Begins::Preset | Begins::Fresh, None) => run_config(&published(exercise), PRESET),
@@ -280,16 +241,12 @@ fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &Ru
         let file = config.data.paths.first().map(Path::new).filter(|file| file.is_file());
         return Ok(file.map(sha256).transpose()?.is_some_and(|own| own == sum));
     }
-    let source = std::fs::read_to_string(folder(arguments, exercise).join("source"));
+    let source = std::fs::read_to_string(folder(arguments).join("source"));
     Ok(source.is_ok_and(|own| own.trim() == sum))
 }
 
 fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<RunOutcome> {
-    let place = ScoringOptions {
-        project: &arguments.project,
-        device: arguments.device.as_deref(),
-        threads: arguments.threads,
-    };
+    let training = arguments.training();
     let comparable = is_comparable(arguments, exercise, run)?;
     let compared = |holds: bool| comparable.then_some(holds);
     Ok(match exercise.figure {
@@ -302,10 +259,10 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             RunOutcome { ours, verdict, note: exercise.note.clone() }
         }
         Figure::Accuracy(published) => {
-            let file = folder(arguments, exercise).join("test.jsonl");
+            let file = folder(arguments).join("test.jsonl");
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let score = place.rows(run, RecipeMetric::Labels, &lines)?;
+            let score = training.score_rows(run, RecipeMetric::Labels, &lines)?;
             // Two standard errors of a proportion over that many texts.
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
             let note = format!("{}; two standard errors are {}", score.words("text"), percent(spread));
@@ -313,21 +270,59 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             RunOutcome { ours: Some(score.accuracy()), verdict, note }
         }
         Figure::Memorised { validation, .. } => {
-            let losses = place.losses(run)?;
+            let losses = training.losses(run)?;
             let best = losses.iter().map(|loss| loss.validation).min_by(f64::total_cmp);
-            let (ours, verdict, note) = match (losses.last(), best) {
-                (Some(last), Some(best)) => {
-                    let note = format!(
-                        "lowest validation loss {best:.3}, and {:.3} at the end; the book's ends at {validation}",
-                        last.validation
-                    );
-                    (Some(last.train), compared(last.train < 1.0 && last.validation > best), note)
-                }
-                _ => (None, None, String::new()),
-            };
-            RunOutcome { ours, verdict, note }
+            let Some((last, best)) = losses.last().zip(best) else { return Ok(RunOutcome::default()) };
+            let end = last.validation;
+            let note = format!(
+                "lowest validation loss {best:.3}, and {end:.3} at the end; the book's ends at {validation}"
+            );
+            let verdict = compared(last.train < 1.0 && end > best);
+            RunOutcome { ours: Some(last.train), verdict, note }
         }
     })
+}
+
+/// The result of a run, compared with the published one.
+#[derive(Default)]
+struct RunOutcome {
+    ours: Option<f64>,
+    /// Whether it reaches the published figure; `None` if the two are not comparable.
+    verdict: Option<bool>,
+    note: String,
+}
+
+impl RunOutcome {
+    fn tell(&self, arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<()> {
+        let Self { ours, verdict, note } = self;
+        let Exercise { name, source, steps, figure, differs, .. } = exercise;
+        let kind = if exercise.is_preset() { "preset" } else { "exercise" };
+        let line = json!({
+            "event": "reproduction", (kind): name, "figure": figure.words(), "published": figure.published(), "source": source,
+            "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
+            "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
+        });
+        if arguments.json {
+            return Ok(say!("{line}")?);
+        }
+        say!("")?;
+        report::print(&report::records(&[line], &["event", "reproduced"]))?;
+        match verdict {
+            Some(true) => say!("reproduced")?,
+            Some(false) => say!("not reproduced")?,
+            None if run.step < run.steps => {
+                let again =
+                    format!("glasshouse reproduce {name} --project {} --resume", quoted(&arguments.project));
+                say!("no verdict: the run stopped early; continue with: {again}")?;
+            }
+            None => {
+                say!(
+                    "no verdict: the data, the shape, the steps or the settings are not the published ones"
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -336,7 +331,7 @@ mod tests {
     use glasshouse_engine::protocol::{Start, presets};
 
     fn named<const COUNT: usize>(names: [&str; COUNT]) -> [Exercise; COUNT] {
-        names.map(|name| Exercise::find(name).unwrap())
+        names.map(|name| Exercise::find(name).unwrap().clone())
     }
 
     fn imported(exercise: &Exercise) -> RunConfig {

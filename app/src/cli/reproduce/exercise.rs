@@ -1,16 +1,17 @@
 //! The published runs (`exercises.toml`): data, base, settings, and published results.
 
 use super::rows::{self, ExerciseRows};
-use anyhow::{Context as _, Result};
-use glasshouse_engine::protocol::Objective;
+use crate::cli::prelude::*;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Exercise {
     /// Name on the command line.
     pub name: String,
+    /// Its line of help.
+    pub about: String,
     /// Where the figure was published.
     pub source: String,
     /// Catalogue name of the data.
@@ -113,10 +114,16 @@ pub(super) const COMMON: &[&str] = &[
     "model.dropout={embedding=0.0, attention=0.0, residual=0.0}",
 ];
 
+pub(super) static EXERCISES: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
+    // The file is part of the program, and tests use its runs.
+    let file: BTreeMap<String, Vec<Exercise>> =
+        toml::from_str(include_str!("exercises.toml")).unwrap_or_default();
+    file.into_values().flatten().collect()
+});
+
 impl Exercise {
-    pub(super) fn find(name: &str) -> Result<Self> {
-        let file: BTreeMap<String, Vec<Self>> = toml::from_str(include_str!("exercises.toml"))?;
-        let found = file.into_values().flatten().find(|exercise| exercise.name == name);
+    pub(super) fn find(name: &str) -> Result<&'static Self> {
+        let found = EXERCISES.iter().find(|exercise| exercise.name == name);
         found.with_context(|| format!("no published run is called {name}"))
     }
 

@@ -1,9 +1,8 @@
 //! Rows of the book's exercises from the files they use.
 
-use anyhow::{Context as _, Result, ensure};
+use crate::cli::prelude::*;
 use glasshouse_engine::protocol::random::nth;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Training rows, some of which the run holds out, and test rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,15 +20,12 @@ const SEED: u64 = 123;
 pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
     let mut kinds: [Vec<(u64, &str, &str)>; 2] = Default::default();
     for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let (label, text) = line
-            .split_once('\t')
-            .with_context(|| format!("line {}: expected a label, a tab, and a message", number + 1))?;
+        let place = number + 1;
+        let message = line.split_once('\t');
+        let (label, text) =
+            message.with_context(|| format!("line {place}: expected a label, a tab, and a message"))?;
         let kind = usize::from(label == "spam");
-        ensure!(
-            kind == 1 || label == "ham",
-            "line {}: the label is {label:?}; expected ham or spam",
-            number + 1
-        );
+        ensure!(kind == 1 || label == "ham", "line {place}: the label is {label:?}; expected ham or spam");
         kinds[kind].push((nth(SEED, DRAWN, number as u64), label, text));
     }
     let count = kinds.iter().map(Vec::len).min().unwrap_or_default();

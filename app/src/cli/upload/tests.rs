@@ -1,7 +1,7 @@
 //! Uploads to a stand-in of the Hub.
 
 use super::*;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;

@@ -57,36 +57,26 @@ impl Head {
         piece: &Piece<'_>,
         sequence: &mut u64,
     ) -> Vec<Value> {
-        let place = || json!({ "item_id": self.item_id(), "output_index": 0, "content_index": 0 });
-        let with = |mut event: Value, name: &str, value: Value| {
-            event[name] = value;
-            event
-        };
+        let item = self.item_id();
+        let part =
+            |text| json!({ "item_id": item, "output_index": 0, "content_index": 0, "part": part(text) });
+        let text = |name: &str, text: &str| json!({ "item_id": item, "output_index": 0, "content_index": 0, (name): text, "logprobs": [] });
         let events = match piece {
             Piece::Begin => vec![
                 ("response.created", json!({ "response": self.response(wanted, run, None) })),
                 ("response.in_progress", json!({ "response": self.response(wanted, run, None) })),
                 ("response.output_item.added", json!({ "output_index": 0, "item": self.item(None) })),
-                ("response.content_part.added", with(place(), "part", part(""))),
+                ("response.content_part.added", part("")),
             ],
-            Piece::Text { text, .. } => {
-                let event = with(place(), "delta", json!(text));
-                vec![("response.output_text.delta", with(event, "logprobs", json!([])))]
-            }
+            Piece::Text { text: delta, .. } => vec![("response.output_text.delta", text("delta", delta))],
             Piece::End(completion) => {
-                let text = completion.text.as_str();
-                let done = with(place(), "text", json!(text));
-                let last = match reason(completion) {
-                    Some(_) => "response.incomplete",
-                    None => "response.completed",
-                };
+                let is_complete = reason(completion).is_none();
+                let last = if is_complete { "response.completed" } else { "response.incomplete" };
+                let item = self.item(Some(completion));
                 vec![
-                    ("response.output_text.done", with(done, "logprobs", json!([]))),
-                    ("response.content_part.done", with(place(), "part", part(text))),
-                    (
-                        "response.output_item.done",
-                        json!({ "output_index": 0, "item": self.item(Some(completion)) }),
-                    ),
+                    ("response.output_text.done", text("text", &completion.text)),
+                    ("response.content_part.done", part(&completion.text)),
+                    ("response.output_item.done", json!({ "output_index": 0, "item": item })),
                     (last, json!({ "response": self.response(wanted, run, Some(completion)) })),
                 ]
             }
