@@ -95,10 +95,8 @@ pub struct Task {
 
 impl Task {
     /// The description of a file's rows: `named` is a description as YAML, the name of a published task, or empty to recognise it
-    /// by the first row and the file's name. `None` if no published task has such rows.
-    ///
-    /// # Errors
-    /// The description is invalid, no task has this name, or its rows have other fields.
+    /// by the first row and the file's name. `None` if no published task has such rows. Errors: the description is invalid, no
+    /// task has this name, or its rows have other fields.
     pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
         if named.contains('\n') {
             return match &mut yaml::documents(named)?[..] {
@@ -180,10 +178,8 @@ impl Task {
         Ok(Self { set, output, contexts: false, sources, environment })
     }
 
-    /// Converts a row of the data set to a task row.
-    ///
-    /// # Errors
-    /// The row lacks a field or a right answer, or a template fails; the error names the key or field.
+    /// Converts a row of the data set to a task row. Errors: the row lacks a field or a right answer, or a template fails; the
+    /// error names the key or field.
     pub fn row(&self, row: &Fields) -> Result<Fields, String> {
         let variables = self.variables(row)?;
         let value = |key: &str| self.value(key, row, &variables);
