@@ -397,10 +397,10 @@ const SCRIPT_TAKES_NO: [&str; 9] =
 /// The metrics of each kind of row.
 fn metric_help() -> String {
     let of = |kind: &AnswerKind| {
-        let metrics = TASK_METRICS.iter().filter(|(_, needs)| needs.kinds().contains(kind));
-        let named = metrics.map(|(name, needs)| match needs {
-            Needs::Rows(_) => (*name).to_owned(),
-            Needs::Benchmark(_) => format!("{name} (of a benchmark)"),
+        let metrics = TASK_METRICS.iter().filter(|metric| metric.needs.kinds().contains(kind));
+        let named = metrics.map(|metric| match metric.needs {
+            Needs::Rows(_) => metric.name.to_owned(),
+            Needs::Benchmark(_) => format!("{} (of a benchmark)", metric.name),
         });
         format!("Rows that {}: {}.", kind.title(), named.collect::<Vec<_>>().join(", "))
     };

@@ -4,6 +4,7 @@
 use crate::template::{self, TemplateError};
 use crate::yaml;
 use glasshouse_protocol::evaluation::TaskSet;
+use glasshouse_protocol::evaluation::measures::TaskMetric;
 use glasshouse_protocol::names;
 use minijinja::value::{Rest, Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig};
@@ -318,12 +319,7 @@ impl Description {
                 "`generation_kwargs`: answers are greedy; remove `do_sample` and `temperature`".to_owned()
             );
         }
-        // `acc` and `rouge` report the others too.
-        let metric = |entry: &MetricEntry| match entry.metric.as_str() {
-            "acc_norm" | "acc_mutual_info" => "acc".to_owned(),
-            "rouge1" | "rouge2" | "rougeL" => "rouge".to_owned(),
-            name => name.to_owned(),
-        };
+        let metric = |entry: &MetricEntry| TaskMetric::reporting(&entry.metric).to_owned();
         let mut metrics: Vec<String> = self.metric_list.iter().map(metric).collect();
         metrics.dedup();
         let about = match (source.as_str(), title.as_str()) {

@@ -130,6 +130,24 @@ impl Needs {
     }
 }
 
+/// A metric of tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskMetric {
+    /// Its name in requests.
+    pub name: &'static str,
+    pub needs: Needs,
+    pub figures: &'static [&'static str],
+}
+
+impl TaskMetric {
+    /// The name of the metric that reports a figure; another name is returned as it is.
+    pub fn reporting(name: &str) -> &str {
+        let named = TASK_METRICS.iter().find(|metric| metric.name == name);
+        let of = || TASK_METRICS.iter().find(|metric| metric.figures.contains(&name));
+        named.or_else(of).map_or(name, |metric| metric.name)
+    }
+}
+
 /// A figure of a report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure {
@@ -158,8 +176,8 @@ macro_rules! figures {
             $(Measure { name: $other, title: $its_title, unit: $its_unit, better: $its_better, range: $its_range },)*
         ];
 
-        /// The metrics of tasks, by the names in a request.
-        pub static TASK_METRICS: &[(&str, Needs)] = &[$(($metric, $needs)),*];
+        pub static TASK_METRICS: &[TaskMetric] =
+            &[$(TaskMetric { name: $metric, needs: $needs, figures: &[$($name),*] }),*];
     };
 }
 
