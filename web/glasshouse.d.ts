@@ -431,7 +431,7 @@ declare global {
 export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
   /** A published task, such as `lambada_openai`, or a description in lm-eval's YAML. Default: recognised from the rows. */
   task?: string;
-  /** `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; for choices `acc`; for labels `acc`, `classification_report`; for tags `entities`, `acc`. */
+  /** Names of metrics as in docs/evaluation.md, `rouge:stemmer`, `rule:regex=^[A-Z]`. Default: by kind of row. */
   metrics?: string[];
   /** Maximum number of rows. */
   rows?: number;

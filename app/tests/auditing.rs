@@ -100,7 +100,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     for section in found["sections"].as_array().unwrap() {
         // Cards show titles: a metric without one shows its key.
         for metric in section["metrics"].as_array().unwrap() {
-            assert!(is_titled(metric["name"].as_str().unwrap()), "evaluation/metrics.toml lacks {metric}");
+            assert!(is_titled(metric["name"].as_str().unwrap()), "evaluation/measures.rs lacks {metric}");
         }
         assert!(!section["sample"].as_str().unwrap().is_empty(), "{section}");
         assert!(section["limits"].as_array().unwrap().len() >= 2, "{section}");

@@ -36,7 +36,7 @@ fn titled(told: &Value) {
     match told {
         Value::Object(fields) => {
             if let (Some(name), true) = (fields.get("name"), fields.contains_key("better")) {
-                assert!(name.as_str().is_some_and(is_titled), "evaluation/metrics.toml lacks {told}");
+                assert!(name.as_str().is_some_and(is_titled), "evaluation/measures.rs lacks {told}");
             }
             fields.values().for_each(titled);
         }

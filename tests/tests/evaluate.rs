@@ -76,7 +76,7 @@ fn evaluated(fixture: &Fixture, settings: &EvaluateSettings) -> Likelihood {
     .unwrap();
     let calibration = found.calibration.iter().map(|own| &own.ece);
     for metric in found.metrics.iter().chain(calibration) {
-        assert!(is_titled(&metric.name), "evaluation/metrics.toml lacks {}", metric.name);
+        assert!(is_titled(&metric.name), "evaluation/measures.rs lacks {}", metric.name);
     }
     assert!(told > 3 && found.tokens_per_s.is_some_and(|speed| speed > 0.0));
     found

@@ -6,8 +6,10 @@ use super::bar::Progress;
 use super::import::{import_from, is_place};
 use super::prelude::*;
 use glasshouse_engine::project::Run;
+use glasshouse_engine::protocol::evaluation::measures::{Needs, TASK_METRICS};
 use glasshouse_engine::protocol::evaluation::{
-    AuditTopic, MAX_RESAMPLES, RESAMPLES, TaskRequest, TaskResults, blocks, is_description, metric_names,
+    AnswerKind, AuditTopic, MAX_RESAMPLES, RESAMPLES, TaskRequest, TaskResults, blocks, is_description,
+    metric_names,
 };
 
 pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
@@ -310,6 +312,23 @@ async fn memorisation(
 const SCRIPT_TAKES_NO: [&str; 9] =
     ["run", "runs", "suite", "against", "with_results", "card", "documents", "stride", "json"];
 
+/// The metrics of each kind of row.
+fn metric_help() -> String {
+    let of = |kind: &AnswerKind| {
+        let metrics = TASK_METRICS.iter().filter(|metric| metric.needs.kinds().contains(kind));
+        let named = metrics.map(|metric| match metric.needs {
+            Needs::Rows(_) => metric.name.to_owned(),
+            Needs::Benchmark(_) => format!("{} (of a benchmark)", metric.name),
+        });
+        format!("Rows that {}: {}.", kind.title(), named.collect::<Vec<_>>().join(", "))
+    };
+    format!(
+        "Metrics, separated by commas; may be repeated [default: by kind of row]\n\n{} Also rouge:stemmer, and rules such as rule:numeric and \
+         rule:regex=EXPRESSION, which extends to the end of the list.",
+        AnswerKind::ALL.iter().map(of).collect::<Vec<_>>().join(" ")
+    )
+}
+
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub struct EvaluateArguments {
@@ -328,11 +347,7 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "[TASK=]FILE")]
     pub task: Vec<PathBuf>,
     /// Metrics, separated by commas; may be repeated [default: by kind of row]
-    ///
-    /// Answers: exact_match, f1, bleu, chrf, rouge, rouge:stemmer, rule, rule:numeric, rule:regex=EXPRESSION (extends to the end of the
-    /// list). Choices: acc (with acc_norm and acc_mutual_info), or the metrics of a set (bbq, mc2, stereotypes). Labels: acc,
-    /// classification_report. Tags: entities, acc.
-    #[arg(long = "metric", value_name = "NAME,NAME", requires = "task")]
+    #[arg(long = "metric", value_name = "NAME,NAME", requires = "task", long_help = metric_help())]
     pub metrics: Vec<String>,
     /// Evaluate all families of instruction tasks (`corpus tasks`), in held-out wordings
     #[arg(long, value_name = "NAME", value_parser = [PossibleValue::new("tasks").help("The project's own instruction tasks")])]

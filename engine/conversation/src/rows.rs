@@ -164,10 +164,8 @@ pub enum RowError {
 }
 
 impl Row {
-    /// Parses a line for `objective`; the format is detected from its keys.
-    ///
-    /// # Errors
-    /// The line is not a valid row; the error includes the field's path.
+    /// Parses a line for `objective`; the format is detected from its keys. Errors: the line is not a valid row; the error
+    /// includes the field's path.
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         Ok(RowWithNotes::read(line, objective)?.row)
     }

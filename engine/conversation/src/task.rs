@@ -4,6 +4,7 @@
 use crate::template::{self, TemplateError};
 use crate::yaml;
 use glasshouse_protocol::evaluation::TaskSet;
+use glasshouse_protocol::evaluation::measures::TaskMetric;
 use glasshouse_protocol::names;
 use minijinja::value::{Rest, Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig};
@@ -95,10 +96,8 @@ pub struct Task {
 
 impl Task {
     /// The description of a file's rows: `named` is a description as YAML, the name of a published task, or empty to recognise it
-    /// by the first row and the file's name. `None` if no published task has such rows.
-    ///
-    /// # Errors
-    /// The description is invalid, no task has this name, or its rows have other fields.
+    /// by the first row and the file's name. `None` if no published task has such rows. Errors: the description is invalid, no
+    /// task has this name, or its rows have other fields.
     pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
         if named.contains('\n') {
             return match &mut yaml::documents(named)?[..] {
@@ -180,10 +179,8 @@ impl Task {
         Ok(Self { set, output, contexts: false, sources, environment })
     }
 
-    /// Converts a row of the data set to a task row.
-    ///
-    /// # Errors
-    /// The row lacks a field or a right answer, or a template fails; the error names the key or field.
+    /// Converts a row of the data set to a task row. Errors: the row lacks a field or a right answer, or a template fails; the
+    /// error names the key or field.
     pub fn row(&self, row: &Fields) -> Result<Fields, String> {
         let variables = self.variables(row)?;
         let value = |key: &str| self.value(key, row, &variables);
@@ -322,12 +319,7 @@ impl Description {
                 "`generation_kwargs`: answers are greedy; remove `do_sample` and `temperature`".to_owned()
             );
         }
-        // `acc` and `rouge` report the others too.
-        let metric = |entry: &MetricEntry| match entry.metric.as_str() {
-            "acc_norm" | "acc_mutual_info" => "acc".to_owned(),
-            "rouge1" | "rouge2" | "rougeL" => "rouge".to_owned(),
-            name => name.to_owned(),
-        };
+        let metric = |entry: &MetricEntry| TaskMetric::reporting(&entry.metric).to_owned();
         let mut metrics: Vec<String> = self.metric_list.iter().map(metric).collect();
         metrics.dedup();
         let about = match (source.as_str(), title.as_str()) {

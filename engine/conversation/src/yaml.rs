@@ -9,10 +9,8 @@ const MAX_DEPTH: usize = 32;
 /// A list or mapping that is not complete, and the key of the value to come.
 type Open = (Value, Option<String>);
 
-/// The documents of a YAML text.
-///
-/// # Errors
-/// The text is not YAML, or has an alias or a tag such as `!function`; the error names the line.
+/// The documents of a YAML text. Errors: the text is not YAML, or has an alias or a tag such as `!function`; the error names
+/// the line.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     let (mut open, mut documents): (Vec<Open>, Vec<Value>) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {

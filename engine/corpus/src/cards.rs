@@ -123,17 +123,7 @@ impl Recipe {
         let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {
             Error::Invalid(format!("personal: {}", names::unknown("class", class, known())))
         })?;
-        let personal = &mut self.personal;
-        *match class {
-            Class::Secret => &mut personal.secret,
-            Class::Iban => &mut personal.iban,
-            Class::Card => &mut personal.card,
-            Class::Email => &mut personal.email,
-            Class::IpAddress => &mut personal.ip_address,
-            Class::Phone => &mut personal.phone,
-            Class::Name => &mut personal.name,
-            Class::Identifier => &mut personal.identifier,
-        } = action;
+        *self.personal.action_mut(class) = action;
         Ok(())
     }
 }

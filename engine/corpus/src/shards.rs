@@ -124,7 +124,7 @@ mod tests {
                 .flat_map(|source| {
                     read::open(&SystemFiles, source, &read::Settings::default(), &Arc::default())
                 })
-                .collect::<std::result::Result<_, _>>()
+                .collect::<Result<_, _>>()
                 .unwrap();
             assert_eq!(documents.len(), 10);
             let last = documents.last().unwrap();

@@ -169,7 +169,8 @@ impl Evaluated {
         let difference = match &self.model {
             Some(model) => {
                 let interval = self.bootstrap.paired_sums(&own, model, ratio, &give).await;
-                Some(self.metric((all - sum(model)[0]) / of, interval, Better::Higher))
+                let difference = self.metric((all - sum(model)[0]) / of, interval);
+                Some(Metric { better: Better::Higher, ..difference })
             }
             None => None,
         };
@@ -179,7 +180,7 @@ impl Evaluated {
         Baseline {
             name: name.to_owned(),
             about,
-            bits_per_byte: self.metric(all / of, interval, Better::Lower),
+            bits_per_byte: self.metric(all / of, interval),
             perplexity: finite((all * LN_2 / tokens).exp()),
             difference,
             nats,
@@ -187,14 +188,14 @@ impl Evaluated {
         }
     }
 
-    fn metric(&self, value: f64, interval: Option<[f64; 2]>, better: Better) -> Metric {
+    fn metric(&self, value: f64, interval: Option<[f64; 2]>) -> Metric {
         let (count, of) = &self.count;
-        statistics::metric("bits_per_byte", finite(value), interval, better, (*count, of))
+        statistics::metric("bits_per_byte", finite(value), interval, (*count, of))
     }
 
     fn compressed(&self, name: &str, about: String, compressed: u64) -> Baseline {
         let bits = compressed as f64 * 8.0 / self.text.len() as f64;
-        let metric = self.metric(bits, None, Better::Lower);
+        let metric = self.metric(bits, None);
         let bits_per_byte = Metric { count: self.text.len() as u64, of: "bytes".to_owned(), ..metric };
         Baseline { name: name.to_owned(), about, bits_per_byte, ..Baseline::default() }
     }

@@ -6,14 +6,14 @@ use super::tally::Tally;
 use glasshouse_metrics::metrics::calibration::{Sums, bins, ece};
 use glasshouse_metrics::statistics::{self, Bootstrap, finite, sum};
 use glasshouse_platform::Yielder;
-use glasshouse_protocol::evaluation::{Better, Calibration, Metric};
+use glasshouse_protocol::evaluation::{Calibration, Metric};
 
 /// The calibration error, with a confidence interval from resampled units.
 async fn metric(units: &[Sums], bootstrap: &Bootstrap, yielder: &Yielder) -> Metric {
     let bins = sum(units);
     let tokens: f64 = bins.iter().step_by(3).sum();
     let interval = bootstrap.sums_in_turns(units, ece, &async || yielder.maybe_yield().await).await;
-    statistics::metric("ece", finite(ece(bins)), interval, Better::Lower, (tokens as u64, "tokens"))
+    statistics::metric("ece", finite(ece(bins)), interval, (tokens as u64, "tokens"))
 }
 
 pub(super) async fn calibration(tally: &Tally<'_>, bootstrap: &Bootstrap, yielder: &Yielder) -> Calibration {

@@ -102,10 +102,8 @@ pub struct HeldOut {
 
 impl HeldOut {
     /// Opens the validation split of a run. For a run without text, takes that of the run it started from, else of the
-    /// project's latest run with text. If there are more than `documents` documents, takes an evenly spaced selection.
-    ///
-    /// # Errors
-    /// There is no held-out text, or it cannot be read.
+    /// project's latest run with text. If there are more than `documents` documents, takes an evenly spaced selection. Errors:
+    /// there is no held-out text, or it cannot be read.
     pub async fn open(
         run: &Run,
         tokenizer: &TokenizerFiles,
@@ -327,10 +325,7 @@ async fn documents_of(
 }
 
 /// The first `tokens` tokens of a run's held-out text, or of the text that [`HeldOut::open`] takes in its place; `special` tokens
-/// are left out or spelled.
-///
-/// # Errors
-/// There is no held-out text, or it cannot be read.
+/// are left out or spelled. Errors: there is no held-out text, or it cannot be read.
 pub async fn beginning(run: &Run, tokens: usize, special: bool) -> Result<String> {
     let (text_of, _) = text_run(run)?;
     let Prepared { store, tokenizer, .. } = prepare::open_aside(text_of.data_folder()?).await?;

@@ -5,7 +5,7 @@ use super::{Subject, Tell};
 use glasshouse_generation::{Batch, Decoder, Opening, request};
 use glasshouse_metrics::statistics::{self, Bootstrap, MIN_VALUES, finite, ratio, sum};
 use glasshouse_platform::{Result, Yielder};
-use glasshouse_protocol::evaluation::{Better, Metric};
+use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{EvaluateSettings, GenerateConfig};
 use std::collections::HashSet;
 
@@ -95,9 +95,8 @@ fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [M
         let counts: Vec<[f64; 2]> = counts.iter().map(|counts| [counts[above], counts[below]]).collect();
         let sums @ [_, count] = sum(&counts);
         let interval = bootstrap.sums(&counts, ratio).filter(|_| count >= MIN_VALUES as f64);
-        // Natural text also repeats: the human level is best, and is reported for comparison.
-        let (better, count) = (Better::Neither, (count as u64, of.as_str()));
-        statistics::metric(&format!("{base}{name}"), finite(ratio(sums)), interval, better, count)
+        let count = (count as u64, of.as_str());
+        statistics::metric(&format!("{base}{name}"), finite(ratio(sums)), interval, count)
     };
     [
         metric("repetition", format!("4-grams of words of {of} texts"), [0, 1]),
@@ -118,6 +117,7 @@ fn counts(text: &str, words: usize) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::evaluation::Better;
 
     #[test]
     fn what_stood_before_in_the_same_text_is_repeated() {

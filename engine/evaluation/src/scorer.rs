@@ -94,10 +94,8 @@ struct WindowGroup<'group> {
 }
 
 impl Scorer {
-    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core.
-    ///
-    /// # Errors
-    /// The number of weights does not fit the model, the model does not predict tokens, or there is no such device.
+    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core. Errors:
+    /// the number of weights does not fit the model, the model does not predict tokens, or there is no such device.
     pub async fn open(
         config: &ModelConfig,
         parameters: &[f32],
@@ -139,10 +137,8 @@ impl Scorer {
         self.workers.count()
     }
 
-    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number.
-    ///
-    /// # Errors
-    /// A text is too long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
+    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number. Errors: a text is too
+    /// long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
     pub async fn score(
         &mut self,
         texts: &[Scoring<'_>],

@@ -9,7 +9,7 @@ use super::windows::Window;
 use glasshouse_metrics::metrics::calibration::{self, Sums};
 use glasshouse_metrics::statistics::{self, Bootstrap, finite, metric, sum};
 use glasshouse_platform::Yielder;
-use glasshouse_protocol::evaluation::{Better, DocumentLoss, Metric};
+use glasshouse_protocol::evaluation::{DocumentLoss, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::HashMap;
 
@@ -220,14 +220,13 @@ impl<'text> Tally<'text> {
 
     /// Loss, perplexity, bits per byte, token accuracy and top-5 accuracy.
     pub(super) async fn metrics(&self, bootstrap: &Bootstrap, yielder: &Yielder) -> Vec<Metric> {
-        let tokens = ("tokens", self.tokens(), Better::Lower);
+        let tokens = ("tokens", self.tokens());
         let loss = self.metric("loss", tokens, bootstrap, |unit| [unit.nats, unit.tokens]);
         let mut perplexity = Metric { name: "perplexity".to_owned(), ..loss.clone() };
         perplexity.value = loss.value.map(f64::exp).filter(|value| value.is_finite());
         perplexity.interval = loss.interval.map(|interval| interval.map(f64::exp));
-        let bytes = ("bytes", self.bytes(), Better::Lower);
+        let bytes = ("bytes", self.bytes());
         let bits = |unit: &UnitSums| [unit.nats / std::f64::consts::LN_2, unit.bytes];
-        let tokens = ("tokens", self.tokens(), Better::Higher);
         yielder.maybe_yield().await;
         let bits = self.metric("bits_per_byte", bytes, bootstrap, bits);
         yielder.maybe_yield().await;
@@ -241,12 +240,12 @@ impl<'text> Tally<'text> {
     fn metric(
         &self,
         name: &str,
-        (of, count, better): (&str, u64, Better),
+        (of, count): (&str, u64),
         bootstrap: &Bootstrap,
         part: impl Fn(&UnitSums) -> [f64; 2],
     ) -> Metric {
         let parts: Vec<[f64; 2]> = self.units.iter().map(part).collect();
-        Metric { count, better, ..ratio(name, of, &parts, bootstrap) }
+        Metric { count, ..ratio(name, of, &parts, bootstrap) }
     }
 
     /// The loss of a frequency group, kind or source, by its index in [`UnitSums::groups`].
@@ -283,5 +282,5 @@ impl<'text> Tally<'text> {
 /// Σ of the first numbers / Σ of the second, with its confidence interval; the count is the second sum.
 pub(super) fn ratio(name: &str, of: &str, parts: &[[f64; 2]], bootstrap: &Bootstrap) -> Metric {
     let (sums, interval) = (sum(parts), bootstrap.sums(parts, statistics::ratio));
-    metric(name, finite(statistics::ratio(sums)), interval, Better::Lower, (sums[1] as u64, of))
+    metric(name, finite(statistics::ratio(sums)), interval, (sums[1] as u64, of))
 }

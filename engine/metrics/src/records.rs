@@ -20,10 +20,8 @@ pub struct Record<'a> {
     pub json: Result<Cow<'a, [u8]>, String>,
 }
 
-/// The rows of a file; the format is detected from its extension and first bytes.
-///
-/// # Errors
-/// The file is a list or table as a whole and cannot be parsed.
+/// The rows of a file; the format is detected from its extension and first bytes. Errors: the file is a list or table as a
+/// whole and cannot be parsed.
 pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, String> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);

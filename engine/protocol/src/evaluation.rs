@@ -2,9 +2,10 @@
 //! number states its sample size, and has a confidence interval if it is an estimate.
 
 pub mod blocks;
+pub mod measures;
 mod metrics;
 
-pub use metrics::{MIN_VALUES, NO_INTERVAL, is_titled, metric_text, metric_title};
+pub use metrics::{MIN_VALUES, NO_INTERVAL, better, is_titled, metric_text, metric_title};
 
 use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;
@@ -55,9 +56,8 @@ pub struct TaskRequest {
     /// recognised by the rows.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub task: String,
-    /// Metric names: `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `acc`, `classification_report`, `entities`,
-    /// `stereotypes`, `bbq`, `mc2`, `rule`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`. [`metric_names`] parses a
-    /// list of them. Empty: the defaults for the rows.
+    /// Names in [`measures::TASK_METRICS`], `rouge:stemmer`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`.
+    /// [`metric_names`] parses a list of them. Empty: the defaults for the rows.
     pub metrics: Vec<String>,
     /// Maximum number of rows, from the start; `None` takes all.
     pub rows: Option<usize>,

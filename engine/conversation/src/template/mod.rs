@@ -135,10 +135,8 @@ impl ChatTemplate {
         Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
 
-    /// Compiles a template such as Hugging Face's `chat_template.jinja`.
-    ///
-    /// # Errors
-    /// The source is too long, is not valid Jinja, or refers to other templates.
+    /// Compiles a template such as Hugging Face's `chat_template.jinja`. Errors: the source is too long, is not valid Jinja, or
+    /// refers to other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
         let rewritten = rewritten(source)?;
         if rewritten.source.len() > MAX_SOURCE_BYTES {
@@ -182,10 +180,8 @@ impl ChatTemplate {
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
-    /// Renders a conversation with the assistant's spans, excluding messages that are not trained on.
-    ///
-    /// # Errors
-    /// The template rejects the conversation, fails, exceeds its limits, or the assistant's spans cannot be determined.
+    /// Renders a conversation with the assistant's spans, excluding messages that are not trained on. Errors: the template
+    /// rejects the conversation, fails, exceeds its limits, or the assistant's spans cannot be determined.
     pub fn render(&self, conversation: &Conversation) -> Result<Rendered, TemplateError> {
         let rendering = Rendering::of(self, conversation);
         let (text, assistant) = if self.tagged { rendering.tagged()? } else { rendering.by_prefixes()? };
@@ -193,10 +189,8 @@ impl ChatTemplate {
         Ok(Rendered { text, assistant, has_generation_tags: self.tagged })
     }
 
-    /// Renders a conversation whose first `prompt` messages are context only, with the assistant's spans in the rest.
-    ///
-    /// # Errors
-    /// Same as [`Self::render`], or the rendered prompt is not a prefix of the whole text.
+    /// Renders a conversation whose first `prompt` messages are context only, with the assistant's spans in the rest. Errors:
+    /// same as [`Self::render`], or the rendered prompt is not a prefix of the whole text.
     pub fn render_completion(
         &self,
         conversation: &Conversation,

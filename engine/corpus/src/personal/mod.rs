@@ -34,57 +34,53 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use strum::{IntoStaticStr, VariantArray};
 
-/// A kind of personal data. If two findings of the same length overlap, the earlier class here takes precedence.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    IntoStaticStr,
-    VariantArray,
-    Serialize,
-    Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Class {
-    /// A password, an access token or a private key.
-    Secret,
-    /// An international bank account number (ISO 13616).
-    Iban,
-    /// A payment card's number (ISO/IEC 7812).
-    Card,
-    Email,
-    IpAddress,
-    Phone,
-    Name,
-    /// An identifier from the user's list or matching one of the user's patterns.
-    Identifier,
+/// Generates the classes with their placeholders, and their actions in the settings.
+macro_rules! classes {
+    ($( $(#[doc = $doc:literal])* $class:ident = $placeholder:literal, $action:ident; )*) => {
+        /// A kind of personal data. If two findings of the same length overlap, the earlier class here takes precedence.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(IntoStaticStr, VariantArray, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[strum(serialize_all = "snake_case")]
+        pub enum Class { $( $(#[doc = $doc])* $class, )* }
+
+        impl Class {
+            pub const ALL: &'static [Self] = Self::VARIANTS;
+
+            pub fn placeholder(self) -> &'static str {
+                match self { $( Self::$class => $placeholder, )* }
+            }
+
+            pub fn name(self) -> &'static str {
+                self.into()
+            }
+        }
+
+        impl Settings {
+            pub fn action(&self, class: Class) -> Action {
+                match class { $( Class::$class => self.$action, )* }
+            }
+
+            pub(crate) fn action_mut(&mut self, class: Class) -> &mut Action {
+                match class { $( Class::$class => &mut self.$action, )* }
+            }
+        }
+    };
 }
 
-impl Class {
-    pub const ALL: &'static [Self] = Self::VARIANTS;
-
-    pub fn placeholder(self) -> &'static str {
-        match self {
-            Self::Secret => "<SECRET>",
-            Self::Iban => "<IBAN>",
-            Self::Card => "<CARD>",
-            Self::Email => "<EMAIL>",
-            Self::IpAddress => "<IP_ADDRESS>",
-            Self::Phone => "<PHONE>",
-            Self::Name => "<NAME>",
-            Self::Identifier => "<IDENTIFIER>",
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
+classes! {
+    /// A password, an access token or a private key.
+    Secret = "<SECRET>", secret;
+    /// An international bank account number (ISO 13616).
+    Iban = "<IBAN>", iban;
+    /// A payment card's number (ISO/IEC 7812).
+    Card = "<CARD>", card;
+    Email = "<EMAIL>", email;
+    IpAddress = "<IP_ADDRESS>", ip_address;
+    Phone = "<PHONE>", phone;
+    Name = "<NAME>", name;
+    /// An identifier from the user's list or matching one of the user's patterns.
+    Identifier = "<IDENTIFIER>", identifier;
 }
 
 /// Position of personal data in a text, in bytes.

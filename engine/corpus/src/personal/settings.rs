@@ -1,6 +1,6 @@
 //! Settings: what to search and what to do with it.
 
-use super::{Class, lists};
+use super::lists;
 use glasshouse_documents::{Error, Result};
 pub use glasshouse_protocol::cleaning::PersonalAction as Action;
 use serde::{Deserialize, Serialize};
@@ -50,19 +50,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn action(&self, class: Class) -> Action {
-        match class {
-            Class::Secret => self.secret,
-            Class::Iban => self.iban,
-            Class::Card => self.card,
-            Class::Email => self.email,
-            Class::IpAddress => self.ip_address,
-            Class::Phone => self.phone,
-            Class::Name => self.name,
-            Class::Identifier => self.identifier,
-        }
-    }
-
     pub fn has_names(&self) -> bool {
         !self.names.is_empty() || self.names_file.is_some()
     }

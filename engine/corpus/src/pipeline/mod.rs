@@ -119,11 +119,8 @@ pub struct StartOptions {
 
 impl<'a> Cleaner<'a> {
     /// Examines the inputs and opens the output folder. Resumes a stopped or killed cleaning of the same recipe and files; a
-    /// finished one stays until this one is finished.
-    ///
-    /// # Errors
-    /// The recipe breaks a rule or names a missing file, the inputs contain nothing to read, the folder contains something
-    /// else, or another program cleans into it.
+    /// finished one stays until this one is finished. Errors: the recipe breaks a rule or names a missing file, the inputs
+    /// contain nothing to read, the folder contains something else, or another program cleans into it.
     pub fn new(
         files: &'a dyn Files,
         recipe: Recipe,
@@ -233,10 +230,8 @@ impl<'a> Cleaner<'a> {
         &self.start
     }
 
-    /// Performs the next step. After [`Phase::Done`], [`finish`](Self::finish) returns the report.
-    ///
-    /// # Errors
-    /// No document could be read, or the output cannot be written; an earlier cleaning in the folder is unchanged.
+    /// Performs the next step. After [`Phase::Done`], [`finish`](Self::finish) returns the report. Errors: no document could be
+    /// read, or the output cannot be written; an earlier cleaning in the folder is unchanged.
     pub fn advance(&mut self) -> Result<CleaningProgress> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading(mut reading) => {
@@ -401,10 +396,8 @@ impl std::fmt::Debug for Cleaner<'_> {
     }
 }
 
-/// Finds the files to read, and keeps those that are `wanted`.
-///
-/// # Errors
-/// There are none, with the first reason; or a given path does not exist, since explicitly named paths are required.
+/// Finds the files to read, and keeps those that are `wanted`. Errors: there are no files, with the first reason; or a given path
+/// does not exist, since explicitly named paths are required.
 fn find(
     files: &dyn Files,
     recipe: &Recipe,

@@ -1,19 +1,13 @@
 //! Applies rules to documents.
 
-use super::address::AddressFinder;
-use super::blocklist::BlocklistFinder;
 use super::gibberish::Gibberish;
-use super::language::{Identified, Language};
-use super::learned::FastText;
+use super::language::Identified;
 use super::measured::Measured;
 use super::outcome::{Outcome, Reason};
-use super::placeholder::PlaceholderFinder;
-use super::rule::Rule;
+use super::rule::{Ready, Rule, keeps_all};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use glasshouse_documents::files::Files;
-use glasshouse_metrics::baselines::NGram;
-use glasshouse_metrics::moderation::Classifier;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
@@ -31,18 +25,6 @@ pub struct Judge {
     is_on: Vec<bool>,
 }
 
-enum Ready {
-    Settings,
-    /// Off, and keeps every text.
-    Nothing,
-    Placeholder(PlaceholderFinder),
-    Blocklist(BlocklistFinder),
-    Address(AddressFinder),
-    Classifier(Classifier),
-    FastText(Box<FastText>),
-    Reference(Box<NGram>),
-}
-
 impl Judge {
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
         Self::with_off(rules, |_| true, false, files)
@@ -56,26 +38,10 @@ impl Judge {
         files: &dyn Files,
     ) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
-        let ready = |rule: &Rule| -> Result<Ready> {
-            Ok(match rule {
-                Rule::Placeholder(placeholder) => Ready::Placeholder(placeholder.finder()?),
-                Rule::Blocklist(blocklist) => Ready::Blocklist(blocklist.finder(files)?),
-                Rule::Address(address) => Ready::Address(address.finder(files)?),
-                Rule::Language(language @ Language { file: Some(file), .. }) => {
-                    Ready::FastText(Box::new(language.model(file, files)?))
-                }
-                Rule::Quality(quality) => match quality.fast_text(files)? {
-                    Some(model) => Ready::FastText(Box::new(model)),
-                    None => Ready::Classifier(quality.classifier(files)?),
-                },
-                Rule::Perplexity(perplexity) => Ready::Reference(Box::new(perplexity.model(files)?)),
-                _ => Ready::Settings,
-            })
-        };
         let ready = |rule: &Rule| match is_on(rule) {
-            true => ready(rule),
-            false if prepared => Ok(ready(rule).unwrap_or(Ready::Nothing)),
-            false => Ok(Ready::Nothing),
+            true => rule.ready(files),
+            false if prepared => Ok(rule.ready(files).unwrap_or_else(|_| keeps_all())),
+            false => Ok(keeps_all()),
         };
         let ready = rules.iter().map(ready).collect::<Result<_>>()?;
         Ok(Self { rules: rules.to_vec(), ready, is_on: rules.iter().map(&is_on).collect() })
@@ -137,39 +103,7 @@ fn step(
     if rule.is_about_prose() && matches!(document.kind, Kind::Code(_)) {
         return Ok(None);
     }
-    match (rule, ready) {
-        (_, Ready::Nothing) => {}
-        (_, Ready::Placeholder(finder)) => finder.judge(measured)?,
-        (_, Ready::Blocklist(finder)) => finder.judge(measured)?,
-        (_, Ready::Address(finder)) => finder.judge(document.address.as_deref())?,
-        (Rule::Quality(quality), Ready::Classifier(classifier)) => quality.judge(classifier, measured)?,
-        (Rule::Quality(quality), Ready::FastText(model)) => quality.judge_by(model, measured)?,
-        (Rule::Language(language), Ready::FastText(model)) => language.judge_by(model, measured)?,
-        (Rule::Perplexity(perplexity), Ready::Reference(model)) => perplexity.judge(model, measured)?,
-        (Rule::Entropy(entropy), _) => entropy.judge(measured)?,
-        (Rule::Licence(licence), _) => licence.judge(document.licence.as_deref())?,
-        (Rule::Language(language), _) => language.judge(measured)?,
-        (Rule::GopherRepetition(repetition), _) => repetition.judge(measured)?,
-        (Rule::GopherQuality(quality), _) => quality.judge(measured)?,
-        (Rule::C4Quality(quality), _) => {
-            let left = quality.edit(measured)?;
-            return Ok(left.map(|left| Measured::with_words(left.text, left.words)));
-        }
-        (Rule::FinewebQuality(quality), _) => quality.judge(measured)?,
-        (Rule::Length(length), _) => length.judge(measured)?,
-        (Rule::Punctuation(punctuation), _) => punctuation.judge(measured)?,
-        // Judged above with what they are made ready with, or, gibberish, in a second pass.
-        (
-            Rule::Gibberish(_)
-            | Rule::Placeholder(_)
-            | Rule::Blocklist(_)
-            | Rule::Address(_)
-            | Rule::Quality(_)
-            | Rule::Perplexity(_),
-            _,
-        ) => {}
-    }
-    Ok(None)
+    ready(document, measured)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::lines::{self, Repeats};
 use super::words::{self, Word};
 
 /// A text with its words, lines and paragraphs, shared by all rules.
+#[derive(Default)]
 pub struct Measured<'a> {
     text: Cow<'a, str>,
     characters: OnceCell<usize>,
@@ -18,13 +19,7 @@ pub struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            text: text.into(),
-            characters: OnceCell::new(),
-            words: OnceCell::new(),
-            repeated_lines: OnceCell::new(),
-            language: OnceCell::new(),
-        }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// From a text whose words are known, since it was derived from a measured one.

@@ -2,16 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::blocklist::BlocklistFinder;
+use super::placeholder::PlaceholderFinder;
 use super::{
     Address, Blocklist, C4Quality, Entropy, FinewebQuality, Gibberish, GopherQuality, GopherRepetition,
-    Language, Length, Licence, Perplexity, Placeholder, Punctuation, Quality,
+    Language, Length, Licence, Measured, Perplexity, Placeholder, Punctuation, Quality, Reason,
 };
+use glasshouse_documents::document::Document;
+use glasshouse_documents::files::Files;
 use glasshouse_documents::threshold::{Threshold, Thresholds};
 use glasshouse_documents::{Error, Result};
 
-/// Generates the enum and what depends only on the variant: name in recipes, title, source, explanation.
+/// A compiled rule. Returns the remaining text if it edits it, `None` if it keeps it, or the reason for dropping it.
+pub(super) type Ready =
+    Box<dyn Fn(&Document, &Measured<'_>) -> Result<Option<Measured<'static>>, Reason> + Send + Sync>;
+
+/// A rule that only keeps or drops texts, with what it is compiled to.
+fn judged<T: Send + Sync + 'static>(
+    compiled: T,
+    judge: fn(&T, &Measured<'_>) -> Result<(), Reason>,
+) -> Ready {
+    Box::new(move |_, text| judge(&compiled, text).map(|()| None))
+}
+
+pub(super) fn keeps_all() -> Ready {
+    Box::new(|_, _| Ok(None))
+}
+
+/// Generates the enum and what depends only on the variant: name in recipes, title, source, whether it is about prose, explanation, and its
+/// compilation.
 macro_rules! rules {
-    ($( $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal; )*) => {
+    ($(
+        $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal,
+        |$rule:ident, $files:pat_param| $ready:expr;
+    )*) => {
         /// A rule with its settings. In a recipe it is a table of the list `rules`, named by its field `rule`:
         ///
         /// ```toml
@@ -59,41 +83,84 @@ macro_rules! rules {
             fn set(&mut self, name: &str, value: f64) {
                 match self { $( Self::$variant(settings) => settings.set(name, value), )* }
             }
+
+            /// Compiles the rule.
+            pub(super) fn ready(&self, all_files: &dyn Files) -> Result<Ready> {
+                let ready: Ready = match self { $(
+                    Self::$variant($rule) => {
+                        let $files = all_files;
+                        $ready
+                    }
+                )* };
+                Ok(ready)
+            }
         }
     };
 }
 
 rules! {
     Language "language", "Language", "whatlang, after Cavnar and Trenkle 1994", true,
-        "Keeps texts in the listed languages. A small model learns one language better than five.";
+        "Keeps texts in the listed languages. A small model learns one language better than five.",
+        |rule, files| match &rule.file {
+            None => judged(rule.clone(), Language::judge),
+            Some(file) => {
+                judged((rule.clone(), rule.model(file, files)?), |(rule, model), text| rule.judge_by(model, text))
+            }
+        };
     GopherRepetition "gopher-repetition", "Repetition (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, table A1", true,
-        "Drops texts that repeat lines, paragraphs or phrases: models learn loops first.";
+        "Drops texts that repeat lines, paragraphs or phrases: models learn loops first.",
+        |rule, _| judged(rule.clone(), GopherRepetition::judge);
     GopherQuality "gopher-quality", "Prose (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, appendix A1.1", true,
-        "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.";
+        "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.",
+        |rule, _| judged(rule.clone(), GopherQuality::judge);
     C4Quality "c4-quality", "Sentences (C4)", "C4, Raffel et al. 2020, arXiv:1910.10683, section 2.2, and TensorFlow Datasets", true,
-        "Removes lines that are not sentences (menus, cookie notices, scripts), and drops texts with too few sentences.";
+        "Removes lines that are not sentences (menus, cookie notices, scripts), and drops texts with too few sentences.",
+        |rule, _| {
+            let rule = rule.clone();
+            Box::new(move |_, text| Ok(rule.edit(text)?.map(|left| Measured::with_words(left.text, left.words))))
+        };
     FinewebQuality "fineweb-quality", "Lists and menus (FineWeb)", "FineWeb, Penedo et al. 2024, arXiv:2406.17557, section 3.3, with datatrove's numbers", true,
-        "Drops lists: few lines that end like a sentence, many short lines, many repeated ones.";
+        "Drops lists: few lines that end like a sentence, many short lines, many repeated ones.",
+        |rule, _| judged(rule.clone(), FinewebQuality::judge);
     Length "length", "Length", "Glasshouse's own bounds", true,
-        "Drops texts that are too short to teach anything or too long for one document.";
+        "Drops texts that are too short to teach anything or too long for one document.",
+        |rule, _| judged(rule.clone(), Length::judge);
     Punctuation "punctuation", "Punctuation", "Glasshouse's own bound", true,
-        "Drops texts with too many marks for prose: tables, character drawings, page layout.";
+        "Drops texts with too many marks for prose: tables, character drawings, page layout.",
+        |rule, _| judged(rule.clone(), Punctuation::judge);
     Placeholder "placeholder", "Placeholders", "C4's lorem ipsum, arXiv:1910.10683, and Glasshouse's own phrases", true,
-        "Drops filler Latin and short texts with little more than \"coming soon\" or \"page not found\".";
+        "Drops filler Latin and short texts with little more than \"coming soon\" or \"page not found\".",
+        |rule, _| judged(rule.finder()?, PlaceholderFinder::judge);
     Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
-        "Drops encoded data, drawn lines and random keys by the distribution of their characters.";
+        "Drops encoded data, drawn lines and random keys by the distribution of their characters.",
+        |rule, _| judged(rule.clone(), Entropy::judge);
     Gibberish "gibberish", "Gibberish", "letter trigrams after Shannon 1948; Glasshouse's own bounds", true,
-        "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.";
+        "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.",
+        |_rule, _| keeps_all();
     Quality "classifier", "Quality classifier", "logistic regression on hashed n-grams, as DataComp-LM's filter (Li et al. 2024, arXiv:2406.11794) by fastText", true,
-        "Drops texts that a classifier of your labelled rows finds unwanted. It judges by words: look at the dropped texts.";
+        "Drops texts that a classifier of your labelled rows finds unwanted. It judges by words: look at the dropped texts.",
+        |rule, files| match rule.fast_text(files)? {
+            None => judged((rule.clone(), rule.classifier(files)?), |(rule, model), text| rule.judge(model, text)),
+            Some(model) => judged((rule.clone(), model), |(rule, model), text| rule.judge_by(model, text)),
+        };
     Perplexity "perplexity", "Perplexity", "after CCNet (Wenzek et al. 2020, arXiv:1911.00359), with a byte 5-gram model", true,
-        "Drops texts that are unlike your reference text, or too predictable by it.";
+        "Drops texts that are unlike your reference text, or too predictable by it.",
+        |rule, files| judged((rule.clone(), rule.model(files)?), |(rule, model), text| rule.judge(model, text));
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
-        "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.";
+        "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.",
+        |rule, files| judged(rule.finder(files)?, BlocklistFinder::judge);
     Licence "licence", "Licences", "your own list", false,
-        "Keeps texts under the listed licences, so that the terms of the training data are known.";
+        "Keeps texts under the listed licences, so that the terms of the training data are known.",
+        |rule, _| {
+            let rule = rule.clone();
+            Box::new(move |document, _| rule.judge(document.licence.as_deref()).map(|()| None))
+        };
     Address "address", "Addresses", "after FineWeb's address filter, arXiv:2406.17557", false,
-        "Drops pages of the listed hosts.";
+        "Drops pages of the listed hosts.",
+        |rule, files| {
+            let finder = rule.finder(files)?;
+            Box::new(move |document, _| finder.judge(document.address.as_deref()).map(|()| None))
+        };
 }
 
 impl Rule {

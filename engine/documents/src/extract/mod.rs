@@ -46,7 +46,7 @@ pub fn prose(
     document: &mut Document,
     settings: &Settings,
     readers: Option<Readers>,
-) -> std::result::Result<Prepared, String> {
+) -> Result<Prepared, String> {
     let mut prepared = Prepared::default();
     match document.kind {
         Kind::Html | Kind::HtmlFragment => {
@@ -84,7 +84,7 @@ pub fn prepare(
     extract: &Settings,
     repair: &repair::Settings,
     readers: Option<Readers>,
-) -> std::result::Result<Prepared, String> {
+) -> Result<Prepared, String> {
     let mut prepared = prose(document, extract, readers)?;
     let for_code;
     let settings = if matches!(document.kind, Kind::Code(_)) {

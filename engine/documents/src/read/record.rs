@@ -155,10 +155,8 @@ impl Context {
         Ok(Some(document))
     }
 
-    /// Checks that columns with these names form records.
-    ///
-    /// # Errors
-    /// None of them holds the text, or two that may hold it have the same name.
+    /// Checks that columns with these names form records. Errors: none of them holds the text, or two that may hold it have the
+    /// same name.
     pub(super) fn check_columns(&self, names: &[String]) -> Result<(), String> {
         let settings = &self.settings;
         let list = |names: &[String]| self.list(names.iter().map(String::as_str), names.len());

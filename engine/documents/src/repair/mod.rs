@@ -12,56 +12,34 @@ mod tests;
 
 use std::borrow::Cow;
 
+use crate::settings;
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Whether to repair mojibake such as `Ã©` to `é`: UTF-8 that was decoded as Latin-1 or Windows-1252, once or several
-    /// times, if the text makes no sense otherwise. Not applied to code, which may mean it.
-    #[default = true]
-    pub mojibake: bool,
-    /// Whether to compose letters and accents (Unicode normalization form C).
-    #[default = true]
-    pub compose: bool,
-    /// Whether to remove control characters and code points reserved for internal use.
-    #[default = true]
-    pub controls: bool,
-    /// Whether to remove zero-width characters: byte order marks, soft hyphens, direction marks, tags. Joiners are kept between
-    /// letters that they join (Persian, Hindi, emoji), word boundaries in scripts without spaces (Thai, Khmer), and tags in
-    /// flags.
-    #[default = true]
-    pub invisible: bool,
-    /// Whether to convert all line endings to line feeds.
-    #[default = true]
-    pub line_endings: bool,
-    /// Whether to remove white space at line ends.
-    #[default = true]
-    pub line_ends: bool,
-    /// Whether to reduce runs of blank lines to one, and to remove those around the text.
-    #[default = true]
-    pub blank_lines: bool,
-    /// Whether to replace runs of spaces of any width inside a line by one space. Indentation is kept, and so are all spaces in
-    /// code lines: inside Markdown fences, or indented by a tab or four spaces.
-    #[default = true]
-    pub spaces: bool,
+settings! {
+    Settings {
+        mojibake: bool = true, 0 to 1,
+            "Whether to repair mojibake such as `Ã©` to `é`: UTF-8 that was decoded as Latin-1 or Windows-1252, once or several times, if the text \
+             makes no sense otherwise. Not applied to code, which may mean it.";
+        compose: bool = true, 0 to 1, "Whether to compose letters and accents (Unicode normalization form C).";
+        controls: bool = true, 0 to 1, "Whether to remove control characters and code points reserved for internal use.";
+        invisible: bool = true, 0 to 1,
+            "Whether to remove zero-width characters: byte order marks, soft hyphens, direction marks, tags. Joiners are kept between letters that \
+             they join (Persian, Hindi, emoji), word boundaries in scripts without spaces (Thai, Khmer), and tags in flags.";
+        line_endings: bool = true, 0 to 1, "Whether to convert all line endings to line feeds.";
+        line_ends: bool = true, 0 to 1, "Whether to remove white space at line ends.";
+        blank_lines: bool = true, 0 to 1, "Whether to reduce runs of blank lines to one, and to remove those around the text.";
+        spaces: bool = true, 0 to 1,
+            "Whether to replace runs of spaces of any width inside a line by one space. Indentation is kept, and so are all spaces in code lines: \
+             inside Markdown fences, or indented by a tab or four spaces.";
+    }
 }
 
 impl Settings {
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            mojibake: false,
-            compose: false,
-            controls: false,
-            invisible: false,
-            line_endings: false,
-            line_ends: false,
-            blank_lines: false,
-            spaces: false,
-        }
+        let plain = Self::default().for_code();
+        Self { compose: false, controls: false, invisible: false, line_endings: false, ..plain }
     }
 
     /// These settings without repairs that could change the meaning of code.

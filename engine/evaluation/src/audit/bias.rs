@@ -8,7 +8,7 @@ use crate::{Detail, Scoring, Tell};
 use glasshouse_metrics::bias::{self, Association, Near, Pair, PairFile, WINDOW};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::AuditSettings;
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Metric, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 
@@ -179,8 +179,8 @@ fn figures(scored: &[Scored<'_>], seed: u64) -> [Metric; 2] {
     let likelier = scored.iter().filter(|(_, difference)| *difference > 0.0).count() as u64;
     let differences: Vec<f64> = scored.iter().map(|(_, difference)| *difference).collect();
     [
-        share("pct_stereotype", likelier, scored.len() as u64, "pairs", Better::Neither),
-        mean("difference_nats", &differences, "pairs", Better::Neither, seed),
+        share("pct_stereotype", likelier, scored.len() as u64, "pairs"),
+        mean("difference_nats", &differences, "pairs", seed),
     ]
 }
 

@@ -8,7 +8,7 @@ use super::{Auditor, mean, skipped};
 use crate::{Detail, Scoring, Tell};
 use glasshouse_platform::Result;
 use glasshouse_protocol::AuditSettings;
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Metric, Table};
 use glasshouse_protocol::quantity::whole;
 use glasshouse_protocol::random::nth;
 use glasshouse_text::data::canaries::{Canaries, Canary, SPACE};
@@ -140,7 +140,7 @@ fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSe
 
 fn of_some(name: &str, exposed: &[Exposed], seed: u64) -> Metric {
     let bits: Vec<f64> = exposed.iter().map(|own| own.bits).collect();
-    mean(name, &bits, "canaries", Better::Lower, seed)
+    mean(name, &bits, "canaries", seed)
 }
 
 fn by_insertions(exposed: &[Exposed], seed: u64) -> Table {
@@ -148,7 +148,7 @@ fn by_insertions(exposed: &[Exposed], seed: u64) -> Table {
     exposed.iter().for_each(|own| by.entry(own.canary.insertions).or_default().push(own.bits));
     let row = |(insertions, bits): (u64, Vec<f64>)| {
         let highest = bits.iter().copied().fold(0.0, f64::max);
-        let exposure = mean("exposure_bits", &bits, "canaries", Better::Lower, seed);
+        let exposure = mean("exposure_bits", &bits, "canaries", seed);
         [insertions.into(), (bits.len() as u64).into(), exposure.into(), Cell::Number(highest)]
     };
     let columns = ["times planted", "canaries", "exposure, bits", "highest"];

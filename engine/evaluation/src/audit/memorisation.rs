@@ -7,7 +7,7 @@ use crate::Tell;
 use glasshouse_generation::{Batch, Request};
 use glasshouse_inspection::Indices;
 use glasshouse_platform::{Result, Yielder, files};
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Passage, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Metric, Passage, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{AuditSettings, GenerateConfig, WeightFormat};
@@ -299,19 +299,19 @@ pub(super) fn similarity(one: &[u32], other: &[u32]) -> f64 {
 fn figures(tried: &[Tried], which: &str, lengths: Lengths, seed: u64) -> [Metric; 3] {
     let count = |is: fn(&Tried) -> bool| tried.iter().filter(|own| is(own)).count() as u64;
     let similarities: Vec<f64> = tried.iter().map(|own| own.similarity).collect();
-    let (of, total, better) = ("passages", tried.len() as u64, Better::Lower);
+    let (of, total) = ("passages", tried.len() as u64);
     let Lengths { prefix, following, near } = lengths;
     let signed = |metric: Metric, more: &str| {
         let signature = format!("prefix {prefix}, {following} following, greedy{more}");
         Metric { signature: Some(signature), ..metric }
     };
     [
-        signed(share(&format!("extractable{which}"), count(|own| own.exact), total, of, better), ""),
+        signed(share(&format!("extractable{which}"), count(|own| own.exact), total, of), ""),
         signed(
-            share(&format!("near_exact{which}"), count(|own| own.near), total, of, better),
+            share(&format!("near_exact{which}"), count(|own| own.near), total, of),
             &format!(", {near} or more in a row"),
         ),
-        signed(mean(&format!("edit_similarity{which}"), &similarities, of, better, seed), ""),
+        signed(mean(&format!("edit_similarity{which}"), &similarities, of, seed), ""),
     ]
 }
 

@@ -18,7 +18,7 @@ use glasshouse_metrics::bias::PairFile;
 use glasshouse_metrics::statistics::{self, Bootstrap, share};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::AuditSettings;
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Metric, RESAMPLES, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Metric, RESAMPLES, Table};
 use glasshouse_protocol::setting::Settings as _;
 use sampled::{Sampled, sampled};
 use texts::Texts;
@@ -38,11 +38,8 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }
 
-/// Audits a model; `own` holds the user's own sentence pairs.
-///
-/// # Errors
-/// The sample size is out of range, a line of the project's moderation rules is invalid, its classifier or the run's
-/// text is damaged, or a device fails.
+/// Audits a model; `own` holds the user's own sentence pairs. Errors: the sample size is out of range, a line of the project's
+/// moderation rules is invalid, its classifier or the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -105,11 +102,11 @@ fn of_sampled(
     }
 }
 
-fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
+fn mean(name: &str, values: &[f64], of: &str, seed: u64) -> Metric {
     let count = values.len();
     let value = (count > 0).then(|| values.iter().sum::<f64>() / count as f64);
     let interval = Bootstrap { resamples: RESAMPLES, seed }.mean(values);
-    statistics::metric(name, value, interval, better, (count as u64, of))
+    statistics::metric(name, value, interval, (count as u64, of))
 }
 
 /// Tokens to start an unconditional text with: the end-of-text token, else a line break, else token 0.

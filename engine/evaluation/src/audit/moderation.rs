@@ -8,7 +8,7 @@ use glasshouse_metrics::moderation::{
     CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
 };
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,10 +79,8 @@ pub(super) async fn moderation(
     Ok(section(&own, &there, (unread, judges.classifier.is_some()), sample))
 }
 
-/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules.
-///
-/// # Errors
-/// A line of the rules is invalid, or the classifier is damaged.
+/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules. Errors: a line of
+/// the rules is invalid, or the classifier is damaged.
 pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
     let project = auditor.subject.run.project()?;
     let own = project.moderation_rules()?;
@@ -101,10 +99,9 @@ fn section(
     (unread, classifies): (Option<String>, bool),
     sample: String,
 ) -> AuditSection {
-    let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts", Better::Lower)];
+    let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts")];
     if there.texts > 0 {
-        let beside =
-            share("training_documents_with_findings", there.any, there.texts, "documents", Better::Neither);
+        let beside = share("training_documents_with_findings", there.any, there.texts, "documents");
         metrics.push(beside);
     }
     let mut limits = vec![
@@ -128,7 +125,7 @@ fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: boo
             if tally.texts == 0 {
                 Cell::from("not known")
             } else {
-                share("share", found, tally.texts, of, better).into()
+                Metric { better, ..share("share", found, tally.texts, of) }.into()
             }
         };
         [

@@ -5,7 +5,7 @@ use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
 use crate::Tell;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use glasshouse_platform::{CorpusFiles, Result, Yielder};
-use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Table};
 use glasshouse_protocol::quantity::whole;
 use std::collections::BTreeMap;
 
@@ -77,10 +77,9 @@ fn section(
     sample: String,
 ) -> AuditSection {
     let known = findings.values().filter(|found| found.documents > 0).count() as u64;
-    let mut metrics = vec![share("texts_with_personal_data", with, texts, "texts", Better::Lower)];
+    let mut metrics = vec![share("texts_with_personal_data", with, texts, "texts")];
     if !source.is_empty() {
-        let leaked =
-            share("findings_in_training_text", known, findings.len() as u64, "findings", Better::Lower);
+        let leaked = share("findings_in_training_text", known, findings.len() as u64, "findings");
         metrics.push(leaked);
     }
     let limits = [

@@ -14,7 +14,7 @@ const MAX_TOKENS: usize = 512;
 
 pub(super) struct Answered {
     /// Per row, its answer or why it could not be asked.
-    pub(super) answers: Vec<std::result::Result<String, String>>,
+    pub(super) answers: Vec<Result<String, String>>,
     /// Rows whose beginning was cut to fit the context.
     pub(super) cut: u64,
     pub(super) max_tokens: usize,

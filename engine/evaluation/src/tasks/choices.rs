@@ -28,7 +28,7 @@ pub(super) struct ModelChoice {
 
 pub(super) struct Choosing {
     /// Per row, the choice, or why it could not be asked.
-    pub(super) chosen: Vec<std::result::Result<ModelChoice, String>>,
+    pub(super) chosen: Vec<Result<ModelChoice, String>>,
     /// Rows whose beginning was cut to fit the context.
     pub(super) cut: u64,
 }
@@ -76,7 +76,7 @@ pub(super) async fn choose<'a>(
         let tokens: Vec<f64> = pairs.iter().map(tokens).collect();
         let mut tokens = tokens.into_iter();
         let mut sums = sums(scorer, (&pairs, detail), (chosen.len(), rows.len()), tell).await?.into_iter();
-        let mut own: Vec<std::result::Result<Vec<(f64, bool)>, String>> = Vec::with_capacity(part.len());
+        let mut own: Vec<Result<Vec<(f64, bool)>, String>> = Vec::with_capacity(part.len());
         own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
         alone.extend(new.into_iter().zip(sums.map(|(sum, _)| Some(sum))));
         let each = part.iter().zip(own);

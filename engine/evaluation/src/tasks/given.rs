@@ -25,10 +25,7 @@ pub(super) struct AllGiven<'a> {
 }
 
 impl<'a> AllGiven<'a> {
-    pub(super) fn new(
-        rows: &'a [Row],
-        given: impl IntoIterator<Item = std::result::Result<Given, String>>,
-    ) -> Self {
+    pub(super) fn new(rows: &'a [Row], given: impl IntoIterator<Item = Result<Given, String>>) -> Self {
         let mut all = Self::default();
         for (row, given) in rows.iter().zip(given) {
             match given {
@@ -39,10 +36,8 @@ impl<'a> AllGiven<'a> {
         all
     }
 
-    /// Reads the results of an external model: JSON Lines with `line` and `answer`, or `log_likelihoods` for choices.
-    ///
-    /// # Errors
-    /// No row has an answer.
+    /// Reads the results of an external model: JSON Lines with `line` and `answer`, or `log_likelihoods` for choices. Errors:
+    /// no row has an answer.
     pub(super) fn read(name: &str, bytes: &[u8], file: &'a TaskFile) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             Error::bad_file(name, format!("not UTF-8 at its byte {}", error.valid_up_to()))
@@ -82,7 +77,7 @@ impl<'a> AllGiven<'a> {
 }
 
 /// A result's fields, and the task line it belongs to.
-fn result_of(line: &str) -> std::result::Result<(u64, Map<String, Value>), String> {
+fn result_of(line: &str) -> Result<(u64, Map<String, Value>), String> {
     let value: Value =
         serde_json::from_slice(line.as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
@@ -90,7 +85,7 @@ fn result_of(line: &str) -> std::result::Result<(u64, Map<String, Value>), Strin
     Ok((line.ok_or("`line`: expected the number of the task file's line")?, fields))
 }
 
-fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given, String> {
+fn given_of(fields: &Map<String, Value>, row: &Row) -> Result<Given, String> {
     let answer = fields.get("answer").filter(|answer| !answer.is_null());
     let Right::Choice { choices, .. } = &row.right else {
         return match answer {

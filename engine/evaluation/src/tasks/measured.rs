@@ -2,6 +2,7 @@
 
 use super::choices::ModelChoice;
 use super::given::{Given, tags};
+use super::measures::TaskMetric;
 use super::rows::{Right, Row};
 use glasshouse_metrics::metrics::classification::{Averages, Line};
 use glasshouse_metrics::metrics::entities::Scheme;
@@ -9,9 +10,8 @@ use glasshouse_metrics::metrics::rouge::{Rouge, has_words};
 use glasshouse_metrics::metrics::{OfCorpus, Row as Answer, classification, entities, rouge};
 use glasshouse_metrics::statistics::{Bootstrap, finite, metric, ratio, sum};
 use glasshouse_platform::{Yielder, block_on};
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::quantity::counted;
-use glasshouse_text::data::rewards::Judge;
 
 /// Scores at or above this count as correct (float tolerance).
 pub(super) const RIGHT: f64 = 1.0 - 1e-9;
@@ -68,52 +68,61 @@ impl AnswerMeasures {
         })
     }
 
-    /// Adds a metric that is a mean over rows.
-    pub(super) fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
+    fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
         let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
-        self.push(name, value, bootstrap.mean(&values), (Better::Higher, values.len()), values);
+        let count = (values.len() as u64, "rows");
+        self.metrics.push(metric(name, finite(value), bootstrap.mean(&values), count));
+        self.scores.push(values);
+    }
+}
+
+/// One metric at work.
+pub(super) struct Measuring<'a> {
+    pub(super) metric: &'a TaskMetric,
+    pub(super) rows: &'a [(&'a Row, Given)],
+    /// All labels or tags of the file.
+    pub(super) names: &'a [String],
+    pub(super) bootstrap: &'a Bootstrap,
+    pub(super) yielder: &'a Yielder,
+    pub(super) found: &'a mut AnswerMeasures,
+}
+
+impl Measuring<'_> {
+    /// Adds a metric that is a mean over rows.
+    pub(super) fn mean(&mut self, name: &str, values: Vec<f64>) {
+        self.found.mean(name, values, self.bootstrap);
     }
 
-    /// Adds a metric over all rows at once.
-    pub(super) fn all(&mut self, name: &str, value: f64, interval: Option<[f64; 2]>, of: (Better, usize)) {
-        self.push(name, value, interval, of, Vec::new());
-    }
-
-    fn push(
-        &mut self,
-        name: &str,
-        value: f64,
-        interval: Option<[f64; 2]>,
-        (better, count): (Better, usize),
-        scores: Vec<f64>,
-    ) {
-        self.metrics.push(metric(name, finite(value), interval, better, (count as u64, "rows")));
-        self.scores.push(scores);
+    /// Adds a metric over `count` rows at once.
+    pub(super) fn all(&mut self, name: &str, value: f64, interval: Option<[f64; 2]>, count: usize) {
+        self.found.metrics.push(metric(name, finite(value), interval, (count as u64, "rows")));
+        self.found.scores.push(Vec::new());
     }
 
     fn sign(&mut self, signature: impl Into<String>) {
-        if let Some(metric) = self.metrics.last_mut() {
+        if let Some(metric) = self.found.metrics.last_mut() {
             metric.signature = Some(signature.into());
         }
     }
 
     /// Adds the pass rate of a rule, and its mean score if that differs.
-    pub(super) fn rule(&mut self, rows: &[(&Row, Given)], judge: Option<&Judge>, bootstrap: &Bootstrap) {
-        let score = |(row, given): &(&Row, Given)| match (&row.right, judge) {
+    pub(super) fn rule(&mut self) {
+        let score = |(row, given): &(&Row, Given)| match (&row.right, &self.metric.judge) {
             (Right::Answers { judged, .. }, Some(judge)) => judge.score(judged, &given.answer),
             (Right::Answers { judged, .. }, None) => judged.score(&given.answer),
             _ => 0.0,
         };
-        let scores: Vec<f64> = rows.iter().map(score).collect();
+        let scores: Vec<f64> = self.rows.iter().map(score).collect();
         let passed: Vec<f64> = scores.iter().map(|score| f64::from(u8::from(*score >= RIGHT))).collect();
         let parts = scores.iter().zip(&passed).any(|(score, passed)| *score > passed + 1e-6);
-        self.mean("pass_rate", passed, bootstrap);
+        self.mean("pass_rate", passed);
         if parts {
-            self.mean("score", scores, bootstrap);
+            self.mean("score", scores);
         }
     }
 
-    pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
+    pub(super) fn accuracy(&mut self) {
+        let rows = self.rows;
         let is = |right: bool| f64::from(u8::from(right));
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
             let by = |measure: fn(&ModelChoice) -> Option<usize>| -> Option<Vec<f64>> {
@@ -131,7 +140,7 @@ impl AnswerMeasures {
                 ("acc_mutual_info", by(|chosen| chosen.mutual_info)),
             ] {
                 if let Some(values) = values {
-                    self.mean(name, values, bootstrap);
+                    self.mean(name, values);
                 }
             }
             return;
@@ -139,14 +148,14 @@ impl AnswerMeasures {
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Continuation(_))) {
             let greedy = |(_, given): &(&Row, Given)| given.chosen.as_ref().map(|chosen| is(chosen.greedy));
             if let Some(values) = rows.iter().map(greedy).collect() {
-                self.mean("acc", values, bootstrap);
+                self.mean("acc", values);
             }
             return;
         }
-        let tagged: Vec<_> = rows.iter().filter_map(|(row, given)| tags(row, given, names)).collect();
+        let tagged: Vec<_> = rows.iter().filter_map(|(row, given)| tags(row, given, self.names)).collect();
         if tagged.is_empty() {
             let named = |(row, given): &(&Row, Given)| is(row.right == Right::Label(given.answer.clone()));
-            self.mean("acc", rows.iter().map(named).collect(), bootstrap);
+            self.mean("acc", rows.iter().map(named).collect());
             return;
         }
         // Over all words; rows are resampled.
@@ -154,53 +163,40 @@ impl AnswerMeasures {
             right.iter().zip(said).filter(|(right, said)| right == said).count() as f64
         };
         let counts: Vec<[f64; 2]> = tagged.iter().map(|row| [same(row), row.0.len() as f64]).collect();
-        let interval = bootstrap.sums(&counts, ratio);
-        self.all("acc", ratio(sum(&counts)), interval, (Better::Higher, rows.len()));
+        let interval = self.bootstrap.sums(&counts, ratio);
+        self.all("acc", ratio(sum(&counts)), interval, rows.len());
     }
 
     /// Adds e to the mean loss of a continuation, lm-eval's `perplexity`.
-    pub(super) fn perplexity(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+    pub(super) fn perplexity(&mut self) {
         let loss = |(_, given): &(&Row, Given)| Some([-given.chosen.as_ref()?.sums.first()?, 1.0]);
-        let Some(losses) = rows.iter().map(loss).collect::<Option<Vec<[f64; 2]>>>() else { return };
+        let losses = self.rows.iter().map(loss);
+        let Some(losses) = losses.collect::<Option<Vec<[f64; 2]>>>() else { return };
         let of = |[loss, count]: [f64; 2]| libm::exp(loss / count);
-        let interval = bootstrap.sums(&losses, of);
-        self.all("perplexity", of(sum(&losses)), interval, (Better::Lower, losses.len()));
+        let interval = self.bootstrap.sums(&losses, of);
+        self.all("perplexity", of(sum(&losses)), interval, losses.len());
     }
 
-    pub(super) fn of_each(
-        &mut self,
-        name: &str,
-        rows: &[(&Row, Given)],
-        of: fn(&Answer<'_>) -> f64,
-        bootstrap: &Bootstrap,
-    ) {
-        self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
+    /// Adds the mean of a score per row.
+    pub(super) fn each(&mut self, of: fn(&Answer<'_>) -> f64) {
+        let values = answers(self.rows).iter().map(of).collect();
+        self.mean(self.metric.name(), values);
     }
 
-    pub(super) async fn of_corpus<const N: usize>(
-        &mut self,
-        name: &str,
-        rows: &[(&Row, Given)],
-        of: fn(&[Answer<'_>]) -> OfCorpus<N>,
-        (bootstrap, yielder): (&Bootstrap, &Yielder),
-    ) {
-        let found = of(&answers(rows));
-        let interval = found.interval(bootstrap, &async || yielder.maybe_yield().await).await;
-        self.all(name, found.score, interval, (Better::Higher, rows.len()));
+    pub(super) async fn corpus<const N: usize>(&mut self, of: fn(&[Answer<'_>]) -> OfCorpus<N>) {
+        let found = of(&answers(self.rows));
+        let yielder = self.yielder;
+        let interval = found.interval(self.bootstrap, &async || yielder.maybe_yield().await).await;
+        self.all(self.metric.name(), found.score, interval, self.rows.len());
         self.sign(found.signature);
     }
 
     /// Adds F1 of ROUGE-1, -2 and -L, each row against its best reference.
-    pub(super) async fn rouge(
-        &mut self,
-        rows: &[(&Row, Given)],
-        stems: bool,
-        bootstrap: &Bootstrap,
-        yielder: &Yielder,
-    ) {
+    pub(super) async fn rouge(&mut self) {
+        let (rows, yielder, stems) = (self.rows, self.yielder, self.metric.stems);
         let mut found: Vec<Rouge> = Vec::with_capacity(rows.len());
         let mut unseen_rows = 0;
-        for row in answers(rows) {
+        for row in answers(self.rows) {
             // An empty answer is wrong, not in another script.
             let unseen = |text: &str| !text.trim().is_empty() && !has_words(text);
             unseen_rows += u64::from(!row.expected.iter().any(|text| has_words(text)) || unseen(row.answer));
@@ -208,7 +204,7 @@ impl AnswerMeasures {
             yielder.maybe_yield().await;
         }
         if unseen_rows > 0 {
-            self.notes.push(format!(
+            self.found.notes.push(format!(
                 "ROUGE reads only words of the letters a to z and digits: {unseen_rows} of {} have none in their answer or in the expected one, and \
                  count as 0; chrF reads every script.",
                 counted(found.len() as u64, "row")
@@ -220,14 +216,15 @@ impl AnswerMeasures {
             ("rougeL", |found| found.rouge_l.f1),
         ];
         for (name, of) in of {
-            self.mean(name, found.iter().map(of).collect(), bootstrap);
+            self.mean(name, found.iter().map(of).collect());
             self.sign(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
             yielder.maybe_yield().await;
         }
     }
 
     /// Adds F1 by label with averages, as in scikit-learn.
-    pub(super) async fn report(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
+    pub(super) async fn classification(&mut self) {
+        let (rows, yielder) = (self.rows, self.yielder);
         let pair = |(row, given): &(&Row, Given)| match &row.right {
             Right::Label(label) => Some((label.clone(), given.answer.clone())),
             _ => None,
@@ -239,8 +236,8 @@ impl AnswerMeasures {
             ("f1_weighted", |averages| averages.weighted.f1),
         ];
         for (name, of) in of {
-            let interval = found.interval(bootstrap, of, &async || yielder.maybe_yield().await).await;
-            self.all(name, of(&found.averages), interval, (Better::Higher, rows.len()));
+            let interval = found.interval(self.bootstrap, of, &async || yielder.maybe_yield().await).await;
+            self.all(name, of(&found.averages), interval, rows.len());
         }
         let about = "As scikit-learn's classification_report.";
         self.by_class("Classification report", about, found.lines(), found.report());
@@ -250,7 +247,7 @@ impl AnswerMeasures {
                     .chain(counts.into_iter().map(Cell::Count))
                     .collect()
             };
-            self.tables.push(Table {
+            self.found.tables.push(Table {
                 title: "Confusion matrix".to_owned(),
                 about: "Rows: right labels; columns: predicted labels.".to_owned(),
                 columns: std::iter::once(String::new()).chain(found.labels.iter().cloned()).collect(),
@@ -260,18 +257,18 @@ impl AnswerMeasures {
     }
 
     /// Adds F1 of entities, as in seqeval's default mode and in strict IOB2 mode.
-    pub(super) fn entities(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
+    pub(super) fn entities(&mut self) {
         let pair = |(row, given): &(&Row, Given)| {
-            tags(row, given, names).map(|(right, said)| (right.to_vec(), said))
+            tags(row, given, self.names).map(|(right, said)| (right.to_vec(), said))
         };
-        let tagged: Vec<_> = rows.iter().filter_map(pair).collect();
+        let tagged: Vec<_> = self.rows.iter().filter_map(pair).collect();
         for (name, scheme, signature) in [
             ("entity_f1", Scheme::Lenient, "seqeval, default"),
             ("entity_f1_strict", Scheme::Iob2, "seqeval, mode=strict, scheme=IOB2"),
         ] {
             let found = entities(&tagged, scheme);
-            let (value, interval) = (found.averages.micro.f1, found.interval(bootstrap));
-            self.all(name, value, interval, (Better::Higher, rows.len()));
+            let (value, interval) = (found.averages.micro.f1, found.interval(self.bootstrap));
+            self.all(name, value, interval, self.rows.len());
             self.sign(signature);
             if scheme == Scheme::Lenient {
                 let about = "As seqeval's classification_report.";
@@ -288,9 +285,9 @@ impl AnswerMeasures {
         };
         let columns = ["", "precision", "recall", "f1-score", "support"];
         let rows = lines.into_iter().flatten().map(row);
-        self.tables.push(Table { about: about.to_owned(), ..Table::new(title, columns, rows) });
+        self.found.tables.push(Table { about: about.to_owned(), ..Table::new(title, columns, rows) });
         if !printed.is_empty() {
-            self.reports.push((title.to_owned(), printed));
+            self.found.reports.push((title.to_owned(), printed));
         }
     }
 }
@@ -306,6 +303,7 @@ fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
 #[cfg(test)]
 mod tests {
     use super::super::file::TaskFile;
+    use super::super::measures::measured_by;
     use super::*;
 
     const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 100, seed: 1 };
@@ -329,8 +327,7 @@ mod tests {
         given[1].chosen =
             Some(ModelChoice { likeliest: 1, per_character: Some(1), ..ModelChoice::default() });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = AnswerMeasures::default();
-        measured.accuracy(&rows, &[], &BOOTSTRAP);
+        let measured = measured_by("acc", &rows, &[], &BOOTSTRAP);
         assert_eq!(values(&measured), [("acc", 0.5), ("acc_norm", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
         let chance = AnswerMeasures::from_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
@@ -348,11 +345,10 @@ mod tests {
         let names = ["B-PER", "I-PER", "O"].map(str::to_owned);
         let (file, given) = given(text, &["B-PER O"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = AnswerMeasures::default();
-        measured.accuracy(&rows, &names, &BOOTSTRAP);
-        measured.entities(&rows, &names, &BOOTSTRAP);
-        let found = values(&measured);
-        assert!((found[0].1 - 2.0 / 3.0).abs() < 1e-12 && found[1] == ("entity_f1", 0.0), "{found:?}");
+        let accuracy = measured_by("acc", &rows, &names, &BOOTSTRAP);
+        assert!((values(&accuracy)[0].1 - 2.0 / 3.0).abs() < 1e-12, "{accuracy:?}");
+        let measured = measured_by("entities", &rows, &names, &BOOTSTRAP);
+        assert_eq!(values(&measured)[0], ("entity_f1", 0.0));
         let names: Vec<&Cell> = measured.tables[0].rows.iter().map(|row| &row[0]).collect();
         let wanted =
             ["PER", "micro avg", "macro avg", "weighted avg"].map(|name| Cell::Text(name.to_owned()));
@@ -366,8 +362,7 @@ mod tests {
         let text = "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n";
         let (file, given) = given(text, &["x", "x"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = AnswerMeasures::default();
-        glasshouse_platform::block_on(measured.report(&rows, &BOOTSTRAP, &Yielder::none()));
+        let measured = measured_by("classification_report", &rows, &[], &BOOTSTRAP);
         let found = values(&measured);
         assert_eq!((found[0].0, found[1]), ("f1_macro", ("f1_micro", 0.5)));
         // The output of scikit-learn 1.9, with the same figures as the displayed table.
@@ -398,14 +393,12 @@ mod tests {
             .concat();
         let (file, given) = given(&text, &["кот спит", "我喜欢猫", "the cat", "собака", ""]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = AnswerMeasures::default();
-        glasshouse_platform::block_on(measured.rouge(&rows, false, &BOOTSTRAP, &Yielder::none()));
+        let measured = measured_by("rouge", &rows, &[], &BOOTSTRAP);
         // As computed by rouge-score.
         assert_eq!(values(&measured)[0], ("rouge1", 0.2));
         let [note] = measured.notes.as_slice() else { panic!("{:?}", measured.notes) };
         assert!(note.contains(": 3 of 5 rows have none"), "{note}");
-        let mut seen = AnswerMeasures::default();
-        glasshouse_platform::block_on(seen.rouge(&rows[2..3], false, &BOOTSTRAP, &Yielder::none()));
+        let seen = measured_by("rouge", &rows[2..3], &[], &BOOTSTRAP);
         assert!(seen.notes.is_empty() && values(&seen)[0].1 == 1.0);
     }
 
@@ -415,8 +408,7 @@ mod tests {
         let text = format!("{text}\n{text}\n");
         let (file, given) = given(&text, &["red and blue", "red"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = AnswerMeasures::default();
-        measured.rule(&rows, None, &BOOTSTRAP);
+        let measured = measured_by("rule", &rows, &[], &BOOTSTRAP);
         assert_eq!(values(&measured), [("pass_rate", 0.5), ("score", 0.75)]);
     }
 }

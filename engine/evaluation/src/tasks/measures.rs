@@ -2,56 +2,70 @@
 
 use super::file::TaskFile;
 use super::given::Given;
-use super::measured::AnswerMeasures;
+use super::measured::{AnswerMeasures, Measuring};
 use super::rows::{Kind, Right, Row};
+use Kind::{Choose, Classify, Continue, Generate, Tag};
+use Needs::{Benchmark, Rows};
 use glasshouse_metrics::metrics::{bleu, chrf, exact, f1};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::config::{RewardRule, RewardSettings};
+use glasshouse_protocol::evaluation::measures::Needs;
 use glasshouse_protocol::names;
 use glasshouse_text::data::rewards::Judge;
+use std::pin::Pin;
 
 /// References with more words are texts, measured by word overlap instead of equality.
 const WORDS: usize = 6;
 
-#[derive(Clone, Debug)]
-struct TaskMetric {
-    /// One of [`MEASURES`].
+type Computing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A metric of the table in `glasshouse_protocol::evaluation::measures`.
+#[derive(Debug)]
+struct Entry {
     name: &'static str,
-    /// Whether ROUGE stems words.
-    stems: bool,
-    /// A reward rule instead of the row's own check.
-    judge: Option<Judge>,
+    needs: Needs,
+    compute: for<'a> fn(&'a mut Measuring<'_>) -> Computing<'a>,
 }
 
-/// Metrics by name, with the kinds of row they apply to.
-const MEASURES: [(&str, &[Kind]); 13] = [
-    ("exact_match", &[Kind::Generate]),
-    ("f1", &[Kind::Generate]),
-    ("bleu", &[Kind::Generate]),
-    ("chrf", &[Kind::Generate]),
-    ("rouge", &[Kind::Generate]),
-    ("acc", &[Kind::Choose, Kind::Classify, Kind::Tag, Kind::Continue]),
-    ("perplexity", &[Kind::Continue]),
-    ("classification_report", &[Kind::Classify]),
-    ("entities", &[Kind::Tag]),
-    ("rule", &[Kind::Generate]),
-    ("stereotypes", &[Kind::Choose]),
-    ("bbq", &[Kind::Choose]),
-    ("mc2", &[Kind::Choose]),
-];
+macro_rules! entries {
+    (tasks { $($name:literal, $needs:expr, |$task:ident| $compute:expr => { $($figures:tt)* })* } others { $($others:tt)* }) => {
+        static ENTRIES: &[Entry] = &[$(Entry {
+            name: $name,
+            needs: $needs,
+            compute: {
+                fn compute<'a>($task: &'a mut Measuring<'_>) -> Computing<'a> {
+                    Box::pin(async move { $compute })
+                }
+                compute
+            },
+        }),*];
+    };
+}
 
-/// Metrics that apply only to rows of their own benchmark.
-const OF_SETS: [&str; 3] = ["stereotypes", "bbq", "mc2"];
+glasshouse_protocol::measures!(entries);
+
+#[derive(Clone, Debug)]
+pub(super) struct TaskMetric {
+    entry: &'static Entry,
+    /// Whether ROUGE stems words.
+    pub(super) stems: bool,
+    /// A reward rule instead of the row's own check.
+    pub(super) judge: Option<Judge>,
+}
+
+impl TaskMetric {
+    pub(super) fn name(&self) -> &'static str {
+        self.entry.name
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Measures(Vec<TaskMetric>);
 
 impl Measures {
     /// The metrics in `wanted`, or those that suit the rows. Rows that a metric cannot judge are moved to the broken ones.
-    ///
-    /// # Errors
-    /// A metric is unknown, does not fit the rows, or can judge none of them.
+    /// Errors: a metric is unknown, does not fit the rows, or can judge none of them.
     pub(super) fn new(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
             [] => default_of(file),
@@ -79,27 +93,14 @@ impl Measures {
         names: &[String],
         bootstrap: &Bootstrap,
     ) -> AnswerMeasures {
-        let (yielder, mut measured) = (Yielder::new(), AnswerMeasures::default());
-        for measure in &self.0 {
-            match measure.name {
-                "exact_match" => measured.of_each("exact_match", rows, exact, bootstrap),
-                "f1" => measured.of_each("f1", rows, f1, bootstrap),
-                "bleu" => measured.of_corpus("bleu", rows, bleu, (bootstrap, &yielder)).await,
-                "chrf" => measured.of_corpus("chrf", rows, chrf, (bootstrap, &yielder)).await,
-                "rouge" => measured.rouge(rows, measure.stems, bootstrap, &yielder).await,
-                "perplexity" => measured.perplexity(rows, bootstrap),
-                "classification_report" => measured.report(rows, bootstrap, &yielder).await,
-                "entities" => measured.entities(rows, names, bootstrap),
-                "stereotypes" => measured.stereotypes(rows, bootstrap, &yielder).await,
-                "bbq" => measured.bbq(rows, bootstrap),
-                "mc2" => measured.mc2(rows, bootstrap),
-                "rule" => measured.rule(rows, measure.judge.as_ref(), bootstrap),
-                // `acc`, and nothing else: `MEASURES` names all.
-                _ => measured.accuracy(rows, names, bootstrap),
-            }
+        let (yielder, mut found) = (Yielder::new(), AnswerMeasures::default());
+        for metric in &self.0 {
+            let mut measuring =
+                Measuring { metric, rows, names, bootstrap, yielder: &yielder, found: &mut found };
+            (metric.entry.compute)(&mut measuring).await;
             yielder.maybe_yield().await;
         }
-        measured
+        found
     }
 }
 
@@ -131,21 +132,20 @@ fn default_of(file: &TaskFile) -> Vec<String> {
 }
 
 /// Whether a metric applies to a file. A benchmark's own scores need its rows.
-fn fits(name: &str, file: &TaskFile) -> bool {
-    let of_kind = MEASURES.iter().any(|(own, kinds)| *own == name && kinds.contains(&file.kind));
-    of_kind
-        && (!OF_SETS.contains(&name)
-            || file.set.as_ref().is_some_and(|set| set.metrics.iter().any(|own| own == name)))
+fn fits(entry: &Entry, file: &TaskFile) -> bool {
+    let of_set = || file.set.as_ref().is_some_and(|set| set.metrics.iter().any(|own| own == entry.name));
+    entry.needs.kinds().contains(&file.kind) && (matches!(entry.needs, Rows(_)) || of_set())
 }
 
 fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
     let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
-    let known = || MEASURES.iter().map(|(name, _)| *name);
-    let Some(own) = known().find(|name| *name == plain) else {
-        return Err(Error::Unknown(names::unknown("metric", plain, known())));
+    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == plain) else {
+        let known = ENTRIES.iter().map(|entry| entry.name);
+        return Err(Error::Unknown(names::unknown("metric", plain, known)));
     };
-    let fit: Vec<&str> = known().filter(|name| fits(name, file)).collect();
-    if !fit.contains(&plain) {
+    if !fits(entry, file) {
+        let fit: Vec<&str> =
+            ENTRIES.iter().filter(|entry| fits(entry, file)).map(|entry| entry.name).collect();
         return Err(Error::Refused(format!(
             "the metric {plain} does not fit {}, whose rows {}; those that fit: {}",
             file.name,
@@ -153,7 +153,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
             fit.join(", ")
         )));
     }
-    let measure = TaskMetric { name: own, stems: rule.is_some(), judge: None };
+    let measure = TaskMetric { entry, stems: rule.is_some(), judge: None };
     match (plain, rule) {
         (_, None) | ("rouge", Some("stemmer")) => Ok(measure),
         ("rule", Some(rule)) => Ok(TaskMetric { judge: Some(judge(rule)?), ..measure }),
@@ -193,7 +193,7 @@ fn leave_out_what_has_nothing_to_compare_with(
         let Right::Answers { references, judged } = &row.right else { return true };
         let fault = match &measure.judge {
             Some(judge) => judge.fault(judged).map(str::to_owned),
-            None => (measure.name != "rule" && references.is_empty())
+            None => (measure.name() != "rule" && references.is_empty())
                 .then(|| format!("`answer`: missing; the metric {name} compares with it")),
         };
         if let Some(reason) = &fault {
@@ -211,12 +211,26 @@ fn leave_out_what_has_nothing_to_compare_with(
     }
 }
 
+/// Measures answers by one metric, without a yield.
+#[cfg(test)]
+pub(super) fn measured_by(
+    name: &str,
+    rows: &[(&Row, Given)],
+    names: &[String],
+    bootstrap: &Bootstrap,
+) -> AnswerMeasures {
+    let entry = ENTRIES.iter().find(|entry| entry.name == name);
+    let measures = entry.map(|entry| TaskMetric { entry, stems: false, judge: None });
+    let measures = Measures(measures.into_iter().collect());
+    glasshouse_platform::block_on(measures.measure(rows, names, bootstrap))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::choices::ModelChoice;
     use super::*;
-    use glasshouse_metrics::card::is_titled;
     use glasshouse_platform::block_on;
+    use glasshouse_protocol::evaluation::measures::Measure;
     use glasshouse_protocol::evaluation::metric_names;
     use glasshouse_text::data::rewards::Judged;
 
@@ -265,10 +279,11 @@ mod tests {
     #[test]
     fn settings_of_metrics_are_taken_as_they_are_typed() {
         let read = |list: &str| Measures::new(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
-        let read_names = |list: &str| read(list).iter().map(|own| (own.name, own.stems)).collect::<Vec<_>>();
+        let read_names =
+            |list: &str| read(list).iter().map(|own| (own.name(), own.stems)).collect::<Vec<_>>();
         assert_eq!(read_names("rouge, Rouge:stemmer"), [("rouge", false), ("rouge", true)]);
         let judged = |list: &str, answer: &str| match &read(list)[..] {
-            [TaskMetric { name: "exact_match", .. }, TaskMetric { name: "rule", judge: Some(judge), .. }] => {
+            [first, TaskMetric { judge: Some(judge), .. }] if first.name() == "exact_match" => {
                 judge.score(&Judged::default(), answer)
             }
             other => panic!("{other:?}"),
@@ -303,7 +318,7 @@ mod tests {
         for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth, continued] {
             let named = if rows == continued { "lambada.jsonl" } else { "rows.jsonl" };
             let file = TaskFile::read(named, rows.as_bytes(), None).unwrap();
-            for (name, _) in MEASURES.iter().filter(|(name, _)| fits(name, &file)) {
+            for Entry { name, .. } in ENTRIES.iter().filter(|entry| fits(entry, &file)) {
                 let mut own = file.clone();
                 let Ok(measures) = Measures::new(&[(*name).to_owned()], &mut own) else {
                     panic!("{name}: {rows}")
@@ -319,18 +334,23 @@ mod tests {
                 let rows: Vec<(&Row, Given)> = own.rows.iter().map(|row| (row, given.clone())).collect();
                 let bootstrap = Bootstrap { resamples: 4, seed: 1 };
                 let found = block_on(measures.measure(&rows, &["B-PER".to_owned()], &bootstrap));
-                measured.extend(found.metrics.into_iter().map(|metric| metric.name));
+                measured.extend(found.metrics);
                 seen.push(*name);
             }
         }
-        for (name, _) in MEASURES {
-            assert!(seen.contains(&name), "no row that {name} measures: {seen:?}");
+        for Entry { name, .. } in ENTRIES {
+            assert!(seen.contains(name), "no row that {name} measures: {seen:?}");
         }
-        let untitled: Vec<&String> = measured.iter().filter(|name| !is_titled(name)).collect();
-        assert!(
-            measured.len() > 25 && untitled.is_empty(),
-            "evaluation/metrics.toml lacks {untitled:?} of {measured:?}"
-        );
+        assert!(measured.len() > 25, "{measured:?}");
+        for metric in measured {
+            let Some(measure) = Measure::named(&metric.name) else {
+                panic!("{metric:?} is not in the table")
+            };
+            let [low, high] = measure.range;
+            let is_in = |value| (low - 1e-9..=high + 1e-9).contains(&value);
+            assert!(metric.value.is_none_or(is_in), "{metric:?}");
+            assert_eq!(metric.better, measure.better, "{metric:?}");
+        }
     }
 
     #[test]
@@ -348,7 +368,8 @@ mod tests {
         ] {
             assert_eq!(default_of(&file(line)), wanted, "{line}");
         }
-        for (name, kinds) in MEASURES {
+        for Entry { name, needs, .. } in ENTRIES {
+            let kinds = needs.kinds();
             assert!(!kinds.is_empty() && kinds.iter().all(|kind| Kind::title(*kind).len() > 3), "{name}");
         }
     }

@@ -72,10 +72,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A file's rows with the requested metrics, or suitable ones. Rows that a rule cannot judge are broken.
-    ///
-    /// # Errors
-    /// A metric is unknown or does not fit the rows, or a results file answers none of them.
+    /// A file's rows with the requested metrics, or suitable ones. Rows that a rule cannot judge are broken. Errors: a metric
+    /// is unknown or does not fit the rows, or a results file answers none of them.
     pub fn new(mut file: TaskFile, request: &TaskRequest, results: Vec<(String, Vec<u8>)>) -> Result<Self> {
         let measures = Measures::new(&request.metrics, &mut file)?;
         for (name, bytes) in &results {
@@ -104,10 +102,8 @@ impl Asked {
     }
 }
 
-/// Runs a task on a model and measures the answers.
-///
-/// # Errors
-/// The model cannot do this kind of task, no row can be asked, or the device fails.
+/// Runs a task on a model and measures the answers. Errors: the model cannot do this kind of task, no row can be asked, or the
+/// device fails.
 pub async fn task(
     answerer: &mut Answerer<'_>,
     asked: &Asked,
@@ -189,7 +185,7 @@ async fn given<'a>(
 ) -> Result<(AllGiven<'a>, Vec<String>)> {
     let file = &asked.file;
     let (mut about, rows) = (vec![prompting.about(&file.rows)], file.rows.as_slice());
-    let given: Vec<std::result::Result<Given, String>> = match (&mut answerer.model, file.kind) {
+    let given: Vec<Result<Given, String>> = match (&mut answerer.model, file.kind) {
         (Answering::Labels(reader), Kind::Classify) => {
             let labels = &answerer.config.labels;
             about = vec!["The likeliest label of the model's classification head.".to_owned()];
@@ -266,7 +262,7 @@ async fn labelled(
     (labels, context): (&[String], usize),
     rows: &[Row],
     tell: Tell<'_>,
-) -> Result<Vec<std::result::Result<Given, String>>> {
+) -> Result<Vec<Result<Given, String>>> {
     let (yielder, mut given) = (Yielder::new(), Vec::with_capacity(rows.len()));
     for (at, row) in rows.iter().enumerate() {
         tell("classifying texts", at as u64, rows.len() as u64);

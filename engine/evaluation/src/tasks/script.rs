@@ -30,10 +30,8 @@ struct ScriptLine<'a> {
 }
 
 impl TaskFile {
-    /// The rows as JSON lines for a program based on `transformers`.
-    ///
-    /// # Errors
-    /// The rows have continuations to score, which the program does not.
+    /// The rows as JSON lines for a program based on `transformers`. Errors: the rows have continuations to score, which the
+    /// program does not.
     pub fn questions(&self, max_tokens: Option<usize>) -> Result<Vec<String>> {
         if self
             .rows

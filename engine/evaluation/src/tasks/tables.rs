@@ -5,7 +5,7 @@ use super::measured::{AnswerMeasures, RIGHT};
 use super::prompt::Prompting;
 use super::rows::Row;
 use glasshouse_metrics::statistics::{Bootstrap, metric};
-use glasshouse_protocol::evaluation::{Better, Cell, Passage, Table, metric_title};
+use glasshouse_protocol::evaluation::{Cell, Passage, Table, metric_title};
 use std::collections::BTreeMap;
 
 const LISTED: usize = 40;
@@ -45,7 +45,7 @@ pub(super) fn by_group(
             None => (Cell::from(""), Cell::from("")),
         };
         let count = values.len() as u64;
-        let metric = metric(name, Some(value), bootstrap.mean(&values), Better::Higher, (count, "rows"));
+        let metric = metric(name, Some(value), bootstrap.mean(&values), (count, "rows"));
         [group.into(), count.into(), metric.into(), question, answer]
     };
     let more = if count > LISTED { format!(" of {count}") } else { String::new() };

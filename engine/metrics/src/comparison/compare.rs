@@ -1,8 +1,10 @@
 //! Compares two evaluations on the documents and rows they share.
 
-use super::remade::Remade;
+use super::remade::{Answers, remade};
 use crate::statistics::{Bootstrap, ratio, sum};
-use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
+use glasshouse_protocol::evaluation::{
+    Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport, better,
+};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -42,7 +44,6 @@ pub(super) struct Pair<'a> {
 /// A metric of documents that is computed from two sums.
 struct Ratio {
     name: &'static str,
-    better: Better,
     parts: fn(&DocumentLoss) -> [f64; 2],
     scale: fn([f64; 2]) -> f64,
 }
@@ -51,25 +52,21 @@ struct Ratio {
 static RATIOS: [Ratio; 4] = [
     Ratio {
         name: "bits_per_byte",
-        better: Better::Lower,
         parts: |loss| [loss.nats, f64::from(loss.bytes)],
         scale: |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes,
     },
     Ratio {
         name: "perplexity",
-        better: Better::Lower,
         parts: |loss| [loss.nats, f64::from(loss.tokens)],
         scale: |[nats, tokens]| libm::exp(nats / tokens),
     },
     Ratio {
         name: "token_accuracy",
-        better: Better::Higher,
         parts: |loss| [f64::from(loss.right), f64::from(loss.tokens)],
         scale: ratio,
     },
     Ratio {
         name: "top_5_accuracy",
-        better: Better::Higher,
         parts: |loss| [f64::from(loss.right_of_5), f64::from(loss.tokens)],
         scale: ratio,
     },
@@ -105,10 +102,10 @@ impl Pair<'_> {
             aside += " Perplexities and token accuracies are not compared, because the tokenizers differ; bits per byte are.";
             &RATIOS[..1]
         };
-        for Ratio { name, better, parts, scale } in ratios {
+        for Ratio { name, parts, scale } in ratios {
             let metric = Metric {
                 name: (*name).to_owned(),
-                better: *better,
+                better: better(name),
                 of: "documents".to_owned(),
                 ..Metric::default()
             };
@@ -249,15 +246,18 @@ async fn of_all_rows(
 ) -> Option<Values> {
     for (task, overall) in own.into_iter().zip(overall) {
         let rows: Vec<&TaskAnswer> = task.iter().collect();
-        let again = Remade::new(name, &rows, task, give).await?.value();
+        let again = remade(name, &Answers { rows: &rows, task, give }).await?.value();
         if (again - overall).abs() > 1e-6 {
             return None;
         }
     }
     let [of_first, of_second] = own;
     let (first, second): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) = shared.iter().copied().unzip();
-    let first = Remade::new(name, &first, of_first, give).await?;
-    let second = Remade::new(name, &second, of_second, give).await?;
-    let interval = first.paired(&second, bootstrap, give).await;
+    let first = remade(name, &Answers { rows: &first, task: of_first, give }).await?;
+    let second = remade(name, &Answers { rows: &second, task: of_second, give }).await?;
+    let interval = match first.differences(&*second, bootstrap) {
+        Some((rows, difference)) => bootstrap.differences(rows, difference, give).await,
+        None => None,
+    };
     Some(Values { values: [first.value(), second.value()], interval, count: shared.len() })
 }

@@ -7,7 +7,7 @@ use super::{OfCorpus, Row, python};
 const ORDERS: usize = 4;
 
 /// A row's contribution: tokens of the answer, tokens of the closest reference, matching n-grams by order, n-grams by order.
-pub type RowCounts = [f64; 2 + 2 * ORDERS];
+type RowCounts = [f64; 2 + 2 * ORDERS];
 
 /// BLEU of all rows together. A row without references counts as having an empty one.
 pub fn bleu(rows: &[Row<'_>]) -> OfCorpus<{ 2 + 2 * ORDERS }> {
@@ -15,7 +15,7 @@ pub fn bleu(rows: &[Row<'_>]) -> OfCorpus<{ 2 + 2 * ORDERS }> {
 }
 
 /// BLEU from the sum of rows' counts.
-pub fn score([length, reference_length, rest @ ..]: RowCounts) -> f64 {
+fn score([length, reference_length, rest @ ..]: RowCounts) -> f64 {
     let (matching, totals) = rest.split_at(ORDERS);
     if matching.iter().all(|count| *count == 0.0) {
         return 0.0;

@@ -10,7 +10,7 @@ const CHARACTERS: usize = 6;
 const BETA_SQUARED: f64 = 4.0;
 
 /// A row's contribution, by order: n-grams of the answer, of the reference, and matching ones.
-pub type RowCounts = [f64; 3 * CHARACTERS];
+type RowCounts = [f64; 3 * CHARACTERS];
 
 /// chrF of all rows together: sacreBLEU's chrF2.
 pub fn chrf(rows: &[Row<'_>]) -> OfCorpus<{ 3 * CHARACTERS }> {
@@ -18,7 +18,7 @@ pub fn chrf(rows: &[Row<'_>]) -> OfCorpus<{ 3 * CHARACTERS }> {
 }
 
 /// chrF from the sum of rows' counts; orders without n-grams in answers or references are skipped.
-pub fn score(counts: RowCounts) -> f64 {
+fn score(counts: RowCounts) -> f64 {
     let (mut precision, mut recall, mut orders) = (0.0, 0.0, 0.0);
     for order in counts.chunks_exact(3) {
         if let [answered, expected, matching] = order

@@ -45,7 +45,7 @@ pub struct OfCorpus<const N: usize> {
     /// As printed by sacreBLEU 2.6.0.
     pub signature: String,
     pub rows: Vec<[f64; N]>,
-    of: fn([f64; N]) -> f64,
+    pub(crate) of: fn([f64; N]) -> f64,
 }
 
 impl<const N: usize> OfCorpus<N> {

@@ -1,7 +1,7 @@
 //! Accuracy of moderation on labelled rows.
 
 use crate::statistics::{Bootstrap, metric, share};
-use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
+use glasshouse_protocol::evaluation::{Metric, RESAMPLES};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
@@ -36,12 +36,12 @@ pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
     let value = (harmful > 0).then(|| f1(found as f64, (missed + alarms) as f64));
     let bootstrap = Bootstrap { resamples: RESAMPLES.min(1000), seed };
     let interval = value.and_then(|_| bootstrap.statistic(rows.len(), of_drawn));
-    let f1 = metric("f1", value, interval, Better::Higher, (rows.len() as u64, "rows"));
+    let f1 = metric("f1", value, interval, (rows.len() as u64, "rows"));
     let metrics = vec![
-        share("precision", found, found + alarms, "rows found", Better::Higher),
-        share("recall", found, harmful, "harmful rows", Better::Higher),
+        share("precision", found, found + alarms, "rows found"),
+        share("recall", found, harmful, "harmful rows"),
         f1,
-        share("false_positive_rate", alarms, alarms + passed, "innocent rows", Better::Lower),
+        share("false_positive_rate", alarms, alarms + passed, "innocent rows"),
     ];
     Figures { found, missed, alarms, passed, metrics }
 }

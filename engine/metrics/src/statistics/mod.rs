@@ -13,7 +13,7 @@ pub use effects::main_effects;
 #[cfg(test)]
 pub(crate) use tests::{BOOTSTRAP, uniform};
 
-use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
+use glasshouse_protocol::evaluation::{Metric, RESAMPLES, better};
 use glasshouse_protocol::random::{nth, split_mix};
 
 /// Maximum number of resampled blocks. More items than this are grouped into blocks of neighbours, so that 10,000 resamples of
@@ -140,11 +140,21 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        let values = self.values(self.pairs(first, second, of)?, give).await;
-        of_differences(first.len(), values)
+        self.differences(first.len(), self.pairs(first, second, of)?, give).await
     }
 
-    fn pairs<const N: usize>(
+    /// The interval of the differences in each resample of `items` items; exactly 0 for a model and itself. `give` is called every
+    /// few milliseconds to yield.
+    pub(crate) async fn differences(
+        &self,
+        items: usize,
+        resampled: impl FnMut(u32) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        of_differences(items, self.values(resampled, give).await)
+    }
+
+    pub(crate) fn pairs<const N: usize>(
         &self,
         first: &[[f64; N]],
         second: &[[f64; N]],
@@ -181,19 +191,11 @@ impl Bootstrap {
         varied(self.values(self.items(items, of)?, give).await)
     }
 
-    /// Interval of a difference of statistics of the same items, like [`Bootstrap::statistic_in_turns`]; exactly 0 for a model
-    /// and itself.
-    pub async fn paired_statistic(
+    pub(crate) fn items(
         &self,
         items: usize,
-        difference: impl FnMut(&[u32]) -> f64,
-        give: &impl AsyncFn(),
-    ) -> Option<[f64; 2]> {
-        let values = self.values(self.items(items, difference)?, give).await;
-        of_differences(items, values)
-    }
-
-    fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
+        mut of: impl FnMut(&[u32]) -> f64,
+    ) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
         }
@@ -298,16 +300,16 @@ pub fn metric(
     name: &str,
     value: Option<f64>,
     interval: Option<[f64; 2]>,
-    better: Better,
     (count, of): (u64, &str),
 ) -> Metric {
+    let better = better(name);
     Metric { name: name.to_owned(), value, interval, better, count, of: of.to_owned(), signature: None }
 }
 
 /// A metric for the proportion `right` of `count`, with [`wilson`]'s interval; no value if `count` is 0.
-pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
+pub fn share(name: &str, right: u64, count: u64, of: &str) -> Metric {
     let (value, interval) = (right as f64 / count as f64, wilson(right, count));
-    metric(name, finite(value), (count > 0).then_some(interval), better, (count, of))
+    metric(name, finite(value), (count > 0).then_some(interval), (count, of))
 }
 
 /// The 95 % interval of the proportion `right` of `count` (Wilson 1927); [0, 1] if `count` is 0.

@@ -1,11 +1,9 @@
 //! Titles of metrics and texts of their values, the same in every front end.
 
-use super::{Comparison, Metric};
+use super::measures::{Measure, Unit};
+use super::{Better, Comparison, Metric};
 use crate::quantity::{NOTHING, figures, percent, whole};
 use Unit::{Score, Share};
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 /// Minimum number of items for an interval by resampling.
 pub const MIN_VALUES: usize = 30;
@@ -14,36 +12,20 @@ pub const MIN_VALUES: usize = 30;
 pub const NO_INTERVAL: &str = "“Too few” in place of an interval means fewer than 30 items; “–” means that no interval was computed, or that \
     all resamples were equal.";
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Unit {
-    /// A fraction, shown in percent.
-    Share,
-    /// Out of 100, shown with one decimal.
-    Score,
-    Number,
-}
-
-/// The titles of `metrics.toml` by name.
-static METRICS: LazyLock<BTreeMap<String, (String, Unit)>> = LazyLock::new(|| {
-    // The file is part of the program, and a test looks a metric of each unit up.
-    let file: BTreeMap<Unit, BTreeMap<String, String>> =
-        toml::from_str(include_str!("metrics.toml")).unwrap_or_default();
-    let titled = |(unit, titles): (Unit, BTreeMap<String, String>)| {
-        titles.into_iter().map(move |(name, title)| (name, (title, unit)))
-    };
-    file.into_iter().flat_map(titled).collect()
-});
-
 /// Whether a metric has its own title, as all metrics of our reports do.
 pub fn is_titled(name: &str) -> bool {
-    METRICS.contains_key(name)
+    Measure::named(name).is_some()
+}
+
+/// The better direction of a metric's values; unknown metrics are better if higher.
+pub fn better(name: &str) -> Better {
+    Measure::named(name).map(|measure| measure.better).unwrap_or_default()
 }
 
 /// The display title: `Bits per byte` for `bits_per_byte`. Unknown metrics get their name in words.
 pub fn metric_title(name: &str) -> String {
-    if let Some((title, _)) = METRICS.get(name) {
-        return title.clone();
+    if let Some(measure) = Measure::named(name) {
+        return measure.title.to_owned();
     }
     let spaced = name.replace('_', " ");
     let mut letters = spaced.chars();
@@ -51,14 +33,14 @@ pub fn metric_title(name: &str) -> String {
 }
 
 fn is_share(name: &str) -> bool {
-    METRICS.get(name).is_some_and(|(_, unit)| *unit == Share)
+    Measure::named(name).is_some_and(|measure| measure.unit == Share)
 }
 
 /// A value of a metric: `43.2 %`, `27.3`, `0.8421`.
 pub fn metric_text(name: &str, value: f64) -> String {
-    match METRICS.get(name) {
-        Some((_, Share)) => percent(value),
-        Some((_, Score)) if value.is_finite() => format!("{value:.1}"),
+    match Measure::named(name).map(|measure| measure.unit) {
+        Some(Share) => percent(value),
+        Some(Score) if value.is_finite() => format!("{value:.1}"),
         _ => figures(value),
     }
 }
@@ -155,6 +137,7 @@ impl Comparison {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measures::MEASURES;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -177,10 +160,9 @@ mod tests {
 
     #[test]
     fn each_metric_has_one_title_and_no_two_the_same() {
-        let titles: BTreeSet<&str> = METRICS.values().map(|(title, _)| title.as_str()).collect();
-        assert_eq!(titles.len(), METRICS.len());
-        let listed = include_str!("metrics.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(METRICS.len(), listed, "a name has two units");
+        let titles: BTreeSet<&str> = MEASURES.iter().map(|measure| measure.title).collect();
+        let names: BTreeSet<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+        assert_eq!([titles.len(), names.len()], [MEASURES.len(); 2]);
         assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));
         assert_eq!((metric_title("f1_macro").as_str(), metric_title("")), ("Macro F1", String::new()));
     }

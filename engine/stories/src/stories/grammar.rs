@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::LazyLock;
 
-type Result<T> = std::result::Result<T, String>;
+type Result<T, E = String> = std::result::Result<T, E>;
 
 static GRAMMAR: LazyLock<Grammar> = LazyLock::new(embedded);
 
@@ -32,7 +32,7 @@ impl Deref for Texts {
 }
 
 impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         if texts.is_empty() {
             return Err(D::Error::custom("a list is empty"));
@@ -136,9 +136,7 @@ pub(crate) struct Grammar {
     pub(crate) plots: Vec<Plot>,
 }
 
-fn pronouns<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<Vec<([String; 3], Pronoun)>, D::Error> {
+fn pronouns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<([String; 3], Pronoun)>, D::Error> {
     let forms = BTreeMap::<String, Pronoun>::deserialize(deserializer)?;
     let named = |(form, pronoun)| (PREFIXES.map(|prefix| format!("{prefix}{form}")), pronoun);
     Ok(forms.into_iter().map(named).collect())
@@ -155,10 +153,7 @@ fn embedded() -> Grammar {
 }
 
 impl Grammar {
-    /// Parses a grammar.
-    ///
-    /// # Errors
-    /// The first mistake, with its line, or its plot and text.
+    /// Parses a grammar. Errors: the first mistake, with its line, or its plot and text.
     pub(crate) fn parse(source: &str) -> Result<Self> {
         let grammar: Self = toml::from_str(source).map_err(|error| error.to_string())?;
         grammar.check()?;

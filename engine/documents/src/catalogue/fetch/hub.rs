@@ -4,11 +4,10 @@
 //! verified; of the others, only the length is known.
 
 use super::super::{Entry, Length};
-use super::{Progress, Settings, agent};
+use super::{Progress, Settings, Tell, agent};
 use crate::error::{Error, Result};
 use glasshouse_protocol::{HubAddress, quantity};
 use serde::Deserialize;
-use std::ops::ControlFlow;
 use ureq::http::header;
 
 const SCHEME: &str = "hf://";
@@ -73,11 +72,7 @@ impl Dataset {
 
     /// Its files as entries, which are kept as long as the program runs, like those of the catalogue. `progress` is called before
     /// each page of the list and can stop.
-    pub(super) fn entries(
-        &self,
-        settings: &Settings,
-        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&self, settings: &Settings, progress: Tell<'_>) -> Result<Vec<Entry>> {
         let Self { address: HubAddress { repository, revision, path }, endpoint } = self;
         let api = format!("{endpoint}/api/datasets/{repository}");
         let (about, _): (Revision, _) = self.ask(settings, &format!("{api}/revision/{revision}"))?;
@@ -201,6 +196,7 @@ mod tests {
     use super::*;
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
+    use std::ops::ControlFlow;
 
     /// A server of these answers by path; others are 404. An answer may begin with a line of headers.
     fn server(answers: impl FnOnce(&str) -> Vec<(String, Vec<u8>)>) -> String {

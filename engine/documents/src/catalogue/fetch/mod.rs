@@ -25,8 +25,8 @@ use super::Entry;
 use crate::error::{Error, Result};
 pub use hub::endpoint as hub_endpoint;
 use partial_file::PartialFile;
+use receive::Download;
 pub use receive::agent;
-use receive::receive;
 
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
@@ -55,6 +55,9 @@ pub enum Progress {
     Verifying,
 }
 
+/// Is told the progress, and can stop the download.
+type Tell<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
 /// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
 pub fn cache_folder() -> Result<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -72,11 +75,7 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// Downloads a corpus of the catalogue into a folder, or the files of a dataset (`hf://OWNER/NAME`) into a folder below it, and
 /// returns the path of the file or folder. The progress is that of all files.
-pub fn fetch_named(
-    name: &str,
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<PathBuf> {
+pub fn fetch_named(name: &str, folder: &Path, progress: Tell<'_>) -> Result<PathBuf> {
     let Some(dataset) = hub::Dataset::parse(name) else {
         let entry = super::find(name)?;
         return fetch_all(std::slice::from_ref(entry), folder, progress).map(|()| folder.join(entry.file));
@@ -86,11 +85,7 @@ pub fn fetch_named(
     fetch_all(&dataset.entries(&Settings::default(), progress)?, &folder, progress).map(|()| folder)
 }
 
-fn fetch_all(
-    entries: &[Entry],
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<()> {
+fn fetch_all(entries: &[Entry], folder: &Path, progress: Tell<'_>) -> Result<()> {
     let total = entries.iter().map(|entry| entry.length.bytes()).sum();
     let mut before = 0;
     for entry in entries {
@@ -108,17 +103,10 @@ fn fetch_all(
 }
 
 /// Downloads a corpus into a folder, unless it is already there, and returns its path. `progress` is called with the progress
-/// and can stop the download, which continues from there next time.
-///
-/// # Errors
-/// The folder is not writable, another file has that name, the server is unreachable or refuses, or the data does not match the
-/// catalogue. Received data stays in the `.part` file if it can be continued, and is removed if it is wrong.
-fn fetch(
-    settings: &Settings,
-    entry: &Entry,
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<PathBuf> {
+/// and can stop the download, which continues from there next time. Errors: the folder is not writable, another file has that
+/// name, the server is unreachable or refuses, or the data does not match the catalogue. Received data stays in the `.part`
+/// file if it can be continued, and is removed if it is wrong.
+fn fetch(settings: &Settings, entry: &Entry, folder: &Path, progress: Tell<'_>) -> Result<PathBuf> {
     let target = folder.join(entry.file);
     if target.is_file() {
         let _ = progress(Progress::Verifying);
@@ -135,21 +123,21 @@ fn fetch(
         return Err(Error::bad_file(target, reason).hint(Hint::Destination));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let mut part = PartialFile::open(&target)?;
+    let mut download = Download { settings, entry, part: PartialFile::open(&target)?, progress };
     let mut again = true;
     loop {
-        receive(settings, entry, &mut part, progress)?;
-        let _ = progress(Progress::Verifying);
-        let found = sha256(&part.path)?;
-        if is_entry(entry, &found, &part.path)? {
-            part.finish(&target)?;
+        download.receive()?;
+        let _ = (download.progress)(Progress::Verifying);
+        let found = sha256(&download.part.path)?;
+        if is_entry(entry, &found, &download.part.path)? {
+            download.part.finish(&target)?;
             return Ok(target);
         }
         // Parts of different versions may be the cause: fetch once more from the beginning.
-        let sewn = part.sewn;
-        part.restart()?;
+        let sewn = download.part.sewn;
+        download.part.restart()?;
         if !(sewn && std::mem::take(&mut again)) {
-            part.remove();
+            download.part.remove();
             return Err(Error::Refused(format!(
                 "{}: the file at {} has the SHA-256 {found}, but the catalogue has {}; it was not kept",
                 entry.name, entry.address, entry.sha256

@@ -84,24 +84,20 @@ pub struct Page {
     pub words_taken: usize,
 }
 
-pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
+pub fn page(html: &str, settings: &Settings) -> Result<Page, String> {
     check_size(html, settings)?;
     tree::page(html, settings)
 }
 
 /// Like [`page`], with a reader outside of this program.
-pub fn page_elsewhere(
-    html: &str,
-    settings: &Settings,
-    readers: Readers,
-) -> std::result::Result<Page, String> {
+pub fn page_elsewhere(html: &str, settings: &Settings, readers: Readers) -> Result<Page, String> {
     check_size(html, settings)?;
     let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
     let page = (readers.page)(&settings, html)?;
     serde_json::from_str(&page).map_err(|error| error.to_string())
 }
 
-fn check_size(html: &str, settings: &Settings) -> std::result::Result<(), String> {
+fn check_size(html: &str, settings: &Settings) -> Result<(), String> {
     if html.len() > settings.largest_page {
         return Err(format!(
             "the page has {} bytes, more than the {} that extract.html.largest_page allows",

@@ -234,12 +234,7 @@ fn value(field: &Field) -> Value {
                 .into()
         }
         // Dates, times and decimals in the library's format.
-        Field::Decimal(_)
-        | Field::Date(_)
-        | Field::TimeMillis(_)
-        | Field::TimeMicros(_)
-        | Field::TimestampMillis(_)
-        | Field::TimestampMicros(_) => field.to_string().into(),
+        _ => field.to_string().into(),
     }
 }
 
