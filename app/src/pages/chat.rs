@@ -9,26 +9,19 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{Breakpoint, beside_ui, caption, moderation_ui};
 use super::train::Awaited;
 use super::written::{
     Sampling, drawn_seed, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
 };
-use super::{Context, Dot, Models, Needs, Page, PageName, train, tune};
+use super::{train, tune};
 use crate::asks::{Toast, Undo};
-use crate::state::{OpenedModel, State};
-use crate::theme::space;
-use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text};
+use crate::pages::prelude::*;
+use crate::state::OpenedModel;
 use conversation::{Exchange, Reply, messages};
-use egui::Ui;
-use egui_material_icons::icons;
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Output, Prompt, Start, Uncertainty,
-    WeightSource,
-};
+use glasshouse_protocol::{ChatMessage, Output, Prompt, Uncertainty};
 use judging::{Saying, keeps};
 
 #[derive(Debug, Default)]

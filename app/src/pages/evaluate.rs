@@ -11,19 +11,14 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{Kept, called, report_ui, untrained_ui};
-use super::{Context, Dot, Models, Needs, Page, PageName, inspect};
-use crate::format;
-use crate::state::{State, own_runs};
-use crate::theme::space;
-use crate::widgets;
+use super::inspect;
+use super::written::source_at;
+use crate::pages::prelude::*;
+use crate::state::own_runs;
 use asking::Asking;
-use egui::Ui;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Likelihood, Passage, blocks};
-use glasshouse_protocol::{
-    Audit, CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, View, WeightSource,
-};
+use glasshouse_protocol::{Audit, Evaluation};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_RUNS: usize = 4;
@@ -190,9 +185,7 @@ fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
 /// A run's weights: those in training, else its checkpoint.
 fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     match checkpoint_of(run).filter(|_| !is_in_training(state, run)) {
-        Some(checkpoint) => {
-            WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
-        }
+        Some(checkpoint) => source_at(run, checkpoint),
         None => WeightSource::Current,
     }
 }

@@ -6,14 +6,8 @@ mod text;
 pub use text::WHAT;
 
 use super::learn::NextLessons;
-use super::parts::column;
-use super::{Context, Page, PageName};
-use crate::link::{self, Wish};
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use crate::link;
+use crate::pages::prelude::*;
 use glasshouse_protocol::presets::FIRST_SECONDS;
 
 /// Label of the button that trains a first model.

@@ -3,19 +3,12 @@
 mod parallel;
 mod sweep;
 
-use super::parts::{caption, drag, report_ui};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::format;
-use crate::link::{self, Chosen, Wish};
+use crate::link::{self, Chosen};
+use crate::pages::prelude::*;
 use crate::races::{MAX_BYTES, Race, blocks};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets::{self, Axis, Curve, CurvePlot, Mark, Stat};
-use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::blocks::Block;
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Command, Fit, RangeCurve, RangePoint, RangeTest, TrainingState};
+use glasshouse_protocol::{Fit, RangeCurve, RangePoint, RangeTest};
 
 pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";

@@ -16,15 +16,10 @@ pub use lesson::{BUILT_IN, Broken, Lesson};
 pub use library::Library;
 pub use text::WHAT;
 
-use super::parts::{caption, columns_ui, grid_ui, head};
-use super::{Context, Page, PageName};
-use crate::theme::{self, space};
-use crate::widgets::{self, hint_line};
-use crate::{format, link};
+use crate::link;
+use crate::pages::prelude::*;
 use check::Checking;
-use egui::{Label, RichText, Sense, Ui, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, presets};
+use glasshouse_protocol::presets;
 use instrument::Shown;
 use quiz::Quiz;
 
@@ -72,13 +67,6 @@ impl NextLessons {
             *context.go = Some(PageName::Learn);
         }
     }
-}
-
-enum Pressed {
-    All,
-    Lesson(usize),
-    Sheet,
-    Link,
 }
 
 impl Page for LearnPage {
@@ -179,23 +167,7 @@ impl LearnPage {
     }
 
     fn lesson_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
-        match self.head_ui(ui, place) {
-            Some(Pressed::All) => {
-                self.open = None;
-                self.checking.away();
-            }
-            Some(Pressed::Lesson(place)) => self.go(place),
-            Some(Pressed::Sheet) => {
-                let address = address(context, place, lesson);
-                let page = sheet::html(lesson, place + 1, &address).into_bytes();
-                context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
-            }
-            Some(Pressed::Link) => {
-                ui.ctx().copy_text(address(context, place, lesson));
-                context.asks.tell(text::COPIED);
-            }
-            None => {}
-        }
+        self.head_ui(ui, context, place, lesson);
         ui.label(RichText::new(&lesson.head.title).text_style(theme::title()));
         caption(ui, format!("about {} minutes", lesson.head.minutes));
         ui.add_space(space::SMALL);
@@ -225,27 +197,29 @@ impl LearnPage {
     }
 
     /// The header of a lesson: back, previous and next, and close.
-    fn head_ui(&self, ui: &mut Ui, place: usize) -> Option<Pressed> {
+    fn head_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
         let last = self.library.lessons.len().saturating_sub(1);
-        let mut pressed = None;
         ui.horizontal_wrapped(|ui| {
-            if widgets::quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
-                pressed = Some(Pressed::All);
+            if quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
+                self.open = None;
+                self.checking.away();
             }
-            if place > 0 && widgets::quiet(ui, icons::ICON_CHEVRON_LEFT, "Previous lesson").clicked() {
-                pressed = Some(Pressed::Lesson(place - 1));
+            if place > 0 && quiet(ui, icons::ICON_CHEVRON_LEFT, "Previous lesson").clicked() {
+                self.go(place - 1);
             }
-            if place < last && widgets::quiet(ui, icons::ICON_CHEVRON_RIGHT, "Next lesson").clicked() {
-                pressed = Some(Pressed::Lesson(place + 1));
+            if place < last && quiet(ui, icons::ICON_CHEVRON_RIGHT, "Next lesson").clicked() {
+                self.go(place + 1);
             }
-            if widgets::quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
-                pressed = Some(Pressed::Sheet);
+            if quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
+                let address = address(context, place, lesson);
+                let page = sheet::html(lesson, place + 1, &address).into_bytes();
+                context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
             }
-            if widgets::quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
-                pressed = Some(Pressed::Link);
+            if quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
+                ui.ctx().copy_text(address(context, place, lesson));
+                context.asks.tell(text::COPIED);
             }
         });
-        pressed
     }
 
     /// The exercises of a lesson: test, prediction, instrument, measurement, test, code.

@@ -23,12 +23,8 @@ pub use moderation::{moderation_of, moderation_ui};
 pub use ranked::{Ranked, Ranking};
 pub use runs::{called, holds, run_colour};
 
-use super::{Context, PageName};
-use crate::theme::{self, Palette};
-use crate::widgets;
-use egui::{Align, Layout, Response, RichText, Ui, Vec2};
-use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::TokenizerKind;
+use crate::pages::prelude::*;
+use egui::Align;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;
@@ -78,6 +74,39 @@ impl<T: Clone + PartialEq> Debounce<T> {
     /// Sends the last value again, because its answer is out of date.
     pub fn forget(&mut self) {
         self.sent = None;
+    }
+}
+
+/// Seconds during which an action can be undone.
+const UNDO: f64 = 10.0;
+
+/// An action carried out once it can no longer be undone, and when it was requested.
+#[derive(Debug, Default)]
+pub struct Delayed<T>(Option<(T, f64)>);
+
+impl<T> Delayed<T> {
+    pub fn begin(&mut self, ui: &Ui, action: T) {
+        self.0 = Some((action, ui.input(|input| input.time)));
+    }
+
+    pub fn pending(&self) -> Option<&(T, f64)> {
+        self.0.as_ref()
+    }
+
+    /// Undoes the action, or carries it out at once.
+    pub fn take(&mut self) -> Option<T> {
+        self.0.take().map(|(action, _)| action)
+    }
+
+    /// The action, once it is due. Requests a repaint while it is pending.
+    pub fn due(&mut self, ui: &Ui) -> Option<T> {
+        let (_, since) = self.pending()?;
+        let left = since + UNDO - ui.input(|input| input.time);
+        if left > 0.0 {
+            ui.ctx().request_repaint_after_secs(left as f32);
+            return None;
+        }
+        self.take()
     }
 }
 

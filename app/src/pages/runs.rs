@@ -11,11 +11,8 @@ pub(super) use list::import_ui;
 
 pub use text::WHAT;
 
-use super::{Context, Models, Page, PageName, home};
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
+use super::{Models, Page, home};
+use crate::pages::prelude::*;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]

@@ -6,14 +6,10 @@ mod text;
 
 pub use text::WHAT;
 
-use super::{Context, Page};
-use crate::format;
+use crate::pages::prelude::*;
 use crate::preferences::ThemeChoice;
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{Label, RichText, Slider, Ui, Vec2};
 use glasshouse_protocol::setting::Choice as _;
-use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
+use glasshouse_protocol::{DeviceSummary, DeviceType, Precision};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [

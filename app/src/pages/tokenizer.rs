@@ -7,13 +7,8 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Breakpoint, Debounce, beside_ui, take_vocabulary};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use glasshouse_protocol::{Command, VocabularyOrder};
+use crate::pages::prelude::*;
+use glasshouse_protocol::VocabularyOrder;
 
 pub const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";

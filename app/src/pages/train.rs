@@ -13,18 +13,11 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
-pub(super) use plots::accuracy_curves;
 pub use text::WHAT;
 
-use super::parts::columns_ui;
-use super::{Context, Dot, Page, home};
-use crate::format;
-use crate::state::{State, Training};
-use crate::theme::space;
-use crate::widgets::{self, Failed};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, Steer, TrainingState};
+use super::home;
+use crate::pages::prelude::*;
+use glasshouse_protocol::ErrorKind;
 use plots::Plots;
 use std::collections::BTreeSet;
 

@@ -20,15 +20,9 @@ use super::train::{
     Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
     want_history,
 };
-use super::{Context, Models, Needs, Page};
-use crate::pages::parts::{beside_ui, called, caption, columns_ui, head};
-use crate::state::{Runs, Training};
-use crate::theme::space;
-use crate::widgets::{self, card, hint_line, primary, quiet_text};
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use crate::state::Runs;
 use glasshouse_protocol::recipes::TuningRecipe;
-use glasshouse_protocol::{Command, LearnsFrom, RunLaunch, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
 /// Width in points below which memory and time are shown under the settings.

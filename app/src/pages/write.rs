@@ -4,16 +4,9 @@
 mod column;
 mod history;
 
-use super::parts::{Breakpoint, caption, columns_ui, moderation_ui};
 use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets::{self, card, plain, primary, segmented};
+use crate::pages::prelude::*;
 use column::Column;
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::Command;
 
 pub const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
     one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";

@@ -77,15 +77,16 @@ impl Table<'_> {
     }
 
     /// The header of a table that cannot be sorted.
-    pub fn titles_ui(&self, ui: &mut Ui) {
+    pub fn titles_ui(&self, ui: &mut Ui) -> Response {
         let palette = Palette::of(ui);
-        let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
         for (column, cell) in self.cells(rect) {
             let font = theme::quiet_strong().resolve(ui.style());
             let (at, anchor) = anchor(column, cell);
             ui.painter_at(cell).text(at, anchor, column.title, font, palette.quiet);
         }
         ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, palette.hairline));
+        response
     }
 
     /// A clickable row; `cell` draws the contents of each column.

@@ -1,18 +1,11 @@
 //! Feedback on replies as rows: list, edit, remove, export, and train on them.
 
 use super::judging::keeps;
-use crate::format;
-use crate::link::Wish;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::prelude::*;
 use crate::pages::train::busy;
-use crate::state::{MIN_ROWS, Said, State};
-use crate::theme::{self, space};
-use crate::widgets::{self, card, fold, hint_line, plain, pressed, primary, quiet, quiet_text, segmented};
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::state::{MIN_ROWS, Said};
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
+use glasshouse_protocol::{Feedback, FeedbackKind, Role};
 
 const ROWS: usize = 8;
 

@@ -2,9 +2,8 @@
 
 use super::ChatPage;
 use super::conversation::Exchange;
-use crate::pages::Context;
-use crate::state::State;
-use glasshouse_protocol::{ChatMessage, Command, Feedback};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ChatMessage, Feedback};
 
 /// A pending change to a reply, applied once its feedback is stored.
 #[derive(Debug)]

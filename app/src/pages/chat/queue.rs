@@ -4,16 +4,9 @@
 use super::conversation::{Exchange, Reply};
 use super::judging::{keep, keeps};
 use super::{ChatPage, text};
-use crate::format;
-use crate::link::Wish;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::prelude::*;
 use crate::pages::train::busy;
-use crate::theme::space;
-use crate::widgets::{card, fold, plain, pressed, quiet_text, segmented};
-use egui::{Label, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncertainty};
+use glasshouse_protocol::{ChatMessage, Feedback, Proposal, Role, Uncertainty};
 
 /// Number of visible proposals.
 const SHOWN: usize = 6;

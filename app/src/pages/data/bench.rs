@@ -7,16 +7,10 @@ mod personal;
 mod tables;
 
 use super::{DataPage, flow::counted};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{card, hint_line, progress_bar, quiet_text, tab, working};
-use egui::{ComboBox, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::Group;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
-use glasshouse_protocol::{Command, RecipeChange};
 use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.

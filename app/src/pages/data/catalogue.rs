@@ -1,16 +1,11 @@
 //! Public corpora: description, licence, and download into the project.
 
 use super::DataPage;
-use crate::format;
 use crate::link::FOLDERS;
-use crate::pages::Context;
-use crate::pages::parts::caption;
+use crate::pages::prelude::*;
 use crate::state::Fetching;
-use crate::theme::{self, space};
-use crate::widgets::{self, dialog, hint_line, plain, quiet_text};
-use egui::{Hyperlink, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, CorpusSummary};
+use egui::Hyperlink;
+use glasshouse_protocol::CorpusSummary;
 
 /// Why a web page only links to corpora instead of fetching them.
 const IN_A_BROWSER: &str =

@@ -3,12 +3,8 @@
 
 use super::leaves::parts_ui;
 use super::{DataPage, Listed};
-use crate::pages::Context;
-use crate::pages::parts::{caption, column, head, icon_button, line_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{card, icon_button as button, quiet_text};
-use egui::{Frame, Label, Margin, RichText, ScrollArea, Ui};
-use egui_material_icons::{MaterialIcon, icons};
+use crate::pages::prelude::*;
+use crate::widgets::icon_button as button;
 use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 
 /// Maximum line width in points: about 72 characters of the reading size.

@@ -2,15 +2,8 @@
 
 use super::flow::counted;
 use super::{DataPage, Listed, PAGE};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, lit_text, places, turn_ui};
-use crate::theme::{self, Palette};
-use crate::widgets::{card, elided, focus_ring, line_edit, quiet_text, segmented};
-use egui::accesskit::Role;
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-use egui_material_icons::MaterialIcon;
+use crate::pages::prelude::*;
+use egui::text::TextWrapping;
 use glasshouse_protocol::DocumentSummary;
 
 /// Row height in points.

@@ -4,12 +4,7 @@ use super::comparison::Looked;
 use super::documents::{TwoLineRow, list_ui, turning_ui};
 use super::flow::counted;
 use super::{DataPage, Listed};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, lit_text};
-use crate::widgets::{self, quiet_text};
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 

@@ -1,17 +1,12 @@
 //! Composition of the text: files, split, document lengths, frequent characters.
 
 use super::flow::counted;
-use super::{DataPage, Paste, UNDO_SECONDS};
-use crate::format;
-use crate::link::{FOLDERS, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, section_ui, visible};
-use crate::theme::Palette;
-use crate::widgets::{self, card, plain, primary, quiet_text};
-use egui::{Label, RichText, Slider, TextWrapMode, Ui};
-use egui_material_icons::icons;
+use super::{DataPage, Paste};
+use crate::link::FOLDERS;
+use crate::pages::prelude::*;
+use egui::TextWrapMode;
 use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DocumentsOverview, FileProblem};
 use std::path::Path;
 
 impl DataPage {
@@ -78,14 +73,14 @@ impl DataPage {
             overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
         });
         let mut switched = false;
-        let leaving = self.removal.as_ref().is_some_and(|(leaving, _)| leaving == name);
+        let leaving = self.removal.pending().is_some_and(|(leaving, _)| leaving == name);
         let pressed = line_ui(
             ui,
             |ui| {
                 let pressed = if leaving {
                     plain(ui, icons::ICON_UNDO, "Undo").clicked()
                 } else {
-                    let (free, remove) = (self.removal.is_none(), format!("Remove {name}"));
+                    let (free, remove) = (self.removal.pending().is_none(), format!("Remove {name}"));
                     let pressed = icon_button(ui, free, icons::ICON_DELETE, &remove);
                     if !divided {
                         let (icon, verb) = match held {
@@ -122,8 +117,10 @@ impl DataPage {
             self.listing.forget();
         }
         if pressed {
-            let now = ui.input(|input| input.time);
-            self.removal = (!leaving).then(|| (name.to_owned(), now + UNDO_SECONDS));
+            match leaving {
+                true => _ = self.removal.take(),
+                false => self.removal.begin(ui, name.to_owned()),
+            }
         }
     }
 

@@ -1,10 +1,7 @@
 //! A pasted text that becomes a document.
 
 use super::DataPage;
-use crate::pages::Context;
-use crate::pages::parts::head;
-use crate::widgets::{line_edit, question, quiet_text, text_area};
-use egui::{ScrollArea, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::DocumentsChange;
 
 #[derive(Debug, Default)]

@@ -3,15 +3,11 @@
 use super::DataPage;
 use super::judged::looked_kept;
 use super::leaves::parts_ui;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
+use crate::pages::prelude::*;
 use crate::state::ReadDocument;
-use crate::theme::{self, Palette, mix};
-use crate::widgets::{card, quiet, quiet_text};
-use egui::text::{ByteIndex, CCursor, LayoutJob};
-use egui::{Align, Color32, Label, Layout, ScrollArea, Stroke, Ui, Vec2};
-use egui_material_icons::icons;
+use crate::theme::mix;
+use egui::Align;
+use egui::text::{ByteIndex, CCursor};
 use std::ops::Range;
 
 /// Maximum line width in points: about 72 characters of the reading size.

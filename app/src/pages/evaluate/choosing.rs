@@ -1,15 +1,8 @@
 //! The choice of runs, and the actions on them.
 
 use super::{EvaluatePage, MAX_RUNS, source_of, text};
-use crate::format;
-use crate::link::{Chosen, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{called, caption, head, run_colour};
-use crate::theme::space;
-use crate::widgets::{self, card, hint_line, plain, pressed, primary, quiet};
-use egui::{Checkbox, Stroke, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{RunState, RunSummary, TrainingState};
+use crate::link::Chosen;
+use crate::pages::prelude::*;
 
 /// Number of runs offered before all are shown.
 const LATEST: usize = 8;

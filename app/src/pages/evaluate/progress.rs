@@ -1,13 +1,8 @@
 //! Progress and failures of evaluations and audits.
 
 use super::EvaluatePage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::called;
-use crate::state::{State, Work};
-use crate::widgets::{self, Failed};
-use egui::Ui;
-use glasshouse_protocol::Command;
+use crate::pages::prelude::*;
+use crate::state::Work;
 
 fn name_of(state: &State, run: Option<&String>) -> String {
     let training = state.training.run.as_ref().map(|run| &run.name);

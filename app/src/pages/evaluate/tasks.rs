@@ -2,13 +2,7 @@
 //! failures.
 
 use super::{date, look};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, places, section_ui};
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table, plain, raised};
-use egui::{Label, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::blocks::Section;
 use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};

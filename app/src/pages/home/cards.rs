@@ -1,14 +1,9 @@
 //! Project cards: a small loss curve, the last sentence, and the actions.
 
-use super::super::{Context, PageName};
-use crate::format;
-use crate::link::Wish;
-use crate::state::State;
-use crate::theme::{self, CARD_CORNER, space};
-use crate::widgets;
-use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProjectChange, ProjectSummary, RunState};
+use crate::pages::prelude::*;
+use crate::theme::CARD_CORNER;
+use egui::UiBuilder;
+use glasshouse_protocol::{ProjectChange, ProjectSummary};
 
 /// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];

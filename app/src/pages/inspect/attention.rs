@@ -4,14 +4,8 @@
 mod lines;
 mod names;
 
-use super::chosen::Chosen;
-use super::shown::Shown;
-use crate::pages::parts::{Breakpoint, caption, column, grid_ui, head};
-use crate::state::Tensor;
-use crate::theme::space;
-use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted};
-use egui::{Ui, Vec2};
-use glasshouse_protocol::View;
+use super::{Chosen, Shown};
+use crate::pages::prelude::*;
 use names::name_ui;
 
 /// Minimum side of a thumbnail in points.

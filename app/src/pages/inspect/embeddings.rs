@@ -1,14 +1,7 @@
 //! Token embeddings as a map of their first two principal components, and a token's nearest neighbours.
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{beside_ui, caption, caption_label, head};
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{FontId, Galley, Pos2, Rect, Role, Ui, Vec2, WidgetInfo, vec2};
-use egui_material_icons::icons;
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points};
 use glasshouse_protocol::inspect::TokenText;
 use std::collections::BTreeSet;

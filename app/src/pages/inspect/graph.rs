@@ -2,14 +2,8 @@
 
 mod node;
 
-use super::chosen::Chosen;
-use super::remembered::{anchored, remembered};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::caption;
-use crate::theme::{Palette, space};
-use crate::widgets::{Align, Column, Table, fold_head, line_edit};
-use egui::{Label, RichText, Ui};
+use super::{Chosen, Shown, anchored, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,8 @@
 //! Heat maps: with row names on the left, and column names below if they fit; and a vector as a strip.
 
-use super::remembered::anchored;
-use crate::theme::{Palette, space};
-use crate::widgets::{Heatmap, Scale, Touched};
-use egui::{Align2, AsIdSalt, FontId, Rect, Sense, Ui, pos2, vec2};
+use super::anchored;
+use crate::pages::prelude::*;
+use egui::AsIdSalt;
 
 pub struct Labelled<'a> {
     /// Accessible name, and id among its siblings.

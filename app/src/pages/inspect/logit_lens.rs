@@ -1,14 +1,8 @@
 //! The logit lens: every layer's prediction at every position, as if it were the last layer (nostalgebraist 2020).
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::pages::parts::caption;
-use crate::theme::{self, space};
-use crate::widgets::{arrow_keys, elided, segmented};
-use egui::accesskit::Role;
-use egui::{Align2, Color32, FontId, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
-use glasshouse_protocol::View;
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
+use egui::StrokeKind;
 
 /// Cell width if all positions fit, minimum cell width, cell height, and width of the row names, in points.
 const WIDE: f32 = 68.0;

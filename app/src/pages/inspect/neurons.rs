@@ -1,15 +1,8 @@
 //! Neurons of an MLP: the most active ones at a position, their activations along the prompt, and, for one of them, the passages
 //! of the validation text that activate it most.
 
-use super::chosen::Chosen;
-use super::labelled::Labelled;
-use super::shading::{largest, shaded_tokens};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, head};
-use crate::theme::{Palette, space};
-use crate::widgets::{Scale, shaded_text};
-use egui::{FontId, Ui};
+use super::{Chosen, Labelled, Shown, largest, shaded_tokens};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {

@@ -1,17 +1,8 @@
 //! The residual stream: each component's contribution to a token's logit, its dependence on the prompt's tokens, and the stream's
 //! norm and direction by layer and position.
 
-use super::chosen::Chosen;
-use super::labelled::Labelled;
-use super::shading::{largest, shaded_tokens};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
-use crate::theme::space;
-use crate::widgets::{Piece, Scale, quiet, shaded_text, term};
-use egui::{FontId, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::View;
+use super::{Chosen, Labelled, Shown, largest, shaded_tokens};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::TokenText;
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {

@@ -1,17 +1,9 @@
 //! A view's section: header, formula, export buttons, and the view of one source or two side by side.
 
-use super::shown::Shown;
-use super::{InspectPage, attention, beginning, table, view_ui};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Export, caption, export_ui, formula};
+use super::{InspectPage, Shown, attention, beginning, table, view_ui};
+use crate::pages::prelude::*;
 use crate::preferences::Preferences;
-use crate::state::InspectionAnswer;
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{Align, Rect, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{View, WeightSource};
+use egui::Align;
 
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
@@ -158,8 +150,7 @@ impl InspectPage {
         };
         let current = seen.is_of(&self.chosen.prompt, &source);
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
-        let (inspection, settings) = (&answer.inspection, &answer.settings);
-        let shown = Shown { inspection, data: &data, settings, column, palette };
+        let shown = Shown::new(&answer, &data, column, palette);
         let (opacity, position) = (ui.opacity(), self.chosen.set.position);
         if current {
             ui.data_mut(|data| data.remove::<f64>(old_since(ui)));
@@ -190,24 +181,16 @@ impl InspectPage {
         let title = format!("{} {}", seen.answer.inspection.run, view.title());
         match wanted {
             Some(Export::Csv) => {
-                let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
-                let seen =
-                    (first..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
-                let shown = seen.map(|(column, seen)| Shown {
-                    inspection: &seen.answer.inspection,
-                    data: &seen.data,
-                    settings: &seen.answer.settings,
-                    column,
-                    palette,
+                let columns = if self.chosen.beside.is_some() { 2 } else { 1 };
+                let shown = (first..columns).filter_map(|column| {
+                    let seen = self.asking.seen(column, view)?;
+                    Some(Shown::new(&seen.answer, &seen.data, column, context.palette))
                 });
-                let text = table::csv(&shown.collect::<Vec<_>>());
-                match text {
+                match table::csv(&shown.collect::<Vec<_>>()) {
                     Ok(text) if text.len() > COPIED => {
                         context.asks.save = Some((format::file_name(&title, "csv"), text.into_bytes()));
                     }
-                    Ok(text) => {
-                        context.asks.copy_csv(ui, text);
-                    }
+                    Ok(text) => context.asks.copy_csv(ui, text),
                     Err(reason) => context.asks.tell(reason),
                 }
             }

@@ -1,12 +1,8 @@
 //! A view's numbers as a table with a row per entry of every tensor, usable with a screen reader, and as CSV. Content other than
 //! tensors has its own rows.
 
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::caption;
-use crate::state::Tensor;
-use crate::widgets::{self, Align, Column, Table, report_csv, report_table};
-use egui::{ScrollArea, Ui};
+use super::Shown;
+use crate::pages::prelude::*;
 use glasshouse_protocol::evaluation::{self, Cell};
 use glasshouse_protocol::inspect::Detail;
 use std::fmt::Write as _;

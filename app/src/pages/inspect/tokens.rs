@@ -1,11 +1,7 @@
 //! Tokens with their probability given the preceding ones. A stronger strip below a token means more surprise.
 
-use super::chosen::Chosen;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::caption;
-use crate::{theme, widgets};
-use egui::{Align2, FontId, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+use super::{Chosen, Shown};
+use crate::pages::prelude::*;
 
 /// Surprise in bits at which the strip has its strongest colour.
 const MAX_BITS: f32 = 12.0;

@@ -1,18 +1,9 @@
 //! The inputs of the Inspect page: prompt and its tokens, weights, layer and head.
 
-use super::asking::Asking;
-use super::chosen::Chosen;
-use super::{InspectPage, scrub};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Chip, beside_ui, caption, chips_ui, visible};
+use super::{Chosen, InspectPage, asking::Asking, scrub};
+use crate::pages::prelude::*;
 use crate::pages::written::{another_source, source_ui};
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::inspect::TokenText;
-use glasshouse_protocol::{View, WeightSource};
 
 impl InspectPage {
     pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {

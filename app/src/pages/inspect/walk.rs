@@ -3,18 +3,9 @@
 
 mod boxes;
 
-use super::chosen::Chosen;
-use super::labelled::strip_ui;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{caption, grid_ui, head, turn_ui};
-use crate::state::{Tensor, ViewData};
-use crate::theme::space;
-use crate::widgets::{self, Heatmap, Measured, Scale, columns_fit, fitted, interval_rows, raised};
+use super::{Chosen, Shown, remembered, strip_ui};
+use crate::pages::prelude::*;
 use boxes::{Step, WalkStage};
-use egui::{Ui, vec2};
-use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
 /// Minimum width of a box in points.

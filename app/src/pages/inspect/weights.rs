@@ -1,16 +1,7 @@
 //! Weights and gradients by parameter: norms, distributions, and their course over the run.
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Bar, bars_ui, caption, head};
-use crate::state::{Tensor, ViewData};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{
-    Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch_line,
-};
-use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::Detail;
 
 /// Height of a table row in points.

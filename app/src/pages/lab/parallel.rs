@@ -1,8 +1,6 @@
 //! Parallel coordinates (Inselberg 1985): an axis for each setting and for the loss, a line for each run.
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Align2, Pos2, Sense, Shape, Stroke, Ui, Vec2, pos2};
+use crate::pages::prelude::*;
 use glasshouse_protocol::{SweepRow, SweepSummary};
 
 const HEIGHT: f32 = 240.0;

@@ -1,18 +1,9 @@
 //! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
 
-use super::super::Context;
-use super::super::parts::{Kept, caption, grid_ui, section_ui};
 use super::{enabled, parallel, sweeps};
-use crate::format;
-use crate::theme::{self, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot};
-use egui::{Label, RichText, TextEdit, TextStyle, Ui, Vec2};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::{
-    Command, LawOf, RunConfig, RunLaunch, Scaling, Steer, Sweep, SweepRow, SweepState, SweepSummary,
-    TrainingState,
-};
+use glasshouse_protocol::{LawOf, Scaling, Sweep, SweepRow, SweepState, SweepSummary};
 
 const EXAMPLE: &str = r#"name = "rates"
 # runs = 20        # random combinations instead of all of them

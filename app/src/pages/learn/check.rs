@@ -4,18 +4,10 @@ use super::lesson::{Lesson, Offer, Prediction};
 use super::measures::{self, Missing};
 use super::quiz::kept;
 use super::text;
-use crate::format;
 use crate::pages::home::grow_first_model;
-use crate::pages::parts::{caption, head};
+use crate::pages::prelude::*;
 use crate::pages::train::{busy, want_history};
-use crate::pages::{Context, PageName};
-use crate::theme::{Palette, space};
-use crate::widgets::{self, hint_line};
-use egui::{DragValue, Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, Steer, TrainingState,
-};
+use glasshouse_protocol::{LessonMeasurement, LessonProgress, RunLaunch, Steer};
 use std::collections::{BTreeSet, VecDeque};
 
 /// The prediction being made, and the measurement in progress.

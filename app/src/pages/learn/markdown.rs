@@ -1,9 +1,7 @@
 //! The subset of Markdown that lessons use: headings, paragraphs, lists, code blocks, and inline strong, emphasis and code. The
 //! page and the printed sheet use the same blocks.
 
-use crate::theme::{self, Palette, space};
-use egui::text::{LayoutJob, TextFormat};
-use egui::{FontId, Label, TextStyle, Ui};
+use crate::pages::prelude::*;
 use std::fmt::Write as _;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

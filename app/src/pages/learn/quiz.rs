@@ -2,13 +2,7 @@
 
 use super::check;
 use super::lesson::{Lesson, Question};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head};
-use crate::theme::space;
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::LessonProgress;
 
 /// The test being taken.

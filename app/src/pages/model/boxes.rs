@@ -2,9 +2,8 @@
 
 use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
-use crate::{format, theme};
-use egui::accesskit::Role;
-use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Shape, Stroke, Vec2, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
+use egui::{CornerRadius, Shape};
 use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};
 
 impl Sketch<'_, '_> {

@@ -5,12 +5,8 @@ use super::about::about_ui;
 use super::boxes::{heads_ui, hidden_ui};
 use super::decoder::Component;
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::Context;
-use crate::theme::{self, Palette};
-use crate::widgets::{card, tell_fold};
-use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
-use glasshouse_protocol::{ModelConfig, NormPlacement, Position, RunConfig};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ModelConfig, NormPlacement, Position};
 
 /// Heights in points.
 const EDGE: f32 = 20.0;

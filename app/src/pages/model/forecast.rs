@@ -1,14 +1,8 @@
 //! Forecast of a run: memory on the device, time, compute; and earlier forecasts compared with their runs.
 
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head};
-use crate::theme::{self, space};
-use crate::widgets::{Segment, card, hint_line, memory_bar, plain, pressed, primary, quiet_text, stat_row};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Fit, PlanSummary, RunState, RunSummary, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{Fit, PlanSummary};
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

@@ -1,9 +1,8 @@
 //! Bars of histograms. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
 //! has a tooltip with its exact value.
 
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::{Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
+use egui::CornerRadius;
 
 #[derive(Clone, Debug)]
 pub struct Bar {

@@ -1,15 +1,6 @@
 //! Reports in the window: sections as cards that fold, each with its numbers as CSV and as a picture.
 
-use super::{caption, column, head};
-use crate::format;
-use crate::pages::Context;
-use crate::theme::{self, Palette, space};
-use crate::widgets::{
-    self, Measured, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv, report_table,
-    stat_row, term,
-};
-use egui::{Color32, Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Bar, Block, Excerpt, Fact, Section, Series};
 use glasshouse_protocol::evaluation::{Better, CalibrationBin, Cell, Metric, Passage, Table, metric_title};
 use std::borrow::Borrow;

@@ -1,8 +1,6 @@
 //! Tokens as coloured chips that wrap like words, with their ids below.
 
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::{Color32, FontId, Pos2, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
 
 #[derive(Clone, Debug)]
 pub struct Chip {

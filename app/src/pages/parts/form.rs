@@ -1,12 +1,8 @@
 //! Settings of a form: each row has a title with an explanation, and a control with an accessible name. If `refused` names the row's path, the
 //! broken rule is shown below.
 
-use super::caption;
-use crate::format;
-use crate::widgets::{self, field, grouped};
-use egui::{DragValue, Response, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::setting::{Choice, Chosen, Number, Setting, Value};
-use glasshouse_protocol::{ErrorReport, RunConfig};
 
 /// Rows for the settings with these names `under` a path, without those that the run lacks.
 pub fn form_ui(ui: &mut Ui, run: &mut RunConfig, refused: Option<&ErrorReport>, under: &str, names: &[&str]) {

@@ -1,9 +1,6 @@
 //! Rows to compare and choose from: a name, bars from a common zero, and a figure.
 
-use crate::theme::{self, Palette};
-use crate::widgets::{elided, focus_ring};
-use egui::accesskit::Role;
-use egui::{Align2, Color32, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
 
 #[derive(Clone, Debug, Default)]
 pub struct Ranked {

@@ -1,19 +1,12 @@
 //! Two or more runs: their curves as an overlay, and the settings that differ.
 
-use super::{Context, PageName};
-use crate::format;
 use crate::pages::inspect::Wish;
-use crate::pages::parts::{called, report_ui, run_colour};
+use crate::pages::prelude::*;
 use crate::pages::train::guard;
 use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
-use crate::theme::{self, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Table};
-use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent, View, WeightSource};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]

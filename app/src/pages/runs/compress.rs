@@ -1,11 +1,6 @@
 //! The settings of a smaller model, and measured frontiers.
 
-use crate::pages::Context;
-use crate::pages::parts::segments_ui;
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{DragValue, Role, Ui, WidgetInfo};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use egui_plot::{Line, Plot, PlotPoints, Points};
 use glasshouse_protocol::{
     Compressed, Compression, ModelConfig, ModelPart, PruneSettings, RemoveSettings, RunChange,

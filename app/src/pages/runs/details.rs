@@ -1,19 +1,9 @@
 //! One run: note, checkpoints, samples, and actions.
 
-use super::super::{Context, PageName};
 use super::compress;
-use crate::format;
-use crate::link::Wish;
-use crate::pages::parts::called;
+use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, TextEdit, Ui};
-use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::{
-    Command, Compression, EnergyUse, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch,
-    RunState, RunSummary, Start, TrainEvent, TrainingState, WeightFormat,
-};
+use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
 
 #[derive(Debug, Default)]
 pub struct Details {

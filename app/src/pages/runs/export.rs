@@ -1,11 +1,7 @@
 //! The format of an exported model.
 
 use crate::link::{FOLDERS, Wish};
-use crate::pages::Context;
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.

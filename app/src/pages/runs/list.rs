@@ -1,14 +1,7 @@
 //! The table of runs.
 
-use super::Context;
-use crate::format;
-use crate::link::{FOLDERS, Wish};
-use crate::pages::parts::{called, holds, run_colour};
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{RunState, RunSummary, TrainingState};
+use crate::link::FOLDERS;
+use crate::pages::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 

@@ -1,14 +1,8 @@
 //! The switch of the API server, which lets other programs use this window's engine.
 
 use super::{group, text};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::moderation_ui;
-use crate::theme::space;
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{ModerationMode, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::ModerationMode;
 use std::time::Duration;
 
 pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {

@@ -1,14 +1,8 @@
 //! Comparison of the project's tokenizer with others by bytes per token on the project's text.
 
 use super::settings::full_name;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui};
-use crate::theme;
-use crate::widgets::{Measured, card, csv, interval_rows, plain, pressed};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{CompressionSummary, TokenizerConfig};
 
 pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;

@@ -1,13 +1,7 @@
 //! The vocabulary as a table to search, sort and copy.
 
 use super::TokenizerPage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, turn_ui, visible};
-use crate::theme;
-use crate::widgets::{Align, Column, Table, card, choice, csv, line_edit, quiet_text};
-use egui::{RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
 pub const PAGE: usize = 50;

@@ -1,12 +1,6 @@
 //! Changes to a run while it trains, which are recorded in its file.
 
-use super::Context;
-use crate::format;
-use crate::pages::parts::drag;
-use crate::state::Training;
-use crate::widgets;
-use egui::Ui;
-use glasshouse_protocol::Steer;
+use crate::pages::prelude::*;
 use glasshouse_protocol::setting::Setting;
 
 /// New values that are not sent yet.

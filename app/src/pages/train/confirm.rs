@@ -1,14 +1,8 @@
 //! Confirmation of a new run, with its memory and time.
 
 use super::{busy, form, train};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::too_short;
-use crate::theme::space;
-use crate::widgets::{self, plain, primary, stat_row};
-use egui::{Key, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{PlanSummary, Trainable};
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {

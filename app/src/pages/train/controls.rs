@@ -1,17 +1,9 @@
 //! The main figure, the other figures, and the buttons.
 
+use super::busy;
 use super::changes::{self, Change};
-use super::{Context, busy};
-use crate::format;
-use crate::pages::PageName;
-use crate::state::Training;
-use crate::theme::{self, space};
-use crate::widgets::{self, stat_row as row};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, Steer, TrainingState,
-};
+use crate::pages::prelude::*;
+use crate::widgets::stat_row as row;
 
 pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let Some(run) = &training.run else { return };

@@ -1,12 +1,7 @@
 //! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
-use super::Context;
-use crate::format;
-use crate::pages::parts::{form_ui, number};
-use crate::theme::space;
-use crate::widgets::{self, field};
-use egui::{DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorReport, Precision, RunConfig, RunSummary, TrainConfig};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{Decay, Precision, TrainConfig};
 
 pub const FOLD: &str = "train:settings";
 

@@ -1,15 +1,7 @@
 //! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
-use super::Context;
-use crate::format;
-use crate::pages::PageName;
-use crate::pages::parts::{caption, icon_button};
-use crate::state::Training;
-use crate::theme::{self, Palette};
-use crate::widgets::{self, Mark};
-use egui::{Color32, Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity, LearnsFrom};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity};
 
 /// Maximum reports in a list, newest first.
 const LISTED: usize = 20;

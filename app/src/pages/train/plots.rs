@@ -1,18 +1,12 @@
 //! The curves: loss, learning rate, gradient norm and speed, by steps or by time, with other runs as an overlay.
 
-use super::{Context, controls, guard};
-use crate::format;
-use crate::pages::parts::{Export, StepClock, run_colour};
-use crate::state::{History, StepPoint, Training};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot, smoothed};
-use egui::{Popup, Slider, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::TrainEvent;
+use super::{controls, guard};
+use crate::pages::prelude::*;
+use crate::state::StepPoint;
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tab {
+pub enum Tab {
     #[default]
     Loss,
     Accuracy,
@@ -34,6 +28,17 @@ impl Tab {
     fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(tab, ..)| *tab == self).map_or("", |(_, name, _)| name)
     }
+
+    /// Formats its values.
+    pub fn write(self) -> fn(f64) -> String {
+        match self {
+            Self::Loss => |value| format::loss(value as f32),
+            Self::Accuracy => format::percent,
+            Self::LearningRate => format::scientific,
+            Self::GradientNorm => |value| format!("{value:.2}"),
+            Self::Speed => format::quantity,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,6 +57,11 @@ impl Default for Plots {
 }
 
 impl Plots {
+    /// The curves of a tab by steps, for a lesson.
+    pub fn of_lesson(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
+        Self { tab, ..Self::default() }.curves(context, training, &StepClock::default())
+    }
+
     /// The same tab and scales, for another project.
     pub fn without_runs(self) -> Self {
         Self { overlaid: BTreeSet::new(), ..self }
@@ -98,13 +108,7 @@ impl Plots {
                 axis: self.axis,
                 height: if widgets::is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
                 log: self.log,
-                write: match self.tab {
-                    Tab::Loss => |value| format::loss(value as f32),
-                    Tab::Accuracy => format::percent,
-                    Tab::LearningRate => format::scientific,
-                    Tab::GradientNorm => |value| format!("{value:.2}"),
-                    Tab::Speed => format::quantity,
-                },
+                write: self.tab.write(),
             };
             plot.ui(ui, &curves, &marks);
             asked
@@ -239,7 +243,7 @@ pub fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
 }
 
 /// Fractions right of the training and the held-out rows.
-pub fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -> f64) -> Vec<Curve> {
+fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -> f64) -> Vec<Curve> {
     let of = |split: usize| {
         let points = training.accuracies.iter().map(|(step, right)| [place(*step), f64::from(right[split])]);
         points.collect()

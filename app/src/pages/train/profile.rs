@@ -1,12 +1,7 @@
 //! Profile of a step: time by part of the model, and launch overhead.
 
-use super::Context;
-use crate::format;
-use crate::theme::{self, space};
-use crate::widgets::{self, Measured, interval_rows};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, Steer, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 
 /// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;

@@ -1,12 +1,7 @@
 //! Samples during training, always from the same prompt, so that progress is visible.
 
-use super::Context;
-use crate::format;
-use crate::state::{Sample, Training};
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use glasshouse_protocol::TrainingState;
+use crate::pages::prelude::*;
+use crate::state::Sample;
 
 /// Minimum height of a sample in points, so that longer ones do not move the page.
 const ROOM: f32 = 124.0;

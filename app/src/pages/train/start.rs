@@ -1,13 +1,7 @@
 //! The base of the next run, and its trainable parameters.
 
-use crate::pages::parts::variant_ui;
-use crate::widgets::{self, field, whole_number};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    CheckpointChoice, CheckpointSummary, ErrorReport, Objective, RunConfig, RunSummary, TokenizerKind,
-    Trainable, presets,
-};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{CheckpointChoice, Trainable, presets};
 
 /// The draft's base run, if any, and the way back to random weights.
 pub fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {

@@ -2,13 +2,9 @@
 
 use super::settings::follow_rate;
 use super::{named, text};
-use crate::pages::Context;
-use crate::pages::parts::{called, caption, described_ui, form_ui, number};
+use crate::pages::prelude::*;
 use crate::state::Runs;
-use crate::widgets;
-use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
 
 pub fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {

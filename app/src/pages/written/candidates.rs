@@ -1,9 +1,6 @@
 //! Candidates for the next token: the model's probability, after temperature and penalty, and as sampled.
 
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, visible};
-use crate::theme::{self, Palette};
-use egui::{Color32, FontId, Rect, Sense, Ui, vec2};
+use crate::pages::prelude::*;
 use glasshouse_protocol::Candidate;
 
 /// Distance in points from the right end of a row to that of its figures.

@@ -1,11 +1,9 @@
 //! The text as prose with selectable tokens, by pointer or arrow keys, and with a strip of entropy below the lines.
 
 use super::paper::{LINE, Paper};
-use crate::state::{Text, TextEnding};
-use crate::theme::{self, Palette};
-use crate::widgets::arrow_keys;
-use egui::accesskit::Role;
-use egui::{Event, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
+use crate::pages::prelude::*;
+use crate::state::TextEnding;
+use egui::Event;
 use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 

@@ -1,14 +1,10 @@
 //! A stage of the recipe as a card: its switch, its effect on the sample and in the last cleaning, and, folded, its purpose, the
 //! source of its thresholds, and their values.
 
-use crate::format;
-use crate::pages::Context;
 use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour, deeds};
-use crate::pages::parts::{caption, line_ui};
-use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{fold_head, is_open, line_edit, prose, switch};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
+use crate::pages::prelude::*;
+use crate::theme::CARD_CORNER;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};

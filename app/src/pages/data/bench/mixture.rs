@@ -2,16 +2,11 @@
 
 use super::cards::small_card;
 use super::group_head_ui;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Debounce, caption, caption_label, line_ui};
-use crate::theme::Palette;
-use crate::widgets::slider;
-use egui::{Label, Sense, Slider, Ui, Vec2};
+use crate::pages::prelude::*;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 use glasshouse_protocol::cleaning::table::{CorpusCell, Unit};
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
-use glasshouse_protocol::{Command, RecipeChange};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEAVIEST: f64 = 4.0;

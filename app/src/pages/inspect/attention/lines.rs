@@ -1,12 +1,8 @@
 //! The tokens in two columns, queries on the left and keys on the right, with a line for each attention weight.
 
-use crate::pages::inspect::chosen::Chosen;
-use crate::pages::inspect::remembered::remembered;
-use crate::pages::inspect::shown::Shown;
-use crate::theme;
-use crate::widgets::{arrow_keys, focus_ring};
+use crate::pages::inspect::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use egui::style::ScrollAnimation;
-use egui::{Align2, FontId, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 /// Height of a token's line in points.
 const LINE: f32 = 20.0;
