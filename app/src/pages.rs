@@ -16,7 +16,7 @@ pub mod tune;
 pub mod write;
 
 mod parts;
-mod prelude;
+pub(crate) mod prelude;
 mod written;
 
 use crate::asks::Asks;

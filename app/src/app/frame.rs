@@ -1,14 +1,8 @@
 //! The frame: a rail of pages at the left, or a bar at the bottom if narrow, and the top bar, messages and page next to it.
 
 use super::App;
-use crate::pages::{Dot, PageName};
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{
-    Align2, CentralPanel, FontId, Frame, Margin, Panel, Pos2, Rect, Response, RichText, Role, Sense, Stroke,
-    Ui, Vec2, WidgetInfo, pos2,
-};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use egui::{CentralPanel, Panel};
 
 /// Width of the rail with titles, in points.
 const RAIL: f32 = 184.0;

@@ -3,14 +3,10 @@
 use super::App;
 use crate::format::{self, capitalized};
 use crate::link::Chosen;
-use crate::pages::PageName;
+use crate::pages::prelude::*;
 use crate::state::Importing;
-use crate::theme::space;
-use crate::widgets::{self, quiet_text};
-use egui::{ScrollArea, Ui};
-use egui_material_icons::icons;
 use glasshouse_protocol::quantity::bytes as size;
-use glasshouse_protocol::{Command, Event, FoundModel, ModelSource, Report};
+use glasshouse_protocol::{Event, FoundModel, ModelSource, Report};
 use std::path::{Path, PathBuf};
 
 /// Maximum number of files named individually.

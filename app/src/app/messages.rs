@@ -2,13 +2,9 @@
 
 use super::App;
 use crate::asks::Undo;
-use crate::pages::PageName;
+use crate::pages::prelude::*;
 use crate::state::Message;
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{Align2, Frame, Margin, RichText, Ui, Vec2};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind};
+use glasshouse_protocol::ErrorKind;
 use std::time::Duration;
 
 /// Maximum number of floating messages.

@@ -1,13 +1,9 @@
 //! The top bar: page, model, device, and the run with its progress. The pause button is always visible.
 
 use super::App;
-use crate::format;
-use crate::pages::{Models, PageName};
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DeviceType, Fit, RunSummary, Steer, TrainingState};
+use crate::pages::prelude::*;
+use egui::Align;
+use glasshouse_protocol::{DeviceType, Fit};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {

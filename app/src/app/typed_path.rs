@@ -1,10 +1,8 @@
 //! Entry of a path, on systems without file dialogs, or of an address.
 
 use super::App;
-use crate::link::{Answer, Chosen, Wish, expanded};
-use crate::theme::space;
-use crate::widgets::{self, plain, primary, quiet_text};
-use egui::{Key, TextEdit};
+use crate::link::{Answer, Chosen, expanded};
+use crate::pages::prelude::*;
 use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 

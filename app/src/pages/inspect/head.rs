@@ -177,7 +177,7 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
     });
     ui.spacing_mut().item_spacing.y = BETWEEN;
     let column = |title, width, align| Column { title, width, align };
-    let [score, share] = ["Score", "Share"].map(|title| column(title, 44.0, Align::Right));
+    let [score, share] = ["Score", "Share"].map(|title| column(title, 52.0, Align::Right));
     let mut columns = vec![column("Token", if narrow { 60.0 } else { 90.0 }, Align::Left), score, share];
     // Leave room for a scroll bar, so that the headings align with or without one.
     let room = ui.available_width() - ui.spacing().scroll.allocated_width();

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn the_first_milestone_stays_what_it_is() {
         let mut run = run();
-        assert_eq!(first(&run), Some(source(&run, &run.checkpoints[2])), "step 0");
+        assert_eq!(first(&run), Some(source_at(&run, &run.checkpoints[2])), "step 0");
         run.checkpoints.retain(|checkpoint| checkpoint.best);
         assert_eq!(first(&run), None, "the best moves on");
     }
@@ -148,14 +148,14 @@ mod tests {
         let kept = kept(&run);
         let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
         assert_eq!(steps, [0, 200, 300]);
-        assert_eq!(place_of(&run, &kept, &source(&run, kept[0])), 0);
+        assert_eq!(place_of(&run, &kept, &source_at(&run, kept[0])), 0);
         assert_eq!(place_of(&run, &kept, &WeightSource::Current), 2);
         assert_eq!(
-            place_of(&run, &kept, &source(&run, &run.checkpoints[3])),
+            place_of(&run, &kept, &source_at(&run, &run.checkpoints[3])),
             1,
             "the same step under another name"
         );
-        assert_eq!(nearest(&run, 90), Some(source(&run, kept[0])));
-        assert_eq!(nearest(&run, 130), Some(source(&run, kept[1])));
+        assert_eq!(nearest(&run, 90), Some(source_at(&run, kept[0])));
+        assert_eq!(nearest(&run, 130), Some(source_at(&run, kept[1])));
     }
 }
