@@ -4,7 +4,7 @@ use super::arrow_keys;
 use crate::theme::{self, Palette};
 use egui::cache::FramePublisher;
 use egui::{
-    Color32, ColorImage, CornerRadius, Id, Rect, Response, Role, Sense, Stroke, TextureHandle,
+    Color32, ColorImage, CornerRadius, FontId, Id, Rect, Response, Role, Sense, Stroke, TextureHandle,
     TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::borrow::Cow;
@@ -67,6 +67,8 @@ pub struct Heatmap<'a> {
     /// Size in points; [`fitted`] keeps cells square.
     pub size: Vec2,
     pub chosen: Option<(usize, usize)>,
+    /// Text in a cell.
+    pub words: Option<&'a dyn Fn(usize, usize) -> String>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,8 @@ pub struct Touched {
     /// Row and column of the cell under the pointer or the keyboard cursor.
     pub pointed: Option<(usize, usize)>,
     pub clicked: Option<(usize, usize)>,
+    /// The cell that an arrow key led to.
+    pub reached: Option<(usize, usize)>,
 }
 
 /// Size of a heat map that fits a width, with square cells at most `cell` points wide.
@@ -92,7 +96,7 @@ impl<'a> Heatmap<'a> {
         scale: Scale,
         size: Vec2,
     ) -> Self {
-        Self { name, rows, columns, values, scale, size, chosen: None }
+        Self { name, rows, columns, values, scale, size, chosen: None, words: None }
     }
 
     /// Draws the heat map. `read` describes a cell for the tooltip and for screen readers.
@@ -102,9 +106,14 @@ impl<'a> Heatmap<'a> {
         let whole = self.values.len() == self.rows * self.columns && !self.values.is_empty();
         if whole && ui.is_rect_visible(rect) {
             self.paint(ui, palette, rect, response.id);
+            self.words_ui(ui, palette, rect);
         }
         let from_pointer = response.hover_pos().filter(|_| whole).map(|at| self.cell_at(rect, at));
-        let mut cursor = self.moved(ui, &response, whole);
+        let (mut cursor, has_moved) = self.moved(ui, &response, whole);
+        let reached = cursor.filter(|_| has_moved);
+        if let Some(cell) = reached {
+            ui.scroll_to_rect(self.rect_of(rect, cell), None);
+        }
         if from_pointer.is_some() && response.hovered() {
             cursor = cursor.filter(|_| response.has_focus());
         }
@@ -148,7 +157,7 @@ impl<'a> Heatmap<'a> {
                 });
             }
         }
-        Touched { response, pointed, clicked: clicked.flatten() }
+        Touched { response, pointed, clicked: clicked.flatten(), reached }
     }
 
     /// Draws the texture, which is rebuilt only if a number, the scale or the theme changed.
@@ -224,6 +233,21 @@ impl<'a> Heatmap<'a> {
         sums.into_iter().chain(rest).fold(begin, next)
     }
 
+    /// Writes into the visible cells.
+    fn words_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {
+        let Some(words) = self.words else { return };
+        let cells = (0..self.rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
+        for (row, column) in cells {
+            let cell = self.rect_of(rect, (row, column));
+            if ui.is_rect_visible(cell) {
+                let font = FontId::monospace(11.0);
+                let width = cell.width() - 4.0;
+                let galley = super::elided(ui.painter(), words(row, column), font, palette.text, width);
+                ui.painter().galley(cell.center() - galley.size() / 2.0, galley, palette.text);
+            }
+        }
+    }
+
     fn cell_at(&self, rect: Rect, at: egui::Pos2) -> (usize, usize) {
         let part = (at - rect.min) / rect.size();
         let place = |share: f32, count: usize| {
@@ -237,10 +261,10 @@ impl<'a> Heatmap<'a> {
         Rect::from_min_size(rect.min + cell * vec2(column as f32, row as f32), cell)
     }
 
-    /// The keyboard cursor's cell, while the heat map has the focus.
-    fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> Option<(usize, usize)> {
+    /// The keyboard cursor's cell, while the heat map has the focus, and whether a key moved it.
+    fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> (Option<(usize, usize)>, bool) {
         if !response.has_focus() || !whole {
-            return None;
+            return (None, false);
         }
         let [right, down] = arrow_keys(ui, response, [true, true]);
         let id = response.id.with("cursor");
@@ -249,7 +273,7 @@ impl<'a> Heatmap<'a> {
         let moved = |at: usize, step: isize, count: usize| at.saturating_add_signed(step).min(count - 1);
         let cell = (moved(row, down, self.rows), moved(column, right, self.columns));
         ui.data_mut(|data| data.insert_temp(id, cell));
-        Some(cell)
+        (Some(cell), [right, down] != [0, 0])
     }
 }
 

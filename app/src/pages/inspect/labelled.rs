@@ -15,10 +15,14 @@ pub struct Labelled<'a> {
     /// Maximum cell width in points.
     pub cell: f32,
     pub chosen: Option<(usize, usize)>,
+    /// Text in a cell, which is at least `WORD` large: more columns than fit are scrolled to.
+    pub words: Option<&'a dyn Fn(usize, usize) -> String>,
 }
 
 /// Height of the column names in points.
 const BELOW: f32 = 16.0;
+/// Minimum size of a cell with text in points.
+const WORD: Vec2 = vec2(34.0, 24.0);
 /// Minimum distance between names in points.
 const LINE: f32 = 12.0;
 
@@ -32,9 +36,12 @@ impl Labelled<'_> {
         let names = (longest + 8.0).min(ui.available_width() * 0.34);
         let room = ui.available_width() - names;
         let count = self.columns.len().max(1) as f32;
-        // A few rows have the height of a line; many share 360 points.
-        let tall = (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0);
-        let size = vec2((room / count).min(self.cell) * count, tall * self.rows.len() as f32);
+        let (least, tall) = match self.words {
+            Some(_) => (WORD.x, WORD.y),
+            // A few rows have the height of a line; many share 360 points.
+            None => (0.0, (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0)),
+        };
+        let size = vec2((room / count).clamp(least, self.cell) * count, tall * self.rows.len() as f32);
         let draw = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             let (rect, _) = ui.allocate_exact_size(vec2(names, size.y), Sense::hover());
@@ -48,16 +55,23 @@ impl Labelled<'_> {
                 let at = pos2(rect.right() - 6.0, middle);
                 ui.painter_at(rect).text(at, Align2::RIGHT_CENTER, name, font.clone(), palette.quiet);
             }
-            ui.vertical(|ui| {
+            let map = |ui: &mut Ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 let shape = [self.rows.len(), self.columns.len()];
                 let map = Heatmap::new(self.name, shape, self.values, self.scale, size);
-                let touched = Heatmap { chosen: self.chosen, ..map }.ui(ui, read);
+                let touched = Heatmap { chosen: self.chosen, words: self.words, ..map }.ui(ui, read);
                 let (below, _) = ui.allocate_exact_size(vec2(size.x, BELOW), Sense::hover());
                 self.columns_ui(ui, palette, below);
                 touched
-            })
-            .inner
+            };
+            match self.words {
+                None => ui.vertical(map).inner,
+                // The last columns are seen first.
+                Some(_) => {
+                    let area = ScrollArea::horizontal().id_salt("columns").stick_to_right(true);
+                    area.show(ui, |ui| ui.vertical(map).inner).inner
+                }
+            }
         };
         anchored(ui, self.name, |ui| ui.horizontal_top(draw).inner)
     }

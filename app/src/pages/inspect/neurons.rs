@@ -54,6 +54,7 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         scale: Scale::signed(&values),
         cell: 40.0,
         chosen: lit.map(|row| (row, shown.inspection.position)),
+        words: None,
     };
     let touched = map.ui(ui, shown.palette, |row, column, value| {
         let neuron = rows.get(row).map_or("", String::as_str);

@@ -118,8 +118,16 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         head(ui, title);
         caption(ui, means);
         let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };
-        let map =
-            Labelled { name: title, rows: &rows, columns: &columns, values, scale, cell: 40.0, chosen: None };
+        let map = Labelled {
+            name: title,
+            rows: &rows,
+            columns: &columns,
+            values,
+            scale,
+            cell: 40.0,
+            chosen: None,
+            words: None,
+        };
         let touched = map.ui(ui, shown.palette, |row, column, value| {
             let row = rows.get(row).map_or("", String::as_str);
             format!("{row}, position {}: {value:.4}", shown.place(column))

@@ -200,6 +200,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         scale,
         cell: 48.0,
         chosen: None,
+        words: None,
     };
     let touched = map.ui(ui, shown.palette, |layer, column, value| {
         let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
