@@ -29,7 +29,8 @@ pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet,
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{
-    choice, choice_or, composer, field, field_error, grouped, line_edit, radio, text_area, whole_number,
+    choice, choice_or, committed, composer, field, field_error, grouped, line_edit, radio, text_area,
+    whole_number,
 };
 pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};

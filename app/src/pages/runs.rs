@@ -20,7 +20,6 @@ pub struct RunsPage {
     list: list::List,
     chosen: BTreeSet<String>,
     asked: BTreeSet<(String, u64)>,
-    details: details::Details,
     compare: compare::Compare,
 }
 
@@ -53,7 +52,7 @@ impl Page for RunsPage {
         }
         match chosen.as_slice() {
             [] => widgets::quiet_text(ui, text::CHOOSE),
-            [one] => self.details.ui(ui, context, one),
+            [one] => details::ui(ui, context, one),
             several => self.compare.ui(ui, context, several),
         }
         export::ask_ui(ui, context);

@@ -82,6 +82,25 @@ pub fn radio(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
     is_clicked
 }
 
+/// A control over a draft of a value, which is kept until the person leaves the control. Returns the draft then, if it differs from
+/// `saved`.
+pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
+    ui: &mut Ui,
+    name: &str,
+    saved: &T,
+    control: impl FnOnce(&mut Ui, &mut T) -> Response,
+) -> Option<T> {
+    let id = ui.scope_id().with(("draft", name));
+    let mut draft: T = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| saved.clone());
+    let response = control(ui, &mut draft);
+    if response.has_focus() || response.dragged() && !response.drag_stopped() {
+        ui.data_mut(|data| data.insert_temp(id, draft));
+        return None;
+    }
+    ui.data_mut(|data| data.remove_temp::<T>(id));
+    (draft != *saved).then_some(draft)
+}
+
 /// A line of text to edit, with a hint while it is empty.
 pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
     let field = TextEdit::singleline(text).desired_width(width).id_salt(name);

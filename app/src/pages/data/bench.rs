@@ -49,10 +49,6 @@ pub struct Bench {
     side: Option<Side>,
     /// Number of files with problems when last listed.
     problems: Option<usize>,
-    /// A setting being changed: stage, name, value.
-    setting: Option<(String, String, f64)>,
-    /// The stage whose file is being typed, and the text so far.
-    file: Option<(String, String)>,
     mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,
