@@ -33,8 +33,8 @@ impl App {
 
     /// Asks whether to fetch the listed files, or to import the inspected model.
     pub(super) fn importing_ui(&mut self, context: &egui::Context) {
-        let Some(mut importing) = self.state.importing.take() else { return };
-        let decision = widgets::question(context, "importing", 480.0, |ui| match &mut importing {
+        let asked = &mut self.state.importing;
+        let decision = question(context, "importing", 480.0, asked, |ui, importing| match importing {
             Importing::Listed { address, host, files, bytes } => {
                 listed_ui(ui, address, host, files, *bytes);
                 (Some(icons::ICON_DOWNLOAD), "Fetch", true)
@@ -45,12 +45,11 @@ impl App {
             }
         });
         match decision {
-            Some(true) => self.agree(importing),
-            None => self.state.importing = Some(importing),
-            Some(false) if matches!(importing, Importing::Found { .. }) => {
+            Some((importing, true)) => self.agree(importing),
+            Some((Importing::Found { .. }, false)) => {
                 self.outbox.send(Command::LookAtModel { from: None });
             }
-            Some(false) => {}
+            Some((Importing::Listed { .. }, false)) | None => {}
         }
     }
 

@@ -110,23 +110,13 @@ impl App {
             },
         );
         match undo {
-            Some(Undo::Command(command)) => {
-                self.outbox.send(*command);
-                gone = true;
-            }
-            Some(Undo::Removal) => {
-                self.pages.data.keep_file();
-                gone = true;
-            }
-            Some(Undo::Conversation) => {
-                self.pages.chat.put_back();
-                gone = true;
-            }
+            Some(Undo::Command(command)) => _ = self.outbox.send(*command),
+            Some(Undo::Removal) => self.pages.data.keep_file(),
+            Some(Undo::Conversation) => self.pages.chat.put_back(),
+            None if !gone => return,
             None => {}
         }
-        if gone {
-            self.asks.toast = None;
-        }
+        self.asks.toast = None;
     }
 
     /// The page of a lost engine: what happened, what is saved, what to do.

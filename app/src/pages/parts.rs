@@ -20,7 +20,7 @@ pub use clock::StepClock;
 pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
 pub use kept::Kept;
 pub use moderation::{moderation_of, moderation_ui};
-pub use ranked::{Ranked, Ranking};
+pub use ranked::{Ranked, Ranking, bar_rows};
 pub use runs::{called, holds, run_colour};
 
 use crate::pages::prelude::*;

@@ -97,7 +97,7 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
         ui.data_mut(|data| data.insert_temp(id, draft));
         return None;
     }
-    ui.data_mut(|data| data.remove_temp::<T>(id));
+    ui.data_mut(|data| data.remove::<T>(id));
     (draft != *saved).then_some(draft)
 }
 

@@ -283,7 +283,7 @@ mod tests {
 
     fn map(values: &[f32]) -> Heatmap<'_> {
         let scale = Scale::signed(values);
-        Heatmap { name: "example", rows: 2, columns: 3, values, scale, size: vec2(30.0, 20.0), chosen: None }
+        Heatmap::new("example", [2, 3], values, scale, vec2(30.0, 20.0))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Numbers with their 95 % confidence intervals, as dots with whiskers: single, as bars, or side by side. Painted here because
+//! Numbers with their 95 % confidence intervals, as dots with whiskers: single or side by side. Painted here because
 //! `egui_plot`'s axes and zoom do not fit into such small plots.
 
 use crate::theme::{self, Palette};
@@ -42,8 +42,6 @@ impl Measured {
     }
 }
 
-/// Height of a row of bars in points.
-const ROW: f32 = 24.0;
 /// Half the height of a whisker's end strokes in points.
 const TICK: f32 = 3.5;
 
@@ -95,44 +93,6 @@ pub fn interval_bar(
         painter.circle_filled(at(measured.value), 4.0, measured.colour);
     }
     response.on_hover_text(&measured.hover)
-}
-
-/// Rows with a name, a bar from 0 with its interval, and the value.
-pub fn interval_rows(ui: &mut Ui, all: &[Measured]) {
-    let palette = Palette::of(ui);
-    let most = range_of(all).map_or(1.0, |[_, most]| most.max(f64::MIN_POSITIVE));
-    let font = FontId::proportional(13.0);
-    let wide = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x;
-    let names = all.iter().map(|measured| wide(&measured.label)).fold(0.0, f32::max) + 12.0;
-    let names = names.min(ui.available_width() * 0.45);
-    let values = all.iter().map(|measured| wide(&measured.written)).fold(0.0, f32::max) + 12.0;
-    for measured in all {
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
-        response.widget_info(|| {
-            WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", measured.label, measured.hover))
-        });
-        let name = rect.with_max_x(rect.left() + names);
-        let painter = ui.painter();
-        let (left, right) = (rect.left_center(), rect.right_center());
-        let clipped = painter.with_clip_rect(name.intersect(ui.clip_rect()));
-        clipped.text(left, Align2::LEFT_CENTER, &measured.label, font.clone(), palette.text);
-        painter.text(right, Align2::RIGHT_CENTER, &measured.written, font.clone(), palette.text);
-        let room = Rect::from_min_max(
-            pos2(rect.left() + names, rect.center().y - 6.0),
-            pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 6.0),
-        );
-        painter.rect_filled(room, 3.0, palette.raised);
-        if measured.value.is_finite() {
-            let at = |value: f64| room.left() + room.width() * share(value, [0.0, most]);
-            painter.rect_filled(room.with_max_x(at(measured.value)), 3.0, measured.colour);
-            let [low, high] = measured.ends();
-            if high > low {
-                let ends = [low, high].map(|end| pos2(at(end), rect.center().y));
-                whisker(painter, ends, Stroke::new(1.5, palette.text));
-            }
-        }
-        response.on_hover_text(&measured.hover);
-    }
 }
 
 /// Numbers with intervals side by side, labelled below and joined by a line if `follow` is set. Labels that do not fit are left

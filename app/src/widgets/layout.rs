@@ -72,17 +72,20 @@ pub fn dialog(context: &Context, name: &str) -> Modal {
     Modal::new(Id::unique(name)).frame(frame)
 }
 
-/// A dialog of at most `width` points, with buttons to agree and to cancel below its contents, which return the icon and the words of
-/// the first, and whether it can be pressed. Returns the decision, once there is one.
-pub fn question(
+/// A dialog of at most `width` points while something is `asked`, with buttons to agree and to cancel below its contents, which return
+/// the icon and the words of the first, and whether it can be pressed. Once it is decided, takes and returns what was asked, and
+/// whether the person agreed.
+pub fn question<T>(
     context: &Context,
     name: &str,
     width: f32,
-    contents: impl FnOnce(&mut Ui) -> (Option<MaterialIcon>, &'static str, bool),
-) -> Option<bool> {
+    asked: &mut Option<T>,
+    contents: impl FnOnce(&mut Ui, &mut T) -> (Option<MaterialIcon>, &'static str, bool),
+) -> Option<(T, bool)> {
+    let about = asked.as_mut()?;
     let shown = dialog(context, name).show(context, |ui| {
         ui.set_width((context.content_rect().width() - 64.0).min(width));
-        let (icon, words, is_ready) = contents(ui);
+        let (icon, words, is_ready) = contents(ui, about);
         ui.add_space(space::SMALL);
         let buttons = |ui: &mut Ui| {
             let agree = |ui: &mut Ui| {
@@ -99,7 +102,8 @@ pub fn question(
         ui.horizontal_wrapped(buttons).inner
     });
     let closes = shown.should_close() || context.input(|input| input.key_pressed(Key::Escape));
-    shown.inner.or(closes.then_some(false))
+    let agrees = shown.inner.or(closes.then_some(false))?;
+    asked.take().map(|about| (about, agrees))
 }
 
 pub fn section(ui: &mut Ui, text: &str) {

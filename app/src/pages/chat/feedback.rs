@@ -127,24 +127,19 @@ impl FeedbackRows {
     }
 
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let Some((at, before, mut row)) = self.edited.take() else { return };
-        let free = !keeps(context.state);
-        let decision = widgets::question(ui.ctx(), "edit feedback", 520.0, |ui| {
-            widgets::section(ui, &format!("Feedback, row {}", at + 1));
-            fields_ui(ui, &mut row);
+        let (free, edited) = (!keeps(context.state), &mut self.edited);
+        let decision = question(ui.ctx(), "edit feedback", 520.0, edited, |ui, (at, _, row)| {
+            section(ui, &format!("Feedback, row {}", *at + 1));
+            fields_ui(ui, row);
             let refused = row.kind().err();
             if let Some(reason) = &refused {
                 hint_line(ui, &format!("{}.", format::capitalized(reason)));
             }
             (None, "Save", refused.is_none() && free)
         });
-        match decision {
-            Some(true) => {
-                let (at, expected, rows) = (Some(at), vec![before], vec![row]);
-                context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
-            }
-            Some(false) => {}
-            None => self.edited = Some((at, before, row)),
+        if let Some(((at, before, row), true)) = decision {
+            let (at, expected, rows) = (Some(at), vec![before], vec![row]);
+            context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
         }
     }
 }

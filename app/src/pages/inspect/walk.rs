@@ -160,14 +160,14 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     head(ui, "What comes next");
     caption(ui, "p = softmax(logits): the likeliest tokens.");
     let bar = |(id, share)| {
-        let (written, colour) = (format::percent(share), shown.palette.accent);
-        let hover = format!("{written}, token {id}");
-        Measured { label: shown.text(id), value: share, interval: None, written, hover, colour }
+        let percent = format::percent(share);
+        let hover = format!("{percent}, token {id}");
+        Ranked::bar(shown.text(id), share, shown.palette.accent, percent, hover)
     };
-    let bars: Vec<Measured> = likeliest.into_iter().map(bar).collect();
+    let bars: Vec<Ranked> = likeliest.into_iter().map(bar).collect();
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(480.0));
-        interval_rows(ui, &bars);
+        bar_rows(ui, &bars);
     });
 }
 

@@ -127,7 +127,7 @@ fn tab(plot: Plot) -> Tab {
 }
 
 fn latest(context: &Context<'_>, plot: Plot, preset: Option<&str>) -> Vec<Curve> {
-    let curves = |training: &Training| Plots::of_lesson(context, tab(plot), training);
+    let curves = |training: &Training| Plots::lesson_curves(context, tab(plot), training);
     with_latest(context.state, preset, curves).unwrap_or_default()
 }
 

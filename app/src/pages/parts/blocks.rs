@@ -120,15 +120,10 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         }
         Block::Metrics(metrics) => metrics_ui(ui, metrics),
         Block::Bars(bars) => {
-            let measured = |bar: &Bar| Measured {
-                label: bar.name.clone(),
-                value: bar.length,
-                written: bar.text.clone(),
-                hover: bar.text.clone(),
-                colour: context.palette.accent,
-                interval: None,
+            let row = |Bar { name, length, text }: &Bar| {
+                Ranked::bar(name.clone(), *length, context.palette.accent, text.clone(), text.clone())
             };
-            interval_rows(ui, &bars.iter().map(measured).collect::<Vec<_>>());
+            bar_rows(ui, &bars.iter().map(row).collect::<Vec<_>>());
         }
         Block::Series(series) => series_ui(ui, series),
         Block::Reliability(bins) => diagram_ui(ui, bins),

@@ -7,7 +7,7 @@ use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub struct Compare {
@@ -116,9 +116,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
 /// Settings that differ between configurations: the dotted path, and each configuration's value.
 fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
     let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| config.by_path()).collect();
-    let mut paths: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    paths.sort();
-    paths.dedup();
+    let paths: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
     paths
         .into_iter()
         .filter_map(|path| {

@@ -20,22 +20,18 @@ enum Method {
 
 /// The dialog between "Compress" and the new run, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
-    let Some((run, mut method)) = context.asks.compress.take() else { return };
-    let model = context.state.runs.histories.get(&run).map(|history| &history.config.model);
-    let decision = widgets::question(ui.ctx(), "compress", 440.0, |ui| {
-        widgets::section(ui, &format!("Compress {run}"));
+    let (state, asked) = (context.state, &mut context.asks.compress);
+    let decision = question(ui.ctx(), "compress", 440.0, asked, |ui, (run, method)| {
+        let model = state.runs.histories.get(run.as_str()).map(|history| &history.config.model);
+        section(ui, &format!("Compress {run}"));
         ui.add_space(space::TIGHT);
-        method_ui(ui, &mut method, model);
+        method_ui(ui, method, model);
         let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
         (Some(icons::ICON_COMPRESS), name, true)
     });
-    match decision {
-        Some(true) => {
-            let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
-            context.outbox.send(change.to(run));
-        }
-        Some(false) => {}
-        None => context.asks.compress = Some((run, method)),
+    if let Some(((run, method), true)) = decision {
+        let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
+        context.outbox.send(change.to(run));
     }
 }
 

@@ -6,23 +6,21 @@ use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
-    let Some((run, mut format)) = context.asks.export.take() else { return };
-    let history = context.state.runs.histories.get(&run);
-    let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
-    let decision = widgets::question(ui.ctx(), "export", 440.0, |ui| {
-        widgets::section(ui, &format!("Export {run}"));
+    let (state, asked) = (context.state, &mut context.asks.export);
+    let decision = question(ui.ctx(), "export", 440.0, asked, |ui, (run, format)| {
+        let history = state.runs.histories.get(run.as_str());
+        let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
+        section(ui, &format!("Export {run}"));
         ui.add_space(space::TIGHT);
-        format_ui(ui, &mut format, adapts);
+        format_ui(ui, format, adapts);
         match format {
             ExportFormat::Link => (Some(icons::ICON_LINK), "Copy link", true),
             _ if FOLDERS => (Some(icons::ICON_DOWNLOAD), "Choose a place", true),
             _ => (Some(icons::ICON_DOWNLOAD), "Download", true),
         }
     });
-    match decision {
-        Some(true) => context.asks.wish = Some(Wish::ExportModel { run, format }),
-        Some(false) => {}
-        None => context.asks.export = Some((run, format)),
+    if let Some(((run, format), true)) = decision {
+        context.asks.wish = Some(Wish::ExportModel { run, format });
     }
 }
 

@@ -15,17 +15,25 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
     Column { title, width, align }
 }
 
-const COLUMNS: [Column<'static>; 9] = [
-    column("Run", 190.0, Align::Left),
-    column("Parameters", 70.0, Align::Right),
-    column("Steps", 92.0, Align::Right),
-    column("Validation", 64.0, Align::Right),
-    column("Best", 52.0, Align::Right),
-    column("Time", 76.0, Align::Right),
-    column("State", 78.0, Align::Left),
-    column("Device", 92.0, Align::Left),
-    column("Made", 84.0, Align::Left),
+type Order = fn(&RunSummary, &RunSummary) -> Ordering;
+
+/// The columns, each with the order of rows that it sorts by.
+const COLUMNS: [(Column<'static>, Order); 9] = [
+    (column("Run", 190.0, Align::Left), |a, b| called(a).cmp(&called(b))),
+    (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
+    (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
+    (column("Validation", 64.0, Align::Right), |a, b| by_loss(a.val_loss, b.val_loss)),
+    (column("Best", 52.0, Align::Right), |a, b| by_loss(a.best_val_loss, b.best_val_loss)),
+    (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
+    (column("State", 78.0, Align::Left), |a, b| a.state.cmp(&b.state)),
+    (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
+    (column("Made", 84.0, Align::Left), |a, b| a.created.cmp(&b.created)),
 ];
+
+/// Lowest first; a run without a loss is last.
+fn by_loss(a: Option<f32>, b: Option<f32>) -> Ordering {
+    a.unwrap_or(f32::INFINITY).total_cmp(&b.unwrap_or(f32::INFINITY))
+}
 
 const DEVICE: usize = 7;
 /// Maximum points that the name column grows before the device column does.
@@ -115,7 +123,7 @@ impl List {
         let search = if searched { self.search.as_str() } else { "" };
         let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
-            let order = compare(a, b, self.by);
+            let order = COLUMNS[self.by].1(a, b);
             if self.falling { order.reverse() } else { order }
         });
         let runs = as_trees(&runs);
@@ -137,7 +145,7 @@ impl List {
             }
             // A phone shows the results; the name takes the remaining width.
             let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
-            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place]).collect();
+            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
             let slim = shown.len() == SLIM.len();
             if slim {
                 columns[0].width = 84.0;
@@ -229,21 +237,6 @@ fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
 fn count(runs: usize, chosen: usize) -> String {
     let runs = format::counted(runs as u64, "run");
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
-}
-
-fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
-    let loss = |loss: Option<f32>| loss.unwrap_or(f32::INFINITY);
-    match by {
-        0 => called(a).cmp(&called(b)),
-        1 => a.parameters.cmp(&b.parameters),
-        2 => a.step.cmp(&b.step),
-        3 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
-        4 => loss(a.best_val_loss).total_cmp(&loss(b.best_val_loss)),
-        5 => a.seconds.total_cmp(&b.seconds),
-        6 => a.state.cmp(&b.state),
-        DEVICE => a.device.cmp(&b.device),
-        _ => a.created.cmp(&b.created),
-    }
 }
 
 fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
@@ -347,48 +340,32 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     }
 }
 
+fn exact(loss: Option<f32>) -> String {
+    loss.map_or(String::new(), |loss| loss.to_string())
+}
+
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
-    let head = [
-        "run",
-        "title",
-        "tags",
-        "shape",
-        "start",
-        "parameters",
-        "step",
-        "steps",
-        "validation_loss",
-        "best_validation_loss",
-        "seconds",
-        "state",
-        "device",
-        "created",
-        "notes",
-        "error",
+    let columns: [(&str, fn(&RunSummary) -> String); 16] = [
+        ("run", |run| run.name.clone()),
+        ("title", |run| run.title.clone()),
+        ("tags", |run| run.tags.join(", ")),
+        ("shape", |run| run.shape.clone()),
+        ("start", |run| run.start.as_ref().map_or_else(String::new, ToString::to_string)),
+        ("parameters", |run| run.parameters.to_string()),
+        ("step", |run| run.step.to_string()),
+        ("steps", |run| run.steps.to_string()),
+        ("validation_loss", |run| exact(run.val_loss)),
+        ("best_validation_loss", |run| exact(run.best_val_loss)),
+        ("seconds", |run| format!("{:.1}", run.seconds)),
+        ("state", |run| run.state_words().to_owned()),
+        ("device", |run| run.device.clone()),
+        ("created", |run| run.created.to_string()),
+        ("notes", |run| run.notes.clone()),
+        ("error", |run| run.error.clone().unwrap_or_default()),
     ];
-    let loss = |loss: Option<f32>| loss.map_or(String::new(), |loss| loss.to_string());
-    let rows = runs.iter().map(|(_, run)| {
-        vec![
-            run.name.clone(),
-            run.title.clone(),
-            run.tags.join(", "),
-            run.shape.clone(),
-            run.start.as_ref().map_or_else(String::new, ToString::to_string),
-            run.parameters.to_string(),
-            run.step.to_string(),
-            run.steps.to_string(),
-            loss(run.val_loss),
-            loss(run.best_val_loss),
-            format!("{:.1}", run.seconds),
-            run.state_words().to_owned(),
-            run.device.clone(),
-            run.created.to_string(),
-            run.notes.clone(),
-            run.error.clone().unwrap_or_default(),
-        ]
-    });
-    widgets::csv(&head, rows)
+    let rows = runs.iter().map(|(_, run)| columns.map(|(_, cell)| cell(run)));
+    widgets::csv(&columns.map(|(title, _)| title), rows)
 }
 
 #[cfg(test)]

@@ -39,10 +39,9 @@ pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let hover = format!("{:.4} bytes per token with {entries} entries", row.bytes_per_token);
             let colour =
                 if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
-            let (value, written) = (row.bytes_per_token, format!("{:.2}", row.bytes_per_token));
-            Measured { label, value, written, hover, colour, interval: None }
+            Ranked::bar(label, row.bytes_per_token, colour, format!("{:.2}", row.bytes_per_token), hover)
         };
-        interval_rows(ui, &rows.iter().map(bar).collect::<Vec<_>>());
+        bar_rows(ui, &rows.iter().map(bar).collect::<Vec<_>>());
         let line = if comparing {
             "Training the other tokenizers on a part of the text…".to_owned()
         } else {

@@ -58,7 +58,7 @@ impl Default for Plots {
 
 impl Plots {
     /// The curves of a tab by steps, for a lesson.
-    pub fn of_lesson(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
+    pub fn lesson_curves(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
         Self { tab, ..Self::default() }.curves(context, training, &StepClock::default())
     }
 

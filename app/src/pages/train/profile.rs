@@ -78,9 +78,9 @@ fn bars_ui(ui: &mut Ui, palette: &theme::Palette, parts: &[(String, f64, usize)]
         let written = format!("{} ({share})", format::milliseconds(*ms));
         let hover = format!("{written}, {count} launches");
         let colour = theme::mix(palette.panel, palette.accent, 0.8);
-        Measured { label: scope.clone(), value: *ms, interval: None, written, hover, colour }
+        Ranked::bar(scope.clone(), *ms, colour, written, hover)
     };
-    interval_rows(ui, &parts.iter().map(bar).collect::<Vec<_>>());
+    bar_rows(ui, &parts.iter().map(bar).collect::<Vec<_>>());
 }
 
 #[cfg(test)]
