@@ -45,12 +45,9 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
             let mut open = !search.is_empty() || look.open.contains(scope);
             let title = if scope.is_empty() { "whole model" } else { scope };
             anchored(ui, &format!("scope {scope}"), |ui| {
-                if fold_head(ui, &mut open, title, &graph.summary(&nodes)) {
-                    if open {
-                        look.open.insert(scope.to_owned());
-                    } else {
-                        look.open.remove(scope);
-                    }
+                let toggled = fold_head(ui, &mut open, title, &graph.summary(&nodes));
+                if toggled && !look.open.remove(scope) && open {
+                    look.open.insert(scope.to_owned());
                 }
                 if open {
                     graph.nodes_ui(ui, shown.palette, &nodes, look);

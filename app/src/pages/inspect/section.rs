@@ -74,12 +74,10 @@ impl InspectPage {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             let mut as_table = self.tables.contains(&view);
             let name = format!("{} as a table", view.title());
-            if ui.checkbox(&mut as_table, "As a table").accessible_name(name).changed() {
-                if as_table {
-                    self.tables.insert(view);
-                } else {
-                    self.tables.remove(&view);
-                }
+            if ui.checkbox(&mut as_table, "As a table").accessible_name(name).changed()
+                && !self.tables.remove(&view)
+            {
+                self.tables.insert(view);
             }
             export_ui(ui, view.title())
         })

@@ -27,10 +27,8 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 if all {
                     settings.categories.extend(Category::ALL);
                 }
-                if on {
+                if !settings.categories.remove(&category) {
                     settings.categories.insert(category);
-                } else {
-                    settings.categories.remove(&category);
                 }
                 if settings.categories.len() == Category::ALL.len() {
                     settings.categories.clear();

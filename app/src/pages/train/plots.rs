@@ -163,12 +163,8 @@ impl Plots {
                 widgets::quiet_text(ui, "Lay over");
                 for name in names {
                     let mut chosen = self.overlaid.contains(name);
-                    if ui.checkbox(&mut chosen, name).changed() {
-                        if chosen {
-                            self.overlaid.insert(name.clone());
-                        } else {
-                            self.overlaid.remove(name);
-                        }
+                    if ui.checkbox(&mut chosen, name).changed() && !self.overlaid.remove(name) {
+                        self.overlaid.insert(name.clone());
                     }
                 }
             }
