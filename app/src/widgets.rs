@@ -15,6 +15,7 @@ mod heatmap;
 mod intervals;
 mod layout;
 mod panels;
+pub mod prelude;
 mod report_table;
 mod shaded;
 mod sparkline;

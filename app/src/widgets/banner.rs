@@ -1,11 +1,7 @@
 //! Messages: an error with its consequences for the person's work and advice, or a notice.
 
-use super::buttons::icon_button;
-use super::with_code;
-use crate::theme::{CARD_CORNER, Palette, mix};
-use egui::accesskit::Role;
-use egui::{Frame, Margin, RichText, Ui};
-use egui_material_icons::icons;
+use super::prelude::*;
+use crate::theme::{CARD_CORNER, mix};
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {

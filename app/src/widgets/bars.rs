@@ -1,8 +1,6 @@
 //! Bars: progress, and the distribution of memory.
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
 
 pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     let palette = Palette::of(ui);
@@ -147,7 +145,6 @@ fn part_colour(palette: &Palette, place: usize) -> Color32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use egui::Shape;
 
     #[test]
     fn every_part_of_memory_is_seen_beside_however_much_the_device_has() {

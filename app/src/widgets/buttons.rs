@@ -1,8 +1,8 @@
 //! Buttons: primary, plain, quiet, and icons. Each has an accessible name.
 
-use crate::theme::{self, CONTROL, Palette, mix, space};
-use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo};
-use egui_material_icons::MaterialIcon;
+use super::prelude::*;
+use crate::theme::{CONTROL, mix};
+use egui::Button;
 
 /// Fill at rest and under the pointer, and text colour.
 struct Tone {

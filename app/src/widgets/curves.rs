@@ -4,11 +4,9 @@
 //! Curves of thousands of points are thinned to the plot's width before plotting. Each bucket keeps its lowest and highest point,
 //! so that spikes stay visible and a frame costs the same after an hour as after a minute.
 
+use super::prelude::*;
 mod readings;
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Color32, RichText, Sense, Stroke, Ui, Vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

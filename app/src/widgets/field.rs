@@ -1,13 +1,8 @@
 //! A setting: name with explanation, control, and a message about the rule it breaks.
 
-use crate::format;
-use crate::theme::{self, Palette};
+use super::prelude::*;
 use egui::emath::Numeric;
-use egui::{
-    ComboBox, DragValue, InputState, Key, KeyboardShortcut, Label, Modifiers, Response, RichText, TextEdit,
-    Ui, Vec2,
-};
-use egui_material_icons::icons;
+use egui::{InputState, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::ErrorReport;
 
 /// Width of a setting's name in points.
@@ -25,7 +20,7 @@ pub fn field<R>(
     refused: Option<&ErrorReport>,
     control: impl FnOnce(&mut Ui) -> R,
 ) -> R {
-    let width = if super::is_narrow(ui) { NARROW_NAME } else { NAME };
+    let width = if is_narrow(ui) { NARROW_NAME } else { NAME };
     let shown = ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
         ui.allocate_ui_with_layout(
@@ -78,7 +73,7 @@ pub fn choice<T: Clone + PartialEq>(
 /// A radio button with its explanation below. Returns whether it was clicked.
 pub fn radio(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
     let is_clicked = ui.radio(chosen, RichText::new(name).text_style(theme::strong())).clicked();
-    super::quiet_text(ui, detail);
+    quiet_text(ui, detail);
     is_clicked
 }
 
@@ -147,7 +142,7 @@ pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icons::ICON_ERROR.rich_text().size(15.0).color(palette.failure));
         let look = |words: RichText| words.color(palette.failure).text_style(theme::caption());
-        let text = super::with_code(ui, &error.message, look);
+        let text = with_code(ui, &error.message, look);
         ui.add(Label::new(text).wrap());
     });
 }

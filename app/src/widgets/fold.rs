@@ -1,12 +1,9 @@
 //! Folds whose state is stored in the preferences, and each page's "what is this?".
 
+use super::prelude::*;
 use crate::preferences::Preferences;
-use crate::theme::{self, CONTROL, Palette, space};
-use egui::{
-    Align2, EventFilter, FontId, Key, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2,
-    WidgetInfo, pos2,
-};
-use egui_material_icons::icons;
+use crate::theme::CONTROL;
+use egui::EventFilter;
 
 pub fn is_open(preferences: &Preferences, name: &str, unless_chosen: bool) -> bool {
     preferences.folds.get(name).copied().unwrap_or(unless_chosen)
@@ -67,7 +64,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
     if !note.is_empty() {
         let font = TextStyle::Body.resolve(ui.style());
         let room = rect.right() - words.right() - space::MEDIUM;
-        let galley = super::elided(&painter, note, font, palette.quiet, room);
+        let galley = elided(&painter, note, font, palette.quiet, room);
         let place = pos2(rect.right() - galley.size().x, rect.center().y - galley.size().y / 2.0);
         painter.galley(place, galley, palette.quiet);
     }

@@ -1,12 +1,8 @@
 //! A matrix as an image with a cell per entry. The pointer or the arrow keys read single entries.
 
-use super::arrow_keys;
-use crate::theme::{self, Palette};
+use super::prelude::*;
 use egui::cache::FramePublisher;
-use egui::{
-    Color32, ColorImage, CornerRadius, FontId, Id, Rect, Response, Role, Sense, Stroke, TextureHandle,
-    TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
-};
+use egui::{ColorImage, CornerRadius, Id, TextureHandle, TextureOptions};
 use std::borrow::Cow;
 
 /// Maximum side of a texture in texels; every graphics card supports this much.
@@ -242,7 +238,7 @@ impl<'a> Heatmap<'a> {
             if ui.is_rect_visible(cell) {
                 let font = FontId::monospace(11.0);
                 let width = cell.width() - 4.0;
-                let galley = super::elided(ui.painter(), words(row, column), font, palette.text, width);
+                let galley = elided(ui.painter(), words(row, column), font, palette.text, width);
                 ui.painter().galley(cell.center() - galley.size() / 2.0, galley, palette.text);
             }
         }

@@ -1,11 +1,8 @@
 //! Numbers with their 95 % confidence intervals, as dots with whiskers: single or side by side. Painted here because
 //! `egui_plot`'s axes and zoom do not fit into such small plots.
 
-use crate::theme::{self, Palette};
-use egui::{
-    Align2, Color32, CornerRadius, FontId, Painter, Rect, Response, Role, Sense, Stroke, Ui, Vec2,
-    WidgetInfo, pos2, vec2,
-};
+use super::prelude::*;
+use egui::{CornerRadius, Painter};
 use glasshouse_protocol::evaluation::Metric;
 
 /// A number with its confidence interval.
@@ -107,8 +104,7 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
     let range = [low - beyond, high + beyond];
     let font = theme::caption().resolve(ui.style());
     let painter = ui.painter();
-    let number =
-        |value: f64| painter.layout_no_wrap(crate::format::figures(value), font.clone(), palette.quiet);
+    let number = |value: f64| painter.layout_no_wrap(format::figures(value), font.clone(), palette.quiet);
     let (top, bottom) = (number(high), number(low));
     let left = rect.left() + top.size().x.max(bottom.size().x) + 8.0;
     let room = Rect::from_min_max(pos2(left, rect.top() + 4.0), pos2(rect.right(), rect.bottom() - 20.0));

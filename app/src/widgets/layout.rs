@@ -1,12 +1,9 @@
 //! Layout: page margins and scrolling, cards, sections, prose.
 
-use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{
-    Color32, Context, FontId, Frame, Galley, Id, Key, Margin, Modal, Painter, Response, RichText, ScrollArea,
-    Ui, WidgetText,
-};
-use egui_material_icons::MaterialIcon;
+use super::prelude::*;
+use crate::theme::CARD_CORNER;
+use egui::text::TextWrapping;
+use egui::{Context, Id, Modal, Painter, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
@@ -89,14 +86,14 @@ pub fn question<T>(
         ui.add_space(space::SMALL);
         let buttons = |ui: &mut Ui| {
             let agree = |ui: &mut Ui| {
-                let button = super::primary(ui, icon, words);
+                let button = primary(ui, icon, words);
                 if ui.memory(|memory| memory.focused().is_none()) {
                     button.request_focus();
                 }
                 button.clicked()
             };
             let agrees = ui.add_enabled_ui(is_ready, agree).inner;
-            let cancels = super::plain(ui, None, "Cancel").clicked();
+            let cancels = plain(ui, None, "Cancel").clicked();
             (agrees || cancels).then_some(agrees)
         };
         ui.horizontal_wrapped(buttons).inner
@@ -121,7 +118,7 @@ pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
 pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
-    let text = super::with_code(ui, &text, |words| words.color(quiet));
+    let text = with_code(ui, &text, |words| words.color(quiet));
     ui.add(egui::Label::new(text).wrap());
 }
 

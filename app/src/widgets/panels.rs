@@ -1,11 +1,6 @@
 //! The three states common to all pages: empty, working, failed.
 
-use super::buttons::{plain, primary};
-use super::layout::{card, prose, quiet_text};
-use super::{advice, progress_bar, with_code};
-use crate::theme::{self, Palette, space};
-use egui::{RichText, Ui};
-use egui_material_icons::{MaterialIcon, icons};
+use super::prelude::*;
 use glasshouse_protocol::ErrorReport;
 
 /// An empty page with the one button that fills it. Returns whether it was clicked.

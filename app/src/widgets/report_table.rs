@@ -1,12 +1,8 @@
 //! Tables of a report with any cell types: columns fit their cells, numbers are right-aligned. If the window is too narrow, each
 //! row becomes a list of its cells.
 
-use super::intervals::{Measured, interval_bar};
-use super::layout::is_narrow;
-use super::table::{Align, Column, Table, csv};
-use crate::theme::{self, Palette, space};
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFormat, TextStyle, Ui};
+use super::prelude::*;
+use egui::text::TextWrapping;
 use glasshouse_protocol::evaluation::{self, Cell, Passage};
 use std::collections::BTreeMap;
 
@@ -266,7 +262,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
                     ui.add(Label::new(long).wrap());
                 }
                 if let Some(passage) = passage_of(row) {
-                    let open = super::quiet(ui, None, "Look inside");
+                    let open = quiet(ui, None, "Look inside");
                     if open.accessible_name(format!("Look inside row {}", number + 1)).clicked() {
                         pressed = Some(passage.clone());
                     }
@@ -275,7 +271,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
             ui.add_space(space::TIGHT);
         }
         if table.rows.len() > LOOKED_AT {
-            super::quiet_text(ui, format!("and {} more: see the CSV", table.rows.len() - LOOKED_AT));
+            quiet_text(ui, format!("and {} more: see the CSV", table.rows.len() - LOOKED_AT));
         }
     });
     pressed

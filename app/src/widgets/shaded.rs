@@ -1,10 +1,6 @@
 //! A text with individually shaded pieces, such as token scores or groups.
 
-use super::arrow_keys;
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::text::LayoutJob;
-use egui::{Color32, FontId, Galley, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo};
+use super::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! An on/off switch.
 
-use crate::theme::{Palette, mix};
-use egui::{Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
+use crate::theme::mix;
 
 /// A switch with its name on the right, which a click toggles.
 pub fn switch_line(ui: &mut Ui, on: &mut bool, name: &str) {

@@ -1,7 +1,7 @@
 //! Tables: sortable headers, rows of equal height, right-aligned numbers; and the same rows as CSV.
 
-use crate::theme::{self, Palette};
-use egui::{Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
+use egui::UiBuilder;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
@@ -104,7 +104,7 @@ impl Table<'_> {
         } else if response.hovered() {
             ui.painter().rect_filled(rect, 4.0, palette.raised);
         }
-        super::focus_ring(ui, &response, 4.0);
+        focus_ring(ui, &response, 4.0);
         response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
         for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
             let layout = match column.align {

@@ -1,8 +1,7 @@
 //! A term with a tooltip: one sentence, a formula, a link.
 
 use super::glossary::{Term, explained};
-use crate::theme::{self, Palette};
-use egui::{Color32, Label, Response, RichText, Sense, Ui};
+use super::prelude::*;
 use glasshouse_protocol::setting::Setting;
 
 /// A term with a dotted underline and its explanation as a tooltip; plain text if it is not in the glossary.
@@ -43,7 +42,7 @@ fn explain_by(response: Response, name: &str, meaning: &str, entry: Option<&Term
         ui.set_max_width(320.0);
         let palette = Palette::of(ui);
         ui.label(RichText::new(name).text_style(theme::strong()));
-        ui.label(super::with_code(ui, meaning, |words| words));
+        ui.label(with_code(ui, meaning, |words| words));
         let Some(entry) = entry else { return };
         if !entry.formula.is_empty() {
             ui.label(RichText::new(entry.formula).monospace().color(palette.accent));
