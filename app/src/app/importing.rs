@@ -93,7 +93,7 @@ impl App {
 }
 
 fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Option<u64>) {
-    widgets::section(ui, "Fetch a model");
+    section(ui, "Fetch a model");
     quiet_text(ui, address);
     ui.add_space(space::TIGHT);
     let count = format::counted(files.len() as u64, "file");
@@ -103,27 +103,27 @@ fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Op
         _ => files.join(", "),
     };
     let size = bytes.map_or("of unknown size".to_owned(), size);
-    widgets::prose(ui, format!("{host} has {count}, {size}: {named}."));
+    prose(ui, format!("{host} has {count}, {size}: {named}."));
 }
 
 fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
-    widgets::section(ui, &format!("Import {}", model.name));
+    section(ui, &format!("Import {}", model.name));
     let FoundModel { class, parameters, shape, bytes, .. } = model;
     quiet_text(ui, format!("{class}, {} parameters, {shape}", format::whole(*parameters)));
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
-    widgets::prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
+    prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
     // Keeps the buttons below the list inside the window: a scroll area requests little height.
     let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
     let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);
     area.min_scrolled_height(room).max_height(room).show(ui, |ui| {
         for notice in &model.notices {
-            widgets::hint_line(ui, &format!("{}.", capitalized(notice)));
+            hint_line(ui, &format!("{}.", capitalized(notice)));
         }
     });
     ui.add_space(space::TIGHT);
-    widgets::field(ui, "Context length", "context_length", None, |ui| {
-        let number = widgets::whole_number(context_length).range(1..=model.context_length);
+    field(ui, "Context length", "context_length", None, |ui| {
+        let number = whole_number(context_length).range(1..=model.context_length);
         ui.add(number).accessible_name("Context length");
         quiet_text(ui, format!("of {} tokens", format::whole(model.context_length as u64)));
     });

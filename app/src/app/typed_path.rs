@@ -82,10 +82,10 @@ impl App {
         let Some(typed) = &mut self.typed else { return };
         let (title, example, place) = words(&typed.wish);
         let (mut taken, mut closed) = (false, false);
-        let shown = widgets::dialog(context, "typed path").show(context, |ui| {
+        let shown = dialog(context, "typed path").show(context, |ui| {
             ui.set_width((context.content_rect().width() - 64.0).min(480.0));
             let use_it = if typed.wish == Wish::ImportModelAddress { "Look there" } else { "Use this path" };
-            widgets::section(ui, title);
+            section(ui, title);
             quiet_text(ui, &typed.advice);
             ui.add_space(space::TIGHT);
             let field = TextEdit::singleline(&mut typed.path).hint_text(example);
@@ -98,7 +98,7 @@ impl App {
             }
             if typed.missing {
                 let kind = if place == Place::Folder { "folder" } else { "file" };
-                widgets::hint_line(ui, &format!("There is no {kind} here."));
+                hint_line(ui, &format!("There is no {kind} here."));
             }
             ui.horizontal(|ui| {
                 let ready = !typed.path.trim().is_empty();

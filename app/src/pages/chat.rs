@@ -212,7 +212,7 @@ impl ChatPage {
     fn template_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
         let Some(opened) = self.known(context.state) else {
             if self.opened.as_ref().is_some_and(|opened| opened.failed) {
-                widgets::hint_line(ui, "The model could not be opened.");
+                hint_line(ui, "The model could not be opened.");
                 if plain(ui, icons::ICON_REFRESH, "Open it again").clicked() {
                     self.opened = None;
                 }
@@ -222,7 +222,7 @@ impl ChatPage {
             return true;
         };
         if !opened.chats {
-            widgets::hint_line(ui, text::NO_TEMPLATE);
+            hint_line(ui, text::NO_TEMPLATE);
             if primary(ui, icons::ICON_SCHOOL, "Tune it").clicked() {
                 *context.go = Some(PageName::Tune);
             }
@@ -244,8 +244,8 @@ impl ChatPage {
     fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, busy: bool) {
         let mut sends = false;
         // A phone's keyboard has Enter but no Shift+Enter.
-        let enters = !widgets::is_narrow(ui);
-        let (_, composer) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let enters = !is_narrow(ui);
+        let (_, composer) = card_with(ui, context.palette.panel, |ui| {
             let (field, entered) = widgets::composer(ui, "Message", "Say something", enters, &mut self.typed);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
@@ -285,9 +285,9 @@ impl ChatPage {
 
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            widgets::term(ui, "System prompt", None);
+            term(ui, "System prompt", None);
             let hint = "Instructions to the model before the conversation";
-            let system = widgets::text_area("System prompt", hint, 2, &mut self.talk.system);
+            let system = text_area("System prompt", hint, 2, &mut self.talk.system);
             ui.add(system).accessible_name("System prompt");
             ui.add_space(space::TIGHT);
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
@@ -306,7 +306,7 @@ impl ChatPage {
                 let rivals = std::iter::once(None).chain(others).map(|rival| (rival.clone(), named(&rival)));
                 let head = ("Second reply by", &*named(&self.rival));
                 let (rivals, width) = (rivals.collect::<Vec<_>>(), Some(ui.available_width()));
-                widgets::choice_or(ui, head, &mut self.rival, width, &rivals);
+                choice_or(ui, head, &mut self.rival, width, &rivals);
             });
         });
     }

@@ -117,9 +117,9 @@ impl EvaluatePage {
         if details.is_empty() {
             let waits = state.is_waiting(|command| matches!(command, Command::ReadEvaluations { .. }));
             if waits {
-                widgets::quiet_text(ui, "Reading earlier evaluations…");
+                quiet_text(ui, "Reading earlier evaluations…");
             } else if found.under_way.is_empty() {
-                widgets::empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
+                empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
             }
             return;
         }
@@ -133,7 +133,7 @@ impl EvaluatePage {
             ui.add_space(space::SMALL);
             ui.horizontal_wrapped(|ui| {
                 for other in &details {
-                    if widgets::tab(ui, other.name == run.name, &called(other)).clicked() {
+                    if tab(ui, other.name == run.name, &called(other)).clicked() {
                         self.detail = Some(other.name.clone());
                     }
                 }

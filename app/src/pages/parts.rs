@@ -137,7 +137,7 @@ pub fn take_vocabulary(context: &mut Context<'_>) {
 pub fn too_short(context: &Context<'_>) -> Option<String> {
     let length = context.draft.model.context_length;
     context.state.documents.is_too_short(length).then(|| {
-        let length = crate::format::whole(length as u64);
+        let length = format::whole(length as u64);
         format!(
             "The text, or its held-out part, is too short for context length {length}. Add more text, or choose a shorter context length."
         )
@@ -146,7 +146,7 @@ pub fn too_short(context: &Context<'_>) -> Option<String> {
 
 /// The content of a page that needs a model while there is none.
 pub fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
-    if widgets::empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
+    if empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
         *context.go = Some(PageName::Train);
     }
 }
@@ -160,14 +160,14 @@ pub fn caption(ui: &mut Ui, text: impl Into<String>) {
 pub fn caption_label(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
-    let text = widgets::with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
-    ui.add(egui::Label::new(text).wrap())
+    let text = with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
+    ui.add(Label::new(text).wrap())
 }
 
 /// A small formula, in the code font because it has mathematical symbols.
 pub fn formula(ui: &mut Ui, text: &str) {
     let text = RichText::new(text).text_style(theme::caption()).color(Palette::of(ui).quiet).monospace();
-    ui.add(egui::Label::new(text).wrap());
+    ui.add(Label::new(text).wrap());
 }
 
 /// A heading within a card.
@@ -188,7 +188,7 @@ pub fn line_ui<R, L>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl F
 
 /// An icon button that may be disabled. Returns whether it was clicked.
 pub fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
-    widgets::pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
+    pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
 }
 
 /// Icon buttons to the neighbours of index `at`, with their names. Returns the index of the clicked one.
@@ -271,12 +271,12 @@ pub fn lit_text(
     size: f32,
     palette: &Palette,
 ) -> egui::text::LayoutJob {
-    let format = |background: egui::Color32, colour: egui::Color32| egui::TextFormat {
+    let format = |background: Color32, colour: Color32| TextFormat {
         background,
         line_height: Some((size * 1.5).round()),
-        ..egui::TextFormat::simple(egui::FontId::proportional(size), colour)
+        ..TextFormat::simple(FontId::proportional(size), colour)
     };
-    let plain = || format(egui::Color32::TRANSPARENT, palette.text);
+    let plain = || format(Color32::TRANSPARENT, palette.text);
     let mut job = egui::text::LayoutJob::default();
     let mut from = 0;
     for (number, place) in places.iter().enumerate() {

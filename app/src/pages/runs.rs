@@ -30,7 +30,7 @@ impl Page for RunsPage {
                 Some(_) => ("No runs yet", "Go to Train"),
                 None => ("No project is open", home::GROW),
             };
-            if widgets::empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
+            if empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
                 match context.state.projects.open {
                     Some(_) => *context.go = Some(PageName::Train),
                     None => home::grow_first_model(context),
@@ -51,7 +51,7 @@ impl Page for RunsPage {
             super::train::want_history(context, &mut self.asked, &run.name);
         }
         match chosen.as_slice() {
-            [] => widgets::quiet_text(ui, text::CHOOSE),
+            [] => quiet_text(ui, text::CHOOSE),
             [one] => details::ui(ui, context, one),
             several => self.compare.ui(ui, context, several),
         }

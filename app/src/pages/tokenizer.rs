@@ -72,9 +72,9 @@ impl Page for TokenizerPage {
 impl TokenizerPage {
     fn results_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.tokenizer.summary.is_none() {
-            widgets::card(ui, |ui| {
-                widgets::section(ui, "No tokenizer yet");
-                widgets::prose(
+            card(ui, |ui| {
+                section(ui, "No tokenizer yet");
+                prose(
                     ui,
                     "After training the tokenizer, type a sentence here to see its tokens, replay their merges, and browse the whole vocabulary. \
                      Training takes seconds.",

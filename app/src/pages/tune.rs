@@ -58,7 +58,7 @@ impl Page for TunePage {
         if tunes {
             notices_ui(ui, context);
         }
-        if widgets::is_narrow(ui) || ui.available_width() < NARROW {
+        if is_narrow(ui) || ui.available_width() < NARROW {
             self.choices_ui(ui, context);
             self.takes_ui(ui, context);
         } else {
@@ -115,7 +115,7 @@ impl TunePage {
             return;
         }
         want_history(context, &mut self.asked, &run.name);
-        if widgets::is_narrow(ui) {
+        if is_narrow(ui) {
             controls::numbers_ui(ui, context, training, &mut self.change);
             self.plots.ui(ui, context, training);
         } else {
@@ -184,7 +184,7 @@ impl TunePage {
             let mut begun = before.clone();
             let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), called(run))).collect();
             let (head, width) = (("Base model", "Choose a model"), ui.available_width().min(360.0));
-            widgets::choice_or(ui, head, &mut begun, Some(width), &choices);
+            choice_or(ui, head, &mut begun, Some(width), &choices);
             if begun != before {
                 self.wanted = begun.map(|run| (run, None));
             }
@@ -216,7 +216,7 @@ impl TunePage {
             }
             ui.add_space(space::TIGHT);
             let ready = !waits && refused.is_none() && missing.is_none();
-            if widgets::pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
+            if pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
                 tune(context, self.learns_from, self.recipe);
             }
         });

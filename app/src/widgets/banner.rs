@@ -57,7 +57,7 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
     };
     Frame::new()
         .fill(mix(palette.panel, colour, 0.10))
-        .stroke(egui::Stroke::new(1.0, mix(palette.hairline, colour, 0.4)))
+        .stroke(Stroke::new(1.0, mix(palette.hairline, colour, 0.4)))
         .shadow(ui.visuals().popup_shadow)
         .corner_radius(CARD_CORNER)
         .inner_margin(Margin::symmetric(12, 8))
@@ -73,11 +73,11 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
                     ui.vertical(|ui| {
                         ui.spacing_mut().item_spacing.y = 2.0;
                         let message = with_code(ui, &error.message, |words| words);
-                        ui.add(egui::Label::new(message).wrap().selectable(true));
+                        ui.add(Label::new(message).wrap().selectable(true));
                         if !notice {
                             let (safe, next) = advice(error.kind);
                             let text = RichText::new(format!("{safe} {next}")).color(palette.quiet);
-                            ui.add(egui::Label::new(text).wrap());
+                            ui.add(Label::new(text).wrap());
                         }
                     });
                 },
@@ -95,7 +95,7 @@ pub fn hint_line(ui: &mut Ui, text: &str) {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.warning));
         let text = with_code(ui, text, |words| words.color(palette.warning));
-        ui.add(egui::Label::new(text).wrap());
+        ui.add(Label::new(text).wrap());
     });
 }
 

@@ -25,7 +25,7 @@ pub fn field<R>(
         let height = ui.spacing().interact_size.y;
         ui.allocate_ui_with_layout(
             Vec2::new(width, height),
-            egui::Layout::left_to_right(egui::Align::Center),
+            Layout::left_to_right(egui::Align::Center),
             |ui| {
                 ui.set_min_width(width);
                 super::title(ui, name, path);

@@ -88,7 +88,7 @@ pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
 pub fn focus_ring(ui: &Ui, response: &Response, corner: f32) {
     if response.has_focus() {
         let ring = Stroke::new(1.5, Palette::of(ui).accent);
-        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(response.rect, corner, ring, StrokeKind::Inside);
     }
 }
 
@@ -122,13 +122,13 @@ pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text
     ui.allocate_ui(Vec2::new(width, 0.0), |ui| {
         ui.set_width(width);
         ui.spacing_mut().extra_text_line_spacing = 3.0;
-        ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap());
+        ui.add(Label::new(RichText::new(text).color(quiet)).wrap());
     });
     ui.scope(|ui| {
         ui.spacing_mut().button_padding.x = 0.0;
         ui.spacing_mut().interact_size.y = 18.0;
         let words = RichText::new("Hide this").text_style(theme::caption()).color(quiet).underline();
-        let hide = ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT).min_size(Vec2::ZERO));
+        let hide = ui.add(egui::Button::new(words).fill(Color32::TRANSPARENT).min_size(Vec2::ZERO));
         if hide.on_hover_text("Bring it back with the question mark next to the title").clicked() {
             preferences.folds.insert(name, false);
         }

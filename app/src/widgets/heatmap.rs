@@ -120,7 +120,7 @@ impl<'a> Heatmap<'a> {
         });
         let mark = |cell: (usize, usize), colour: Color32| {
             let stroke = Stroke::new(1.5, colour);
-            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, StrokeKind::Outside);
         };
         if let Some(cell) = self.chosen.filter(|_| whole) {
             mark(cell, palette.accent);
@@ -131,7 +131,7 @@ impl<'a> Heatmap<'a> {
         if response.has_focus() {
             let ring = Stroke::new(1.5, palette.accent);
             let corner = CornerRadius::same(2);
-            ui.painter().rect_stroke(rect.expand(3.0), corner, ring, egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(rect.expand(3.0), corner, ring, StrokeKind::Outside);
         }
         let written = |(row, column): (usize, usize)| {
             let value = self.values.get(row * self.columns + column).copied().unwrap_or(f32::NAN);
@@ -244,7 +244,7 @@ impl<'a> Heatmap<'a> {
         }
     }
 
-    fn cell_at(&self, rect: Rect, at: egui::Pos2) -> (usize, usize) {
+    fn cell_at(&self, rect: Rect, at: Pos2) -> (usize, usize) {
         let part = (at - rect.min) / rect.size();
         let place = |share: f32, count: usize| {
             ((share.max(0.0) * count as f32) as usize).min(count.saturating_sub(1))

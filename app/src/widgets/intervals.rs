@@ -54,7 +54,7 @@ fn share(value: f64, [low, high]: [f64; 2]) -> f32 {
 }
 
 /// A line between two points with strokes across its ends.
-fn whisker(painter: &Painter, ends: [egui::Pos2; 2], stroke: Stroke) {
+fn whisker(painter: &Painter, ends: [Pos2; 2], stroke: Stroke) {
     let [first, second] = ends;
     painter.line_segment(ends, stroke);
     let across =
@@ -118,8 +118,7 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
     let x = |place: usize| room.left() + step * (place as f32 + 0.5);
     if follow {
         let known = all.iter().enumerate().filter(|(_, measured)| measured.value.is_finite());
-        let line: Vec<egui::Pos2> =
-            known.map(|(place, measured)| pos2(x(place), y(measured.value))).collect();
+        let line: Vec<Pos2> = known.map(|(place, measured)| pos2(x(place), y(measured.value))).collect();
         let colour = all.first().map_or(palette.accent, |first| first.colour);
         painter.line(line, Stroke::new(1.5, theme::mix(palette.panel, colour, 0.6)));
     }
@@ -165,7 +164,7 @@ pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[P
         pos2(room.left() + room.width() * x, room.bottom() - room.height() * y)
     };
     let (ends, stroke) = ([room.left_bottom(), room.right_top()], Stroke::new(1.0, palette.quiet));
-    painter.extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 4.0));
+    painter.extend(Shape::dashed_line(&ends, stroke, 4.0, 4.0));
     let words = |at, anchor, text: &str| painter.text(at, anchor, text, font.clone(), palette.quiet);
     for value in [0.0, 0.5, 1.0] {
         words(at([value, 0.0]) + vec2(0.0, 4.0), Align2::CENTER_TOP, &value.to_string());

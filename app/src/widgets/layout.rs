@@ -111,7 +111,7 @@ pub fn section(ui: &mut Ui, text: &str) {
 pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(theme::PROSE));
-        ui.add(egui::Label::new(text).wrap());
+        ui.add(Label::new(text).wrap());
     });
 }
 
@@ -119,7 +119,7 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = with_code(ui, &text, |words| words.color(quiet));
-    ui.add(egui::Label::new(text).wrap());
+    ui.add(Label::new(text).wrap());
 }
 
 /// A line laid out to at most `width`, truncated with an ellipsis.
@@ -147,7 +147,7 @@ pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
         for column in 0..2 {
-            ui.allocate_ui(egui::vec2(width, 0.0), |ui| {
+            ui.allocate_ui(vec2(width, 0.0), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(width);
                     ui.spacing_mut().item_spacing = spacing;

@@ -23,7 +23,7 @@ pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>
     card(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(icons::ICON_PROGRESS_ACTIVITY.rich_text().size(18.0).color(Palette::of(ui).accent));
-            ui.add(egui::Label::new(text).wrap());
+            ui.add(Label::new(text).wrap());
         });
         if let Some(share) = share {
             progress_bar(ui, share, ui.available_width());

@@ -202,7 +202,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
     let body = TextStyle::Body.resolve(ui.style());
     let head = theme::quiet_strong().resolve(ui.style());
     let wide = |text: String, font: &FontId| {
-        ui.painter().layout_no_wrap(text, font.clone(), egui::Color32::WHITE).size().x + 2.0
+        ui.painter().layout_no_wrap(text, font.clone(), Color32::WHITE).size().x + 2.0
     };
     let mut columns: Vec<Column<'_>> = Vec::new();
     let mut grows = Vec::new();

@@ -36,7 +36,7 @@ pub fn shaded_text(
         ..WidgetInfo::labeled(role, true, name)
     });
     ui.painter().galley(rect.min, galley.clone(), palette.text);
-    let at = |place: egui::Pos2| {
+    let at = |place: Pos2| {
         let letter = letter_at(&galley, place - rect.min)?;
         let piece = ends.partition_point(|end| *end <= letter);
         (piece < pieces.len()).then_some(piece)

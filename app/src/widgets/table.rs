@@ -108,8 +108,8 @@ impl Table<'_> {
         response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
         for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
             let layout = match column.align {
-                Align::Left => egui::Layout::left_to_right(egui::Align::Center),
-                Align::Right => egui::Layout::right_to_left(egui::Align::Center),
+                Align::Left => Layout::left_to_right(egui::Align::Center),
+                Align::Right => Layout::right_to_left(egui::Align::Center),
             };
             let builder = UiBuilder::new().id_salt(("cell", name, place)).max_rect(cell_rect).layout(layout);
             let mut inside = ui.new_child(builder);
@@ -131,10 +131,10 @@ impl Table<'_> {
     }
 }
 
-fn anchor(column: &Column<'_>, cell: Rect) -> (egui::Pos2, egui::Align2) {
+fn anchor(column: &Column<'_>, cell: Rect) -> (Pos2, Align2) {
     match column.align {
-        Align::Left => (cell.left_center(), egui::Align2::LEFT_CENTER),
-        Align::Right => (cell.right_center(), egui::Align2::RIGHT_CENTER),
+        Align::Left => (cell.left_center(), Align2::LEFT_CENTER),
+        Align::Right => (cell.right_center(), Align2::RIGHT_CENTER),
     }
 }
 

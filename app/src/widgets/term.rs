@@ -25,9 +25,9 @@ pub(super) fn title(ui: &mut Ui, title: &str, path: &str) -> Response {
 fn underlined(ui: &mut Ui, text: &str, colour: Color32) -> Response {
     let response = ui.add(Label::new(RichText::new(text).color(colour)).sense(Sense::hover()));
     let line = response.rect;
-    let dots = egui::Stroke::new(1.0, theme::mix(Palette::of(ui).hairline, colour, 0.4));
+    let dots = Stroke::new(1.0, theme::mix(Palette::of(ui).hairline, colour, 0.4));
     let ends = [line.left_bottom(), line.right_bottom()];
-    ui.painter().extend(egui::Shape::dotted_line(&ends, dots.color, 3.0, 0.6));
+    ui.painter().extend(Shape::dotted_line(&ends, dots.color, 3.0, 0.6));
     response
 }
 

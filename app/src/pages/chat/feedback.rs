@@ -208,7 +208,7 @@ fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     let asked = conversation.iter_mut().rev().find(|message| message.role == Role::User);
     let field = |ui: &mut Ui, name: &str, text: &mut String| {
         caption(ui, name);
-        ui.add(widgets::text_area(name, "", 2, text)).accessible_name(name);
+        ui.add(text_area(name, "", 2, text)).accessible_name(name);
     };
     if let Some(asked) = asked {
         field(ui, "Prompt", &mut asked.content);

@@ -125,7 +125,7 @@ fn group_head_ui(ui: &mut Ui, group: Group) {
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
+        let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
         ui.painter().rect_filled(mark, 2.0, super::stages::colour(palette, group));
         ui.label(RichText::new(group.title()).text_style(theme::strong()).color(palette.quiet));
     });

@@ -27,7 +27,7 @@ impl DataPage {
             ui.set_width((window.x - 64.0).min(680.0));
             egui::Sides::new().show(
                 ui,
-                |ui| widgets::section(ui, "Public corpora"),
+                |ui| section(ui, "Public corpora"),
                 |ui| close = plain(ui, None, "Close").clicked(),
             );
             quiet_text(ui, "Each has a checksum and a licence with its permitted uses.");
@@ -58,7 +58,7 @@ impl DataPage {
             None if *verifying => format!("Comparing {name} with its checksum"),
             None => format!("Fetching {name}: {} of {}", format::bytes(*done), format::bytes(*total)),
         };
-        if widgets::working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
+        if working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
             context.outbox.send(Command::Cancel { request: *request });
         }
     }
@@ -72,7 +72,7 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
     } else {
         format!("about {}", format::bytes(corpus.bytes))
     };
-    widgets::raised(ui, |ui| {
+    raised(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(&corpus.title).text_style(theme::strong()));
         quiet_text(ui, &corpus.sentence);
@@ -83,7 +83,7 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
         if FOLDERS {
             let ready = context.state.catalogue.fetching.is_none();
             let words = format!("Add {}", corpus.title);
-            added = widgets::pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
+            added = pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
             if added {
                 let name = corpus.name.clone();
                 context.outbox.send(Command::FetchCorpus { name, to: None, add: true });

@@ -170,7 +170,7 @@ fn verdicts_ui(
 }
 
 /// A small line with an icon. If the icon is muted, so is the text.
-fn line(ui: &mut Ui, icon: MaterialIcon, colour: egui::Color32, text: &str) {
+fn line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: &str) {
     let palette = Palette::of(ui);
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;

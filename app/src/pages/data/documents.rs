@@ -183,7 +183,7 @@ impl TwoLineRow {
                 painter.galley(place, galley, colour);
                 if let Some(icon) = icon {
                     let mark = FontId::new(13.0, icon.font_family());
-                    let at = egui::pos2(place.x - 3.0, inner.bottom());
+                    let at = pos2(place.x - 3.0, inner.bottom());
                     right = painter.text(at, Align2::RIGHT_BOTTOM, icon.codepoint, mark, colour).left() - 8.0;
                 }
             }

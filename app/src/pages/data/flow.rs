@@ -22,7 +22,7 @@ impl DataPage {
         let cleaning = &state.cleaning;
         if let Some(error) = cleaning.failed.as_ref().filter(|error| self.dismissed.as_ref() != Some(*error))
         {
-            match widgets::failed(ui, error, Some("Clean again")) {
+            match failed(ui, error, Some("Clean again")) {
                 Failed::Acted => self.clean(context),
                 Failed::Dismissed => self.dismissed = Some(error.clone()),
                 Failed::Waits => {}
@@ -87,7 +87,7 @@ impl DataPage {
             hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
         }
         ui.add_space(space::TIGHT);
-        widgets::flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
+        flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
         promise_ui(ui);
     }
 
@@ -118,7 +118,7 @@ impl DataPage {
             bytes,
         };
         let parts = [part("training", overview.train), part("validation", overview.validation)];
-        widgets::memory_bar(ui, &parts, None);
+        memory_bar(ui, &parts, None);
         if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
             let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
             caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
@@ -214,7 +214,7 @@ fn working_ui(ui: &mut Ui, context: &mut Context<'_>, done: &CleaningProgress) {
             context.outbox.send(Command::Cancel { request });
         }
     });
-    widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
+    progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
     if let Some(documents) = resumed {
         caption(ui, format!("Resuming after the {} read by a stopped cleaning.", counted(documents)));
     }

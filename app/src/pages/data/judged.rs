@@ -41,7 +41,7 @@ impl DataPage {
         });
         let choices: Vec<_> = std::iter::once((None, all)).chain(stages).collect();
         let (head, width) = (("Stage that dropped documents", &*shown), Some(ui.available_width()));
-        widgets::choice_or(ui, head, &mut self.dropped_by, width, &choices);
+        choice_or(ui, head, &mut self.dropped_by, width, &choices);
         if self.dropped_by != before {
             self.dropped_offset = 0;
         }

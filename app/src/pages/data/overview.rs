@@ -203,7 +203,7 @@ fn histogram_ui(
     section_ui(ui, context, "data", &Section::new(title, []), Some(&csv), |ui, _| draw(ui));
 }
 
-fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+fn lengths(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
     let bar = |(end, count): &(u64, u64)| Bar {
         label: if *end < 1024 { end.to_string() } else { format!("{} k", end / 1024) },
         value: *count as f64,
@@ -213,7 +213,7 @@ fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
     overview.lengths.iter().map(bar).collect()
 }
 
-fn frequent(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+fn frequent(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
     let all = overview.characters.max(1) as f64;
     let bar = |(letter, count): &(char, u64)| {
         let label = visible(&letter.to_string());

@@ -173,7 +173,7 @@ impl Asking {
             field(ui, "Metrics", "", None, |ui| {
                 let (name, width) = (format!("Metrics of {name}"), ui.available_width().min(280.0));
                 let metrics = &mut file.metrics;
-                ui.push_id(place, |ui| widgets::line_edit(ui, &name, "suited to the rows", width, metrics));
+                ui.push_id(place, |ui| line_edit(ui, &name, "suited to the rows", width, metrics));
             });
         }
         if let Some(place) = removed {

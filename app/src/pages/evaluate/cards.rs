@@ -128,7 +128,7 @@ fn seen_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
 }
 
 /// Lines in as many columns as fit.
-fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
+fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: Color32) {
     let gap = space::SECTION;
     let (columns, width) = even(ui.available_width(), 3, gap);
     if columns == 1 {

@@ -121,7 +121,7 @@ impl EvaluatePage {
         let heads =
             [("evaluate:options", "What is evaluated"), ("evaluate:audit options", "What is audited")];
         for ((key, title), note) in heads.into_iter().zip(&notes) {
-            if widgets::fold_row(ui, context.preferences, key, (title, note), false) {
+            if fold_row(ui, context.preferences, key, (title, note), false) {
                 ui.push_id(key, |ui| match key {
                     "evaluate:options" => self.asking.evaluation_ui(ui, context),
                     _ => self.asking.audit_ui(ui, context),

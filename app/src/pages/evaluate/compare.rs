@@ -134,7 +134,7 @@ fn csv(pairs: &[Comparison]) -> String {
         let [what, one, other, verdict] = texts;
         [what, one, other, first, second, (&pair.difference).into(), verdict]
     });
-    widgets::report_csv(&Table::new("", columns, rows))
+    report_csv(&Table::new("", columns, rows))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub fn working_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let cancel = if several { format!("Cancel {name}") } else { "Cancel".to_owned() };
         let cancel = (!work.stopping).then_some(cancel.as_str());
         let share = work.share().map_or(0.0, |share| share as f32);
-        if widgets::working(ui, &words(&name, work), Some(share), cancel) {
+        if working(ui, &words(&name, work), Some(share), cancel) {
             context.outbox.send(Command::Cancel { request: *request });
         }
     }
@@ -45,7 +45,7 @@ impl EvaluatePage {
             if self.dismissed.contains(request) {
                 continue;
             }
-            match widgets::failed(ui, error, Some("Try again")) {
+            match failed(ui, error, Some("Try again")) {
                 Failed::Waits => continue,
                 Failed::Dismissed => {}
                 Failed::Acted => match command {

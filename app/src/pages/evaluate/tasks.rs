@@ -83,7 +83,7 @@ fn answers_ui(
     ui.horizontal_wrapped(|ui| {
         let name = |what: &str| format!("{what} of {}", task.name);
         ui.checkbox(&mut filter.wrong, "Wrong ones only").accessible_name(name("Wrong ones only"));
-        widgets::line_edit(ui, &name("Search answers"), "Search", 200.0, &mut filter.search);
+        line_edit(ui, &name("Search answers"), "Search", 200.0, &mut filter.search);
     });
     let found: Vec<&TaskAnswer> = task.answers.iter().filter(|answer| filter.holds(answer)).collect();
     let all = format::counted(task.answers.len() as u64, "answer");
@@ -91,7 +91,7 @@ fn answers_ui(
     if found.is_empty() {
         return;
     }
-    let columns = columns(ui.available_width(), widgets::is_narrow(ui));
+    let columns = columns(ui.available_width(), is_narrow(ui));
     let table = Table { columns: &columns, row: ROW };
     table.titles_ui(ui);
     let list = ScrollArea::vertical().id_salt("answers").max_height(HEIGHT);

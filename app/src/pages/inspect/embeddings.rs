@@ -169,7 +169,7 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
     ui.horizontal_wrapped(|ui| {
         for (colour, name) in [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")]
         {
-            let (mark, _) = ui.allocate_exact_size(egui::vec2(10.0, 14.0), egui::Sense::hover());
+            let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
             ui.painter().circle_filled(mark.center(), 4.0, colour);
             caption(ui, name);
         }
@@ -179,9 +179,9 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
 /// A search for tokens of the map by text, for people who cannot see it.
 fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     remembered(ui, "sought", |ui, sought: &mut String| {
-        widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
+        line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
         for token in found(shown.data.tokens(), sought) {
-            if widgets::quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
+            if quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
                 chosen.set.token = Some(token.id);
                 sought.clear();
             }
@@ -207,14 +207,14 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     for (id, cosine) in neighbours {
         ui.horizontal(|ui| {
             let text = shown.text(*id);
-            if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
+            if quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
                 chosen.set.token = Some(*id);
             }
             caption_label(ui, format!("{cosine:.3}"))
                 .on_hover_text("Cosine of the angle between the two embeddings");
         });
     }
-    if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
+    if shown.settings.token.is_some() && plain(ui, None, "The token at the position").clicked() {
         chosen.set.token = None;
     }
 }

@@ -141,7 +141,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     );
     head(ui, &format!("Against {}:", shown.place(open)));
     for line in steps.written(open) {
-        ui.add(egui::Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
+        ui.add(Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
     }
 
     ui.add_space(space::SMALL);

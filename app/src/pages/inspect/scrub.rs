@@ -111,7 +111,7 @@ impl InspectPage {
             self.chosen.source = source_at(run, checkpoint);
         }
         if open.is_empty() && self.scrub.playing {
-            widgets::quiet_text(ui, "Open a part below to see it change.");
+            quiet_text(ui, "Open a part below to see it change.");
         }
     }
 }

@@ -33,7 +33,7 @@ fn old_since(ui: &Ui) -> egui::Id {
 impl InspectPage {
     pub(super) fn sections_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         for view in self.views() {
-            let (wanted, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+            let (wanted, card) = card_with(ui, context.palette.panel, |ui| {
                 ui.push_id(view, |ui| self.section_ui(ui, context, view)).inner
             });
             if self.going == Some(view) {
@@ -58,7 +58,7 @@ impl InspectPage {
             if !beside || view == View::Diff {
                 self.column_ui(ui, palette, column, view);
             } else {
-                widgets::halves(ui, space::LARGE, |ui, column| {
+                halves(ui, space::LARGE, |ui, column| {
                     ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));
                 });
             }
@@ -125,7 +125,7 @@ impl InspectPage {
         if let Some(reason) = self.asking.failure(column, view) {
             ui.horizontal_top(|ui| {
                 ui.label(icons::ICON_ERROR.rich_text().size(16.0).color(palette.failure));
-                ui.add(egui::Label::new(reason).wrap());
+                ui.add(Label::new(reason).wrap());
             });
         }
         let Some(seen) = self.asking.seen(column, view) else {

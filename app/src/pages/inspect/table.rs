@@ -29,7 +29,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     let Some(name) = names.get(place) else { return caption(ui, NOTHING) };
     if names.len() > 1 {
         let choices: Vec<_> = names.iter().enumerate().collect();
-        widgets::choice(ui, "Tensor", &mut place, Some(240.0), &choices);
+        choice(ui, "Tensor", &mut place, Some(240.0), &choices);
         ui.data_mut(|data| data.insert_temp(id, place));
     } else {
         caption(ui, name.as_str());
@@ -135,7 +135,7 @@ pub fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     };
     let mut text = String::new();
     if all > 0 {
-        widgets::csv_row(&mut text, titles(beside, &["tensor", "axes", "place", "value"]));
+        csv_row(&mut text, titles(beside, &["tensor", "axes", "place", "value"]));
     }
     for shown in columns {
         for tensor in &shown.data.tensors {
@@ -171,7 +171,7 @@ pub fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
 /// one frame.
 fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: usize) {
     let mut head = String::new();
-    widgets::csv_row(&mut head, start);
+    csv_row(&mut head, start);
     head.pop();
     // Stride and size of each axis.
     let (mut apart, mut axes) = (1, Vec::new());

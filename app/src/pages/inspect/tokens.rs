@@ -36,7 +36,7 @@ fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     };
     let bits = mean(scored);
     ui.horizontal_wrapped(|ui| {
-        widgets::term(ui, "Perplexity", None);
+        term(ui, "Perplexity", None);
         ui.label(format!("{:.2}", bits.exp2()));
         caption(ui, format!("{bits:.3} bits per token"));
         if let Some(expected) = entropy.get(..entropy.len().saturating_sub(1)).filter(|all| !all.is_empty()) {
@@ -81,7 +81,7 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
         let fill = theme::mix(palette.panel, tint, if stands_out { 0.55 } else { 0.28 });
         painter.rect_filled(body, 3.0, fill);
         if is_chosen || response.has_focus() {
-            painter.rect_stroke(body, 3.0, (1.5, palette.text), egui::StrokeKind::Inside);
+            painter.rect_stroke(body, 3.0, (1.5, palette.text), StrokeKind::Inside);
         }
         painter.text(body.center(), Align2::CENTER_CENTER, &text, font, palette.text);
         let line = |y: f32, text: &str, colour| {

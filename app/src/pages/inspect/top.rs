@@ -7,7 +7,7 @@ use glasshouse_protocol::inspect::TokenText;
 
 impl InspectPage {
     pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             beside_ui(ui, 300.0, space::LARGE, |ui, place| match place {
                 0 => {
                     self.prompt_ui(ui);
@@ -28,7 +28,7 @@ impl InspectPage {
 
     fn prompt_ui(&mut self, ui: &mut Ui) {
         let hint = "What text shall the model work on?";
-        let (field, _) = widgets::composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
+        let (field, _) = composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
         self.typed |= field.changed();
     }
 
@@ -39,7 +39,7 @@ impl InspectPage {
             source_ui(ui, state, "Weights to compare", beside);
         }
         let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
-        if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
+        if plain(ui, icons::ICON_COMPARE, name).clicked() {
             self.chosen.beside = match &self.chosen.beside {
                 Some(_) => None,
                 None => another_source(&self.chosen.source, state).or(Some(WeightSource::Current)),
@@ -97,6 +97,6 @@ pub fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 fn number_ui(ui: &mut Ui, name: &str, shown: usize, count: usize) -> Option<usize> {
     let mut chosen = shown;
     let choices: Vec<_> = (0..count).map(|number| (number, format!("{name} {number}"))).collect();
-    widgets::choice_or(ui, (name, &format!("{name} {shown}")), &mut chosen, Some(96.0), &choices);
+    choice_or(ui, (name, &format!("{name} {shown}")), &mut chosen, Some(96.0), &choices);
     (chosen != shown).then_some(chosen)
 }

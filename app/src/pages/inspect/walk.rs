@@ -79,7 +79,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     }
     let open = remembered(ui, "numbers", |ui, open: &mut bool| {
         let icon = if *open { icons::ICON_EXPAND_LESS } else { icons::ICON_EXPAND_MORE };
-        *open ^= widgets::quiet(ui, icon, &format!("{} in numbers", step.title)).clicked();
+        *open ^= quiet(ui, icon, &format!("{} in numbers", step.title)).clicked();
         *open
     });
     if open {

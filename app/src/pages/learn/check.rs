@@ -39,7 +39,7 @@ impl Checking {
         if let Some(progress) = progress(context, lesson) {
             let words = format!("Your prediction: {}", progress.prediction);
             ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
-            if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
+            if quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
                 // The test before the lesson stays.
                 let before = kept(context, lesson).before;
                 let is_tested = !before.is_empty();
@@ -76,7 +76,7 @@ impl Checking {
         let predicted = self.chosen.or(number).filter(|value| value.is_finite());
         let open = context.state.projects.open.is_some();
         ui.add_enabled_ui(open && predicted.is_some(), |ui| {
-            if widgets::primary(ui, icons::ICON_CHECK, "Predict").clicked()
+            if primary(ui, icons::ICON_CHECK, "Predict").clicked()
                 && let Some(predicted) = predicted
             {
                 let progress = LessonProgress {
@@ -98,7 +98,7 @@ impl Checking {
         caption(ui, format!("Measured: {}.", measure.about));
         let mut begun = false;
         match progress(context, lesson).cloned() {
-            None => widgets::quiet_text(ui, text::AFTER_PREDICTION),
+            None => quiet_text(ui, text::AFTER_PREDICTION),
             Some(progress) => {
                 if let Some(measured) = &progress.measurement {
                     measured_ui(ui, context.palette, measured, &lesson.head.check.after);
@@ -107,8 +107,8 @@ impl Checking {
                 ui.add_enabled_ui(!self.measuring, |ui| {
                     let icon = icons::ICON_STRAIGHTEN;
                     let button = match again {
-                        true => widgets::plain(ui, icon, "Measure again"),
-                        false => widgets::primary(ui, icon, "Measure"),
+                        true => plain(ui, icon, "Measure again"),
+                        false => primary(ui, icon, "Measure"),
                     };
                     if button.clicked() {
                         (self.measuring, self.request, self.lacks) = (true, None, None);
@@ -209,14 +209,14 @@ impl Checking {
             let share = training.step as f32 / training.steps.max(1) as f32;
             let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
             let words = format!("{name} is training: step {} of {}", training.step, training.steps);
-            if widgets::working(ui, &words, Some(share), Some("Stop")) {
+            if working(ui, &words, Some(share), Some("Stop")) {
                 context.outbox.send(Steer::Stop);
                 self.queue.clear();
             }
         }
         if measures::source(context.state, None).is_none() && offers.is_empty() && !trains {
             ui.add_enabled_ui(context.state.engine.is_some() && !busy(context), |ui| {
-                if widgets::plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
+                if plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
                     grow_first_model(context);
                 }
             });
@@ -231,14 +231,14 @@ impl Checking {
             ui.horizontal_wrapped(|ui| {
                 for offer in offers {
                     let means = format!("{}, seed {}, {} steps", offer.preset, offer.seed, offer.steps);
-                    let button = widgets::plain(ui, PageName::Train.icon(), &offer.title);
+                    let button = plain(ui, PageName::Train.icon(), &offer.title);
                     if button.on_hover_text(means).clicked() {
                         self.train(context, offer);
                     }
                 }
                 if offers.len() > 1 {
                     let words = format!("All {}, one after another", offers.len());
-                    let button = widgets::plain(ui, PageName::Train.icon(), &words);
+                    let button = plain(ui, PageName::Train.icon(), &words);
                     if button.on_hover_text("Runs while this page is open").clicked() {
                         self.queue = offers.iter().cloned().collect();
                         self.train_next(context);
@@ -329,11 +329,11 @@ fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &LessonMeasurement, aft
         ui.label(RichText::new(words).color(colour));
     });
     if let (Some(run), Some(step)) = (&measured.run, measured.step) {
-        caption(ui, format!("Measured on {run}, step {}.", crate::format::whole(step)));
+        caption(ui, format!("Measured on {run}, step {}.", format::whole(step)));
     }
     if !after.is_empty() {
         ui.add_space(space::TIGHT);
-        widgets::quiet_text(ui, after);
+        quiet_text(ui, after);
     }
     ui.add_space(space::SMALL);
 }

@@ -27,7 +27,7 @@ impl Shown {
             head(ui, view.title());
             formula(ui, view.formula());
             let Some(source) = measures::source(context.state, instrument.preset.as_deref()) else {
-                return widgets::quiet_text(ui, super::text::NO_MODEL);
+                return quiet_text(ui, super::text::NO_MODEL);
             };
             let first = || OneView::new(view, &instrument.prompt, &instrument.settings(view));
             self.view.get_or_insert_with(first).ui(ui, context, &source);
@@ -45,14 +45,14 @@ impl Shown {
 
     fn tokens_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, first: &str) {
         if context.state.tokenizer.summary.is_none() {
-            widgets::quiet_text(ui, super::text::NO_TOKENIZER);
-            if widgets::plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
+            quiet_text(ui, super::text::NO_TOKENIZER);
+            if plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
                 *context.go = Some(PageName::Tokenizer);
             }
             return;
         }
         let text = self.text.get_or_insert_with(|| first.to_owned());
-        let field = widgets::text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
+        let field = text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
         ui.add(field).accessible_name("Text to tokenize");
         let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
         if self.cutting.due(ui, &key) && !text.is_empty() {
@@ -92,7 +92,7 @@ impl Shown {
         }
         let curves = if several { all_runs(context, compared) } else { latest(context, plot, preset) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
-            return widgets::quiet_text(ui, super::text::NO_RUN);
+            return quiet_text(ui, super::text::NO_RUN);
         }
         let drawn = CurvePlot {
             id: &format!("lesson {plot:?} {}", state.runs.revision),

@@ -155,13 +155,13 @@ pub fn ui(ui: &mut Ui, blocks: &[Block]) {
                     for (number, item) in items.iter().enumerate() {
                         ui.horizontal_top(|ui| {
                             let mark = if *ordered { format!("{}.", number + 1) } else { "•".to_owned() };
-                            ui.label(egui::RichText::new(mark).color(palette.quiet));
+                            ui.label(RichText::new(mark).color(palette.quiet));
                             ui.add(Label::new(job(ui, item, &font)).wrap());
                         });
                     }
                 }
                 Block::Code(code) => {
-                    ui.add(Label::new(egui::RichText::new(code).monospace()).wrap());
+                    ui.add(Label::new(RichText::new(code).monospace()).wrap());
                 }
             }
             ui.add_space(space::TIGHT);

@@ -25,7 +25,7 @@ impl Quiz {
         if lesson.head.test.is_empty() || check::progress(context, lesson).is_some() {
             return;
         }
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             if taken.len() == lesson.head.test.len() {
                 return caption(ui, "The test is handed in. The same questions come again after the lesson.");
             }
@@ -43,7 +43,7 @@ impl Quiz {
         }
         let LessonProgress { before, after, .. } = kept(context, lesson);
         ui.add_space(space::TIGHT);
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             if after.len() != lesson.head.test.len() {
                 let title = "Test yourself after the lesson";
                 return self.test_ui(ui, context, lesson, title, |kept, answers| kept.after = answers);
@@ -81,7 +81,7 @@ impl Quiz {
         if self.chosen.len() != questions.len() {
             caption(ui, "The results are kept in the project, and saved with the answers.");
             let count = format::counted(questions.len() as u64, "question");
-            if widgets::plain(ui, icons::ICON_QUIZ, &format!("Answer {count}")).clicked() {
+            if plain(ui, icons::ICON_QUIZ, &format!("Answer {count}")).clicked() {
                 self.chosen = vec![None; questions.len()];
             }
             return;
@@ -100,7 +100,7 @@ impl Quiz {
         let answers: Option<Vec<String>> =
             answers.map(|(question, chosen)| question.choices.get((*chosen)?).cloned()).collect();
         ui.add_enabled_ui(open && answers.is_some(), |ui| {
-            if widgets::primary(ui, icons::ICON_CHECK, "Hand in").clicked()
+            if primary(ui, icons::ICON_CHECK, "Hand in").clicked()
                 && let Some(answers) = answers
             {
                 let mut progress = kept(context, lesson);

@@ -38,7 +38,7 @@ impl Sketch<'_, '_> {
             _ => Stroke::NONE,
         };
         let painter = self.ui.painter();
-        painter.rect(rect, theme::CONTROL_CORNER, fill, stroke, egui::StrokeKind::Inside);
+        painter.rect(rect, theme::CONTROL_CORNER, fill, stroke, StrokeKind::Inside);
         let inner = rect.shrink2(vec2(10.0, 6.0));
         let strong = theme::strong().resolve(self.ui.style());
         let small = FontId::proportional(11.0);

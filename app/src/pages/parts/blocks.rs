@@ -62,9 +62,9 @@ pub fn section_ui(
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
     let mut wanted = None;
-    let (pressed, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+    let (pressed, card) = card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
-            if !widgets::fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
+            if !fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
                 return None;
             }
             if csv.is_some() || has_numbers(blocks) {
@@ -138,7 +138,7 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
 /// A section within a card.
 fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> Option<Passage> {
     let key = format!("{key}:{}", own.key);
-    let is_open = widgets::fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
+    let is_open = fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
 }
 

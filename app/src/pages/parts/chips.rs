@@ -83,7 +83,7 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
             at = pos2(0.0, at.y + tall + 4.0);
         }
     }
-    let height = rects.last().map_or(0.0, egui::Rect::bottom);
+    let height = rects.last().map_or(0.0, Rect::bottom);
     let (space, _) = ui.allocate_exact_size(Vec2::new(room, height), Sense::hover());
     let mut clicked = None;
     for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
@@ -99,13 +99,13 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
         let fill = theme::mix(palette.panel, tint, if stands_out { 0.55 } else { 0.28 });
         ui.painter().rect_filled(body, 3.0, fill);
         if chip.lit || response.has_focus() {
-            ui.painter().rect_stroke(body, 3.0, (1.5, palette.text), egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(body, 3.0, (1.5, palette.text), StrokeKind::Inside);
         }
         let painter = ui.painter_at(rect);
-        painter.text(body.center(), egui::Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
+        painter.text(body.center(), Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
         if labelled {
             let at = pos2(rect.center().x, rect.bottom());
-            painter.text(at, egui::Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
+            painter.text(at, Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
         }
         if response.clicked() {
             clicked = Some(place);

@@ -23,7 +23,7 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
         Value::Switch(on) => ui.checkbox(on, "").accessible_name(title),
         Value::Text(text) => {
             let room = ui.available_width().min(220.0);
-            widgets::line_edit(ui, title, "", room, text)
+            line_edit(ui, title, "", room, text)
         }
         Value::Choice(choice) => {
             let width = ui.available_width().clamp(80.0, 180.0);
@@ -41,8 +41,8 @@ pub fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
 /// Choices side by side, with the explanation of the current one below. Returns whether it changed.
 pub fn segments_ui<T: Choice>(ui: &mut Ui, value: &mut T) -> bool {
     let choices: Vec<_> = T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (*choice, text.title)).collect();
-    let has_changed = widgets::segmented(ui, value, &choices);
-    widgets::quiet_text(ui, value.text().help());
+    let has_changed = segmented(ui, value, &choices);
+    quiet_text(ui, value.text().help());
     has_changed
 }
 

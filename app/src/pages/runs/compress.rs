@@ -48,7 +48,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
         (Method::Remove, "Parts"),
         (Method::Frontier, "Compare"),
     ];
-    if widgets::segmented(ui, &mut kind, &kinds) {
+    if segmented(ui, &mut kind, &kinds) {
         *method = match kind {
             Method::Store => Some(Compression::Store { weights: WeightFormat::Q8_0 }),
             Method::Prune => Some(Compression::Prune(PruneSettings::default())),
@@ -66,7 +66,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
             };
             let stored = WeightFormat::COMPRESSED.map(|weights| (Some(weights), weights.title()));
             let formats = [&stored[..], &[(None, "4 bits, calibrated")]].concat();
-            if widgets::segmented(ui, &mut format, &formats) {
+            if segmented(ui, &mut format, &formats) {
                 let windows = PruneSettings::default().windows;
                 *way = format
                     .map_or(Compression::Calibrate { windows }, |weights| Compression::Store { weights });
@@ -77,7 +77,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
                     "Rounds the weights of blocks so that their outputs on training text change least (GPTQ)."
                 }
             };
-            widgets::quiet_text(
+            quiet_text(
                 ui,
                 format!("{how} The file is smaller, and text is generated from the rounded weights."),
             );
@@ -87,11 +87,11 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
         None => {
             let text = "Measures size, speed and loss of every method, without creating runs: each format, pruning at 50 %, and about a \
                         quarter and a half of the blocks, MLP channels and key-value heads removed.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
     }
     ui.add_space(space::TIGHT);
-    widgets::quiet_text(ui, "The loss is measured on the validation text, before and after.");
+    quiet_text(ui, "The loss is measured on the validation text, before and after.");
 }
 
 fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelConfig>) {
@@ -99,7 +99,7 @@ fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelCo
         let there = model.map_or(1, |model| settings.part.count(model));
         settings.count = if settings.part == ModelPart::Blocks { 1 } else { (there / 4).max(1) };
     }
-    widgets::quiet_text(ui, "The model is smaller and faster; reads the training text.");
+    quiet_text(ui, "The model is smaller and faster; reads the training text.");
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         let there = model.map_or(usize::MAX, |model| settings.part.count(model));
@@ -113,11 +113,11 @@ fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelCo
 
 /// The measured points of a run's frontier, if any.
 pub fn frontier_ui(ui: &mut Ui, points: &[Compressed]) {
-    widgets::card(ui, |ui| {
-        widgets::section(ui, "Frontier");
+    card(ui, |ui| {
+        section(ui, "Frontier");
         plot_ui(ui, points);
         ui.add_space(space::SMALL);
-        widgets::report_table(ui, &frontier(points));
+        report_table(ui, &frontier(points));
     });
 }
 
@@ -160,10 +160,7 @@ fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
         }
     });
     drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Validation loss over size"));
-    widgets::quiet_text(
-        ui,
-        "Fewer bits, zeros and removed parts in different colours; lines are 95 % intervals.",
-    );
+    quiet_text(ui, "Fewer bits, zeros and removed parts in different colours; lines are 95 % intervals.");
 }
 
 fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {
@@ -174,6 +171,6 @@ fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {
     }
     if settings.pattern == SparsityPattern::Unstructured {
         ui.add_space(space::TIGHT);
-        widgets::segmented(ui, &mut settings.sparsity, &SPARSITIES);
+        segmented(ui, &mut settings.sparsity, &SPARSITIES);
     }
 }

@@ -8,9 +8,9 @@ use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunCh
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if let Some(error) = &run.error {
         let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
-        widgets::banner(ui, &report);
+        banner(ui, &report);
     }
-    widgets::halves(ui, space::LARGE, |ui, column| match column {
+    halves(ui, space::LARGE, |ui, column| match column {
         0 => about_ui(ui, context, run),
         _ => checkpoints_ui(ui, context, run),
     });
@@ -21,13 +21,13 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
 }
 
 fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-    widgets::card(ui, |ui| {
-        widgets::section(ui, &called(run));
+    card(ui, |ui| {
+        section(ui, &called(run));
         let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
-        widgets::quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
+        quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
         ui.add_space(space::SMALL);
         let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
-        let row = |ui: &mut Ui, name: &str, value: &str| widgets::stat_row(ui, name, value, "");
+        let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
         row(ui, "Best validation loss", &loss(run.best_val_loss));
         if run.state == RunState::Imported {
             row(ui, "State", run.state_words());
@@ -42,7 +42,7 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             row(ui, "Estimated", &format::duration(estimated));
         }
         for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
-            widgets::stat_row(ui, name, &value, &basis);
+            stat_row(ui, name, &value, &basis);
         }
         ui.add_space(space::SMALL);
         kept_ui(ui, context, run);
@@ -177,7 +177,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
 
 /// A button as a widget, so that it wraps even if disabled; in a scope it would not. Returns whether it was clicked.
 fn press(ui: &mut Ui, enabled: bool, icon: MaterialIcon, text: &str, hint: &str) -> bool {
-    let button = ui.add_enabled(enabled, |ui: &mut Ui| widgets::plain(ui, icon, text));
+    let button = ui.add_enabled(enabled, |ui: &mut Ui| plain(ui, icon, text));
     if hint.is_empty() { button } else { button.on_hover_text(hint) }.clicked()
 }
 
@@ -191,10 +191,10 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let history = context.state.runs.histories.get(&run.name);
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();
     let idle = context.state.training.state == TrainingState::Idle;
-    widgets::card(ui, |ui| {
+    card(ui, |ui| {
         ui.label(RichText::new("Checkpoints").text_style(theme::strong()));
         if checkpoints.is_empty() {
-            return widgets::quiet_text(ui, "None saved yet.");
+            return quiet_text(ui, "None saved yet.");
         }
         // A phone has no room for sizes.
         let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };
@@ -216,7 +216,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 }
                 _ => {
                     ui.add_enabled_ui(idle, |ui| {
-                        let button = widgets::quiet(ui, icons::ICON_HISTORY, "Restore");
+                        let button = quiet(ui, icons::ICON_HISTORY, "Restore");
                         let means = match checkpoint.resumable {
                             true => "A new run continues from here",
                             false => "A new run starts from these weights",

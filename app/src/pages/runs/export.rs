@@ -46,36 +46,36 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     if adapts {
         choices.push((ExportFormat::Peft, "Adapter"));
     }
-    widgets::segmented(ui, format, &choices);
+    segmented(ui, format, &choices);
     ui.add_space(space::TIGHT);
     match format {
         ExportFormat::HuggingFace => {
             let text = "For transformers, with a model card, in 32 bits per weight; imported models keep their own precision.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Peft => {
-            widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
+            quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization } => {
-            widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
+            segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
             let bits = quantization.about();
             let text = format!(
                 "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
             );
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Page { weights, space } => {
-            widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("In {}.", weights.about()));
+            segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
+            quiet_text(ui, format!("In {}.", weights.about()));
             ui.checkbox(space, "For a Space on Hugging Face");
             let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
                         Glasshouse again.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Link => {
             let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
                         Nothing is uploaded.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
     }
 }

@@ -128,10 +128,10 @@ impl List {
         });
         let runs = as_trees(&runs);
         let mut copied = false;
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             egui::Sides::new().shrink_left().show(
                 ui,
-                |ui| widgets::quiet_text(ui, count(runs.len(), chosen.len())),
+                |ui| quiet_text(ui, count(runs.len(), chosen.len())),
                 |ui| {
                     copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked();
                 },
@@ -140,11 +140,11 @@ impl List {
             ui.add_space(space::TIGHT);
             if searched {
                 let hint = "Search names, titles, tags and notes";
-                widgets::line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
+                line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
                 ui.add_space(space::TIGHT);
             }
             // A phone shows the results; the name takes the remaining width.
-            let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
+            let shown: &[usize] = if is_narrow(ui) { &SLIM } else { &ALL };
             let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
             let slim = shown.len() == SLIM.len();
             if slim {
@@ -312,12 +312,12 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(MAX_DEPTH) as f32);
     if depth > 0 {
         let (x, y) = (cell.left() - BRANCH / 2.0, cell.center().y);
-        let corner = [egui::pos2(x, cell.top()), egui::pos2(x, y), egui::pos2(cell.left() - 1.0, y)];
-        ui.painter().line(corner.to_vec(), egui::Stroke::new(1.0, palette.quiet));
+        let corner = [pos2(x, cell.top()), pos2(x, y), pos2(cell.left() - 1.0, y)];
+        ui.painter().line(corner.to_vec(), Stroke::new(1.0, palette.quiet));
     }
-    let line = |text: &str, style: egui::TextStyle, colour| {
+    let line = |text: &str, style: TextStyle, colour| {
         let font = style.resolve(ui.style());
-        widgets::elided(ui.painter(), text, font, colour, cell.width() - MARK - 4.0)
+        elided(ui.painter(), text, font, colour, cell.width() - MARK - 4.0)
     };
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
@@ -326,14 +326,14 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let below = from.as_deref().into_iter().chain(run.tags.iter().map(String::as_str));
     let below: Vec<&str> = below.chain(std::iter::once(run.shape.as_str())).collect();
     let shape = line(&below.join(" · "), theme::caption(), palette.quiet);
-    let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
+    let mark = pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
-    let at = egui::pos2(cell.left() + name.size().x + 6.0, top);
-    let note = egui::Rect::from_min_size(at, egui::Vec2::splat(name.size().y));
+    let at = pos2(cell.left() + name.size().x + 6.0, top);
+    let note = Rect::from_min_size(at, Vec2::splat(name.size().y));
     let below = top + name.size().y + 2.0;
-    ui.painter().galley(egui::pos2(cell.left(), top), name, palette.text);
-    ui.painter().galley(egui::pos2(cell.left(), below), shape, palette.quiet);
+    ui.painter().galley(pos2(cell.left(), top), name, palette.text);
+    ui.painter().galley(pos2(cell.left(), below), shape, palette.quiet);
     if !run.notes.trim().is_empty() {
         let mark = icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet);
         ui.put(note, Label::new(mark)).on_hover_text(&run.notes);

@@ -36,11 +36,11 @@ pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
 /// Warnings about settings out of proportion to the text, or too little text.
 pub fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     if let Some(short) = too_short(context) {
-        return widgets::hint_line(ui, &short);
+        return hint_line(ui, &short);
     }
     let plan = context.state.planning.plan_of(context.draft);
     for sentence in plan.iter().flat_map(|plan| &plan.proportions) {
-        widgets::hint_line(ui, sentence);
+        hint_line(ui, sentence);
     }
 }
 

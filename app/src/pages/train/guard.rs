@@ -18,7 +18,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) 
     let learns_from = run.as_ref().map(|run| run.learns_from).unwrap_or_default();
     let (count, palette) = (reports.len().to_string(), context.palette);
     let title = ("Guard", count.as_str());
-    let pressed = widgets::fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
+    let pressed = fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
         list_ui(ui, palette, learns_from, reports.iter())
     });
     open(context, pressed.flatten());

@@ -76,7 +76,7 @@ impl Plots {
         let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
         let run = training.run.as_ref().map_or("", |run| run.name.as_str());
-        let (asked, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let (asked, card) = card_with(ui, context.palette.panel, |ui| {
             let mut asked = None;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
@@ -93,7 +93,7 @@ impl Plots {
                         self.tab = tab;
                     }
                 }
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                     asked = self.more_ui(ui, context, narrow);
                     if !narrow {
                         self.scale_ui(ui);
@@ -106,7 +106,7 @@ impl Plots {
             let plot = CurvePlot {
                 id: &id,
                 axis: self.axis,
-                height: if widgets::is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
+                height: if is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
                 log: self.log,
                 write: self.tab.write(),
             };
@@ -125,7 +125,7 @@ impl Plots {
     }
 
     fn scale_ui(&mut self, ui: &mut Ui) {
-        widgets::segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
+        segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
         ui.add_space(space::SMALL);
         ui.checkbox(&mut self.log, "Log");
         ui.add_space(space::SMALL);
@@ -135,7 +135,7 @@ impl Plots {
             ui.spacing_mut().slider_width = 88.0;
             let response = widgets::slider(ui, slider).on_hover_text(means);
             let quiet = theme::Palette::of(ui).quiet;
-            let label = ui.label(egui::RichText::new("Smooth").color(quiet));
+            let label = ui.label(RichText::new("Smooth").color(quiet));
             response.labelled_by(label.id);
         });
     }
@@ -160,7 +160,7 @@ impl Plots {
             let names: Vec<&String> = others.rev().take(6).map(|run| &run.name).collect();
             if !names.is_empty() {
                 ui.separator();
-                widgets::quiet_text(ui, "Lay over");
+                quiet_text(ui, "Lay over");
                 for name in names {
                     let mut chosen = self.overlaid.contains(name);
                     if ui.checkbox(&mut chosen, name).changed() && !self.overlaid.remove(name) {
@@ -278,5 +278,5 @@ fn curves_csv(curves: &[Curve], axis: Axis, value: &str) -> String {
         known.map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
     });
     let place = if axis == Axis::Time { "seconds" } else { "step" };
-    widgets::csv(&["curve", place, value], rows)
+    csv(&["curve", place, value], rows)
 }
