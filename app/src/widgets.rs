@@ -24,7 +24,7 @@ mod switch;
 mod table;
 mod term;
 
-pub use banner::{advice, banner, hint_line};
+pub use banner::{advice, banner, hint_line, icon_line};
 pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
@@ -38,7 +38,7 @@ pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, page, prose, question, quiet_text,
-    raised, section,
+    raised, scrolled, section,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};

@@ -113,10 +113,9 @@ fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
     prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
-    // Keeps the buttons below the list inside the window: a scroll area requests little height.
+    // Keeps the buttons below the list inside the window.
     let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
-    let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);
-    area.min_scrolled_height(room).max_height(room).show(ui, |ui| {
+    scrolled("notices", room).auto_shrink([false, true]).show(ui, |ui| {
         for notice in &model.notices {
             hint_line(ui, &format!("{}.", capitalized(notice)));
         }

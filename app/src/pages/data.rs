@@ -142,8 +142,7 @@ impl Page for DataPage {
                     0 => self.documents_ui(ui, context, height),
                     1 => self.middle_ui(ui, context, height),
                     _ => {
-                        let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
-                        let area = area.min_scrolled_height(height).max_height(height);
+                        let area = scrolled("bench", height).auto_shrink([false, true]);
                         area.show(ui, |ui| self.side_ui(ui, context));
                     }
                 });

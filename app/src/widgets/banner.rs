@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use crate::theme::{CARD_CORNER, mix};
+use egui::WidgetText;
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
@@ -90,11 +91,16 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
 
 /// A line with a warning icon, about something that blocks nothing.
 pub fn hint_line(ui: &mut Ui, text: &str) {
-    let palette = Palette::of(ui);
+    let warning = Palette::of(ui).warning;
+    let text = with_code(ui, text, |words| words.color(warning));
+    icon_line(ui, icons::ICON_WARNING, warning, text);
+}
+
+/// A line of text after an icon of a colour.
+pub fn icon_line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: impl Into<WidgetText>) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.warning));
-        let text = with_code(ui, text, |words| words.color(palette.warning));
+        ui.label(icon.rich_text().size(16.0).color(colour));
         ui.add(Label::new(text).wrap());
     });
 }

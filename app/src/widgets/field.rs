@@ -137,12 +137,8 @@ pub fn grouped(number: DragValue<'_>) -> DragValue<'_> {
 /// The rule that a setting breaks, if `refused` names it.
 pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
     let Some(error) = refused.filter(|error| error.field.as_deref() == Some(path)) else { return };
-    let palette = Palette::of(ui);
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icons::ICON_ERROR.rich_text().size(15.0).color(palette.failure));
-        let look = |words: RichText| words.color(palette.failure).text_style(theme::caption());
-        let text = with_code(ui, &error.message, look);
-        ui.add(Label::new(text).wrap());
-    });
+    let failure = Palette::of(ui).failure;
+    let look = |words: RichText| words.color(failure).text_style(theme::caption());
+    let text = with_code(ui, &error.message, look);
+    icon_line(ui, icons::ICON_ERROR, failure, text);
 }

@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::theme::CARD_CORNER;
 use egui::text::TextWrapping;
-use egui::{Context, Id, Modal, Painter, WidgetText};
+use egui::{AsIdSalt, Context, Id, Modal, Painter, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
@@ -34,6 +34,11 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         })
         .inner
         .inner
+}
+
+/// A list that scrolls beyond a height. A scroll area alone requests little height from a dialog or card.
+pub fn scrolled(salt: impl AsIdSalt, height: f32) -> ScrollArea {
+    ScrollArea::vertical().id_salt(salt).min_scrolled_height(height).max_height(height)
 }
 
 /// A group on the panel colour.

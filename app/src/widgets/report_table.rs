@@ -88,18 +88,12 @@ pub fn report_table(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
         }
         ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
             ui.vertical(|ui| {
-                drawn.titles_ui(ui);
-                ui.spacing_mut().item_spacing.y = 0.0;
-                let height = ROW * MAX_VISIBLE_ROWS as f32;
-                let list =
-                    ScrollArea::vertical().id_salt("rows").max_height(height).min_scrolled_height(height);
-                list.show_rows(ui, ROW, table.rows.len(), |ui, rows| {
-                    for number in rows {
-                        let Some(row) = table.rows.get(number) else { continue };
-                        let response = ui.push_id(number, |ui| row_ui(ui, &drawn, &ranges, row)).inner;
-                        if response.clicked() {
-                            pressed = passage_of(row).cloned();
-                        }
+                let list = scrolled("rows", ROW * MAX_VISIBLE_ROWS as f32);
+                drawn.rows_ui(ui, list, table.rows.len(), |ui, number| {
+                    let row = &table.rows[number];
+                    let response = ui.push_id(number, |ui| row_ui(ui, &drawn, &ranges, row)).inner;
+                    if response.clicked() {
+                        pressed = passage_of(row).cloned();
                     }
                 });
             });
@@ -243,9 +237,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
 fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     let palette = Palette::of(ui);
     let mut pressed = None;
-    let height = ROW * MAX_VISIBLE_ROWS as f32 * 1.5;
-    let list = ScrollArea::vertical().id_salt("lists").max_height(height).min_scrolled_height(height);
-    list.show(ui, |ui| {
+    scrolled("lists", ROW * MAX_VISIBLE_ROWS as f32 * 1.5).show(ui, |ui| {
         for (number, row) in table.rows.iter().take(LOOKED_AT).enumerate() {
             let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER);
             frame.inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| {

@@ -89,6 +89,15 @@ impl Table<'_> {
         response
     }
 
+    /// The titles above a scrolled list of `count` rows, of which those in sight are drawn.
+    pub fn rows_ui(&self, ui: &mut Ui, list: ScrollArea, count: usize, mut row: impl FnMut(&mut Ui, usize)) {
+        self.titles_ui(ui);
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            list.show_rows(ui, self.row, count, |ui, rows| rows.for_each(|place| row(ui, place)));
+        });
+    }
+
     /// A clickable row; `cell` draws the contents of each column.
     pub fn row_ui(
         &self,

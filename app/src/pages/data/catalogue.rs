@@ -36,9 +36,7 @@ impl DataPage {
             }
             let state = context.state;
             let Some(corpora) = &state.catalogue.corpora else { return quiet_text(ui, "Listing them…") };
-            // A dialog fits its contents, and a scroll area requests little height.
-            let height = window.y * 0.6;
-            ScrollArea::vertical().min_scrolled_height(height).max_height(height).show(ui, |ui| {
+            scrolled("corpora", window.y * 0.6).show(ui, |ui| {
                 for corpus in corpora {
                     ui.add_space(space::SMALL);
                     close |= corpus_ui(ui, context, corpus);

@@ -58,8 +58,7 @@ impl DataPage {
                 ui.spacing_mut().item_spacing.x = space::LARGE;
                 column(ui, texts, |ui| {
                     let salt = ("compared", &looked.id, self.passages.open);
-                    let area = ScrollArea::vertical().id_salt(salt).auto_shrink(false);
-                    area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+                    scrolled(salt, left).auto_shrink(false).show(ui, |ui| {
                         ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                         if compared.changes.iter().all(|change| change.fate == TextFate::Same) {
                             caption(ui, "The recipe leaves this text unchanged.");
@@ -76,11 +75,8 @@ impl DataPage {
                 });
                 if wide {
                     column(ui, MARGIN, |ui| {
-                        let area =
-                            ScrollArea::vertical().id_salt(("verdicts", &looked.id)).auto_shrink(false);
-                        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-                            lines_ui(ui, false);
-                        });
+                        let area = scrolled(("verdicts", &looked.id), left).auto_shrink(false);
+                        area.show(ui, |ui| lines_ui(ui, false));
                     });
                 }
             });
@@ -172,11 +168,6 @@ fn verdicts_ui(
 /// A small line with an icon. If the icon is muted, so is the text.
 fn line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: &str) {
     let palette = Palette::of(ui);
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icon.rich_text().size(13.0).color(colour));
-        let words = if colour == palette.quiet { palette.quiet } else { palette.text };
-        let text = RichText::new(text).text_style(theme::caption()).color(words);
-        ui.add(Label::new(text).wrap());
-    });
+    let words = if colour == palette.quiet { palette.quiet } else { palette.text };
+    icon_line(ui, icon, colour, RichText::new(text).text_style(theme::caption()).color(words));
 }

@@ -116,8 +116,7 @@ pub fn list_ui<T>(
     rows: impl Iterator<Item = (TwoLineRow, bool, T)>,
 ) -> Option<T> {
     let mut chosen = None;
-    let area = ScrollArea::vertical().id_salt(name).auto_shrink(false);
-    area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
+    scrolled(name, height).auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         if let Some(note) = note {
             quiet_text(ui, note);

@@ -161,15 +161,11 @@ fn is_held_out(context: &Context<'_>, name: &str) -> bool {
 /// A problem with a file. The remove button is above, next to the file's name.
 fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     let failure = Palette::of(ui).failure;
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
-        let extent = if problem.partly { "Read in part" } else { "Not read" };
-        // Reasons continue after the file's name, as in `is empty`; after a colon the verb goes.
-        let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
-        let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
-        ui.add(Label::new(text).wrap());
-    });
+    let extent = if problem.partly { "Read in part" } else { "Not read" };
+    // Reasons continue after the file's name, as in `is empty`; after a colon the verb goes.
+    let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
+    let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
+    icon_line(ui, icons::ICON_ERROR, failure, text);
 }
 
 /// Document lengths and character frequencies.

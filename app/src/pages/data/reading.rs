@@ -32,8 +32,8 @@ impl DataPage {
             self.place = self.place.min(found.saturating_sub(1));
             self.heading_ui(ui, context, number, found);
             let left = (height - 32.0 - 2.0 * theme::CONTROL - 24.0).max(160.0);
-            let area = ScrollArea::vertical().id_salt(("document", number, self.leaves.open));
-            area.auto_shrink(false).min_scrolled_height(left).max_height(left).show(ui, |ui| {
+            let area = scrolled(("document", number, self.leaves.open), left);
+            area.auto_shrink(false).show(ui, |ui| {
                 if read.is_none() {
                     return quiet_text(ui, "Reading…");
                 }

@@ -188,8 +188,7 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
     let table = Table { columns: &columns, row: ROW };
     let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
     table.titles_ui(ui).widget_info(|| WidgetInfo::labeled(Role::Label, true, titles.join(", ")));
-    let list = ScrollArea::vertical().id_salt("keys").max_height(TALL).min_scrolled_height(TALL);
-    list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
+    scrolled("keys", TALL).show_rows(ui, ROW, steps.query + 1, |ui, rows| {
         if comes {
             // The row may be outside the drawn range.
             let top = ui.max_rect().top() + (open as f32 - rows.start as f32) * (ROW + BETWEEN);

@@ -123,10 +123,7 @@ impl InspectPage {
             caption(ui, format!("{}, step {}", of.run, format::whole(of.step)));
         }
         if let Some(reason) = self.asking.failure(column, view) {
-            ui.horizontal_top(|ui| {
-                ui.label(icons::ICON_ERROR.rich_text().size(16.0).color(palette.failure));
-                ui.add(Label::new(reason).wrap());
-            });
+            icon_line(ui, icons::ICON_ERROR, palette.failure, reason);
         }
         let Some(seen) = self.asking.seen(column, view) else {
             if self.asking.failure(column, view).is_none() {

@@ -71,18 +71,14 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     let table = Table { columns: &columns, row: ROW };
     ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
         ui.vertical(|ui| {
-            table.titles_ui(ui);
-            let list = ScrollArea::vertical().id_salt(("entries", &tensor.summary.name));
-            ui.spacing_mut().item_spacing.y = 0.0;
-            list.max_height(HEIGHT).min_scrolled_height(HEIGHT).show_rows(ui, ROW, count, |ui, rows| {
-                for entry in rows {
-                    let places = indices(tensor, entry).into_iter().zip(axes);
-                    let places = places.map(|(at, axis)| shown.along(&axis.name, at));
-                    let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
-                    table.row_ui(ui, &cells.join(", "), false, |ui, column| {
-                        ui.label(cells.get(column).map_or("", String::as_str));
-                    });
-                }
+            let list = scrolled(("entries", &tensor.summary.name), HEIGHT);
+            table.rows_ui(ui, list, count, |ui, entry| {
+                let places = indices(tensor, entry).into_iter().zip(axes);
+                let places = places.map(|(at, axis)| shown.along(&axis.name, at));
+                let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
+                table.row_ui(ui, &cells.join(", "), false, |ui, column| {
+                    ui.label(cells.get(column).map_or("", String::as_str));
+                });
             });
         });
     });

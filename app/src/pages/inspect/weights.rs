@@ -88,22 +88,12 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
     let longest = names.iter().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
     let longest = ui.painter().layout_no_wrap(longest, FontId::monospace(NAME), Color32::PLACEHOLDER);
     let in_full = longest.size().x <= name.width;
-    table.titles_ui(ui);
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        let list = ScrollArea::vertical()
-            .id_salt("parameters")
-            .max_height(MAX_HEIGHT)
-            .min_scrolled_height(MAX_HEIGHT);
-        list.auto_shrink([false, true]).show_rows(ui, ROW, names.len(), |ui, seen| {
-            for place in seen {
-                let Some(name) = names.get(place) else { continue };
-                let chosen = place == *parameter;
-                if row_ui(ui, (&table, narrow, in_full), (shown, ratios), (place, name), chosen) {
-                    *parameter = place;
-                }
-            }
-        });
+    let list = scrolled("parameters", MAX_HEIGHT).auto_shrink([false, true]);
+    table.rows_ui(ui, list, names.len(), |ui, place| {
+        let chosen = place == *parameter;
+        if row_ui(ui, (&table, narrow, in_full), (shown, ratios), (place, &names[place]), chosen) {
+            *parameter = place;
+        }
     });
 }
 

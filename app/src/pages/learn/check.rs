@@ -324,10 +324,7 @@ fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &LessonMeasurement, aft
         false => (icons::ICON_CANCEL, palette.warning, "Your prediction did not hold."),
     };
     ui.add(Label::new(&measured.sentence).wrap());
-    ui.horizontal(|ui| {
-        ui.label(icon.rich_text().size(18.0).color(colour));
-        ui.label(RichText::new(words).color(colour));
-    });
+    icon_line(ui, icon, colour, RichText::new(words).color(colour));
     if let (Some(run), Some(step)) = (&measured.run, measured.step) {
         caption(ui, format!("Measured on {run}, step {}.", format::whole(step)));
     }

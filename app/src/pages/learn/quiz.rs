@@ -60,10 +60,7 @@ impl Quiz {
                 let colour = if is_right { context.palette.accent } else { context.palette.warning };
                 ui.add_space(space::TIGHT);
                 ui.add(Label::new(&question.question).wrap());
-                ui.horizontal_wrapped(|ui| {
-                    ui.label(icon.rich_text().color(colour));
-                    ui.label(RichText::new(question.answer()).color(context.palette.quiet));
-                });
+                icon_line(ui, icon, colour, RichText::new(question.answer()).color(context.palette.quiet));
             }
         });
     }

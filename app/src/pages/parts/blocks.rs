@@ -142,7 +142,7 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> 
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
 }
 
-fn marked_ui(ui: &mut Ui, icon: egui_material_icons::MaterialIcon, text: &str, colour: Color32) {
+fn marked_ui(ui: &mut Ui, icon: MaterialIcon, text: &str, colour: Color32) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icon.rich_text().size(16.0).color(colour));

@@ -13,13 +13,18 @@ pub struct Chip {
     pub tint: usize,
     pub lit: bool,
     pub ends_line: bool,
+    /// A second line below, and the colour of a strip.
+    pub score: Option<(String, Color32)>,
 }
+
+/// Number of chips from which invisible ones are left out.
+const MANY: usize = 2000;
 
 impl Chip {
     /// A chip for the token with this index and text, without tooltip.
     pub fn of(place: usize, text: &str, lit: bool) -> Self {
         let (below, hover, ends_line) = (String::new(), String::new(), text.ends_with('\n'));
-        Self { text: visible(text), below, hover, tint: place, lit, ends_line }
+        Self { text: visible(text), below, hover, tint: place, lit, ends_line, score: None }
     }
 }
 
@@ -56,7 +61,14 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
 pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
     let labelled = chips.iter().any(|chip| !chip.below.is_empty());
-    let tall = if labelled { 42.0 } else { 26.0 };
+    let scored = chips.iter().any(|chip| chip.score.is_some());
+    let tall = if scored {
+        62.0
+    } else if labelled {
+        42.0
+    } else {
+        26.0
+    };
     let room = ui.available_width();
     let mut at = Pos2::ZERO;
     let mut rects = Vec::with_capacity(chips.len());
@@ -72,7 +84,8 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
     };
     for chip in chips {
         let text = width(&chip.text, &font, letter);
-        let below = width(&chip.below, &small, digit);
+        let score = chip.score.as_ref().map_or(0.0, |(words, _)| width(words, &small, digit));
+        let below = width(&chip.below, &small, digit).max(score);
         let wide = (text + 6.0).max(below + 4.0).max(10.0).min(room);
         if at.x > 0.0 && at.x + wide > room {
             at = pos2(0.0, at.y + tall + 4.0);
@@ -88,11 +101,11 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
     let mut clicked = None;
     for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
         let rect = rect.translate(space.min.to_vec2());
-        if !ui.is_rect_visible(rect) {
+        if chips.len() >= MANY && !ui.is_rect_visible(rect) {
             continue;
         }
         let response = ui.interact(rect, ui.scope_id().with((salt, place)), Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &chip.hover));
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, chip.lit, &chip.hover));
         let tint = tint(palette, chip.tint);
         let body = if labelled { rect.with_max_y(rect.top() + 26.0) } else { rect };
         let stands_out = chip.lit || response.hovered() || response.has_focus();
@@ -104,8 +117,13 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
         let painter = ui.painter_at(rect);
         painter.text(body.center(), Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
         if labelled {
-            let at = pos2(rect.center().x, rect.bottom());
+            let at = pos2(rect.center().x, rect.top() + 42.0);
             painter.text(at, Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
+        }
+        if let Some((words, colour)) = &chip.score {
+            let at = pos2(rect.center().x, rect.top() + 55.0);
+            painter.text(at, Align2::CENTER_BOTTOM, words, small.clone(), palette.text);
+            painter.rect_filled(rect.with_min_y(rect.bottom() - 6.0), 1.0, *colour);
         }
         if response.clicked() {
             clicked = Some(place);

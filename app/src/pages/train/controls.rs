@@ -229,7 +229,7 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let mut steps = ui.data(|data| data.get_temp(id)).unwrap_or(run.steps.saturating_mul(2));
     let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
     let resume = Command::Resume { run: Some(run.name.clone()), launch };
-    let button = |ui: &mut Ui, icon: egui_material_icons::MaterialIcon, name: &str| {
+    let button = |ui: &mut Ui, icon: MaterialIcon, name: &str| {
         plain(ui, icon, name).on_hover_text(
             "Continues to that step from the last checkpoint; the learning-rate schedule is recomputed for the new length",
         )
@@ -246,8 +246,8 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
 fn press(
     ui: &mut Ui,
     context: &mut Context<'_>,
-    button: impl FnOnce(&mut Ui, egui_material_icons::MaterialIcon, &str) -> Response,
-    icon: egui_material_icons::MaterialIcon,
+    button: impl FnOnce(&mut Ui, MaterialIcon, &str) -> Response,
+    icon: MaterialIcon,
     name: &str,
     command: impl Into<Command>,
 ) {

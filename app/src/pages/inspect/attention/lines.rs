@@ -17,7 +17,7 @@ const TALL: f32 = 520.0;
 /// position.
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
     let tokens = matrix.len().isqrt();
-    ScrollArea::vertical().id_salt("lines").max_height(TALL).min_scrolled_height(TALL).show(ui, |ui| {
+    scrolled("lines", TALL).show(ui, |ui| {
         let size = vec2(ui.available_width(), LINE * tokens as f32);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
