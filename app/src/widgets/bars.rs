@@ -18,6 +18,17 @@ pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     });
 }
 
+/// Shares of a whole as bars, one over another.
+pub fn share_bar(ui: &mut Ui, size: Vec2, shares: &[(f32, Color32)]) -> Response {
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().rect_filled(rect, 2.0, Palette::of(ui).raised);
+    for (share, colour) in shares {
+        let length = (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
+        ui.painter().rect_filled(rect.with_max_x(rect.left() + length), 2.0, *colour);
+    }
+    response
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     pub name: String,

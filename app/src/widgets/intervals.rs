@@ -122,23 +122,16 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
         let colour = all.first().map_or(palette.accent, |first| first.colour);
         painter.line(line, Stroke::new(1.5, theme::mix(palette.panel, colour, 0.6)));
     }
-    let mut free_from = rect.left();
-    for (place, measured) in all.iter().enumerate() {
-        if measured.value.is_finite() {
-            let [low, high] = measured.ends();
-            if high > low {
-                let ends = [low, high].map(|end| pos2(x(place), y(end)));
-                whisker(painter, ends, Stroke::new(1.5, measured.colour));
-            }
-            painter.circle_filled(pos2(x(place), y(measured.value)), 3.5, measured.colour);
+    for (place, measured) in all.iter().enumerate().filter(|(_, measured)| measured.value.is_finite()) {
+        let [low, high] = measured.ends();
+        if high > low {
+            let ends = [low, high].map(|end| pos2(x(place), y(end)));
+            whisker(painter, ends, Stroke::new(1.5, measured.colour));
         }
-        let galley = painter.layout_no_wrap(measured.label.clone(), font.clone(), palette.quiet);
-        let left = (x(place) - galley.size().x / 2.0).max(rect.left());
-        if left >= free_from && left + galley.size().x <= rect.right() + 1.0 {
-            free_from = left + galley.size().x + 6.0;
-            painter.galley(pos2(left, rect.bottom() - 16.0), galley, palette.quiet);
-        }
+        painter.circle_filled(pos2(x(place), y(measured.value)), 3.5, measured.colour);
     }
+    let below = (room.x_range(), rect.with_min_y(rect.bottom() - 16.0));
+    names_below(ui, &font, below, all.iter().map(|measured| measured.label.as_str()));
     let pointed = response.hover_pos().map(|at| ((at.x - room.left()) / step).max(0.0) as usize);
     if let Some(measured) = pointed.and_then(|place| all.get(place)) {
         response.on_hover_text_at_pointer(format!("{}: {}", measured.label, measured.hover));

@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::theme::CARD_CORNER;
 use egui::text::TextWrapping;
-use egui::{AsIdSalt, Context, Id, Modal, Painter, WidgetText};
+use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
@@ -39,6 +39,27 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
 /// A list that scrolls beyond a height. A scroll area alone requests little height from a dialog or card.
 pub fn scrolled(salt: impl AsIdSalt, height: f32) -> ScrollArea {
     ScrollArea::vertical().id_salt(salt).min_scrolled_height(height).max_height(height)
+}
+
+/// Writes a name below each of evenly spaced places over `span`, at the top of `room`. Names without room are left out.
+pub fn names_below<'a>(
+    ui: &Ui,
+    font: &FontId,
+    (span, room): (Rangef, Rect),
+    names: impl ExactSizeIterator<Item = &'a str>,
+) {
+    let (quiet, step) = (Palette::of(ui).quiet, span.span() / names.len().max(1) as f32);
+    let mut free_from = room.left();
+    for (place, name) in names.enumerate().filter(|(_, name)| !name.is_empty()) {
+        let galley = ui.painter().layout_no_wrap(name.to_owned(), font.clone(), quiet);
+        let (middle, width) = (span.min + step * (place as f32 + 0.5), galley.size().x);
+        // The first and the last name may be wider than their places.
+        let left = (middle - width / 2.0).min(room.right() - width).max(room.left());
+        if left >= free_from {
+            free_from = left + width + 4.0;
+            ui.painter().galley(pos2(left, room.top()), galley, quiet);
+        }
+    }
 }
 
 /// A group on the panel colour.

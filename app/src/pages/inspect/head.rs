@@ -208,7 +208,9 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
                     "Token" => word(ui, shown.token(key)),
                     "Score" => word(ui, format!("{score:.2}")),
                     "Share" => word(ui, percent.clone()),
-                    "Attention" => bar_ui(ui, shown, share, part),
+                    "Attention" => {
+                        share_bar(ui, vec2(part, 10.0), &[(share, shown.palette.accent)]);
+                    }
                     title => {
                         let (of, scale) =
                             if title == "Key" { (steps.keys, keys) } else { (steps.values, values) };
@@ -222,13 +224,6 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
             }
         }
     });
-}
-
-fn bar_ui(ui: &mut Ui, shown: &Shown<'_>, share: f32, width: f32) {
-    let (rect, _) = ui.allocate_exact_size(vec2(width, 10.0), Sense::hover());
-    ui.painter().rect_filled(rect, 3.0, shown.palette.raised);
-    let long = rect.width() * share.clamp(0.0, 1.0);
-    ui.painter().rect_filled(rect.with_max_x(rect.left() + long), 3.0, shown.palette.accent);
 }
 
 #[cfg(test)]

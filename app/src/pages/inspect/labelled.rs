@@ -26,7 +26,17 @@ const WORD: Vec2 = vec2(34.0, 24.0);
 /// Minimum distance between names in points.
 const LINE: f32 = 12.0;
 
-impl Labelled<'_> {
+impl<'a> Labelled<'a> {
+    pub fn new(
+        name: &'a str,
+        rows: &'a [String],
+        columns: &'a [String],
+        values: &'a [f32],
+        scale: Scale,
+    ) -> Self {
+        Self { name, rows, columns, values, scale, cell: 40.0, chosen: None, words: None }
+    }
+
     /// Draws the heat map in the available width. `read` describes a cell.
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let font = FontId::proportional(11.0);
@@ -61,7 +71,9 @@ impl Labelled<'_> {
                 let map = Heatmap::new(self.name, shape, self.values, self.scale, size);
                 let touched = Heatmap { chosen: self.chosen, words: self.words, ..map }.ui(ui, read);
                 let (below, _) = ui.allocate_exact_size(vec2(size.x, BELOW), Sense::hover());
-                self.columns_ui(ui, palette, below);
+                let columns = self.columns.iter().map(String::as_str);
+                let room = (below.x_range(), below.with_min_y(below.top() + 2.0));
+                names_below(ui, &FontId::monospace(10.0), room, columns);
                 touched
             };
             match self.words {
@@ -74,19 +86,6 @@ impl Labelled<'_> {
             }
         };
         anchored(ui, self.name, |ui| ui.horizontal_top(draw).inner)
-    }
-
-    fn columns_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {
-        let step = rect.width() / self.columns.len().max(1) as f32;
-        let mut free_from = rect.left();
-        for (place, name) in self.columns.iter().enumerate() {
-            let galley = ui.painter().layout_no_wrap(name.clone(), FontId::monospace(10.0), palette.quiet);
-            let left = rect.left() + step * (place as f32 + 0.5) - galley.size().x / 2.0;
-            if left >= free_from - 1.0 && left + galley.size().x <= rect.right() + 1.0 {
-                free_from = left + galley.size().x + 4.0;
-                ui.painter().galley(pos2(left, rect.top() + 2.0), galley, palette.quiet);
-            }
-        }
     }
 }
 

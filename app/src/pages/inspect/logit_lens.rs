@@ -52,16 +52,13 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let rows: Vec<String> = (0..stages).map(stage_name).collect();
     let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
     let position = chosen.set.position.unwrap_or(shown.inspection.position);
+    // At most half of the full colour, so that text stays readable on it.
+    let scale = Scale::Magnitude(2.0 * most);
     let map = Labelled {
-        name: "Logit lens",
-        rows: &rows,
-        columns: &columns,
-        values,
-        // At most half of the full colour, so that text stays readable on it.
-        scale: Scale::Magnitude(2.0 * most),
         cell: CELL,
         chosen: Some((stages.saturating_sub(1), position.min(positions.saturating_sub(1)))),
         words: Some(&words),
+        ..Labelled::new("Logit lens", &rows, &columns, values, scale)
     };
     let touched = map.ui(ui, shown.palette, |stage, column, _| {
         let (name, after, top) = (stage_name(stage), shown.token(column), token(stage, column));

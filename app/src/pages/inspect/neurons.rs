@@ -46,16 +46,9 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
     head(ui, "Along the prompt");
     let lit = chosen.set.neuron.and_then(|neuron| neurons.iter().position(|own| *own as usize == neuron));
-    let map = Labelled {
-        name: "Activations along the prompt",
-        rows: &rows,
-        columns: &columns,
-        values: &values,
-        scale: Scale::signed(&values),
-        cell: 40.0,
-        chosen: lit.map(|row| (row, shown.inspection.position)),
-        words: None,
-    };
+    let (name, scale) = ("Activations along the prompt", Scale::signed(&values));
+    let chosen_cell = lit.map(|row| (row, shown.inspection.position));
+    let map = Labelled { chosen: chosen_cell, ..Labelled::new(name, &rows, &columns, &values, scale) };
     let touched = map.ui(ui, shown.palette, |row, column, value| {
         let neuron = rows.get(row).map_or("", String::as_str);
         format!("Neuron {neuron}, position {}: {}", shown.place(column), format::signed(value, 4))

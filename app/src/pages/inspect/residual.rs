@@ -118,16 +118,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         head(ui, title);
         caption(ui, means);
         let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };
-        let map = Labelled {
-            name: title,
-            rows: &rows,
-            columns: &columns,
-            values,
-            scale,
-            cell: 40.0,
-            chosen: None,
-            words: None,
-        };
+        let map = Labelled::new(title, &rows, &columns, values, scale);
         let touched = map.ui(ui, shown.palette, |row, column, value| {
             let row = rows.get(row).map_or("", String::as_str);
             format!("{row}, position {}: {value:.4}", shown.place(column))

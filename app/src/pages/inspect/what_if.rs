@@ -192,16 +192,8 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         AblationMeasure::Divergence => Scale::magnitude(&values),
         AblationMeasure::Token => Scale::signed(&values),
     };
-    let map = Labelled {
-        name: "Ablation of each part",
-        rows: &rows,
-        columns: &columns,
-        values: &values,
-        scale,
-        cell: 48.0,
-        chosen: None,
-        words: None,
-    };
+    let map =
+        Labelled { cell: 48.0, ..Labelled::new("Ablation of each part", &rows, &columns, &values, scale) };
     let touched = map.ui(ui, shown.palette, |layer, column, value| {
         let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
         match measure {

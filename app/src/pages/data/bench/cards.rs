@@ -152,17 +152,12 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     let words = sample_words(card.on, sample, documents);
     if alone > 0 {
         let colour = colour(palette, card.group);
-        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
-        let whole = documents.max(1) as f32;
-        let part = |count: usize| {
-            let length = rect.width() * count as f32 / whole;
-            Rect::from_min_size(rect.min, Vec2::new(length.max(2.0), rect.height()))
-        };
-        ui.painter().rect_filled(rect, 2.0, palette.raised);
-        ui.painter().rect_filled(part(alone), 2.0, theme::mix(palette.raised, colour, 0.45));
+        let part = |count: usize, colour| (count as f32 / documents.max(1) as f32, colour);
+        let mut shares = vec![part(alone, theme::mix(palette.raised, colour, 0.45))];
         if sample.dropped > 0 {
-            ui.painter().rect_filled(part(sample.dropped), 2.0, colour);
+            shares.push(part(sample.dropped, colour));
         }
+        let response = share_bar(ui, vec2(ui.available_width(), 4.0), &shares);
         response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, &words));
     }
     caption(ui, words);
