@@ -25,7 +25,7 @@ mod table;
 mod term;
 
 pub use banner::{advice, banner, hint_line, icon_line};
-pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar, share_bar};
+pub use bars::{FlowSegment, Segment, flow_bar, legend, memory_bar, progress_bar, share_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
@@ -38,7 +38,7 @@ pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, prose,
-    question, quiet_text, raised, scrolled, section,
+    question, quiet_text, raised, scrolled, section, text_width,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};

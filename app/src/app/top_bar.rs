@@ -181,8 +181,7 @@ impl App {
                 let most = format::whole(training.steps);
                 let font = TextStyle::Body.resolve(ui.style());
                 let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
-                let galley = ui.painter().layout_no_wrap(widest, font, palette.text);
-                let size = Vec2::new(galley.size().x, theme::CONTROL);
+                let size = Vec2::new(text_width(ui, &widest, &font), theme::CONTROL);
                 let layout = Layout::right_to_left(Align::Center);
                 ui.allocate_ui_with_layout(size, layout, |ui| {
                     ui.set_min_width(size.x);

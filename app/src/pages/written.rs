@@ -8,7 +8,7 @@ mod sampling;
 mod sources;
 mod text;
 
-pub use candidates::{candidates_ui, legend_ui};
+pub use candidates::candidates_ui;
 pub use look::{Look, all_tokens, source_of};
 pub use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
 pub use sources::{

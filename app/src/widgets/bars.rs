@@ -73,33 +73,33 @@ pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
         }
         response.on_hover_text(format!("{} of {} bytes", format::whole(sum), format::whole(limit)));
     }
-    let named: Vec<(&str, u64, Color32)> = parts
-        .iter()
-        .enumerate()
-        .map(|(place, part)| (part.name.as_str(), part.bytes, part_colour(palette, place)))
-        .collect();
-    legend(ui, &named);
+    let parts = parts.iter().enumerate();
+    legend(
+        ui,
+        parts.map(|(place, part)| (part_colour(palette, place), &*part.name, format::bytes(part.bytes))),
+    );
 }
 
-/// A legend of colours with names and bytes; wraps.
-fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
+/// A legend of colours with names and figures, which may be empty; wraps.
+pub fn legend<'a>(ui: &mut Ui, names: impl IntoIterator<Item = (Color32, &'a str, String)>) {
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::new(6.0, 2.0);
         ui.set_row_height(18.0);
-        for (name, bytes, colour) in named {
-            // A mark, its name and its number stay on one line.
+        for (colour, name, figure) in names {
+            // A mark, its name and its figure stay on one line.
             let font = theme::caption().resolve(ui.style());
-            let words = format!("{name}{}", format::bytes(*bytes));
-            let needed = ui.painter().layout_no_wrap(words, font, palette.quiet).size().x + 40.0;
+            let needed = text_width(ui, name, &font) + text_width(ui, &figure, &font) + 40.0;
             if ui.available_size_before_wrap().x < needed {
                 ui.end_row();
                 ui.set_row_height(18.0);
             }
             let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
-            ui.painter().rect_filled(mark, 2.0, *colour);
-            ui.label(RichText::new(*name).text_style(theme::caption()).color(palette.quiet));
-            ui.label(RichText::new(format::bytes(*bytes)).text_style(theme::caption()));
+            ui.painter().rect_filled(mark, 2.0, colour);
+            ui.label(RichText::new(name).text_style(theme::caption()).color(palette.quiet));
+            if !figure.is_empty() {
+                ui.label(RichText::new(figure).text_style(theme::caption()));
+            }
             ui.add_space(6.0);
         }
     });
@@ -131,9 +131,7 @@ pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
         ui.painter().rect_filled(piece, 3.0, colour);
         response.on_hover_text(&segment.hover);
     }
-    let named: Vec<(&str, u64, Color32)> =
-        segments.iter().map(|segment| (segment.name.as_str(), segment.bytes, segment.colour)).collect();
-    legend(ui, &named);
+    legend(ui, segments.iter().map(|own| (own.colour, own.name.as_str(), format::bytes(own.bytes))));
 }
 
 /// Lengths proportional to bytes, each at least `MIN_LENGTH` if there is enough room.

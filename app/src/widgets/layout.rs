@@ -41,6 +41,11 @@ pub fn scrolled(salt: impl AsIdSalt, height: f32) -> ScrollArea {
     ScrollArea::vertical().id_salt(salt).min_scrolled_height(height).max_height(height)
 }
 
+/// Width of a line of text in points.
+pub fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER).size().x
+}
+
 /// Writes a name below each of evenly spaced places over `span`, at the top of `room`. Names without room are left out.
 pub fn names_below<'a>(
     ui: &Ui,

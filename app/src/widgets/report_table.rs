@@ -195,21 +195,19 @@ fn passage_job(palette: &Palette, font: FontId, passage: &Passage, width: f32) -
 fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
     let body = TextStyle::Body.resolve(ui.style());
     let head = theme::quiet_strong().resolve(ui.style());
-    let wide = |text: String, font: &FontId| {
-        ui.painter().layout_no_wrap(text, font.clone(), Color32::WHITE).size().x + 2.0
-    };
+    let wide = |text: &str, font: &FontId| text_width(ui, text, font) + 2.0;
     let mut columns: Vec<Column<'_>> = Vec::new();
     let mut grows = Vec::new();
     for (place, title) in table.columns.iter().enumerate() {
         let cells = || table.rows.iter().take(LOOKED_AT).filter_map(|row| row.get(place));
         let each = cells().map(|cell| match cell {
             Cell::Metric(metric) => {
-                wide(metric.text(), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
+                wide(&metric.text(), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
             }
             Cell::Passage(_) => PASSAGE,
-            cell => wide(text_of(cell).chars().take(120).collect(), &body),
+            cell => wide(&text_of(cell).chars().take(120).collect::<String>(), &body),
         });
-        let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
+        let width = each.fold(wide(title, &head), f32::max).clamp(WORDS[0], WORDS[1]);
         let align = if table.is_words(place) { Align::Left } else { Align::Right };
         if cells().any(|cell| matches!(cell, Cell::Passage(_))) {
             grows.push(place);

@@ -119,7 +119,9 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         let count = format::counted(far.len() as u64, "token");
         caption(ui, format!("{count} outside the view: drag the map, or zoom out."));
     }
-    legend_ui(ui, palette);
+    let [first, second, ..] = palette.series;
+    let names = [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")];
+    legend(ui, names.map(|(colour, name)| (colour, name, String::new())));
 }
 
 /// The corners of the points' bounding box, enlarged by half; `None` if all points coincide.
@@ -162,18 +164,6 @@ fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> O
 fn read(text: &str, id: u32, [x, y]: [f32; 2], cosine: Option<f32>) -> String {
     let cosine = cosine.map_or_else(String::new, |cosine| format!(", cosine {cosine:.4}"));
     format!("{text}, token {id}, at {x:.4}, {y:.4}{cosine}")
-}
-
-fn legend_ui(ui: &mut Ui, palette: &Palette) {
-    let [first, second, ..] = palette.series;
-    ui.horizontal_wrapped(|ui| {
-        for (colour, name) in [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")]
-        {
-            let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
-            ui.painter().circle_filled(mark.center(), 4.0, colour);
-            caption(ui, name);
-        }
-    });
 }
 
 /// A search for tokens of the map by text, for people who cannot see it.

@@ -40,9 +40,7 @@ impl<'a> Labelled<'a> {
     /// Draws the heat map in the available width. `read` describes a cell.
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let font = FontId::proportional(11.0);
-        let wide =
-            |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.quiet).size().x;
-        let longest = self.rows.iter().map(|name| wide(name)).fold(0.0, f32::max);
+        let longest = self.rows.iter().map(|name| text_width(ui, name, &font)).fold(0.0, f32::max);
         let names = (longest + 8.0).min(ui.available_width() * 0.34);
         let room = ui.available_width() - names;
         let count = self.columns.len().max(1) as f32;

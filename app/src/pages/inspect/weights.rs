@@ -85,9 +85,8 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
     columns.insert(0, name);
     let table = Table { columns: &columns, row: ROW };
     // All names use the same form: in full if every name fits.
-    let longest = names.iter().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
-    let longest = ui.painter().layout_no_wrap(longest, FontId::monospace(NAME), Color32::PLACEHOLDER);
-    let in_full = longest.size().x <= name.width;
+    let longest = names.iter().max_by_key(|name| name.chars().count()).map_or("", String::as_str);
+    let in_full = text_width(ui, longest, &FontId::monospace(NAME)) <= name.width;
     let list = scrolled("parameters", MAX_HEIGHT).auto_shrink([false, true]);
     table.rows_ui(ui, list, names.len(), |ui, place| {
         let chosen = place == *parameter;

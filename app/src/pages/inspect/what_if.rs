@@ -2,7 +2,6 @@
 
 use super::{Chosen, Labelled, Shown, anchored, remembered};
 use crate::pages::prelude::*;
-use crate::pages::written::legend_ui;
 use glasshouse_protocol::Inspection;
 use glasshouse_protocol::inspect::Edit;
 
@@ -139,7 +138,8 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         return caption(ui, "There is no distribution to show.");
     }
     let [first, ..] = palette.series;
-    legend_ui(ui, palette, &[(first, "before"), (palette.accent, "after")]);
+    let names = [(first, "before"), (palette.accent, "after")];
+    legend(ui, names.map(|(colour, name)| (colour, name, String::new())));
     let share = |value: f32| format::percent(f64::from(value));
     let row = |((id, before), after): ((&u32, &f32), &f32)| {
         let name = shown.text(*id);

@@ -72,14 +72,13 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
     let room = ui.available_width();
     let mut at = Pos2::ZERO;
     let mut rects = Vec::with_capacity(chips.len());
-    let letter = ui.painter().layout_no_wrap("m".to_owned(), font.clone(), palette.text).size().x;
-    let digit = ui.painter().layout_no_wrap("0".to_owned(), small.clone(), palette.text).size().x;
+    let (letter, digit) = (text_width(ui, "m", &font), text_width(ui, "0", &small));
     // Characters of a monospaced font have a known width; other scripts need a layout.
     let width = |text: &str, font: &FontId, each: f32| {
         if text.chars().all(|letter| letter.is_ascii() || "·¶→".contains(letter)) {
             text.chars().count() as f32 * each
         } else {
-            ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x
+            text_width(ui, text, font)
         }
     };
     for chip in chips {

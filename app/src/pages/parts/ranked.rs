@@ -31,12 +31,9 @@ impl Ranked {
 /// Draws bars, with names and figures as wide as they need.
 pub fn bar_rows(ui: &mut Ui, rows: &[Ranked]) {
     let (font, small) = (FontId::proportional(13.0), FontId::proportional(11.0));
-    let wide = |text: &str, font: &FontId| {
-        ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER).size().x
-    };
-    let names = rows.iter().map(|row| wide(&row.name, &font)).fold(0.0, f32::max);
+    let names = rows.iter().map(|row| text_width(ui, &row.name, &font)).fold(0.0, f32::max);
     let names = names.min(ui.available_width() * 0.45);
-    let figures = rows.iter().map(|row| wide(&row.figure, &small)).fold(0.0, f32::max) + 12.0;
+    let figures = rows.iter().map(|row| text_width(ui, &row.figure, &small)).fold(0.0, f32::max) + 12.0;
     let ranking = Ranking { font, figures, presses: false };
     ranking.rows_ui(ui, Palette::of(ui), rows, Some(names));
 }
