@@ -25,7 +25,7 @@ mod table;
 mod term;
 
 pub use banner::{advice, banner, hint_line, icon_line};
-pub use bars::{FlowSegment, Segment, flow_bar, legend, memory_bar, progress_bar, share_bar};
+pub use bars::{Segment, legend, progress_bar, segment_bar, share_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};

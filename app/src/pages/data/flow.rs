@@ -87,7 +87,7 @@ impl DataPage {
             hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
         }
         ui.add_space(space::TIGHT);
-        flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
+        segment_bar(ui, "Bytes from raw to kept", &segments(report, context), None);
         promise_ui(ui);
     }
 
@@ -113,12 +113,11 @@ impl DataPage {
                 self.clean(context);
             }
         });
-        let part = |name: &str, (documents, bytes): (u64, u64)| Segment {
-            name: format!("{name}, {}", counted(documents)),
-            bytes,
+        let part = |place, name: &str, (documents, bytes): (u64, u64)| {
+            Segment::part(context.palette, place, format!("{name}, {}", counted(documents)), bytes)
         };
-        let parts = [part("training", overview.train), part("validation", overview.validation)];
-        memory_bar(ui, &parts, None);
+        let parts = [part(0, "training", overview.train), part(1, "validation", overview.validation)];
+        segment_bar(ui, "Split of the text", &parts, None);
         if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
             let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
             caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
@@ -137,13 +136,13 @@ impl DataPage {
 }
 
 /// The bytes removed by each stage, and the kept rest.
-fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> {
+fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<Segment> {
     let palette = context.palette;
-    let mut all: Vec<FlowSegment> = report
+    let mut all: Vec<Segment> = report
         .stages
         .iter()
         .filter(|stage| taken(stage) > 0)
-        .map(|stage| FlowSegment {
+        .map(|stage| Segment {
             name: stage.about.title.clone(),
             bytes: taken(stage),
             colour: colour(palette, stage.about.group),
@@ -161,7 +160,7 @@ fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> 
             }
         }
     }
-    all.push(FlowSegment {
+    all.push(Segment {
         name: "Kept".to_owned(),
         bytes: report.kept.bytes,
         colour: palette.accent,
