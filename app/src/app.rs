@@ -25,7 +25,7 @@ use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName, Pages, inspect};
 use crate::preferences::Preferences;
-use crate::state::State;
+use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
@@ -239,16 +239,7 @@ impl App {
     pub fn offer_sample(&mut self, file: Vec<u8>) {
         let none = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
         // Do not leave a project that was created while the sample was loading.
-        let opens = |command: &Command| {
-            matches!(
-                command,
-                Command::CreateProject { .. }
-                    | Command::OpenProject { .. }
-                    | Command::ImportProject { .. }
-                    | Command::TrainFirst { .. }
-            )
-        };
-        let empty = none && !self.state.is_waiting(opens);
+        let empty = none && !self.state.is_waiting(leaves);
         if !self.settled {
             self.start.sample = Some(file);
         } else if self.wants_sample && empty {
@@ -388,20 +379,16 @@ impl App {
         let requests = self.outbox.take();
         // Pending removals are carried out before any command that reads the text or leaves the project.
         let settles = |request: &Envelope<Request>| {
-            matches!(
-                request.body.command,
-                Command::Train { .. }
-                    | Command::TrainFirst { .. }
-                    | Command::TrainTokenizer { .. }
-                    | Command::Evaluate { .. }
-                    | Command::Audit { .. }
-                    | Command::CreateProject { .. }
-                    | Command::OpenProject { .. }
-                    | Command::CloseProject
-                    | Command::ImportProject { .. }
-                    | Command::ChangeProject { change: ProjectChange::Duplicate(_), .. }
-                    | Command::Export { what: Export::Project { .. }, .. }
-            )
+            leaves(&request.body.command)
+                || matches!(
+                    request.body.command,
+                    Command::Train { .. }
+                        | Command::TrainTokenizer { .. }
+                        | Command::Evaluate { .. }
+                        | Command::Audit { .. }
+                        | Command::ChangeProject { change: ProjectChange::Duplicate(_), .. }
+                        | Command::Export { what: Export::Project { .. }, .. }
+                )
         };
         if requests.iter().any(settles) {
             self.pages.data.settle(&mut self.outbox);

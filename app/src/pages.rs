@@ -16,6 +16,7 @@ pub mod tune;
 pub mod write;
 
 mod parts;
+pub(crate) mod prelude;
 mod written;
 
 use crate::asks::Asks;

@@ -28,7 +28,7 @@ pub use inspection::{InspectionAnswer, Inspections, Tensor, ViewData};
 pub use lab::Lab;
 pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
-pub use projects::{OpenProject, Projects};
+pub use projects::{OpenProject, Projects, leaves};
 pub use proposals::Proposals;
 pub use runs::{History, Runs, own_runs};
 pub use tokenizer::Tokenizing;

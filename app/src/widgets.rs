@@ -15,6 +15,7 @@ mod heatmap;
 mod intervals;
 mod layout;
 mod panels;
+pub mod prelude;
 mod report_table;
 mod shaded;
 mod sparkline;
@@ -23,20 +24,21 @@ mod switch;
 mod table;
 mod term;
 
-pub use banner::{advice, banner, hint_line};
-pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
+pub use banner::{advice, banner, hint_line, icon_line};
+pub use bars::{Segment, legend, progress_bar, segment_bar, share_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{
-    choice, choice_or, composer, field, field_error, grouped, line_edit, radio, text_area, whole_number,
+    choice, choice_or, committed, composer, field, field_error, grouped, line_edit, radio, text_area,
+    whole_number,
 };
 pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
-pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
+pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
-    WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, page, prose, question, quiet_text,
-    raised, section,
+    WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, prose,
+    question, quiet_text, raised, scrolled, section, text_width,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};

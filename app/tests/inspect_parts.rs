@@ -319,7 +319,7 @@ fn words(view: View) -> &'static str {
     match view {
         View::Residual => "MLP 1 adds 2.500",
         View::Neurons => "Neuron 17, activation 2.500",
-        View::LogitLens => "Logit lens, choose positions with the arrow keys",
+        View::LogitLens => "Logit lens, choose cells with the arrow keys",
         View::NextToken => "Look into ·d, 12.5 % likely",
         View::Weights => "blocks.1.mlp.up.weight",
         View::WhatIf => "Look into ·a, 50.0 % before, 10.0 % after",
@@ -434,7 +434,7 @@ fn a_parameter_has_its_histograms_and_the_run_its_curves() {
 #[test]
 fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
     let mut scene = InspectScene::new(&[View::LogitLens], (1280.0, 3200.0), "dark");
-    let table = "Logit lens, choose positions with the arrow keys";
+    let table = "Logit lens, choose cells with the arrow keys";
     scene.window.get_by_label(table).focus();
     scene.settle();
     scene.window.key_press(egui::Key::ArrowLeft);

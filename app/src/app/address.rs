@@ -5,6 +5,7 @@ use super::{App, AppOptions};
 use crate::pages::PageName;
 use crate::pages::inspect::Wish;
 use glasshouse_protocol::{ErrorKind, View, presets};
+use std::str::FromStr;
 
 const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
@@ -43,15 +44,8 @@ impl Address {
                 ));
             }
         }
-        if let Some(number) = parameter("lesson") {
-            address.lesson = number.parse().ok();
-            if address.lesson.is_none() {
-                let what =
-                    format!("The address has the lesson {number:?}; a lesson is a whole number from 1.");
-                address.problems.push(what);
-            }
-            address.page = address.page.or(address.lesson.map(|_| PageName::Learn));
-        }
+        address.lesson = address.number(&parameter, "lesson", " from 1");
+        address.page = address.page.or(address.lesson.map(|_| PageName::Learn));
         if let Some(name) = parameter("preset") {
             match presets::preset(&name) {
                 Ok(_) => {
@@ -62,29 +56,31 @@ impl Address {
                 Err(problem) => address.problems.push(format!("The preset in the address: {problem}.")),
             }
         }
-        if let Some(seed) = parameter("seed") {
-            address.seed = seed.parse().ok();
-            if address.seed.is_none() {
-                address
-                    .problems
-                    .push(format!("The address has the seed {seed:?}; a seed is a whole number."));
-            }
-        }
+        address.seed = address.number(&parameter, "seed", "");
         address.read_inspect(parameter);
         address
     }
 
+    /// A number among the parameters. If it is none, that is a problem.
+    fn number<T: FromStr>(
+        &mut self,
+        parameter: impl Fn(&str) -> Option<String>,
+        name: &str,
+        range: &str,
+    ) -> Option<T> {
+        let text = parameter(name)?;
+        let number = text.parse().ok();
+        if number.is_none() {
+            let what = format!("The address has the {name} {text:?}; a {name} is a whole number{range}.");
+            self.problems.push(what);
+        }
+        number
+    }
+
     fn read_inspect(&mut self, parameter: impl Fn(&str) -> Option<String>) {
+        let [layer, head] = ["layer", "head"].map(|name| self.number(&parameter, name, ""));
+        let step = self.number(&parameter, "step", "");
         let problems = &mut self.problems;
-        let mut number = |name: &str| {
-            let text = parameter(name)?;
-            let read = text.parse::<u64>().ok().filter(|number| usize::try_from(*number).is_ok());
-            if read.is_none() {
-                problems.push(format!("The address has the {name} {text:?}; a {name} is a whole number."));
-            }
-            read
-        };
-        let [layer, head, step] = ["layer", "head", "step"].map(&mut number);
         let view = parameter("view").and_then(|name| {
             name.parse::<View>()
                 .map_err(|problem| problems.push(format!("The view in the address: {problem}.")))
@@ -96,7 +92,6 @@ impl Address {
             problems
                 .push(format!("The address has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
         }
-        let [layer, head] = [layer, head].map(|number| number.map(|number| number as usize));
         self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, step, ..Wish::default() };
         if view.is_some() {
             self.page = self.page.or(Some(PageName::Inspect));

@@ -1,14 +1,8 @@
 //! The frame: a rail of pages at the left, or a bar at the bottom if narrow, and the top bar, messages and page next to it.
 
 use super::App;
-use crate::pages::{Dot, PageName};
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{
-    Align2, CentralPanel, FontId, Frame, Margin, Panel, Pos2, Rect, Response, RichText, Role, Sense, Stroke,
-    Ui, Vec2, WidgetInfo, pos2,
-};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use egui::{CentralPanel, Panel};
 
 /// Width of the rail with titles, in points.
 const RAIL: f32 = 184.0;
@@ -64,7 +58,7 @@ impl App {
                 let place = if slim { rect.center() } else { pos2(rect.left() + 20.0, rect.center().y) };
                 ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
                 if !slim {
-                    let font = egui::TextStyle::Body.resolve(ui.style());
+                    let font = TextStyle::Body.resolve(ui.style());
                     let chosen = Palette::of(ui);
                     let words = if colour == chosen.quiet { chosen.quiet } else { chosen.text };
                     let place = pos2(rect.left() + 42.0, rect.center().y);
@@ -92,17 +86,17 @@ impl App {
         let corners = [Vec2::DOWN, Vec2::RIGHT, Vec2::UP, Vec2::LEFT];
         let diamond = corners.iter().map(|corner| centre + *corner * size).collect();
         let stroke = Stroke::new(2.0, palette.accent);
-        ui.painter().add(egui::Shape::closed_line(diamond, stroke));
+        ui.painter().add(Shape::closed_line(diamond, stroke));
         ui.painter().circle_filled(centre, 2.5, palette.accent);
         let open = self.state.projects.open.as_ref();
         let name = open.map_or("Glasshouse", |open| open.summary.name.as_str());
         if !slim {
             let font = theme::strong().resolve(ui.style());
-            let galley = widgets::elided(ui.painter(), name, font, palette.text, rect.width() - 48.0);
+            let galley = elided(ui.painter(), name, font, palette.text, rect.width() - 48.0);
             let place = pos2(rect.left() + 42.0, rect.center().y - galley.size().y / 2.0);
             ui.painter().galley(place, galley, palette.text);
         }
-        widgets::focus_ring(ui, &response, CORNER);
+        focus_ring(ui, &response, CORNER);
         let label = format!("Project {name}");
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
         if response.on_hover_text(name).clicked() {
@@ -137,7 +131,7 @@ impl App {
         ui: &mut Ui,
         page: PageName,
         size: Vec2,
-        draw: impl FnOnce(&mut Ui, Rect, egui::Color32),
+        draw: impl FnOnce(&mut Ui, Rect, Color32),
     ) -> Response {
         let palette = Palette::of(ui);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
@@ -147,7 +141,7 @@ impl App {
         } else if response.hovered() {
             ui.painter().rect_filled(rect, CORNER, palette.raised);
         }
-        widgets::focus_ring(ui, &response, CORNER);
+        focus_ring(ui, &response, CORNER);
         draw(ui, rect, if open { palette.accent } else { palette.quiet });
         response.widget_info(|| WidgetInfo::selected(Role::Tab, true, open, page.title()));
         if response.clicked() {
@@ -183,7 +177,7 @@ impl App {
             inner.left_bottom(),
             inner.left_top(),
         ];
-        painter.extend(egui::Shape::dashed_line(&corners, stroke, 8.0, 6.0));
+        painter.extend(Shape::dashed_line(&corners, stroke, 8.0, 6.0));
         let text = match self.page {
             PageName::Home => "Drop files to create a project from them, or a .glasshouse file to open it",
             _ => "Drop files to add them to this project, or a .glasshouse file to open it",
@@ -195,10 +189,10 @@ impl App {
 
     /// The page's title, and the question mark that shows its introduction again.
     pub(super) fn page_title_ui(&mut self, ui: &mut Ui) {
-        let style = if widgets::is_narrow(ui) { theme::section() } else { theme::title() };
+        let style = if is_narrow(ui) { theme::section() } else { theme::title() };
         ui.label(RichText::new(self.page.title()).text_style(style));
         let name = format!("what:{}", self.page.key());
-        if !widgets::is_open(&self.preferences, &name, true)
+        if !is_open(&self.preferences, &name, true)
             && widgets::icon_button(ui, icons::ICON_HELP, "What is this?").clicked()
         {
             self.preferences.folds.insert(name, true);

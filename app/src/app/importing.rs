@@ -3,14 +3,10 @@
 use super::App;
 use crate::format::{self, capitalized};
 use crate::link::Chosen;
-use crate::pages::PageName;
+use crate::pages::prelude::*;
 use crate::state::Importing;
-use crate::theme::space;
-use crate::widgets::{self, quiet_text};
-use egui::{ScrollArea, Ui};
-use egui_material_icons::icons;
 use glasshouse_protocol::quantity::bytes as size;
-use glasshouse_protocol::{Command, Event, FoundModel, ModelSource, Report};
+use glasshouse_protocol::{Event, FoundModel, ModelSource, Report};
 use std::path::{Path, PathBuf};
 
 /// Maximum number of files named individually.
@@ -37,8 +33,8 @@ impl App {
 
     /// Asks whether to fetch the listed files, or to import the inspected model.
     pub(super) fn importing_ui(&mut self, context: &egui::Context) {
-        let Some(mut importing) = self.state.importing.take() else { return };
-        let decision = widgets::question(context, "importing", 480.0, |ui| match &mut importing {
+        let asked = &mut self.state.importing;
+        let decision = question(context, "importing", 480.0, asked, |ui, importing| match importing {
             Importing::Listed { address, host, files, bytes } => {
                 listed_ui(ui, address, host, files, *bytes);
                 (Some(icons::ICON_DOWNLOAD), "Fetch", true)
@@ -49,12 +45,11 @@ impl App {
             }
         });
         match decision {
-            Some(true) => self.agree(importing),
-            None => self.state.importing = Some(importing),
-            Some(false) if matches!(importing, Importing::Found { .. }) => {
+            Some((importing, true)) => self.agree(importing),
+            Some((Importing::Found { .. }, false)) => {
                 self.outbox.send(Command::LookAtModel { from: None });
             }
-            Some(false) => {}
+            Some((Importing::Listed { .. }, false)) | None => {}
         }
     }
 
@@ -98,7 +93,7 @@ impl App {
 }
 
 fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Option<u64>) {
-    widgets::section(ui, "Fetch a model");
+    section(ui, "Fetch a model");
     quiet_text(ui, address);
     ui.add_space(space::TIGHT);
     let count = format::counted(files.len() as u64, "file");
@@ -108,27 +103,26 @@ fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Op
         _ => files.join(", "),
     };
     let size = bytes.map_or("of unknown size".to_owned(), size);
-    widgets::prose(ui, format!("{host} has {count}, {size}: {named}."));
+    prose(ui, format!("{host} has {count}, {size}: {named}."));
 }
 
 fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
-    widgets::section(ui, &format!("Import {}", model.name));
+    section(ui, &format!("Import {}", model.name));
     let FoundModel { class, parameters, shape, bytes, .. } = model;
     quiet_text(ui, format!("{class}, {} parameters, {shape}", format::whole(*parameters)));
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
-    widgets::prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
-    // Keeps the buttons below the list inside the window: a scroll area requests little height.
+    prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
+    // Keeps the buttons below the list inside the window.
     let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
-    let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);
-    area.min_scrolled_height(room).max_height(room).show(ui, |ui| {
+    scrolled("notices", room).auto_shrink([false, true]).show(ui, |ui| {
         for notice in &model.notices {
-            widgets::hint_line(ui, &format!("{}.", capitalized(notice)));
+            hint_line(ui, &format!("{}.", capitalized(notice)));
         }
     });
     ui.add_space(space::TIGHT);
-    widgets::field(ui, "Context length", "context_length", None, |ui| {
-        let number = widgets::whole_number(context_length).range(1..=model.context_length);
+    field(ui, "Context length", "context_length", None, |ui| {
+        let number = whole_number(context_length).range(1..=model.context_length);
         ui.add(number).accessible_name("Context length");
         quiet_text(ui, format!("of {} tokens", format::whole(model.context_length as u64)));
     });

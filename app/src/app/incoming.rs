@@ -74,21 +74,19 @@ impl App {
             Err(NoFiles::Failed(reason)) => return self.state.say(None, ErrorKind::Io, reason),
         };
         let first = files.first().map(|file| file.name.clone());
+        // The dialog already asked before replacing a file.
+        let to = first.as_ref().map(PathBuf::from);
         match answer.wish {
-            Wish::ExportProject { id, .. } => {
-                // The dialog already asked before replacing a file.
-                let to = first.map(PathBuf::from);
-                self.outbox.send(Export::Project { id }.to(to, false));
-            }
+            Wish::ExportProject { id, .. } => _ = self.outbox.send(Export::Project { id }.to(to, false)),
+            Wish::ExportReport { .. } => _ = self.outbox.send(Export::Report.to(to, false)),
+            Wish::WriteCard { run } => _ = self.outbox.send(Export::Card { run }.to(to, false)),
             Wish::ExportModel { run, format } => {
-                // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
-                let to = first.map(|place| match format {
+                // In a folder, the run gets a subfolder.
+                let to = to.map(|place| match format {
                     ExportFormat::HuggingFace
                     | ExportFormat::Peft
-                    | ExportFormat::Page { space: true, .. } => Path::new(&place).join(&run),
-                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
-                        PathBuf::from(place)
-                    }
+                    | ExportFormat::Page { space: true, .. } => place.join(&run),
+                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => place,
                 });
                 self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, false));
             }
@@ -99,12 +97,12 @@ impl App {
                 }
             }
             Wish::ExportBundle { run } => {
-                let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
+                let to = to.map(|folder| folder.join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
                 self.outbox.send(Export::Bundle { run: Some(run), device, steps }.to(to, true));
             }
             Wish::ExportFeedback { one } => {
-                let to = first.map(|folder| Path::new(&folder).join("feedback"));
+                let to = to.map(|folder| folder.join("feedback"));
                 let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
                 let sent = self.outbox.send(Export::Feedback { one }.to(to, true));
                 self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
@@ -122,14 +120,6 @@ impl App {
                     let command = Command::ImportBundle { from, out: None };
                     self.outbox.send_with(command, bytes.into_iter().collect());
                 }
-            }
-            Wish::ExportReport { .. } => {
-                self.outbox.send(Export::Report.to(first.map(PathBuf::from), false));
-            }
-            Wish::WriteCard { run } => {
-                // The dialog already asked before replacing a file.
-                let to = first.map(PathBuf::from);
-                self.outbox.send(Export::Card { run }.to(to, false));
             }
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),

@@ -2,13 +2,9 @@
 
 use super::App;
 use crate::asks::Undo;
-use crate::pages::PageName;
+use crate::pages::prelude::*;
 use crate::state::Message;
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{Align2, Frame, Margin, RichText, Ui, Vec2};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind};
+use glasshouse_protocol::ErrorKind;
 use std::time::Duration;
 
 /// Maximum number of floating messages.
@@ -45,7 +41,7 @@ impl App {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = space::SMALL;
             for message in messages.iter().rev().take(SHOWN) {
-                let shown = ui.push_id(message.number, |ui| widgets::banner(ui, &message.error));
+                let shown = ui.push_id(message.number, |ui| banner(ui, &message.error));
                 let seconds =
                     if message.error.kind == ErrorKind::Notice { NOTICE_SECONDS } else { ERROR_SECONDS };
                 let since = self.shown.entry(message.number).or_insert(now);
@@ -60,7 +56,7 @@ impl App {
                 }
             }
             let more = messages.len().saturating_sub(SHOWN);
-            if more > 0 && widgets::plain(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
+            if more > 0 && plain(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
                 dismissed.extend(messages.iter().map(|message| message.number));
             }
         });
@@ -92,21 +88,19 @@ impl App {
                     .inner_margin(Margin::symmetric(14, 6))
                     .show(ui, |ui| {
                         ui.horizontal(|ui| {
-                            let text =
-                                widgets::with_code(ui, &toast.text, |words| words.color(palette.ground));
+                            let text = with_code(ui, &toast.text, |words| words.color(palette.ground));
                             ui.label(text);
                             if toast.undo.is_some() {
                                 let accent = if palette.dark { &theme::LIGHT } else { &theme::DARK }.accent;
                                 let words = RichText::new("Undo").text_style(theme::strong()).color(accent);
-                                let button =
-                                    ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT));
+                                let button = ui.add(egui::Button::new(words).fill(Color32::TRANSPARENT));
                                 if button.clicked() {
                                     undo = toast.undo.take();
                                 }
                             }
                             let close = icons::ICON_CLOSE.rich_text().color(palette.ground);
-                            let button = ui.add(egui::Button::new(close).fill(egui::Color32::TRANSPARENT));
-                            let name = || egui::WidgetInfo::labeled(egui::Role::Button, true, "Close");
+                            let button = ui.add(egui::Button::new(close).fill(Color32::TRANSPARENT));
+                            let name = || WidgetInfo::labeled(Role::Button, true, "Close");
                             button.widget_info(name);
                             gone = button.clicked();
                         });
@@ -114,23 +108,13 @@ impl App {
             },
         );
         match undo {
-            Some(Undo::Command(command)) => {
-                self.outbox.send(*command);
-                gone = true;
-            }
-            Some(Undo::Removal) => {
-                self.pages.data.keep_file();
-                gone = true;
-            }
-            Some(Undo::Conversation) => {
-                self.pages.chat.put_back();
-                gone = true;
-            }
+            Some(Undo::Command(command)) => _ = self.outbox.send(*command),
+            Some(Undo::Removal) => self.pages.data.keep_file(),
+            Some(Undo::Conversation) => self.pages.chat.put_back(),
+            None if !gone => return,
             None => {}
         }
-        if gone {
-            self.asks.toast = None;
-        }
+        self.asks.toast = None;
     }
 
     /// The page of a lost engine: what happened, what is saved, what to do.
@@ -140,19 +124,19 @@ impl App {
             ui.vertical_centered(|ui| {
                 ui.set_max_width(ui.available_width().min(theme::PROSE + 80.0));
                 ui.add_space(space::PAGE);
-                widgets::section(ui, "The engine stopped");
+                section(ui, "The engine stopped");
                 ui.add_space(space::SMALL);
-                let (safe, next) = widgets::advice(ErrorKind::EngineLost);
-                let what = widgets::with_code(ui, reason, |words| words);
-                widgets::prose(ui, what);
-                widgets::quiet_text(ui, safe);
-                widgets::quiet_text(ui, next);
+                let (safe, next) = advice(ErrorKind::EngineLost);
+                let what = with_code(ui, reason, |words| words);
+                prose(ui, what);
+                quiet_text(ui, safe);
+                quiet_text(ui, next);
                 ui.add_space(space::SMALL);
-                if widgets::primary(ui, None, "Start the engine again").clicked() {
+                if primary(ui, None, "Start the engine again").clicked() {
                     self.restart();
                 }
                 ui.add_space(space::SMALL);
-                if widgets::plain(ui, icons::ICON_CONTENT_COPY, "Copy report").clicked() {
+                if plain(ui, icons::ICON_CONTENT_COPY, "Copy report").clicked() {
                     ui.ctx().copy_text(self.report(reason));
                     self.asks.tell("Copied");
                 }

@@ -1,17 +1,13 @@
 //! The top bar: page, model, device, and the run with its progress. The pause button is always visible.
 
 use super::App;
-use crate::format;
-use crate::pages::{Models, PageName};
-use crate::theme::{self, Palette, space};
-use crate::widgets;
-use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DeviceType, Fit, RunSummary, Steer, TrainingState};
+use crate::pages::prelude::*;
+use egui::Align;
+use glasshouse_protocol::{DeviceType, Fit};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
-        let narrow = widgets::is_narrow(ui);
+        let narrow = is_narrow(ui);
         let side = if narrow { 16 } else { 28 };
         let margin = Margin { left: side, right: side, top: 10, bottom: 6 };
         Frame::new().inner_margin(margin).show(ui, |ui| {
@@ -92,7 +88,7 @@ impl App {
         } else {
             let words =
                 if device.kind == DeviceType::Cpu { kind.to_owned() } else { format!("{kind} {name}") };
-            widgets::plain(ui, icons::ICON_MEMORY, &words)
+            plain(ui, icons::ICON_MEMORY, &words)
         };
         let label = format!("Device: {}", device.name);
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
@@ -107,7 +103,7 @@ impl App {
             if let Some(memory) = device.memory {
                 ui.label(RichText::new(format!("{} for a model", format::bytes(memory))).color(quiet));
             }
-            settings = widgets::plain(ui, None, "Choose another device").clicked();
+            settings = plain(ui, None, "Choose another device").clicked();
         });
         if settings {
             self.page = PageName::Settings;
@@ -140,7 +136,7 @@ impl App {
                 // The end of the bar is laid out from right to left.
                 pressed = widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Cancel: {work}")).clicked();
                 if let (Some(share), false) = (share, narrow) {
-                    widgets::progress_bar(ui, *share as f32, 56.0);
+                    progress_bar(ui, *share as f32, 56.0);
                 }
                 if !narrow {
                     ui.add(Label::new(&words).truncate());
@@ -183,18 +179,17 @@ impl App {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
                 // Reserve the width of the last step's number, so that the bar does not move.
                 let most = format::whole(training.steps);
-                let font = egui::TextStyle::Body.resolve(ui.style());
+                let font = TextStyle::Body.resolve(ui.style());
                 let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
-                let galley = ui.painter().layout_no_wrap(widest, font, palette.text);
-                let size = Vec2::new(galley.size().x, theme::CONTROL);
+                let size = Vec2::new(text_width(ui, &widest, &font), theme::CONTROL);
                 let layout = Layout::right_to_left(Align::Center);
                 ui.allocate_ui_with_layout(size, layout, |ui| {
                     ui.set_min_width(size.x);
-                    let label = Label::new(words).sense(egui::Sense::click());
+                    let label = Label::new(words).sense(Sense::click());
                     go = ui.add(label).on_hover_text("Go to Train").clicked();
                 });
                 if !narrow {
-                    widgets::progress_bar(ui, share, 72.0);
+                    progress_bar(ui, share, 72.0);
                 }
                 match &command {
                     Some(_) => pressed = widgets::icon_button(ui, icon, name).clicked(),

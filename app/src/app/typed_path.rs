@@ -1,10 +1,8 @@
 //! Entry of a path, on systems without file dialogs, or of an address.
 
 use super::App;
-use crate::link::{Answer, Chosen, Wish, expanded};
-use crate::theme::space;
-use crate::widgets::{self, plain, primary, quiet_text};
-use egui::{Key, TextEdit};
+use crate::link::{Answer, Chosen, expanded};
+use crate::pages::prelude::*;
 use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 
@@ -32,69 +30,49 @@ impl TypedPath {
     }
 }
 
-/// A request's prompt, with an example.
-fn words(wish: &Wish) -> (&'static str, &'static str) {
-    match wish {
-        Wish::AddDocuments => ("Path of the text", "~/texts/letters.txt"),
-        Wish::AddFolder => ("Path of the folder of texts", "~/texts"),
-        Wish::ImportProject => ("Path of the project file", "~/letters.glasshouse"),
-        Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters"),
-        Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse"),
-        Wish::ExportModel { format: ExportFormat::HuggingFace | ExportFormat::Peft, .. } => {
-            ("Path of the folder to write in", "~/models")
-        }
-        Wish::ExportModel { format: ExportFormat::Gguf { .. }, .. } => {
-            ("Path of the file to write", "~/model.gguf")
-        }
-        Wish::ExportModel { format: ExportFormat::Page { space: true, .. }, .. } => {
-            ("Path of the folder to write in", "~/pages")
-        }
-        Wish::ExportModel { format: ExportFormat::Page { .. } | ExportFormat::Link, .. } => {
-            ("Path of the page to write", "~/model.html")
-        }
-        Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
-        Wish::ExportBundle { .. } => ("Path of the folder to write in", "~/bundles"),
-        Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),
-        Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
-        Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl"),
-        Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl"),
-        Wish::RaceFiles => ("Path of the race file", "~/race.json"),
-        Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl"),
-        Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html"),
-        Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle"),
-        Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
-        Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),
-        Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
-        Wish::Dropped | Wish::Saved => ("Path", ""),
-    }
+/// What is at a path before the request is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    File,
+    Folder,
+    /// Nothing that is needed: it is written, or on the network.
+    New,
 }
 
-/// Whether a request reads an existing path rather than writing one.
-fn reads(wish: &Wish) -> bool {
-    matches!(
-        wish,
-        Wish::AddDocuments
-            | Wish::AddFolder
-            | Wish::ImportProject
-            | Wish::OpenProjectFolder
-            | Wish::ImportModel
-            | Wish::Propose { .. }
-            | Wish::TaskFiles
-            | Wish::SentencePairs
-            | Wish::ModerationRules
-            | Wish::RaceFiles
-            | Wish::ImportBundle
-            | Wish::ImportModelFile
-    )
-}
-
-/// Message that nothing was found at the path.
-fn lack(wish: &Wish) -> &'static str {
+/// A request's prompt, an example, and what it reads.
+fn words(wish: &Wish) -> (&'static str, &'static str, Place) {
     match wish {
-        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::ImportBundle => {
-            "There is no folder here."
-        }
-        _ => "There is no file here.",
+        Wish::AddDocuments => ("Path of the text", "~/texts/letters.txt", Place::File),
+        Wish::AddFolder => ("Path of the folder of texts", "~/texts", Place::Folder),
+        Wish::ImportProject => ("Path of the project file", "~/letters.glasshouse", Place::File),
+        Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters", Place::Folder),
+        Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse", Place::New),
+        Wish::ExportModel { format, .. } => match format {
+            ExportFormat::HuggingFace | ExportFormat::Peft => {
+                ("Path of the folder to write in", "~/models", Place::New)
+            }
+            ExportFormat::Gguf { .. } => ("Path of the file to write", "~/model.gguf", Place::New),
+            ExportFormat::Page { space: true, .. } => {
+                ("Path of the folder to write in", "~/pages", Place::New)
+            }
+            ExportFormat::Page { .. } | ExportFormat::Link => {
+                ("Path of the page to write", "~/model.html", Place::New)
+            }
+        },
+        Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M", Place::Folder),
+        Wish::ExportBundle { .. } => ("Path of the folder to write in", "~/bundles", Place::New),
+        Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data", Place::New),
+        Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl", Place::File),
+        Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl", Place::File),
+        Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl", Place::File),
+        Wish::RaceFiles => ("Path of the race file", "~/race.json", Place::File),
+        Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl", Place::File),
+        Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html", Place::New),
+        Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle", Place::Folder),
+        Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf", Place::File),
+        Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M", Place::New),
+        Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html", Place::New),
+        Wish::Dropped | Wish::Saved => ("Path", "", Place::New),
     }
 }
 
@@ -102,12 +80,12 @@ impl App {
     /// The dialog, while a path is requested.
     pub(super) fn typed_path_ui(&mut self, context: &egui::Context) {
         let Some(typed) = &mut self.typed else { return };
+        let (title, example, place) = words(&typed.wish);
         let (mut taken, mut closed) = (false, false);
-        let shown = widgets::dialog(context, "typed path").show(context, |ui| {
+        let shown = dialog(context, "typed path").show(context, |ui| {
             ui.set_width((context.content_rect().width() - 64.0).min(480.0));
-            let (title, example) = words(&typed.wish);
             let use_it = if typed.wish == Wish::ImportModelAddress { "Look there" } else { "Use this path" };
-            widgets::section(ui, title);
+            section(ui, title);
             quiet_text(ui, &typed.advice);
             ui.add_space(space::TIGHT);
             let field = TextEdit::singleline(&mut typed.path).hint_text(example);
@@ -119,7 +97,8 @@ impl App {
                 field.request_focus();
             }
             if typed.missing {
-                widgets::hint_line(ui, lack(&typed.wish));
+                let kind = if place == Place::Folder { "folder" } else { "file" };
+                hint_line(ui, &format!("There is no {kind} here."));
             }
             ui.horizontal(|ui| {
                 let ready = !typed.path.trim().is_empty();
@@ -130,7 +109,7 @@ impl App {
         });
         closed |= shown.should_close();
         let name = expanded(typed.path.trim());
-        if taken && reads(&typed.wish) && !Path::new(&name).exists() {
+        if taken && place != Place::New && !Path::new(&name).exists() {
             // Reading creates nothing.
             typed.missing = true;
         } else if taken && let Some(TypedPath { wish, .. }) = self.typed.take() {

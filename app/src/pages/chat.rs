@@ -9,41 +9,30 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{Breakpoint, beside_ui, caption, moderation_ui};
 use super::train::Awaited;
 use super::written::{
     Sampling, drawn_seed, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
 };
-use super::{Context, Dot, Models, Needs, Page, PageName, train, tune};
+use super::{train, tune};
 use crate::asks::{Toast, Undo};
-use crate::state::{OpenedModel, State};
-use crate::theme::space;
-use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text};
+use crate::pages::prelude::*;
+use crate::state::OpenedModel;
 use conversation::{Exchange, Reply, messages};
-use egui::Ui;
-use egui_material_icons::icons;
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Output, Prompt, Start, Uncertainty,
-    WeightSource,
-};
+use glasshouse_protocol::{ChatMessage, Output, Prompt, Uncertainty};
 use judging::{Saying, keeps};
 
 #[derive(Debug, Default)]
 pub struct ChatPage {
-    exchanges: Vec<Exchange>,
+    talk: Talk,
     typed: String,
-    system: String,
-    /// The person's own system prompt, while a loaded prompt replaces it.
-    own_system: Option<String>,
     sampling: Sampling,
     /// The source of the second of two compared replies; `None` for the same weights with another seed.
     rival: Option<WeightSource>,
     /// The seed stays the same from reply to reply.
     locked: bool,
-    edits: Edits,
     opened: Option<RequestedModel>,
     /// The end of the conversation was visible in the last frame.
     follows: bool,
@@ -56,14 +45,16 @@ pub struct ChatPage {
     seen: Option<u64>,
     trains: Option<Begins>,
     /// The conversation cleared last, for undo.
-    left: Option<Left>,
+    left: Option<Talk>,
 }
 
-#[derive(Debug)]
-struct Left {
+/// A conversation and its system prompt.
+#[derive(Debug, Default)]
+struct Talk {
     exchanges: Vec<Exchange>,
     edits: Edits,
     system: String,
+    /// The person's own system prompt, while a loaded prompt replaces it.
     own_system: Option<String>,
 }
 
@@ -83,6 +74,14 @@ struct Begins {
     /// The objective, and the loss over pairs or thumbs.
     learns: (Objective, PreferenceLoss),
     request: Option<u64>,
+}
+
+impl Talk {
+    /// A new conversation with the person's own system prompt.
+    fn emptied(&self) -> Self {
+        let system = self.own_system.as_ref().unwrap_or(&self.system).clone();
+        Self { system, ..Self::default() }
+    }
 }
 
 impl Page for ChatPage {
@@ -110,9 +109,9 @@ impl Page for ChatPage {
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        let Self { locked, typed, system, own_system, .. } = self;
+        let Self { locked, typed, talk, .. } = self;
         match is_same {
-            true => Self { locked, typed, system: own_system.unwrap_or(system), ..Self::default() },
+            true => Self { locked, typed, talk: talk.emptied(), ..Self::default() },
             false => Self { locked, ..Self::default() },
         }
     }
@@ -130,7 +129,7 @@ impl ChatPage {
     /// Takes in generated text, and requests details of selected tokens.
     fn take(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let writing = &context.state.writing;
-        for reply in self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
+        for reply in self.talk.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
             reply.take(writing);
             if let Some(text) = reply.text(writing) {
                 let config = self.sampling.settings(text.config.seed);
@@ -141,7 +140,7 @@ impl ChatPage {
     }
 
     fn is_writing(&self) -> bool {
-        self.exchanges.iter().flat_map(|exchange| &exchange.replies).any(|reply| !reply.ended)
+        self.talk.exchanges.iter().flat_map(|exchange| &exchange.replies).any(|reply| !reply.ended)
     }
 
     /// Opens the model of the next reply in advance, to see whether it has a chat template and to start the reply at once.
@@ -193,12 +192,13 @@ impl ChatPage {
     }
 
     fn exchanges_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let (busy, count) = (self.is_writing(), self.exchanges.len());
+        let (busy, count) = (self.is_writing(), self.talk.exchanges.len());
         let mut wanted = None;
-        for (at, exchange) in self.exchanges.iter_mut().enumerate() {
+        for (at, exchange) in self.talk.exchanges.iter_mut().enumerate() {
             let place = ReplyPosition { at, last: at + 1 == count, busy, keeps: keeps(context.state) };
-            let shown =
-                ui.push_id(("exchange", at), |ui| exchange_ui(ui, context, exchange, &mut self.edits, place));
+            let shown = ui.push_id(("exchange", at), |ui| {
+                exchange_ui(ui, context, exchange, &mut self.talk.edits, place)
+            });
             wanted = shown.inner.map(|wanted| (at, wanted)).or(wanted);
             ui.add_space(space::TIGHT);
         }
@@ -212,7 +212,7 @@ impl ChatPage {
     fn template_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
         let Some(opened) = self.known(context.state) else {
             if self.opened.as_ref().is_some_and(|opened| opened.failed) {
-                widgets::hint_line(ui, "The model could not be opened.");
+                hint_line(ui, "The model could not be opened.");
                 if plain(ui, icons::ICON_REFRESH, "Open it again").clicked() {
                     self.opened = None;
                 }
@@ -222,7 +222,7 @@ impl ChatPage {
             return true;
         };
         if !opened.chats {
-            widgets::hint_line(ui, text::NO_TEMPLATE);
+            hint_line(ui, text::NO_TEMPLATE);
             if primary(ui, icons::ICON_SCHOOL, "Tune it").clicked() {
                 *context.go = Some(PageName::Tune);
             }
@@ -244,8 +244,8 @@ impl ChatPage {
     fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, busy: bool) {
         let mut sends = false;
         // A phone's keyboard has Enter but no Shift+Enter.
-        let enters = !widgets::is_narrow(ui);
-        let (_, composer) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let enters = !is_narrow(ui);
+        let (_, composer) = card_with(ui, context.palette.panel, |ui| {
             let (field, entered) = widgets::composer(ui, "Message", "Say something", enters, &mut self.typed);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
@@ -262,7 +262,7 @@ impl ChatPage {
                         field.request_focus();
                     }
                 }
-                if !self.exchanges.is_empty()
+                if !self.talk.exchanges.is_empty()
                     && quiet(ui, icons::ICON_ADD_COMMENT, "New conversation").clicked()
                 {
                     self.put_away(context);
@@ -279,15 +279,15 @@ impl ChatPage {
         self.follows = ui.clip_rect().bottom() + composer.rect.height() >= composer.rect.bottom();
         if sends {
             let asked = std::mem::take(&mut self.typed).trim().to_owned();
-            self.say(context, self.exchanges.len(), asked);
+            self.say(context, self.talk.exchanges.len(), asked);
         }
     }
 
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            widgets::term(ui, "System prompt", None);
+            term(ui, "System prompt", None);
             let hint = "Instructions to the model before the conversation";
-            let system = widgets::text_area("System prompt", hint, 2, &mut self.system);
+            let system = text_area("System prompt", hint, 2, &mut self.talk.system);
             ui.add(system).accessible_name("System prompt");
             ui.add_space(space::TIGHT);
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
@@ -306,14 +306,14 @@ impl ChatPage {
                 let rivals = std::iter::once(None).chain(others).map(|rival| (rival.clone(), named(&rival)));
                 let head = ("Second reply by", &*named(&self.rival));
                 let (rivals, width) = (rivals.collect::<Vec<_>>(), Some(ui.available_width()));
-                widgets::choice_or(ui, head, &mut self.rival, width, &rivals);
+                choice_or(ui, head, &mut self.rival, width, &rivals);
             });
         });
     }
 
     /// Cancels all unfinished replies, started or not.
     fn stop(&self, context: &mut Context<'_>) {
-        let replies = self.exchanges.iter().flat_map(|exchange| &exchange.replies);
+        let replies = self.talk.exchanges.iter().flat_map(|exchange| &exchange.replies);
         for reply in replies.filter(|reply| !reply.ended) {
             context.outbox.send(Command::Cancel { request: reply.request });
         }
@@ -326,22 +326,22 @@ impl ChatPage {
         if self.left.take().is_some() && context.asks.toast.as_ref().is_some_and(leads_back) {
             context.asks.toast = None;
         }
-        self.exchanges.truncate(at);
-        self.edits.cut(at);
+        self.talk.exchanges.truncate(at);
+        self.talk.edits.cut(at);
         if !self.locked {
             self.sampling.config.seed = drawn_seed(self.sampling.config.seed);
         }
         let config = self.sampling.moderated(context, self.sampling.config.seed);
-        let messages = messages(&self.system, &self.exchanges, &asked);
+        let messages = messages(&self.talk.system, &self.talk.exchanges, &asked);
         let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
-        self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
+        self.talk.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
     }
 
     fn see_to(&mut self, context: &mut Context<'_>, at: usize, wanted: Wanted) {
         match wanted {
             Wanted::Resend(asked) => self.say(context, at, asked.trim().to_owned()),
             Wanted::Again => {
-                if let Some(exchange) = self.exchanges.pop() {
+                if let Some(exchange) = self.talk.exchanges.pop() {
                     self.say(context, at, exchange.asked);
                 }
             }
@@ -382,33 +382,29 @@ impl ChatPage {
     }
 
     /// Ends the conversation, cancels its replies, and restores the person's own system prompt.
-    fn leave(&mut self, context: &mut Context<'_>) -> Left {
+    fn leave(&mut self, context: &mut Context<'_>) -> Talk {
         self.stop(context);
-        let (system, own_system) = (self.system.clone(), self.own_system.take());
-        if let Some(own) = &own_system {
-            self.system.clone_from(own);
-        }
-        let exchanges = std::mem::take(&mut self.exchanges);
-        Left { exchanges, edits: std::mem::take(&mut self.edits), system, own_system }
+        let left = std::mem::take(&mut self.talk);
+        self.talk = left.emptied();
+        left
     }
 
     /// Offers to undo clearing the conversation.
-    fn offer_back(&mut self, context: &mut Context<'_>, left: Left) {
+    fn offer_back(&mut self, context: &mut Context<'_>, left: Talk) {
         self.left = Some(left);
         let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
     }
 
     pub fn put_back(&mut self) {
-        if let Some(Left { exchanges, edits, system, own_system }) = self.left.take() {
-            (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
-            (self.system, self.own_system) = (system, own_system);
+        if let Some(left) = self.left.take() {
+            (self.talk, self.seen) = (left, None);
         }
     }
 
     /// Requests an alternative to the last reply: from other weights with the same seed, or the same weights with another seed.
     fn compare(&mut self, context: &mut Context<'_>) {
-        let Some(exchange) = self.exchanges.last() else { return };
+        let Some(exchange) = self.talk.exchanges.last() else { return };
         let first = exchange.replies.first().and_then(|reply| reply.text(&context.state.writing));
         let seed = first.map_or(self.sampling.config.seed, |text| text.config.seed);
         let (source, seed) = match &self.rival {
@@ -418,7 +414,7 @@ impl ChatPage {
         let config = self.sampling.moderated(context, seed);
         let messages = exchange.messages.clone();
         let reply = ask(context, source, messages, config);
-        if let Some(exchange) = self.exchanges.last_mut() {
+        if let Some(exchange) = self.talk.exchanges.last_mut() {
             exchange.replies.push(reply);
         }
     }

@@ -16,23 +16,18 @@ mod paste;
 mod reading;
 mod stages;
 
-use super::parts::{Breakpoint, Debounce, columns_ui};
-use super::{Context, Dot, Needs, Page};
 use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
-use crate::state::State;
-use crate::theme::space;
+use crate::pages::prelude::*;
 use bench::Bench;
 use comparison::Looked;
-use egui::{ScrollArea, Ui};
-use glasshouse_protocol::{Command, DocumentsChange, ErrorReport};
+use glasshouse_protocol::DocumentsChange;
 use leaves::Leaves;
 use passages::Passages;
 use paste::Paste;
 
 /// Documents per page of the list.
 pub(super) const PAGE: usize = 50;
-const UNDO_SECONDS: f64 = 10.0;
 /// Documents that a changed recipe is tried on.
 const SAMPLE: usize = 100;
 
@@ -65,8 +60,8 @@ pub struct DataPage {
     move_to_place: bool,
     corpora: bool,
     paste: Option<Paste>,
-    /// A file pending removal, and when.
-    removal: Option<(String, f64)>,
+    /// The file pending removal.
+    removal: Delayed<String>,
     /// The pending removal is announced on another page.
     told: bool,
     /// Change count of the files that the page has seen.
@@ -83,8 +78,8 @@ pub struct DataPage {
     looked: Option<Looked>,
     comparing: Debounce<(String, String)>,
     passages: Passages,
-    /// When the cleaning will be discarded.
-    forgetting: Option<f64>,
+    /// The cleaning is about to be discarded.
+    forgetting: Delayed<()>,
     dismissed: Option<ErrorReport>,
     bench: Bench,
 }
@@ -147,8 +142,7 @@ impl Page for DataPage {
                     0 => self.documents_ui(ui, context, height),
                     1 => self.middle_ui(ui, context, height),
                     _ => {
-                        let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
-                        let area = area.min_scrolled_height(height).max_height(height);
+                        let area = scrolled("bench", height).auto_shrink([false, true]);
                         area.show(ui, |ui| self.side_ui(ui, context));
                     }
                 });
@@ -158,13 +152,11 @@ impl Page for DataPage {
 
     /// A pending removal continues on other pages, and can be undone there.
     fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        self.remove_in_time(ui, context);
-        self.forget_in_time(ui, context);
-        if let Some((name, at)) = &self.removal
+        self.carry_out_due(ui, context);
+        if let Some((name, since)) = self.removal.pending()
             && !std::mem::replace(&mut self.told, true)
         {
-            let shown_at = Some(at - UNDO_SECONDS);
-            let text = format!("Removed {name}");
+            let (text, shown_at) = (format!("Removed {name}"), Some(*since));
             context.asks.toast = Some(Toast { text, undo: Some(Undo::Removal), shown_at });
         }
     }
@@ -203,12 +195,11 @@ impl DataPage {
         }
     }
 
-    /// Requests data for the bench, and carries out what can no longer be undone.
+    /// Requests data for the bench.
     fn ask_bench(&mut self, ui: &Ui, context: &mut Context<'_>) {
         if !std::mem::replace(&mut self.asked, true) {
             context.outbox.send(Command::ShowRecipe);
         }
-        self.forget_in_time(ui, context);
         self.bench.ask(ui, context);
         let cleaning = &context.state.cleaning;
         if cleaning.progress.is_some() || !self.own(context) {
@@ -234,7 +225,7 @@ impl DataPage {
     }
 
     pub fn keep_file(&mut self) {
-        self.removal = None;
+        self.removal.take();
     }
 
     /// Carries out pending removals at once, because the next command reads the text.
@@ -245,37 +236,25 @@ impl DataPage {
         }
     }
 
-    /// Discards the cleaning once that can no longer be undone.
-    fn forget_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let Some(at) = self.forgetting else { return };
-        let left = at - ui.input(|input| input.time);
-        if left <= 0.0 {
-            self.forgetting = None;
-            context.outbox.send(Command::ForgetCleaning);
-        } else {
-            ui.ctx().request_repaint_after_secs(left as f32);
-        }
-    }
-
     fn remove_now(&mut self, outbox: &mut Outbox) {
-        if let Some((name, _)) = self.removal.take() {
+        if let Some(name) = self.removal.take() {
             outbox.send(DocumentsChange::Remove { name });
         }
     }
 
-    fn remove_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let Some((_, at)) = &self.removal else { return };
-        let left = at - ui.input(|input| input.time);
-        if left <= 0.0 {
-            self.remove_now(context.outbox);
-        } else {
-            ui.ctx().request_repaint_after_secs(left as f32);
+    /// Carries out what can no longer be undone.
+    fn carry_out_due(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        if let Some(name) = self.removal.due(ui) {
+            context.outbox.send(DocumentsChange::Remove { name });
+        }
+        if self.forgetting.due(ui).is_some() {
+            context.outbox.send(Command::ForgetCleaning);
         }
     }
 
-    /// Requests the data that the page needs, and carries out a due removal.
+    /// Requests the data that the page needs, and carries out due actions.
     fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        self.remove_in_time(ui, context);
+        self.carry_out_due(ui, context);
         if std::mem::take(&mut self.told) {
             // On this page, undo is shown next to the file.
             context.asks.toast = None;

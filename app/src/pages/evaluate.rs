@@ -11,19 +11,14 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{Kept, called, report_ui, untrained_ui};
-use super::{Context, Dot, Models, Needs, Page, PageName, inspect};
-use crate::format;
-use crate::state::{State, own_runs};
-use crate::theme::space;
-use crate::widgets;
+use super::inspect;
+use super::written::source_at;
+use crate::pages::prelude::*;
+use crate::state::own_runs;
 use asking::Asking;
-use egui::Ui;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Likelihood, Passage, blocks};
-use glasshouse_protocol::{
-    Audit, CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, View, WeightSource,
-};
+use glasshouse_protocol::{Audit, Evaluation};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_RUNS: usize = 4;
@@ -122,9 +117,9 @@ impl EvaluatePage {
         if details.is_empty() {
             let waits = state.is_waiting(|command| matches!(command, Command::ReadEvaluations { .. }));
             if waits {
-                widgets::quiet_text(ui, "Reading earlier evaluations…");
+                quiet_text(ui, "Reading earlier evaluations…");
             } else if found.under_way.is_empty() {
-                widgets::empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
+                empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
             }
             return;
         }
@@ -138,7 +133,7 @@ impl EvaluatePage {
             ui.add_space(space::SMALL);
             ui.horizontal_wrapped(|ui| {
                 for other in &details {
-                    if widgets::tab(ui, other.name == run.name, &called(other)).clicked() {
+                    if tab(ui, other.name == run.name, &called(other)).clicked() {
                         self.detail = Some(other.name.clone());
                     }
                 }
@@ -190,9 +185,7 @@ fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
 /// A run's weights: those in training, else its checkpoint.
 fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     match checkpoint_of(run).filter(|_| !is_in_training(state, run)) {
-        Some(checkpoint) => {
-            WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
-        }
+        Some(checkpoint) => source_at(run, checkpoint),
         None => WeightSource::Current,
     }
 }

@@ -6,14 +6,8 @@ mod text;
 pub use text::WHAT;
 
 use super::learn::NextLessons;
-use super::parts::column;
-use super::{Context, Page, PageName};
-use crate::link::{self, Wish};
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use crate::link;
+use crate::pages::prelude::*;
 use glasshouse_protocol::presets::FIRST_SECONDS;
 
 /// Label of the button that trains a first model.
@@ -63,20 +57,20 @@ impl Page for HomePage {
 impl HomePage {
     fn projects_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !context.state.projects.listed {
-            widgets::working(ui, text::STARTING, None, None);
+            working(ui, text::STARTING, None, None);
             return;
         }
         let any = context.state.projects.list.iter().any(|project| !project.deleted);
-        widgets::section(ui, "Projects");
+        section(ui, "Projects");
         ui.add_space(space::SMALL);
         if any {
             self.cards.ui(ui, context);
         } else {
-            widgets::quiet_text(ui, text::NO_PROJECTS);
+            quiet_text(ui, text::NO_PROJECTS);
         }
         if let Some(engine) = context.state.engine.as_ref().filter(|engine| !engine.storage.lasting) {
             ui.add_space(space::MEDIUM);
-            widgets::hint_line(ui, &format!("{} ({})", text::NOT_KEPT, engine.storage.place));
+            hint_line(ui, &format!("{} ({})", text::NOT_KEPT, engine.storage.place));
         }
     }
 }
@@ -90,7 +84,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let began = context.state.projects.list.iter().any(|project| !project.deleted);
     ui.add_enabled_ui(ready, |ui| {
         if !began {
-            if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {
+            if hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {
                 grow_first_model(context);
             }
             return;
@@ -98,9 +92,9 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let each = if ui.available_width() < 420.0 { 1 } else { 2 };
         let width = ((ui.available_width() - space::MEDIUM * (each - 1) as f32) / each as f32).floor();
         let buttons = |ui: &mut Ui| {
-            ui.spacing_mut().item_spacing = egui::Vec2::splat(space::MEDIUM);
+            ui.spacing_mut().item_spacing = Vec2::splat(space::MEDIUM);
             let tall = column(ui, width, |ui| {
-                let grow = widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES);
+                let grow = hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES);
                 if grow.clicked() {
                     grow_first_model(context);
                 }
@@ -108,7 +102,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
             });
             column(ui, width, |ui| {
                 let text = "for your own text";
-                if widgets::hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text, tall).clicked() {
+                if hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text, tall).clicked() {
                     context.outbox.send(Command::CreateProject { name: "My project".to_owned() });
                     *context.go = Some(PageName::Data);
                 }
@@ -124,19 +118,18 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
-    widgets::quiet_text(ui, text::DROP);
+    quiet_text(ui, text::DROP);
     ui.horizontal_wrapped(|ui| {
-        if widgets::plain(ui, icons::ICON_DESCRIPTION, "Choose texts").clicked() {
+        if plain(ui, icons::ICON_DESCRIPTION, "Choose texts").clicked() {
             context.asks.wish = Some(Wish::AddDocuments);
         }
-        if link::FOLDERS && widgets::plain(ui, icons::ICON_FOLDER_OPEN, "Choose a folder").clicked() {
+        if link::FOLDERS && plain(ui, icons::ICON_FOLDER_OPEN, "Choose a folder").clicked() {
             context.asks.wish = Some(Wish::AddFolder);
         }
-        if widgets::plain(ui, icons::ICON_FILE_OPEN, "Open a project file").clicked() {
+        if plain(ui, icons::ICON_FILE_OPEN, "Open a project file").clicked() {
             context.asks.wish = Some(Wish::ImportProject);
         }
-        if link::FOLDERS && widgets::plain(ui, icons::ICON_DRIVE_FILE_MOVE, "Open a project folder").clicked()
-        {
+        if link::FOLDERS && plain(ui, icons::ICON_DRIVE_FILE_MOVE, "Open a project folder").clicked() {
             context.asks.wish = Some(Wish::OpenProjectFolder);
         }
     });

@@ -34,14 +34,14 @@ pub use text::WHAT;
 pub use wish::Wish;
 
 use super::written::{named_run, run_of};
-use super::{Context, Models, Needs, Page};
-use crate::theme::space;
+use crate::pages::prelude::*;
 use asking::Asking;
 use chosen::{Chosen, takes_long};
-use egui::Ui;
-use glasshouse_protocol::{Command, TrainingState, View};
+use labelled::{Labelled, strip_ui};
 pub(super) use one::OneView;
+use remembered::{anchored, remembered};
 use scrub::Scrub;
+use shading::{largest, shaded_tokens};
 use shown::Shown;
 use std::collections::BTreeSet;
 
@@ -226,7 +226,7 @@ const DRAWINGS: [(View, Drawing); 15] = [
 
 fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let drawing = DRAWINGS.into_iter().find(|(view, _)| *view == shown.data.view);
-    remembered::anchored(ui, "view", |ui| match drawing {
+    anchored(ui, "view", |ui| match drawing {
         Some((_, draw)) => draw(ui, shown, chosen),
         None => table::ui(ui, shown),
     });

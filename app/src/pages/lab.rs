@@ -3,19 +3,12 @@
 mod parallel;
 mod sweep;
 
-use super::parts::{caption, drag, report_ui};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::format;
-use crate::link::{self, Chosen, Wish};
+use crate::link::{self, Chosen};
+use crate::pages::prelude::*;
 use crate::races::{MAX_BYTES, Race, blocks};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets::{self, Axis, Curve, CurvePlot, Mark, Stat};
-use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::blocks::Block;
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Command, Fit, RangeCurve, RangePoint, RangeTest, TrainingState};
+use glasshouse_protocol::{Fit, RangeCurve, RangePoint, RangeTest};
 
 pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";
@@ -35,19 +28,19 @@ impl Page for LabPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::card(ui, |ui| self.rate_ui(ui, context));
+        card(ui, |ui| self.rate_ui(ui, context));
         ui.add_space(space::LARGE);
         self.sweep.ui(ui, context);
         ui.add_space(space::LARGE);
-        widgets::card(ui, |ui| {
-            widgets::section(ui, "Races");
+        card(ui, |ui| {
+            section(ui, "Races");
             caption(
                 ui,
                 "Compare the results of glasshouse race, yours or those of others. A file whose checksum differs is marked as edited; only a \
                  replay verifies a result (glasshouse race --verify FILE).",
             );
             ui.add_space(space::SMALL);
-            if widgets::plain(ui, icons::ICON_UPLOAD_FILE, "Choose race files").clicked() {
+            if plain(ui, icons::ICON_UPLOAD_FILE, "Choose race files").clicked() {
                 context.asks.wish = Some(Wish::RaceFiles);
             }
         });
@@ -100,7 +93,7 @@ impl LabPage {
     }
 
     fn rate_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::section(ui, "Learning rate");
+        section(ui, "Learning rate");
         caption(
             ui,
             "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. The rate with the lowest mean loss \
@@ -123,13 +116,13 @@ impl LabPage {
         });
         let refused = test.check().err();
         if let Some(reason) = &refused {
-            widgets::hint_line(ui, reason);
+            hint_line(ui, reason);
         }
         let curve = context.state.lab.curve.as_ref();
         if let Some(request) = testing(context.state) {
             let done = curve.map_or(0.0, |curve| curve.points.len() as f32 / curve.test.steps.max(1) as f32);
             let share = Some(done).filter(|done| *done < 1.0);
-            if widgets::working(ui, "Testing learning rates", share, Some("Cancel")) {
+            if working(ui, "Testing learning rates", share, Some("Cancel")) {
                 context.outbox.send(Command::Cancel { request });
             }
         } else {
@@ -148,7 +141,7 @@ impl LabPage {
 
 /// A start button; returns whether it was pressed.
 fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
-    widgets::pressed(ui, ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, text))
+    pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, text))
 }
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
@@ -178,21 +171,21 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
                 let value = format::scientific(rate);
                 let exact =
                     "The rate with the lowest loss, as the mean over rates up to twice as high or low";
-                widgets::stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
-                if widgets::primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
+                stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
+                if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                     context.draft.set_learning_rate(rate);
                     context.asks.tell("The next run has this learning rate");
                 }
             });
         }
-        None if curve.ended => widgets::quiet_text(
+        None if curve.ended => quiet_text(
             ui,
             "No suggestion: the loss does not fall clearly, or still falls at the last rate. Test other rates or more steps.",
         ),
         None => {}
     }
     if let Some(noise) = &curve.noise {
-        widgets::quiet_text(ui, format::capitalized(&noise.text()));
+        quiet_text(ui, format::capitalized(&noise.text()));
     }
 }
 

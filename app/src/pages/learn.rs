@@ -16,15 +16,10 @@ pub use lesson::{BUILT_IN, Broken, Lesson};
 pub use library::Library;
 pub use text::WHAT;
 
-use super::parts::{caption, columns_ui, grid_ui, head};
-use super::{Context, Page, PageName};
-use crate::theme::{self, space};
-use crate::widgets::{self, hint_line};
-use crate::{format, link};
+use crate::link;
+use crate::pages::prelude::*;
 use check::Checking;
-use egui::{Label, RichText, Sense, Ui, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, presets};
+use glasshouse_protocol::presets;
 use instrument::Shown;
 use quiz::Quiz;
 
@@ -65,20 +60,13 @@ impl NextLessons {
         if next.is_empty() {
             return;
         }
-        widgets::section(ui, "Lessons");
+        section(ui, "Lessons");
         ui.add_space(space::SMALL);
         if let Some(place) = row_ui(ui, context, &next) {
             *context.lesson = Some(place + 1);
             *context.go = Some(PageName::Learn);
         }
     }
-}
-
-enum Pressed {
-    All,
-    Lesson(usize),
-    Sheet,
-    Link,
 }
 
 impl Page for LearnPage {
@@ -152,12 +140,12 @@ impl LearnPage {
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let finished = self.library.lessons.iter().filter(|lesson| is_done(context, lesson)).count();
         ui.horizontal_wrapped(|ui| {
-            widgets::quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
-            if widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
+            quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
+            if quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
                 self.asked = None;
             }
             let begun = &context.state.lessons.progress;
-            if !begun.is_empty() && widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
+            if !begun.is_empty() && quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
                 let file = answers::json(&self.library.lessons, begun);
                 context.asks.save = Some((format::file_name("lesson answers", "json"), file));
             }
@@ -179,29 +167,13 @@ impl LearnPage {
     }
 
     fn lesson_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
-        match self.head_ui(ui, place) {
-            Some(Pressed::All) => {
-                self.open = None;
-                self.checking.away();
-            }
-            Some(Pressed::Lesson(place)) => self.go(place),
-            Some(Pressed::Sheet) => {
-                let address = address(context, place, lesson);
-                let page = sheet::html(lesson, place + 1, &address).into_bytes();
-                context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
-            }
-            Some(Pressed::Link) => {
-                ui.ctx().copy_text(address(context, place, lesson));
-                context.asks.tell(text::COPIED);
-            }
-            None => {}
-        }
+        self.head_ui(ui, context, place, lesson);
         ui.label(RichText::new(&lesson.head.title).text_style(theme::title()));
         caption(ui, format!("about {} minutes", lesson.head.minutes));
         ui.add_space(space::SMALL);
         if context.state.projects.open.is_none() {
-            widgets::quiet_text(ui, text::NO_PROJECT);
-            if widgets::primary(ui, PageName::Home.icon(), "Choose a project").clicked() {
+            quiet_text(ui, text::NO_PROJECT);
+            if primary(ui, PageName::Home.icon(), "Choose a project").clicked() {
                 *context.go = Some(PageName::Home);
             }
             ui.add_space(space::SMALL);
@@ -225,27 +197,29 @@ impl LearnPage {
     }
 
     /// The header of a lesson: back, previous and next, and close.
-    fn head_ui(&self, ui: &mut Ui, place: usize) -> Option<Pressed> {
+    fn head_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
         let last = self.library.lessons.len().saturating_sub(1);
-        let mut pressed = None;
         ui.horizontal_wrapped(|ui| {
-            if widgets::quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
-                pressed = Some(Pressed::All);
+            if quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
+                self.open = None;
+                self.checking.away();
             }
-            if place > 0 && widgets::quiet(ui, icons::ICON_CHEVRON_LEFT, "Previous lesson").clicked() {
-                pressed = Some(Pressed::Lesson(place - 1));
+            if place > 0 && quiet(ui, icons::ICON_CHEVRON_LEFT, "Previous lesson").clicked() {
+                self.go(place - 1);
             }
-            if place < last && widgets::quiet(ui, icons::ICON_CHEVRON_RIGHT, "Next lesson").clicked() {
-                pressed = Some(Pressed::Lesson(place + 1));
+            if place < last && quiet(ui, icons::ICON_CHEVRON_RIGHT, "Next lesson").clicked() {
+                self.go(place + 1);
             }
-            if widgets::quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
-                pressed = Some(Pressed::Sheet);
+            if quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
+                let address = address(context, place, lesson);
+                let page = sheet::html(lesson, place + 1, &address).into_bytes();
+                context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
             }
-            if widgets::quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
-                pressed = Some(Pressed::Link);
+            if quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
+                ui.ctx().copy_text(address(context, place, lesson));
+                context.asks.tell(text::COPIED);
             }
         });
-        pressed
     }
 
     /// The exercises of a lesson: test, prediction, instrument, measurement, test, code.
@@ -259,7 +233,7 @@ impl LearnPage {
                 self.shown.ui(ui, context, &lesson.head);
             } else {
                 // The instrument would reveal the answer.
-                widgets::quiet_text(ui, text::PREDICT_FIRST);
+                quiet_text(ui, text::PREDICT_FIRST);
             }
         });
         ui.add_space(space::TIGHT);
@@ -303,7 +277,7 @@ fn is_done(context: &Context<'_>, lesson: &Lesson) -> bool {
 
 /// Lessons per row, and the width of each in points.
 fn columns(ui: &Ui) -> (usize, f32) {
-    widgets::columns_fit(ui.available_width(), 300.0, space::MEDIUM)
+    columns_fit(ui.available_width(), 300.0, space::MEDIUM)
 }
 
 /// A row of lessons with their indices. Returns the index of the clicked one.
@@ -327,7 +301,7 @@ fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -
         (Some(_), None) => (icons::ICON_PENDING, "predicted"),
         (None, None) => (icons::ICON_CIRCLE, "not begun"),
     };
-    let (_, card) = widgets::card_with(ui, palette.panel, |ui| {
+    let (_, card) = card_with(ui, palette.panel, |ui| {
         ui.horizontal(|ui| {
             let colour = if measured.is_some() { palette.accent } else { palette.quiet };
             ui.label(icon.rich_text().size(18.0).color(colour));
@@ -341,11 +315,11 @@ fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -
     });
     let response = ui.interact(card.rect, ui.scope_id().with(("lesson", number)), Sense::click());
     let name = format!("Lesson {}: {}, {words}", number + 1, lesson.head.title);
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if response.has_focus() || response.hovered() {
-        let ring = egui::Stroke::new(1.5, palette.accent);
+        let ring = Stroke::new(1.5, palette.accent);
         let corner = f32::from(theme::CARD_CORNER);
-        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(response.rect, corner, ring, StrokeKind::Inside);
     }
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }

@@ -9,14 +9,11 @@ mod diagram;
 mod forecast;
 mod settings;
 
-use super::parts::{Breakpoint, columns_ui, take_vocabulary};
-use super::{Context, Models, Page};
-use crate::theme::space;
+use crate::pages::prelude::*;
 use decoder::Component;
-use egui::Ui;
 use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
-use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
+use glasshouse_protocol::{ErrorKind, PlanSummary};
 
 pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";

@@ -20,15 +20,11 @@ pub use clock::StepClock;
 pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
 pub use kept::Kept;
 pub use moderation::{moderation_of, moderation_ui};
-pub use ranked::{Ranked, Ranking};
+pub use ranked::{Ranked, Ranking, bar_rows};
 pub use runs::{called, holds, run_colour};
 
-use super::{Context, PageName};
-use crate::theme::{self, Palette};
-use crate::widgets;
-use egui::{Align, Layout, Response, RichText, Ui, Vec2};
-use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::TokenizerKind;
+use crate::pages::prelude::*;
+use egui::Align;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;
@@ -81,6 +77,39 @@ impl<T: Clone + PartialEq> Debounce<T> {
     }
 }
 
+/// Seconds during which an action can be undone.
+const UNDO: f64 = 10.0;
+
+/// An action carried out once it can no longer be undone, and when it was requested.
+#[derive(Debug, Default)]
+pub struct Delayed<T>(Option<(T, f64)>);
+
+impl<T> Delayed<T> {
+    pub fn begin(&mut self, ui: &Ui, action: T) {
+        self.0 = Some((action, ui.input(|input| input.time)));
+    }
+
+    pub fn pending(&self) -> Option<&(T, f64)> {
+        self.0.as_ref()
+    }
+
+    /// Undoes the action, or carries it out at once.
+    pub fn take(&mut self) -> Option<T> {
+        self.0.take().map(|(action, _)| action)
+    }
+
+    /// The action, once it is due. Requests a repaint while it is pending.
+    pub fn due(&mut self, ui: &Ui) -> Option<T> {
+        let (_, since) = self.pending()?;
+        let left = since + UNDO - ui.input(|input| input.time);
+        if left > 0.0 {
+            ui.ctx().request_repaint_after_secs(left as f32);
+            return None;
+        }
+        self.take()
+    }
+}
+
 /// Sets the draft's vocabulary to the size its tokenizer will have, so that drawings and plans match the training.
 pub fn take_vocabulary(context: &mut Context<'_>) {
     if context.draft.start.is_some() {
@@ -108,7 +137,7 @@ pub fn take_vocabulary(context: &mut Context<'_>) {
 pub fn too_short(context: &Context<'_>) -> Option<String> {
     let length = context.draft.model.context_length;
     context.state.documents.is_too_short(length).then(|| {
-        let length = crate::format::whole(length as u64);
+        let length = format::whole(length as u64);
         format!(
             "The text, or its held-out part, is too short for context length {length}. Add more text, or choose a shorter context length."
         )
@@ -117,7 +146,7 @@ pub fn too_short(context: &Context<'_>) -> Option<String> {
 
 /// The content of a page that needs a model while there is none.
 pub fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
-    if widgets::empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
+    if empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
         *context.go = Some(PageName::Train);
     }
 }
@@ -131,14 +160,14 @@ pub fn caption(ui: &mut Ui, text: impl Into<String>) {
 pub fn caption_label(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
-    let text = widgets::with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
-    ui.add(egui::Label::new(text).wrap())
+    let text = with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
+    ui.add(Label::new(text).wrap())
 }
 
 /// A small formula, in the code font because it has mathematical symbols.
 pub fn formula(ui: &mut Ui, text: &str) {
     let text = RichText::new(text).text_style(theme::caption()).color(Palette::of(ui).quiet).monospace();
-    ui.add(egui::Label::new(text).wrap());
+    ui.add(Label::new(text).wrap());
 }
 
 /// A heading within a card.
@@ -159,7 +188,7 @@ pub fn line_ui<R, L>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl F
 
 /// An icon button that may be disabled. Returns whether it was clicked.
 pub fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
-    widgets::pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
+    pressed(ui, enabled, |ui| widgets::icon_button(ui, icon, name))
 }
 
 /// Icon buttons to the neighbours of index `at`, with their names. Returns the index of the clicked one.
@@ -242,12 +271,12 @@ pub fn lit_text(
     size: f32,
     palette: &Palette,
 ) -> egui::text::LayoutJob {
-    let format = |background: egui::Color32, colour: egui::Color32| egui::TextFormat {
+    let format = |background: Color32, colour: Color32| TextFormat {
         background,
         line_height: Some((size * 1.5).round()),
-        ..egui::TextFormat::simple(egui::FontId::proportional(size), colour)
+        ..TextFormat::simple(FontId::proportional(size), colour)
     };
-    let plain = || format(egui::Color32::TRANSPARENT, palette.text);
+    let plain = || format(Color32::TRANSPARENT, palette.text);
     let mut job = egui::text::LayoutJob::default();
     let mut from = 0;
     for (number, place) in places.iter().enumerate() {

@@ -11,11 +11,8 @@ pub(super) use list::import_ui;
 
 pub use text::WHAT;
 
-use super::{Context, Models, Page, PageName, home};
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
+use super::{Models, Page, home};
+use crate::pages::prelude::*;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
@@ -23,7 +20,6 @@ pub struct RunsPage {
     list: list::List,
     chosen: BTreeSet<String>,
     asked: BTreeSet<(String, u64)>,
-    details: details::Details,
     compare: compare::Compare,
 }
 
@@ -34,7 +30,7 @@ impl Page for RunsPage {
                 Some(_) => ("No runs yet", "Go to Train"),
                 None => ("No project is open", home::GROW),
             };
-            if widgets::empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
+            if empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
                 match context.state.projects.open {
                     Some(_) => *context.go = Some(PageName::Train),
                     None => home::grow_first_model(context),
@@ -55,8 +51,8 @@ impl Page for RunsPage {
             super::train::want_history(context, &mut self.asked, &run.name);
         }
         match chosen.as_slice() {
-            [] => widgets::quiet_text(ui, text::CHOOSE),
-            [one] => self.details.ui(ui, context, one),
+            [] => quiet_text(ui, text::CHOOSE),
+            [one] => details::ui(ui, context, one),
             several => self.compare.ui(ui, context, several),
         }
         export::ask_ui(ui, context);

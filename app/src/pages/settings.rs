@@ -6,14 +6,10 @@ mod text;
 
 pub use text::WHAT;
 
-use super::{Context, Page};
-use crate::format;
+use crate::pages::prelude::*;
 use crate::preferences::ThemeChoice;
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{Label, RichText, Slider, Ui, Vec2};
 use glasshouse_protocol::setting::Choice as _;
-use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
+use glasshouse_protocol::{DeviceSummary, DeviceType, Precision};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [
@@ -36,7 +32,7 @@ impl Page for SettingsPage {
             self.listed = true;
             context.outbox.send(Command::ListDevices);
         }
-        widgets::halves(ui, space::LARGE, |ui, column| {
+        halves(ui, space::LARGE, |ui, column| {
             ui.spacing_mut().item_spacing.y = space::LARGE;
             if column == 0 {
                 device_ui(ui, context);
@@ -57,9 +53,9 @@ impl Page for SettingsPage {
 }
 
 fn group(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
-    widgets::card(ui, |ui| {
+    card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = space::SMALL;
-        widgets::section(ui, title);
+        section(ui, title);
         contents(ui);
     });
 }
@@ -67,7 +63,7 @@ fn group(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
 fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Device", |ui| {
         let Some(engine) = &context.state.engine else {
-            return widgets::quiet_text(ui, "The engine is starting.");
+            return quiet_text(ui, "The engine is starting.");
         };
         let mut chosen = None;
         let wish = context.preferences.device.clone();
@@ -75,17 +71,17 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "auto" => engine.device.why.as_str(),
             _ => text::AUTO,
         };
-        if widgets::radio(ui, wish == "auto", "Automatic", why) {
+        if radio(ui, wish == "auto", "Automatic", why) {
             chosen = Some("auto".to_owned());
         }
         for device in &context.state.devices {
             let detail = describe(device);
-            if widgets::radio(ui, wish == device.request, &device.name, &detail) {
+            if radio(ui, wish == device.request, &device.name, &detail) {
                 chosen = Some(device.request.clone());
             }
         }
         if context.state.devices.is_empty() {
-            widgets::quiet_text(ui, "Looking for devices");
+            quiet_text(ui, "Looking for devices");
         }
         if let Some(device) = chosen.filter(|device| *device != wish) {
             context.preferences.device.clone_from(&device);
@@ -94,13 +90,13 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(space::TIGHT);
         let has_f16 = engine.device.mixed_precision;
         if !has_f16 && context.draft.train.precision == Precision::F32 {
-            return widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
+            return quiet_text(ui, text::NO_MIXED_PRECISION);
         }
-        widgets::quiet_text(ui, "Precision of the next run and of new projects");
+        quiet_text(ui, "Precision of the next run and of new projects");
         for (precision, text) in Precision::ALL.into_iter().zip(Precision::TEXTS) {
             let is_missing = precision == Precision::Mixed && !has_f16;
             let detail = if is_missing { text::NOT_HERE.to_owned() } else { text.help() };
-            if widgets::radio(ui, context.draft.train.precision == precision, text.title, &detail) {
+            if radio(ui, context.draft.train.precision == precision, text.title, &detail) {
                 context.preferences.precision = precision;
                 context.draft.train.precision = precision;
             }
@@ -121,12 +117,12 @@ fn describe(device: &DeviceSummary) -> String {
 fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Look", |ui| {
         let preferences = &mut *context.preferences;
-        widgets::field(ui, "Theme", "theme", None, |ui| {
+        field(ui, "Theme", "theme", None, |ui| {
             let choices =
                 [(ThemeChoice::System, "System"), (ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light")];
-            widgets::segmented(ui, &mut preferences.theme, &choices);
+            segmented(ui, &mut preferences.theme, &choices);
         });
-        widgets::field(ui, "Text size", "scale", None, |ui| {
+        field(ui, "Text size", "scale", None, |ui| {
             // Applied on release: a slider that scales itself while dragged runs away from the pointer.
             let id = ui.scope_id().with("scale");
             let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(preferences.scale);
@@ -143,14 +139,14 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 preferences.scale = scale;
             }
         });
-        widgets::quiet_text(ui, text::LANGUAGE);
+        quiet_text(ui, text::LANGUAGE);
     });
 }
 
 fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Storage", |ui| {
         let Some(engine) = &context.state.engine else {
-            return widgets::quiet_text(ui, "The engine is starting.");
+            return quiet_text(ui, "The engine is starting.");
         };
         let storage = &engine.storage;
         ui.add(Label::new(&storage.place).wrap().selectable(true));
@@ -159,12 +155,12 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 Some(quota) => format!("{} of {}", format::bytes(used), format::bytes(quota)),
                 None => format::bytes(used),
             };
-            widgets::stat_row(ui, "Used", &value, &format!("{used} bytes"));
+            stat_row(ui, "Used", &value, &format!("{used} bytes"));
             if let Some(quota) = storage.quota.filter(|quota| *quota > 0) {
-                widgets::progress_bar(ui, used as f32 / quota as f32, ui.available_width());
+                progress_bar(ui, used as f32 / quota as f32, ui.available_width());
             }
         }
-        widgets::quiet_text(ui, if storage.lasting { text::LASTING } else { text::NOT_LASTING });
+        quiet_text(ui, if storage.lasting { text::LASTING } else { text::NOT_LASTING });
     });
 }
 
@@ -189,7 +185,7 @@ fn about_ui(ui: &mut Ui, context: &Context<'_>) {
         let version =
             context.state.engine.as_ref().map_or(env!("CARGO_PKG_VERSION"), |engine| &engine.app_version);
         ui.label(format!("Glasshouse {version}"));
-        widgets::quiet_text(ui, text::ABOUT);
+        quiet_text(ui, text::ABOUT);
         ui.hyperlink_to("Source, licence and questions", env!("CARGO_PKG_REPOSITORY"));
     });
 }

@@ -7,13 +7,8 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Breakpoint, Debounce, beside_ui, take_vocabulary};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use glasshouse_protocol::{Command, VocabularyOrder};
+use crate::pages::prelude::*;
+use glasshouse_protocol::VocabularyOrder;
 
 pub const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";
@@ -77,9 +72,9 @@ impl Page for TokenizerPage {
 impl TokenizerPage {
     fn results_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.tokenizer.summary.is_none() {
-            widgets::card(ui, |ui| {
-                widgets::section(ui, "No tokenizer yet");
-                widgets::prose(
+            card(ui, |ui| {
+                section(ui, "No tokenizer yet");
+                prose(
                     ui,
                     "After training the tokenizer, type a sentence here to see its tokens, replay their merges, and browse the whole vocabulary. \
                      Training takes seconds.",

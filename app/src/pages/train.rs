@@ -13,18 +13,11 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
-pub(super) use plots::accuracy_curves;
 pub use text::WHAT;
 
-use super::parts::columns_ui;
-use super::{Context, Dot, Page, home};
-use crate::format;
-use crate::state::{State, Training};
-use crate::theme::space;
-use crate::widgets::{self, Failed};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, Steer, TrainingState};
+use super::home;
+use crate::pages::prelude::*;
+use glasshouse_protocol::ErrorKind;
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -48,7 +41,7 @@ impl Page for TrainPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.projects.open.is_none() && context.state.training.run.is_none() {
             let idle = "Nothing to train yet";
-            if widgets::empty(ui, icons::ICON_POTTED_PLANT, idle, text::EMPTY, home::GROW) {
+            if empty(ui, icons::ICON_POTTED_PLANT, idle, text::EMPTY, home::GROW) {
                 home::grow_first_model(context);
             }
             return;
@@ -122,7 +115,7 @@ impl TrainPage {
     }
 
     fn run_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
-        if widgets::is_narrow(ui) {
+        if is_narrow(ui) {
             controls::numbers_ui(ui, context, training, &mut self.change);
             ui.add_space(space::SMALL);
             self.plots.ui(ui, context, training);
@@ -131,7 +124,7 @@ impl TrainPage {
         } else {
             let width = ui.available_width();
             // On wide pages the samples are a third column.
-            let third = (width >= widgets::WIDE).then(|| (width * 0.3).floor());
+            let third = (width >= WIDE).then(|| (width * 0.3).floor());
             let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
             let widths: Vec<f32> = [NUMBERS, plots].into_iter().chain(third).collect();
             columns_ui(ui, space::SECTION, &widths, |ui, place| {
@@ -155,8 +148,8 @@ impl TrainPage {
     /// A project without runs: a summary of the draft, and the start button.
     fn ready_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
         let waits = busy(context);
-        widgets::card(ui, |ui| {
-            widgets::section(ui, "Ready to train");
+        card(ui, |ui| {
+            section(ui, "Ready to train");
             let plan = context.state.planning.plan_of(context.draft);
             let mut line =
                 vec![context.draft.model.shape(), format::counted(context.draft.train.steps, "step")];
@@ -165,25 +158,25 @@ impl TrainPage {
                 plan.and_then(|plan| plan.run_seconds)
                     .map(|seconds| format!("about {} on this device", format::duration(seconds))),
             );
-            widgets::quiet_text(ui, line.join(" · "));
+            quiet_text(ui, line.join(" · "));
             start::begins_ui(ui, context.draft);
             confirm::proportions_ui(ui, context);
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {
                 ui.label("Sample prompt");
                 let prompt = &mut context.draft.train.sample_prompt;
-                widgets::line_edit(ui, "Sample prompt", "nothing", 220.0, prompt)
+                line_edit(ui, "Sample prompt", "nothing", 220.0, prompt)
                     .on_hover_text("The same prompt every time, for comparable samples");
             });
             ui.add_space(space::SMALL);
             let ready = !waits && context.state.planning.refused.is_none();
-            if widgets::pressed(ui, ready, |ui| widgets::primary(ui, icons::ICON_PLAY_ARROW, "Train")) {
+            if pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Train")) {
                 train(context);
             }
             if let Some(error) = &context.state.planning.refused {
                 let here = error.field.as_ref().is_some_and(|field| field.starts_with("train."));
-                if !(here && widgets::is_open(context.preferences, form::FOLD, false)) {
-                    widgets::hint_line(ui, &error.message);
+                if !(here && is_open(context.preferences, form::FOLD, false)) {
+                    hint_line(ui, &error.message);
                 }
             }
         });
@@ -227,7 +220,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let (stage, done, total) = context.state.tokenizer.preparing.unwrap_or_default();
     let words = stage.map_or(text::STARTING.to_owned(), |stage| format::capitalized(stage.title()));
     let share = (total > 0).then(|| done as f32 / total as f32);
-    if widgets::working(ui, &words, share.or(Some(0.0)), Some("Cancel")) {
+    if working(ui, &words, share.or(Some(0.0)), Some("Cancel")) {
         context.outbox.send(Steer::Stop);
     }
     ui.add_space(space::MEDIUM);
@@ -238,7 +231,7 @@ pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let run = context.state.training.run.as_ref().or(context.state.runs.latest());
     let Some((run, error)) = run.and_then(|run| Some((run.clone(), run.error.clone()?))) else { return };
     let shown = format!("put away:{}:{}", run.name, run.step);
-    if busy(context) || widgets::is_open(context.preferences, &shown, false) {
+    if busy(context) || is_open(context.preferences, &shown, false) {
         return;
     }
     let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
@@ -272,11 +265,11 @@ pub(super) fn notices_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let count = notices.len().to_string();
-    widgets::fold(ui, context.preferences, "train:notices", ("Notices", &count), true, |ui, _| {
+    fold(ui, context.preferences, "train:notices", ("Notices", &count), true, |ui, _| {
         for notice in notices.iter().rev().take(20) {
             ui.horizontal_top(|ui| {
                 ui.label(icons::ICON_INFO.rich_text().color(context.palette.quiet));
-                ui.add(egui::Label::new(notice).wrap().selectable(true));
+                ui.add(Label::new(notice).wrap().selectable(true));
             });
         }
     });

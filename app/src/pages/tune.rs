@@ -20,15 +20,9 @@ use super::train::{
     Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
     want_history,
 };
-use super::{Context, Models, Needs, Page};
-use crate::pages::parts::{beside_ui, called, caption, columns_ui, head};
-use crate::state::{Runs, Training};
-use crate::theme::space;
-use crate::widgets::{self, card, hint_line, primary, quiet_text};
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use crate::state::Runs;
 use glasshouse_protocol::recipes::TuningRecipe;
-use glasshouse_protocol::{Command, LearnsFrom, RunLaunch, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
 /// Width in points below which memory and time are shown under the settings.
@@ -64,7 +58,7 @@ impl Page for TunePage {
         if tunes {
             notices_ui(ui, context);
         }
-        if widgets::is_narrow(ui) || ui.available_width() < NARROW {
+        if is_narrow(ui) || ui.available_width() < NARROW {
             self.choices_ui(ui, context);
             self.takes_ui(ui, context);
         } else {
@@ -121,7 +115,7 @@ impl TunePage {
             return;
         }
         want_history(context, &mut self.asked, &run.name);
-        if widgets::is_narrow(ui) {
+        if is_narrow(ui) {
             controls::numbers_ui(ui, context, training, &mut self.change);
             self.plots.ui(ui, context, training);
         } else {
@@ -190,7 +184,7 @@ impl TunePage {
             let mut begun = before.clone();
             let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), called(run))).collect();
             let (head, width) = (("Base model", "Choose a model"), ui.available_width().min(360.0));
-            widgets::choice_or(ui, head, &mut begun, Some(width), &choices);
+            choice_or(ui, head, &mut begun, Some(width), &choices);
             if begun != before {
                 self.wanted = begun.map(|run| (run, None));
             }
@@ -222,7 +216,7 @@ impl TunePage {
             }
             ui.add_space(space::TIGHT);
             let ready = !waits && refused.is_none() && missing.is_none();
-            if widgets::pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
+            if pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
                 tune(context, self.learns_from, self.recipe);
             }
         });

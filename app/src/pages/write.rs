@@ -4,16 +4,9 @@
 mod column;
 mod history;
 
-use super::parts::{Breakpoint, caption, columns_ui, moderation_ui};
 use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
-use super::{Context, Dot, Models, Needs, Page};
-use crate::state::State;
-use crate::theme::space;
-use crate::widgets::{self, card, plain, primary, segmented};
+use crate::pages::prelude::*;
 use column::Column;
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::Command;
 
 pub const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
     one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";
@@ -62,7 +55,7 @@ impl Page for WritePage {
             self.settings_ui(ui, context);
             self.history_ui(ui, context);
         } else {
-            let wide = width >= widgets::WIDE && self.earlier(context).next().is_some();
+            let wide = width >= WIDE && self.earlier(context).next().is_some();
             let right = 248.0;
             // On wide pages the history is a column on the left.
             let before = if wide { (width * 0.22).floor() } else { 0.0 };
@@ -98,9 +91,9 @@ impl Page for WritePage {
 
 impl WritePage {
     fn prompt_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             let hint = "How does the text begin?";
-            let (_, entered) = widgets::composer(ui, "Prompt", hint, true, &mut self.prompt);
+            let (_, entered) = composer(ui, "Prompt", hint, true, &mut self.prompt);
             ui.horizontal_wrapped(|ui| {
                 let writing = self.shown().any(|column| column.is_writing(context.state));
                 let valid = self.shown().all(|Column { sampling, .. }| {
@@ -120,7 +113,7 @@ impl WritePage {
                     self.compare(context);
                 }
                 if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
-                    widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
+                    quiet_text(ui, "Enter writes, Shift+Enter begins a line");
                 }
                 if (pressed || entered && !writing) && valid {
                     let prompt = self.prompt.clone();
@@ -180,7 +173,7 @@ impl WritePage {
         if !self.comparing {
             on = self.columns[0].ui(ui, context, "first").map(|prompt| (0, prompt));
         } else {
-            widgets::halves(ui, space::LARGE, |ui, place| {
+            halves(ui, space::LARGE, |ui, place| {
                 let name = if place == 0 { "first" } else { "second" };
                 if let Some(column) = self.columns.get_mut(place) {
                     on = column.ui(ui, context, name).map(|prompt| (place, prompt)).or(on.take());

@@ -8,14 +8,15 @@ mod sampling;
 mod sources;
 mod text;
 
-pub use candidates::{candidates_ui, legend_ui};
+pub use candidates::candidates_ui;
 pub use look::{Look, all_tokens, source_of};
 pub use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
-pub use sources::{another_source, named_run, run_of, silence, source_name, source_ui, sources, start_of};
+pub use sources::{
+    another_source, named_run, run_of, silence, source_at, source_name, source_ui, sources, start_of,
+};
 pub use text::ending;
 
-use super::Context;
-use glasshouse_protocol::TrainingState;
+use crate::pages::prelude::*;
 
 pub fn has_model(context: &Context<'_>) -> bool {
     let state = context.state;

@@ -25,6 +25,18 @@ pub struct OpenProject {
     pub opening: u64,
 }
 
+/// Whether a command opens another project, or closes the open one.
+pub fn leaves(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CreateProject { .. }
+            | Command::OpenProject { .. }
+            | Command::ImportProject { .. }
+            | Command::TrainFirst { .. }
+            | Command::CloseProject
+    )
+}
+
 impl Projects {
     /// Another project is being opened, or this one closed. Known runs and texts belong to the old project, and the engine would
     /// not find them.
@@ -37,18 +49,13 @@ impl Projects {
     }
 
     pub(super) fn sent(&mut self, id: u64, command: &Command) {
-        let leaves = match command {
-            Command::CreateProject { .. }
-            | Command::OpenProject { .. }
-            | Command::ImportProject { .. }
-            | Command::TrainFirst { .. }
-            | Command::CloseProject => true,
+        let deletes = match command {
             Command::ChangeProject { id, change: ProjectChange::Delete } => {
                 self.open.as_ref().is_some_and(|open| open.summary.id == *id)
             }
             _ => false,
         };
-        if leaves {
+        if deletes || leaves(command) {
             self.leaving.insert(id);
         }
     }

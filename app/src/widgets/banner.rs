@@ -1,11 +1,8 @@
 //! Messages: an error with its consequences for the person's work and advice, or a notice.
 
-use super::buttons::icon_button;
-use super::with_code;
-use crate::theme::{CARD_CORNER, Palette, mix};
-use egui::accesskit::Role;
-use egui::{Frame, Margin, RichText, Ui};
-use egui_material_icons::icons;
+use super::prelude::*;
+use crate::theme::{CARD_CORNER, mix};
+use egui::WidgetText;
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
@@ -61,7 +58,7 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
     };
     Frame::new()
         .fill(mix(palette.panel, colour, 0.10))
-        .stroke(egui::Stroke::new(1.0, mix(palette.hairline, colour, 0.4)))
+        .stroke(Stroke::new(1.0, mix(palette.hairline, colour, 0.4)))
         .shadow(ui.visuals().popup_shadow)
         .corner_radius(CARD_CORNER)
         .inner_margin(Margin::symmetric(12, 8))
@@ -77,11 +74,11 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
                     ui.vertical(|ui| {
                         ui.spacing_mut().item_spacing.y = 2.0;
                         let message = with_code(ui, &error.message, |words| words);
-                        ui.add(egui::Label::new(message).wrap().selectable(true));
+                        ui.add(Label::new(message).wrap().selectable(true));
                         if !notice {
                             let (safe, next) = advice(error.kind);
                             let text = RichText::new(format!("{safe} {next}")).color(palette.quiet);
-                            ui.add(egui::Label::new(text).wrap());
+                            ui.add(Label::new(text).wrap());
                         }
                     });
                 },
@@ -94,12 +91,17 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
 
 /// A line with a warning icon, about something that blocks nothing.
 pub fn hint_line(ui: &mut Ui, text: &str) {
-    let palette = Palette::of(ui);
+    let warning = Palette::of(ui).warning;
+    let text = with_code(ui, text, |words| words.color(warning));
+    icon_line(ui, icons::ICON_WARNING, warning, text);
+}
+
+/// A line of text after an icon of a colour.
+pub fn icon_line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: impl Into<WidgetText>) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.warning));
-        let text = with_code(ui, text, |words| words.color(palette.warning));
-        ui.add(egui::Label::new(text).wrap());
+        ui.label(icon.rich_text().size(16.0).color(colour));
+        ui.add(Label::new(text).wrap());
     });
 }
 

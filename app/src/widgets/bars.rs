@@ -1,8 +1,6 @@
 //! Bars: progress, and the distribution of memory.
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
 
 pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     let palette = Palette::of(ui);
@@ -20,33 +18,59 @@ pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     });
 }
 
+/// Shares of a whole as bars, one over another.
+pub fn share_bar(ui: &mut Ui, size: Vec2, shares: &[(f32, Color32)]) -> Response {
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().rect_filled(rect, 2.0, Palette::of(ui).raised);
+    for (share, colour) in shares {
+        let length = (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
+        ui.painter().rect_filled(rect.with_max_x(rect.left() + length), 2.0, *colour);
+    }
+    response
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     pub name: String,
     pub bytes: u64,
+    pub colour: Color32,
+    pub hover: String,
 }
 
-/// The distribution of memory among parts, each wide enough to be visible, and below it the total compared with the device's
-/// memory: a small model takes a thousandth of it. A legend names the parts with their bytes.
-pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
-    let palette = Palette::of(ui);
-    let sum: u64 = parts.iter().map(|part| part.bytes).sum();
-    let width = ui.available_width();
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 12.0), Sense::hover());
-    let track = theme::mix(palette.raised, palette.quiet, 0.25);
-    if sum == 0 {
-        ui.painter().rect_filled(rect, 4.0, track);
+impl Segment {
+    /// A part of a whole, in the colour of its place among the parts.
+    pub fn part(palette: &Palette, place: usize, name: String, bytes: u64) -> Self {
+        let [first, second, third, fourth, fifth, sixth] = palette.series;
+        let order = [palette.accent, first, fourth, second, third, sixth, fifth];
+        let hover = format!("{name}: {} bytes", format::whole(bytes));
+        Self { name, bytes, colour: order[place % order.len()], hover }
     }
-    let bytes: Vec<u64> = parts.iter().map(|part| part.bytes).filter(|bytes| *bytes > 0).collect();
-    let mut lengths = lengths(&bytes, rect.width()).into_iter();
+}
+
+/// A bar of bytes from left to right: segments proportional to their bytes, and wide enough to be seen and hovered. Below it the
+/// total compared with a limit, such as the device's memory, of which a small model takes a thousandth, and a legend.
+pub fn segment_bar(ui: &mut Ui, name: &str, segments: &[Segment], limit: Option<u64>) {
+    let palette = Palette::of(ui);
+    let (gap, width) = (2.0, ui.available_width());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 14.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
+    let track = theme::mix(palette.raised, palette.quiet, 0.25);
+    let bytes: Vec<u64> = segments.iter().map(|own| own.bytes).filter(|bytes| *bytes > 0).collect();
+    let sum: u64 = bytes.iter().sum();
+    if sum == 0 {
+        ui.painter().rect_filled(rect, 3.0, track);
+    }
+    let lengths = lengths(&bytes, rect.width() - gap * bytes.len().saturating_sub(1) as f32);
     let mut left = rect.left();
-    for (place, part) in parts.iter().enumerate().filter(|(_, part)| part.bytes > 0) {
-        let length = lengths.next().unwrap_or_default();
+    let drawn = segments.iter().filter(|own| own.bytes > 0);
+    for (place, (segment, length)) in drawn.zip(lengths).enumerate() {
         let piece = Rect::from_min_max(pos2(left, rect.top()), pos2(left + length, rect.bottom()));
-        ui.painter().rect_filled(piece.shrink2(Vec2::new(0.5, 0.0)), 2.0, part_colour(palette, place));
-        let response = ui.interact(piece, ui.scope_id().with(("memory", place)), Sense::hover());
-        response.on_hover_text(format!("{}: {} bytes", part.name, format::whole(part.bytes)));
-        left += length;
+        left += length + gap;
+        let response = ui.interact(piece, ui.scope_id().with(("segment", place)), Sense::hover());
+        let lit = response.hovered();
+        let colour = if lit { theme::mix(segment.colour, palette.text, 0.25) } else { segment.colour };
+        ui.painter().rect_filled(piece, 3.0, colour);
+        response.on_hover_text(&segment.hover);
     }
     if let Some(limit) = limit.filter(|limit| *limit > 0) {
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 4.0), Sense::hover());
@@ -64,67 +88,32 @@ pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
         }
         response.on_hover_text(format!("{} of {} bytes", format::whole(sum), format::whole(limit)));
     }
-    let named: Vec<(&str, u64, Color32)> = parts
-        .iter()
-        .enumerate()
-        .map(|(place, part)| (part.name.as_str(), part.bytes, part_colour(palette, place)))
-        .collect();
-    legend(ui, &named);
+    legend(ui, segments.iter().map(|own| (own.colour, own.name.as_str(), format::bytes(own.bytes))));
 }
 
-/// A legend of colours with names and bytes; wraps.
-fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
+/// A legend of colours with names and figures, which may be empty; wraps.
+pub fn legend<'a>(ui: &mut Ui, names: impl IntoIterator<Item = (Color32, &'a str, String)>) {
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::new(6.0, 2.0);
         ui.set_row_height(18.0);
-        for (name, bytes, colour) in named {
-            // A mark, its name and its number stay on one line.
+        for (colour, name, figure) in names {
+            // A mark, its name and its figure stay on one line.
             let font = theme::caption().resolve(ui.style());
-            let words = format!("{name}{}", format::bytes(*bytes));
-            let needed = ui.painter().layout_no_wrap(words, font, palette.quiet).size().x + 40.0;
+            let needed = text_width(ui, name, &font) + text_width(ui, &figure, &font) + 40.0;
             if ui.available_size_before_wrap().x < needed {
                 ui.end_row();
                 ui.set_row_height(18.0);
             }
             let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
-            ui.painter().rect_filled(mark, 2.0, *colour);
-            ui.label(RichText::new(*name).text_style(theme::caption()).color(palette.quiet));
-            ui.label(RichText::new(format::bytes(*bytes)).text_style(theme::caption()));
+            ui.painter().rect_filled(mark, 2.0, colour);
+            ui.label(RichText::new(name).text_style(theme::caption()).color(palette.quiet));
+            if !figure.is_empty() {
+                ui.label(RichText::new(figure).text_style(theme::caption()));
+            }
             ui.add_space(6.0);
         }
     });
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct FlowSegment {
-    pub name: String,
-    pub bytes: u64,
-    pub colour: Color32,
-    pub hover: String,
-}
-
-/// A bar of bytes from left to right. Segments are proportional to their bytes, and wide enough to be hovered.
-pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
-    let palette = Palette::of(ui);
-    let gap = 2.0;
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 18.0), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
-    let bytes: Vec<u64> = segments.iter().map(|segment| segment.bytes).collect();
-    let lengths = lengths(&bytes, rect.width() - gap * segments.len().saturating_sub(1) as f32);
-    let mut left = rect.left();
-    for (place, (segment, length)) in segments.iter().zip(lengths).enumerate() {
-        let piece = Rect::from_min_max(pos2(left, rect.top()), pos2(left + length, rect.bottom()));
-        left += length + gap;
-        let response = ui.interact(piece, ui.scope_id().with(("flow", place)), Sense::hover());
-        let lit = response.hovered();
-        let colour = if lit { theme::mix(segment.colour, palette.text, 0.25) } else { segment.colour };
-        ui.painter().rect_filled(piece, 3.0, colour);
-        response.on_hover_text(&segment.hover);
-    }
-    let named: Vec<(&str, u64, Color32)> =
-        segments.iter().map(|segment| (segment.name.as_str(), segment.bytes, segment.colour)).collect();
-    legend(ui, &named);
 }
 
 /// Lengths proportional to bytes, each at least `MIN_LENGTH` if there is enough room.
@@ -138,30 +127,27 @@ fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
     bytes.iter().map(|bytes| least + (*bytes as f64 / whole) as f32 * free).collect()
 }
 
-fn part_colour(palette: &Palette, place: usize) -> Color32 {
-    let [first, second, third, fourth, fifth, sixth] = palette.series;
-    let order = [palette.accent, first, fourth, second, third, sixth, fifth];
-    order[place % order.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use egui::Shape;
 
     #[test]
     fn every_part_of_memory_is_seen_beside_however_much_the_device_has() {
-        let part = |name: &str, bytes| Segment { name: name.to_owned(), bytes };
-        let parts = [part("weights", 3_500_000), part("nothing", 0), part("activations", 62_000_000)];
+        let parts = [("weights", 3_500_000), ("nothing", 0), ("activations", 62_000_000)];
         for limit in [None, Some(24_500_000_000), Some(1_000_000)] {
             let mut colours = Vec::new();
             let shapes = crate::widgets::drawn(|ui| {
-                colours = (0..3).map(|place| part_colour(Palette::of(ui), place)).collect();
-                memory_bar(ui, &parts, limit);
+                let parts = parts.iter().zip(0..);
+                let part = |((name, bytes), place): (&(&str, u64), usize)| {
+                    Segment::part(Palette::of(ui), place, (*name).to_owned(), *bytes)
+                };
+                let segments: Vec<Segment> = parts.map(part).collect();
+                colours = segments.iter().map(|segment| segment.colour).collect();
+                segment_bar(ui, "Memory", &segments, limit);
             });
             // Marks of the legend are eight points high.
             let drawn = shapes.iter().filter_map(|clipped| match &clipped.shape {
-                Shape::Rect(shape) if (shape.rect.height() - 12.0).abs() < 0.1 => {
+                Shape::Rect(shape) if (shape.rect.height() - 14.0).abs() < 0.1 => {
                     Some((shape.fill, shape.rect.width()))
                 }
                 _ => None,

@@ -1,8 +1,8 @@
 //! Buttons: primary, plain, quiet, and icons. Each has an accessible name.
 
-use crate::theme::{self, CONTROL, Palette, mix, space};
-use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo};
-use egui_material_icons::MaterialIcon;
+use super::prelude::*;
+use crate::theme::{CONTROL, mix};
+use egui::Button;
 
 /// Fill at rest and under the pointer, and text colour.
 struct Tone {
@@ -126,16 +126,16 @@ fn large(ui: &mut Ui, icon: MaterialIcon, [text, detail]: [&str; 2], tall: f32, 
     painter.rect_filled(rect, f32::from(theme::CARD_CORNER), fill);
     if response.has_focus() {
         let ring = Stroke::new(2.0, palette.text);
-        painter.rect_stroke(rect, f32::from(theme::CARD_CORNER), ring, egui::StrokeKind::Outside);
+        painter.rect_stroke(rect, f32::from(theme::CARD_CORNER), ring, StrokeKind::Outside);
     }
-    let place = egui::pos2(rect.left() + padding + mark / 2.0, rect.center().y);
-    let font = egui::FontId::new(mark, icon.font_family());
-    painter.text(place, egui::Align2::CENTER_CENTER, icon.codepoint, font, tone.text);
+    let place = pos2(rect.left() + padding + mark / 2.0, rect.center().y);
+    let font = FontId::new(mark, icon.font_family());
+    painter.text(place, Align2::CENTER_CENTER, icon.codepoint, font, tone.text);
     let left = rect.left() + padding + mark + space::MEDIUM;
     let first = rect.center().y - height / 2.0;
     let second = first + words.size().y + space::TIGHT;
-    painter.galley(egui::pos2(left, first), words, tone.text);
-    painter.galley(egui::pos2(left, second), means, below);
+    painter.galley(pos2(left, first), words, tone.text);
+    painter.galley(pos2(left, second), means, below);
     named(ui, &response, text);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
@@ -144,7 +144,7 @@ fn large(ui: &mut Ui, icon: MaterialIcon, [text, detail]: [&str; 2], tall: f32, 
 const SLIDER: f32 = 22.0;
 
 /// A slider with a smaller handle.
-pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
+pub fn slider(ui: &mut Ui, slider: Slider<'_>) -> Response {
     // The handle grows with the height, and the number aligns only at the same height.
     let look = |style: &mut egui::Style| {
         style.spacing.interact_size.y = SLIDER;
@@ -157,7 +157,7 @@ pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
 pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, value: &mut T, choices: &[(T, &str)]) -> bool {
     let palette = Palette::of(ui);
     let mut changed = false;
-    egui::Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2).inner_margin(2).show(
+    Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2).inner_margin(2).show(
         ui,
         |ui| {
             ui.horizontal(|ui| {

@@ -1,8 +1,8 @@
 //! Inline code in messages: text between backticks is drawn in the code font. The backticks stay visible, since a message may
 //! quote a file name, pattern or token that contains backticks itself.
 
-use egui::text::LayoutJob;
-use egui::{FontFamily, FontSelection, RichText, Ui, WidgetText};
+use super::prelude::*;
+use egui::{FontFamily, FontSelection, WidgetText};
 
 /// A sentence with inline code, unchanged as text for screen readers. `look` styles its words; code differs in its font.
 pub fn with_code(ui: &Ui, text: &str, look: impl Fn(RichText) -> RichText) -> WidgetText {
@@ -41,7 +41,6 @@ fn spans(text: &str) -> (Vec<(&str, &str)>, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::theme;
 
     #[test]
     fn marks_stand_around_code_or_for_themselves() {

@@ -6,9 +6,7 @@
 
 mod readings;
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Color32, RichText, Sense, Stroke, Ui, Vec2};
+use super::prelude::*;
 use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,7 +170,7 @@ fn legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
             let ends = [rect.left_center(), rect.right_center()];
             let stroke = Stroke::new(2.5, curve.colour);
             if curve.dashed {
-                ui.painter().extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 3.0));
+                ui.painter().extend(Shape::dashed_line(&ends, stroke, 4.0, 3.0));
             } else {
                 ui.painter().line_segment(ends, stroke);
             }
@@ -184,7 +182,7 @@ fn legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
         for mark in kinds(happened) {
             let (rect, _) = ui.allocate_exact_size(Vec2::new(6.0, 12.0), Sense::hover());
             let ends = [rect.center_top(), rect.center_bottom()];
-            ui.painter().extend(egui::Shape::dotted_line(&ends, mark.colour, 3.0, 1.0));
+            ui.painter().extend(Shape::dotted_line(&ends, mark.colour, 3.0, 1.0));
             name(ui, mark.name);
         }
     });

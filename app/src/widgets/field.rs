@@ -1,13 +1,8 @@
 //! A setting: name with explanation, control, and a message about the rule it breaks.
 
-use crate::format;
-use crate::theme::{self, Palette};
+use super::prelude::*;
 use egui::emath::Numeric;
-use egui::{
-    ComboBox, DragValue, InputState, Key, KeyboardShortcut, Label, Modifiers, Response, RichText, TextEdit,
-    Ui, Vec2,
-};
-use egui_material_icons::icons;
+use egui::{InputState, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::ErrorReport;
 
 /// Width of a setting's name in points.
@@ -25,12 +20,12 @@ pub fn field<R>(
     refused: Option<&ErrorReport>,
     control: impl FnOnce(&mut Ui) -> R,
 ) -> R {
-    let width = if super::is_narrow(ui) { NARROW_NAME } else { NAME };
+    let width = if is_narrow(ui) { NARROW_NAME } else { NAME };
     let shown = ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
         ui.allocate_ui_with_layout(
             Vec2::new(width, height),
-            egui::Layout::left_to_right(egui::Align::Center),
+            Layout::left_to_right(egui::Align::Center),
             |ui| {
                 ui.set_min_width(width);
                 super::title(ui, name, path);
@@ -78,8 +73,27 @@ pub fn choice<T: Clone + PartialEq>(
 /// A radio button with its explanation below. Returns whether it was clicked.
 pub fn radio(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
     let is_clicked = ui.radio(chosen, RichText::new(name).text_style(theme::strong())).clicked();
-    super::quiet_text(ui, detail);
+    quiet_text(ui, detail);
     is_clicked
+}
+
+/// A control over a draft of a value, which is kept until the person leaves the control. Returns the draft then, if it differs from
+/// `saved`.
+pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
+    ui: &mut Ui,
+    name: &str,
+    saved: &T,
+    control: impl FnOnce(&mut Ui, &mut T) -> Response,
+) -> Option<T> {
+    let id = ui.scope_id().with(("draft", name));
+    let mut draft: T = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| saved.clone());
+    let response = control(ui, &mut draft);
+    if response.has_focus() || response.dragged() && !response.drag_stopped() {
+        ui.data_mut(|data| data.insert_temp(id, draft));
+        return None;
+    }
+    ui.data_mut(|data| data.remove::<T>(id));
+    (draft != *saved).then_some(draft)
 }
 
 /// A line of text to edit, with a hint while it is empty.
@@ -123,12 +137,8 @@ pub fn grouped(number: DragValue<'_>) -> DragValue<'_> {
 /// The rule that a setting breaks, if `refused` names it.
 pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
     let Some(error) = refused.filter(|error| error.field.as_deref() == Some(path)) else { return };
-    let palette = Palette::of(ui);
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icons::ICON_ERROR.rich_text().size(15.0).color(palette.failure));
-        let look = |words: RichText| words.color(palette.failure).text_style(theme::caption());
-        let text = super::with_code(ui, &error.message, look);
-        ui.add(Label::new(text).wrap());
-    });
+    let failure = Palette::of(ui).failure;
+    let look = |words: RichText| words.color(failure).text_style(theme::caption());
+    let text = with_code(ui, &error.message, look);
+    icon_line(ui, icons::ICON_ERROR, failure, text);
 }

@@ -1,12 +1,9 @@
 //! Folds whose state is stored in the preferences, and each page's "what is this?".
 
+use super::prelude::*;
 use crate::preferences::Preferences;
-use crate::theme::{self, CONTROL, Palette, space};
-use egui::{
-    Align2, EventFilter, FontId, Key, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2,
-    WidgetInfo, pos2,
-};
-use egui_material_icons::icons;
+use crate::theme::CONTROL;
+use egui::EventFilter;
 
 pub fn is_open(preferences: &Preferences, name: &str, unless_chosen: bool) -> bool {
     preferences.folds.get(name).copied().unwrap_or(unless_chosen)
@@ -67,7 +64,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
     if !note.is_empty() {
         let font = TextStyle::Body.resolve(ui.style());
         let room = rect.right() - words.right() - space::MEDIUM;
-        let galley = super::elided(&painter, note, font, palette.quiet, room);
+        let galley = elided(&painter, note, font, palette.quiet, room);
         let place = pos2(rect.right() - galley.size().x, rect.center().y - galley.size().y / 2.0);
         painter.galley(place, galley, palette.quiet);
     }
@@ -91,7 +88,7 @@ pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
 pub fn focus_ring(ui: &Ui, response: &Response, corner: f32) {
     if response.has_focus() {
         let ring = Stroke::new(1.5, Palette::of(ui).accent);
-        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(response.rect, corner, ring, StrokeKind::Inside);
     }
 }
 
@@ -125,13 +122,13 @@ pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text
     ui.allocate_ui(Vec2::new(width, 0.0), |ui| {
         ui.set_width(width);
         ui.spacing_mut().extra_text_line_spacing = 3.0;
-        ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap());
+        ui.add(Label::new(RichText::new(text).color(quiet)).wrap());
     });
     ui.scope(|ui| {
         ui.spacing_mut().button_padding.x = 0.0;
         ui.spacing_mut().interact_size.y = 18.0;
         let words = RichText::new("Hide this").text_style(theme::caption()).color(quiet).underline();
-        let hide = ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT).min_size(Vec2::ZERO));
+        let hide = ui.add(egui::Button::new(words).fill(Color32::TRANSPARENT).min_size(Vec2::ZERO));
         if hide.on_hover_text("Bring it back with the question mark next to the title").clicked() {
             preferences.folds.insert(name, false);
         }

@@ -1,12 +1,8 @@
 //! A matrix as an image with a cell per entry. The pointer or the arrow keys read single entries.
 
-use super::arrow_keys;
-use crate::theme::{self, Palette};
+use super::prelude::*;
 use egui::cache::FramePublisher;
-use egui::{
-    Color32, ColorImage, CornerRadius, Id, Rect, Response, Role, Sense, Stroke, TextureHandle,
-    TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
-};
+use egui::{ColorImage, CornerRadius, Id, TextureHandle, TextureOptions};
 use std::borrow::Cow;
 
 /// Maximum side of a texture in texels; every graphics card supports this much.
@@ -67,6 +63,8 @@ pub struct Heatmap<'a> {
     /// Size in points; [`fitted`] keeps cells square.
     pub size: Vec2,
     pub chosen: Option<(usize, usize)>,
+    /// Text in a cell.
+    pub words: Option<&'a dyn Fn(usize, usize) -> String>,
 }
 
 #[derive(Debug)]
@@ -76,6 +74,8 @@ pub struct Touched {
     /// Row and column of the cell under the pointer or the keyboard cursor.
     pub pointed: Option<(usize, usize)>,
     pub clicked: Option<(usize, usize)>,
+    /// The cell that an arrow key led to.
+    pub reached: Option<(usize, usize)>,
 }
 
 /// Size of a heat map that fits a width, with square cells at most `cell` points wide.
@@ -92,7 +92,7 @@ impl<'a> Heatmap<'a> {
         scale: Scale,
         size: Vec2,
     ) -> Self {
-        Self { name, rows, columns, values, scale, size, chosen: None }
+        Self { name, rows, columns, values, scale, size, chosen: None, words: None }
     }
 
     /// Draws the heat map. `read` describes a cell for the tooltip and for screen readers.
@@ -102,9 +102,14 @@ impl<'a> Heatmap<'a> {
         let whole = self.values.len() == self.rows * self.columns && !self.values.is_empty();
         if whole && ui.is_rect_visible(rect) {
             self.paint(ui, palette, rect, response.id);
+            self.words_ui(ui, palette, rect);
         }
         let from_pointer = response.hover_pos().filter(|_| whole).map(|at| self.cell_at(rect, at));
-        let mut cursor = self.moved(ui, &response, whole);
+        let (mut cursor, has_moved) = self.moved(ui, &response, whole);
+        let reached = cursor.filter(|_| has_moved);
+        if let Some(cell) = reached {
+            ui.scroll_to_rect(self.rect_of(rect, cell), None);
+        }
         if from_pointer.is_some() && response.hovered() {
             cursor = cursor.filter(|_| response.has_focus());
         }
@@ -115,7 +120,7 @@ impl<'a> Heatmap<'a> {
         });
         let mark = |cell: (usize, usize), colour: Color32| {
             let stroke = Stroke::new(1.5, colour);
-            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, StrokeKind::Outside);
         };
         if let Some(cell) = self.chosen.filter(|_| whole) {
             mark(cell, palette.accent);
@@ -126,7 +131,7 @@ impl<'a> Heatmap<'a> {
         if response.has_focus() {
             let ring = Stroke::new(1.5, palette.accent);
             let corner = CornerRadius::same(2);
-            ui.painter().rect_stroke(rect.expand(3.0), corner, ring, egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(rect.expand(3.0), corner, ring, StrokeKind::Outside);
         }
         let written = |(row, column): (usize, usize)| {
             let value = self.values.get(row * self.columns + column).copied().unwrap_or(f32::NAN);
@@ -148,7 +153,7 @@ impl<'a> Heatmap<'a> {
                 });
             }
         }
-        Touched { response, pointed, clicked: clicked.flatten() }
+        Touched { response, pointed, clicked: clicked.flatten(), reached }
     }
 
     /// Draws the texture, which is rebuilt only if a number, the scale or the theme changed.
@@ -224,7 +229,22 @@ impl<'a> Heatmap<'a> {
         sums.into_iter().chain(rest).fold(begin, next)
     }
 
-    fn cell_at(&self, rect: Rect, at: egui::Pos2) -> (usize, usize) {
+    /// Writes into the visible cells.
+    fn words_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {
+        let Some(words) = self.words else { return };
+        let cells = (0..self.rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
+        for (row, column) in cells {
+            let cell = self.rect_of(rect, (row, column));
+            if ui.is_rect_visible(cell) {
+                let font = FontId::monospace(11.0);
+                let width = cell.width() - 4.0;
+                let galley = elided(ui.painter(), words(row, column), font, palette.text, width);
+                ui.painter().galley(cell.center() - galley.size() / 2.0, galley, palette.text);
+            }
+        }
+    }
+
+    fn cell_at(&self, rect: Rect, at: Pos2) -> (usize, usize) {
         let part = (at - rect.min) / rect.size();
         let place = |share: f32, count: usize| {
             ((share.max(0.0) * count as f32) as usize).min(count.saturating_sub(1))
@@ -237,10 +257,10 @@ impl<'a> Heatmap<'a> {
         Rect::from_min_size(rect.min + cell * vec2(column as f32, row as f32), cell)
     }
 
-    /// The keyboard cursor's cell, while the heat map has the focus.
-    fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> Option<(usize, usize)> {
+    /// The keyboard cursor's cell, while the heat map has the focus, and whether a key moved it.
+    fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> (Option<(usize, usize)>, bool) {
         if !response.has_focus() || !whole {
-            return None;
+            return (None, false);
         }
         let [right, down] = arrow_keys(ui, response, [true, true]);
         let id = response.id.with("cursor");
@@ -249,7 +269,7 @@ impl<'a> Heatmap<'a> {
         let moved = |at: usize, step: isize, count: usize| at.saturating_add_signed(step).min(count - 1);
         let cell = (moved(row, down, self.rows), moved(column, right, self.columns));
         ui.data_mut(|data| data.insert_temp(id, cell));
-        Some(cell)
+        (Some(cell), [right, down] != [0, 0])
     }
 }
 
@@ -259,7 +279,7 @@ mod tests {
 
     fn map(values: &[f32]) -> Heatmap<'_> {
         let scale = Scale::signed(values);
-        Heatmap { name: "example", rows: 2, columns: 3, values, scale, size: vec2(30.0, 20.0), chosen: None }
+        Heatmap::new("example", [2, 3], values, scale, vec2(30.0, 20.0))
     }
 
     #[test]

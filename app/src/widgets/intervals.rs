@@ -1,11 +1,8 @@
-//! Numbers with their 95 % confidence intervals, as dots with whiskers: single, as bars, or side by side. Painted here because
+//! Numbers with their 95 % confidence intervals, as dots with whiskers: single or side by side. Painted here because
 //! `egui_plot`'s axes and zoom do not fit into such small plots.
 
-use crate::theme::{self, Palette};
-use egui::{
-    Align2, Color32, CornerRadius, FontId, Painter, Rect, Response, Role, Sense, Stroke, Ui, Vec2,
-    WidgetInfo, pos2, vec2,
-};
+use super::prelude::*;
+use egui::{CornerRadius, Painter};
 use glasshouse_protocol::evaluation::Metric;
 
 /// A number with its confidence interval.
@@ -42,8 +39,6 @@ impl Measured {
     }
 }
 
-/// Height of a row of bars in points.
-const ROW: f32 = 24.0;
 /// Half the height of a whisker's end strokes in points.
 const TICK: f32 = 3.5;
 
@@ -59,7 +54,7 @@ fn share(value: f64, [low, high]: [f64; 2]) -> f32 {
 }
 
 /// A line between two points with strokes across its ends.
-fn whisker(painter: &Painter, ends: [egui::Pos2; 2], stroke: Stroke) {
+fn whisker(painter: &Painter, ends: [Pos2; 2], stroke: Stroke) {
     let [first, second] = ends;
     painter.line_segment(ends, stroke);
     let across =
@@ -97,44 +92,6 @@ pub fn interval_bar(
     response.on_hover_text(&measured.hover)
 }
 
-/// Rows with a name, a bar from 0 with its interval, and the value.
-pub fn interval_rows(ui: &mut Ui, all: &[Measured]) {
-    let palette = Palette::of(ui);
-    let most = range_of(all).map_or(1.0, |[_, most]| most.max(f64::MIN_POSITIVE));
-    let font = FontId::proportional(13.0);
-    let wide = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x;
-    let names = all.iter().map(|measured| wide(&measured.label)).fold(0.0, f32::max) + 12.0;
-    let names = names.min(ui.available_width() * 0.45);
-    let values = all.iter().map(|measured| wide(&measured.written)).fold(0.0, f32::max) + 12.0;
-    for measured in all {
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
-        response.widget_info(|| {
-            WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", measured.label, measured.hover))
-        });
-        let name = rect.with_max_x(rect.left() + names);
-        let painter = ui.painter();
-        let (left, right) = (rect.left_center(), rect.right_center());
-        let clipped = painter.with_clip_rect(name.intersect(ui.clip_rect()));
-        clipped.text(left, Align2::LEFT_CENTER, &measured.label, font.clone(), palette.text);
-        painter.text(right, Align2::RIGHT_CENTER, &measured.written, font.clone(), palette.text);
-        let room = Rect::from_min_max(
-            pos2(rect.left() + names, rect.center().y - 6.0),
-            pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 6.0),
-        );
-        painter.rect_filled(room, 3.0, palette.raised);
-        if measured.value.is_finite() {
-            let at = |value: f64| room.left() + room.width() * share(value, [0.0, most]);
-            painter.rect_filled(room.with_max_x(at(measured.value)), 3.0, measured.colour);
-            let [low, high] = measured.ends();
-            if high > low {
-                let ends = [low, high].map(|end| pos2(at(end), rect.center().y));
-                whisker(painter, ends, Stroke::new(1.5, palette.text));
-            }
-        }
-        response.on_hover_text(&measured.hover);
-    }
-}
-
 /// Numbers with intervals side by side, labelled below and joined by a line if `follow` is set. Labels that do not fit are left
 /// out.
 pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[Measured]) -> Rect {
@@ -147,8 +104,7 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
     let range = [low - beyond, high + beyond];
     let font = theme::caption().resolve(ui.style());
     let painter = ui.painter();
-    let number =
-        |value: f64| painter.layout_no_wrap(crate::format::figures(value), font.clone(), palette.quiet);
+    let number = |value: f64| painter.layout_no_wrap(format::figures(value), font.clone(), palette.quiet);
     let (top, bottom) = (number(high), number(low));
     let left = rect.left() + top.size().x.max(bottom.size().x) + 8.0;
     let room = Rect::from_min_max(pos2(left, rect.top() + 4.0), pos2(rect.right(), rect.bottom() - 20.0));
@@ -162,28 +118,20 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
     let x = |place: usize| room.left() + step * (place as f32 + 0.5);
     if follow {
         let known = all.iter().enumerate().filter(|(_, measured)| measured.value.is_finite());
-        let line: Vec<egui::Pos2> =
-            known.map(|(place, measured)| pos2(x(place), y(measured.value))).collect();
+        let line: Vec<Pos2> = known.map(|(place, measured)| pos2(x(place), y(measured.value))).collect();
         let colour = all.first().map_or(palette.accent, |first| first.colour);
         painter.line(line, Stroke::new(1.5, theme::mix(palette.panel, colour, 0.6)));
     }
-    let mut free_from = rect.left();
-    for (place, measured) in all.iter().enumerate() {
-        if measured.value.is_finite() {
-            let [low, high] = measured.ends();
-            if high > low {
-                let ends = [low, high].map(|end| pos2(x(place), y(end)));
-                whisker(painter, ends, Stroke::new(1.5, measured.colour));
-            }
-            painter.circle_filled(pos2(x(place), y(measured.value)), 3.5, measured.colour);
+    for (place, measured) in all.iter().enumerate().filter(|(_, measured)| measured.value.is_finite()) {
+        let [low, high] = measured.ends();
+        if high > low {
+            let ends = [low, high].map(|end| pos2(x(place), y(end)));
+            whisker(painter, ends, Stroke::new(1.5, measured.colour));
         }
-        let galley = painter.layout_no_wrap(measured.label.clone(), font.clone(), palette.quiet);
-        let left = (x(place) - galley.size().x / 2.0).max(rect.left());
-        if left >= free_from && left + galley.size().x <= rect.right() + 1.0 {
-            free_from = left + galley.size().x + 6.0;
-            painter.galley(pos2(left, rect.bottom() - 16.0), galley, palette.quiet);
-        }
+        painter.circle_filled(pos2(x(place), y(measured.value)), 3.5, measured.colour);
     }
+    let below = (room.x_range(), rect.with_min_y(rect.bottom() - 16.0));
+    names_below(ui, &font, below, all.iter().map(|measured| measured.label.as_str()));
     let pointed = response.hover_pos().map(|at| ((at.x - room.left()) / step).max(0.0) as usize);
     if let Some(measured) = pointed.and_then(|place| all.get(place)) {
         response.on_hover_text_at_pointer(format!("{}: {}", measured.label, measured.hover));
@@ -209,7 +157,7 @@ pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[P
         pos2(room.left() + room.width() * x, room.bottom() - room.height() * y)
     };
     let (ends, stroke) = ([room.left_bottom(), room.right_top()], Stroke::new(1.0, palette.quiet));
-    painter.extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 4.0));
+    painter.extend(Shape::dashed_line(&ends, stroke, 4.0, 4.0));
     let words = |at, anchor, text: &str| painter.text(at, anchor, text, font.clone(), palette.quiet);
     for value in [0.0, 0.5, 1.0] {
         words(at([value, 0.0]) + vec2(0.0, 4.0), Align2::CENTER_TOP, &value.to_string());

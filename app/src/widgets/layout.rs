@@ -1,12 +1,9 @@
 //! Layout: page margins and scrolling, cards, sections, prose.
 
-use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{
-    Color32, Context, FontId, Frame, Galley, Id, Key, Margin, Modal, Painter, Response, RichText, ScrollArea,
-    Ui, WidgetText,
-};
-use egui_material_icons::MaterialIcon;
+use super::prelude::*;
+use crate::theme::CARD_CORNER;
+use egui::text::TextWrapping;
+use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
@@ -37,6 +34,37 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         })
         .inner
         .inner
+}
+
+/// A list that scrolls beyond a height. A scroll area alone requests little height from a dialog or card.
+pub fn scrolled(salt: impl AsIdSalt, height: f32) -> ScrollArea {
+    ScrollArea::vertical().id_salt(salt).min_scrolled_height(height).max_height(height)
+}
+
+/// Width of a line of text in points.
+pub fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER).size().x
+}
+
+/// Writes a name below each of evenly spaced places over `span`, at the top of `room`. Names without room are left out.
+pub fn names_below<'a>(
+    ui: &Ui,
+    font: &FontId,
+    (span, room): (Rangef, Rect),
+    names: impl ExactSizeIterator<Item = &'a str>,
+) {
+    let (quiet, step) = (Palette::of(ui).quiet, span.span() / names.len().max(1) as f32);
+    let mut free_from = room.left();
+    for (place, name) in names.enumerate().filter(|(_, name)| !name.is_empty()) {
+        let galley = ui.painter().layout_no_wrap(name.to_owned(), font.clone(), quiet);
+        let (middle, width) = (span.min + step * (place as f32 + 0.5), galley.size().x);
+        // The first and the last name may be wider than their places.
+        let left = (middle - width / 2.0).min(room.right() - width).max(room.left());
+        if left >= free_from {
+            free_from = left + width + 4.0;
+            ui.painter().galley(pos2(left, room.top()), galley, quiet);
+        }
+    }
 }
 
 /// A group on the panel colour.
@@ -72,34 +100,38 @@ pub fn dialog(context: &Context, name: &str) -> Modal {
     Modal::new(Id::unique(name)).frame(frame)
 }
 
-/// A dialog of at most `width` points, with buttons to agree and to cancel below its contents, which return the icon and the words of
-/// the first, and whether it can be pressed. Returns the decision, once there is one.
-pub fn question(
+/// A dialog of at most `width` points while something is `asked`, with buttons to agree and to cancel below its contents, which return
+/// the icon and the words of the first, and whether it can be pressed. Once it is decided, takes and returns what was asked, and
+/// whether the person agreed.
+pub fn question<T>(
     context: &Context,
     name: &str,
     width: f32,
-    contents: impl FnOnce(&mut Ui) -> (Option<MaterialIcon>, &'static str, bool),
-) -> Option<bool> {
+    asked: &mut Option<T>,
+    contents: impl FnOnce(&mut Ui, &mut T) -> (Option<MaterialIcon>, &'static str, bool),
+) -> Option<(T, bool)> {
+    let about = asked.as_mut()?;
     let shown = dialog(context, name).show(context, |ui| {
         ui.set_width((context.content_rect().width() - 64.0).min(width));
-        let (icon, words, is_ready) = contents(ui);
+        let (icon, words, is_ready) = contents(ui, about);
         ui.add_space(space::SMALL);
         let buttons = |ui: &mut Ui| {
             let agree = |ui: &mut Ui| {
-                let button = super::primary(ui, icon, words);
+                let button = primary(ui, icon, words);
                 if ui.memory(|memory| memory.focused().is_none()) {
                     button.request_focus();
                 }
                 button.clicked()
             };
             let agrees = ui.add_enabled_ui(is_ready, agree).inner;
-            let cancels = super::plain(ui, None, "Cancel").clicked();
+            let cancels = plain(ui, None, "Cancel").clicked();
             (agrees || cancels).then_some(agrees)
         };
         ui.horizontal_wrapped(buttons).inner
     });
     let closes = shown.should_close() || context.input(|input| input.key_pressed(Key::Escape));
-    shown.inner.or(closes.then_some(false))
+    let agrees = shown.inner.or(closes.then_some(false))?;
+    asked.take().map(|about| (about, agrees))
 }
 
 pub fn section(ui: &mut Ui, text: &str) {
@@ -110,15 +142,15 @@ pub fn section(ui: &mut Ui, text: &str) {
 pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(theme::PROSE));
-        ui.add(egui::Label::new(text).wrap());
+        ui.add(Label::new(text).wrap());
     });
 }
 
 pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
-    let text = super::with_code(ui, &text, |words| words.color(quiet));
-    ui.add(egui::Label::new(text).wrap());
+    let text = with_code(ui, &text, |words| words.color(quiet));
+    ui.add(Label::new(text).wrap());
 }
 
 /// A line laid out to at most `width`, truncated with an ellipsis.
@@ -146,7 +178,7 @@ pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
         for column in 0..2 {
-            ui.allocate_ui(egui::vec2(width, 0.0), |ui| {
+            ui.allocate_ui(vec2(width, 0.0), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(width);
                     ui.spacing_mut().item_spacing = spacing;

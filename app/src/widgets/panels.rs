@@ -1,11 +1,6 @@
 //! The three states common to all pages: empty, working, failed.
 
-use super::buttons::{plain, primary};
-use super::layout::{card, prose, quiet_text};
-use super::{advice, progress_bar, with_code};
-use crate::theme::{self, Palette, space};
-use egui::{RichText, Ui};
-use egui_material_icons::{MaterialIcon, icons};
+use super::prelude::*;
 use glasshouse_protocol::ErrorReport;
 
 /// An empty page with the one button that fills it. Returns whether it was clicked.
@@ -28,7 +23,7 @@ pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>
     card(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(icons::ICON_PROGRESS_ACTIVITY.rich_text().size(18.0).color(Palette::of(ui).accent));
-            ui.add(egui::Label::new(text).wrap());
+            ui.add(Label::new(text).wrap());
         });
         if let Some(share) = share {
             progress_bar(ui, share, ui.available_width());

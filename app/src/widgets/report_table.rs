@@ -1,12 +1,8 @@
 //! Tables of a report with any cell types: columns fit their cells, numbers are right-aligned. If the window is too narrow, each
 //! row becomes a list of its cells.
 
-use super::intervals::{Measured, interval_bar};
-use super::layout::is_narrow;
-use super::table::{Align, Column, Table, csv};
-use crate::theme::{self, Palette, space};
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFormat, TextStyle, Ui};
+use super::prelude::*;
+use egui::text::TextWrapping;
 use glasshouse_protocol::evaluation::{self, Cell, Passage};
 use std::collections::BTreeMap;
 
@@ -92,18 +88,12 @@ pub fn report_table(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
         }
         ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
             ui.vertical(|ui| {
-                drawn.titles_ui(ui);
-                ui.spacing_mut().item_spacing.y = 0.0;
-                let height = ROW * MAX_VISIBLE_ROWS as f32;
-                let list =
-                    ScrollArea::vertical().id_salt("rows").max_height(height).min_scrolled_height(height);
-                list.show_rows(ui, ROW, table.rows.len(), |ui, rows| {
-                    for number in rows {
-                        let Some(row) = table.rows.get(number) else { continue };
-                        let response = ui.push_id(number, |ui| row_ui(ui, &drawn, &ranges, row)).inner;
-                        if response.clicked() {
-                            pressed = passage_of(row).cloned();
-                        }
+                let list = scrolled("rows", ROW * MAX_VISIBLE_ROWS as f32);
+                drawn.rows_ui(ui, list, table.rows.len(), |ui, number| {
+                    let row = &table.rows[number];
+                    let response = ui.push_id(number, |ui| row_ui(ui, &drawn, &ranges, row)).inner;
+                    if response.clicked() {
+                        pressed = passage_of(row).cloned();
                     }
                 });
             });
@@ -205,21 +195,19 @@ fn passage_job(palette: &Palette, font: FontId, passage: &Passage, width: f32) -
 fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
     let body = TextStyle::Body.resolve(ui.style());
     let head = theme::quiet_strong().resolve(ui.style());
-    let wide = |text: String, font: &FontId| {
-        ui.painter().layout_no_wrap(text, font.clone(), egui::Color32::WHITE).size().x + 2.0
-    };
+    let wide = |text: &str, font: &FontId| text_width(ui, text, font) + 2.0;
     let mut columns: Vec<Column<'_>> = Vec::new();
     let mut grows = Vec::new();
     for (place, title) in table.columns.iter().enumerate() {
         let cells = || table.rows.iter().take(LOOKED_AT).filter_map(|row| row.get(place));
         let each = cells().map(|cell| match cell {
             Cell::Metric(metric) => {
-                wide(metric.text(), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
+                wide(&metric.text(), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
             }
             Cell::Passage(_) => PASSAGE,
-            cell => wide(text_of(cell).chars().take(120).collect(), &body),
+            cell => wide(&text_of(cell).chars().take(120).collect::<String>(), &body),
         });
-        let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
+        let width = each.fold(wide(title, &head), f32::max).clamp(WORDS[0], WORDS[1]);
         let align = if table.is_words(place) { Align::Left } else { Align::Right };
         if cells().any(|cell| matches!(cell, Cell::Passage(_))) {
             grows.push(place);
@@ -247,9 +235,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
 fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     let palette = Palette::of(ui);
     let mut pressed = None;
-    let height = ROW * MAX_VISIBLE_ROWS as f32 * 1.5;
-    let list = ScrollArea::vertical().id_salt("lists").max_height(height).min_scrolled_height(height);
-    list.show(ui, |ui| {
+    scrolled("lists", ROW * MAX_VISIBLE_ROWS as f32 * 1.5).show(ui, |ui| {
         for (number, row) in table.rows.iter().take(LOOKED_AT).enumerate() {
             let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER);
             frame.inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| {
@@ -266,7 +252,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
                     ui.add(Label::new(long).wrap());
                 }
                 if let Some(passage) = passage_of(row) {
-                    let open = super::quiet(ui, None, "Look inside");
+                    let open = quiet(ui, None, "Look inside");
                     if open.accessible_name(format!("Look inside row {}", number + 1)).clicked() {
                         pressed = Some(passage.clone());
                     }
@@ -275,7 +261,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
             ui.add_space(space::TIGHT);
         }
         if table.rows.len() > LOOKED_AT {
-            super::quiet_text(ui, format!("and {} more: see the CSV", table.rows.len() - LOOKED_AT));
+            quiet_text(ui, format!("and {} more: see the CSV", table.rows.len() - LOOKED_AT));
         }
     });
     pressed

@@ -1,10 +1,6 @@
 //! A text with individually shaded pieces, such as token scores or groups.
 
-use super::arrow_keys;
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::text::LayoutJob;
-use egui::{Color32, FontId, Galley, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo};
+use super::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -40,7 +36,7 @@ pub fn shaded_text(
         ..WidgetInfo::labeled(role, true, name)
     });
     ui.painter().galley(rect.min, galley.clone(), palette.text);
-    let at = |place: egui::Pos2| {
+    let at = |place: Pos2| {
         let letter = letter_at(&galley, place - rect.min)?;
         let piece = ends.partition_point(|end| *end <= letter);
         (piece < pieces.len()).then_some(piece)

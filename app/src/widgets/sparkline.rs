@@ -1,7 +1,6 @@
 //! A small curve without axes.
 
-use crate::theme::Palette;
-use egui::{Color32, Sense, Shape, Stroke, Ui, Vec2, pos2};
+use super::prelude::*;
 
 /// Draws values from left to right over the whole height; non-finite ones are skipped.
 pub fn sparkline(ui: &mut Ui, values: &[f32], size: Vec2, colour: Color32) {

@@ -1,7 +1,6 @@
 //! A number with its unit and name. Its place stays fixed while it changes: figures are tabular, and the width is constant.
 
-use crate::theme::{self, Palette};
-use egui::{RichText, Ui};
+use super::prelude::*;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Stat<'a> {
@@ -29,7 +28,7 @@ pub fn stat_row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
     let quiet = Palette::of(ui).quiet;
     egui::Sides::new().height(20.0).shrink_left().truncate().show(
         ui,
-        |ui| super::term(ui, name, Some(quiet)),
+        |ui| term(ui, name, Some(quiet)),
         |ui| {
             let value = ui.label(value);
             if !exact.is_empty() {

@@ -1,7 +1,7 @@
 //! An on/off switch.
 
-use crate::theme::{Palette, mix};
-use egui::{Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
+use crate::theme::mix;
 
 /// A switch with its name on the right, which a click toggles.
 pub fn switch_line(ui: &mut Ui, on: &mut bool, name: &str) {
@@ -16,7 +16,7 @@ pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
     let palette = Palette::of(ui);
     let height = ui.spacing().interact_size.y;
     let (area, response) = ui.allocate_exact_size(Vec2::new(36.0, height), Sense::click());
-    let track = egui::Rect::from_center_size(area.center(), Vec2::new(32.0, 18.0));
+    let track = Rect::from_center_size(area.center(), Vec2::new(32.0, 18.0));
     let enabled = ui.is_enabled();
     let lit = response.hovered() || response.has_focus();
     let rest = mix(palette.raised, palette.quiet, if lit { 0.55 } else { 0.4 });

@@ -1,7 +1,7 @@
 //! Tables: sortable headers, rows of equal height, right-aligned numbers; and the same rows as CSV.
 
-use crate::theme::{self, Palette};
-use egui::{Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2};
+use super::prelude::*;
+use egui::UiBuilder;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
@@ -77,15 +77,25 @@ impl Table<'_> {
     }
 
     /// The header of a table that cannot be sorted.
-    pub fn titles_ui(&self, ui: &mut Ui) {
+    pub fn titles_ui(&self, ui: &mut Ui) -> Response {
         let palette = Palette::of(ui);
-        let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
         for (column, cell) in self.cells(rect) {
             let font = theme::quiet_strong().resolve(ui.style());
             let (at, anchor) = anchor(column, cell);
             ui.painter_at(cell).text(at, anchor, column.title, font, palette.quiet);
         }
         ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, palette.hairline));
+        response
+    }
+
+    /// The titles above a scrolled list of `count` rows, of which those in sight are drawn.
+    pub fn rows_ui(&self, ui: &mut Ui, list: ScrollArea, count: usize, mut row: impl FnMut(&mut Ui, usize)) {
+        self.titles_ui(ui);
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            list.show_rows(ui, self.row, count, |ui, rows| rows.for_each(|place| row(ui, place)));
+        });
     }
 
     /// A clickable row; `cell` draws the contents of each column.
@@ -103,12 +113,12 @@ impl Table<'_> {
         } else if response.hovered() {
             ui.painter().rect_filled(rect, 4.0, palette.raised);
         }
-        super::focus_ring(ui, &response, 4.0);
+        focus_ring(ui, &response, 4.0);
         response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
         for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
             let layout = match column.align {
-                Align::Left => egui::Layout::left_to_right(egui::Align::Center),
-                Align::Right => egui::Layout::right_to_left(egui::Align::Center),
+                Align::Left => Layout::left_to_right(egui::Align::Center),
+                Align::Right => Layout::right_to_left(egui::Align::Center),
             };
             let builder = UiBuilder::new().id_salt(("cell", name, place)).max_rect(cell_rect).layout(layout);
             let mut inside = ui.new_child(builder);
@@ -130,10 +140,10 @@ impl Table<'_> {
     }
 }
 
-fn anchor(column: &Column<'_>, cell: Rect) -> (egui::Pos2, egui::Align2) {
+fn anchor(column: &Column<'_>, cell: Rect) -> (Pos2, Align2) {
     match column.align {
-        Align::Left => (cell.left_center(), egui::Align2::LEFT_CENTER),
-        Align::Right => (cell.right_center(), egui::Align2::RIGHT_CENTER),
+        Align::Left => (cell.left_center(), Align2::LEFT_CENTER),
+        Align::Right => (cell.right_center(), Align2::RIGHT_CENTER),
     }
 }
 

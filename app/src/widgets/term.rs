@@ -1,8 +1,7 @@
 //! A term with a tooltip: one sentence, a formula, a link.
 
 use super::glossary::{Term, explained};
-use crate::theme::{self, Palette};
-use egui::{Color32, Label, Response, RichText, Sense, Ui};
+use super::prelude::*;
 use glasshouse_protocol::setting::Setting;
 
 /// A term with a dotted underline and its explanation as a tooltip; plain text if it is not in the glossary.
@@ -26,9 +25,9 @@ pub(super) fn title(ui: &mut Ui, title: &str, path: &str) -> Response {
 fn underlined(ui: &mut Ui, text: &str, colour: Color32) -> Response {
     let response = ui.add(Label::new(RichText::new(text).color(colour)).sense(Sense::hover()));
     let line = response.rect;
-    let dots = egui::Stroke::new(1.0, theme::mix(Palette::of(ui).hairline, colour, 0.4));
+    let dots = Stroke::new(1.0, theme::mix(Palette::of(ui).hairline, colour, 0.4));
     let ends = [line.left_bottom(), line.right_bottom()];
-    ui.painter().extend(egui::Shape::dotted_line(&ends, dots.color, 3.0, 0.6));
+    ui.painter().extend(Shape::dotted_line(&ends, dots.color, 3.0, 0.6));
     response
 }
 
@@ -43,7 +42,7 @@ fn explain_by(response: Response, name: &str, meaning: &str, entry: Option<&Term
         ui.set_max_width(320.0);
         let palette = Palette::of(ui);
         ui.label(RichText::new(name).text_style(theme::strong()));
-        ui.label(super::with_code(ui, meaning, |words| words));
+        ui.label(with_code(ui, meaning, |words| words));
         let Some(entry) = entry else { return };
         if !entry.formula.is_empty() {
             ui.label(RichText::new(entry.formula).monospace().color(palette.accent));

@@ -1,16 +1,8 @@
 //! A message, the reply to it, and the actions on both.
 
 use super::conversation::{Exchange, Reply};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, moderation_of};
+use crate::pages::prelude::*;
 use crate::pages::written::{ending, source_of};
-use crate::theme::space;
-use crate::widgets::{
-    card, halves, hint_line, plain, pressed, primary, prose, quiet_text, raised, text_area,
-};
-use egui::Ui;
-use egui_material_icons::icons;
 
 pub enum Wanted {
     /// Replace the message; the conversation continues from it.

@@ -1,18 +1,11 @@
 //! Feedback on replies as rows: list, edit, remove, export, and train on them.
 
 use super::judging::keeps;
-use crate::format;
-use crate::link::Wish;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::prelude::*;
 use crate::pages::train::busy;
-use crate::state::{MIN_ROWS, Said, State};
-use crate::theme::{self, space};
-use crate::widgets::{self, card, fold, hint_line, plain, pressed, primary, quiet, quiet_text, segmented};
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::state::{MIN_ROWS, Said};
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
+use glasshouse_protocol::{Feedback, FeedbackKind, Role};
 
 const ROWS: usize = 8;
 
@@ -134,24 +127,19 @@ impl FeedbackRows {
     }
 
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let Some((at, before, mut row)) = self.edited.take() else { return };
-        let free = !keeps(context.state);
-        let decision = widgets::question(ui.ctx(), "edit feedback", 520.0, |ui| {
-            widgets::section(ui, &format!("Feedback, row {}", at + 1));
-            fields_ui(ui, &mut row);
+        let (free, edited) = (!keeps(context.state), &mut self.edited);
+        let decision = question(ui.ctx(), "edit feedback", 520.0, edited, |ui, (at, _, row)| {
+            section(ui, &format!("Feedback, row {}", *at + 1));
+            fields_ui(ui, row);
             let refused = row.kind().err();
             if let Some(reason) = &refused {
                 hint_line(ui, &format!("{}.", format::capitalized(reason)));
             }
             (None, "Save", refused.is_none() && free)
         });
-        match decision {
-            Some(true) => {
-                let (at, expected, rows) = (Some(at), vec![before], vec![row]);
-                context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
-            }
-            Some(false) => {}
-            None => self.edited = Some((at, before, row)),
+        if let Some(((at, before, row), true)) = decision {
+            let (at, expected, rows) = (Some(at), vec![before], vec![row]);
+            context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
         }
     }
 }
@@ -220,7 +208,7 @@ fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     let asked = conversation.iter_mut().rev().find(|message| message.role == Role::User);
     let field = |ui: &mut Ui, name: &str, text: &mut String| {
         caption(ui, name);
-        ui.add(widgets::text_area(name, "", 2, text)).accessible_name(name);
+        ui.add(text_area(name, "", 2, text)).accessible_name(name);
     };
     if let Some(asked) = asked {
         field(ui, "Prompt", &mut asked.content);

@@ -2,9 +2,8 @@
 
 use super::ChatPage;
 use super::conversation::Exchange;
-use crate::pages::Context;
-use crate::state::State;
-use glasshouse_protocol::{ChatMessage, Command, Feedback};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ChatMessage, Feedback};
 
 /// A pending change to a reply, applied once its feedback is stored.
 #[derive(Debug)]
@@ -45,7 +44,7 @@ impl ChatPage {
         }
         self.seen = Some(state.feedback.revision);
         let rows = state.feedback.rows.as_deref().unwrap_or_default();
-        for Exchange { messages, replies, .. } in &mut self.exchanges {
+        for Exchange { messages, replies, .. } in &mut self.talk.exchanges {
             for reply in replies {
                 let mut own = rows.iter().rev().filter(|row| is_thumb(row, messages, &reply.said));
                 reply.good = own.find_map(|row| row.label);
@@ -54,7 +53,7 @@ impl ChatPage {
     }
 
     fn change(&mut self, Saying { reply, change, .. }: Saying) {
-        let found = self.exchanges.iter_mut().enumerate().find_map(|(at, exchange)| {
+        let found = self.talk.exchanges.iter_mut().enumerate().find_map(|(at, exchange)| {
             let which = exchange.replies.iter().position(|own| own.request == reply)?;
             Some((at, which, exchange))
         });
@@ -65,14 +64,14 @@ impl ChatPage {
                 if let Some(own) = exchange.replies.get_mut(which) {
                     (own.said, own.edited, own.changed) = (better, true, false);
                 }
-                self.edits.close_reply(at);
+                self.talk.edits.close_reply(at);
             }
         }
     }
 
     /// Stores a thumb, replacing an earlier one.
     pub(super) fn rate(&self, context: &mut Context<'_>, at: usize, good: bool) {
-        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let Some(Exchange { messages, replies, .. }) = self.talk.exchanges.get(at) else { return };
         let Some(reply) = replies.first() else { return };
         let rows = context.state.feedback.rows.as_deref().unwrap_or_default();
         let place = rows.iter().rposition(|row| is_thumb(row, messages, &reply.said));
@@ -83,7 +82,7 @@ impl ChatPage {
 
     /// Stores a rewritten reply, and a preference for it over the original if the model wrote that and it is not empty.
     pub(super) fn improve(&mut self, context: &mut Context<'_>, at: usize, better: String) {
-        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let Some(Exchange { messages, replies, .. }) = self.talk.exchanges.get(at) else { return };
         let Some(reply) = replies.first() else { return };
         let mut rows = vec![Feedback::better(messages.clone(), &better)];
         if reply.teaches() && reply.said != better {
@@ -96,7 +95,7 @@ impl ChatPage {
     }
 
     pub(super) fn prefer(&mut self, context: &mut Context<'_>, at: usize, which: usize) {
-        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let Some(Exchange { messages, replies, .. }) = self.talk.exchanges.get(at) else { return };
         let [first, second] = replies.as_slice() else { return };
         let (chosen, rejected) = if which == 0 { (first, second) } else { (second, first) };
         let row = Feedback::pair(messages.clone(), &chosen.said, &rejected.said);
@@ -112,7 +111,7 @@ impl ChatPage {
 
     /// Keeps one of two replies without storing feedback.
     pub(super) fn choose(&mut self, at: usize, which: usize) {
-        if let Some(exchange) = self.exchanges.get_mut(at) {
+        if let Some(exchange) = self.talk.exchanges.get_mut(at) {
             exchange.choose(which);
         }
     }

@@ -4,16 +4,9 @@
 use super::conversation::{Exchange, Reply};
 use super::judging::{keep, keeps};
 use super::{ChatPage, text};
-use crate::format;
-use crate::link::Wish;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::prelude::*;
 use crate::pages::train::busy;
-use crate::theme::space;
-use crate::widgets::{card, fold, plain, pressed, quiet_text, segmented};
-use egui::{Label, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncertainty};
+use glasshouse_protocol::{ChatMessage, Feedback, Proposal, Role, Uncertainty};
 
 /// Number of visible proposals.
 const SHOWN: usize = 6;
@@ -95,7 +88,7 @@ impl ChatPage {
         let told = prompt.iter().filter(|message| message.role.instructs());
         let told: Vec<&str> = told.map(|message| message.content.as_str()).collect();
         // The model was asked with this system prompt or none.
-        self.own_system = Some(std::mem::replace(&mut self.system, told.join("\n\n")));
+        self.talk.own_system = Some(std::mem::replace(&mut self.talk.system, told.join("\n\n")));
         let mut before = Vec::new();
         for message in prompt {
             match message.role {
@@ -103,10 +96,10 @@ impl ChatPage {
                 Role::User | Role::Tool => {
                     let asked = message.content.clone();
                     let messages = [&before[..], std::slice::from_ref(&message)].concat();
-                    self.exchanges.push(Exchange { asked, messages, replies: Vec::new() });
+                    self.talk.exchanges.push(Exchange { asked, messages, replies: Vec::new() });
                 }
                 Role::Assistant => {
-                    if let Some(exchange) = self.exchanges.last_mut() {
+                    if let Some(exchange) = self.talk.exchanges.last_mut() {
                         // Replies from the file have no request, so use an id that no request has.
                         let request = u64::MAX - before.len() as u64;
                         let said = message.content.clone();
@@ -116,7 +109,7 @@ impl ChatPage {
             }
             before.push(message);
         }
-        self.say(context, self.exchanges.len(), asked.content.trim().to_owned());
+        self.say(context, self.talk.exchanges.len(), asked.content.trim().to_owned());
         if !left.exchanges.is_empty() {
             self.offer_back(context, left);
         }

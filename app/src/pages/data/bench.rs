@@ -7,16 +7,10 @@ mod personal;
 mod tables;
 
 use super::{DataPage, flow::counted};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{card, hint_line, progress_bar, quiet_text, tab, working};
-use egui::{ComboBox, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::Group;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
-use glasshouse_protocol::{Command, RecipeChange};
 use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.
@@ -55,10 +49,6 @@ pub struct Bench {
     side: Option<Side>,
     /// Number of files with problems when last listed.
     problems: Option<usize>,
-    /// A setting being changed: stage, name, value.
-    setting: Option<(String, String, f64)>,
-    /// The stage whose file is being typed, and the text so far.
-    file: Option<(String, String)>,
     mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,
@@ -135,7 +125,7 @@ fn group_head_ui(ui: &mut Ui, group: Group) {
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
+        let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
         ui.painter().rect_filled(mark, 2.0, super::stages::colour(palette, group));
         ui.label(RichText::new(group.title()).text_style(theme::strong()).color(palette.quiet));
     });

@@ -1,16 +1,11 @@
 //! Public corpora: description, licence, and download into the project.
 
 use super::DataPage;
-use crate::format;
 use crate::link::FOLDERS;
-use crate::pages::Context;
-use crate::pages::parts::caption;
+use crate::pages::prelude::*;
 use crate::state::Fetching;
-use crate::theme::{self, space};
-use crate::widgets::{self, dialog, hint_line, plain, quiet_text};
-use egui::{Hyperlink, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, CorpusSummary};
+use egui::Hyperlink;
+use glasshouse_protocol::CorpusSummary;
 
 /// Why a web page only links to corpora instead of fetching them.
 const IN_A_BROWSER: &str =
@@ -32,7 +27,7 @@ impl DataPage {
             ui.set_width((window.x - 64.0).min(680.0));
             egui::Sides::new().show(
                 ui,
-                |ui| widgets::section(ui, "Public corpora"),
+                |ui| section(ui, "Public corpora"),
                 |ui| close = plain(ui, None, "Close").clicked(),
             );
             quiet_text(ui, "Each has a checksum and a licence with its permitted uses.");
@@ -41,9 +36,7 @@ impl DataPage {
             }
             let state = context.state;
             let Some(corpora) = &state.catalogue.corpora else { return quiet_text(ui, "Listing them…") };
-            // A dialog fits its contents, and a scroll area requests little height.
-            let height = window.y * 0.6;
-            ScrollArea::vertical().min_scrolled_height(height).max_height(height).show(ui, |ui| {
+            scrolled("corpora", window.y * 0.6).show(ui, |ui| {
                 for corpus in corpora {
                     ui.add_space(space::SMALL);
                     close |= corpus_ui(ui, context, corpus);
@@ -63,7 +56,7 @@ impl DataPage {
             None if *verifying => format!("Comparing {name} with its checksum"),
             None => format!("Fetching {name}: {} of {}", format::bytes(*done), format::bytes(*total)),
         };
-        if widgets::working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
+        if working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
             context.outbox.send(Command::Cancel { request: *request });
         }
     }
@@ -77,7 +70,7 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
     } else {
         format!("about {}", format::bytes(corpus.bytes))
     };
-    widgets::raised(ui, |ui| {
+    raised(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(&corpus.title).text_style(theme::strong()));
         quiet_text(ui, &corpus.sentence);
@@ -88,7 +81,7 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
         if FOLDERS {
             let ready = context.state.catalogue.fetching.is_none();
             let words = format!("Add {}", corpus.title);
-            added = widgets::pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
+            added = pressed(ui, ready, |ui| plain(ui, icons::ICON_DOWNLOAD, &words));
             if added {
                 let name = corpus.name.clone();
                 context.outbox.send(Command::FetchCorpus { name, to: None, add: true });

@@ -3,12 +3,8 @@
 
 use super::leaves::parts_ui;
 use super::{DataPage, Listed};
-use crate::pages::Context;
-use crate::pages::parts::{caption, column, head, icon_button, line_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{card, icon_button as button, quiet_text};
-use egui::{Frame, Label, Margin, RichText, ScrollArea, Ui};
-use egui_material_icons::{MaterialIcon, icons};
+use crate::pages::prelude::*;
+use crate::widgets::icon_button as button;
 use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 
 /// Maximum line width in points: about 72 characters of the reading size.
@@ -62,8 +58,7 @@ impl DataPage {
                 ui.spacing_mut().item_spacing.x = space::LARGE;
                 column(ui, texts, |ui| {
                     let salt = ("compared", &looked.id, self.passages.open);
-                    let area = ScrollArea::vertical().id_salt(salt).auto_shrink(false);
-                    area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+                    scrolled(salt, left).auto_shrink(false).show(ui, |ui| {
                         ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                         if compared.changes.iter().all(|change| change.fate == TextFate::Same) {
                             caption(ui, "The recipe leaves this text unchanged.");
@@ -80,11 +75,8 @@ impl DataPage {
                 });
                 if wide {
                     column(ui, MARGIN, |ui| {
-                        let area =
-                            ScrollArea::vertical().id_salt(("verdicts", &looked.id)).auto_shrink(false);
-                        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-                            lines_ui(ui, false);
-                        });
+                        let area = scrolled(("verdicts", &looked.id), left).auto_shrink(false);
+                        area.show(ui, |ui| lines_ui(ui, false));
                     });
                 }
             });
@@ -174,13 +166,8 @@ fn verdicts_ui(
 }
 
 /// A small line with an icon. If the icon is muted, so is the text.
-fn line(ui: &mut Ui, icon: MaterialIcon, colour: egui::Color32, text: &str) {
+fn line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: &str) {
     let palette = Palette::of(ui);
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icon.rich_text().size(13.0).color(colour));
-        let words = if colour == palette.quiet { palette.quiet } else { palette.text };
-        let text = RichText::new(text).text_style(theme::caption()).color(words);
-        ui.add(Label::new(text).wrap());
-    });
+    let words = if colour == palette.quiet { palette.quiet } else { palette.text };
+    icon_line(ui, icon, colour, RichText::new(text).text_style(theme::caption()).color(words));
 }

@@ -2,15 +2,8 @@
 
 use super::flow::counted;
 use super::{DataPage, Listed, PAGE};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, lit_text, places, turn_ui};
-use crate::theme::{self, Palette};
-use crate::widgets::{card, elided, focus_ring, line_edit, quiet_text, segmented};
-use egui::accesskit::Role;
-use egui::text::{LayoutJob, TextWrapping};
-use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-use egui_material_icons::MaterialIcon;
+use crate::pages::prelude::*;
+use egui::text::TextWrapping;
 use glasshouse_protocol::DocumentSummary;
 
 /// Row height in points.
@@ -123,8 +116,7 @@ pub fn list_ui<T>(
     rows: impl Iterator<Item = (TwoLineRow, bool, T)>,
 ) -> Option<T> {
     let mut chosen = None;
-    let area = ScrollArea::vertical().id_salt(name).auto_shrink(false);
-    area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
+    scrolled(name, height).auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         if let Some(note) = note {
             quiet_text(ui, note);
@@ -190,7 +182,7 @@ impl TwoLineRow {
                 painter.galley(place, galley, colour);
                 if let Some(icon) = icon {
                     let mark = FontId::new(13.0, icon.font_family());
-                    let at = egui::pos2(place.x - 3.0, inner.bottom());
+                    let at = pos2(place.x - 3.0, inner.bottom());
                     right = painter.text(at, Align2::RIGHT_BOTTOM, icon.codepoint, mark, colour).left() - 8.0;
                 }
             }

@@ -1,32 +1,18 @@
 //! The head of the page: how many bytes each stage keeps, from raw to kept, and the cleaning before, while and after it runs.
 
+use super::DataPage;
 use super::stages::{colour, deeds, taken};
-use super::{DataPage, UNDO_SECONDS};
-use crate::format;
-use crate::link::{HERE, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{caption, head};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Failed, FlowSegment, Segment, card, hint_line, plain, primary, quiet_text};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
+use crate::link::HERE;
+use crate::pages::prelude::*;
+use crate::state::Cleaning;
+use glasshouse_protocol::DocumentsOverview;
 use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
-use glasshouse_protocol::{Command, DocumentsOverview};
 use std::collections::BTreeSet;
 
 /// `1 document`, `1,200 documents`.
 pub fn counted(documents: u64) -> String {
     format::counted(documents, "document")
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pressed {
-    Clean,
-    Stop,
-    Save,
-    Forget,
-    Keep,
 }
 
 impl DataPage {
@@ -36,45 +22,30 @@ impl DataPage {
         let cleaning = &state.cleaning;
         if let Some(error) = cleaning.failed.as_ref().filter(|error| self.dismissed.as_ref() != Some(*error))
         {
-            match widgets::failed(ui, error, Some("Clean again")) {
+            match failed(ui, error, Some("Clean again")) {
                 Failed::Acted => self.clean(context),
                 Failed::Dismissed => self.dismissed = Some(error.clone()),
                 Failed::Waits => {}
             }
         }
-        let pressed = card(ui, |ui| match (&cleaning.progress, &cleaning.report) {
-            (Some(progress), _) => working_ui(ui, progress, cleaning.stopping, cleaning.resumed),
+        card(ui, |ui| match (&cleaning.progress, &cleaning.report) {
+            (Some(progress), _) => working_ui(ui, context, progress),
             (None, Some(report)) => self.cleaned_ui(ui, context, report),
-            (None, None) => raw_ui(ui, context),
+            (None, None) => self.raw_ui(ui, context),
         });
-        match pressed {
-            None => {}
-            Some(Pressed::Clean) => self.clean(context),
-            Some(Pressed::Stop) => {
-                if let Some(request) = cleaning.request {
-                    context.outbox.send(Command::Cancel { request });
-                }
-            }
-            Some(Pressed::Save) => {
-                let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
-                context.asks.wish = Some(Wish::ExportReport { name: name.unwrap_or_default() });
-            }
-            Some(Pressed::Forget) => {
-                self.forgetting = Some(ui.input(|input| input.time) + UNDO_SECONDS);
-            }
-            Some(Pressed::Keep) => self.forgetting = None,
-        }
     }
 
     /// Cleans the documents, after carrying out a pending removal.
     pub(super) fn clean(&mut self, context: &mut Context<'_>) {
-        (self.forgetting, self.dismissed) = (None, None);
+        self.forgetting.take();
+        self.dismissed = None;
         self.remove_now(context.outbox);
         context.outbox.send(Command::Clean);
     }
 
-    fn cleaned_ui(&self, ui: &mut Ui, context: &Context<'_>, report: &CleaningReport) -> Option<Pressed> {
-        let recipe = context.state.cleaning.recipe.as_ref();
+    fn cleaned_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, report: &CleaningReport) {
+        let state = context.state;
+        let recipe = state.cleaning.recipe.as_ref();
         let stale = recipe.is_some_and(|recipe| recipe.toml != report.recipe.toml);
         let (kept, raw) = (&report.kept, &report.raw);
         let share = kept.bytes as f64 / raw.bytes.max(1) as f64;
@@ -84,32 +55,31 @@ impl DataPage {
             format!("{part} of {all} · recipe {}", report.recipe.name),
         ];
         let exact = format!("{} of {} bytes", format::whole(kept.bytes), format::whole(raw.bytes));
-        let mut pressed = top_ui(ui, &format::percent(share), &exact, &lines, |ui| {
+        top_ui(ui, &format::percent(share), &exact, &lines, |ui| {
             let again = match stale {
                 true => primary(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
                 false => plain(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
             };
-            let mut pressed = again.clicked().then_some(Pressed::Clean);
-            if plain(ui, icons::ICON_SAVE, "Save report")
-                .on_hover_text("A self-contained page, also for printing")
-                .clicked()
-            {
-                pressed = Some(Pressed::Save);
+            if again.clicked() {
+                self.clean(context);
             }
-            if self.forgetting.is_none()
-                && widgets::quiet(ui, icons::ICON_UNDO, "Use raw text")
-                    .on_hover_text("Undo the cleaning: the tokenizer and runs read the raw documents again")
-                    .clicked()
-            {
-                pressed = Some(Pressed::Forget);
+            let save = plain(ui, icons::ICON_SAVE, "Save report");
+            if save.on_hover_text("A self-contained page, also for printing").clicked() {
+                let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
+                context.asks.wish = Some(Wish::ExportReport { name: name.unwrap_or_default() });
             }
-            pressed
+            let hint = "Undo the cleaning: the tokenizer and runs read the raw documents again";
+            if self.forgetting.pending().is_none()
+                && quiet(ui, icons::ICON_UNDO, "Use raw text").on_hover_text(hint).clicked()
+            {
+                self.forgetting.begin(ui, ());
+            }
         });
-        if self.forgetting.is_some() {
+        if self.forgetting.pending().is_some() {
             ui.horizontal_wrapped(|ui| {
                 quiet_text(ui, "The raw text replaces the cleaned text in a few seconds.");
                 if plain(ui, icons::ICON_UNDO, "Keep the cleaned text").clicked() {
-                    pressed = Some(Pressed::Keep);
+                    self.forgetting.take();
                 }
             });
         }
@@ -117,20 +87,62 @@ impl DataPage {
             hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
         }
         ui.add_space(space::TIGHT);
-        widgets::flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
+        segment_bar(ui, "Bytes from raw to kept", &segments(report, context), None);
         promise_ui(ui);
-        pressed
+    }
+
+    fn raw_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let empty = DocumentsOverview::default();
+        let state = context.state;
+        let overview = state.documents.overview.as_ref().unwrap_or(&empty);
+        let own = !overview.embedded && !overview.files.is_empty();
+        let (documents, characters) = (counted(overview.documents), format::count(overview.characters));
+        let distinct = format::whole(overview.distinct_characters as u64);
+        let lines = [
+            format!("{} of text", format::bytes(overview.bytes)),
+            format!("{documents} · {characters} characters, {distinct} distinct"),
+        ];
+        top_ui(ui, "", "", &lines, |ui| {
+            if !own || state.cleaning.recipe.is_none() {
+                return;
+            }
+            // A plain button: the main action is training, which needs no cleaning.
+            let clean = plain(ui, icons::ICON_CLEANING_SERVICES, "Clean");
+            let hint = "Applies the recipe to all documents. The raw files stay unchanged.";
+            if clean.on_hover_text(hint).clicked() {
+                self.clean(context);
+            }
+        });
+        let part = |place, name: &str, (documents, bytes): (u64, u64)| {
+            Segment::part(context.palette, place, format!("{name}, {}", counted(documents)), bytes)
+        };
+        let parts = [part(0, "training", overview.train), part(1, "validation", overview.validation)];
+        segment_bar(ui, "Split of the text", &parts, None);
+        if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
+            let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
+            caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
+        }
+        let names: BTreeSet<&str> = overview.problems.iter().map(|problem| problem.name.as_str()).collect();
+        let problems = names.len();
+        if problems > 0 {
+            let files =
+                if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
+            caption(ui, format!("{files} not read, or only in part: see Files."));
+        }
+        if own {
+            promise_ui(ui);
+        }
     }
 }
 
 /// The bytes removed by each stage, and the kept rest.
-fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> {
+fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<Segment> {
     let palette = context.palette;
-    let mut all: Vec<FlowSegment> = report
+    let mut all: Vec<Segment> = report
         .stages
         .iter()
         .filter(|stage| taken(stage) > 0)
-        .map(|stage| FlowSegment {
+        .map(|stage| Segment {
             name: stage.about.title.clone(),
             bytes: taken(stage),
             colour: colour(palette, stage.about.group),
@@ -148,7 +160,7 @@ fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> 
             }
         }
     }
-    all.push(FlowSegment {
+    all.push(Segment {
         name: "Kept".to_owned(),
         bytes: report.kept.bytes,
         colour: palette.accent,
@@ -158,13 +170,7 @@ fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> 
 }
 
 /// A main figure, lines that explain it, and buttons at the right, or below on narrow pages.
-fn top_ui<R>(
-    ui: &mut Ui,
-    number: &str,
-    exact: &str,
-    lines: &[String; 2],
-    buttons: impl FnOnce(&mut Ui) -> R,
-) -> R {
+fn top_ui(ui: &mut Ui, number: &str, exact: &str, lines: &[String; 2], buttons: impl FnOnce(&mut Ui)) {
     let words = |ui: &mut Ui| {
         if !number.is_empty() {
             ui.label(RichText::new(number).text_style(theme::number())).on_hover_text(exact);
@@ -178,13 +184,15 @@ fn top_ui<R>(
     };
     if ui.available_width() < 700.0 {
         ui.horizontal(words);
-        return ui.horizontal_wrapped(buttons).inner;
+        ui.horizontal_wrapped(buttons);
+        return;
     }
     let sides = egui::Sides::new().height(44.0).spacing(space::MEDIUM).shrink_left();
-    sides.show(ui, words, buttons).1
+    sides.show(ui, words, buttons);
 }
 
-fn working_ui(ui: &mut Ui, done: &CleaningProgress, stops: bool, resumed: Option<u64>) -> Option<Pressed> {
+fn working_ui(ui: &mut Ui, context: &mut Context<'_>, done: &CleaningProgress) {
+    let Cleaning { request, stopping: stops, resumed, .. } = context.state.cleaning;
     let share = done.share();
     let number = share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
     let phase = match done.phase {
@@ -199,56 +207,17 @@ fn working_ui(ui: &mut Ui, done: &CleaningProgress, stops: bool, resumed: Option
         format!("{} read · {} kept so far", counted(done.documents), format::whole(done.kept)),
     ];
     let exact = format!("{} of {}", format::whole(done.done), format::whole(done.total));
-    let stop = top_ui(ui, &number, &exact, &lines, |ui| {
-        widgets::pressed(ui, !stops, |ui| plain(ui, icons::ICON_STOP, "Stop"))
+    top_ui(ui, &number, &exact, &lines, |ui| {
+        let stop = pressed(ui, !stops, |ui| plain(ui, icons::ICON_STOP, "Stop"));
+        if let Some(request) = request.filter(|_| stop) {
+            context.outbox.send(Command::Cancel { request });
+        }
     });
-    widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
+    progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
     if let Some(documents) = resumed {
         caption(ui, format!("Resuming after the {} read by a stopped cleaning.", counted(documents)));
     }
     promise_ui(ui);
-    stop.then_some(Pressed::Stop)
-}
-
-fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
-    let empty = DocumentsOverview::default();
-    let state = context.state;
-    let overview = state.documents.overview.as_ref().unwrap_or(&empty);
-    let own = !overview.embedded && !overview.files.is_empty();
-    let (documents, characters) = (counted(overview.documents), format::count(overview.characters));
-    let distinct = format::whole(overview.distinct_characters as u64);
-    let lines = [
-        format!("{} of text", format::bytes(overview.bytes)),
-        format!("{documents} · {characters} characters, {distinct} distinct"),
-    ];
-    let ready = own && state.cleaning.recipe.is_some();
-    let clean = top_ui(ui, "", "", &lines, |ui| {
-        // A plain button: the main action is training, which needs no cleaning.
-        ready
-            && plain(ui, icons::ICON_CLEANING_SERVICES, "Clean")
-                .on_hover_text("Applies the recipe to all documents. The raw files stay unchanged.")
-                .clicked()
-    });
-    let part = |name: &str, (documents, bytes): (u64, u64)| Segment {
-        name: format!("{name}, {}", counted(documents)),
-        bytes,
-    };
-    let parts = [part("training", overview.train), part("validation", overview.validation)];
-    widgets::memory_bar(ui, &parts, None);
-    if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
-        let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
-        caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
-    }
-    let names: BTreeSet<&str> = overview.problems.iter().map(|problem| problem.name.as_str()).collect();
-    let problems = names.len();
-    if problems > 0 {
-        let files = if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
-        caption(ui, format!("{files} not read, or only in part: see Files."));
-    }
-    if own {
-        promise_ui(ui);
-    }
-    clean.then_some(Pressed::Clean)
 }
 
 /// States where the work is done.

@@ -4,12 +4,7 @@ use super::comparison::Looked;
 use super::documents::{TwoLineRow, list_ui, turning_ui};
 use super::flow::counted;
 use super::{DataPage, Listed};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, lit_text};
-use crate::widgets::{self, quiet_text};
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 
@@ -46,7 +41,7 @@ impl DataPage {
         });
         let choices: Vec<_> = std::iter::once((None, all)).chain(stages).collect();
         let (head, width) = (("Stage that dropped documents", &*shown), Some(ui.available_width()));
-        widgets::choice_or(ui, head, &mut self.dropped_by, width, &choices);
+        choice_or(ui, head, &mut self.dropped_by, width, &choices);
         if self.dropped_by != before {
             self.dropped_offset = 0;
         }

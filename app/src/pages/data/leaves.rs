@@ -1,8 +1,7 @@
 //! A long document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the document.
 //! Splits and search hits are computed once.
 
-use crate::pages::parts::{caption, places, turn_ui};
-use egui::Ui;
+use crate::pages::prelude::*;
 use std::ops::Range;
 
 /// Maximum bytes of a leaf.

@@ -1,12 +1,6 @@
 //! The step after the data: training.
 
-use crate::pages::parts::too_short;
-use crate::pages::{Context, PageName};
-use crate::theme::{self, space};
-use crate::widgets::{card, hint_line, is_narrow, plain, primary};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::TrainingState;
+use crate::pages::prelude::*;
 
 /// The link to training, once there is a text to train on.
 pub fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {

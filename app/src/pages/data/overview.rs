@@ -1,17 +1,12 @@
 //! Composition of the text: files, split, document lengths, frequent characters.
 
 use super::flow::counted;
-use super::{DataPage, Paste, UNDO_SECONDS};
-use crate::format;
-use crate::link::{FOLDERS, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, section_ui, visible};
-use crate::theme::Palette;
-use crate::widgets::{self, card, plain, primary, quiet_text};
-use egui::{Label, RichText, Slider, TextWrapMode, Ui};
-use egui_material_icons::icons;
+use super::{DataPage, Paste};
+use crate::link::FOLDERS;
+use crate::pages::prelude::*;
+use egui::TextWrapMode;
 use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DocumentsOverview, FileProblem};
 use std::path::Path;
 
 impl DataPage {
@@ -78,14 +73,14 @@ impl DataPage {
             overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
         });
         let mut switched = false;
-        let leaving = self.removal.as_ref().is_some_and(|(leaving, _)| leaving == name);
+        let leaving = self.removal.pending().is_some_and(|(leaving, _)| leaving == name);
         let pressed = line_ui(
             ui,
             |ui| {
                 let pressed = if leaving {
                     plain(ui, icons::ICON_UNDO, "Undo").clicked()
                 } else {
-                    let (free, remove) = (self.removal.is_none(), format!("Remove {name}"));
+                    let (free, remove) = (self.removal.pending().is_none(), format!("Remove {name}"));
                     let pressed = icon_button(ui, free, icons::ICON_DELETE, &remove);
                     if !divided {
                         let (icon, verb) = match held {
@@ -122,8 +117,10 @@ impl DataPage {
             self.listing.forget();
         }
         if pressed {
-            let now = ui.input(|input| input.time);
-            self.removal = (!leaving).then(|| (name.to_owned(), now + UNDO_SECONDS));
+            match leaving {
+                true => _ = self.removal.take(),
+                false => self.removal.begin(ui, name.to_owned()),
+            }
         }
     }
 
@@ -164,15 +161,11 @@ fn is_held_out(context: &Context<'_>, name: &str) -> bool {
 /// A problem with a file. The remove button is above, next to the file's name.
 fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     let failure = Palette::of(ui).failure;
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
-        let extent = if problem.partly { "Read in part" } else { "Not read" };
-        // Reasons continue after the file's name, as in `is empty`; after a colon the verb goes.
-        let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
-        let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
-        ui.add(Label::new(text).wrap());
-    });
+    let extent = if problem.partly { "Read in part" } else { "Not read" };
+    // Reasons continue after the file's name, as in `is empty`; after a colon the verb goes.
+    let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
+    let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
+    icon_line(ui, icons::ICON_ERROR, failure, text);
 }
 
 /// Document lengths and character frequencies.
@@ -206,7 +199,7 @@ fn histogram_ui(
     section_ui(ui, context, "data", &Section::new(title, []), Some(&csv), |ui, _| draw(ui));
 }
 
-fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+fn lengths(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
     let bar = |(end, count): &(u64, u64)| Bar {
         label: if *end < 1024 { end.to_string() } else { format!("{} k", end / 1024) },
         value: *count as f64,
@@ -216,7 +209,7 @@ fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
     overview.lengths.iter().map(bar).collect()
 }
 
-fn frequent(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+fn frequent(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
     let all = overview.characters.max(1) as f64;
     let bar = |(letter, count): &(char, u64)| {
         let label = visible(&letter.to_string());

@@ -2,9 +2,7 @@
 //! document.
 
 use super::leaves::leaves;
-use crate::theme::{self, Palette};
-use egui::text::LayoutJob;
-use egui::{Color32, FontId, Stroke, TextFormat};
+use crate::pages::prelude::*;
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use std::ops::Range;
 

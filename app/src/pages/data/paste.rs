@@ -1,10 +1,7 @@
 //! A pasted text that becomes a document.
 
 use super::DataPage;
-use crate::pages::Context;
-use crate::pages::parts::head;
-use crate::widgets::{line_edit, question, quiet_text, text_area};
-use egui::{ScrollArea, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::DocumentsChange;
 
 #[derive(Debug, Default)]
@@ -17,8 +14,7 @@ pub struct Paste {
 
 impl DataPage {
     pub(super) fn paste_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some(paste) = &mut self.paste else { return };
-        let decision = question(ui.ctx(), "paste text", 560.0, |ui| {
+        let decision = question(ui.ctx(), "paste text", 560.0, &mut self.paste, |ui, paste| {
             head(ui, "Add text as a document");
             quiet_text(ui, "One document per file. A .jsonl file adds many at once, one per line.");
             line_edit(ui, "Name", "Name", f32::INFINITY, &mut paste.name);
@@ -32,12 +28,9 @@ impl DataPage {
             });
             (None, "Add document", !paste.text.trim().is_empty())
         });
-        if let Some(agrees) = decision {
-            if agrees {
-                let (name, bytes) = (file_name(&paste.name), std::mem::take(&mut paste.text).into_bytes());
-                context.outbox.send_with(DocumentsChange::Add { names: vec![name] }, vec![bytes]);
-            }
-            self.paste = None;
+        if let Some((paste, true)) = decision {
+            let (names, bytes) = (vec![file_name(&paste.name)], vec![paste.text.into_bytes()]);
+            context.outbox.send_with(DocumentsChange::Add { names }, bytes);
         }
     }
 }

@@ -3,15 +3,11 @@
 use super::DataPage;
 use super::judged::looked_kept;
 use super::leaves::parts_ui;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
+use crate::pages::prelude::*;
 use crate::state::ReadDocument;
-use crate::theme::{self, Palette, mix};
-use crate::widgets::{card, quiet, quiet_text};
-use egui::text::{ByteIndex, CCursor, LayoutJob};
-use egui::{Align, Color32, Label, Layout, ScrollArea, Stroke, Ui, Vec2};
-use egui_material_icons::icons;
+use crate::theme::mix;
+use egui::Align;
+use egui::text::{ByteIndex, CCursor};
 use std::ops::Range;
 
 /// Maximum line width in points: about 72 characters of the reading size.
@@ -36,8 +32,8 @@ impl DataPage {
             self.place = self.place.min(found.saturating_sub(1));
             self.heading_ui(ui, context, number, found);
             let left = (height - 32.0 - 2.0 * theme::CONTROL - 24.0).max(160.0);
-            let area = ScrollArea::vertical().id_salt(("document", number, self.leaves.open));
-            area.auto_shrink(false).min_scrolled_height(left).max_height(left).show(ui, |ui| {
+            let area = scrolled(("document", number, self.leaves.open), left);
+            area.auto_shrink(false).show(ui, |ui| {
                 if read.is_none() {
                     return quiet_text(ui, "Reading…");
                 }

@@ -1,8 +1,6 @@
 //! Display of a recipe's stages: colours, and effects in words.
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::Color32;
+use crate::pages::prelude::*;
 use glasshouse_protocol::cleaning::report::{Group, Stage};
 
 pub fn colour(palette: &Palette, group: Group) -> Color32 {

@@ -1,17 +1,11 @@
 //! The person's settings of evaluations and audits.
 
 use super::text;
-use crate::format;
-use crate::link::{self, Chosen, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, line_ui, own_number_ui};
-use crate::theme::space;
-use crate::widgets::{self, field, hint_line, plain, segmented};
-use egui::{Label, Ui};
-use egui_material_icons::icons;
+use crate::link::{self, Chosen};
+use crate::pages::prelude::*;
 use glasshouse_protocol::evaluation::{AuditTopic, TaskRequest, is_description, metric_names};
 use glasshouse_protocol::setting::Settings as _;
-use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
+use glasshouse_protocol::{AuditSettings, EvaluateSettings};
 
 /// Initial values of a document limit, and of a stride in tokens, when the person sets one.
 const DOCUMENTS: usize = 200;
@@ -179,7 +173,7 @@ impl Asking {
             field(ui, "Metrics", "", None, |ui| {
                 let (name, width) = (format!("Metrics of {name}"), ui.available_width().min(280.0));
                 let metrics = &mut file.metrics;
-                ui.push_id(place, |ui| widgets::line_edit(ui, &name, "suited to the rows", width, metrics));
+                ui.push_id(place, |ui| line_edit(ui, &name, "suited to the rows", width, metrics));
             });
         }
         if let Some(place) = removed {

@@ -1,16 +1,10 @@
 //! A card per run: the number that is comparable across tokenizers, the other metrics, and notes for the reader.
 
 use super::{checkpoint_of, date, is_in_training};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{
-    Line, blocks_ui, called, caption, columns_ui, grid_ui, metric_line_ui as line_ui, ranges, run_colour,
-};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{card, columns_fit, term};
-use egui::{Label, RichText, Sense, Ui, Vec2};
+use crate::pages::parts::metric_line_ui as line_ui;
+use crate::pages::prelude::*;
 use glasshouse_protocol::evaluation::{AuditTopic, Likelihood, Metric, blocks, metric_title};
-use glasshouse_protocol::{Audit, Evaluation, RunSummary};
+use glasshouse_protocol::{Audit, Evaluation};
 use std::collections::BTreeMap;
 
 const MIN_CARD_WIDTH: f32 = 250.0;
@@ -134,7 +128,7 @@ fn seen_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
 }
 
 /// Lines in as many columns as fit.
-fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
+fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: Color32) {
     let gap = space::SECTION;
     let (columns, width) = even(ui.available_width(), 3, gap);
     if columns == 1 {

@@ -1,15 +1,8 @@
 //! The choice of runs, and the actions on them.
 
 use super::{EvaluatePage, MAX_RUNS, source_of, text};
-use crate::format;
-use crate::link::{Chosen, Wish};
-use crate::pages::Context;
-use crate::pages::parts::{called, caption, head, run_colour};
-use crate::theme::space;
-use crate::widgets::{self, card, hint_line, plain, pressed, primary, quiet};
-use egui::{Checkbox, Stroke, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{RunState, RunSummary, TrainingState};
+use crate::link::Chosen;
+use crate::pages::prelude::*;
 
 /// Number of runs offered before all are shown.
 const LATEST: usize = 8;
@@ -128,7 +121,7 @@ impl EvaluatePage {
         let heads =
             [("evaluate:options", "What is evaluated"), ("evaluate:audit options", "What is audited")];
         for ((key, title), note) in heads.into_iter().zip(&notes) {
-            if widgets::fold_row(ui, context.preferences, key, (title, note), false) {
+            if fold_row(ui, context.preferences, key, (title, note), false) {
                 ui.push_id(key, |ui| match key {
                     "evaluate:options" => self.asking.evaluation_ui(ui, context),
                     _ => self.asking.audit_ui(ui, context),

@@ -2,14 +2,10 @@
 
 use super::cards::metric_of;
 use super::{same_text, text};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{called, report_ui, section_ui};
-use crate::widgets;
-use egui::Ui;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Table, blocks, metric_title};
-use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
+use glasshouse_protocol::{Comparison, Evaluation};
 
 /// Per-token metrics, which are not comparable between tokenizers.
 const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy", "ece"];
@@ -138,7 +134,7 @@ fn csv(pairs: &[Comparison]) -> String {
         let [what, one, other, verdict] = texts;
         [what, one, other, first, second, (&pair.difference).into(), verdict]
     });
-    widgets::report_csv(&Table::new("", columns, rows))
+    report_csv(&Table::new("", columns, rows))
 }
 
 #[cfg(test)]

@@ -1,13 +1,8 @@
 //! Progress and failures of evaluations and audits.
 
 use super::EvaluatePage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::called;
-use crate::state::{State, Work};
-use crate::widgets::{self, Failed};
-use egui::Ui;
-use glasshouse_protocol::Command;
+use crate::pages::prelude::*;
+use crate::state::Work;
 
 fn name_of(state: &State, run: Option<&String>) -> String {
     let training = state.training.run.as_ref().map(|run| &run.name);
@@ -24,7 +19,7 @@ pub fn working_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let cancel = if several { format!("Cancel {name}") } else { "Cancel".to_owned() };
         let cancel = (!work.stopping).then_some(cancel.as_str());
         let share = work.share().map_or(0.0, |share| share as f32);
-        if widgets::working(ui, &words(&name, work), Some(share), cancel) {
+        if working(ui, &words(&name, work), Some(share), cancel) {
             context.outbox.send(Command::Cancel { request: *request });
         }
     }
@@ -50,7 +45,7 @@ impl EvaluatePage {
             if self.dismissed.contains(request) {
                 continue;
             }
-            match widgets::failed(ui, error, Some("Try again")) {
+            match failed(ui, error, Some("Try again")) {
                 Failed::Waits => continue,
                 Failed::Dismissed => {}
                 Failed::Acted => match command {

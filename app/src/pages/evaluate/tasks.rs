@@ -2,13 +2,7 @@
 //! failures.
 
 use super::{date, look};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, places, section_ui};
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table, plain, raised};
-use egui::{Label, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::blocks::Section;
 use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};
@@ -89,7 +83,7 @@ fn answers_ui(
     ui.horizontal_wrapped(|ui| {
         let name = |what: &str| format!("{what} of {}", task.name);
         ui.checkbox(&mut filter.wrong, "Wrong ones only").accessible_name(name("Wrong ones only"));
-        widgets::line_edit(ui, &name("Search answers"), "Search", 200.0, &mut filter.search);
+        line_edit(ui, &name("Search answers"), "Search", 200.0, &mut filter.search);
     });
     let found: Vec<&TaskAnswer> = task.answers.iter().filter(|answer| filter.holds(answer)).collect();
     let all = format::counted(task.answers.len() as u64, "answer");
@@ -97,7 +91,7 @@ fn answers_ui(
     if found.is_empty() {
         return;
     }
-    let columns = columns(ui.available_width(), widgets::is_narrow(ui));
+    let columns = columns(ui.available_width(), is_narrow(ui));
     let table = Table { columns: &columns, row: ROW };
     table.titles_ui(ui);
     let list = ScrollArea::vertical().id_salt("answers").max_height(HEIGHT);

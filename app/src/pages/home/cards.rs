@@ -1,19 +1,14 @@
 //! Project cards: a small loss curve, the last sentence, and the actions.
 
-use super::super::{Context, PageName};
-use crate::format;
-use crate::link::Wish;
-use crate::state::State;
-use crate::theme::{self, CARD_CORNER, space};
-use crate::widgets;
-use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProjectChange, ProjectSummary, RunState};
+use crate::pages::prelude::*;
+use crate::theme::CARD_CORNER;
+use egui::UiBuilder;
+use glasshouse_protocol::{ProjectChange, ProjectSummary};
 
 /// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];
 const HEIGHTS: [f32; 2] = [172.0, 40.0];
-/// Card widths on pages with room for a third column ([`widgets::WIDE`]).
+/// Card widths on pages with room for a third column ([`WIDE`]).
 const WIDE_CARD_WIDTHS: [f32; 2] = [400.0, 1200.0];
 const WIDE_HEIGHTS: [f32; 2] = [260.0, 120.0];
 /// Number of points of a small curve.
@@ -31,11 +26,11 @@ impl Cards {
         let projects: Vec<ProjectSummary> =
             alive.map(|project| as_it_stands(context.state, project)).collect();
         let room = ui.available_width();
-        let ([least, most], heights) = match room >= widgets::WIDE {
+        let ([least, most], heights) = match room >= WIDE {
             true => (WIDE_CARD_WIDTHS, WIDE_HEIGHTS),
             false => (CARD_WIDTHS, HEIGHTS),
         };
-        let (columns, _) = widgets::columns_fit(room, least, space::MEDIUM);
+        let (columns, _) = columns_fit(room, least, space::MEDIUM);
         // Few projects share the full width.
         let columns = columns.min(projects.len().max(1));
         let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(most);
@@ -64,8 +59,8 @@ impl Cards {
         ui.painter().rect_filled(rect, f32::from(CARD_CORNER), fill);
         let open = context.state.projects.open.as_ref().is_some_and(|open| open.summary.id == project.id);
         if open || response.has_focus() {
-            let ring = egui::Stroke::new(1.5, palette.accent);
-            ui.painter().rect_stroke(rect, f32::from(CARD_CORNER), ring, egui::StrokeKind::Inside);
+            let ring = Stroke::new(1.5, palette.accent);
+            ui.painter().rect_stroke(rect, f32::from(CARD_CORNER), ring, StrokeKind::Inside);
         }
         response.widget_info(|| {
             let mut info = WidgetInfo::labeled(Role::Button, true, format!("Open {}", project.name));
@@ -73,12 +68,12 @@ impl Cards {
             info
         });
         let inner = rect.shrink(space::LARGE);
-        let layout = egui::Layout::top_down(egui::Align::Min);
+        let layout = Layout::top_down(egui::Align::Min);
         let mut inside = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
         inside.spacing_mut().item_spacing = Vec2::new(space::SMALL, space::TIGHT);
         inside.set_clip_rect(rect.intersect(ui.clip_rect()));
         self.head_ui(&mut inside, context, project);
-        widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), curve), palette.series[0]);
+        sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), curve), palette.series[0]);
         let (text, colour) = match (&project.problem, last_sentence(&project.sample)) {
             (Some(problem), _) => (format!("Cannot be opened: {problem}"), palette.warning),
             (None, "") => ("No samples yet".to_owned(), palette.quiet),
@@ -106,7 +101,7 @@ impl Cards {
                         edit.request_focus();
                     }
                     if edit.lost_focus() {
-                        let kept = !ui.input(|input| input.key_pressed(egui::Key::Escape));
+                        let kept = !ui.input(|input| input.key_pressed(Key::Escape));
                         let name = name.trim().to_owned();
                         if kept && !name.is_empty() && name != project.name {
                             context.outbox.send(ProjectChange::Rename(name).to(&project.id));
@@ -116,7 +111,7 @@ impl Cards {
                 }
                 _ => {
                     let size = Vec2::new(room, ui.spacing().interact_size.y);
-                    let layout = egui::Layout::left_to_right(egui::Align::Center);
+                    let layout = Layout::left_to_right(egui::Align::Center);
                     ui.allocate_ui_with_layout(size, layout, |ui| {
                         ui.set_min_width(room);
                         let name = RichText::new(&project.name).text_style(theme::emphasis()).strong();
@@ -188,9 +183,9 @@ fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect
     let font = theme::caption().resolve(ui.style());
     let quiet = context.palette.quiet;
     let painter = ui.painter();
-    painter.text(inner.left_bottom(), egui::Align2::LEFT_BOTTOM, came_to(project), font.clone(), quiet);
+    painter.text(inner.left_bottom(), Align2::LEFT_BOTTOM, came_to(project), font.clone(), quiet);
     let ago = format::ago(project.updated, format::now());
-    painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
+    painter.text(inner.right_bottom(), Align2::RIGHT_BOTTOM, ago, font, quiet);
 }
 
 /// Loss and runs in a few words, or the progress of an interrupted run.
@@ -209,8 +204,8 @@ fn came_to(project: &ProjectSummary) -> String {
 }
 
 /// At most two lines of a text, truncated with an ellipsis.
-fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: egui::Color32) {
-    let font = egui::TextStyle::Body.resolve(ui.style());
+fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: Color32) {
+    let font = TextStyle::Body.resolve(ui.style());
     let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, colour, width);
     job.wrap.max_rows = 2;
     ui.add(Label::new(job));

@@ -1,9 +1,7 @@
 //! Requests the views of the current choices: one request at a time, the newest choices next.
 
-use super::chosen::Chosen;
-use crate::pages::Context;
-use crate::state::{InspectionAnswer, ViewData};
-use glasshouse_protocol::{Command, InspectSettings, View, WeightSource};
+use super::Chosen;
+use crate::pages::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 

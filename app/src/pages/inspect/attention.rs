@@ -4,14 +4,8 @@
 mod lines;
 mod names;
 
-use super::chosen::Chosen;
-use super::shown::Shown;
-use crate::pages::parts::{Breakpoint, caption, column, grid_ui, head};
-use crate::state::Tensor;
-use crate::theme::space;
-use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted};
-use egui::{Ui, Vec2};
-use glasshouse_protocol::View;
+use super::{Chosen, Shown};
+use crate::pages::prelude::*;
 use names::name_ui;
 
 /// Minimum side of a thumbnail in points.
@@ -64,7 +58,7 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {}", of[1]));
         name_ui(ui, shown, layer, of[1]);
-        if widgets::quiet(ui, None, "Its arithmetic").clicked() {
+        if quiet(ui, None, "Its arithmetic").clicked() {
             chosen.set.layer = Some(layer);
             chosen.set.head = Some(of[1]);
             chosen.go = Some(View::Head);
@@ -119,7 +113,7 @@ fn heads_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
             if [row, *number] == of {
                 let ring = touched.response.rect.expand(2.0);
                 let stroke = (2.0, shown.palette.accent);
-                ui.painter().rect_stroke(ring, 2.0, stroke, egui::StrokeKind::Outside);
+                ui.painter().rect_stroke(ring, 2.0, stroke, StrokeKind::Outside);
             }
             if touched.response.clicked() {
                 chosen.set.layer = Some(layer);

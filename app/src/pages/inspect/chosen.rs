@@ -1,9 +1,7 @@
 //! Choices on the Inspect page.
 
-use crate::pages::Context;
-use egui::Ui;
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{Edit, TokenText};
-use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
 /// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests the changed views.
 #[derive(Clone, Debug, Default, PartialEq)]

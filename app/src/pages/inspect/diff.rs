@@ -1,13 +1,7 @@
 //! What changed between two models: the text, the tokens, the parts, and samples of both.
 
-use super::chosen::Chosen;
-use super::remembered::{anchored, remembered};
-use super::shading::{largest, shaded_tokens};
-use super::shown::Shown;
-use crate::pages::parts::{caption, head};
-use crate::theme::space;
-use crate::widgets::{Piece, halves, report_table, segmented, shaded_text, switch_line};
-use egui::Ui;
+use super::{Chosen, Shown, anchored, largest, remembered, shaded_tokens};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
 /// The quantity that shades the text.

@@ -1,14 +1,7 @@
 //! Token embeddings as a map of their first two principal components, and a token's nearest neighbours.
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{beside_ui, caption, caption_label, head};
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{FontId, Galley, Pos2, Rect, Role, Ui, Vec2, WidgetInfo, vec2};
-use egui_material_icons::icons;
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points};
 use glasshouse_protocol::inspect::TokenText;
 use std::collections::BTreeSet;
@@ -126,7 +119,9 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         let count = format::counted(far.len() as u64, "token");
         caption(ui, format!("{count} outside the view: drag the map, or zoom out."));
     }
-    legend_ui(ui, palette);
+    let [first, second, ..] = palette.series;
+    let names = [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")];
+    legend(ui, names.map(|(colour, name)| (colour, name, String::new())));
 }
 
 /// The corners of the points' bounding box, enlarged by half; `None` if all points coincide.
@@ -171,24 +166,12 @@ fn read(text: &str, id: u32, [x, y]: [f32; 2], cosine: Option<f32>) -> String {
     format!("{text}, token {id}, at {x:.4}, {y:.4}{cosine}")
 }
 
-fn legend_ui(ui: &mut Ui, palette: &Palette) {
-    let [first, second, ..] = palette.series;
-    ui.horizontal_wrapped(|ui| {
-        for (colour, name) in [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")]
-        {
-            let (mark, _) = ui.allocate_exact_size(egui::vec2(10.0, 14.0), egui::Sense::hover());
-            ui.painter().circle_filled(mark.center(), 4.0, colour);
-            caption(ui, name);
-        }
-    });
-}
-
 /// A search for tokens of the map by text, for people who cannot see it.
 fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     remembered(ui, "sought", |ui, sought: &mut String| {
-        widgets::line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
+        line_edit(ui, "Find a token", "Find a token", f32::INFINITY, sought);
         for token in found(shown.data.tokens(), sought) {
-            if widgets::quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
+            if quiet(ui, icons::ICON_SEARCH, &shown.text(token.id)).clicked() {
                 chosen.set.token = Some(token.id);
                 sought.clear();
             }
@@ -214,14 +197,14 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     for (id, cosine) in neighbours {
         ui.horizontal(|ui| {
             let text = shown.text(*id);
-            if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
+            if quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
                 chosen.set.token = Some(*id);
             }
             caption_label(ui, format!("{cosine:.3}"))
                 .on_hover_text("Cosine of the angle between the two embeddings");
         });
     }
-    if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
+    if shown.settings.token.is_some() && plain(ui, None, "The token at the position").clicked() {
         chosen.set.token = None;
     }
 }

@@ -2,14 +2,8 @@
 
 mod node;
 
-use super::chosen::Chosen;
-use super::remembered::{anchored, remembered};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::caption;
-use crate::theme::{Palette, space};
-use crate::widgets::{Align, Column, Table, fold_head, line_edit};
-use egui::{Label, RichText, Ui};
+use super::{Chosen, Shown, anchored, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,12 +45,9 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
             let mut open = !search.is_empty() || look.open.contains(scope);
             let title = if scope.is_empty() { "whole model" } else { scope };
             anchored(ui, &format!("scope {scope}"), |ui| {
-                if fold_head(ui, &mut open, title, &graph.summary(&nodes)) {
-                    if open {
-                        look.open.insert(scope.to_owned());
-                    } else {
-                        look.open.remove(scope);
-                    }
+                let toggled = fold_head(ui, &mut open, title, &graph.summary(&nodes));
+                if toggled && !look.open.remove(scope) && open {
+                    look.open.insert(scope.to_owned());
                 }
                 if open {
                     graph.nodes_ui(ui, shown.palette, &nodes, look);

@@ -1,25 +1,17 @@
 //! The arithmetic of one attention head for one token, step by step with the actual numbers: query times keys, softmax, weighted
 //! sum of values, and the contribution to the residual stream.
 
-use super::chosen::Chosen;
-use super::labelled::strip_ui;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Breakpoint, caption, head, turn_ui};
-use crate::state::Tensor;
-use crate::theme::{self, space};
-use crate::widgets::{Scale, focus_ring, prose};
+use super::{Chosen, Shown, remembered, strip_ui};
+use crate::pages::prelude::*;
 use egui::style::ScrollAnimation;
-use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 /// Row height of a key, and gap between rows, in points.
 const ROW: f32 = 30.0;
 const BETWEEN: f32 = 2.0;
 /// Height of the key list in points, beyond which it scrolls.
 const TALL: f32 = 330.0;
-/// Distance in points from the right end of a key's text to that of its score.
-const SCORE: f32 = 58.0;
+/// Gap between the columns of a [`Table`], in points.
+const GAP: f32 = 14.0;
 /// Number of products written out of a dot product.
 const TERMS: usize = 3;
 
@@ -149,7 +141,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     );
     head(ui, &format!("Against {}:", shown.place(open)));
     for line in steps.written(open) {
-        ui.add(egui::Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
+        ui.add(Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
     }
 
     ui.add_space(space::SMALL);
@@ -184,96 +176,54 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
         before.replace(seen) != Some(seen)
     });
     ui.spacing_mut().item_spacing.y = BETWEEN;
-    // Columns: text, key, weight as a bar, and the value if it fits. Leave room for a scroll bar, so that the headings align with
-    // or without one.
+    let column = |title, width, align| Column { title, width, align };
+    let [score, share] = ["Score", "Share"].map(|title| column(title, 52.0, Align::Right));
+    let mut columns = vec![column("Token", if narrow { 60.0 } else { 90.0 }, Align::Left), score, share];
+    // Leave room for a scroll bar, so that the headings align with or without one.
     let room = ui.available_width() - ui.spacing().scroll.allocated_width();
-    let words = if narrow { 150.0 } else { 190.0 };
-    let parts = if narrow { 1.0 } else { 3.0 };
-    let part = ((room - words - space::SMALL * parts) / parts).max(60.0);
-    headings_ui(ui, shown, words, if narrow { &["Share"] } else { &["Key", "Share", "Value"] }, part);
-    let list = ScrollArea::vertical().id_salt("keys").max_height(TALL).min_scrolled_height(TALL);
-    list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
+    let left = room - Table { columns: &columns, row: ROW }.width();
+    let pictures: &[&str] = if narrow { &["Attention"] } else { &["Key", "Attention", "Value"] };
+    let part = (left / pictures.len() as f32 - GAP).max(60.0);
+    columns.extend(pictures.iter().map(|title| column(title, part, Align::Left)));
+    let table = Table { columns: &columns, row: ROW };
+    let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
+    table.titles_ui(ui).widget_info(|| WidgetInfo::labeled(Role::Label, true, titles.join(", ")));
+    scrolled("keys", TALL).show_rows(ui, ROW, steps.query + 1, |ui, rows| {
         if comes {
             // The row may be outside the drawn range.
             let top = ui.max_rect().top() + (open as f32 - rows.start as f32) * (ROW + BETWEEN);
-            let row = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(words, ROW));
+            let row = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(table.width(), ROW));
             ui.scroll_to_rect_animation(row, None, ScrollAnimation::none());
         }
         for key in rows {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = space::SMALL;
-                if words_ui(ui, shown, steps, key, vec2(words, ROW - 4.0), open == key) {
-                    *pressed = Some(key);
-                }
-                if !narrow {
-                    let name = format!("Key of {}", shown.place(key));
-                    strip_ui(ui, ("key", key), &name, steps.keys.at(&[key]), keys, part);
-                }
-                bar_ui(ui, shown, steps.probabilities.get(key).copied().unwrap_or_default(), part);
-                if !narrow {
-                    let name = format!("Value of {}", shown.place(key));
-                    strip_ui(ui, ("value", key), &name, steps.values.at(&[key]), values, part);
+            let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
+            let (score, share) = (at(steps.scores), at(steps.probabilities));
+            let percent = format::percent(f64::from(share));
+            let said = format!("Key of {}: score {score:.3}, share {percent}", shown.place(key));
+            let row = table.row_ui(ui, &said, key == open, |ui, place| {
+                let word = |ui: &mut Ui, text: String| {
+                    ui.add(Label::new(RichText::new(text).monospace().size(12.0)).truncate());
+                };
+                match titles[place] {
+                    "Token" => word(ui, shown.token(key)),
+                    "Score" => word(ui, format!("{score:.2}")),
+                    "Share" => word(ui, percent.clone()),
+                    "Attention" => {
+                        share_bar(ui, vec2(part, 10.0), &[(share, shown.palette.accent)]);
+                    }
+                    title => {
+                        let (of, scale) =
+                            if title == "Key" { (steps.keys, keys) } else { (steps.values, values) };
+                        let name = format!("{title} of {}", shown.place(key));
+                        strip_ui(ui, (title, key), &name, of.at(&[key]), scale, part);
+                    }
                 }
             });
+            if row.on_hover_text(said).clicked() {
+                *pressed = Some(key);
+            }
         }
     });
-}
-
-/// Column headings: one of width `words`, then `parts` of equal width.
-fn headings_ui(ui: &mut Ui, shown: &Shown<'_>, words: f32, parts: &[&str], part: f32) {
-    let font = FontId::proportional(11.0);
-    let heading = |ui: &mut Ui, size: Vec2, texts: &[(&str, f32, Align2)]| {
-        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-        for (text, along, anchor) in texts {
-            let from = if *anchor == Align2::LEFT_CENTER { rect.left_center() } else { rect.right_center() };
-            ui.painter().text(from + vec2(*along, 0.0), *anchor, *text, font.clone(), shown.palette.quiet);
-        }
-        let said: Vec<&str> = texts.iter().map(|(text, ..)| *text).collect();
-        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, said.join(", ")));
-    };
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = space::SMALL;
-        let texts = [
-            ("Token", 4.0, Align2::LEFT_CENTER),
-            ("Score", -SCORE, Align2::RIGHT_CENTER),
-            ("Share", -4.0, Align2::RIGHT_CENTER),
-        ];
-        heading(ui, vec2(words, 16.0), &texts);
-        for text in parts {
-            heading(ui, vec2(part, 16.0), &[(*text, 0.0, Align2::LEFT_CENTER)]);
-        }
-    });
-}
-
-/// A key's token, score and weight. Returns whether it was clicked.
-fn words_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, key: usize, size: Vec2, open: bool) -> bool {
-    let palette = shown.palette;
-    let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
-    let share = format::percent(f64::from(at(steps.probabilities)));
-    let said = format!("Key of {}: score {:.3}, share {share}", shown.place(key), at(steps.scores));
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::Button, true, open, &said));
-    let fill = if open { palette.chosen() } else { palette.raised };
-    if open || response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, 4.0, fill);
-    }
-    focus_ring(ui, &response, 4.0);
-    let font = FontId::monospace(12.0);
-    let token = Rect::from_min_max(rect.min, pos2(rect.right() - 104.0, rect.bottom()));
-    let left = token.left_center() + vec2(4.0, 0.0);
-    ui.painter_at(token).text(left, Align2::LEFT_CENTER, shown.token(key), font.clone(), palette.text);
-    let score = format!("{:.2}", at(steps.scores));
-    let right = |inward: f32| rect.right_center() - vec2(inward, 0.0);
-    ui.painter().text(right(SCORE), Align2::RIGHT_CENTER, score, font.clone(), palette.quiet);
-    ui.painter().text(right(4.0), Align2::RIGHT_CENTER, share, font, palette.text);
-    response.on_hover_text(said).clicked()
-}
-
-fn bar_ui(ui: &mut Ui, shown: &Shown<'_>, share: f32, width: f32) {
-    let (rect, _) = ui.allocate_exact_size(vec2(width, 10.0), Sense::hover());
-    ui.painter().rect_filled(rect, 3.0, shown.palette.raised);
-    let long = rect.width() * share.clamp(0.0, 1.0);
-    ui.painter().rect_filled(rect.with_max_x(rect.left() + long), 3.0, shown.palette.accent);
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Heat maps: with row names on the left, and column names below if they fit; and a vector as a strip.
 
-use super::remembered::anchored;
-use crate::theme::{Palette, space};
-use crate::widgets::{Heatmap, Scale, Touched};
-use egui::{Align2, AsIdSalt, FontId, Rect, Sense, Ui, pos2, vec2};
+use super::anchored;
+use crate::pages::prelude::*;
+use egui::AsIdSalt;
 
 pub struct Labelled<'a> {
     /// Accessible name, and id among its siblings.
@@ -16,26 +15,41 @@ pub struct Labelled<'a> {
     /// Maximum cell width in points.
     pub cell: f32,
     pub chosen: Option<(usize, usize)>,
+    /// Text in a cell, which is at least `WORD` large: more columns than fit are scrolled to.
+    pub words: Option<&'a dyn Fn(usize, usize) -> String>,
 }
 
 /// Height of the column names in points.
 const BELOW: f32 = 16.0;
+/// Minimum size of a cell with text in points.
+const WORD: Vec2 = vec2(34.0, 24.0);
 /// Minimum distance between names in points.
 const LINE: f32 = 12.0;
 
-impl Labelled<'_> {
+impl<'a> Labelled<'a> {
+    pub fn new(
+        name: &'a str,
+        rows: &'a [String],
+        columns: &'a [String],
+        values: &'a [f32],
+        scale: Scale,
+    ) -> Self {
+        Self { name, rows, columns, values, scale, cell: 40.0, chosen: None, words: None }
+    }
+
     /// Draws the heat map in the available width. `read` describes a cell.
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let font = FontId::proportional(11.0);
-        let wide =
-            |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.quiet).size().x;
-        let longest = self.rows.iter().map(|name| wide(name)).fold(0.0, f32::max);
+        let longest = self.rows.iter().map(|name| text_width(ui, name, &font)).fold(0.0, f32::max);
         let names = (longest + 8.0).min(ui.available_width() * 0.34);
         let room = ui.available_width() - names;
         let count = self.columns.len().max(1) as f32;
-        // A few rows have the height of a line; many share 360 points.
-        let tall = (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0);
-        let size = vec2((room / count).min(self.cell) * count, tall * self.rows.len() as f32);
+        let (least, tall) = match self.words {
+            Some(_) => (WORD.x, WORD.y),
+            // A few rows have the height of a line; many share 360 points.
+            None => (0.0, (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0)),
+        };
+        let size = vec2((room / count).clamp(least, self.cell) * count, tall * self.rows.len() as f32);
         let draw = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             let (rect, _) = ui.allocate_exact_size(vec2(names, size.y), Sense::hover());
@@ -49,31 +63,27 @@ impl Labelled<'_> {
                 let at = pos2(rect.right() - 6.0, middle);
                 ui.painter_at(rect).text(at, Align2::RIGHT_CENTER, name, font.clone(), palette.quiet);
             }
-            ui.vertical(|ui| {
+            let map = |ui: &mut Ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 let shape = [self.rows.len(), self.columns.len()];
                 let map = Heatmap::new(self.name, shape, self.values, self.scale, size);
-                let touched = Heatmap { chosen: self.chosen, ..map }.ui(ui, read);
+                let touched = Heatmap { chosen: self.chosen, words: self.words, ..map }.ui(ui, read);
                 let (below, _) = ui.allocate_exact_size(vec2(size.x, BELOW), Sense::hover());
-                self.columns_ui(ui, palette, below);
+                let columns = self.columns.iter().map(String::as_str);
+                let room = (below.x_range(), below.with_min_y(below.top() + 2.0));
+                names_below(ui, &FontId::monospace(10.0), room, columns);
                 touched
-            })
-            .inner
+            };
+            match self.words {
+                None => ui.vertical(map).inner,
+                // The last columns are seen first.
+                Some(_) => {
+                    let area = ScrollArea::horizontal().id_salt("columns").stick_to_right(true);
+                    area.show(ui, |ui| ui.vertical(map).inner).inner
+                }
+            }
         };
         anchored(ui, self.name, |ui| ui.horizontal_top(draw).inner)
-    }
-
-    fn columns_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {
-        let step = rect.width() / self.columns.len().max(1) as f32;
-        let mut free_from = rect.left();
-        for (place, name) in self.columns.iter().enumerate() {
-            let galley = ui.painter().layout_no_wrap(name.clone(), FontId::monospace(10.0), palette.quiet);
-            let left = rect.left() + step * (place as f32 + 0.5) - galley.size().x / 2.0;
-            if left >= free_from - 1.0 && left + galley.size().x <= rect.right() + 1.0 {
-                free_from = left + galley.size().x + 4.0;
-                ui.painter().galley(pos2(left, rect.top() + 2.0), galley, palette.quiet);
-            }
-        }
     }
 }
 

@@ -1,15 +1,8 @@
 //! Neurons of an MLP: the most active ones at a position, their activations along the prompt, and, for one of them, the passages
 //! of the validation text that activate it most.
 
-use super::chosen::Chosen;
-use super::labelled::Labelled;
-use super::shading::{largest, shaded_tokens};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, head};
-use crate::theme::{Palette, space};
-use crate::widgets::{Scale, shaded_text};
-use egui::{FontId, Ui};
+use super::{Chosen, Labelled, Shown, largest, shaded_tokens};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
@@ -53,15 +46,9 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
     head(ui, "Along the prompt");
     let lit = chosen.set.neuron.and_then(|neuron| neurons.iter().position(|own| *own as usize == neuron));
-    let map = Labelled {
-        name: "Activations along the prompt",
-        rows: &rows,
-        columns: &columns,
-        values: &values,
-        scale: Scale::signed(&values),
-        cell: 40.0,
-        chosen: lit.map(|row| (row, shown.inspection.position)),
-    };
+    let (name, scale) = ("Activations along the prompt", Scale::signed(&values));
+    let chosen_cell = lit.map(|row| (row, shown.inspection.position));
+    let map = Labelled { chosen: chosen_cell, ..Labelled::new(name, &rows, &columns, &values, scale) };
     let touched = map.ui(ui, shown.palette, |row, column, value| {
         let neuron = rows.get(row).map_or("", String::as_str);
         format!("Neuron {neuron}, position {}: {}", shown.place(column), format::signed(value, 4))

@@ -1,17 +1,11 @@
 //! The next token: the model's distribution, after temperature and penalty, and as sampled. Settings and bars are those of the
 //! Write page.
 
-use super::chosen::Chosen;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{beside_ui, caption};
+use super::{Chosen, Shown};
+use crate::pages::prelude::*;
 use crate::pages::written::{candidates_ui, narrowing_ui};
-use crate::state::ViewData;
-use crate::theme::space;
-use crate::widgets::{Stat, stat};
-use egui::Ui;
 use glasshouse_protocol::inspect::TokenText;
-use glasshouse_protocol::{Candidate, Cut, ErrorReport};
+use glasshouse_protocol::{Candidate, Cut};
 
 /// Width in points of the settings next to the bars.
 const SETTINGS: f32 = 232.0;

@@ -1,14 +1,12 @@
 //! A single view outside of the Inspect page, for lessons.
 
-use super::asking::Asking;
-use super::chosen::{Chosen, OF_LAYER, OF_POSITION};
-use super::shown::Shown;
-use super::{Wish, top, view_ui};
-use crate::pages::parts::caption;
-use crate::pages::{Context, PageName};
-use crate::widgets::{hint_line, text_area};
-use egui::Ui;
-use glasshouse_protocol::{InspectSettings, View, WeightSource};
+use super::{
+    Chosen, Shown, Wish,
+    asking::Asking,
+    chosen::{OF_LAYER, OF_POSITION},
+    top, view_ui,
+};
+use crate::pages::prelude::*;
 
 #[derive(Debug)]
 pub struct OneView {
@@ -49,9 +47,7 @@ impl OneView {
                 for notice in &data.notices {
                     caption(ui, notice);
                 }
-                let (inspection, settings) = (&answer.inspection, &answer.settings);
-                let shown = Shown { inspection, data: &data, settings, column: 0, palette: context.palette };
-                view_ui(ui, &shown, &mut self.chosen);
+                view_ui(ui, &Shown::new(&answer, &data, 0, context.palette), &mut self.chosen);
             }
             None if self.asking.failure(0, view).is_none() => caption(ui, "Asking the model…"),
             None => {}

@@ -1,11 +1,7 @@
 //! Similarity of positions, and the rotation angles of rotary position embeddings.
 
-use super::chosen::Chosen;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{caption, head};
-use crate::widgets::{Heatmap, Scale, fitted};
-use egui::{Ui, vec2};
+use super::{Chosen, Shown};
+use crate::pages::prelude::*;
 
 /// Maximum cell width in points.
 const CELL: f32 = 18.0;

@@ -1,14 +1,7 @@
 //! Provenance of a text: the spans of it that occur in the training text, so that memorised text looks different from new text.
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{Piece, Stat, plain, raised, shaded_text, stat};
-use egui::{Color32, FontId, RichText, Ui};
-use egui_material_icons::icons;
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 
 /// Length in tokens from which a span has the strongest colour.

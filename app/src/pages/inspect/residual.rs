@@ -1,17 +1,8 @@
 //! The residual stream: each component's contribution to a token's logit, its dependence on the prompt's tokens, and the stream's
 //! norm and direction by layer and position.
 
-use super::chosen::Chosen;
-use super::labelled::Labelled;
-use super::shading::{largest, shaded_tokens};
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
-use crate::theme::space;
-use crate::widgets::{Piece, Scale, quiet, shaded_text, term};
-use egui::{FontId, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::View;
+use super::{Chosen, Labelled, Shown, largest, shaded_tokens};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::TokenText;
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
@@ -127,8 +118,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         head(ui, title);
         caption(ui, means);
         let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };
-        let map =
-            Labelled { name: title, rows: &rows, columns: &columns, values, scale, cell: 40.0, chosen: None };
+        let map = Labelled::new(title, &rows, &columns, values, scale);
         let touched = map.ui(ui, shown.palette, |row, column, value| {
             let row = rows.get(row).map_or("", String::as_str);
             format!("{row}, position {}: {value:.4}", shown.place(column))

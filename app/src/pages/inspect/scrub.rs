@@ -1,16 +1,8 @@
 //! Scrubbing: the same text at every step whose weights the run has stored.
 
-use super::InspectPage;
-use super::chosen::Chosen;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button};
-use crate::pages::written::run_of;
-use crate::state::State;
-use crate::widgets::{self, slider};
-use egui::{Slider, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, View, WeightSource};
+use super::{Chosen, InspectPage};
+use crate::pages::prelude::*;
+use crate::pages::written::{run_of, source_at};
 
 /// Minimum seconds per step during playback.
 const EACH: f64 = 1.0 / 3.0;
@@ -30,13 +22,9 @@ fn kept(run: &RunSummary) -> Vec<&CheckpointSummary> {
     kept
 }
 
-fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
-    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
-}
-
 pub fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
     let nearest = kept(run).into_iter().min_by_key(|checkpoint| checkpoint.step.abs_diff(step))?;
-    Some(source(run, nearest))
+    Some(source_at(run, nearest))
 }
 
 /// Index of weights among the stored ones, by step; the last index for weights that are not stored.
@@ -51,7 +39,7 @@ fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource)
 /// A run's first milestone, which stays unchanged while the run trains.
 fn first(run: &RunSummary) -> Option<WeightSource> {
     let milestones = run.checkpoints.iter().filter(|checkpoint| !checkpoint.resumable && !checkpoint.best);
-    Some(source(run, milestones.min_by_key(|checkpoint| checkpoint.step)?))
+    Some(source_at(run, milestones.min_by_key(|checkpoint| checkpoint.step)?))
 }
 
 /// The weights that maps are aligned with, so that a map rotates as little as possible from step to step, and maps of two models
@@ -66,7 +54,7 @@ pub fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
     let in_training = state.training.run.as_ref().filter(|_| trains);
     let fixed = match in_training {
         Some(training) if training.name == run.name => first(run),
-        _ => kept(run).last().map(|last| source(run, last)),
+        _ => kept(run).last().map(|last| source_at(run, last)),
     }?;
     (beside || fixed != chosen.source).then_some(fixed)
 }
@@ -120,10 +108,10 @@ impl InspectPage {
         if place != place_of(run, &kept, &self.chosen.source)
             && let Some(checkpoint) = kept.get(place)
         {
-            self.chosen.source = source(run, checkpoint);
+            self.chosen.source = source_at(run, checkpoint);
         }
         if open.is_empty() && self.scrub.playing {
-            widgets::quiet_text(ui, "Open a part below to see it change.");
+            quiet_text(ui, "Open a part below to see it change.");
         }
     }
 }
@@ -149,7 +137,7 @@ mod tests {
     #[test]
     fn the_first_milestone_stays_what_it_is() {
         let mut run = run();
-        assert_eq!(first(&run), Some(source(&run, &run.checkpoints[2])), "step 0");
+        assert_eq!(first(&run), Some(source_at(&run, &run.checkpoints[2])), "step 0");
         run.checkpoints.retain(|checkpoint| checkpoint.best);
         assert_eq!(first(&run), None, "the best moves on");
     }
@@ -160,14 +148,14 @@ mod tests {
         let kept = kept(&run);
         let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
         assert_eq!(steps, [0, 200, 300]);
-        assert_eq!(place_of(&run, &kept, &source(&run, kept[0])), 0);
+        assert_eq!(place_of(&run, &kept, &source_at(&run, kept[0])), 0);
         assert_eq!(place_of(&run, &kept, &WeightSource::Current), 2);
         assert_eq!(
-            place_of(&run, &kept, &source(&run, &run.checkpoints[3])),
+            place_of(&run, &kept, &source_at(&run, &run.checkpoints[3])),
             1,
             "the same step under another name"
         );
-        assert_eq!(nearest(&run, 90), Some(source(&run, kept[0])));
-        assert_eq!(nearest(&run, 130), Some(source(&run, kept[1])));
+        assert_eq!(nearest(&run, 90), Some(source_at(&run, kept[0])));
+        assert_eq!(nearest(&run, 130), Some(source_at(&run, kept[1])));
     }
 }

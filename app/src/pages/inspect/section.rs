@@ -1,17 +1,9 @@
 //! A view's section: header, formula, export buttons, and the view of one source or two side by side.
 
-use super::shown::Shown;
-use super::{InspectPage, attention, beginning, table, view_ui};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Export, caption, export_ui, formula};
+use super::{InspectPage, Shown, attention, beginning, table, view_ui};
+use crate::pages::prelude::*;
 use crate::preferences::Preferences;
-use crate::state::InspectionAnswer;
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{Align, Rect, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{View, WeightSource};
+use egui::Align;
 
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
@@ -41,7 +33,7 @@ fn old_since(ui: &Ui) -> egui::Id {
 impl InspectPage {
     pub(super) fn sections_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         for view in self.views() {
-            let (wanted, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+            let (wanted, card) = card_with(ui, context.palette.panel, |ui| {
                 ui.push_id(view, |ui| self.section_ui(ui, context, view)).inner
             });
             if self.going == Some(view) {
@@ -66,7 +58,7 @@ impl InspectPage {
             if !beside || view == View::Diff {
                 self.column_ui(ui, palette, column, view);
             } else {
-                widgets::halves(ui, space::LARGE, |ui, column| {
+                halves(ui, space::LARGE, |ui, column| {
                     ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));
                 });
             }
@@ -82,12 +74,10 @@ impl InspectPage {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             let mut as_table = self.tables.contains(&view);
             let name = format!("{} as a table", view.title());
-            if ui.checkbox(&mut as_table, "As a table").accessible_name(name).changed() {
-                if as_table {
-                    self.tables.insert(view);
-                } else {
-                    self.tables.remove(&view);
-                }
+            if ui.checkbox(&mut as_table, "As a table").accessible_name(name).changed()
+                && !self.tables.remove(&view)
+            {
+                self.tables.insert(view);
             }
             export_ui(ui, view.title())
         })
@@ -133,10 +123,7 @@ impl InspectPage {
             caption(ui, format!("{}, step {}", of.run, format::whole(of.step)));
         }
         if let Some(reason) = self.asking.failure(column, view) {
-            ui.horizontal_top(|ui| {
-                ui.label(icons::ICON_ERROR.rich_text().size(16.0).color(palette.failure));
-                ui.add(egui::Label::new(reason).wrap());
-            });
+            icon_line(ui, icons::ICON_ERROR, palette.failure, reason);
         }
         let Some(seen) = self.asking.seen(column, view) else {
             if self.asking.failure(column, view).is_none() {
@@ -158,8 +145,7 @@ impl InspectPage {
         };
         let current = seen.is_of(&self.chosen.prompt, &source);
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
-        let (inspection, settings) = (&answer.inspection, &answer.settings);
-        let shown = Shown { inspection, data: &data, settings, column, palette };
+        let shown = Shown::new(&answer, &data, column, palette);
         let (opacity, position) = (ui.opacity(), self.chosen.set.position);
         if current {
             ui.data_mut(|data| data.remove::<f64>(old_since(ui)));
@@ -190,24 +176,16 @@ impl InspectPage {
         let title = format!("{} {}", seen.answer.inspection.run, view.title());
         match wanted {
             Some(Export::Csv) => {
-                let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
-                let seen =
-                    (first..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
-                let shown = seen.map(|(column, seen)| Shown {
-                    inspection: &seen.answer.inspection,
-                    data: &seen.data,
-                    settings: &seen.answer.settings,
-                    column,
-                    palette,
+                let columns = if self.chosen.beside.is_some() { 2 } else { 1 };
+                let shown = (first..columns).filter_map(|column| {
+                    let seen = self.asking.seen(column, view)?;
+                    Some(Shown::new(&seen.answer, &seen.data, column, context.palette))
                 });
-                let text = table::csv(&shown.collect::<Vec<_>>());
-                match text {
+                match table::csv(&shown.collect::<Vec<_>>()) {
                     Ok(text) if text.len() > COPIED => {
                         context.asks.save = Some((format::file_name(&title, "csv"), text.into_bytes()));
                     }
-                    Ok(text) => {
-                        context.asks.copy_csv(ui, text);
-                    }
+                    Ok(text) => context.asks.copy_csv(ui, text),
                     Err(reason) => context.asks.tell(reason),
                 }
             }

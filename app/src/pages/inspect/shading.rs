@@ -1,10 +1,6 @@
 //! Tokens shaded by value.
 
-use crate::format;
-use crate::pages::parts::visible;
-use crate::theme::{self, Palette};
-use crate::widgets::Piece;
-use egui::Color32;
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::TokenText;
 
 /// Tokens as pieces of a text, shaded by value relative to `most`; the one at index `underlined` is underlined.

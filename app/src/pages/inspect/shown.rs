@@ -1,11 +1,8 @@
 //! The input of a view's drawing.
 
 use super::weights;
-use crate::format;
-use crate::pages::parts::visible;
-use crate::state::ViewData;
-use crate::theme::Palette;
-use glasshouse_protocol::{InspectSettings, Inspection};
+use crate::pages::prelude::*;
+use glasshouse_protocol::Inspection;
 
 /// The engine's answer for one view.
 #[derive(Clone, Copy)]
@@ -17,6 +14,17 @@ pub struct Shown<'a> {
     /// Index of the column: 0, or 1 for the second model.
     pub column: usize,
     pub palette: &'a Palette,
+}
+
+impl<'a> Shown<'a> {
+    pub fn new(
+        InspectionAnswer { inspection, settings, .. }: &'a InspectionAnswer,
+        data: &'a ViewData,
+        column: usize,
+        palette: &'a Palette,
+    ) -> Self {
+        Self { inspection, data, settings, column, palette }
+    }
 }
 
 impl Shown<'_> {

@@ -1,12 +1,8 @@
 //! A view's numbers as a table with a row per entry of every tensor, usable with a screen reader, and as CSV. Content other than
 //! tensors has its own rows.
 
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::caption;
-use crate::state::Tensor;
-use crate::widgets::{self, Align, Column, Table, report_csv, report_table};
-use egui::{ScrollArea, Ui};
+use super::Shown;
+use crate::pages::prelude::*;
 use glasshouse_protocol::evaluation::{self, Cell};
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_protocol::quantity;
@@ -32,7 +28,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     let Some(name) = names.get(place) else { return caption(ui, NOTHING) };
     if names.len() > 1 {
         let choices: Vec<_> = names.iter().enumerate().collect();
-        widgets::choice(ui, "Tensor", &mut place, Some(240.0), &choices);
+        choice(ui, "Tensor", &mut place, Some(240.0), &choices);
         ui.data_mut(|data| data.insert_temp(id, place));
     } else {
         caption(ui, name.as_str());
@@ -74,18 +70,14 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     let table = Table { columns: &columns, row: ROW };
     ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
         ui.vertical(|ui| {
-            table.titles_ui(ui);
-            let list = ScrollArea::vertical().id_salt(("entries", &tensor.summary.name));
-            ui.spacing_mut().item_spacing.y = 0.0;
-            list.max_height(HEIGHT).min_scrolled_height(HEIGHT).show_rows(ui, ROW, count, |ui, rows| {
-                for entry in rows {
-                    let places = indices(tensor, entry).into_iter().zip(axes);
-                    let places = places.map(|(at, axis)| shown.along(&axis.name, at));
-                    let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
-                    table.row_ui(ui, &cells.join(", "), false, |ui, column| {
-                        ui.label(cells.get(column).map_or("", String::as_str));
-                    });
-                }
+            let list = scrolled(("entries", &tensor.summary.name), HEIGHT);
+            table.rows_ui(ui, list, count, |ui, entry| {
+                let places = indices(tensor, entry).into_iter().zip(axes);
+                let places = places.map(|(at, axis)| shown.along(&axis.name, at));
+                let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
+                table.row_ui(ui, &cells.join(", "), false, |ui, column| {
+                    ui.label(cells.get(column).map_or("", String::as_str));
+                });
             });
         });
     });
@@ -141,7 +133,7 @@ pub fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     };
     let mut text = String::new();
     if all > 0 {
-        widgets::csv_row(&mut text, titles(beside, &["tensor", "axes", "place", "value"]));
+        csv_row(&mut text, titles(beside, &["tensor", "axes", "place", "value"]));
     }
     for shown in columns {
         for tensor in &shown.data.tensors {
@@ -177,7 +169,7 @@ pub fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
 /// one frame.
 fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: usize) {
     let mut head = String::new();
-    widgets::csv_row(&mut head, start);
+    csv_row(&mut head, start);
     head.pop();
     // Stride and size of each axis.
     let (mut apart, mut axes) = (1, Vec::new());

@@ -1,22 +1,13 @@
 //! The inputs of the Inspect page: prompt and its tokens, weights, layer and head.
 
-use super::asking::Asking;
-use super::chosen::Chosen;
-use super::{InspectPage, scrub};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Chip, beside_ui, caption, chips_ui, visible};
+use super::{Chosen, InspectPage, asking::Asking, scrub};
+use crate::pages::prelude::*;
 use crate::pages::written::{another_source, source_ui};
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::inspect::TokenText;
-use glasshouse_protocol::{View, WeightSource};
 
 impl InspectPage {
     pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             beside_ui(ui, 300.0, space::LARGE, |ui, place| match place {
                 0 => {
                     self.prompt_ui(ui);
@@ -37,7 +28,7 @@ impl InspectPage {
 
     fn prompt_ui(&mut self, ui: &mut Ui) {
         let hint = "What text shall the model work on?";
-        let (field, _) = widgets::composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
+        let (field, _) = composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
         self.typed |= field.changed();
     }
 
@@ -48,7 +39,7 @@ impl InspectPage {
             source_ui(ui, state, "Weights to compare", beside);
         }
         let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
-        if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
+        if plain(ui, icons::ICON_COMPARE, name).clicked() {
             self.chosen.beside = match &self.chosen.beside {
                 Some(_) => None,
                 None => another_source(&self.chosen.source, state).or(Some(WeightSource::Current)),
@@ -106,6 +97,6 @@ pub fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 fn number_ui(ui: &mut Ui, name: &str, shown: usize, count: usize) -> Option<usize> {
     let mut chosen = shown;
     let choices: Vec<_> = (0..count).map(|number| (number, format!("{name} {number}"))).collect();
-    widgets::choice_or(ui, (name, &format!("{name} {shown}")), &mut chosen, Some(96.0), &choices);
+    choice_or(ui, (name, &format!("{name} {shown}")), &mut chosen, Some(96.0), &choices);
     (chosen != shown).then_some(chosen)
 }

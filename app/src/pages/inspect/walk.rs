@@ -3,18 +3,9 @@
 
 mod boxes;
 
-use super::chosen::Chosen;
-use super::labelled::strip_ui;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{caption, grid_ui, head, turn_ui};
-use crate::state::{Tensor, ViewData};
-use crate::theme::space;
-use crate::widgets::{self, Heatmap, Measured, Scale, columns_fit, fitted, interval_rows, raised};
+use super::{Chosen, Shown, remembered, strip_ui};
+use crate::pages::prelude::*;
 use boxes::{Step, WalkStage};
-use egui::{Ui, vec2};
-use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
 /// Minimum width of a box in points.
@@ -88,7 +79,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     }
     let open = remembered(ui, "numbers", |ui, open: &mut bool| {
         let icon = if *open { icons::ICON_EXPAND_LESS } else { icons::ICON_EXPAND_MORE };
-        *open ^= widgets::quiet(ui, icon, &format!("{} in numbers", step.title)).clicked();
+        *open ^= quiet(ui, icon, &format!("{} in numbers", step.title)).clicked();
         *open
     });
     if open {
@@ -169,14 +160,14 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     head(ui, "What comes next");
     caption(ui, "p = softmax(logits): the likeliest tokens.");
     let bar = |(id, share)| {
-        let (written, colour) = (format::percent(share), shown.palette.accent);
-        let hover = format!("{written}, token {id}");
-        Measured { label: shown.text(id), value: share, interval: None, written, hover, colour }
+        let percent = format::percent(share);
+        let hover = format!("{percent}, token {id}");
+        Ranked::bar(shown.text(id), share, shown.palette.accent, percent, hover)
     };
-    let bars: Vec<Measured> = likeliest.into_iter().map(bar).collect();
+    let bars: Vec<Ranked> = likeliest.into_iter().map(bar).collect();
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(480.0));
-        interval_rows(ui, &bars);
+        bar_rows(ui, &bars);
     });
 }
 

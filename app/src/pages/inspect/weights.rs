@@ -1,16 +1,7 @@
 //! Weights and gradients by parameter: norms, distributions, and their course over the run.
 
-use super::chosen::Chosen;
-use super::remembered::remembered;
-use super::shown::Shown;
-use crate::format;
-use crate::pages::parts::{Bar, bars_ui, caption, head};
-use crate::state::{Tensor, ViewData};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{
-    Align, Axis, Column, Curve, CurvePlot, Table, explain, sparkline, stat_row, switch_line,
-};
-use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
+use super::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::Detail;
 
 /// Height of a table row in points.
@@ -94,25 +85,14 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
     columns.insert(0, name);
     let table = Table { columns: &columns, row: ROW };
     // All names use the same form: in full if every name fits.
-    let longest = names.iter().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
-    let longest = ui.painter().layout_no_wrap(longest, FontId::monospace(NAME), Color32::PLACEHOLDER);
-    let in_full = longest.size().x <= name.width;
-    table.titles_ui(ui);
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        let list = ScrollArea::vertical()
-            .id_salt("parameters")
-            .max_height(MAX_HEIGHT)
-            .min_scrolled_height(MAX_HEIGHT);
-        list.auto_shrink([false, true]).show_rows(ui, ROW, names.len(), |ui, seen| {
-            for place in seen {
-                let Some(name) = names.get(place) else { continue };
-                let chosen = place == *parameter;
-                if row_ui(ui, (&table, narrow, in_full), (shown, ratios), (place, name), chosen) {
-                    *parameter = place;
-                }
-            }
-        });
+    let longest = names.iter().max_by_key(|name| name.chars().count()).map_or("", String::as_str);
+    let in_full = text_width(ui, longest, &FontId::monospace(NAME)) <= name.width;
+    let list = scrolled("parameters", MAX_HEIGHT).auto_shrink([false, true]);
+    table.rows_ui(ui, list, names.len(), |ui, place| {
+        let chosen = place == *parameter;
+        if row_ui(ui, (&table, narrow, in_full), (shown, ratios), (place, &names[place]), chosen) {
+            *parameter = place;
+        }
     });
 }
 

@@ -1,16 +1,7 @@
 //! What if: parts of the model are ablated, scaled or patched, and the next-token distribution changes.
 
-use super::chosen::Chosen;
-use super::labelled::Labelled;
-use super::remembered::{anchored, remembered};
-use super::shown::Shown;
-use crate::pages::parts::{Ranked, Ranking, caption, head, icon_button};
-use crate::pages::written::legend_ui;
-use crate::theme::{Palette, space};
-use crate::widgets::{Scale, Stat, line_edit, plain, segmented, slider, stat, switch_line, whole_number};
-use crate::{format, theme};
-use egui::{FontId, RichText, Slider, Ui};
-use egui_material_icons::icons;
+use super::{Chosen, Labelled, Shown, anchored, remembered};
+use crate::pages::prelude::*;
 use glasshouse_protocol::Inspection;
 use glasshouse_protocol::inspect::Edit;
 
@@ -104,35 +95,28 @@ fn edit_ui(ui: &mut Ui, inspection: &Inspection, number: usize, edit: &mut Edit)
         let dragged = whole_number(value).range(0..=most).speed(0.05);
         ui.add(dragged).accessible_name(format!("{name} of change {number}"));
     };
-    let last = inspection.layers.saturating_sub(1);
     let mut remove = false;
     ui.horizontal_wrapped(|ui| {
-        let name = match edit {
-            Edit::Head { .. } => "Head",
-            Edit::Attention { .. } => "Attention",
-            Edit::Mlp { .. } => "MLP",
-            Edit::Layer { .. } => "Layer",
-            Edit::Patch { .. } => "Patch",
-        };
-        ui.label(RichText::new(name).text_style(theme::strong()));
-        match edit {
-            Edit::Head { layer, head, .. } => {
-                part(ui, "layer", layer, last);
-                part(ui, "head", head, inspection.heads.saturating_sub(1));
+        let (name, layer, factor, within) = match edit {
+            Edit::Head { layer, head, factor } => {
+                ("Head", layer, Some(factor), Some(("head", head, inspection.heads)))
             }
-            Edit::Attention { layer, .. } | Edit::Mlp { layer, .. } | Edit::Layer { layer, .. } => {
-                part(ui, "layer", layer, last);
-            }
+            Edit::Attention { layer, factor } => ("Attention", layer, Some(factor), None),
+            Edit::Mlp { layer, factor } => ("MLP", layer, Some(factor), None),
+            Edit::Layer { layer, factor } => ("Layer", layer, Some(factor), None),
             Edit::Patch { layer, position } => {
-                part(ui, "before layer", layer, inspection.layers);
-                part(ui, "position", position, inspection.tokens.len().saturating_sub(1));
+                ("Patch", layer, None, Some(("position", position, inspection.tokens.len())))
             }
+        };
+        head(ui, name);
+        match factor {
+            Some(_) => part(ui, "layer", layer, inspection.layers.saturating_sub(1)),
+            None => part(ui, "before layer", layer, inspection.layers),
         }
-        if let Edit::Head { factor, .. }
-        | Edit::Attention { factor, .. }
-        | Edit::Mlp { factor, .. }
-        | Edit::Layer { factor, .. } = edit
-        {
+        if let Some((name, at, count)) = within {
+            part(ui, name, at, count.saturating_sub(1));
+        }
+        if let Some(factor) = factor {
             ui.spacing_mut().slider_width = 96.0;
             let times = Slider::new(factor, 0.0..=2.0).fixed_decimals(2).step_by(0.05);
             slider(ui, times).accessible_name(format!("Factor of change {number}"));
@@ -154,7 +138,8 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         return caption(ui, "There is no distribution to show.");
     }
     let [first, ..] = palette.series;
-    legend_ui(ui, palette, &[(first, "before"), (palette.accent, "after")]);
+    let names = [(first, "before"), (palette.accent, "after")];
+    legend(ui, names.map(|(colour, name)| (colour, name, String::new())));
     let share = |value: f32| format::percent(f64::from(value));
     let row = |((id, before), after): ((&u32, &f32), &f32)| {
         let name = shown.text(*id);
@@ -207,15 +192,8 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         AblationMeasure::Divergence => Scale::magnitude(&values),
         AblationMeasure::Token => Scale::signed(&values),
     };
-    let map = Labelled {
-        name: "Ablation of each part",
-        rows: &rows,
-        columns: &columns,
-        values: &values,
-        scale,
-        cell: 48.0,
-        chosen: None,
-    };
+    let map =
+        Labelled { cell: 48.0, ..Labelled::new("Ablation of each part", &rows, &columns, &values, scale) };
     let touched = map.ui(ui, shown.palette, |layer, column, value| {
         let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
         match measure {

@@ -1,8 +1,6 @@
 //! Parallel coordinates (Inselberg 1985): an axis for each setting and for the loss, a line for each run.
 
-use crate::format;
-use crate::theme::{self, Palette};
-use egui::{Align2, Pos2, Sense, Shape, Stroke, Ui, Vec2, pos2};
+use crate::pages::prelude::*;
 use glasshouse_protocol::{SweepRow, SweepSummary};
 
 const HEIGHT: f32 = 240.0;
@@ -26,7 +24,7 @@ pub fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::hover());
     let words = format!("Parallel coordinates of {}", format::counted(rows.len() as u64, "run"));
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
     let inner = rect.shrink2(Vec2::new(60.0, EDGE));
     let place = |axis: usize, share: f32| -> Pos2 {
         let x = inner.left() + inner.width() * axis as f32 / axes.len().saturating_sub(1).max(1) as f32;

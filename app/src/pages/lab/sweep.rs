@@ -1,18 +1,9 @@
 //! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
 
-use super::super::Context;
-use super::super::parts::{Kept, caption, grid_ui, section_ui};
 use super::{enabled, parallel, sweeps};
-use crate::format;
-use crate::theme::{self, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot};
-use egui::{Label, RichText, TextEdit, TextStyle, Ui, Vec2};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::{
-    Command, LawOf, RunConfig, RunLaunch, Scaling, Steer, Sweep, SweepRow, SweepState, SweepSummary,
-    TrainingState,
-};
+use glasshouse_protocol::{LawOf, Scaling, Sweep, SweepRow, SweepState, SweepSummary};
 
 const EXAMPLE: &str = r#"name = "rates"
 # runs = 20        # random combinations instead of all of them
@@ -64,7 +55,7 @@ impl SweepForm {
     }
 
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::card(ui, |ui| self.form_ui(ui, context));
+        card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };
         let table = self.table.get(context.state.lab.reports, || table(sweep));
         ui.add_space(space::LARGE);
@@ -93,7 +84,7 @@ impl SweepForm {
 
     fn form_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
-        widgets::section(ui, "Sweep");
+        section(ui, "Sweep");
         caption(
             ui,
             "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
@@ -111,17 +102,17 @@ impl SweepForm {
         }
         let counted = self.checked.as_ref().map(|(.., counted)| counted);
         match counted {
-            Some(Err(reason)) => widgets::hint_line(ui, reason),
-            Some(Ok(Some(count))) => widgets::quiet_text(ui, format::counted(*count as u64, "run")),
-            Some(Ok(None)) => widgets::quiet_text(ui, "A run for each rule that changes the text"),
+            Some(Err(reason)) => hint_line(ui, reason),
+            Some(Ok(Some(count))) => quiet_text(ui, format::counted(*count as u64, "run")),
+            Some(Ok(None)) => quiet_text(ui, "A run for each rule that changes the text"),
             None => {}
         }
         ui.horizontal_wrapped(|ui| {
             if sweeps(state) {
-                if widgets::plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
+                if plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
                     context.outbox.send(Steer::Stop);
                 }
-                return widgets::quiet_text(ui, &state.lab.work);
+                return quiet_text(ui, &state.lab.work);
             }
             let goes_on =
                 state.lab.sweep.as_ref().is_some_and(|sweep| !sweep.complete && sweep.toml == written);
@@ -132,14 +123,14 @@ impl SweepForm {
                 let launch = RunLaunch { sweep: Some(written.clone()), ..RunLaunch::default() };
                 context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
             }
-            if widgets::quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
+            if quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
                 self.toml = Some(LADDER.to_owned());
             }
-            if widgets::quiet(ui, icons::ICON_CLEANING_SERVICES, "Cleaning rules").clicked() {
+            if quiet(ui, icons::ICON_CLEANING_SERVICES, "Cleaning rules").clicked() {
                 self.toml = Some(ABLATION.to_owned());
             }
             if !idle {
-                widgets::quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
+                quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
             }
         });
     }
@@ -184,13 +175,13 @@ fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling:
 fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
     let shown: Vec<&SweepRow> =
         sweep.by_loss().into_iter().filter(|row| !row.losses.is_empty()).take(MULTIPLES).collect();
-    let (columns, width) = widgets::columns_fit(ui.available_width(), MULTIPLE.x, space::MEDIUM);
+    let (columns, width) = columns_fit(ui.available_width(), MULTIPLE.x, space::MEDIUM);
     let palette = context.palette;
     grid_ui(ui, (columns, width), space::MEDIUM, &shown, |ui, row| {
         let losses: Vec<f32> = row.losses.iter().map(|(_, loss)| *loss).collect();
         let is_best = sweep.best_row() == Some(*row);
         let colour = if is_best { palette.accent } else { palette.series[1] };
-        widgets::sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
+        sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
         let values = row.values.iter().map(|(_, value)| value.as_str());
         let loss = row.loss.map(format::loss_exact).unwrap_or_default();
         let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");

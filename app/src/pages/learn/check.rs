@@ -4,18 +4,10 @@ use super::lesson::{Lesson, Offer, Prediction};
 use super::measures::{self, Missing};
 use super::quiz::kept;
 use super::text;
-use crate::format;
 use crate::pages::home::grow_first_model;
-use crate::pages::parts::{caption, head};
+use crate::pages::prelude::*;
 use crate::pages::train::{busy, want_history};
-use crate::pages::{Context, PageName};
-use crate::theme::{Palette, space};
-use crate::widgets::{self, hint_line};
-use egui::{DragValue, Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, Steer, TrainingState,
-};
+use glasshouse_protocol::{LessonMeasurement, LessonProgress, RunLaunch, Steer};
 use std::collections::{BTreeSet, VecDeque};
 
 /// The prediction being made, and the measurement in progress.
@@ -47,7 +39,7 @@ impl Checking {
         if let Some(progress) = progress(context, lesson) {
             let words = format!("Your prediction: {}", progress.prediction);
             ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
-            if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
+            if quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
                 // The test before the lesson stays.
                 let before = kept(context, lesson).before;
                 let is_tested = !before.is_empty();
@@ -84,7 +76,7 @@ impl Checking {
         let predicted = self.chosen.or(number).filter(|value| value.is_finite());
         let open = context.state.projects.open.is_some();
         ui.add_enabled_ui(open && predicted.is_some(), |ui| {
-            if widgets::primary(ui, icons::ICON_CHECK, "Predict").clicked()
+            if primary(ui, icons::ICON_CHECK, "Predict").clicked()
                 && let Some(predicted) = predicted
             {
                 let progress = LessonProgress {
@@ -106,7 +98,7 @@ impl Checking {
         caption(ui, format!("Measured: {}.", measure.about));
         let mut begun = false;
         match progress(context, lesson).cloned() {
-            None => widgets::quiet_text(ui, text::AFTER_PREDICTION),
+            None => quiet_text(ui, text::AFTER_PREDICTION),
             Some(progress) => {
                 if let Some(measured) = &progress.measurement {
                     measured_ui(ui, context.palette, measured, &lesson.head.check.after);
@@ -115,8 +107,8 @@ impl Checking {
                 ui.add_enabled_ui(!self.measuring, |ui| {
                     let icon = icons::ICON_STRAIGHTEN;
                     let button = match again {
-                        true => widgets::plain(ui, icon, "Measure again"),
-                        false => widgets::primary(ui, icon, "Measure"),
+                        true => plain(ui, icon, "Measure again"),
+                        false => primary(ui, icon, "Measure"),
                     };
                     if button.clicked() {
                         (self.measuring, self.request, self.lacks) = (true, None, None);
@@ -217,14 +209,14 @@ impl Checking {
             let share = training.step as f32 / training.steps.max(1) as f32;
             let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
             let words = format!("{name} is training: step {} of {}", training.step, training.steps);
-            if widgets::working(ui, &words, Some(share), Some("Stop")) {
+            if working(ui, &words, Some(share), Some("Stop")) {
                 context.outbox.send(Steer::Stop);
                 self.queue.clear();
             }
         }
         if measures::source(context.state, None).is_none() && offers.is_empty() && !trains {
             ui.add_enabled_ui(context.state.engine.is_some() && !busy(context), |ui| {
-                if widgets::plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
+                if plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
                     grow_first_model(context);
                 }
             });
@@ -239,14 +231,14 @@ impl Checking {
             ui.horizontal_wrapped(|ui| {
                 for offer in offers {
                     let means = format!("{}, seed {}, {} steps", offer.preset, offer.seed, offer.steps);
-                    let button = widgets::plain(ui, PageName::Train.icon(), &offer.title);
+                    let button = plain(ui, PageName::Train.icon(), &offer.title);
                     if button.on_hover_text(means).clicked() {
                         self.train(context, offer);
                     }
                 }
                 if offers.len() > 1 {
                     let words = format!("All {}, one after another", offers.len());
-                    let button = widgets::plain(ui, PageName::Train.icon(), &words);
+                    let button = plain(ui, PageName::Train.icon(), &words);
                     if button.on_hover_text("Runs while this page is open").clicked() {
                         self.queue = offers.iter().cloned().collect();
                         self.train_next(context);
@@ -332,16 +324,13 @@ fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &LessonMeasurement, aft
         false => (icons::ICON_CANCEL, palette.warning, "Your prediction did not hold."),
     };
     ui.add(Label::new(&measured.sentence).wrap());
-    ui.horizontal(|ui| {
-        ui.label(icon.rich_text().size(18.0).color(colour));
-        ui.label(RichText::new(words).color(colour));
-    });
+    icon_line(ui, icon, colour, RichText::new(words).color(colour));
     if let (Some(run), Some(step)) = (&measured.run, measured.step) {
-        caption(ui, format!("Measured on {run}, step {}.", crate::format::whole(step)));
+        caption(ui, format!("Measured on {run}, step {}.", format::whole(step)));
     }
     if !after.is_empty() {
         ui.add_space(space::TIGHT);
-        widgets::quiet_text(ui, after);
+        quiet_text(ui, after);
     }
     ui.add_space(space::SMALL);
 }

@@ -3,16 +3,10 @@
 
 use super::lesson::{Head, Plot};
 use super::{measures, sheet};
-use crate::format;
 use crate::pages::inspect::OneView;
-use crate::pages::parts::{Chip, Debounce, caption, chips_ui, formula, head, visible};
-use crate::pages::train::plots::evaluation;
-use crate::pages::train::{accuracy_curves, want_history};
-use crate::pages::{Context, PageName};
-use crate::state::{State, Training};
-use crate::widgets::{self, Axis, Curve, CurvePlot, hint_line, smoothed};
-use egui::Ui;
-use glasshouse_protocol::{Command, RunSummary};
+use crate::pages::prelude::*;
+use crate::pages::train::plots::{Plots, Tab, evaluation};
+use crate::pages::train::want_history;
 use std::collections::BTreeSet;
 
 const MAX_RUNS: usize = 8;
@@ -33,7 +27,7 @@ impl Shown {
             head(ui, view.title());
             formula(ui, view.formula());
             let Some(source) = measures::source(context.state, instrument.preset.as_deref()) else {
-                return widgets::quiet_text(ui, super::text::NO_MODEL);
+                return quiet_text(ui, super::text::NO_MODEL);
             };
             let first = || OneView::new(view, &instrument.prompt, &instrument.settings(view));
             self.view.get_or_insert_with(first).ui(ui, context, &source);
@@ -51,14 +45,14 @@ impl Shown {
 
     fn tokens_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, first: &str) {
         if context.state.tokenizer.summary.is_none() {
-            widgets::quiet_text(ui, super::text::NO_TOKENIZER);
-            if widgets::plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
+            quiet_text(ui, super::text::NO_TOKENIZER);
+            if plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
                 *context.go = Some(PageName::Tokenizer);
             }
             return;
         }
         let text = self.text.get_or_insert_with(|| first.to_owned());
-        let field = widgets::text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
+        let field = text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
         ui.add(field).accessible_name("Text to tokenize");
         let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
         if self.cutting.due(ui, &key) && !text.is_empty() {
@@ -98,19 +92,14 @@ impl Shown {
         }
         let curves = if several { all_runs(context, compared) } else { latest(context, plot, preset) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
-            return widgets::quiet_text(ui, super::text::NO_RUN);
+            return quiet_text(ui, super::text::NO_RUN);
         }
         let drawn = CurvePlot {
             id: &format!("lesson {plot:?} {}", state.runs.revision),
             axis: Axis::Steps,
             height: 240.0,
             log: false,
-            write: match plot {
-                Plot::Loss | Plot::Runs => |value| format::loss(value as f32),
-                Plot::Accuracy => format::percent,
-                Plot::LearningRate => format::scientific,
-                Plot::GradientNorm => |value| format!("{value:.2}"),
-            },
+            write: tab(plot).write(),
         };
         drawn.ui(ui, &curves, &[]);
     }
@@ -127,30 +116,19 @@ fn with_latest<R>(state: &State, preset: Option<&str>, draw: impl FnOnce(&Traini
     Some(draw(&Training::of_history(run, history)))
 }
 
+/// The tab of Train that draws a plot.
+fn tab(plot: Plot) -> Tab {
+    match plot {
+        Plot::Loss | Plot::Runs => Tab::Loss,
+        Plot::Accuracy => Tab::Accuracy,
+        Plot::LearningRate => Tab::LearningRate,
+        Plot::GradientNorm => Tab::GradientNorm,
+    }
+}
+
 fn latest(context: &Context<'_>, plot: Plot, preset: Option<&str>) -> Vec<Curve> {
-    let [first, second, ..] = context.palette.series;
-    let curves = with_latest(context.state, preset, |training| {
-        if plot == Plot::Accuracy {
-            return accuracy_curves(training, context.palette, |step| step as f64);
-        }
-        let value = |point: &crate::state::StepPoint| match plot {
-            Plot::LearningRate => point.lr,
-            Plot::GradientNorm => f64::from(point.grad_norm),
-            Plot::Loss | Plot::Accuracy | Plot::Runs => f64::from(point.loss),
-        };
-        let points: Vec<[f64; 2]> =
-            training.points.iter().map(|point| [point.step as f64, value(point)]).collect();
-        if plot != Plot::Loss {
-            return vec![Curve::new(sheet::called(plot), first, points)];
-        }
-        let evaluations = training.evaluations.iter();
-        let evaluated = evaluations.map(|point| [point.step as f64, f64::from(point.val_loss)]).collect();
-        // Reduced for short curves, so that they do not lag behind.
-        let weight = 0.8_f64.min(1.0 - 1.0 / (1.0 + points.len() as f64 / 40.0));
-        let validation = Curve { marks: true, ..Curve::new("validation", second, evaluated) };
-        vec![Curve::new("training", first, smoothed(&points, weight)), validation]
-    });
-    curves.unwrap_or_default()
+    let curves = |training: &Training| Plots::lesson_curves(context, tab(plot), training);
+    with_latest(context.state, preset, curves).unwrap_or_default()
 }
 
 /// Validation losses of the `compared` runs, if any, else of the latest.

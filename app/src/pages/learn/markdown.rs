@@ -1,9 +1,7 @@
 //! The subset of Markdown that lessons use: headings, paragraphs, lists, code blocks, and inline strong, emphasis and code. The
 //! page and the printed sheet use the same blocks.
 
-use crate::theme::{self, Palette, space};
-use egui::text::{LayoutJob, TextFormat};
-use egui::{FontId, Label, TextStyle, Ui};
+use crate::pages::prelude::*;
 use std::fmt::Write as _;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,13 +155,13 @@ pub fn ui(ui: &mut Ui, blocks: &[Block]) {
                     for (number, item) in items.iter().enumerate() {
                         ui.horizontal_top(|ui| {
                             let mark = if *ordered { format!("{}.", number + 1) } else { "•".to_owned() };
-                            ui.label(egui::RichText::new(mark).color(palette.quiet));
+                            ui.label(RichText::new(mark).color(palette.quiet));
                             ui.add(Label::new(job(ui, item, &font)).wrap());
                         });
                     }
                 }
                 Block::Code(code) => {
-                    ui.add(Label::new(egui::RichText::new(code).monospace()).wrap());
+                    ui.add(Label::new(RichText::new(code).monospace()).wrap());
                 }
             }
             ui.add_space(space::TIGHT);

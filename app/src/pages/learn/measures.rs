@@ -5,12 +5,9 @@ mod of_model;
 mod of_runs;
 
 use super::lesson::Instrument;
-use crate::state::{History, InspectionAnswer, State, ViewData};
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::Detail;
-use glasshouse_protocol::{
-    CheckpointSummary, LessonMeasurement, RunState, RunSummary, TokenSummary, TrainingState, View,
-    WeightSource, presets,
-};
+use glasshouse_protocol::{LessonMeasurement, TokenSummary, presets};
 use of_model::*;
 use of_runs::*;
 use std::collections::BTreeSet;

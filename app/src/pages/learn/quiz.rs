@@ -2,13 +2,7 @@
 
 use super::check;
 use super::lesson::{Lesson, Question};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head};
-use crate::theme::space;
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::LessonProgress;
 
 /// The test being taken.
@@ -31,7 +25,7 @@ impl Quiz {
         if lesson.head.test.is_empty() || check::progress(context, lesson).is_some() {
             return;
         }
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             if taken.len() == lesson.head.test.len() {
                 return caption(ui, "The test is handed in. The same questions come again after the lesson.");
             }
@@ -49,7 +43,7 @@ impl Quiz {
         }
         let LessonProgress { before, after, .. } = kept(context, lesson);
         ui.add_space(space::TIGHT);
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             if after.len() != lesson.head.test.len() {
                 let title = "Test yourself after the lesson";
                 return self.test_ui(ui, context, lesson, title, |kept, answers| kept.after = answers);
@@ -66,10 +60,7 @@ impl Quiz {
                 let colour = if is_right { context.palette.accent } else { context.palette.warning };
                 ui.add_space(space::TIGHT);
                 ui.add(Label::new(&question.question).wrap());
-                ui.horizontal_wrapped(|ui| {
-                    ui.label(icon.rich_text().color(colour));
-                    ui.label(RichText::new(question.answer()).color(context.palette.quiet));
-                });
+                icon_line(ui, icon, colour, RichText::new(question.answer()).color(context.palette.quiet));
             }
         });
     }
@@ -87,7 +78,7 @@ impl Quiz {
         if self.chosen.len() != questions.len() {
             caption(ui, "The results are kept in the project, and saved with the answers.");
             let count = format::counted(questions.len() as u64, "question");
-            if widgets::plain(ui, icons::ICON_QUIZ, &format!("Answer {count}")).clicked() {
+            if plain(ui, icons::ICON_QUIZ, &format!("Answer {count}")).clicked() {
                 self.chosen = vec![None; questions.len()];
             }
             return;
@@ -106,7 +97,7 @@ impl Quiz {
         let answers: Option<Vec<String>> =
             answers.map(|(question, chosen)| question.choices.get((*chosen)?).cloned()).collect();
         ui.add_enabled_ui(open && answers.is_some(), |ui| {
-            if widgets::primary(ui, icons::ICON_CHECK, "Hand in").clicked()
+            if primary(ui, icons::ICON_CHECK, "Hand in").clicked()
                 && let Some(answers) = answers
             {
                 let mut progress = kept(context, lesson);

@@ -2,12 +2,7 @@
 
 use super::Draft;
 use super::decoder::{self, Component};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::caption;
-use crate::theme;
-use crate::widgets::stat_row;
-use egui::{RichText, Ui};
+use crate::pages::prelude::*;
 
 /// Height in points: a name, two lines, and three numbers.
 const ABOUT: f32 = 122.0;

@@ -1,14 +1,7 @@
 //! Beyond this machine: a forecast of the run on many GPUs, and how to move it there.
 
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::parts::caption;
-use crate::pages::{Context, PageName};
-use crate::theme::space;
-use crate::widgets::{card, choice, field, fold, halves, hint_line, plain, stat_row, whole_number};
-use egui::{DragValue, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use crate::pages::prelude::*;
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
 
 const FOLD: &str = "model beyond";

@@ -2,9 +2,8 @@
 
 use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
-use crate::{format, theme};
-use egui::accesskit::Role;
-use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Shape, Stroke, Vec2, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
+use egui::{CornerRadius, Shape};
 use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};
 
 impl Sketch<'_, '_> {
@@ -39,7 +38,7 @@ impl Sketch<'_, '_> {
             _ => Stroke::NONE,
         };
         let painter = self.ui.painter();
-        painter.rect(rect, theme::CONTROL_CORNER, fill, stroke, egui::StrokeKind::Inside);
+        painter.rect(rect, theme::CONTROL_CORNER, fill, stroke, StrokeKind::Inside);
         let inner = rect.shrink2(vec2(10.0, 6.0));
         let strong = theme::strong().resolve(self.ui.style());
         let small = FontId::proportional(11.0);

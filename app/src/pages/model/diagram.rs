@@ -5,12 +5,8 @@ use super::about::about_ui;
 use super::boxes::{heads_ui, hidden_ui};
 use super::decoder::Component;
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::Context;
-use crate::theme::{self, Palette};
-use crate::widgets::{card, tell_fold};
-use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
-use glasshouse_protocol::{ModelConfig, NormPlacement, Position, RunConfig};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ModelConfig, NormPlacement, Position};
 
 /// Heights in points.
 const EDGE: f32 = 20.0;
@@ -155,8 +151,8 @@ impl Sketch<'_, '_> {
         let behind = layers.saturating_sub(1).min(2);
         let height = if *open { open_height(self.model().norm.placement) } else { BOX + 16.0 } - 8.0;
         let body = Rect::from_min_max(pos2(self.left, self.y), pos2(self.right, self.y + height));
-        let card = |rect: Rect, fill: egui::Color32| {
-            self.ui.painter().rect(rect, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
+        let card = |rect: Rect, fill: Color32| {
+            self.ui.painter().rect(rect, 10.0, fill, (1.0, self.palette.hairline), StrokeKind::Inside);
         };
         for number in (1..=behind).rev() {
             card(body.translate(Vec2::splat(4.0 * number as f32)), self.palette.panel);

@@ -1,14 +1,8 @@
 //! Forecast of a run: memory on the device, time, compute; and earlier forecasts compared with their runs.
 
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head};
-use crate::theme::{self, space};
-use crate::widgets::{Segment, card, hint_line, memory_bar, plain, pressed, primary, quiet_text, stat_row};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Fit, PlanSummary, RunState, RunSummary, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{Fit, PlanSummary};
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -28,8 +22,11 @@ impl ModelPage {
             ui.label(RichText::new(total).text_style(theme::title()).color(colour));
             let device = state.engine.as_ref().map(|engine| &engine.device);
             let limit = device.and_then(|device| device.memory);
-            let parts = plan.map(|(plan, _)| parts(plan)).unwrap_or_default();
-            memory_bar(ui, &parts, limit);
+            let kinds = plan.iter().flat_map(|(plan, _)| plan.bytes_by_kind.iter()).enumerate();
+            let parts = kinds.map(|(place, (kind, bytes))| {
+                Segment::part(context.palette, place, kind.name().to_owned(), *bytes)
+            });
+            segment_bar(ui, "Memory", &parts.collect::<Vec<_>>(), limit);
             let name = device.map_or("the device", |device| device.name.as_str());
             match (plan, limit) {
                 (Some((plan, _)), Some(limit)) => {
@@ -93,13 +90,6 @@ fn on_disk(plan: &PlanSummary) -> String {
         0 => format!("On disk up to {all}, without milestones."),
         bytes => format!("On disk up to {all}, including {} of milestones.", format::bytes(bytes)),
     }
-}
-
-fn parts(plan: &PlanSummary) -> Vec<Segment> {
-    plan.bytes_by_kind
-        .iter()
-        .map(|(kind, bytes)| Segment { name: kind.name().to_owned(), bytes: *bytes })
-        .collect()
 }
 
 fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

@@ -2,17 +2,11 @@
 
 use super::decoder::Component;
 use super::{Draft, ModelPage};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, drag, form_ui, head, number, variant_ui};
-use crate::theme::{self, Palette};
-use crate::widgets::{card, field, fold, plain, slider, stat_row, with_code};
-use egui::text::{LayoutJob, TextFormat};
-use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use egui::Button;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
+use glasshouse_protocol::{Gate, Position, Rope, RopeScaling};
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.

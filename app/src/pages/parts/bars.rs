@@ -1,9 +1,8 @@
 //! Bars of histograms. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
 //! has a tooltip with its exact value.
 
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::{Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
+use egui::CornerRadius;
 
 #[derive(Clone, Debug)]
 pub struct Bar {
@@ -23,14 +22,12 @@ pub fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[
         return;
     }
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    let font = FontId::proportional(11.0);
     let floor = rect.bottom() - 16.0;
     let step = rect.width() / bars.len() as f32;
     let width = (step - 2.0).clamp(1.0, 28.0);
     let painter = ui.painter_at(rect);
     painter.hline(rect.x_range(), floor, (1.0, palette.hairline));
     let pointed = response.hover_pos().map(|at| ((at.x - rect.left()) / step) as usize);
-    let mut free_from = f32::NEG_INFINITY;
     for (place, bar) in bars.iter().enumerate() {
         let middle = rect.left() + step * (place as f32 + 0.5);
         let tall = ((bar.value / most) as f32 * (floor - rect.top() - 2.0)).max(if bar.value > 0.0 {
@@ -43,18 +40,9 @@ pub fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[
         let colour =
             if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
         painter.rect_filled(shape, CornerRadius { nw: 2, ne: 2, sw: 0, se: 0 }, colour);
-        // An empty label needs no room.
-        if bar.label.is_empty() {
-            continue;
-        }
-        let galley = painter.layout_no_wrap(bar.label.clone(), font.clone(), palette.quiet);
-        // The first and the last label may be wider than their bars.
-        let left = (middle - galley.size().x / 2.0).min(rect.right() - galley.size().x).max(rect.left());
-        if left >= free_from {
-            free_from = left + galley.size().x + 4.0;
-            painter.galley(pos2(left, floor + 2.0), galley, palette.quiet);
-        }
     }
+    let below = (rect.x_range(), rect.with_min_y(floor + 2.0));
+    names_below(ui, &FontId::proportional(11.0), below, bars.iter().map(|bar| bar.label.as_str()));
     if let Some(bar) = pointed.and_then(|place| bars.get(place)) {
         response.on_hover_text_at_pointer(&bar.hover);
     }

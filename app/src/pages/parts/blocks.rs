@@ -1,15 +1,6 @@
 //! Reports in the window: sections as cards that fold, each with its numbers as CSV and as a picture.
 
-use super::{caption, column, head};
-use crate::format;
-use crate::pages::Context;
-use crate::theme::{self, Palette, space};
-use crate::widgets::{
-    self, Measured, diagram, interval_bar, interval_plot, interval_rows, prose, report_csv, report_table,
-    stat_row, term,
-};
-use egui::{Color32, Label, RichText, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Bar, Block, Excerpt, Fact, Section, Series};
 use glasshouse_protocol::evaluation::{Better, CalibrationBin, Cell, Metric, Passage, Table, metric_title};
 use std::borrow::Borrow;
@@ -71,9 +62,9 @@ pub fn section_ui(
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
     let mut wanted = None;
-    let (pressed, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+    let (pressed, card) = card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
-            if !widgets::fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
+            if !fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
                 return None;
             }
             if csv.is_some() || has_numbers(blocks) {
@@ -129,15 +120,10 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         }
         Block::Metrics(metrics) => metrics_ui(ui, metrics),
         Block::Bars(bars) => {
-            let measured = |bar: &Bar| Measured {
-                label: bar.name.clone(),
-                value: bar.length,
-                written: bar.text.clone(),
-                hover: bar.text.clone(),
-                colour: context.palette.accent,
-                interval: None,
+            let row = |Bar { name, length, text }: &Bar| {
+                Ranked::bar(name.clone(), *length, context.palette.accent, text.clone(), text.clone())
             };
-            interval_rows(ui, &bars.iter().map(measured).collect::<Vec<_>>());
+            bar_rows(ui, &bars.iter().map(row).collect::<Vec<_>>());
         }
         Block::Series(series) => series_ui(ui, series),
         Block::Reliability(bins) => diagram_ui(ui, bins),
@@ -152,11 +138,11 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
 /// A section within a card.
 fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> Option<Passage> {
     let key = format!("{key}:{}", own.key);
-    let is_open = widgets::fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
+    let is_open = fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
 }
 
-fn marked_ui(ui: &mut Ui, icon: egui_material_icons::MaterialIcon, text: &str, colour: Color32) {
+fn marked_ui(ui: &mut Ui, icon: MaterialIcon, text: &str, colour: Color32) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icon.rich_text().size(16.0).color(colour));

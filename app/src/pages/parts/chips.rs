@@ -1,8 +1,6 @@
 //! Tokens as coloured chips that wrap like words, with their ids below.
 
-use crate::theme::{self, Palette};
-use egui::accesskit::Role;
-use egui::{Color32, FontId, Pos2, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
 
 #[derive(Clone, Debug)]
 pub struct Chip {
@@ -15,13 +13,18 @@ pub struct Chip {
     pub tint: usize,
     pub lit: bool,
     pub ends_line: bool,
+    /// A second line below, and the colour of a strip.
+    pub score: Option<(String, Color32)>,
 }
+
+/// Number of chips from which invisible ones are left out.
+const MANY: usize = 2000;
 
 impl Chip {
     /// A chip for the token with this index and text, without tooltip.
     pub fn of(place: usize, text: &str, lit: bool) -> Self {
         let (below, hover, ends_line) = (String::new(), String::new(), text.ends_with('\n'));
-        Self { text: visible(text), below, hover, tint: place, lit, ends_line }
+        Self { text: visible(text), below, hover, tint: place, lit, ends_line, score: None }
     }
 }
 
@@ -58,23 +61,30 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
 pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
     let labelled = chips.iter().any(|chip| !chip.below.is_empty());
-    let tall = if labelled { 42.0 } else { 26.0 };
+    let scored = chips.iter().any(|chip| chip.score.is_some());
+    let tall = if scored {
+        62.0
+    } else if labelled {
+        42.0
+    } else {
+        26.0
+    };
     let room = ui.available_width();
     let mut at = Pos2::ZERO;
     let mut rects = Vec::with_capacity(chips.len());
-    let letter = ui.painter().layout_no_wrap("m".to_owned(), font.clone(), palette.text).size().x;
-    let digit = ui.painter().layout_no_wrap("0".to_owned(), small.clone(), palette.text).size().x;
+    let (letter, digit) = (text_width(ui, "m", &font), text_width(ui, "0", &small));
     // Characters of a monospaced font have a known width; other scripts need a layout.
     let width = |text: &str, font: &FontId, each: f32| {
         if text.chars().all(|letter| letter.is_ascii() || "·¶→".contains(letter)) {
             text.chars().count() as f32 * each
         } else {
-            ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x
+            text_width(ui, text, font)
         }
     };
     for chip in chips {
         let text = width(&chip.text, &font, letter);
-        let below = width(&chip.below, &small, digit);
+        let score = chip.score.as_ref().map_or(0.0, |(words, _)| width(words, &small, digit));
+        let below = width(&chip.below, &small, digit).max(score);
         let wide = (text + 6.0).max(below + 4.0).max(10.0).min(room);
         if at.x > 0.0 && at.x + wide > room {
             at = pos2(0.0, at.y + tall + 4.0);
@@ -85,29 +95,34 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
             at = pos2(0.0, at.y + tall + 4.0);
         }
     }
-    let height = rects.last().map_or(0.0, egui::Rect::bottom);
+    let height = rects.last().map_or(0.0, Rect::bottom);
     let (space, _) = ui.allocate_exact_size(Vec2::new(room, height), Sense::hover());
     let mut clicked = None;
     for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
         let rect = rect.translate(space.min.to_vec2());
-        if !ui.is_rect_visible(rect) {
+        if chips.len() >= MANY && !ui.is_rect_visible(rect) {
             continue;
         }
         let response = ui.interact(rect, ui.scope_id().with((salt, place)), Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &chip.hover));
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, chip.lit, &chip.hover));
         let tint = tint(palette, chip.tint);
         let body = if labelled { rect.with_max_y(rect.top() + 26.0) } else { rect };
         let stands_out = chip.lit || response.hovered() || response.has_focus();
         let fill = theme::mix(palette.panel, tint, if stands_out { 0.55 } else { 0.28 });
         ui.painter().rect_filled(body, 3.0, fill);
         if chip.lit || response.has_focus() {
-            ui.painter().rect_stroke(body, 3.0, (1.5, palette.text), egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(body, 3.0, (1.5, palette.text), StrokeKind::Inside);
         }
         let painter = ui.painter_at(rect);
-        painter.text(body.center(), egui::Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
+        painter.text(body.center(), Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
         if labelled {
-            let at = pos2(rect.center().x, rect.bottom());
-            painter.text(at, egui::Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
+            let at = pos2(rect.center().x, rect.top() + 42.0);
+            painter.text(at, Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
+        }
+        if let Some((words, colour)) = &chip.score {
+            let at = pos2(rect.center().x, rect.top() + 55.0);
+            painter.text(at, Align2::CENTER_BOTTOM, words, small.clone(), palette.text);
+            painter.rect_filled(rect.with_min_y(rect.bottom() - 6.0), 1.0, *colour);
         }
         if response.clicked() {
             clicked = Some(place);

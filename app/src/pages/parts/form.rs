@@ -1,12 +1,8 @@
 //! Settings of a form: each row has a title with an explanation, and a control with an accessible name. If `refused` names the row's path, the
 //! broken rule is shown below.
 
-use super::caption;
-use crate::format;
-use crate::widgets::{self, field, grouped};
-use egui::{DragValue, Response, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::setting::{Choice, Chosen, Number, Setting, Value};
-use glasshouse_protocol::{ErrorReport, RunConfig};
 
 /// Rows for the settings with these names `under` a path, without those that the run lacks.
 pub fn form_ui(ui: &mut Ui, run: &mut RunConfig, refused: Option<&ErrorReport>, under: &str, names: &[&str]) {
@@ -27,7 +23,7 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
         Value::Switch(on) => ui.checkbox(on, "").accessible_name(title),
         Value::Text(text) => {
             let room = ui.available_width().min(220.0);
-            widgets::line_edit(ui, title, "", room, text)
+            line_edit(ui, title, "", room, text)
         }
         Value::Choice(choice) => {
             let width = ui.available_width().clamp(80.0, 180.0);
@@ -45,8 +41,8 @@ pub fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
 /// Choices side by side, with the explanation of the current one below. Returns whether it changed.
 pub fn segments_ui<T: Choice>(ui: &mut Ui, value: &mut T) -> bool {
     let choices: Vec<_> = T::ALL.iter().zip(T::TEXTS).map(|(choice, text)| (*choice, text.title)).collect();
-    let has_changed = widgets::segmented(ui, value, &choices);
-    widgets::quiet_text(ui, value.text().help());
+    let has_changed = segmented(ui, value, &choices);
+    quiet_text(ui, value.text().help());
     has_changed
 }
 

@@ -1,14 +1,6 @@
 //! Moderation of offensive text: one setting for the Chat and Write pages and the window's server.
 
-use super::{caption, described_ui};
-use crate::format;
-use crate::link::Wish;
-use crate::pages::Context;
-use crate::state::Text;
-use crate::theme::space;
-use crate::widgets::{plain, quiet};
-use egui::{Checkbox, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::ModerationMode;
 use glasshouse_protocol::config::Category;
 
@@ -35,10 +27,8 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 if all {
                     settings.categories.extend(Category::ALL);
                 }
-                if on {
+                if !settings.categories.remove(&category) {
                     settings.categories.insert(category);
-                } else {
-                    settings.categories.remove(&category);
                 }
                 if settings.categories.len() == Category::ALL.len() {
                     settings.categories.clear();

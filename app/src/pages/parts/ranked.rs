@@ -1,9 +1,6 @@
 //! Rows to compare and choose from: a name, bars from a common zero, and a figure.
 
-use crate::theme::{self, Palette};
-use crate::widgets::{elided, focus_ring};
-use egui::accesskit::Role;
-use egui::{Align2, Color32, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use crate::pages::prelude::*;
 
 #[derive(Clone, Debug, Default)]
 pub struct Ranked {
@@ -23,6 +20,24 @@ pub struct Ranked {
     pub faint: bool,
 }
 
+impl Ranked {
+    /// A row with one bar, described by its tooltip.
+    pub fn bar(name: String, value: f64, colour: Color32, figure: String, hover: String) -> Self {
+        let (bars, label) = (vec![(value as f32, colour)], format!("{name}: {hover}"));
+        Self { name, bars, figure, hover, label, ..Self::default() }
+    }
+}
+
+/// Draws bars, with names and figures as wide as they need.
+pub fn bar_rows(ui: &mut Ui, rows: &[Ranked]) {
+    let (font, small) = (FontId::proportional(13.0), FontId::proportional(11.0));
+    let names = rows.iter().map(|row| text_width(ui, &row.name, &font)).fold(0.0, f32::max);
+    let names = names.min(ui.available_width() * 0.45);
+    let figures = rows.iter().map(|row| text_width(ui, &row.figure, &small)).fold(0.0, f32::max) + 12.0;
+    let ranking = Ranking { font, figures, presses: false };
+    ranking.rows_ui(ui, Palette::of(ui), rows, Some(names));
+}
+
 #[derive(Clone, Debug)]
 pub struct Ranking {
     pub font: FontId,
@@ -34,6 +49,11 @@ pub struct Ranking {
 impl Ranking {
     /// Draws rows. Returns the index of the clicked one.
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
+        self.rows_ui(ui, palette, rows, None)
+    }
+
+    /// Draws rows with names of a width in points, by default a part of the row's.
+    fn rows_ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked], names: Option<f32>) -> Option<usize> {
         let values = rows.iter().flat_map(|row| &row.bars).map(|(value, _)| *value);
         let finite = values.filter(|value| value.is_finite());
         let (low, high) =
@@ -41,7 +61,7 @@ impl Ranking {
         let before = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
         let mut pressed = None;
         for (place, row) in rows.iter().enumerate() {
-            if self.row_ui(ui, palette, row, (low, high)) {
+            if self.row_ui(ui, palette, row, (low, high), names) {
                 pressed = Some(place);
             }
         }
@@ -49,7 +69,14 @@ impl Ranking {
         pressed
     }
 
-    fn row_ui(&self, ui: &mut Ui, palette: &Palette, row: &Ranked, (low, high): (f32, f32)) -> bool {
+    fn row_ui(
+        &self,
+        ui: &mut Ui,
+        palette: &Palette,
+        row: &Ranked,
+        (low, high): (f32, f32),
+        names: Option<f32>,
+    ) -> bool {
         let sense = if self.presses { Sense::click() } else { Sense::hover() };
         let height = 20.0 + 4.0 * row.bars.len() as f32;
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
@@ -66,7 +93,7 @@ impl Ranking {
             (false, false) => palette.text,
         };
         let inner = rect.shrink2(vec2(8.0, 0.0));
-        let names = inner.left() + (inner.width() * 0.3).clamp(84.0, 150.0);
+        let names = inner.left() + names.unwrap_or((inner.width() * 0.3).clamp(84.0, 150.0));
         let small = FontId::proportional(11.0);
         let left = if row.rank.is_empty() {
             inner.left()

@@ -1,10 +1,7 @@
 //! Names and colours of runs, and searches for them. A run's number determines its colour, so that it stays the same whatever else
 //! is selected or deleted.
 
-use super::places;
-use crate::theme::Palette;
-use egui::Color32;
-use glasshouse_protocol::RunSummary;
+use crate::pages::prelude::*;
 
 /// A run's number and title, since titles may repeat; its name if it has no title.
 pub fn called(run: &RunSummary) -> String {

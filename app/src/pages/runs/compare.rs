@@ -1,20 +1,13 @@
 //! Two or more runs: their curves as an overlay, and the settings that differ.
 
-use super::{Context, PageName};
-use crate::format;
 use crate::pages::inspect::Wish;
-use crate::pages::parts::{called, report_ui, run_colour};
+use crate::pages::prelude::*;
 use crate::pages::train::guard;
 use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
-use crate::theme::{self, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Table};
-use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent, View, WeightSource};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub struct Compare {
@@ -29,7 +22,7 @@ impl Compare {
             let name = "What changed between the models";
             let kept = runs.iter().all(|run| !run.checkpoints.is_empty());
             ui.add_enabled_ui(kept, |ui| {
-                if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
+                if plain(ui, icons::ICON_COMPARE, name).clicked() {
                     let [source, beside] = [before, after].map(|run| Some(WeightSource::best_of(&run.name)));
                     *context.look = Some(Wish { view: Some(View::Diff), source, beside, ..Wish::default() });
                     *context.go = Some(PageName::Inspect);
@@ -47,7 +40,7 @@ impl Compare {
         for run in runs {
             let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
             let points = history_points(history, self.axis, |event| point(event, self.training));
-            let points = if self.training { widgets::smoothed(&points, 0.9) } else { points };
+            let points = if self.training { smoothed(&points, 0.9) } else { points };
             let (colour, dashed) = run_colour(context.palette, &run.name);
             let clock = history_clock(history);
             let place = |step: u64| clock.place(self.axis, step as f64);
@@ -60,18 +53,18 @@ impl Compare {
             curves.push(Curve { marks, dashed, ..Curve::new(called(run), colour, points) });
         }
         let (training, axis, log) = (&mut self.training, &mut self.axis, &mut self.log);
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
-                if widgets::tab(ui, !*training, "Validation loss").clicked() {
+                if tab(ui, !*training, "Validation loss").clicked() {
                     *training = false;
                 }
-                if widgets::tab(ui, *training, "Training loss").clicked() {
+                if tab(ui, *training, "Training loss").clicked() {
                     *training = true;
                 }
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.checkbox(log, "Log");
-                    widgets::segmented(ui, axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
+                    segmented(ui, axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
                 });
             });
             ui.add_space(space::SMALL);
@@ -107,7 +100,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         .map(|run| context.state.runs.histories.get(&run.name).map(|history| &history.config))
         .collect();
     if configs.iter().any(Option::is_none) {
-        widgets::working(ui, "Reading the runs' settings", None, None);
+        working(ui, "Reading the runs' settings", None, None);
         return;
     }
     let rows = differences(&configs.into_iter().flatten().collect::<Vec<_>>());
@@ -123,9 +116,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
 /// Settings that differ between configurations: the dotted path, and each configuration's value.
 fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
     let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| config.by_path()).collect();
-    let mut paths: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    paths.sort();
-    paths.dedup();
+    let paths: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
     paths
         .into_iter()
         .filter_map(|path| {

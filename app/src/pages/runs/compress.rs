@@ -1,11 +1,6 @@
 //! The settings of a smaller model, and measured frontiers.
 
-use crate::pages::Context;
-use crate::pages::parts::segments_ui;
-use crate::theme::{Palette, space};
-use crate::widgets;
-use egui::{DragValue, Role, Ui, WidgetInfo};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use egui_plot::{Line, Plot, PlotPoints, Points};
 use glasshouse_protocol::{
     Compressed, Compression, ModelConfig, ModelPart, PruneSettings, RemoveSettings, RunChange,
@@ -25,22 +20,18 @@ enum Method {
 
 /// The dialog between "Compress" and the new run, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
-    let Some((run, mut method)) = context.asks.compress.take() else { return };
-    let model = context.state.runs.histories.get(&run).map(|history| &history.config.model);
-    let decision = widgets::question(ui.ctx(), "compress", 440.0, |ui| {
-        widgets::section(ui, &format!("Compress {run}"));
+    let (state, asked) = (context.state, &mut context.asks.compress);
+    let decision = question(ui.ctx(), "compress", 440.0, asked, |ui, (run, method)| {
+        let model = state.runs.histories.get(run.as_str()).map(|history| &history.config.model);
+        section(ui, &format!("Compress {run}"));
         ui.add_space(space::TIGHT);
-        method_ui(ui, &mut method, model);
+        method_ui(ui, method, model);
         let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
         (Some(icons::ICON_COMPRESS), name, true)
     });
-    match decision {
-        Some(true) => {
-            let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
-            context.outbox.send(change.to(run));
-        }
-        Some(false) => {}
-        None => context.asks.compress = Some((run, method)),
+    if let Some(((run, method), true)) = decision {
+        let change = RunChange::Compress { checkpoint: None, method, documents: None, keep: false };
+        context.outbox.send(change.to(run));
     }
 }
 
@@ -57,7 +48,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
         (Method::Remove, "Parts"),
         (Method::Frontier, "Compare"),
     ];
-    if widgets::segmented(ui, &mut kind, &kinds) {
+    if segmented(ui, &mut kind, &kinds) {
         *method = match kind {
             Method::Store => Some(Compression::Store { weights: WeightFormat::PRESELECTED }),
             Method::Prune => Some(Compression::Prune(PruneSettings::default())),
@@ -75,7 +66,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
             };
             let stored = WeightFormat::COMPRESSED.map(|weights| (Some(weights), weights.title()));
             let formats = [&stored[..], &[(None, "4 bits, calibrated")]].concat();
-            if widgets::segmented(ui, &mut format, &formats) {
+            if segmented(ui, &mut format, &formats) {
                 let windows = PruneSettings::default().windows;
                 *way = format
                     .map_or(Compression::Calibrate { windows }, |weights| Compression::Store { weights });
@@ -86,7 +77,7 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
                     "Rounds the weights of blocks so that their outputs on training text change least (GPTQ)."
                 }
             };
-            widgets::quiet_text(
+            quiet_text(
                 ui,
                 format!("{how} The file is smaller, and text is generated from the rounded weights."),
             );
@@ -96,11 +87,11 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
         None => {
             let text = "Measures size, speed and loss of every method, without creating runs: each format, pruning at 50 %, and about a \
                         quarter and a half of the blocks, MLP channels and key-value heads removed.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
     }
     ui.add_space(space::TIGHT);
-    widgets::quiet_text(ui, "The loss is measured on the validation text, before and after.");
+    quiet_text(ui, "The loss is measured on the validation text, before and after.");
 }
 
 fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelConfig>) {
@@ -108,7 +99,7 @@ fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelCo
         let there = model.map_or(1, |model| settings.part.count(model));
         settings.count = if settings.part == ModelPart::Blocks { 1 } else { (there / 4).max(1) };
     }
-    widgets::quiet_text(ui, "The model is smaller and faster; reads the training text.");
+    quiet_text(ui, "The model is smaller and faster; reads the training text.");
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         let there = model.map_or(usize::MAX, |model| settings.part.count(model));
@@ -122,11 +113,11 @@ fn removal_ui(ui: &mut Ui, settings: &mut RemoveSettings, model: Option<&ModelCo
 
 /// The measured points of a run's frontier, if any.
 pub fn frontier_ui(ui: &mut Ui, points: &[Compressed]) {
-    widgets::card(ui, |ui| {
-        widgets::section(ui, "Frontier");
+    card(ui, |ui| {
+        section(ui, "Frontier");
         plot_ui(ui, points);
         ui.add_space(space::SMALL);
-        widgets::report_table(ui, &frontier(points));
+        report_table(ui, &frontier(points));
     });
 }
 
@@ -169,10 +160,7 @@ fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
         }
     });
     drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Validation loss over size"));
-    widgets::quiet_text(
-        ui,
-        "Fewer bits, zeros and removed parts in different colours; lines are 95 % intervals.",
-    );
+    quiet_text(ui, "Fewer bits, zeros and removed parts in different colours; lines are 95 % intervals.");
 }
 
 fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {
@@ -183,6 +171,6 @@ fn pruning_ui(ui: &mut Ui, settings: &mut PruneSettings) {
     }
     if settings.pattern == SparsityPattern::Unstructured {
         ui.add_space(space::TIGHT);
-        widgets::segmented(ui, &mut settings.sparsity, &SPARSITIES);
+        segmented(ui, &mut settings.sparsity, &SPARSITIES);
     }
 }

@@ -1,135 +1,90 @@
 //! One run: note, checkpoints, samples, and actions.
 
-use super::super::{Context, PageName};
 use super::compress;
-use crate::format;
-use crate::link::Wish;
-use crate::pages::parts::called;
+use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, TextEdit, Ui};
-use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::{
-    Command, Compression, EnergyUse, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch,
-    RunState, RunSummary, Start, TrainEvent, TrainingState, WeightFormat,
-};
+use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
 
-#[derive(Debug, Default)]
-pub struct Details {
-    title: Kept,
-    tags: Kept,
-    note: Kept,
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    if let Some(error) = &run.error {
+        let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
+        banner(ui, &report);
+    }
+    halves(ui, space::LARGE, |ui, column| match column {
+        0 => about_ui(ui, context, run),
+        _ => checkpoints_ui(ui, context, run),
+    });
+    if let Some(points) = context.state.runs.frontiers.get(&run.name) {
+        ui.add_space(space::SMALL);
+        compress::frontier_ui(ui, points);
+    }
 }
 
-/// A text stored with a run, while it is edited.
-#[derive(Debug, Default)]
-struct Kept {
-    run: String,
-    saved: String,
-    text: String,
-}
-
-impl Kept {
-    /// The text field. Returns the new text once the field loses the focus.
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        (run, saved): (&RunSummary, &str),
-        (name, hint): (&str, &str),
-        rows: usize,
-    ) -> Option<String> {
-        if self.run != run.name || self.saved != saved {
-            (self.run, self.saved, self.text) = (run.name.clone(), saved.to_owned(), saved.to_owned());
+fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    card(ui, |ui| {
+        section(ui, &called(run));
+        let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
+        quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
+        ui.add_space(space::SMALL);
+        let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
+        let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
+        row(ui, "Best validation loss", &loss(run.best_val_loss));
+        if run.state == RunState::Imported {
+            row(ui, "State", run.state_words());
+        } else {
+            row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
         }
-        let field = match rows {
-            1 => TextEdit::singleline(&mut self.text),
-            rows => TextEdit::multiline(&mut self.text).desired_rows(rows),
+        if let Some(start) = &run.start {
+            row(ui, "Initial weights", &start.to_string());
+        }
+        row(ui, "Time", &format::duration(run.seconds));
+        if let Some(estimated) = run.estimated_seconds {
+            row(ui, "Estimated", &format::duration(estimated));
+        }
+        for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
+            stat_row(ui, name, &value, &basis);
+        }
+        ui.add_space(space::SMALL);
+        kept_ui(ui, context, run);
+        ui.add_space(space::SMALL);
+        actions_ui(ui, context, run);
+        if let Some(history) = context.state.runs.histories.get(&run.name) {
+            let reports = history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
+            let reports: Vec<_> = reports.collect();
+            if !reports.is_empty() {
+                ui.add_space(space::MEDIUM);
+                ui.label(RichText::new("Guard").text_style(theme::strong()));
+                let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
+                guard::open(context, pressed);
+            }
+            let mut events = history.events.iter().rev();
+            if let Some(text) = events.find_map(picked!(TrainEvent::Sample { text, .. } => text)) {
+                ui.add_space(space::MEDIUM);
+                ui.label(RichText::new("Last sample").text_style(theme::strong()));
+                ui.add(Label::new(text.trim()).wrap().selectable(true));
+            }
+        }
+    });
+}
+
+/// The person's texts about a run.
+fn kept_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    let mut edit = |saved: String, name: &str, hint: &str, rows: usize, change: fn(String) -> RunChange| {
+        let control = |ui: &mut Ui, text: &mut String| {
+            let field = match rows {
+                1 => TextEdit::singleline(text),
+                rows => TextEdit::multiline(text).desired_rows(rows),
+            };
+            ui.add(field.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name)
         };
-        let edited = ui.add(field.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name);
-        (edited.lost_focus() && self.text != saved).then(|| self.text.clone())
-    }
-}
-
-impl Details {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-        if let Some(error) = &run.error {
-            let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
-            widgets::banner(ui, &report);
+        if let Some(text) = committed(ui, &format!("{name} of {}", run.name), &saved, control) {
+            context.outbox.send(change(text).to(&run.name));
         }
-        widgets::halves(ui, space::LARGE, |ui, column| match column {
-            0 => self.about_ui(ui, context, run),
-            _ => checkpoints_ui(ui, context, run),
-        });
-        if let Some(points) = context.state.runs.frontiers.get(&run.name) {
-            ui.add_space(space::SMALL);
-            compress::frontier_ui(ui, points);
-        }
-    }
-
-    fn about_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-        widgets::card(ui, |ui| {
-            widgets::section(ui, &called(run));
-            let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
-            widgets::quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
-            ui.add_space(space::SMALL);
-            let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
-            let row = |ui: &mut Ui, name: &str, value: &str| widgets::stat_row(ui, name, value, "");
-            row(ui, "Best validation loss", &loss(run.best_val_loss));
-            if run.state == RunState::Imported {
-                row(ui, "State", run.state_words());
-            } else {
-                row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
-            }
-            if let Some(start) = &run.start {
-                row(ui, "Initial weights", &start.to_string());
-            }
-            row(ui, "Time", &format::duration(run.seconds));
-            if let Some(estimated) = run.estimated_seconds {
-                row(ui, "Estimated", &format::duration(estimated));
-            }
-            for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
-                widgets::stat_row(ui, name, &value, &basis);
-            }
-            ui.add_space(space::SMALL);
-            self.kept_ui(ui, context, run);
-            ui.add_space(space::SMALL);
-            actions_ui(ui, context, run);
-            if let Some(history) = context.state.runs.histories.get(&run.name) {
-                let reports = history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
-                let reports: Vec<_> = reports.collect();
-                if !reports.is_empty() {
-                    ui.add_space(space::MEDIUM);
-                    ui.label(RichText::new("Guard").text_style(theme::strong()));
-                    let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
-                    guard::open(context, pressed);
-                }
-                let mut events = history.events.iter().rev();
-                if let Some(text) = events.find_map(picked!(TrainEvent::Sample { text, .. } => text)) {
-                    ui.add_space(space::MEDIUM);
-                    ui.label(RichText::new("Last sample").text_style(theme::strong()));
-                    ui.add(Label::new(text.trim()).wrap().selectable(true));
-                }
-            }
-        });
-    }
-
-    /// The person's texts about a run.
-    fn kept_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-        let name = || run.name.clone();
-        if let Some(title) = self.title.ui(ui, (run, &run.title), ("Title", "A title for this run"), 1) {
-            context.outbox.send(RunChange::Title(title).to(name()));
-        }
-        if let Some(tags) =
-            self.tags.ui(ui, (run, &run.tags.join(", ")), ("Tags", "Tags, with commas between them"), 1)
-        {
-            let tags = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
-            context.outbox.send(RunChange::Tags(tags).to(name()));
-        }
-        if let Some(notes) = self.note.ui(ui, (run, &run.notes), ("Note", "A note about this run"), 2) {
-            context.outbox.send(RunChange::Notes(notes).to(name()));
-        }
-    }
+    };
+    let tags = |tags: String| RunChange::Tags(tags.split(',').map(|tag| tag.trim().to_owned()).collect());
+    edit(run.title.clone(), "Title", "A title for this run", 1, RunChange::Title);
+    edit(run.tags.join(", "), "Tags", "Tags, with commas between them", 1, tags);
+    edit(run.notes.clone(), "Note", "A note about this run", 2, RunChange::Notes);
 }
 
 /// The run whose weights were pruned for a run with these settings.
@@ -222,7 +177,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
 
 /// A button as a widget, so that it wraps even if disabled; in a scope it would not. Returns whether it was clicked.
 fn press(ui: &mut Ui, enabled: bool, icon: MaterialIcon, text: &str, hint: &str) -> bool {
-    let button = ui.add_enabled(enabled, |ui: &mut Ui| widgets::plain(ui, icon, text));
+    let button = ui.add_enabled(enabled, |ui: &mut Ui| plain(ui, icon, text));
     if hint.is_empty() { button } else { button.on_hover_text(hint) }.clicked()
 }
 
@@ -236,10 +191,10 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let history = context.state.runs.histories.get(&run.name);
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();
     let idle = context.state.training.state == TrainingState::Idle;
-    widgets::card(ui, |ui| {
+    card(ui, |ui| {
         ui.label(RichText::new("Checkpoints").text_style(theme::strong()));
         if checkpoints.is_empty() {
-            return widgets::quiet_text(ui, "None saved yet.");
+            return quiet_text(ui, "None saved yet.");
         }
         // A phone has no room for sizes.
         let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };
@@ -261,7 +216,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 }
                 _ => {
                     ui.add_enabled_ui(idle, |ui| {
-                        let button = widgets::quiet(ui, icons::ICON_HISTORY, "Restore");
+                        let button = quiet(ui, icons::ICON_HISTORY, "Restore");
                         let means = match checkpoint.resumable {
                             true => "A new run continues from here",
                             false => "A new run starts from these weights",

@@ -1,32 +1,26 @@
 //! The format of an exported model.
 
 use crate::link::{FOLDERS, Wish};
-use crate::pages::Context;
-use crate::theme::space;
-use crate::widgets;
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
-    let Some((run, mut format)) = context.asks.export.take() else { return };
-    let history = context.state.runs.histories.get(&run);
-    let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
-    let decision = widgets::question(ui.ctx(), "export", 440.0, |ui| {
-        widgets::section(ui, &format!("Export {run}"));
+    let (state, asked) = (context.state, &mut context.asks.export);
+    let decision = question(ui.ctx(), "export", 440.0, asked, |ui, (run, format)| {
+        let history = state.runs.histories.get(run.as_str());
+        let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
+        section(ui, &format!("Export {run}"));
         ui.add_space(space::TIGHT);
-        format_ui(ui, &mut format, adapts);
+        format_ui(ui, format, adapts);
         match format {
             ExportFormat::Link => (Some(icons::ICON_LINK), "Copy link", true),
             _ if FOLDERS => (Some(icons::ICON_DOWNLOAD), "Choose a place", true),
             _ => (Some(icons::ICON_DOWNLOAD), "Download", true),
         }
     });
-    match decision {
-        Some(true) => context.asks.wish = Some(Wish::ExportModel { run, format }),
-        Some(false) => {}
-        None => context.asks.export = Some((run, format)),
+    if let Some(((run, format), true)) = decision {
+        context.asks.wish = Some(Wish::ExportModel { run, format });
     }
 }
 
@@ -52,36 +46,36 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     if adapts {
         choices.push((ExportFormat::Peft, "Adapter"));
     }
-    widgets::segmented(ui, format, &choices);
+    segmented(ui, format, &choices);
     ui.add_space(space::TIGHT);
     match format {
         ExportFormat::HuggingFace => {
             let text = "For transformers, with a model card, in 32 bits per weight; imported models keep their own precision.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Peft => {
-            widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
+            quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization } => {
-            widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
+            segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
             let bits = quantization.about();
             let text = format!(
                 "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
             );
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Page { weights, space } => {
-            widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("In {}.", weights.about()));
+            segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
+            quiet_text(ui, format!("In {}.", weights.about()));
             ui.checkbox(space, "For a Space on Hugging Face");
             let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
                         Glasshouse again.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
         ExportFormat::Link => {
             let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
                         Nothing is uploaded.";
-            widgets::quiet_text(ui, text);
+            quiet_text(ui, text);
         }
     }
 }

@@ -1,14 +1,7 @@
 //! The table of runs.
 
-use super::Context;
-use crate::format;
-use crate::link::{FOLDERS, Wish};
-use crate::pages::parts::{called, holds, run_colour};
-use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{RunState, RunSummary, TrainingState};
+use crate::link::FOLDERS;
+use crate::pages::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -22,17 +15,25 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
     Column { title, width, align }
 }
 
-const COLUMNS: [Column<'static>; 9] = [
-    column("Run", 190.0, Align::Left),
-    column("Parameters", 70.0, Align::Right),
-    column("Steps", 92.0, Align::Right),
-    column("Validation", 64.0, Align::Right),
-    column("Best", 52.0, Align::Right),
-    column("Time", 76.0, Align::Right),
-    column("State", 78.0, Align::Left),
-    column("Device", 92.0, Align::Left),
-    column("Made", 84.0, Align::Left),
+type Order = fn(&RunSummary, &RunSummary) -> Ordering;
+
+/// The columns, each with the order of rows that it sorts by.
+const COLUMNS: [(Column<'static>, Order); 9] = [
+    (column("Run", 190.0, Align::Left), |a, b| called(a).cmp(&called(b))),
+    (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
+    (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
+    (column("Validation", 64.0, Align::Right), |a, b| by_loss(a.val_loss, b.val_loss)),
+    (column("Best", 52.0, Align::Right), |a, b| by_loss(a.best_val_loss, b.best_val_loss)),
+    (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
+    (column("State", 78.0, Align::Left), |a, b| a.state.cmp(&b.state)),
+    (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
+    (column("Made", 84.0, Align::Left), |a, b| a.created.cmp(&b.created)),
 ];
+
+/// Lowest first; a run without a loss is last.
+fn by_loss(a: Option<f32>, b: Option<f32>) -> Ordering {
+    a.unwrap_or(f32::INFINITY).total_cmp(&b.unwrap_or(f32::INFINITY))
+}
 
 const DEVICE: usize = 7;
 /// Maximum points that the name column grows before the device column does.
@@ -122,15 +123,15 @@ impl List {
         let search = if searched { self.search.as_str() } else { "" };
         let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
-            let order = compare(a, b, self.by);
+            let order = COLUMNS[self.by].1(a, b);
             if self.falling { order.reverse() } else { order }
         });
         let runs = as_trees(&runs);
         let mut copied = false;
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             egui::Sides::new().shrink_left().show(
                 ui,
-                |ui| widgets::quiet_text(ui, count(runs.len(), chosen.len())),
+                |ui| quiet_text(ui, count(runs.len(), chosen.len())),
                 |ui| {
                     copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked();
                 },
@@ -139,12 +140,12 @@ impl List {
             ui.add_space(space::TIGHT);
             if searched {
                 let hint = "Search names, titles, tags and notes";
-                widgets::line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
+                line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
                 ui.add_space(space::TIGHT);
             }
             // A phone shows the results; the name takes the remaining width.
-            let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
-            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place]).collect();
+            let shown: &[usize] = if is_narrow(ui) { &SLIM } else { &ALL };
+            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
             let slim = shown.len() == SLIM.len();
             if slim {
                 columns[0].width = 84.0;
@@ -238,21 +239,6 @@ fn count(runs: usize, chosen: usize) -> String {
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
 }
 
-fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
-    let loss = |loss: Option<f32>| loss.unwrap_or(f32::INFINITY);
-    match by {
-        0 => called(a).cmp(&called(b)),
-        1 => a.parameters.cmp(&b.parameters),
-        2 => a.step.cmp(&b.step),
-        3 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
-        4 => loss(a.best_val_loss).total_cmp(&loss(b.best_val_loss)),
-        5 => a.seconds.total_cmp(&b.seconds),
-        6 => a.state.cmp(&b.state),
-        DEVICE => a.device.cmp(&b.device),
-        _ => a.created.cmp(&b.created),
-    }
-}
-
 fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     let palette = theme::Palette::of(ui);
     let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
@@ -326,12 +312,12 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(MAX_DEPTH) as f32);
     if depth > 0 {
         let (x, y) = (cell.left() - BRANCH / 2.0, cell.center().y);
-        let corner = [egui::pos2(x, cell.top()), egui::pos2(x, y), egui::pos2(cell.left() - 1.0, y)];
-        ui.painter().line(corner.to_vec(), egui::Stroke::new(1.0, palette.quiet));
+        let corner = [pos2(x, cell.top()), pos2(x, y), pos2(cell.left() - 1.0, y)];
+        ui.painter().line(corner.to_vec(), Stroke::new(1.0, palette.quiet));
     }
-    let line = |text: &str, style: egui::TextStyle, colour| {
+    let line = |text: &str, style: TextStyle, colour| {
         let font = style.resolve(ui.style());
-        widgets::elided(ui.painter(), text, font, colour, cell.width() - MARK - 4.0)
+        elided(ui.painter(), text, font, colour, cell.width() - MARK - 4.0)
     };
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
@@ -340,62 +326,46 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let below = from.as_deref().into_iter().chain(run.tags.iter().map(String::as_str));
     let below: Vec<&str> = below.chain(std::iter::once(run.shape.as_str())).collect();
     let shape = line(&below.join(" · "), theme::caption(), palette.quiet);
-    let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
+    let mark = pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
-    let at = egui::pos2(cell.left() + name.size().x + 6.0, top);
-    let note = egui::Rect::from_min_size(at, egui::Vec2::splat(name.size().y));
+    let at = pos2(cell.left() + name.size().x + 6.0, top);
+    let note = Rect::from_min_size(at, Vec2::splat(name.size().y));
     let below = top + name.size().y + 2.0;
-    ui.painter().galley(egui::pos2(cell.left(), top), name, palette.text);
-    ui.painter().galley(egui::pos2(cell.left(), below), shape, palette.quiet);
+    ui.painter().galley(pos2(cell.left(), top), name, palette.text);
+    ui.painter().galley(pos2(cell.left(), below), shape, palette.quiet);
     if !run.notes.trim().is_empty() {
         let mark = icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet);
         ui.put(note, Label::new(mark)).on_hover_text(&run.notes);
     }
 }
 
+fn exact(loss: Option<f32>) -> String {
+    loss.map_or(String::new(), |loss| loss.to_string())
+}
+
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
-    let head = [
-        "run",
-        "title",
-        "tags",
-        "shape",
-        "start",
-        "parameters",
-        "step",
-        "steps",
-        "validation_loss",
-        "best_validation_loss",
-        "seconds",
-        "state",
-        "device",
-        "created",
-        "notes",
-        "error",
+    let columns: [(&str, fn(&RunSummary) -> String); 16] = [
+        ("run", |run| run.name.clone()),
+        ("title", |run| run.title.clone()),
+        ("tags", |run| run.tags.join(", ")),
+        ("shape", |run| run.shape.clone()),
+        ("start", |run| run.start.as_ref().map_or_else(String::new, ToString::to_string)),
+        ("parameters", |run| run.parameters.to_string()),
+        ("step", |run| run.step.to_string()),
+        ("steps", |run| run.steps.to_string()),
+        ("validation_loss", |run| exact(run.val_loss)),
+        ("best_validation_loss", |run| exact(run.best_val_loss)),
+        ("seconds", |run| format!("{:.1}", run.seconds)),
+        ("state", |run| run.state_words().to_owned()),
+        ("device", |run| run.device.clone()),
+        ("created", |run| run.created.to_string()),
+        ("notes", |run| run.notes.clone()),
+        ("error", |run| run.error.clone().unwrap_or_default()),
     ];
-    let loss = |loss: Option<f32>| loss.map_or(String::new(), |loss| loss.to_string());
-    let rows = runs.iter().map(|(_, run)| {
-        vec![
-            run.name.clone(),
-            run.title.clone(),
-            run.tags.join(", "),
-            run.shape.clone(),
-            run.start.as_ref().map_or_else(String::new, ToString::to_string),
-            run.parameters.to_string(),
-            run.step.to_string(),
-            run.steps.to_string(),
-            loss(run.val_loss),
-            loss(run.best_val_loss),
-            format!("{:.1}", run.seconds),
-            run.state_words().to_owned(),
-            run.device.clone(),
-            run.created.to_string(),
-            run.notes.clone(),
-            run.error.clone().unwrap_or_default(),
-        ]
-    });
-    widgets::csv(&head, rows)
+    let rows = runs.iter().map(|(_, run)| columns.map(|(_, cell)| cell(run)));
+    widgets::csv(&columns.map(|(title, _)| title), rows)
 }
 
 #[cfg(test)]

@@ -1,23 +1,17 @@
 //! The switch of the API server, which lets other programs use this window's engine.
 
 use super::{group, text};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::moderation_ui;
-use crate::theme::space;
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{ModerationMode, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::ModerationMode;
 use std::time::Duration;
 
 pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Answer other programs", |ui| {
-        widgets::quiet_text(ui, text::SERVE);
+        quiet_text(ui, text::SERVE);
         let serving = &context.asks.serving;
         let on = serving.address.is_some();
         ui.horizontal(|ui| {
-            if widgets::switch(ui, on, "Answer other programs").clicked() {
+            if switch(ui, on, "Answer other programs").clicked() {
                 context.asks.serve = Some(!on);
             }
             ui.label(if on { "On, until the window closes" } else { "Off" });
@@ -27,9 +21,9 @@ pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
         if let Some(address) = &serving.address {
             ui.horizontal_wrapped(|ui| {
-                let shown = RichText::new(address).text_style(egui::TextStyle::Monospace);
+                let shown = RichText::new(address).text_style(TextStyle::Monospace);
                 ui.add(Label::new(shown).selectable(true));
-                if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
+                if quiet(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
                     ui.ctx().copy_text(address.clone());
                 }
             });
@@ -41,16 +35,16 @@ pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 (true, true) => text::SERVES_BETWEEN_STEPS,
                 (true, false) => text::SERVES,
             };
-            widgets::quiet_text(ui, words);
+            quiet_text(ui, words);
         }
         ui.add_space(space::TIGHT);
         let found = on.then(|| format::moderated(&serving.moderated));
         moderation_ui(ui, context);
         if context.preferences.moderation.settings.mode != ModerationMode::Off {
-            widgets::quiet_text(ui, text::MODERATES);
+            quiet_text(ui, text::MODERATES);
             if let Some(found) = found {
                 let found = if found.is_empty() { "nothing" } else { &found };
-                widgets::quiet_text(ui, format!("Found in answers so far: {found}."));
+                quiet_text(ui, format!("Found in answers so far: {found}."));
                 // Update the counts while nothing else causes a repaint.
                 ui.ctx().request_repaint_after(Duration::from_secs(1));
             }

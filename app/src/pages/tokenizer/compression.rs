@@ -1,14 +1,8 @@
 //! Comparison of the project's tokenizer with others by bytes per token on the project's text.
 
 use super::settings::full_name;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui};
-use crate::theme;
-use crate::widgets::{Measured, card, csv, interval_rows, plain, pressed};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{CompressionSummary, TokenizerConfig};
 
 pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
@@ -45,10 +39,9 @@ pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let hover = format!("{:.4} bytes per token with {entries} entries", row.bytes_per_token);
             let colour =
                 if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
-            let (value, written) = (row.bytes_per_token, format!("{:.2}", row.bytes_per_token));
-            Measured { label, value, written, hover, colour, interval: None }
+            Ranked::bar(label, row.bytes_per_token, colour, format!("{:.2}", row.bytes_per_token), hover)
         };
-        interval_rows(ui, &rows.iter().map(bar).collect::<Vec<_>>());
+        bar_rows(ui, &rows.iter().map(bar).collect::<Vec<_>>());
         let line = if comparing {
             "Training the other tokenizers on a part of the text…".to_owned()
         } else {

@@ -1,14 +1,8 @@
 //! Byte-pair encoding merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
 
 use super::TokenizerPage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible};
-use crate::theme::{self, Palette};
-use crate::widgets::{self, card};
-use egui::text::{LayoutJob, TextFormat};
-use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use egui::{Align, TextWrapMode};
 use glasshouse_protocol::MergeStep;
 
 /// The pieces after some merges, and the indices of those that the last merge created.

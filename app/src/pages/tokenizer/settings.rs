@@ -1,14 +1,8 @@
 //! The tokenizer's kind, settings and training.
 
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, form_ui, head};
-use crate::theme::space;
-use crate::widgets::{card, primary, progress_bar, radio, stat_row};
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
+use glasshouse_protocol::TokenizerConfig;
 use glasshouse_protocol::setting::Choice as _;
-use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
 /// A name with its size, such as `BPE 1,024`.
 pub fn full_name(config: &TokenizerConfig) -> String {

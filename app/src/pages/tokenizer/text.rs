@@ -1,11 +1,7 @@
 //! A text of the person's own as coloured tokens.
 
 use super::TokenizerPage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Chip, bytes_of, caption, chips_ui, head, visible};
-use crate::widgets::{card, hint_line, text_area};
-use egui::{ScrollArea, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::TokenSummary;
 
 /// Maximum characters to tokenize; the engine accepts no more.

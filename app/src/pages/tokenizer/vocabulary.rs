@@ -1,13 +1,7 @@
 //! The vocabulary as a table to search, sort and copy.
 
 use super::TokenizerPage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, head, icon_button, line_ui, turn_ui, visible};
-use crate::theme;
-use crate::widgets::{Align, Column, Table, card, choice, csv, line_edit, quiet_text};
-use egui::{RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
 pub const PAGE: usize = 50;
@@ -76,34 +70,29 @@ fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
     }
     let table = Table { columns: &columns, row: 24.0 };
     table.titles_ui(ui);
-    ScrollArea::vertical()
-        .id_salt("entries")
-        .min_scrolled_height(320.0)
-        .max_height(320.0)
-        .auto_shrink([false, true])
-        .show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            if page.is_empty() {
-                quiet_text(ui, "Nothing found.");
-            }
-            for entry in page {
-                let name = format!("Entry {}: {}", entry.id, visible(&entry.text));
-                table.row_ui(ui, &name, false, |ui, place| {
-                    match place {
-                        0 => ui.label(RichText::new(entry.id.to_string()).color(quiet)),
-                        1 => ui.label(RichText::new(visible(&entry.text)).monospace()),
-                        2 => {
-                            let text = RichText::new(format::whole(entry.count));
-                            ui.label(if entry.count == 0 { text.color(quiet) } else { text })
-                        }
-                        _ => {
-                            let text = parts_text(entry, " + ");
-                            ui.label(RichText::new(text).monospace().color(quiet))
-                        }
-                    };
-                });
-            }
-        });
+    scrolled("entries", 320.0).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        if page.is_empty() {
+            quiet_text(ui, "Nothing found.");
+        }
+        for entry in page {
+            let name = format!("Entry {}: {}", entry.id, visible(&entry.text));
+            table.row_ui(ui, &name, false, |ui, place| {
+                match place {
+                    0 => ui.label(RichText::new(entry.id.to_string()).color(quiet)),
+                    1 => ui.label(RichText::new(visible(&entry.text)).monospace()),
+                    2 => {
+                        let text = RichText::new(format::whole(entry.count));
+                        ui.label(if entry.count == 0 { text.color(quiet) } else { text })
+                    }
+                    _ => {
+                        let text = parts_text(entry, " + ");
+                        ui.label(RichText::new(text).monospace().color(quiet))
+                    }
+                };
+            });
+        }
+    });
 }
 
 fn parts_text(entry: &VocabularyEntry, between: &str) -> String {

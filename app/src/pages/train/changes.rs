@@ -1,12 +1,6 @@
 //! Changes to a run while it trains, which are recorded in its file.
 
-use super::Context;
-use crate::format;
-use crate::pages::parts::drag;
-use crate::state::Training;
-use crate::widgets;
-use egui::Ui;
-use glasshouse_protocol::Steer;
+use crate::pages::prelude::*;
 use glasshouse_protocol::setting::Setting;
 
 /// New values that are not sent yet.
@@ -23,18 +17,18 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
         config.map(|config| Change { learning_rate: config.train.learning_rate, steps: training.steps });
     let outbox = &mut *context.outbox;
     let head = ("Change while it trains", "");
-    widgets::fold(ui, context.preferences, "train:change", head, false, |ui, _| {
-        let Some(now) = now else { return widgets::quiet_text(ui, "Reading the run's settings…") };
+    fold(ui, context.preferences, "train:change", head, false, |ui, _| {
+        let Some(now) = now else { return quiet_text(ui, "Reading the run's settings…") };
         let values = change.get_or_insert(now);
-        widgets::term(ui, "Peak learning rate", None);
+        term(ui, "Peak learning rate", None);
         let [rate, steps] = ["train.learning_rate", "train.steps"].map(Setting::at);
         ui.add(drag(rate.as_ref(), &mut values.learning_rate)).accessible_name("Peak learning rate");
-        widgets::term(ui, "Steps", None);
+        term(ui, "Steps", None);
         let most = steps.map_or(f64::INFINITY, |steps| steps.limits[1]);
         let steps = drag(steps.as_ref(), &mut values.steps).range(training.step.max(1) as f64..=most);
         ui.add(steps).accessible_name("Steps");
         let changed = *values != now;
-        let mut sent = widgets::pressed(ui, changed, |ui| widgets::plain(ui, None, "Apply"));
+        let mut sent = pressed(ui, changed, |ui| plain(ui, None, "Apply"));
         if sent {
             let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
             let steps = (values.steps != now.steps).then_some(values.steps);
@@ -42,7 +36,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
         }
         let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step));
         if let Some(steps) = decays.filter(|steps| *steps < training.steps) {
-            let button = widgets::plain(ui, None, "Decay now");
+            let button = plain(ui, None, "Decay now");
             let words = format!(
                 "Starts the schedule's last phase; the run then ends at step {}",
                 format::whole(steps)

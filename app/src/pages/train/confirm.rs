@@ -1,70 +1,46 @@
 //! Confirmation of a new run, with its memory and time.
 
 use super::{busy, form, train};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::too_short;
-use crate::theme::space;
-use crate::widgets::{self, plain, primary, stat_row};
-use egui::{Key, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{PlanSummary, Trainable};
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
-    if !context.asks.new_run {
-        return;
-    }
-    let (mut start, mut closed) = (false, false);
-    let shown = widgets::dialog(ui.ctx(), "new run").show(ui.ctx(), |ui| {
-        ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
-        widgets::section(ui, "Start a new run");
+    let (mut asked, mut changes) = (context.asks.new_run.then_some(()), false);
+    let decision = question(ui.ctx(), "new run", 440.0, &mut asked, |ui, ()| {
+        section(ui, "Start a new run");
         ui.add_space(space::TIGHT);
         ui.spacing_mut().item_spacing.y = space::TIGHT;
         rows_ui(ui, context);
         proportions_ui(ui, context);
-        let refused = context.state.planning.refused.clone();
-        if let Some(error) = &refused {
-            widgets::hint_line(ui, &error.message);
+        let refused = &context.state.planning.refused;
+        if let Some(error) = refused {
+            hint_line(ui, &error.message);
         }
-        ui.add_space(space::SMALL);
         let waits = busy(context);
         if waits {
-            widgets::quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
+            quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
         }
-        let ready = !waits && refused.is_none();
-        ui.horizontal_wrapped(|ui| {
-            let pressed = ui.add_enabled_ui(ready, |ui| {
-                let button = primary(ui, icons::ICON_PLAY_ARROW, "Start");
-                if ui.memory(|memory| memory.focused().is_none()) {
-                    button.request_focus();
-                }
-                button.clicked()
-            });
-            start = pressed.inner;
-            if plain(ui, None, "Change settings").clicked() {
-                context.preferences.folds.insert(form::FOLD.to_owned(), true);
-                closed = true;
-            }
-            closed |= plain(ui, None, "Cancel").clicked();
-        });
+        changes = quiet(ui, icons::ICON_TUNE, "Change settings").clicked();
+        (Some(icons::ICON_PLAY_ARROW), "Start", !waits && refused.is_none())
     });
-    if start {
+    if changes {
+        context.preferences.folds.insert(form::FOLD.to_owned(), true);
+    }
+    if let Some(((), true)) = decision {
         train(context);
     }
-    if start || closed || shown.should_close() || ui.input(|input| input.key_pressed(Key::Escape)) {
-        context.asks.new_run = false;
-    }
+    context.asks.new_run = asked.is_some() && !changes;
 }
 
 /// Warnings about settings out of proportion to the text, or too little text.
 pub fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     if let Some(short) = too_short(context) {
-        return widgets::hint_line(ui, &short);
+        return hint_line(ui, &short);
     }
     let plan = context.state.planning.plan_of(context.draft);
     for sentence in plan.iter().flat_map(|plan| &plan.proportions) {
-        widgets::hint_line(ui, sentence);
+        hint_line(ui, sentence);
     }
 }
 

@@ -1,17 +1,9 @@
 //! The main figure, the other figures, and the buttons.
 
+use super::busy;
 use super::changes::{self, Change};
-use super::{Context, busy};
-use crate::format;
-use crate::pages::PageName;
-use crate::state::Training;
-use crate::theme::{self, space};
-use crate::widgets::{self, stat_row as row};
-use egui::{RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, Steer, TrainingState,
-};
+use crate::pages::prelude::*;
+use crate::widgets::stat_row as row;
 
 pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let Some(run) = &training.run else { return };
@@ -25,14 +17,14 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     }
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size.y = 18.0;
-        widgets::term(ui, name, Some(context.palette.quiet));
+        term(ui, name, Some(context.palette.quiet));
         if let Some(at) = at {
             let at = format!("at step {}", format::whole(at));
             ui.label(RichText::new(at).color(context.palette.quiet));
         }
     });
     ui.add_space(space::SMALL);
-    widgets::progress_bar(ui, training.step as f32 / training.steps.max(1) as f32, ui.available_width());
+    progress_bar(ui, training.step as f32 / training.steps.max(1) as f32, ui.available_width());
     ui.add_space(space::TIGHT);
     let steps = format!("{} / {}", format::whole(training.step), format::whole(training.steps));
     row(ui, "Step", &steps, "");
@@ -54,7 +46,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     }
     let lives = training.state != TrainingState::Idle;
     if !lives && nothing_improved(training) {
-        widgets::quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
+        quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
     }
     // The title states the unit.
     let speed = training.tokens_per_s.map_or_else(|| format::NOTHING.to_owned(), format::quantity);
@@ -84,7 +76,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     }
     if let (TrainingState::Idle, Some(words)) = (training.state, reached(context, training, run)) {
         ui.add_space(space::SMALL);
-        widgets::quiet_text(ui, words);
+        quiet_text(ui, words);
     }
     ui.add_space(space::MEDIUM);
     buttons_ui(ui, context, training, run);
@@ -178,12 +170,12 @@ fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: 
                 TrainingState::Paused => (icons::ICON_PLAY_ARROW, "Continue", Steer::Continue),
                 _ => (icons::ICON_PAUSE, "Pause", Steer::Pause),
             };
-            press(ui, context, widgets::primary, icon, name, steer);
-            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
-            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
+            press(ui, context, primary, icon, name, steer);
+            press(ui, context, plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
+            press(ui, context, plain, icons::ICON_STOP, "Stop", Steer::Stop);
         }
-        TrainingState::Preparing => widgets::quiet_text(ui, "Preparing"),
-        TrainingState::Stopping => widgets::quiet_text(ui, "Saving the last step"),
+        TrainingState::Preparing => quiet_text(ui, "Preparing"),
+        TrainingState::Stopping => quiet_text(ui, "Saving the last step"),
         TrainingState::Idle => idle_ui(ui, context, run),
     });
 }
@@ -205,13 +197,13 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     ui.add_enabled_ui(!waits, |ui| {
         let goes = if run.step < run.steps {
             let resume = Command::Resume { run: Some(run.name.clone()), launch: RunLaunch::default() };
-            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
+            press(ui, context, primary, icons::ICON_PLAY_ARROW, "Resume", resume);
             // A stopped fine-tuning may be good enough to use.
-            run.start.is_some() && widgets::plain(ui, page.icon(), words).clicked()
+            run.start.is_some() && plain(ui, page.icon(), words).clicked()
         } else {
-            let goes = widgets::primary(ui, page.icon(), words).clicked();
+            let goes = primary(ui, page.icon(), words).clicked();
             for (next, words) in [(PageName::Inspect, "Look inside"), (PageName::Evaluate, "Evaluate it")] {
-                if next != page && widgets::plain(ui, next.icon(), words).clicked() {
+                if next != page && plain(ui, next.icon(), words).clicked() {
                     *context.go = Some(next);
                 }
             }
@@ -221,7 +213,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if goes {
             *context.go = Some(page);
         }
-        let new = widgets::plain(ui, icons::ICON_ADD, "New run");
+        let new = plain(ui, icons::ICON_ADD, "New run");
         if new.on_hover_text("Shows the run's memory and time before it starts").clicked() {
             context.asks.new_run = true;
         }
@@ -237,14 +229,14 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let mut steps = ui.data(|data| data.get_temp(id)).unwrap_or(run.steps.saturating_mul(2));
     let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
     let resume = Command::Resume { run: Some(run.name.clone()), launch };
-    let button = |ui: &mut Ui, icon: egui_material_icons::MaterialIcon, name: &str| {
-        widgets::plain(ui, icon, name).on_hover_text(
+    let button = |ui: &mut Ui, icon: MaterialIcon, name: &str| {
+        plain(ui, icon, name).on_hover_text(
             "Continues to that step from the last checkpoint; the learning-rate schedule is recomputed for the new length",
         )
     };
     press(ui, context, button, icons::ICON_FAST_FORWARD, "Train longer", resume);
     let range = run.steps.saturating_add(1)..=100_000_000;
-    let number = widgets::whole_number(&mut steps).range(range).speed(run.steps as f64 * 0.01);
+    let number = whole_number(&mut steps).range(range).speed(run.steps as f64 * 0.01);
     let chosen = ui.add(number.prefix("to ").suffix(" steps"));
     if chosen.accessible_name("Steps in all").changed() {
         ui.data_mut(|data| data.insert_temp(id, steps));
@@ -254,8 +246,8 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
 fn press(
     ui: &mut Ui,
     context: &mut Context<'_>,
-    button: impl FnOnce(&mut Ui, egui_material_icons::MaterialIcon, &str) -> egui::Response,
-    icon: egui_material_icons::MaterialIcon,
+    button: impl FnOnce(&mut Ui, MaterialIcon, &str) -> Response,
+    icon: MaterialIcon,
     name: &str,
     command: impl Into<Command>,
 ) {

@@ -1,8 +1,6 @@
 //! Histories of runs, requested once.
 
-use super::Context;
-use crate::state::History;
-use glasshouse_protocol::Command;
+use crate::pages::prelude::*;
 use std::collections::BTreeSet;
 
 /// Points of a curve that a history is thinned to: more than a plot can show.

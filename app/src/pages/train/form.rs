@@ -1,12 +1,7 @@
 //! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
-use super::Context;
-use crate::format;
-use crate::pages::parts::{form_ui, number};
-use crate::theme::space;
-use crate::widgets::{self, field};
-use egui::{DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorReport, Precision, RunConfig, RunSummary, TrainConfig};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{Decay, Precision, TrainConfig};
 
 pub const FOLD: &str = "train:settings";
 
@@ -26,9 +21,9 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         format::scientific(draft.train.learning_rate)
     );
     let head = ("Settings of the next run", note.as_str());
-    widgets::fold(ui, context.preferences, FOLD, head, false, |ui, _| {
+    fold(ui, context.preferences, FOLD, head, false, |ui, _| {
         let refused = refused.as_ref();
-        widgets::halves(ui, space::SECTION, |ui, column| match column {
+        halves(ui, space::SECTION, |ui, column| match column {
             0 => pace_ui(ui, draft, runs, refused),
             _ => upkeep_ui(ui, draft, has_f16, refused),
         });
@@ -88,7 +83,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         let enabled = has_f16 || is_mixed;
         let automatic = train.precision == Precision::Auto && has_f16;
         let detail = if automatic { "timed when the run starts" } else { detail };
-        let shown = ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail));
+        let shown = ui.add_enabled(enabled, Checkbox::new(&mut is_mixed, detail));
         if shown.changed() {
             train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
         }

@@ -1,15 +1,7 @@
 //! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
-use super::Context;
-use crate::format;
-use crate::pages::PageName;
-use crate::pages::parts::{caption, icon_button};
-use crate::state::Training;
-use crate::theme::{self, Palette};
-use crate::widgets::{self, Mark};
-use egui::{Color32, Label, RichText, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity, LearnsFrom};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity};
 
 /// Maximum reports in a list, newest first.
 const LISTED: usize = 20;
@@ -26,7 +18,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) 
     let learns_from = run.as_ref().map(|run| run.learns_from).unwrap_or_default();
     let (count, palette) = (reports.len().to_string(), context.palette);
     let title = ("Guard", count.as_str());
-    let pressed = widgets::fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
+    let pressed = fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
         list_ui(ui, palette, learns_from, reports.iter())
     });
     open(context, pressed.flatten());

@@ -1,18 +1,12 @@
 //! The curves: loss, learning rate, gradient norm and speed, by steps or by time, with other runs as an overlay.
 
-use super::{Context, controls, guard};
-use crate::format;
-use crate::pages::parts::{Export, StepClock, run_colour};
-use crate::state::{History, StepPoint, Training};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Axis, Curve, CurvePlot, smoothed};
-use egui::{Popup, Slider, Ui};
-use egui_material_icons::icons;
-use glasshouse_protocol::TrainEvent;
+use super::{controls, guard};
+use crate::pages::prelude::*;
+use crate::state::StepPoint;
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tab {
+pub enum Tab {
     #[default]
     Loss,
     Accuracy,
@@ -34,6 +28,17 @@ impl Tab {
     fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(tab, ..)| *tab == self).map_or("", |(_, name, _)| name)
     }
+
+    /// Formats its values.
+    pub fn write(self) -> fn(f64) -> String {
+        match self {
+            Self::Loss => |value| format::loss(value as f32),
+            Self::Accuracy => format::percent,
+            Self::LearningRate => format::scientific,
+            Self::GradientNorm => |value| format!("{value:.2}"),
+            Self::Speed => format::quantity,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,6 +57,11 @@ impl Default for Plots {
 }
 
 impl Plots {
+    /// The curves of a tab by steps, for a lesson.
+    pub fn lesson_curves(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
+        Self { tab, ..Self::default() }.curves(context, training, &StepClock::default())
+    }
+
     /// The same tab and scales, for another project.
     pub fn without_runs(self) -> Self {
         Self { overlaid: BTreeSet::new(), ..self }
@@ -66,7 +76,7 @@ impl Plots {
         let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
         let run = training.run.as_ref().map_or("", |run| run.name.as_str());
-        let (asked, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let (asked, card) = card_with(ui, context.palette.panel, |ui| {
             let mut asked = None;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
@@ -83,7 +93,7 @@ impl Plots {
                         self.tab = tab;
                     }
                 }
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                     asked = self.more_ui(ui, context, narrow);
                     if !narrow {
                         self.scale_ui(ui);
@@ -96,15 +106,9 @@ impl Plots {
             let plot = CurvePlot {
                 id: &id,
                 axis: self.axis,
-                height: if widgets::is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
+                height: if is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
                 log: self.log,
-                write: match self.tab {
-                    Tab::Loss => |value| format::loss(value as f32),
-                    Tab::Accuracy => format::percent,
-                    Tab::LearningRate => format::scientific,
-                    Tab::GradientNorm => |value| format!("{value:.2}"),
-                    Tab::Speed => format::quantity,
-                },
+                write: self.tab.write(),
             };
             plot.ui(ui, &curves, &marks);
             asked
@@ -121,7 +125,7 @@ impl Plots {
     }
 
     fn scale_ui(&mut self, ui: &mut Ui) {
-        widgets::segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
+        segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
         ui.add_space(space::SMALL);
         ui.checkbox(&mut self.log, "Log");
         ui.add_space(space::SMALL);
@@ -131,7 +135,7 @@ impl Plots {
             ui.spacing_mut().slider_width = 88.0;
             let response = widgets::slider(ui, slider).on_hover_text(means);
             let quiet = theme::Palette::of(ui).quiet;
-            let label = ui.label(egui::RichText::new("Smooth").color(quiet));
+            let label = ui.label(RichText::new("Smooth").color(quiet));
             response.labelled_by(label.id);
         });
     }
@@ -156,15 +160,11 @@ impl Plots {
             let names: Vec<&String> = others.rev().take(6).map(|run| &run.name).collect();
             if !names.is_empty() {
                 ui.separator();
-                widgets::quiet_text(ui, "Lay over");
+                quiet_text(ui, "Lay over");
                 for name in names {
                     let mut chosen = self.overlaid.contains(name);
-                    if ui.checkbox(&mut chosen, name).changed() {
-                        if chosen {
-                            self.overlaid.insert(name.clone());
-                        } else {
-                            self.overlaid.remove(name);
-                        }
+                    if ui.checkbox(&mut chosen, name).changed() && !self.overlaid.remove(name) {
+                        self.overlaid.insert(name.clone());
                     }
                 }
             }
@@ -239,7 +239,7 @@ pub fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
 }
 
 /// Fractions right of the training and the held-out rows.
-pub fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -> f64) -> Vec<Curve> {
+fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -> f64) -> Vec<Curve> {
     let of = |split: usize| {
         let points = training.accuracies.iter().map(|(step, right)| [place(*step), f64::from(right[split])]);
         points.collect()
@@ -278,5 +278,5 @@ fn curves_csv(curves: &[Curve], axis: Axis, value: &str) -> String {
         known.map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
     });
     let place = if axis == Axis::Time { "seconds" } else { "step" };
-    widgets::csv(&["curve", place, value], rows)
+    csv(&["curve", place, value], rows)
 }

@@ -1,12 +1,7 @@
 //! Profile of a step: time by part of the model, and launch overhead.
 
-use super::Context;
-use crate::format;
-use crate::theme::{self, space};
-use crate::widgets::{self, Measured, interval_rows};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, Steer, TrainingState};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 
 /// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;
@@ -20,18 +15,18 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let waits = context.state.is_waiting(|command| matches!(command, Command::Steer(Steer::Profile)));
     let (outbox, palette) = (&mut *context.outbox, context.palette);
     let head = ("Where the time goes", note.as_str());
-    widgets::fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
+    fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
         match &profile {
             Some((entries, step_ms, launch_overhead_ms, method)) => {
                 summary_ui(ui, *step_ms, *launch_overhead_ms, *method);
                 ui.add_space(space::SMALL);
                 bars_ui(ui, palette, &by_scope(entries));
             }
-            None if lives => widgets::quiet_text(ui, "Times one step part by part. The run then continues."),
-            None => widgets::quiet_text(ui, "During training, a step can be timed part by part."),
+            None if lives => quiet_text(ui, "Times one step part by part. The run then continues."),
+            None => quiet_text(ui, "During training, a step can be timed part by part."),
         }
         let words = if waits { "Measuring" } else { "Measure a step" };
-        if lives && widgets::pressed(ui, !waits, |ui| widgets::plain(ui, icons::ICON_TIMER, words)) {
+        if lives && pressed(ui, !waits, |ui| plain(ui, icons::ICON_TIMER, words)) {
             outbox.send(Steer::Profile);
         }
     });
@@ -52,7 +47,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
     } else {
         "The CPU has no launch overhead".to_owned()
     };
-    widgets::quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
+    quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
 }
 
 /// Entries summed by part of the model, slowest first.
@@ -83,9 +78,9 @@ fn bars_ui(ui: &mut Ui, palette: &theme::Palette, parts: &[(String, f64, usize)]
         let written = format!("{} ({share})", format::milliseconds(*ms));
         let hover = format!("{written}, {count} launches");
         let colour = theme::mix(palette.panel, palette.accent, 0.8);
-        Measured { label: scope.clone(), value: *ms, interval: None, written, hover, colour }
+        Ranked::bar(scope.clone(), *ms, colour, written, hover)
     };
-    interval_rows(ui, &parts.iter().map(bar).collect::<Vec<_>>());
+    bar_rows(ui, &parts.iter().map(bar).collect::<Vec<_>>());
 }
 
 #[cfg(test)]

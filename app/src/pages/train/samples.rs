@@ -1,21 +1,16 @@
 //! Samples during training, always from the same prompt, so that progress is visible.
 
-use super::Context;
-use crate::format;
-use crate::state::{Sample, Training};
-use crate::theme::{self, space};
-use crate::widgets;
-use egui::{Label, RichText, Ui};
-use glasshouse_protocol::TrainingState;
+use crate::pages::prelude::*;
+use crate::state::Sample;
 
 /// Minimum height of a sample in points, so that longer ones do not move the page.
 const ROOM: f32 = 124.0;
 const EARLIER: usize = 8;
 
 pub fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {
-    widgets::card(ui, |ui| {
+    card(ui, |ui| {
         let Some(newest) = training.samples.last() else {
-            return widgets::quiet_text(ui, empty_line(context, training));
+            return quiet_text(ui, empty_line(context, training));
         };
         if chosen.is_some_and(|step| step == newest.step) {
             *chosen = None;
@@ -46,7 +41,7 @@ pub fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chose
 pub fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     let (Some(first), Some(last)) = (training.samples.first(), training.samples.last()) else { return };
     let of = |ui: &mut Ui, name: &str, sample: &Sample| {
-        widgets::card(ui, |ui| {
+        card(ui, |ui| {
             let title = format!("{name}, step {}", format::whole(sample.step));
             ui.label(RichText::new(title).text_style(theme::strong()));
             text_ui(ui, sample);
@@ -55,7 +50,7 @@ pub fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     if first.step == last.step {
         of(ui, "Before", first);
     } else {
-        widgets::halves(ui, space::LARGE, |ui, column| match column {
+        halves(ui, space::LARGE, |ui, column| match column {
             0 => of(ui, "Before", first),
             _ => of(ui, "After", last),
         });
@@ -83,12 +78,12 @@ fn earlier_ui(ui: &mut Ui, samples: &[Sample], chosen: &mut Option<u64>) {
     ui.add_space(space::TIGHT);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = space::TIGHT;
-        if widgets::tab(ui, chosen.is_none(), "newest").clicked() {
+        if tab(ui, chosen.is_none(), "newest").clicked() {
             *chosen = None;
         }
         for place in places {
             let step = samples[place].step;
-            if widgets::tab(ui, *chosen == Some(step), &format!("step {}", format::whole(step))).clicked() {
+            if tab(ui, *chosen == Some(step), &format!("step {}", format::whole(step))).clicked() {
                 *chosen = Some(step);
             }
         }

@@ -1,21 +1,15 @@
 //! The base of the next run, and its trainable parameters.
 
-use crate::pages::parts::variant_ui;
-use crate::widgets::{self, field, whole_number};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{
-    CheckpointChoice, CheckpointSummary, ErrorReport, Objective, RunConfig, RunSummary, TokenizerKind,
-    Trainable, presets,
-};
+use crate::pages::prelude::*;
+use glasshouse_protocol::{CheckpointChoice, Trainable, presets};
 
 /// The draft's base run, if any, and the way back to random weights.
 pub fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let Some(start) = &draft.start else { return };
     let words = format!("Starts from the weights, tokenizer and shape of {start}.");
     let fresh = ui.horizontal_wrapped(|ui| {
-        widgets::quiet_text(ui, words);
-        widgets::quiet(ui, icons::ICON_CLOSE, "Use random weights").clicked()
+        quiet_text(ui, words);
+        quiet(ui, icons::ICON_CLOSE, "Use random weights").clicked()
     });
     if fresh.inner {
         draft.start = None;
@@ -39,12 +33,12 @@ pub fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
         let files = run.checkpoints.iter().rev().map(CheckpointSummary::choice);
         let choices = [CheckpointChoice::Best, CheckpointChoice::Latest].into_iter().chain(files);
         let words = |choice: &CheckpointChoice| match choice.step() {
-            Some(step) => format!("step {}", crate::format::whole(step)),
+            Some(step) => format!("step {}", format::whole(step)),
             None => choice.to_string(),
         };
         let choices: Vec<_> = choices.map(|choice| (choice.clone(), words(&choice))).collect();
         let head = ("Base checkpoint", &*words(&start.checkpoint));
-        widgets::choice_or(ui, head, &mut start.checkpoint, None, &choices);
+        choice_or(ui, head, &mut start.checkpoint, None, &choices);
     });
 }
 
@@ -71,7 +65,7 @@ pub fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorRe
             let mut typed = patterns.join(", ");
             field(ui, "Names of parameters", "train.trainable names", None, |ui| {
                 let room = ui.available_width().min(220.0);
-                let names = widgets::line_edit(ui, "Names of parameters", "", room, &mut typed);
+                let names = line_edit(ui, "Names of parameters", "", room, &mut typed);
                 if names.on_hover_text("Separated by commas; * matches any text").changed() {
                     *patterns = typed.split(',').map(|name| name.trim().to_owned()).collect();
                 }

@@ -1,11 +1,9 @@
 //! The trainable part of a model: its own parameters, or an adapter.
 
 use super::settings::follow_rate;
-use crate::pages::parts::{caption, form_ui};
+use crate::pages::prelude::*;
 use crate::pages::train::start::trainable_ui;
-use crate::widgets::{field, segmented};
-use egui::Ui;
-use glasshouse_protocol::{Adapter, AdapterTarget, ErrorReport, RunConfig, Trainable};
+use glasshouse_protocol::{Adapter, AdapterTarget, Trainable};
 
 pub fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut adapts, before) = (draft.train.adapter.is_some(), draft.tuning_rate());

@@ -1,14 +1,8 @@
 //! The data of a fine-tuning run.
 
-use crate::format;
-use crate::link::Wish;
-use crate::pages::{Context, PageName};
+use crate::pages::prelude::*;
 use crate::state::MIN_ROWS;
-use crate::widgets::{hint_line, plain, quiet, quiet_text, segmented};
-use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::recipes::TuningRecipe;
-use glasshouse_protocol::{Command, LearnsFrom, Objective};
 
 /// Maximum number of files named individually.
 const NAMED: usize = 6;

@@ -2,13 +2,9 @@
 
 use super::settings::follow_rate;
 use super::{named, text};
-use crate::pages::Context;
-use crate::pages::parts::{called, caption, described_ui, form_ui, number};
+use crate::pages::prelude::*;
 use crate::state::Runs;
-use crate::widgets;
-use egui::Ui;
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
 
 pub fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
@@ -62,7 +58,7 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
     let mut chosen = before.clone();
     let choices =
         std::iter::once((String::new(), RULE.to_owned())).chain(with_weights(runs, RunSummary::scores));
-    widgets::choice_or(ui, ("Reward", &before), &mut chosen, None, &choices.collect::<Vec<_>>());
+    choice_or(ui, ("Reward", &before), &mut chosen, None, &choices.collect::<Vec<_>>());
     if chosen != before {
         (reward.model, reward.rule) = (chosen, RewardRule::default());
     }
@@ -102,7 +98,7 @@ pub fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&Error
     let before = known.map_or_else(String::new, |run| run.name.clone());
     let (mut chosen, width) = (before.clone(), ui.available_width().min(360.0));
     let choices: Vec<_> = with_weights(runs, RunSummary::writes).collect();
-    widgets::choice_or(ui, ("Teacher model", "Choose a teacher"), &mut chosen, Some(width), &choices);
+    choice_or(ui, ("Teacher model", "Choose a teacher"), &mut chosen, Some(width), &choices);
     if chosen != before {
         settings.teacher = chosen;
     }

@@ -1,12 +1,7 @@
 //! Metrics of an objective in addition to the loss: preference accuracy and margins, or rewards.
 
 use super::text;
-use crate::format;
-use crate::pages::parts::head;
-use crate::state::Training;
-use crate::theme::{Palette, space};
-use crate::widgets::{Axis, Curve, CurvePlot, card, stat_row};
-use egui::Ui;
+use crate::pages::prelude::*;
 use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 
 /// Height of the curves in points.

@@ -2,13 +2,9 @@
 
 use super::data;
 use super::settings::learn;
-use crate::pages::parts::{called, caption};
-use crate::pages::{Context, PageName};
-use crate::widgets::plain;
-use egui::Ui;
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
-use glasshouse_protocol::{Command, EvaluateSettings, LearnsFrom, RunSummary, WeightSource};
+use glasshouse_protocol::{EvaluateSettings, LearnsFrom};
 
 pub fn recipes_ui(
     ui: &mut Ui,

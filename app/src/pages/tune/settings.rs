@@ -1,9 +1,8 @@
 //! Objective, length and learning rate of a fine-tuning run.
 
-use crate::pages::parts::{caption, described_ui, form_ui, number};
+use crate::pages::prelude::*;
 use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
-use egui::Ui;
-use glasshouse_protocol::{DataConfig, DistilSettings, ErrorReport, Objective, RunConfig, Start};
+use glasshouse_protocol::{DataConfig, DistilSettings};
 
 const STEPS: u64 = 200;
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the

@@ -1,14 +1,8 @@
 //! A column: source and settings, the generated text, and the selected token.
 
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui, moderation_of};
+use crate::pages::prelude::*;
 use crate::pages::written::{Look, Sampling, all_tokens, ending, silence, source_name, source_of};
-use crate::state::{State, Text};
-use crate::widgets::{card, hint_line, quiet_text};
-use egui::Ui;
-use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Output};
+use glasshouse_protocol::Output;
 
 #[derive(Debug, Default)]
 pub struct Column {

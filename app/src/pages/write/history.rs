@@ -1,21 +1,10 @@
 //! Earlier texts of this project, to show again or compare.
 
 use super::WritePage;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button};
+use crate::pages::prelude::*;
 use crate::pages::written::source_of;
-use crate::state::Text;
-use crate::widgets::{card, fold, quiet};
-use egui::Ui;
-use egui_material_icons::icons;
 
 const LISTED: usize = 24;
-
-enum HistoryAction {
-    Show,
-    Compare,
-}
 
 impl WritePage {
     /// Texts other than the shown ones, newest first.
@@ -37,49 +26,36 @@ impl WritePage {
         }
         let state = context.state;
         let count = earlier.len().to_string();
-        let mut wanted = None;
         card(ui, |ui| {
             fold(ui, context.preferences, "write:history", ("History", &count), true, |ui, _| {
                 for (id, text) in &earlier {
-                    ui.push_id(id, |ui| {
-                        let done =
-                            entry_ui(ui, text, &source_of(text, state), self.columns[0].request.is_some());
-                        wanted = done.map(|done| (*id, done)).or(wanted.take());
-                    });
+                    ui.push_id(id, |ui| self.entry_ui(ui, (*id, text), &source_of(text, state)));
                 }
             });
         });
-        let Some((id, done)) = wanted else { return };
-        let Some(text) = state.writing.texts.get(&id) else { return };
-        match done {
-            HistoryAction::Show => {
-                self.comparing = false;
-                self.setting = 0;
-                self.columns[0].show(id, text);
-                self.prompt.clone_from(&text.prompt);
-            }
-            HistoryAction::Compare => {
-                self.comparing = true;
-                self.setting = 1;
-                self.columns[1].show(id, text);
-            }
-        }
     }
-}
 
-/// A text: its beginning, its model and its settings.
-fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<HistoryAction> {
-    let whole = format!("{}{}", text.prompt, text.written());
-    let beginning = format::shortened(&format::in_one_line(&whole), 40);
-    let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
-        ui,
-        |ui| quiet(ui, None, &beginning).on_hover_text("Show this text again").clicked(),
-        |ui| icon_button(ui, comparable, icons::ICON_COMPARE, "Compare with the current text"),
-    );
-    caption(ui, format!("{writer} · seed {} · temperature {}", text.config.seed, text.config.temperature));
-    match (show, compare) {
-        (true, _) => Some(HistoryAction::Show),
-        (_, true) => Some(HistoryAction::Compare),
-        _ => None,
+    /// A text: its beginning, its model and its settings.
+    fn entry_ui(&mut self, ui: &mut Ui, (id, text): (u64, &Text), writer: &str) {
+        let comparable = self.columns[0].request.is_some();
+        let whole = format!("{}{}", text.prompt, text.written());
+        let beginning = format::shortened(&format::in_one_line(&whole), 40);
+        let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
+            ui,
+            |ui| quiet(ui, None, &beginning).on_hover_text("Show this text again").clicked(),
+            |ui| icon_button(ui, comparable, icons::ICON_COMPARE, "Compare with the current text"),
+        );
+        caption(
+            ui,
+            format!("{writer} · seed {} · temperature {}", text.config.seed, text.config.temperature),
+        );
+        if show {
+            (self.comparing, self.setting) = (false, 0);
+            self.columns[0].show(id, text);
+            self.prompt.clone_from(&text.prompt);
+        } else if compare {
+            (self.comparing, self.setting) = (true, 1);
+            self.columns[1].show(id, text);
+        }
     }
 }

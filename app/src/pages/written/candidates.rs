@@ -1,9 +1,6 @@
 //! Candidates for the next token: the model's probability, after temperature and penalty, and as sampled.
 
-use crate::format;
-use crate::pages::parts::{Ranked, Ranking, caption, visible};
-use crate::theme::{self, Palette};
-use egui::{Color32, FontId, Rect, Sense, Ui, vec2};
+use crate::pages::prelude::*;
 use glasshouse_protocol::Candidate;
 
 /// Distance in points from the right end of a row to that of its figures.
@@ -18,8 +15,8 @@ pub fn candidates_ui(
     chosen: Option<u32>,
     verb: Option<&str>,
 ) -> Option<usize> {
-    let names: Vec<(Color32, &str)> = bars(palette).into();
-    legend_ui(ui, palette, &names);
+    let names = bars(palette);
+    legend(ui, names.map(|(colour, name)| (colour, name, String::new())));
     let share = |probability: f32| format::percent(f64::from(probability));
     let row = |candidate: &Candidate| {
         let name = visible(&candidate.text);
@@ -59,22 +56,6 @@ pub fn candidates_ui(
     );
     let figures = if ui.available_width() < 436.0 { 128.0 } else { 150.0 };
     Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
-}
-
-pub fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
-    ui.horizontal_wrapped(|ui| {
-        for (colour, name) in names {
-            // A mark and its words stay on one line.
-            let font = theme::caption().resolve(ui.style());
-            let galley = ui.painter().layout_no_wrap((*name).to_owned(), font, palette.quiet);
-            if ui.available_size_before_wrap().x < galley.size().x + 32.0 {
-                ui.end_row();
-            }
-            let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
-            ui.painter().rect_filled(Rect::from_center_size(mark.center(), vec2(10.0, 4.0)), 1.0, *colour);
-            caption(ui, *name);
-        }
-    });
 }
 
 fn bars(palette: &Palette) -> [(Color32, &'static str); 3] {

@@ -2,12 +2,8 @@
 
 use super::candidates::candidates_ui;
 use super::look::all_tokens;
-use crate::format;
-use crate::pages::parts::{caption, visible};
+use crate::pages::prelude::*;
 use crate::state::{Distribution, Text};
-use crate::theme::Palette;
-use crate::widgets::{card, term};
-use egui::{RichText, Ui};
 use glasshouse_protocol::WrittenToken;
 
 /// Row height of a candidate in points.

@@ -4,13 +4,9 @@ use super::explain::{self, Explained, explain_ui};
 use super::paper::Paper;
 use super::sources::source_name;
 use super::text::{Shown, text_ui};
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Debounce, caption};
-use crate::state::{Distribution, State, Text};
-use crate::theme::Palette;
-use egui::Ui;
-use glasshouse_protocol::{Command, GenerateConfig, WrittenToken};
+use crate::pages::prelude::*;
+use crate::state::Distribution;
+use glasshouse_protocol::WrittenToken;
 use std::collections::BTreeMap;
 
 const CANDIDATES: usize = 10;

@@ -2,10 +2,8 @@
 //! only its last block. Row breaks do not depend on the following text, so the blocks look like one text.
 
 use super::look::all_tokens;
-use crate::state::Text;
-use crate::theme::Palette;
-use egui::text::{CCursor, LayoutJob};
-use egui::{Color32, FontId, Galley, Pos2, Rect, TextFormat, Ui, Vec2, pos2, vec2};
+use crate::pages::prelude::*;
+use egui::text::CCursor;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -1,15 +1,8 @@
 //! The weights that generate a text, and the sampling settings.
 
 use super::sources::source_ui;
-use crate::pages::Context;
-use crate::pages::parts::{caption, drag, icon_button};
-use crate::state::State;
-use crate::theme::{Palette, space};
-use crate::widgets::{field_error, slider, term, text_area};
-use egui::{DragValue, Slider, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::setting::Settings as _;
-use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
 
 #[derive(Clone, Debug, Default)]
 pub struct Sampling {

@@ -1,10 +1,6 @@
 //! Sources of weights: the run in training, and every checkpoint of every run.
 
-use crate::format;
-use crate::state::State;
-use crate::widgets::choice_or;
-use egui::Ui;
-use glasshouse_protocol::{CheckpointSummary, RunSummary, Start, TrainingState, WeightSource};
+use crate::pages::prelude::*;
 
 pub fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
@@ -61,12 +57,13 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     format!("step {}{loss}{best}", format::whole(checkpoint.step))
 }
 
+/// The weights of a run's checkpoint.
+pub fn source_at(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
+    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
+}
+
 /// Weights for a comparison: the best of the previous run, or the earliest trained ones of the same run.
 pub fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
-    let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
-        run: run.name.clone(),
-        checkpoint: checkpoint.choice(),
-    };
     let trained = |run: &&RunSummary| !run.checkpoints.is_empty();
     let latest = state.runs.own().find(trained);
     let run = match source {
@@ -76,16 +73,16 @@ pub fn another_source(source: &WeightSource, state: &State) -> Option<WeightSour
     let mut others = state.runs.list.iter().rev().filter(|other| Some(other.name.as_str()) != run);
     let best = others.find(trained).and_then(|other| {
         let best = other.checkpoints.iter().find(|checkpoint| checkpoint.best);
-        Some(of(other, best.or(other.checkpoints.last())?))
+        Some(source_at(other, best.or(other.checkpoints.last())?))
     });
     best.or_else(|| {
         let own = state.runs.list.iter().find(|own| Some(own.name.as_str()) == run)?;
-        let shown = |checkpoint: &&CheckpointSummary| of(own, checkpoint) == *source;
+        let shown = |checkpoint: &&CheckpointSummary| source_at(own, checkpoint) == *source;
         let mut earlier = own.checkpoints.iter().filter(|checkpoint| checkpoint.step > 0);
         // The default is the run's best or newest checkpoint.
         earlier
             .find(|checkpoint| !shown(checkpoint) && !checkpoint.best)
-            .map(|checkpoint| of(own, checkpoint))
+            .map(|checkpoint| source_at(own, checkpoint))
     })
 }
 
@@ -98,11 +95,7 @@ pub fn source_ui(ui: &mut Ui, state: &State, name: &str, source: &mut WeightSour
 /// Every source with its name, newest first.
 pub fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {
-        let source = |checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
-            run: run.name.clone(),
-            checkpoint: checkpoint.choice(),
-        };
-        run.checkpoints.iter().rev().map(source).collect()
+        run.checkpoints.iter().rev().map(|checkpoint| source_at(run, checkpoint)).collect()
     };
     let all = std::iter::once(WeightSource::Current).chain(state.runs.list.iter().rev().flat_map(of_run));
     all.map(|source| (source.clone(), source_name(&source, state))).collect()

@@ -1,11 +1,9 @@
 //! The text as prose with selectable tokens, by pointer or arrow keys, and with a strip of entropy below the lines.
 
 use super::paper::{LINE, Paper};
-use crate::state::{Text, TextEnding};
-use crate::theme::{self, Palette};
-use crate::widgets::arrow_keys;
-use egui::accesskit::Role;
-use egui::{Event, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
+use crate::pages::prelude::*;
+use crate::state::TextEnding;
+use egui::Event;
 use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 
@@ -47,7 +45,7 @@ pub fn text_ui(
         current_text_value: Some(paper.text().to_owned()),
         ..WidgetInfo::labeled(Role::Button, true, format!("{name}, choose tokens with the arrow keys"))
     });
-    let at = |position: egui::Pos2| paper.token_at(ui, palette, position - rect.min);
+    let at = |position: Pos2| paper.token_at(ui, palette, position - rect.min);
     let pointed = response.hover_pos().and_then(at);
     if response.clicked() {
         response.request_focus();
@@ -67,9 +65,9 @@ pub fn text_ui(
         }
         let ring = rect.expand(4.0);
         let stroke = (1.5, palette.accent);
-        ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, stroke, egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, stroke, StrokeKind::Inside);
     }
-    let mark = |place: usize, fill: egui::Color32| {
+    let mark = |place: usize, fill: Color32| {
         for place in paper.rects(ui, palette, place) {
             ui.painter().rect_filled(place.translate(rect.min.to_vec2()).shrink2(vec2(0.0, 2.0)), 3.0, fill);
         }
@@ -84,8 +82,8 @@ pub fn text_ui(
         let fill = theme::magnitude(palette, 0.15 + 0.85 * bits / MAX_BITS);
         for place in paper.rects(ui, palette, *place) {
             let strip = Rect::from_min_max(
-                egui::pos2(place.left() + 0.5, place.bottom() - 3.0),
-                egui::pos2(place.right() - 0.5, place.bottom()),
+                pos2(place.left() + 0.5, place.bottom() - 3.0),
+                pos2(place.right() - 0.5, place.bottom()),
             );
             ui.painter().rect_filled(strip.translate(rect.min.to_vec2()), 1.0, fill);
         }

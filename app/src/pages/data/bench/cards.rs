@@ -1,14 +1,10 @@
 //! A stage of the recipe as a card: its switch, its effect on the sample and in the last cleaning, and, folded, its purpose, the
 //! source of its thresholds, and their values.
 
-use crate::format;
-use crate::pages::Context;
 use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour, deeds};
-use crate::pages::parts::{caption, line_ui};
-use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{fold_head, is_open, line_edit, prose, switch};
-use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
+use crate::pages::prelude::*;
+use crate::theme::CARD_CORNER;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
@@ -72,10 +68,10 @@ impl DataPage {
             caption(ui, &card.paper);
         }
         for threshold in &card.thresholds {
-            self.threshold_ui(ui, context, card, threshold);
+            threshold_ui(ui, context, card, threshold);
         }
         if let Some(file) = &card.file {
-            self.rule_file_ui(ui, context, card, file);
+            rule_file_ui(ui, context, card, file);
         }
         let victims = context.state.cleaning.stage(&card.name).map_or(&[][..], |stage| &stage.victims);
         if !victims.is_empty() {
@@ -96,73 +92,49 @@ impl DataPage {
             dropped: Some((stage.to_owned(), victim.reason.clone())),
         });
     }
+}
 
-    /// The path of a stage's file, sent when the field loses the focus.
-    fn rule_file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, file: &str) {
-        let typed = &mut self.bench.file;
-        let is_this = |(stage, _): &&mut (String, String)| *stage == card.name;
-        let mut text = typed.as_mut().filter(is_this).map_or(file.to_owned(), |(_, text)| text.clone());
-        let name = format!("{}: file", card.title);
-        let field = |ui: &mut Ui| line_edit(ui, &name, "path", 180.0, &mut text);
-        let response = line_ui(ui, field, |ui| ui.label("file"));
-        if response.changed() {
-            *typed = Some((card.name.clone(), text));
-        }
-        if response.lost_focus()
-            && let Some((stage, file)) = typed.take_if(|(stage, _)| *stage == card.name)
-        {
-            context.outbox.send(RecipeChange::File { stage, file });
-        }
+/// The path of a stage's file.
+fn rule_file_ui(ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, file: &str) {
+    let name = format!("{}: file", card.title);
+    let field = |ui: &mut Ui| {
+        committed(ui, &name, &file.to_owned(), |ui, text| line_edit(ui, &name, "path", 180.0, text))
+    };
+    if let Some(file) = line_ui(ui, field, |ui| ui.label("file")) {
+        context.outbox.send(RecipeChange::File { stage: card.name.clone(), file });
     }
+}
 
-    /// A threshold of a stage, or a switch, with its explanation. It is clamped to its bounds and sent on release.
-    fn threshold_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, own: &Threshold) {
-        let name = own.name.replace('_', " ");
-        let label = |ui: &mut Ui| ui.add(Label::new(name).truncate()).on_hover_text(&own.meaning);
-        let accessible = format!("{}: {}", card.title, own.name);
-        let mut set = |value: f64| {
-            let (stage, threshold) = (card.name.clone(), own.name.clone());
-            context.outbox.send(RecipeChange::Threshold { stage, threshold, value });
-        };
-        if own.kind == ThresholdKind::Switch {
+/// A threshold of a stage within its bounds, or a switch, with its explanation.
+fn threshold_ui(ui: &mut Ui, context: &mut Context<'_>, card: &StageCard, own: &Threshold) {
+    let name = own.name.replace('_', " ");
+    let label = |ui: &mut Ui| ui.add(Label::new(name).truncate()).on_hover_text(&own.meaning);
+    let accessible = format!("{}: {}", card.title, own.name);
+    let control = |ui: &mut Ui| match own.kind {
+        ThresholdKind::Switch => {
             let on = own.value != 0.0;
-            if line_ui(ui, |ui| switch(ui, on, &accessible).clicked(), label) {
-                set(if on { 0.0 } else { 1.0 });
-            }
-            if !own.meaning.is_empty() {
-                caption(ui, &own.meaning);
-            }
-            return;
+            switch(ui, on, &accessible).clicked().then_some(if on { 0.0 } else { 1.0 })
         }
-        let setting = &mut self.bench.setting;
-        let is_this =
-            |(stage, name, _): &&mut (String, String, f64)| *stage == card.name && *name == own.name;
-        let mut value = setting.as_mut().filter(is_this).map_or(own.value, |(.., value)| *value);
-        let response = line_ui(
-            ui,
-            |ui| {
-                let whole = own.kind == ThresholdKind::Count;
-                let slowest = if whole { 0.05 } else { 0.002 };
-                let drag = DragValue::new(&mut value)
+        ThresholdKind::Count | ThresholdKind::Measure => {
+            let whole = own.kind == ThresholdKind::Count;
+            let slowest = if whole { 0.05 } else { 0.002 };
+            let set = committed(ui, &accessible, &own.value, |ui, value| {
+                let drag = DragValue::new(value)
                     .range(own.lowest..=own.highest)
                     .speed((own.value.abs() / 80.0).max(slowest))
                     .max_decimals(if whole { 0 } else { 3 })
                     .update_while_editing(false);
                 ui.add(drag).accessible_name(&accessible)
-            },
-            label,
-        );
-        if !own.meaning.is_empty() {
-            caption(ui, &own.meaning);
+            });
+            set.map(|value| if whole { value.round() } else { value })
         }
-        if response.changed() {
-            *setting = Some((card.name.clone(), own.name.clone(), value));
-        }
-        let held = response.dragged() && !response.drag_stopped();
-        if !held && setting.as_mut().filter(is_this).is_some() {
-            *setting = None;
-            set(if own.kind == ThresholdKind::Count { value.round() } else { value });
-        }
+    };
+    if let Some(value) = line_ui(ui, control, label) {
+        let (stage, threshold) = (card.name.clone(), own.name.clone());
+        context.outbox.send(RecipeChange::Threshold { stage, threshold, value });
+    }
+    if !own.meaning.is_empty() {
+        caption(ui, &own.meaning);
     }
 }
 
@@ -180,17 +152,12 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     let words = sample_words(card.on, sample, documents);
     if alone > 0 {
         let colour = colour(palette, card.group);
-        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
-        let whole = documents.max(1) as f32;
-        let part = |count: usize| {
-            let length = rect.width() * count as f32 / whole;
-            Rect::from_min_size(rect.min, Vec2::new(length.max(2.0), rect.height()))
-        };
-        ui.painter().rect_filled(rect, 2.0, palette.raised);
-        ui.painter().rect_filled(part(alone), 2.0, theme::mix(palette.raised, colour, 0.45));
+        let part = |count: usize, colour| (count as f32 / documents.max(1) as f32, colour);
+        let mut shares = vec![part(alone, theme::mix(palette.raised, colour, 0.45))];
         if sample.dropped > 0 {
-            ui.painter().rect_filled(part(sample.dropped), 2.0, colour);
+            shares.push(part(sample.dropped, colour));
         }
+        let response = share_bar(ui, vec2(ui.available_width(), 4.0), &shares);
         response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, &words));
     }
     caption(ui, words);

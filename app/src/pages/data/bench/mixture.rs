@@ -2,16 +2,11 @@
 
 use super::cards::small_card;
 use super::group_head_ui;
-use crate::format;
-use crate::pages::Context;
-use crate::pages::parts::{Debounce, caption, caption_label, line_ui};
-use crate::theme::Palette;
-use crate::widgets::slider;
-use egui::{Label, Sense, Slider, Ui, Vec2};
+use crate::pages::prelude::*;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 use glasshouse_protocol::cleaning::table::{CorpusCell, Unit};
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
-use glasshouse_protocol::{Command, RecipeChange};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEAVIEST: f64 = 4.0;
@@ -102,7 +97,8 @@ impl Mixing {
                     |ui| ui.add(Label::new(&source.name).truncate()).on_hover_text(&source.name),
                 );
                 if let Some(share) = share {
-                    share_ui(ui, share as f32);
+                    let size = vec2(ui.available_width(), 4.0);
+                    share_bar(ui, size, &[(share as f32, context.palette.series[2])]);
                 }
                 let control = Slider::new(&mut weight, 0.0..=HEAVIEST).step_by(0.1).fixed_decimals(1);
                 if slider(ui, control).accessible_name(format!("Weight of {}", source.name)).changed() {
@@ -125,14 +121,6 @@ impl Mixing {
             self.mixture = Some(mixture);
         }
     }
-}
-
-fn share_ui(ui: &mut Ui, share: f32) {
-    let palette = Palette::of(ui);
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
-    ui.painter().rect_filled(rect, 2.0, palette.raised);
-    let right = rect.left() + (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
-    ui.painter().rect_filled(rect.with_max_x(right), 2.0, palette.series[2]);
 }
 
 /// The sources of the last cleaning with kept sizes, or else of the sample; plus those with a weight in the recipe.

@@ -2,12 +2,8 @@
 
 use super::cards::small_card;
 use crate::format::file_name;
-use crate::pages::Context;
 use crate::pages::data::DataPage;
-use crate::pages::parts::caption;
-use crate::widgets::{fold, plain, pressed, primary, text_area};
-use egui::{ScrollArea, TextStyle, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::RecipeSummary;
 

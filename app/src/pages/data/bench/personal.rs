@@ -1,13 +1,8 @@
 //! Personal data by class: the action taken, and the masked findings of the last cleaning.
 
 use super::cards::small_card;
-use crate::format;
-use crate::pages::Context;
 use crate::pages::data::flow::counted;
-use crate::pages::parts::{caption, line_ui};
-use crate::theme::{Palette, space};
-use crate::widgets::{fold, quiet_text};
-use egui::{ComboBox, Label, RichText, Ui};
+use crate::pages::prelude::*;
 use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::PersonalClass;
 use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary};

@@ -1,8 +1,7 @@
 //! Other results of the last cleaning: groups of duplicates, totals, tables of the corpus, and unreadable files.
 
-use crate::pages::Context;
 use crate::pages::parts::{Kept, report_ui as blocks_ui};
-use egui::Ui;
+use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{TextChange, TextFate, blocks};

@@ -1,12 +1,8 @@
 //! The tokens in two columns, queries on the left and keys on the right, with a line for each attention weight.
 
-use crate::pages::inspect::chosen::Chosen;
-use crate::pages::inspect::remembered::remembered;
-use crate::pages::inspect::shown::Shown;
-use crate::theme;
-use crate::widgets::{arrow_keys, focus_ring};
+use crate::pages::inspect::{Chosen, Shown, remembered};
+use crate::pages::prelude::*;
 use egui::style::ScrollAnimation;
-use egui::{Align2, FontId, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 /// Height of a token's line in points.
 const LINE: f32 = 20.0;
@@ -21,7 +17,7 @@ const TALL: f32 = 520.0;
 /// position.
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
     let tokens = matrix.len().isqrt();
-    ScrollArea::vertical().id_salt("lines").max_height(TALL).min_scrolled_height(TALL).show(ui, |ui| {
+    scrolled("lines", TALL).show(ui, |ui| {
         let size = vec2(ui.available_width(), LINE * tokens as f32);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));

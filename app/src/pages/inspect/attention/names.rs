@@ -1,8 +1,7 @@
 //! Names of heads according to their scores.
 
-use crate::pages::inspect::shown::Shown;
-use crate::pages::parts::{caption, caption_label};
-use egui::Ui;
+use crate::pages::inspect::Shown;
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::HEAD_SCORES;
 
 /// Minimum score for a head to be named after it: more than a third of its attention.

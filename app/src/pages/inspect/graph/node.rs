@@ -1,13 +1,8 @@
 //! Details of an operation.
 
 use super::Graph;
-use crate::format;
 use crate::pages::inspect::weights::short;
-use crate::pages::parts::{caption, caption_label, icon_button, line_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{plain, raised};
-use egui::{Label, RichText, ScrollArea, Ui};
-use egui_material_icons::icons;
+use crate::pages::prelude::*;
 use glasshouse_protocol::inspect::GraphNode;
 
 /// Height of a kernel's source in points.

@@ -1,9 +1,7 @@
 //! Measures of a model on a lesson's prompt.
 
 use super::{Found, matches};
-use crate::format;
-use crate::pages::parts::visible;
-use crate::state::{InspectionAnswer, Tensor, ViewData};
+use crate::pages::prelude::*;
 
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
     let (place, value) =

@@ -1,9 +1,7 @@
 //! Measures of runs and their losses.
 
 use super::{Found, Sweep};
-use crate::format;
-use crate::state::History;
-use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
+use crate::pages::prelude::*;
 
 /// Losses of a run's steps: (step, loss), without gaps.
 fn losses(history: &History) -> Vec<(u64, f64)> {
