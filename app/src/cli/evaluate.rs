@@ -179,7 +179,8 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     for other in &arguments.against {
         // The import reports what a file or folder lacks to be a model.
         let is_no_run = || Project::open(folder).is_ok_and(|project| project.run(other).is_err());
-        if !is_place(other) && !(Path::new(other).exists() && is_no_run()) {
+        let is_import = is_place(other) || Path::new(other).exists() && is_no_run();
+        if !is_import {
             others.push(other.clone());
             continue;
         }

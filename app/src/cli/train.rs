@@ -285,7 +285,8 @@ impl Follower<'_> {
         let TrainArguments { json, stop_after, resume, project, .. } = self.arguments;
         match event {
             Event::Preparing { stage, .. } => {
-                if self.stage.replace(stage) != Some(stage) && !json {
+                let is_new = self.stage.replace(stage) != Some(stage);
+                if is_new && !json {
                     tell!("{}", stage.title());
                 }
             }

@@ -346,7 +346,8 @@ fn exact(loss: Option<f32>) -> String {
 
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
-    let columns: [(&str, fn(&RunSummary) -> String); 16] = [
+    type Column = (&'static str, fn(&RunSummary) -> String);
+    let columns: [Column; 16] = [
         ("run", |run| run.name.clone()),
         ("title", |run| run.title.clone()),
         ("tags", |run| run.tags.join(", ")),

@@ -105,7 +105,7 @@ impl Rows for Prompts {
         let asked = judged.asked.trim();
         let asked = text.rfind(asked).map(|at| at..at + asked.len());
         let is_emptied = lost::is_emptied(tokenizer, &encoded, asked.as_slice(), &lost);
-        (!is_emptied).then(|| (encoded.tokens, text.len() as u64, judged))
+        (!is_emptied).then_some((encoded.tokens, text.len() as u64, judged))
     }
 
     fn write(
