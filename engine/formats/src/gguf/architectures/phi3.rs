@@ -71,17 +71,12 @@ fn divisors(model: &ModelConfig) -> Divisors {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let rows = packed_rows(model);
     table.whole("token_embd.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
-        table.norm(&format!("{theirs}.attn_norm"), &format!("{ours}.attention.norm"), AsOurs);
-        table.rows(&format!("{theirs}.attn_qkv"), &format!("{ours}.attention.qkv"), rows.clone(), AsOurs);
-        for (part, our_part) in
-            [("attn_output", "attention.output"), ("ffn_up", "mlp.up"), ("ffn_down", "mlp.down")]
-        {
-            table.linear(&format!("{theirs}.{part}"), &format!("{ours}.{our_part}"), AsOurs);
-        }
-        table.norm(&format!("{theirs}.ffn_norm"), &format!("{ours}.mlp.norm"), AsOurs);
-    }
-    table.norm("output_norm", "norm", AsOurs);
+    table.blocks(model.layers, "blk", |block| {
+        block.layers(AsOurs, &[("attn_norm", "attention.norm")]);
+        block.rows("attn_qkv", "attention.qkv", rows.clone(), AsOurs);
+        block.layers(AsOurs, &[("attn_output", "attention.output"), ("ffn_up", "mlp.up")]);
+        block.layers(AsOurs, &[("ffn_down", "mlp.down"), ("ffn_norm", "mlp.norm")]);
+    });
+    table.layers(AsOurs, &[("output_norm", "norm")]);
     table.whole("output.weight", "head.weight");
 }
