@@ -1,6 +1,6 @@
 //! Linear layers.
 
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, operands};
+use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_by_four};
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
@@ -161,9 +161,7 @@ impl Operation for LinearWeightBackward {
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        alone_by_four(&[inputs.dy, inputs.x])
-    }
+    f16_rules!(alone_by_four: inputs.dy, inputs.x);
 
     fn cost(&self, Named { inputs, gradients, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(product_flops(inputs.dy, gradients.weight))
@@ -197,7 +195,5 @@ impl Operation for SumRows {
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(inputs.dy)]
-    }
+    f16_rules!(independent: inputs.dy);
 }

@@ -49,7 +49,7 @@ use super::gradient::Backward;
 use super::half::{self, Operand};
 use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
-use operands::{declare, operands};
+use operands::{declare, f16_rules, operands};
 
 /// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions only.
 #[macro_export]
@@ -161,6 +161,8 @@ pub trait Operation: Copy + Into<Op> {
     const NAME: &'static str;
     /// One-line formula for display; the full one is in the operation's documentation.
     const FORMULA: &'static str;
+    /// Whether recomputing its output takes hardly any time: its work is linear in the number of values.
+    const IS_CHEAP: bool = false;
     type Inputs<T>: Operands<Self, T>;
     type Outputs<T>: Operands<Self, T>;
     /// Parameter gradients that it adds to; they follow the outputs in a node's list.
@@ -198,12 +200,6 @@ pub trait Operation: Copy + Into<Op> {
     fn targets(&self, inputs: Self::Inputs<&Type>) -> Option<LossTargets> {
         let _ = inputs;
         None
-    }
-
-    /// Whether recomputing its output takes hardly any time: its work is linear in the number of values.
-    fn is_cheap(&self, inputs: Self::Inputs<&Type>) -> bool {
-        let _ = inputs;
-        false
     }
 }
 

@@ -6,10 +6,7 @@ use super::{
     within_longest_loop, words,
 };
 use crate::Result;
-use crate::graph::ops::{
-    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionInputs, Dqkv, Named,
-};
+use crate::graph::ops::*;
 use crate::graph::{Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{

@@ -3,9 +3,7 @@
 use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
-};
+use crate::graph::ops::*;
 use crate::plan::Buffer;
 use glasshouse_shaders::{distil, distil_backward};
 

@@ -3,10 +3,7 @@
 use super::matmul::built;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Named, Noise, Scale, Softcap,
-    SoftcapBackward, SoftcapBackwardInputs,
-};
+use crate::graph::ops::*;
 use crate::graph::{Type, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{add, dropout, noise, scale, softcap};

@@ -8,13 +8,7 @@ use super::{
 };
 use crate::Result;
 use crate::graph::Type;
-use crate::graph::ops::{
-    Dx, ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
-    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Named, Route, RouteBackward,
-    RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs, RouterLossInputs,
-    RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
-    WeighExpertsBackwardOutputs, WeighExpertsInputs, X, Y,
-};
+use crate::graph::ops::*;
 use crate::plan::Buffer;
 use glasshouse_shaders::{
     expert_load, route, route_backward, router_loss, weigh_experts, weigh_experts_backward,

@@ -4,10 +4,7 @@ use super::attention::each;
 use super::{BindingSource, Lower, Lowering, NodeContext, Operand, words};
 use crate::Result;
 use crate::graph::Heads;
-use crate::graph::ops::{
-    Dx, HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormInputs, HeadNormOutputs,
-    HeadNormWeightBackward, HeadNormWeightBackwardInputs, Named,
-};
+use crate::graph::ops::*;
 use glasshouse_shaders::{
     head_norm, head_norm_backward, head_norm_weight_backward, head_norm_weight_partial,
 };

@@ -6,10 +6,7 @@ use super::{
     row_groups,
 };
 use crate::Result;
-use crate::graph::ops::{
-    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, Dx, Named, Score,
-    ScoreInputs,
-};
+use crate::graph::ops::*;
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
 

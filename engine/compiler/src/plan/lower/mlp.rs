@@ -3,10 +3,7 @@
 use super::elementwise::{GROUP, entries};
 use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
-    Named, X, Y,
-};
+use crate::graph::ops::*;
 use glasshouse_protocol as protocol;
 use glasshouse_shaders::{activation, activation_backward, gate, gate_backward};
 

@@ -3,10 +3,7 @@
 use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Dx, Named, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
-    UnlikelihoodOutputs,
-};
+use crate::graph::ops::*;
 use crate::plan::Buffer;
 use glasshouse_shaders::{unlikelihood, unlikelihood_backward};
 

@@ -4,9 +4,7 @@ use super::loss::{Factors, LossSettings, WORK, mean};
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 

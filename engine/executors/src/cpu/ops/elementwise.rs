@@ -4,10 +4,7 @@ use super::linear::{accumulate, sum};
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::tanh;
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Noise, Scale, Softcap, SoftcapBackward,
-    SoftcapBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_compiler::graph::{DropoutSite, random};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;

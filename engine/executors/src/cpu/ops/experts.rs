@@ -8,13 +8,7 @@ use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::blocks;
-use glasshouse_compiler::graph::ops::{
-    ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
-    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Linear, LinearInputs, Nothing, Route,
-    RouteBackward, RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs,
-    RouterLossInputs, RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
-    WeighExpertsBackwardOutputs, WeighExpertsInputs, Y,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_compiler::graph::{Element, Type};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;

@@ -1,10 +1,7 @@
 //! The head fused with its loss, a few rows at a time.
 
 use super::{Call, Interpret, Run, linear, loss};
-use glasshouse_compiler::graph::ops::{
-    LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
-    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use std::ops::Range;
 

@@ -4,10 +4,7 @@ use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::Heads;
-use glasshouse_compiler::graph::ops::{
-    HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormGradients, HeadNormInputs,
-    HeadNormWeightBackward, HeadNormWeightBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 

@@ -3,10 +3,7 @@
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::ops::{
-    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, CrossEntropyOutputs,
-    Score, ScoreInputs, ScoreOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use std::ops::Range;

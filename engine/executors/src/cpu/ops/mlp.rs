@@ -3,9 +3,7 @@
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::{normal, sigmoid, tanh};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    self, ActivationBackward, ActivationBackwardInputs, GateBackward, GateBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::{self, *};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{Lanes, vectorised};
 use glasshouse_protocol::{Activation, Gate};

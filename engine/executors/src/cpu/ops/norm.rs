@@ -5,10 +5,7 @@ use super::{Call, Interpret, Run};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::NormForm;
-use glasshouse_compiler::graph::ops::{
-    Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs,
-    RowNorm, RowNormInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use glasshouse_protocol::NormKind;

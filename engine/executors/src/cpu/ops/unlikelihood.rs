@@ -4,10 +4,7 @@ use super::loss::{Factors, LossSettings, WORK, mean};
 use super::{Call, Given, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    MIN_REST, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
-    UnlikelihoodOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use std::ops::Range;
