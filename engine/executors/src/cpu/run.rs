@@ -68,12 +68,7 @@ impl Run {
         self.program.shard = shard;
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)?;
-        if let Some(fault) = batch.starts_fault(self.starts.map(|(_, time)| time)) {
-            return Err(Error::Refused(fault));
-        }
-        if let Some(fault) = batch.scores_fault(self.scores.map(|(_, count)| count)) {
-            return Err(Error::Refused(fault));
-        }
+        batch.check(self.starts.map(|(_, time)| time), self.scores.map(|(_, count)| count))?;
         if let (Some((value, _)), Some(starts)) = (self.starts, &batch.document_starts) {
             self.program.set_words(value, starts)?;
         }
