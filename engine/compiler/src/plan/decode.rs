@@ -13,9 +13,8 @@ use crate::model::{Purpose, build};
 use crate::sampler::Sampling;
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
-use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::config::MAX_ENDS;
-use glasshouse_protocol::{ModelConfig, WeightFormat};
+use glasshouse_protocol::{MemoryKind, ModelConfig, WeightFormat};
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
 

@@ -7,8 +7,7 @@ use glasshouse_compiler::graph::ops::REPORTED;
 use glasshouse_compiler::graph::{Graph, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Probe, TrainingGraphs};
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{TURN, parallel};
+use glasshouse_platform::{Error, Result, TURN, parallel};
 use std::sync::Arc;
 
 #[derive(Debug)]

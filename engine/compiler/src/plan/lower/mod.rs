@@ -32,10 +32,9 @@ pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeBucket, Si
 use super::Buffer;
 use super::arena::ALIGNMENT;
 use super::fuse::Fusions;
-use crate::Result;
-use crate::dispatch;
 use crate::graph::ops::{Named, Operation};
 use crate::graph::{Element, Graph, Node, NodeId, Type, ValueId};
+use crate::{Result, dispatch};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::linear::{accumulate, shared};
 use super::unpack::unpack_row;
-use super::{Call, Given, Interpret, Run};
+use super::{Call, Given, Interpret, Run, WORK};
 use crate::cpu::interleaved::GROUP;
 use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
@@ -15,9 +15,6 @@ use glasshouse_platform::lanes::vectorised;
 use half::f16;
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 /// Rows of a prompt from which converting an f16 block pays off.
 const MANY: usize = 16;

@@ -1,8 +1,7 @@
 //! Phi-3, Phi-3.5 mini and Phi-4 (Abdin et al. 2024): Llama with fused matrices, LongRoPE and partial rotary positions; channels are
 //! stored as in transformers. llama.cpp computes no sliding window.
 
-use super::llama;
-use super::{Architecture, Divisors, LONG, SHORT, Settings, count};
+use super::{Architecture, Divisors, LONG, SHORT, Settings, count, llama};
 use crate::gguf::facts::Facts;
 use crate::huggingface::packed_rows;
 use crate::tensors::{BiasRule::AsOurs, TensorTable};
