@@ -1,6 +1,8 @@
 //! Causal and sliding-window attention.
 
-use super::{Cost, Done, DropoutSite, In, Named, Nothing, Operation, Out, declare, f16_rules, operands};
+use super::{
+    Cost, Done, DropoutSite, Given, In, Named, Nothing, Operation, Out, declare, f16_rules, operands,
+};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, are_starts, batched, expect};
@@ -87,11 +89,8 @@ impl Operation for Attention {
         }
     }
 
-    fn types(
-        &self,
-        AttentionInputs { qkv, starts }: AttentionInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<AttentionOutputs<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<AttentionOutputs<Type>> {
+        let AttentionInputs { qkv, starts } = inputs;
         let heads = self.heads;
         batched(qkv, heads.packed())?;
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
@@ -136,11 +135,8 @@ operands! {
 impl Operation for AttentionDelta {
     declare!("attention_delta", "δ[t] = Σ dy[t]·y[t], for each head", AttentionDeltaInputs -> Delta);
 
-    fn types(
-        &self,
-        AttentionDeltaInputs { y, dy }: AttentionDeltaInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<Delta<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<Delta<Type>> {
+        let AttentionDeltaInputs { y, dy } = inputs;
         batched(y, self.heads.width())?;
         alike("output gradient", dy, y)?;
         Ok(Delta { delta: Type::f32(&[y.shape[0], self.heads.heads, y.shape[1]]) })

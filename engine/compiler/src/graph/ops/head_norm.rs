@@ -1,6 +1,6 @@
 //! The norm of query and key heads.
 
-use super::{Done, Dx, Heads, In, Nothing, Operation, Out, declare, f16_rules, operands};
+use super::{Added, Done, Dx, Given, Heads, In, Nothing, Operation, Out, declare, f16_rules, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, packed, vector};
@@ -113,11 +113,7 @@ impl Operation for HeadNormWeightBackward {
         HeadNormWeightBackwardInputs -> Nothing += HeadNormGradients
     );
 
-    fn types(
-        &self,
-        inputs: HeadNormWeightBackwardInputs<&Type>,
-        gradients: HeadNormGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
         let scales = [("gradient", gradients.query), ("gradient", gradients.key)];
         alike("roots", inputs.roots, &checked(inputs.qkv, self.heads, self.whole, scales)?)?;
         alike("output gradient", inputs.dy, inputs.qkv)?;

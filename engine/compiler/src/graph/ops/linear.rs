@@ -1,6 +1,8 @@
 //! Linear layers.
 
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands};
+use super::{
+    Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands,
+};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_by_four};
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
@@ -151,11 +153,8 @@ impl Operation for LinearWeightBackward {
         LinearWeightBackwardInputs -> Nothing += LinearGradients
     );
 
-    fn types(
-        &self,
-        LinearWeightBackwardInputs { dy, x }: LinearWeightBackwardInputs<&Type>,
-        gradients: LinearGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
+        let LinearWeightBackwardInputs { dy, x } = inputs;
         expect(dy.rows() == x.rows(), || format!("rows differ: {dy} and {x}"))?;
         alike("gradient", gradients.weight, &Type::f32(&[dy.columns(), x.columns()]))?;
         Ok(Nothing)

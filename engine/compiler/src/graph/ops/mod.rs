@@ -155,6 +155,10 @@ impl Op {
 type In<O> = <O as Operation>::Inputs<ValueId>;
 type Out<O> = <O as Operation>::Outputs<ValueId>;
 type Done = Result<(), GraphError>;
+/// Types of the inputs and gradients of an operation, and the rule for those of its outputs.
+type Given<'ty, O> = <O as Operation>::Inputs<&'ty Type>;
+type Added<'ty, O> = <O as Operation>::Gradients<&'ty Type>;
+type Made<O> = Rule<<O as Operation>::Outputs<Type>>;
 
 pub trait Operation: Copy + Into<Op> {
     /// Name in error messages and profiles.
@@ -174,11 +178,7 @@ pub trait Operation: Copy + Into<Op> {
     }
 
     /// Output types, or the shape rule that is broken. All floats are in 32 bits here.
-    fn types(
-        &self,
-        inputs: Self::Inputs<&Type>,
-        gradients: Self::Gradients<&Type>,
-    ) -> Rule<Self::Outputs<Type>>;
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Made<Self>;
 
     /// Appends the nodes that carry the gradient of the outputs back to the inputs.
     fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {

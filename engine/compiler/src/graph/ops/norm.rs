@@ -1,7 +1,9 @@
 //! LayerNorm and RMSNorm, and the norms of a weight's rows.
 
 use super::linear::product_flops;
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands};
+use super::{
+    Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands,
+};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, expect, rank, vector};
@@ -146,11 +148,7 @@ impl Operation for NormWeightBackward {
         NormWeightBackwardInputs -> Nothing += NormGradients
     );
 
-    fn types(
-        &self,
-        inputs: NormWeightBackwardInputs<&Type>,
-        gradients: NormGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
         let NormWeightBackwardInputs { x, statistics, dy } = inputs;
         alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
         alike("output gradient", dy, x)?;
