@@ -70,9 +70,9 @@ pub fn descriptors(files: &[KernelFile], pieces: &mut Pieces) -> Outcome<String>
     let _ = writeln!(text, "/// Every variant of every kernel, by file and then by variant.");
     let _ = writeln!(text, "pub static KERNELS: &[&Kernel] = &[");
     for file in files {
-        for at in 0..file.variants.len() {
-            let _ = writeln!(text, "    &{}::VARIANTS[{at}],", file.name);
-        }
+        let variant = |at| format!("&{}::VARIANTS[{at}],", file.name);
+        let variants: Vec<String> = (0..file.variants.len()).map(variant).collect();
+        let _ = writeln!(text, "    {}", variants.join(" "));
     }
     let _ = writeln!(text, "];");
     version(&mut text, files);
@@ -180,15 +180,7 @@ fn arguments(text: &mut String, source: &str, structure: &Structure) {
         let _ = writeln!(text, "        /// {}", field_comment(source, field));
         let _ = writeln!(text, "        pub {}: {},", field.name, rust_type(field));
     }
-    let _ = writeln!(text, "    }}\n");
-    let _ = writeln!(text, "    impl Arguments {{");
-    let _ =
-        writeln!(text, "        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.");
-    let _ = writeln!(text, "        pub fn bytes(&self) -> Vec<u8> {{");
-    let _ = writeln!(text, "            let mut bytes = bytemuck::bytes_of(self).to_vec();");
-    let _ = writeln!(text, "            bytes.resize({}, 0);", structure.size.next_multiple_of(16));
-    let _ = writeln!(text, "            bytes\n        }}\n    }}\n");
-    let _ = writeln!(text, "    const _: () = assert!(size_of::<Arguments>() == {});\n", structure.size);
+    let _ = writeln!(text, "    }}\n\n    crate::arguments!({});\n", structure.size);
 }
 
 /// `tiled` becomes `Tiled`, `gelu_exact` `GeluExact`.
@@ -273,14 +265,13 @@ fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String
     let words: Vec<&str> =
         variant.features.iter().map(String::as_str).filter(|word| *word != "plain").collect();
     let full = if words.is_empty() { name.to_owned() } else { format!("{name}:{}", words.join(",")) };
-    let _ = writeln!(text, "        Kernel {{");
-    let _ = writeln!(text, "            name: {full:?},");
-    let _ = writeln!(text, "            entry_point: {:?},", layout.entry_point);
-    let _ = writeln!(text, "            pieces: &[{}],", pieces.join(", "));
-    let _ = writeln!(text, "            workgroup_size: {:?},", layout.workgroup_size);
-    let _ = writeln!(text, "            bindings: {bindings},");
-    let _ = writeln!(text, "            workgroup_memory: {},", layout.workgroup_memory);
-    let _ = writeln!(text, "        }},");
+    let (entry, pieces) = (&layout.entry_point, pieces.join(", "));
+    let (size, memory) = (layout.workgroup_size, layout.workgroup_memory);
+    let _ = writeln!(
+        text,
+        "        Kernel {{ name: {full:?}, entry_point: {entry:?}, pieces: &[{pieces}], workgroup_size: {size:?}, \
+         bindings: {bindings}, workgroup_memory: {memory} }},"
+    );
 }
 
 fn bindings(variant: &Variant) -> String {

@@ -14,16 +14,7 @@ pub mod activation {
         pub kind: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,30 +33,9 @@ pub mod activation {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "activation:scalar",
-            entry_point: "activation",
-            pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "activation:vec4",
-            entry_point: "activation",
-            pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "activation:half",
-            entry_point: "activation",
-            pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "activation:scalar", entry_point: "activation", pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "activation:vec4", entry_point: "activation", pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "activation:half", entry_point: "activation", pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -98,16 +68,7 @@ pub mod activation_backward {
         pub kind: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,30 +87,9 @@ pub mod activation_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "activation_backward:scalar",
-            entry_point: "activation_backward",
-            pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "activation_backward:vec4",
-            entry_point: "activation_backward",
-            pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "activation_backward:half",
-            entry_point: "activation_backward",
-            pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W4967A51A, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "activation_backward:scalar", entry_point: "activation_backward", pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "activation_backward:vec4", entry_point: "activation_backward", pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "activation_backward:half", entry_point: "activation_backward", pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W4967A51A, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -183,16 +123,7 @@ pub mod add {
         pub count: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 4);
+    crate::arguments!(4);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,22 +140,8 @@ pub mod add {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "add:scalar",
-            entry_point: "add",
-            pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W7D143630],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "add:vec4",
-            entry_point: "add",
-            pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "add:scalar", entry_point: "add", pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "add:vec4", entry_point: "add", pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -252,16 +169,7 @@ pub mod advance {
         pub by: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 4);
+    crate::arguments!(4);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -269,14 +177,7 @@ pub mod advance {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "advance",
-            entry_point: "advance",
-            pieces: &[W135A3C24, WE32FAE4C, W7A12277E, WC37246E3, WC3F4079A],
-            workgroup_size: [1, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "advance", entry_point: "advance", pieces: &[W135A3C24, WE32FAE4C, W7A12277E, WC37246E3, WC3F4079A], workgroup_size: [1, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -302,16 +203,7 @@ pub mod attention_delta {
         pub head_size: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -319,22 +211,8 @@ pub mod attention_delta {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "attention_delta",
-            entry_point: "attention_delta",
-            pieces: &[W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W22191FA4],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_delta:half",
-            entry_point: "attention_delta",
-            pieces: &[W148953AA, W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W472EFBB6],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "attention_delta", entry_point: "attention_delta", pieces: &[W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W22191FA4], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "attention_delta:half", entry_point: "attention_delta", pieces: &[W148953AA, W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W472EFBB6], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -363,54 +241,12 @@ pub mod attention_forward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel {
-            name: "attention_forward_direct",
-            entry_point: "attention_forward_direct",
-            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_direct:half",
-            entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_direct:dropout",
-            entry_point: "attention_forward_direct",
-            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_direct:dropout,documents",
-            entry_point: "attention_forward_direct",
-            pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_direct:dropout,half",
-            entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_direct:dropout,half,documents",
-            entry_point: "attention_forward_direct",
-            pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "attention_forward_direct", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "attention_forward_direct:half", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "attention_forward_direct:dropout", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "attention_forward_direct:dropout,documents", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "attention_forward_direct:dropout,half", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "attention_forward_direct:dropout,half,documents", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -489,102 +325,18 @@ pub mod attention_forward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "attention_forward_tiled:d32",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d32,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d48",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d48,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d64",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d64,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d128",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:d128,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any4",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any4,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any",
-            entry_point: "attention_forward_tiled",
-            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_forward_tiled:any,half",
-            entry_point: "attention_forward_tiled",
-            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "attention_forward_tiled:d32", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:d32,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:d48", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
+        Kernel { name: "attention_forward_tiled:d48,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
+        Kernel { name: "attention_forward_tiled:d64", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:d64,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:d128", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:d128,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:any4", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:any4,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:any", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "attention_forward_tiled:any,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -637,54 +389,12 @@ pub mod attention_key_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel {
-            name: "attention_key_backward_direct",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_direct:half",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_direct:dropout",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_direct:dropout,documents",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_direct:dropout,half",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_direct:dropout,half,documents",
-            entry_point: "attention_key_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "attention_key_backward_direct", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "attention_key_backward_direct:half", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "attention_key_backward_direct:dropout", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "attention_key_backward_direct:dropout,documents", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "attention_key_backward_direct:dropout,half", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "attention_key_backward_direct:dropout,half,documents", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -775,102 +485,18 @@ pub mod attention_key_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "attention_key_backward_tiled:d32",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d32,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d48",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d48,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d64",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d64,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d128",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:d128,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any4",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any4,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_key_backward_tiled:any,half",
-            entry_point: "attention_key_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "attention_key_backward_tiled:d32", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:d32,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:d48", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
+        Kernel { name: "attention_key_backward_tiled:d48,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
+        Kernel { name: "attention_key_backward_tiled:d64", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:d64,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:d128", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:d128,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:any4", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:any4,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:any", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "attention_key_backward_tiled:any,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -931,54 +557,12 @@ pub mod attention_query_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel {
-            name: "attention_query_backward_direct",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_direct:half",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_direct:dropout",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_direct:dropout,documents",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_direct:dropout,half",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_direct:dropout,half,documents",
-            entry_point: "attention_query_backward_direct",
-            pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "attention_query_backward_direct", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "attention_query_backward_direct:half", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "attention_query_backward_direct:dropout", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "attention_query_backward_direct:dropout,documents", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "attention_query_backward_direct:dropout,half", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "attention_query_backward_direct:dropout,half,documents", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -1069,102 +653,18 @@ pub mod attention_query_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "attention_query_backward_tiled:d32",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d32,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d48",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d48,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 6144,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d64",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d64,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d128",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:d128,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any4",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any4,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "attention_query_backward_tiled:any,half",
-            entry_point: "attention_query_backward_tiled",
-            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "attention_query_backward_tiled:d32", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:d32,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:d48", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
+        Kernel { name: "attention_query_backward_tiled:d48,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
+        Kernel { name: "attention_query_backward_tiled:d64", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:d64,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:d128", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:d128,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:any4", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:any4,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:any", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "attention_query_backward_tiled:any,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
@@ -1246,16 +746,7 @@ pub mod cached_attention {
         pub seen: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 48);
+    crate::arguments!(48);
 
     /// The variant with these features.
     pub fn kernel(split: bool) -> &'static Kernel {
@@ -1263,22 +754,8 @@ pub mod cached_attention {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "cached_attention",
-            entry_point: "cached_attention",
-            pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, W207A1F0F, W16322FA3, WB0E49979, W83E52C54, WD006B592, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1536,
-        },
-        Kernel {
-            name: "cached_attention:split",
-            entry_point: "cached_attention",
-            pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, WF4941F5B, W16322FA3, WB0E49979, W83E52C54, W6CB86CD6, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1536,
-        },
+        Kernel { name: "cached_attention", entry_point: "cached_attention", pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, W207A1F0F, W16322FA3, WB0E49979, W83E52C54, WD006B592, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536 },
+        Kernel { name: "cached_attention:split", entry_point: "cached_attention", pieces: &[W241087D0, WCDB68EB2, W3F9D4582, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, WF4941F5B, W16322FA3, WB0E49979, W83E52C54, W6CB86CD6, WD0112C68, W0D6B5DC7, W818D0471, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -1318,16 +795,7 @@ pub mod cached_attention_join {
         pub parts: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1335,14 +803,7 @@ pub mod cached_attention_join {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "cached_attention_join",
-            entry_point: "cached_attention_join",
-            pieces: &[W10263292, WE32FAE4C, W617B01BA, W2E31E36E, WA8D23C4E, WED429B49, WD0112C68, W0D6B5DC7, W818D0471],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "cached_attention_join", entry_point: "cached_attention_join", pieces: &[W10263292, WE32FAE4C, W617B01BA, W2E31E36E, WA8D23C4E, WED429B49, WD0112C68, W0D6B5DC7, W818D0471], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1374,16 +835,7 @@ pub mod cached_write {
         pub positions: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1391,14 +843,7 @@ pub mod cached_write {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "cached_write",
-            entry_point: "cached_write",
-            pieces: &[W9B3FC55F, WE32FAE4C, WAC8E9088, W2E31E36E, W9EE3FA8E, W5213FDF7, WF858C72F, WD0112C68, W0D6B5DC7, W818D0471],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "cached_write", entry_point: "cached_write", pieces: &[W9B3FC55F, WE32FAE4C, WAC8E9088, W2E31E36E, W9EE3FA8E, W5213FDF7, WF858C72F, WD0112C68, W0D6B5DC7, W818D0471], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1421,16 +866,7 @@ pub mod cast_f16 {
         pub count: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 4);
+    crate::arguments!(4);
 
     /// Which `width` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1445,14 +881,7 @@ pub mod cast_f16 {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "cast_f16:half",
-            entry_point: "cast_f16",
-            pieces: &[W148953AA, W52D5860C, WE32FAE4C, WDF30C2A5, WB6206A2B, W241E96AB, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "cast_f16:half", entry_point: "cast_f16", pieces: &[W148953AA, W52D5860C, WE32FAE4C, WDF30C2A5, WB6206A2B, W241E96AB, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -1485,16 +914,7 @@ pub mod cross_entropy {
         pub all_rows: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1511,22 +931,8 @@ pub mod cross_entropy {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "cross_entropy:direct",
-            entry_point: "cross_entropy",
-            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD358B6F5, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "cross_entropy:tiled",
-            entry_point: "cross_entropy",
-            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W8240977E, W20827139, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "cross_entropy:direct", entry_point: "cross_entropy", pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD358B6F5, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "cross_entropy:tiled", entry_point: "cross_entropy", pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W8240977E, W20827139, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1565,16 +971,7 @@ pub mod cross_entropy_backward {
         pub all_rows: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 36);
+    crate::arguments!(36);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -1582,22 +979,8 @@ pub mod cross_entropy_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "cross_entropy_backward",
-            entry_point: "cross_entropy_backward",
-            pieces: &[W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W22191FA4],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "cross_entropy_backward:half",
-            entry_point: "cross_entropy_backward",
-            pieces: &[W148953AA, W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W472EFBB6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "cross_entropy_backward", entry_point: "cross_entropy_backward", pieces: &[W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W22191FA4], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "cross_entropy_backward:half", entry_point: "cross_entropy_backward", pieces: &[W148953AA, W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W472EFBB6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -1635,16 +1018,7 @@ pub mod cross_entropy_mean {
         pub ignored: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1652,14 +1026,7 @@ pub mod cross_entropy_mean {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "cross_entropy_mean",
-            entry_point: "cross_entropy_mean",
-            pieces: &[W4B9B15F6, WE32FAE4C, WAFFF447D, W916C3F7F, W306B62DB, WB9701902, WD815FFC7, WEED2987C, WE1CC669F, WC3F4079A, W17F15460, WC1016DA6, W59E6B889, W207F395B],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "cross_entropy_mean", entry_point: "cross_entropy_mean", pieces: &[W4B9B15F6, WE32FAE4C, WAFFF447D, W916C3F7F, W306B62DB, WB9701902, WD815FFC7, WEED2987C, WE1CC669F, WC3F4079A, W17F15460, WC1016DA6, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -1686,16 +1053,7 @@ pub mod decode_feed {
         pub capacity: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1703,14 +1061,7 @@ pub mod decode_feed {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "decode_feed",
-            entry_point: "decode_feed",
-            pieces: &[W241087D0, W87E8E882, WE32FAE4C, WAB1E1210, W5B97CD25, W34D7088B, W5340E79E, W07ADB682, W2CE382E2, W5165C143, W818D0471, W3913BA94, WC4D00E00],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "decode_feed", entry_point: "decode_feed", pieces: &[W241087D0, W87E8E882, WE32FAE4C, WAB1E1210, W5B97CD25, W34D7088B, W5340E79E, W07ADB682, W2CE382E2, W5165C143, W818D0471, W3913BA94, WC4D00E00], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -1744,16 +1095,7 @@ pub mod distil {
         pub ignored: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1761,14 +1103,7 @@ pub mod distil {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "distil",
-            entry_point: "distil",
-            pieces: &[W68C02DCB, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, WABF77109, W0C09C968, W19486F73, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "distil", entry_point: "distil", pieces: &[W68C02DCB, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, WABF77109, W0C09C968, W19486F73, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1805,16 +1140,7 @@ pub mod distil_backward {
         pub scale: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -1822,14 +1148,7 @@ pub mod distil_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "distil_backward",
-            entry_point: "distil_backward",
-            pieces: &[WEA0773DF, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, W065C1E47, W2E620B16, WA18F9AB3, W0F935709, W5C441047, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "distil_backward", entry_point: "distil_backward", pieces: &[WEA0773DF, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, W065C1E47, W2E620B16, WA18F9AB3, W0F935709, W5C441047, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1862,16 +1181,7 @@ pub mod dropout {
         pub scale: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1889,62 +1199,13 @@ pub mod dropout {
     }
 
     pub(crate) static VARIANTS: [Kernel; 7] = [
-        Kernel {
-            name: "dropout:scalar",
-            entry_point: "dropout",
-            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W1ABD980C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:scalar,residual",
-            entry_point: "dropout",
-            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W62732BF9, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:vec4",
-            entry_point: "dropout",
-            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:vec4,y_half",
-            entry_point: "dropout",
-            pieces: &[W148953AA, W34F5DD3B, W59A5B3E4, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:vec4,x_half",
-            entry_point: "dropout",
-            pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:vec4,residual",
-            entry_point: "dropout",
-            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "dropout:vec4,residual,x_half",
-            entry_point: "dropout",
-            pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "dropout:scalar", entry_point: "dropout", pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W1ABD980C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "dropout:scalar,residual", entry_point: "dropout", pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W62732BF9, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "dropout:vec4", entry_point: "dropout", pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "dropout:vec4,y_half", entry_point: "dropout", pieces: &[W148953AA, W34F5DD3B, W59A5B3E4, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "dropout:vec4,x_half", entry_point: "dropout", pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "dropout:vec4,residual", entry_point: "dropout", pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "dropout:vec4,residual,x_half", entry_point: "dropout", pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2028,16 +1289,7 @@ pub mod embedding {
         pub moved: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 36);
+    crate::arguments!(36);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2068,46 +1320,11 @@ pub mod embedding {
     }
 
     pub(crate) static VARIANTS: [Kernel; 5] = [
-        Kernel {
-            name: "embedding:scalar",
-            entry_point: "embedding",
-            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W7D143630, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:vec4",
-            entry_point: "embedding",
-            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:half",
-            entry_point: "embedding",
-            pieces: &[W148953AA, WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q8_0",
-            entry_point: "embedding",
-            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, W9545BC88, W2CA8F197, W53371992, W28AD0593, WD24DFD8D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, WB1E903B4, W102C8370, W11F24865, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q4_0",
-            entry_point: "embedding",
-            pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, W9545BC88, W2CA8F197, W53371992, W28AD0593, WD24DFD8D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "embedding:scalar", entry_point: "embedding", pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "embedding:vec4", entry_point: "embedding", pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "embedding:half", entry_point: "embedding", pieces: &[W148953AA, WB20CC15A, WE32FAE4C, WAFFF447D, WA0BF5FCC, W9545BC88, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "embedding:q8_0", entry_point: "embedding", pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, W9545BC88, W2CA8F197, W53371992, W28AD0593, WD24DFD8D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, WB1E903B4, W102C8370, W11F24865, W10EDD64A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "embedding:q4_0", entry_point: "embedding", pieces: &[WB20CC15A, WE32FAE4C, WAFFF447D, W9545BC88, W2CA8F197, W53371992, W28AD0593, WD24DFD8D, WD1BD6200, WD0112C68, W0D6B5DC7, WC3F4079A, W818D0471, W263D55F6, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -2167,16 +1384,7 @@ pub mod embedding_backward {
         pub rows: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2202,38 +1410,10 @@ pub mod embedding_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel {
-            name: "embedding_backward:direct,scalar",
-            entry_point: "embedding_backward",
-            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
-            workgroup_size: [32, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding_backward:direct,vec4",
-            entry_point: "embedding_backward",
-            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
-            workgroup_size: [32, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding_backward:tiled,scalar",
-            entry_point: "embedding_backward",
-            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "embedding_backward:tiled,vec4",
-            entry_point: "embedding_backward",
-            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 4096,
-        },
+        Kernel { name: "embedding_backward:direct,scalar", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630], workgroup_size: [32, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "embedding_backward:direct,vec4", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6], workgroup_size: [32, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "embedding_backward:tiled,scalar", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "embedding_backward:tiled,vec4", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2267,16 +1447,7 @@ pub mod expert_load {
         pub experts: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2284,14 +1455,7 @@ pub mod expert_load {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "expert_load",
-            entry_point: "expert_load",
-            pieces: &[WBA95A359, WE32FAE4C, W82232E4C, WE8DD7BCA, WE569B06E, W601B625A, W98609812, WD0112C68, W0D6B5DC7, WC3F4079A, W59E6B889, W207F395B],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "expert_load", entry_point: "expert_load", pieces: &[WBA95A359, WE32FAE4C, W82232E4C, WE8DD7BCA, WE569B06E, W601B625A, W98609812, WD0112C68, W0D6B5DC7, WC3F4079A, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2318,16 +1482,7 @@ pub mod gate {
         pub kind: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2346,30 +1501,9 @@ pub mod gate {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "gate:scalar",
-            entry_point: "gate",
-            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "gate:vec4",
-            entry_point: "gate",
-            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "gate:half",
-            entry_point: "gate",
-            pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "gate:scalar", entry_point: "gate", pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "gate:vec4", entry_point: "gate", pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "gate:half", entry_point: "gate", pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2404,16 +1538,7 @@ pub mod gate_backward {
         pub kind: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2432,30 +1557,9 @@ pub mod gate_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "gate_backward:scalar",
-            entry_point: "gate_backward",
-            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "gate_backward:vec4",
-            entry_point: "gate_backward",
-            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "gate_backward:half",
-            entry_point: "gate_backward",
-            pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "gate_backward:scalar", entry_point: "gate_backward", pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "gate_backward:vec4", entry_point: "gate_backward", pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "gate_backward:half", entry_point: "gate_backward", pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2493,16 +1597,7 @@ pub mod gradient_norm {
         pub interval: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2510,14 +1605,7 @@ pub mod gradient_norm {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "gradient_norm",
-            entry_point: "gradient_norm",
-            pieces: &[W24A8D4AD, WE32FAE4C, W91E6CA01, W39C15BBC, W87B7AFC9, WAD75D374, W59E6B889, W207F395B, WC3F4079A, WC1016DA6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "gradient_norm", entry_point: "gradient_norm", pieces: &[W24A8D4AD, WE32FAE4C, W91E6CA01, W39C15BBC, W87B7AFC9, WAD75D374, W59E6B889, W207F395B, WC3F4079A, WC1016DA6], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2543,16 +1631,7 @@ pub mod gradient_squares {
         pub first: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2560,14 +1639,7 @@ pub mod gradient_squares {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "gradient_squares",
-            entry_point: "gradient_squares",
-            pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, W7D3FB577, W59E6B889, W207F395B],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "gradient_squares", entry_point: "gradient_squares", pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, W7D3FB577, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2598,16 +1670,7 @@ pub mod head_norm {
         pub eps: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -2615,22 +1678,8 @@ pub mod head_norm {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "head_norm",
-            entry_point: "head_norm",
-            pieces: &[WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "head_norm:half",
-            entry_point: "head_norm",
-            pieces: &[W148953AA, WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "head_norm", entry_point: "head_norm", pieces: &[WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "head_norm:half", entry_point: "head_norm", pieces: &[W148953AA, WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2670,16 +1719,7 @@ pub mod head_norm_backward {
         pub key_size: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -2687,22 +1727,8 @@ pub mod head_norm_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "head_norm_backward",
-            entry_point: "head_norm_backward",
-            pieces: &[WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "head_norm_backward:half",
-            entry_point: "head_norm_backward",
-            pieces: &[W148953AA, WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "head_norm_backward", entry_point: "head_norm_backward", pieces: &[WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "head_norm_backward:half", entry_point: "head_norm_backward", pieces: &[W148953AA, WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2740,16 +1766,7 @@ pub mod head_norm_weight_backward {
         pub segments: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2757,14 +1774,7 @@ pub mod head_norm_weight_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "head_norm_weight_backward",
-            entry_point: "head_norm_weight_backward",
-            pieces: &[W8241C600, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W318AED21],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "head_norm_weight_backward", entry_point: "head_norm_weight_backward", pieces: &[W8241C600, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W318AED21], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2798,16 +1808,7 @@ pub mod head_norm_weight_partial {
         pub rows_in_segment: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -2815,22 +1816,8 @@ pub mod head_norm_weight_partial {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "head_norm_weight_partial",
-            entry_point: "head_norm_weight_partial",
-            pieces: &[W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "head_norm_weight_partial:half",
-            entry_point: "head_norm_weight_partial",
-            pieces: &[W148953AA, W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "head_norm_weight_partial", entry_point: "head_norm_weight_partial", pieces: &[W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "head_norm_weight_partial:half", entry_point: "head_norm_weight_partial", pieces: &[W148953AA, W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2864,16 +1851,7 @@ pub mod last_row {
         pub columns: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2881,14 +1859,7 @@ pub mod last_row {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "last_row",
-            entry_point: "last_row",
-            pieces: &[WE9F1BB53, WE32FAE4C, W92E6200A, W2E31E36E, WA8D23C4E, WBE207EAE, WD0112C68, W0D6B5DC7, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "last_row", entry_point: "last_row", pieces: &[WE9F1BB53, WE32FAE4C, W92E6200A, W2E31E36E, WA8D23C4E, WBE207EAE, WD0112C68, W0D6B5DC7, W818D0471], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2929,54 +1900,12 @@ pub mod linear_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel {
-            name: "linear_cooperative:cooperative8,vec4",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative8,half,half_out",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,vec4",
-            entry_point: "linear_cooperative",
-            pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_cooperative:cooperative16,half,half_out",
-            entry_point: "linear_cooperative",
-            pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 14336,
-        },
+        Kernel { name: "linear_cooperative:cooperative8,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative8,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative8,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative16,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_cooperative:cooperative16,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
+        Kernel { name: "linear_cooperative:cooperative16,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3028,38 +1957,10 @@ pub mod linear_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel {
-            name: "linear_direct:scalar",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:vec4",
-            entry_point: "linear_direct",
-            pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_direct:half,half_out",
-            entry_point: "linear_direct",
-            pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3117,16 +2018,7 @@ pub mod linear_few {
         pub residual: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -3168,126 +2060,21 @@ pub mod linear_few {
     }
 
     pub(crate) static VARIANTS: [Kernel; 15] = [
-        Kernel {
-            name: "linear_few:direct,scalar",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,vec4",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,half",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q8_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:direct,q4_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_few:tiled,scalar",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,vec4",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,half",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q8_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:tiled,q4_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,scalar",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,vec4",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,half",
-            entry_point: "linear_few",
-            pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q8_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "linear_few:subgroup,q4_0",
-            entry_point: "linear_few",
-            pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "linear_few:direct,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_few:direct,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_few:direct,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_few:direct,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_few:direct,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_few:tiled,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3354,54 +2141,12 @@ pub mod linear_input_backward_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative8,vec4",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative8,half",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative8,half,partial",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,vec4",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,half",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_input_backward_cooperative:cooperative16,half,partial",
-            entry_point: "linear_input_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 14336,
-        },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -3461,70 +2206,14 @@ pub mod linear_input_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel {
-            name: "linear_input_backward_direct:left1,scalar",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left1,vec4",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left1,half",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left4,vec4",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left4,half",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,scalar",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,vec4",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_direct:left_half,half",
-            entry_point: "linear_input_backward_direct",
-            pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -3619,94 +2308,17 @@ pub mod linear_input_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 11] = [
-        Kernel {
-            name: "linear_input_backward_tiled:left1,scalar",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left1,vec4",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left1,half",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left1,half,partial",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left4,vec4",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left4,half",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left4,half,partial",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,scalar",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,vec4",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,half",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_input_backward_tiled:left_half,half,partial",
-            entry_point: "linear_input_backward_tiled",
-            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_10,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -3811,38 +2423,10 @@ pub mod linear_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel {
-            name: "linear_tiled:scalar",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:vec4",
-            entry_point: "linear_tiled",
-            pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_tiled:half,half_out",
-            entry_point: "linear_tiled",
-            pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3908,38 +2492,10 @@ pub mod linear_weight_backward_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel {
-            name: "linear_weight_backward_cooperative:cooperative8,vec4",
-            entry_point: "linear_weight_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_weight_backward_cooperative:cooperative8,half",
-            entry_point: "linear_weight_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 12288,
-        },
-        Kernel {
-            name: "linear_weight_backward_cooperative:cooperative16,vec4",
-            entry_point: "linear_weight_backward_cooperative",
-            pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 14336,
-        },
-        Kernel {
-            name: "linear_weight_backward_cooperative:cooperative16,half",
-            entry_point: "linear_weight_backward_cooperative",
-            pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 14336,
-        },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative8,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative8,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative16,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative16,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3990,70 +2546,14 @@ pub mod linear_weight_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel {
-            name: "linear_weight_backward_direct:left1,scalar",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left1,vec4",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left1,half",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left4,vec4",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left4,half",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left_half,scalar",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left_half,vec4",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_direct:left_half,half",
-            entry_point: "linear_weight_backward_direct",
-            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "linear_weight_backward_direct:left1,scalar", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left1,vec4", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left1,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left4,vec4", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left4,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left_half,scalar", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left_half,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left_half,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4140,70 +2640,14 @@ pub mod linear_weight_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel {
-            name: "linear_weight_backward_tiled:left1,scalar",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left1,vec4",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left1,half",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left4,vec4",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left4,half",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left_half,scalar",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left_half,vec4",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 8192,
-        },
-        Kernel {
-            name: "linear_weight_backward_tiled:left_half,half",
-            entry_point: "linear_weight_backward_tiled",
-            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
-            workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 8192,
-        },
+        Kernel { name: "linear_weight_backward_tiled:left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4271,16 +2715,7 @@ pub mod muon_momentum {
         pub rest: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -4288,14 +2723,7 @@ pub mod muon_momentum {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "muon_momentum",
-            entry_point: "muon_momentum",
-            pieces: &[W6B3DB579, WE32FAE4C, WAFFF447D, W39987422, WE694CEC2, W7A7D77CF, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W6B3DB579, WE32FAE4C, WAFFF447D, W39987422, WE694CEC2, W7A7D77CF, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4325,16 +2753,7 @@ pub mod muon_normalise {
         pub eps: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -4342,14 +2761,7 @@ pub mod muon_normalise {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "muon_normalise",
-            entry_point: "muon_normalise",
-            pieces: &[WEB068206, WE32FAE4C, W91E6CA01, W271CECD2, W3CC2CDD2, W43F4B635, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WEB068206, WE32FAE4C, W91E6CA01, W271CECD2, W3CC2CDD2, W43F4B635, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4381,16 +2793,7 @@ pub mod muon_update {
         pub keeps_zeros: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -4398,14 +2801,7 @@ pub mod muon_update {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "muon_update",
-            entry_point: "muon_update",
-            pieces: &[W267DC56F, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE9440C90, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[W267DC56F, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE9440C90, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4432,16 +2828,7 @@ pub mod noise {
         pub size: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -4449,14 +2836,7 @@ pub mod noise {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "noise",
-            entry_point: "noise",
-            pieces: &[WC95F12AF, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W8FDD9370, W794D667F, W82C490A1, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "noise", entry_point: "noise", pieces: &[WC95F12AF, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W8FDD9370, W794D667F, W82C490A1, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4487,16 +2867,7 @@ pub mod norm {
         pub biased: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -4533,102 +2904,18 @@ pub mod norm {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "norm:direct,layer,scalar",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,vec4",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,layer,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,scalar",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,vec4",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:direct,rms,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm:tiled,layer,scalar",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,vec4",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,layer,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,scalar",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,vec4",
-            entry_point: "norm",
-            pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:tiled,rms,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "norm:direct,layer,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "norm:direct,layer,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "norm:direct,layer,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "norm:direct,rms,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "norm:direct,rms,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "norm:direct,rms,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "norm:tiled,layer,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm:tiled,layer,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm:tiled,layer,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "norm:tiled,rms,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm:tiled,rms,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm:tiled,rms,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4674,16 +2961,7 @@ pub mod norm_backward {
         pub residual: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -4720,102 +2998,18 @@ pub mod norm_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "norm_backward:direct,layer,scalar",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,layer,vec4",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,layer,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,scalar",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,vec4",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:direct,rms,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,scalar",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,vec4",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,layer,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,scalar",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,vec4",
-            entry_point: "norm_backward",
-            pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:tiled,rms,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "norm_backward:direct,layer,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:direct,layer,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:direct,layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:direct,rms,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:direct,rms,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:direct,rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "norm_backward:tiled,layer,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:tiled,layer,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:tiled,layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:tiled,rms,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:tiled,rms,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:tiled,rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4860,16 +3054,7 @@ pub mod norm_weight_backward {
         pub channels: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -4897,102 +3082,18 @@ pub mod norm_weight_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel {
-            name: "norm_weight_backward:column,scalar",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:column,scalar,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:column,vec4",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:column,vec4,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:column,half",
-            entry_point: "norm_weight_backward",
-            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:column,half,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,scalar",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,scalar,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,vec4",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 4096,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,vec4,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 4096,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,half",
-            entry_point: "norm_weight_backward",
-            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 4096,
-        },
-        Kernel {
-            name: "norm_weight_backward:workgroup,half,bias",
-            entry_point: "norm_weight_backward",
-            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 4096,
-        },
+        Kernel { name: "norm_weight_backward:column,scalar", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:column,scalar,bias", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:column,vec4", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:column,vec4,bias", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:column,half", entry_point: "norm_weight_backward", pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:column,half,bias", entry_point: "norm_weight_backward", pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "norm_weight_backward:workgroup,scalar", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm_weight_backward:workgroup,scalar,bias", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm_weight_backward:workgroup,vec4", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 4096 },
+        Kernel { name: "norm_weight_backward:workgroup,vec4,bias", entry_point: "norm_weight_backward", pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096 },
+        Kernel { name: "norm_weight_backward:workgroup,half", entry_point: "norm_weight_backward", pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 4096 },
+        Kernel { name: "norm_weight_backward:workgroup,half,bias", entry_point: "norm_weight_backward", pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 4096 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5069,16 +3170,7 @@ pub mod optimizer {
         pub keeps_zeros: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 36);
+    crate::arguments!(36);
 
     /// Which `rule` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -5097,30 +3189,9 @@ pub mod optimizer {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "optimizer:adam",
-            entry_point: "optimizer",
-            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W43693504, WCB3E7242, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "optimizer:sgd",
-            entry_point: "optimizer",
-            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W49C9A9DB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "optimizer:rmsprop",
-            entry_point: "optimizer",
-            pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, W43749BFB, WB65AFF42, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "optimizer:adam", entry_point: "optimizer", pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W43693504, WCB3E7242, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "optimizer:sgd", entry_point: "optimizer", pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W49C9A9DB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "optimizer:rmsprop", entry_point: "optimizer", pieces: &[WB587F82E, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, W43749BFB, WB65AFF42, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -5167,16 +3238,7 @@ pub mod peak_flops {
         pub addend: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5184,14 +3246,7 @@ pub mod peak_flops {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "peak_flops",
-            entry_point: "peak_flops",
-            pieces: &[WB2D71C39, WE32FAE4C, WE415E9C9, WAB39C196, WE0A3BF93, WD0112C68, W0D6B5DC7],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "peak_flops", entry_point: "peak_flops", pieces: &[WB2D71C39, WE32FAE4C, WE415E9C9, WAB39C196, WE0A3BF93, WD0112C68, W0D6B5DC7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5221,16 +3276,7 @@ pub mod policy {
         pub weighs: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    crate::arguments!(24);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5238,14 +3284,7 @@ pub mod policy {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "policy",
-            entry_point: "policy",
-            pieces: &[W524F203B, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, WE6362F29, WD815FFC7, W53E15483, W2BFAD6BF, W06E928D0, W720103CD, W64A32FDA, WC3F4079A, WC1016DA6, W59E6B889, W207F395B],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "policy", entry_point: "policy", pieces: &[W524F203B, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, WE6362F29, WD815FFC7, W53E15483, W2BFAD6BF, W06E928D0, W720103CD, W64A32FDA, WC3F4079A, WC1016DA6, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -5287,16 +3326,7 @@ pub mod preference {
         pub tie: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 36);
+    crate::arguments!(36);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5304,14 +3334,7 @@ pub mod preference {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "preference",
-            entry_point: "preference",
-            pieces: &[W277C32A9, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, W51895A57, WD815FFC7, W53E15483, W2BFAD6BF, W0149B520, WD8B06FEF, WE9C81B67, WA9C0B976, W71A77C96, W7A9D3592, WC3F4079A, WC1016DA6, W59E6B889, W207F395B],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "preference", entry_point: "preference", pieces: &[W277C32A9, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, W51895A57, WD815FFC7, W53E15483, W2BFAD6BF, W0149B520, WD8B06FEF, WE9C81B67, WA9C0B976, W71A77C96, W7A9D3592, WC3F4079A, WC1016DA6, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -5349,16 +3372,7 @@ pub mod rope {
         pub turn: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(cursor: bool, half: bool) -> Option<&'static Kernel> {
@@ -5367,30 +3381,9 @@ pub mod rope {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "rope",
-            entry_point: "rope",
-            pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W22191FA4],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "rope:half",
-            entry_point: "rope",
-            pieces: &[W148953AA, WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W472EFBB6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "rope:cursor",
-            entry_point: "rope",
-            pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, WE18AFA50, W8F2AD501, WF20817EE, WD0112C68, W0D6B5DC7, W22191FA4, W818D0471],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "rope", entry_point: "rope", pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W22191FA4], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "rope:half", entry_point: "rope", pieces: &[W148953AA, WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W472EFBB6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "rope:cursor", entry_point: "rope", pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, WE18AFA50, W8F2AD501, WF20817EE, WD0112C68, W0D6B5DC7, W22191FA4, W818D0471], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -5431,16 +3424,7 @@ pub mod route {
         pub renormalise: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5448,14 +3432,7 @@ pub mod route {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "route",
-            entry_point: "route",
-            pieces: &[WF09CD31D, WE32FAE4C, W92E6200A, W260710EA, W19EA706F, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "route", entry_point: "route", pieces: &[WF09CD31D, WE32FAE4C, W92E6200A, W260710EA, W19EA706F, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5480,16 +3457,7 @@ pub mod route_backward {
         pub renormalise: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5497,14 +3465,7 @@ pub mod route_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "route_backward",
-            entry_point: "route_backward",
-            pieces: &[W000E537A, WE32FAE4C, W92E6200A, WA331CD61, WB6B2018C, W746FE9EB, WB37A9CBF, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "route_backward", entry_point: "route_backward", pieces: &[W000E537A, WE32FAE4C, W92E6200A, WA331CD61, WB6B2018C, W746FE9EB, WB37A9CBF, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5535,16 +3496,7 @@ pub mod router_loss {
         pub factor: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    crate::arguments!(20);
 
     /// The variant with these features.
     pub fn kernel(backward: bool) -> &'static Kernel {
@@ -5552,22 +3504,8 @@ pub mod router_loss {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "router_loss",
-            entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W142438D5, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "router_loss:backward",
-            entry_point: "router_loss",
-            pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W504DF6D6, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "router_loss", entry_point: "router_loss", pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W142438D5, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "router_loss:backward", entry_point: "router_loss", pieces: &[WB0404B39, WE32FAE4C, W92E6200A, WF2349D97, W34524943, W89973BAA, W0F0791D5, W504DF6D6, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -5597,16 +3535,7 @@ pub mod row_norm {
         pub factor: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5614,14 +3543,7 @@ pub mod row_norm {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "row_norm",
-            entry_point: "row_norm",
-            pieces: &[W87A04D60, WE32FAE4C, W73C7DD5B, W881624AE, W30A26EC2, W8FDD9370, W04F21597, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "row_norm", entry_point: "row_norm", pieces: &[W87A04D60, WE32FAE4C, W73C7DD5B, W881624AE, W30A26EC2, W8FDD9370, W04F21597, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5650,16 +3572,7 @@ pub mod sample {
         pub each: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5667,14 +3580,7 @@ pub mod sample {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "sample",
-            entry_point: "sample",
-            pieces: &[WDF86D462, W971146B8, W3EAD8F87, W89C40F9E, W494FC686, WE32FAE4C, WAB1E1210, WFBB6A2E8, W582254EE, WF64FD81E, W5B3BB170, W2A144ED8, W0E0B2FBC, W60F14364, W085059D2, W40CE1D1E, W8403D551, W49339BC8, W3373EA83, W84552074, W87A75E37, W93CAF7AE, WED0C6028, WD68923EA, WAE3F7C64, W340A950F, WACB7DB32, W5165C143, W3913BA94, WC4D00E00],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 3152,
-        },
+        Kernel { name: "sample", entry_point: "sample", pieces: &[WDF86D462, W971146B8, W3EAD8F87, W89C40F9E, W494FC686, WE32FAE4C, WAB1E1210, WFBB6A2E8, W582254EE, WF64FD81E, W5B3BB170, W2A144ED8, W0E0B2FBC, W60F14364, W085059D2, W40CE1D1E, W8403D551, W49339BC8, W3373EA83, W84552074, W87A75E37, W93CAF7AE, WED0C6028, WD68923EA, WAE3F7C64, W340A950F, WACB7DB32, W5165C143, W3913BA94, WC4D00E00], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 3152 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5707,16 +3613,7 @@ pub mod scale {
         pub biased: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5724,14 +3621,7 @@ pub mod scale {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "scale",
-            entry_point: "scale",
-            pieces: &[WE8316297, WE32FAE4C, W92E6200A, W260710EA, WB9612DB8, WC0E6C1E3, W892E7B61, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "scale", entry_point: "scale", pieces: &[WE8316297, WE32FAE4C, W92E6200A, W260710EA, WB9612DB8, WC0E6C1E3, W892E7B61, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5760,16 +3650,7 @@ pub mod score {
         pub beyond: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    crate::arguments!(16);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -5777,14 +3658,7 @@ pub mod score {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "score",
-            entry_point: "score",
-            pieces: &[WD39BF90D, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, WBA3E3D91, WD0112C68, W0D6B5DC7, WC3F4079A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "score", entry_point: "score", pieces: &[WD39BF90D, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, WBA3E3D91, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5809,16 +3683,7 @@ pub mod softcap {
         pub cap: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// The variant with these features.
     pub fn kernel(backward: bool) -> &'static Kernel {
@@ -5826,22 +3691,8 @@ pub mod softcap {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "softcap",
-            entry_point: "softcap",
-            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, W98DC70AB, WD0112C68, W0D6B5DC7, WAB9B026A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "softcap:backward",
-            entry_point: "softcap",
-            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, WB6B2018C, WB219D0C4, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "softcap", entry_point: "softcap", pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, W98DC70AB, WD0112C68, W0D6B5DC7, WAB9B026A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "softcap:backward", entry_point: "softcap", pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, WB6B2018C, WB219D0C4, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -5872,16 +3723,7 @@ pub mod sum_rows {
         pub accumulate: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    crate::arguments!(12);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -5910,62 +3752,13 @@ pub mod sum_rows {
     }
 
     pub(crate) static VARIANTS: [Kernel; 7] = [
-        Kernel {
-            name: "sum_rows:column,scalar",
-            entry_point: "sum_rows",
-            pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "sum_rows:column,vec4",
-            entry_point: "sum_rows",
-            pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "sum_rows:column,vec4,half_out",
-            entry_point: "sum_rows",
-            pieces: &[W148953AA, W02BE1858, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "sum_rows:column,half",
-            entry_point: "sum_rows",
-            pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [16, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "sum_rows:workgroup,scalar",
-            entry_point: "sum_rows",
-            pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "sum_rows:workgroup,vec4",
-            entry_point: "sum_rows",
-            pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 4096,
-        },
-        Kernel {
-            name: "sum_rows:workgroup,half",
-            entry_point: "sum_rows",
-            pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 4096,
-        },
+        Kernel { name: "sum_rows:column,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "sum_rows:column,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "sum_rows:column,vec4,half_out", entry_point: "sum_rows", pieces: &[W148953AA, W02BE1858, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "sum_rows:column,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "sum_rows:workgroup,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "sum_rows:workgroup,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096 },
+        Kernel { name: "sum_rows:workgroup,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -6013,16 +3806,7 @@ pub mod unlikelihood {
         pub ignored: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -6030,14 +3814,7 @@ pub mod unlikelihood {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "unlikelihood",
-            entry_point: "unlikelihood",
-            pieces: &[WC8F3EAAE, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, W6440DA8B, W45923EA9, W81AA33AE, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 3072,
-        },
+        Kernel { name: "unlikelihood", entry_point: "unlikelihood", pieces: &[WC8F3EAAE, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, W6440DA8B, W45923EA9, W81AA33AE, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 3072 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -6077,16 +3854,7 @@ pub mod unlikelihood_backward {
         pub scale: f32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 32);
+    crate::arguments!(32);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -6094,14 +3862,7 @@ pub mod unlikelihood_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "unlikelihood_backward",
-            entry_point: "unlikelihood_backward",
-            pieces: &[WEC1F463E, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, WDCFF8472, WA18F9AB3, W0F935709, WE9F88BD9, WD0112C68, W0D6B5DC7, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 2048,
-        },
+        Kernel { name: "unlikelihood_backward", entry_point: "unlikelihood_backward", pieces: &[WEC1F463E, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, WDCFF8472, WA18F9AB3, W0F935709, WE9F88BD9, WD0112C68, W0D6B5DC7, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 2048 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -6130,16 +3891,7 @@ pub mod unpack {
         pub columns: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// Which `format` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6166,30 +3918,9 @@ pub mod unpack {
     }
 
     pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel {
-            name: "unpack:floats16",
-            entry_point: "unpack",
-            pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, WB1E903B4, WE4A65A78, W8D778FB2, WD0112C68, W0D6B5DC7, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "unpack:q8_0",
-            entry_point: "unpack",
-            pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, W37F1B3F8, W8D778FB2, WD0112C68, W0D6B5DC7, WB1E903B4, W102C8370, W11F24865, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "unpack:q4_0",
-            entry_point: "unpack",
-            pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, W37F1B3F8, W8D778FB2, WD0112C68, W0D6B5DC7, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "unpack:floats16", entry_point: "unpack", pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, WB1E903B4, WE4A65A78, W8D778FB2, WD0112C68, W0D6B5DC7, W10EDD64A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "unpack:q8_0", entry_point: "unpack", pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, W37F1B3F8, W8D778FB2, WD0112C68, W0D6B5DC7, WB1E903B4, W102C8370, W11F24865, W10EDD64A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "unpack:q4_0", entry_point: "unpack", pieces: &[W8BA0BAB8, WE32FAE4C, W5EC5A768, W37F1B3F8, W8D778FB2, WD0112C68, W0D6B5DC7, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -6212,16 +3943,7 @@ pub mod weigh_experts {
         pub hidden: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -6229,14 +3951,7 @@ pub mod weigh_experts {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel {
-            name: "weigh_experts",
-            entry_point: "weigh_experts",
-            pieces: &[W95DC85D8, WE32FAE4C, W50A33EFC, W6F33E034, WA8D23C4E, WE68E5F94, WD0112C68, W0D6B5DC7],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
+        Kernel { name: "weigh_experts", entry_point: "weigh_experts", pieces: &[W95DC85D8, WE32FAE4C, W50A33EFC, W6F33E034, WA8D23C4E, WE68E5F94, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -6260,16 +3975,7 @@ pub mod weigh_experts_backward {
         pub hidden: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    crate::arguments!(8);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6286,22 +3992,8 @@ pub mod weigh_experts_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "weigh_experts_backward:direct",
-            entry_point: "weigh_experts_backward",
-            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "weigh_experts_backward:tiled",
-            entry_point: "weigh_experts_backward",
-            pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
+        Kernel { name: "weigh_experts_backward:direct", entry_point: "weigh_experts_backward", pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "weigh_experts_backward:tiled", entry_point: "weigh_experts_backward", pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -6349,16 +4041,7 @@ pub mod attention {
         pub documents: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(64, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 56);
+    crate::arguments!(56);
 
 }
 
@@ -6384,16 +4067,7 @@ pub mod linear {
         pub residual: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 28);
+    crate::arguments!(28);
 
 }
 
@@ -6423,16 +4097,7 @@ pub mod linear_input_backward {
         pub residual: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(48, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 36);
+    crate::arguments!(36);
 
 }
 
@@ -6460,280 +4125,82 @@ pub mod linear_weight_backward {
         pub stride: u32,
     }
 
-    impl Arguments {
-        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
-        pub fn bytes(&self) -> Vec<u8> {
-            let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(32, 0);
-            bytes
-        }
-    }
-
-    const _: () = assert!(size_of::<Arguments>() == 32);
+    crate::arguments!(32);
 
 }
 
 /// Every variant of every kernel, by file and then by variant.
 pub static KERNELS: &[&Kernel] = &[
-    &activation::VARIANTS[0],
-    &activation::VARIANTS[1],
-    &activation::VARIANTS[2],
-    &activation_backward::VARIANTS[0],
-    &activation_backward::VARIANTS[1],
-    &activation_backward::VARIANTS[2],
-    &add::VARIANTS[0],
-    &add::VARIANTS[1],
+    &activation::VARIANTS[0], &activation::VARIANTS[1], &activation::VARIANTS[2],
+    &activation_backward::VARIANTS[0], &activation_backward::VARIANTS[1], &activation_backward::VARIANTS[2],
+    &add::VARIANTS[0], &add::VARIANTS[1],
     &advance::VARIANTS[0],
-    &attention_delta::VARIANTS[0],
-    &attention_delta::VARIANTS[1],
-    &attention_forward_direct::VARIANTS[0],
-    &attention_forward_direct::VARIANTS[1],
-    &attention_forward_direct::VARIANTS[2],
-    &attention_forward_direct::VARIANTS[3],
-    &attention_forward_direct::VARIANTS[4],
-    &attention_forward_direct::VARIANTS[5],
-    &attention_forward_tiled::VARIANTS[0],
-    &attention_forward_tiled::VARIANTS[1],
-    &attention_forward_tiled::VARIANTS[2],
-    &attention_forward_tiled::VARIANTS[3],
-    &attention_forward_tiled::VARIANTS[4],
-    &attention_forward_tiled::VARIANTS[5],
-    &attention_forward_tiled::VARIANTS[6],
-    &attention_forward_tiled::VARIANTS[7],
-    &attention_forward_tiled::VARIANTS[8],
-    &attention_forward_tiled::VARIANTS[9],
-    &attention_forward_tiled::VARIANTS[10],
-    &attention_forward_tiled::VARIANTS[11],
-    &attention_key_backward_direct::VARIANTS[0],
-    &attention_key_backward_direct::VARIANTS[1],
-    &attention_key_backward_direct::VARIANTS[2],
-    &attention_key_backward_direct::VARIANTS[3],
-    &attention_key_backward_direct::VARIANTS[4],
-    &attention_key_backward_direct::VARIANTS[5],
-    &attention_key_backward_tiled::VARIANTS[0],
-    &attention_key_backward_tiled::VARIANTS[1],
-    &attention_key_backward_tiled::VARIANTS[2],
-    &attention_key_backward_tiled::VARIANTS[3],
-    &attention_key_backward_tiled::VARIANTS[4],
-    &attention_key_backward_tiled::VARIANTS[5],
-    &attention_key_backward_tiled::VARIANTS[6],
-    &attention_key_backward_tiled::VARIANTS[7],
-    &attention_key_backward_tiled::VARIANTS[8],
-    &attention_key_backward_tiled::VARIANTS[9],
-    &attention_key_backward_tiled::VARIANTS[10],
-    &attention_key_backward_tiled::VARIANTS[11],
-    &attention_query_backward_direct::VARIANTS[0],
-    &attention_query_backward_direct::VARIANTS[1],
-    &attention_query_backward_direct::VARIANTS[2],
-    &attention_query_backward_direct::VARIANTS[3],
-    &attention_query_backward_direct::VARIANTS[4],
-    &attention_query_backward_direct::VARIANTS[5],
-    &attention_query_backward_tiled::VARIANTS[0],
-    &attention_query_backward_tiled::VARIANTS[1],
-    &attention_query_backward_tiled::VARIANTS[2],
-    &attention_query_backward_tiled::VARIANTS[3],
-    &attention_query_backward_tiled::VARIANTS[4],
-    &attention_query_backward_tiled::VARIANTS[5],
-    &attention_query_backward_tiled::VARIANTS[6],
-    &attention_query_backward_tiled::VARIANTS[7],
-    &attention_query_backward_tiled::VARIANTS[8],
-    &attention_query_backward_tiled::VARIANTS[9],
-    &attention_query_backward_tiled::VARIANTS[10],
-    &attention_query_backward_tiled::VARIANTS[11],
-    &cached_attention::VARIANTS[0],
-    &cached_attention::VARIANTS[1],
+    &attention_delta::VARIANTS[0], &attention_delta::VARIANTS[1],
+    &attention_forward_direct::VARIANTS[0], &attention_forward_direct::VARIANTS[1], &attention_forward_direct::VARIANTS[2], &attention_forward_direct::VARIANTS[3], &attention_forward_direct::VARIANTS[4], &attention_forward_direct::VARIANTS[5],
+    &attention_forward_tiled::VARIANTS[0], &attention_forward_tiled::VARIANTS[1], &attention_forward_tiled::VARIANTS[2], &attention_forward_tiled::VARIANTS[3], &attention_forward_tiled::VARIANTS[4], &attention_forward_tiled::VARIANTS[5], &attention_forward_tiled::VARIANTS[6], &attention_forward_tiled::VARIANTS[7], &attention_forward_tiled::VARIANTS[8], &attention_forward_tiled::VARIANTS[9], &attention_forward_tiled::VARIANTS[10], &attention_forward_tiled::VARIANTS[11],
+    &attention_key_backward_direct::VARIANTS[0], &attention_key_backward_direct::VARIANTS[1], &attention_key_backward_direct::VARIANTS[2], &attention_key_backward_direct::VARIANTS[3], &attention_key_backward_direct::VARIANTS[4], &attention_key_backward_direct::VARIANTS[5],
+    &attention_key_backward_tiled::VARIANTS[0], &attention_key_backward_tiled::VARIANTS[1], &attention_key_backward_tiled::VARIANTS[2], &attention_key_backward_tiled::VARIANTS[3], &attention_key_backward_tiled::VARIANTS[4], &attention_key_backward_tiled::VARIANTS[5], &attention_key_backward_tiled::VARIANTS[6], &attention_key_backward_tiled::VARIANTS[7], &attention_key_backward_tiled::VARIANTS[8], &attention_key_backward_tiled::VARIANTS[9], &attention_key_backward_tiled::VARIANTS[10], &attention_key_backward_tiled::VARIANTS[11],
+    &attention_query_backward_direct::VARIANTS[0], &attention_query_backward_direct::VARIANTS[1], &attention_query_backward_direct::VARIANTS[2], &attention_query_backward_direct::VARIANTS[3], &attention_query_backward_direct::VARIANTS[4], &attention_query_backward_direct::VARIANTS[5],
+    &attention_query_backward_tiled::VARIANTS[0], &attention_query_backward_tiled::VARIANTS[1], &attention_query_backward_tiled::VARIANTS[2], &attention_query_backward_tiled::VARIANTS[3], &attention_query_backward_tiled::VARIANTS[4], &attention_query_backward_tiled::VARIANTS[5], &attention_query_backward_tiled::VARIANTS[6], &attention_query_backward_tiled::VARIANTS[7], &attention_query_backward_tiled::VARIANTS[8], &attention_query_backward_tiled::VARIANTS[9], &attention_query_backward_tiled::VARIANTS[10], &attention_query_backward_tiled::VARIANTS[11],
+    &cached_attention::VARIANTS[0], &cached_attention::VARIANTS[1],
     &cached_attention_join::VARIANTS[0],
     &cached_write::VARIANTS[0],
     &cast_f16::VARIANTS[0],
-    &cross_entropy::VARIANTS[0],
-    &cross_entropy::VARIANTS[1],
-    &cross_entropy_backward::VARIANTS[0],
-    &cross_entropy_backward::VARIANTS[1],
+    &cross_entropy::VARIANTS[0], &cross_entropy::VARIANTS[1],
+    &cross_entropy_backward::VARIANTS[0], &cross_entropy_backward::VARIANTS[1],
     &cross_entropy_mean::VARIANTS[0],
     &decode_feed::VARIANTS[0],
     &distil::VARIANTS[0],
     &distil_backward::VARIANTS[0],
-    &dropout::VARIANTS[0],
-    &dropout::VARIANTS[1],
-    &dropout::VARIANTS[2],
-    &dropout::VARIANTS[3],
-    &dropout::VARIANTS[4],
-    &dropout::VARIANTS[5],
-    &dropout::VARIANTS[6],
-    &embedding::VARIANTS[0],
-    &embedding::VARIANTS[1],
-    &embedding::VARIANTS[2],
-    &embedding::VARIANTS[3],
-    &embedding::VARIANTS[4],
-    &embedding_backward::VARIANTS[0],
-    &embedding_backward::VARIANTS[1],
-    &embedding_backward::VARIANTS[2],
-    &embedding_backward::VARIANTS[3],
+    &dropout::VARIANTS[0], &dropout::VARIANTS[1], &dropout::VARIANTS[2], &dropout::VARIANTS[3], &dropout::VARIANTS[4], &dropout::VARIANTS[5], &dropout::VARIANTS[6],
+    &embedding::VARIANTS[0], &embedding::VARIANTS[1], &embedding::VARIANTS[2], &embedding::VARIANTS[3], &embedding::VARIANTS[4],
+    &embedding_backward::VARIANTS[0], &embedding_backward::VARIANTS[1], &embedding_backward::VARIANTS[2], &embedding_backward::VARIANTS[3],
     &expert_load::VARIANTS[0],
-    &gate::VARIANTS[0],
-    &gate::VARIANTS[1],
-    &gate::VARIANTS[2],
-    &gate_backward::VARIANTS[0],
-    &gate_backward::VARIANTS[1],
-    &gate_backward::VARIANTS[2],
+    &gate::VARIANTS[0], &gate::VARIANTS[1], &gate::VARIANTS[2],
+    &gate_backward::VARIANTS[0], &gate_backward::VARIANTS[1], &gate_backward::VARIANTS[2],
     &gradient_norm::VARIANTS[0],
     &gradient_squares::VARIANTS[0],
-    &head_norm::VARIANTS[0],
-    &head_norm::VARIANTS[1],
-    &head_norm_backward::VARIANTS[0],
-    &head_norm_backward::VARIANTS[1],
+    &head_norm::VARIANTS[0], &head_norm::VARIANTS[1],
+    &head_norm_backward::VARIANTS[0], &head_norm_backward::VARIANTS[1],
     &head_norm_weight_backward::VARIANTS[0],
-    &head_norm_weight_partial::VARIANTS[0],
-    &head_norm_weight_partial::VARIANTS[1],
+    &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
     &last_row::VARIANTS[0],
-    &linear_cooperative::VARIANTS[0],
-    &linear_cooperative::VARIANTS[1],
-    &linear_cooperative::VARIANTS[2],
-    &linear_cooperative::VARIANTS[3],
-    &linear_cooperative::VARIANTS[4],
-    &linear_cooperative::VARIANTS[5],
-    &linear_direct::VARIANTS[0],
-    &linear_direct::VARIANTS[1],
-    &linear_direct::VARIANTS[2],
-    &linear_direct::VARIANTS[3],
-    &linear_few::VARIANTS[0],
-    &linear_few::VARIANTS[1],
-    &linear_few::VARIANTS[2],
-    &linear_few::VARIANTS[3],
-    &linear_few::VARIANTS[4],
-    &linear_few::VARIANTS[5],
-    &linear_few::VARIANTS[6],
-    &linear_few::VARIANTS[7],
-    &linear_few::VARIANTS[8],
-    &linear_few::VARIANTS[9],
-    &linear_few::VARIANTS[10],
-    &linear_few::VARIANTS[11],
-    &linear_few::VARIANTS[12],
-    &linear_few::VARIANTS[13],
-    &linear_few::VARIANTS[14],
-    &linear_input_backward_cooperative::VARIANTS[0],
-    &linear_input_backward_cooperative::VARIANTS[1],
-    &linear_input_backward_cooperative::VARIANTS[2],
-    &linear_input_backward_cooperative::VARIANTS[3],
-    &linear_input_backward_cooperative::VARIANTS[4],
-    &linear_input_backward_cooperative::VARIANTS[5],
-    &linear_input_backward_direct::VARIANTS[0],
-    &linear_input_backward_direct::VARIANTS[1],
-    &linear_input_backward_direct::VARIANTS[2],
-    &linear_input_backward_direct::VARIANTS[3],
-    &linear_input_backward_direct::VARIANTS[4],
-    &linear_input_backward_direct::VARIANTS[5],
-    &linear_input_backward_direct::VARIANTS[6],
-    &linear_input_backward_direct::VARIANTS[7],
-    &linear_input_backward_tiled::VARIANTS[0],
-    &linear_input_backward_tiled::VARIANTS[1],
-    &linear_input_backward_tiled::VARIANTS[2],
-    &linear_input_backward_tiled::VARIANTS[3],
-    &linear_input_backward_tiled::VARIANTS[4],
-    &linear_input_backward_tiled::VARIANTS[5],
-    &linear_input_backward_tiled::VARIANTS[6],
-    &linear_input_backward_tiled::VARIANTS[7],
-    &linear_input_backward_tiled::VARIANTS[8],
-    &linear_input_backward_tiled::VARIANTS[9],
-    &linear_input_backward_tiled::VARIANTS[10],
-    &linear_tiled::VARIANTS[0],
-    &linear_tiled::VARIANTS[1],
-    &linear_tiled::VARIANTS[2],
-    &linear_tiled::VARIANTS[3],
-    &linear_weight_backward_cooperative::VARIANTS[0],
-    &linear_weight_backward_cooperative::VARIANTS[1],
-    &linear_weight_backward_cooperative::VARIANTS[2],
-    &linear_weight_backward_cooperative::VARIANTS[3],
-    &linear_weight_backward_direct::VARIANTS[0],
-    &linear_weight_backward_direct::VARIANTS[1],
-    &linear_weight_backward_direct::VARIANTS[2],
-    &linear_weight_backward_direct::VARIANTS[3],
-    &linear_weight_backward_direct::VARIANTS[4],
-    &linear_weight_backward_direct::VARIANTS[5],
-    &linear_weight_backward_direct::VARIANTS[6],
-    &linear_weight_backward_direct::VARIANTS[7],
-    &linear_weight_backward_tiled::VARIANTS[0],
-    &linear_weight_backward_tiled::VARIANTS[1],
-    &linear_weight_backward_tiled::VARIANTS[2],
-    &linear_weight_backward_tiled::VARIANTS[3],
-    &linear_weight_backward_tiled::VARIANTS[4],
-    &linear_weight_backward_tiled::VARIANTS[5],
-    &linear_weight_backward_tiled::VARIANTS[6],
-    &linear_weight_backward_tiled::VARIANTS[7],
+    &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
+    &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1], &linear_direct::VARIANTS[2], &linear_direct::VARIANTS[3],
+    &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9], &linear_few::VARIANTS[10], &linear_few::VARIANTS[11], &linear_few::VARIANTS[12], &linear_few::VARIANTS[13], &linear_few::VARIANTS[14],
+    &linear_input_backward_cooperative::VARIANTS[0], &linear_input_backward_cooperative::VARIANTS[1], &linear_input_backward_cooperative::VARIANTS[2], &linear_input_backward_cooperative::VARIANTS[3], &linear_input_backward_cooperative::VARIANTS[4], &linear_input_backward_cooperative::VARIANTS[5],
+    &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2], &linear_input_backward_direct::VARIANTS[3], &linear_input_backward_direct::VARIANTS[4], &linear_input_backward_direct::VARIANTS[5], &linear_input_backward_direct::VARIANTS[6], &linear_input_backward_direct::VARIANTS[7],
+    &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10],
+    &linear_tiled::VARIANTS[0], &linear_tiled::VARIANTS[1], &linear_tiled::VARIANTS[2], &linear_tiled::VARIANTS[3],
+    &linear_weight_backward_cooperative::VARIANTS[0], &linear_weight_backward_cooperative::VARIANTS[1], &linear_weight_backward_cooperative::VARIANTS[2], &linear_weight_backward_cooperative::VARIANTS[3],
+    &linear_weight_backward_direct::VARIANTS[0], &linear_weight_backward_direct::VARIANTS[1], &linear_weight_backward_direct::VARIANTS[2], &linear_weight_backward_direct::VARIANTS[3], &linear_weight_backward_direct::VARIANTS[4], &linear_weight_backward_direct::VARIANTS[5], &linear_weight_backward_direct::VARIANTS[6], &linear_weight_backward_direct::VARIANTS[7],
+    &linear_weight_backward_tiled::VARIANTS[0], &linear_weight_backward_tiled::VARIANTS[1], &linear_weight_backward_tiled::VARIANTS[2], &linear_weight_backward_tiled::VARIANTS[3], &linear_weight_backward_tiled::VARIANTS[4], &linear_weight_backward_tiled::VARIANTS[5], &linear_weight_backward_tiled::VARIANTS[6], &linear_weight_backward_tiled::VARIANTS[7],
     &muon_momentum::VARIANTS[0],
     &muon_normalise::VARIANTS[0],
     &muon_update::VARIANTS[0],
     &noise::VARIANTS[0],
-    &norm::VARIANTS[0],
-    &norm::VARIANTS[1],
-    &norm::VARIANTS[2],
-    &norm::VARIANTS[3],
-    &norm::VARIANTS[4],
-    &norm::VARIANTS[5],
-    &norm::VARIANTS[6],
-    &norm::VARIANTS[7],
-    &norm::VARIANTS[8],
-    &norm::VARIANTS[9],
-    &norm::VARIANTS[10],
-    &norm::VARIANTS[11],
-    &norm_backward::VARIANTS[0],
-    &norm_backward::VARIANTS[1],
-    &norm_backward::VARIANTS[2],
-    &norm_backward::VARIANTS[3],
-    &norm_backward::VARIANTS[4],
-    &norm_backward::VARIANTS[5],
-    &norm_backward::VARIANTS[6],
-    &norm_backward::VARIANTS[7],
-    &norm_backward::VARIANTS[8],
-    &norm_backward::VARIANTS[9],
-    &norm_backward::VARIANTS[10],
-    &norm_backward::VARIANTS[11],
-    &norm_weight_backward::VARIANTS[0],
-    &norm_weight_backward::VARIANTS[1],
-    &norm_weight_backward::VARIANTS[2],
-    &norm_weight_backward::VARIANTS[3],
-    &norm_weight_backward::VARIANTS[4],
-    &norm_weight_backward::VARIANTS[5],
-    &norm_weight_backward::VARIANTS[6],
-    &norm_weight_backward::VARIANTS[7],
-    &norm_weight_backward::VARIANTS[8],
-    &norm_weight_backward::VARIANTS[9],
-    &norm_weight_backward::VARIANTS[10],
-    &norm_weight_backward::VARIANTS[11],
-    &optimizer::VARIANTS[0],
-    &optimizer::VARIANTS[1],
-    &optimizer::VARIANTS[2],
+    &norm::VARIANTS[0], &norm::VARIANTS[1], &norm::VARIANTS[2], &norm::VARIANTS[3], &norm::VARIANTS[4], &norm::VARIANTS[5], &norm::VARIANTS[6], &norm::VARIANTS[7], &norm::VARIANTS[8], &norm::VARIANTS[9], &norm::VARIANTS[10], &norm::VARIANTS[11],
+    &norm_backward::VARIANTS[0], &norm_backward::VARIANTS[1], &norm_backward::VARIANTS[2], &norm_backward::VARIANTS[3], &norm_backward::VARIANTS[4], &norm_backward::VARIANTS[5], &norm_backward::VARIANTS[6], &norm_backward::VARIANTS[7], &norm_backward::VARIANTS[8], &norm_backward::VARIANTS[9], &norm_backward::VARIANTS[10], &norm_backward::VARIANTS[11],
+    &norm_weight_backward::VARIANTS[0], &norm_weight_backward::VARIANTS[1], &norm_weight_backward::VARIANTS[2], &norm_weight_backward::VARIANTS[3], &norm_weight_backward::VARIANTS[4], &norm_weight_backward::VARIANTS[5], &norm_weight_backward::VARIANTS[6], &norm_weight_backward::VARIANTS[7], &norm_weight_backward::VARIANTS[8], &norm_weight_backward::VARIANTS[9], &norm_weight_backward::VARIANTS[10], &norm_weight_backward::VARIANTS[11],
+    &optimizer::VARIANTS[0], &optimizer::VARIANTS[1], &optimizer::VARIANTS[2],
     &peak_flops::VARIANTS[0],
     &policy::VARIANTS[0],
     &preference::VARIANTS[0],
-    &rope::VARIANTS[0],
-    &rope::VARIANTS[1],
-    &rope::VARIANTS[2],
+    &rope::VARIANTS[0], &rope::VARIANTS[1], &rope::VARIANTS[2],
     &route::VARIANTS[0],
     &route_backward::VARIANTS[0],
-    &router_loss::VARIANTS[0],
-    &router_loss::VARIANTS[1],
+    &router_loss::VARIANTS[0], &router_loss::VARIANTS[1],
     &row_norm::VARIANTS[0],
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
-    &softcap::VARIANTS[0],
-    &softcap::VARIANTS[1],
-    &sum_rows::VARIANTS[0],
-    &sum_rows::VARIANTS[1],
-    &sum_rows::VARIANTS[2],
-    &sum_rows::VARIANTS[3],
-    &sum_rows::VARIANTS[4],
-    &sum_rows::VARIANTS[5],
-    &sum_rows::VARIANTS[6],
+    &softcap::VARIANTS[0], &softcap::VARIANTS[1],
+    &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
-    &unpack::VARIANTS[0],
-    &unpack::VARIANTS[1],
-    &unpack::VARIANTS[2],
+    &unpack::VARIANTS[0], &unpack::VARIANTS[1], &unpack::VARIANTS[2],
     &weigh_experts::VARIANTS[0],
-    &weigh_experts_backward::VARIANTS[0],
-    &weigh_experts_backward::VARIANTS[1],
+    &weigh_experts_backward::VARIANTS[0], &weigh_experts_backward::VARIANTS[1],
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.

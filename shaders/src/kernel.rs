@@ -66,3 +66,21 @@ pub struct Structure {
     /// Fields: name and offset in bytes.
     pub fields: &'static [(&'static str, u32)],
 }
+
+/// The methods of a kernel's `Arguments`, of which `$size` is the size in its source.
+macro_rules! arguments {
+    ($size:literal) => {
+        impl Arguments {
+            /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+            pub fn bytes(&self) -> Vec<u8> {
+                let mut bytes = bytemuck::bytes_of(self).to_vec();
+                bytes.resize(bytes.len().next_multiple_of(16), 0);
+                bytes
+            }
+        }
+
+        const _: () = assert!(size_of::<Arguments>() == $size);
+    };
+}
+
+pub(crate) use arguments;

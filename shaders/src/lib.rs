@@ -7,6 +7,7 @@
 
 mod kernel;
 
+use kernel::arguments;
 pub use kernel::{Access, Kernel, KernelBinding, Structure};
 
 mod pieces {

@@ -20,9 +20,8 @@ mod tensors;
 pub use export::{BundleExport, export_bundle};
 pub use import::import_bundle;
 
-use glasshouse_platform::Yielder;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::{Error, Result, storage};
+use glasshouse_platform::{Error, Result, Yielder, storage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -116,8 +116,14 @@ impl MicroBatch {
             .collect()
     }
 
+    /// Refuses document starts or scores that a graph does not take; see [`Self::starts_fault`] and [`Self::scores_fault`].
+    pub fn check(&self, time: Option<usize>, scores: Option<usize>) -> crate::Result<()> {
+        let fault = self.starts_fault(time).or_else(|| self.scores_fault(scores));
+        fault.map_or(Ok(()), |fault| Err(crate::Error::Refused(fault)))
+    }
+
     /// The error in its scores, as a sentence, for a graph that takes `wanted` scores, or none.
-    pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
+    fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
         let given = self.scores.as_ref().map(Vec::len);
         (given != wanted).then(|| match (given, wanted) {
             (Some(_), None) => "a micro-batch has scores, but the graph was built without them".to_owned(),
@@ -129,7 +135,7 @@ impl MicroBatch {
     }
 
     /// The error in its starts, as a sentence, for a graph that takes them for rows of `time` positions, or takes none.
-    pub fn starts_fault(&self, time: Option<usize>) -> Option<String> {
+    fn starts_fault(&self, time: Option<usize>) -> Option<String> {
         let (starts, time) = match (&self.document_starts, time) {
             (None, None) => return None,
             (Some(_), None) => {

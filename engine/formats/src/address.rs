@@ -1,8 +1,7 @@
 //! Addresses of pretrained models: a repository on the Hugging Face Hub, a folder of one on any server, or a GGUF file.
 
 use super::huggingface::{MAX_JSON_BYTES, shards_of};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{files, network};
+use glasshouse_platform::{Error, Result, files, network};
 use glasshouse_protocol::HubAddress;
 use glasshouse_text::data::prepare::TOKENIZER_FILE;
 use glasshouse_text::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE};

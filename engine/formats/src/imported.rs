@@ -5,9 +5,8 @@ use super::found::Piece;
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
-use glasshouse_protocol::presets;
 use glasshouse_protocol::{
-    Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig, WeightFormat,
+    Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig, WeightFormat, presets,
 };
 use glasshouse_text::data::prepare;
 use std::path::Path;

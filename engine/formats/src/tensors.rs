@@ -140,40 +140,53 @@ pub enum BiasRule {
 pub struct TensorTable<'model> {
     parameters: &'model Parameters,
     tensors: Vec<Tensor>,
+    /// Prefixes of the family's names and of ours; empty outside of blocks.
+    prefixes: [String; 2],
 }
 
 impl<'model> TensorTable<'model> {
     pub fn new(parameters: &'model Parameters) -> Self {
-        Self { parameters, tensors: Vec::new() }
+        Self { parameters, tensors: Vec::new(), prefixes: Default::default() }
     }
 
     pub fn done(self) -> Vec<Tensor> {
         self.tensors
     }
 
-    /// A matrix or vector, unchanged; skipped if our model lacks it.
-    pub fn whole(&mut self, theirs: impl Into<String>, ours: &str) {
-        if let Some((shape, _)) = self.parameters.find(ours) {
-            let rows = Rows::Range(0..shape[0]);
-            self.push(theirs.into(), ours, shape.to_vec(), rows, false);
+    /// The tensors of all blocks, by their names within a block. `theirs` is the family's name of the list of blocks.
+    pub fn blocks(&mut self, count: usize, theirs: &str, each: impl Fn(&mut Self)) {
+        for block in 0..count {
+            self.prefixes = [format!("{theirs}.{block}."), format!("blocks.{block}.")];
+            each(self);
         }
+        self.prefixes = Default::default();
+    }
+
+    /// A matrix or vector, unchanged; skipped if our model lacks it.
+    pub fn whole(&mut self, theirs: &str, ours: &str) {
+        self.add(theirs, ours, |_| {});
     }
 
     /// Like [`Self::whole`], with entries that are ours plus `offset`.
-    pub fn offset(&mut self, theirs: impl Into<String>, ours: &str, offset: i8) {
-        let first = self.tensors.len();
-        self.whole(theirs, ours);
-        self.tensors[first..].iter_mut().for_each(|tensor| tensor.offset = offset);
+    pub fn offset(&mut self, theirs: &str, ours: &str, offset: i8) {
+        self.add(theirs, ours, |tensor| tensor.offset = offset);
     }
 
-    /// `theirs.weight` and `theirs.bias` of a norm.
-    pub fn norm(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
-        self.layer(theirs, ours, None, bias, false);
+    /// A matrix that holds these columns of ours.
+    pub fn columns(&mut self, theirs: &str, ours: &str, columns: Range<usize>) {
+        self.add(theirs, ours, |tensor| {
+            (tensor.first_column, tensor.shape[1]) = (columns.start, columns.len());
+        });
     }
 
-    /// `theirs.weight` and `theirs.bias` of a linear layer.
-    pub fn linear(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
-        self.layer(theirs, ours, None, bias, false);
+    /// Norms and linear layers, with a weight and a bias each: the family's names and ours.
+    pub fn layers(&mut self, bias: BiasRule, names: &[(&str, &str)]) {
+        names.iter().for_each(|(theirs, ours)| self.layer(theirs, ours, None, bias, false));
+    }
+
+    /// Linear layers whose weights are stored as [in, out].
+    pub fn transposed(&mut self, bias: BiasRule, names: &[(&str, &str)]) {
+        names.iter().for_each(|(theirs, ours)| self.layer(theirs, ours, None, bias, true));
     }
 
     /// A linear layer that holds these rows of ours.
@@ -181,38 +194,40 @@ impl<'model> TensorTable<'model> {
         self.layer(theirs, ours, Some(rows), bias, false);
     }
 
-    /// A matrix that holds these columns of ours.
-    pub fn columns(&mut self, theirs: String, ours: &str, columns: Range<usize>) {
-        if let Some((shape, _)) = self.parameters.find(ours) {
-            let rows = shape[0];
-            self.push(theirs, ours, vec![rows, columns.len()], Rows::Range(0..rows), false);
-            self.tensors.last_mut().into_iter().for_each(|tensor| tensor.first_column = columns.start);
-        }
-    }
-
-    /// A linear layer whose weight is stored as [in, out].
-    pub fn transposed(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
-        self.layer(theirs, ours, None, bias, true);
-    }
-
     fn layer(&mut self, theirs: &str, ours: &str, rows: Option<Rows>, bias: BiasRule, transposed: bool) {
-        let weight = format!("{ours}.weight");
-        let Some((shape, _)) = self.parameters.find(&weight) else { return };
-        let rows = rows.unwrap_or(Rows::Range(0..shape[0]));
-        let mut theirs_shape = [&[rows.len()], &shape[1..]].concat();
-        if transposed {
-            theirs_shape.reverse();
-        }
-        self.push(format!("{theirs}.weight"), &weight, theirs_shape, rows.clone(), transposed);
-        let name = format!("{ours}.bias");
-        if bias == BiasRule::Always || self.parameters.find(&name).is_some() {
-            self.push(format!("{theirs}.bias"), &name, vec![rows.len()], rows, false);
+        let number = self.tensors.len();
+        self.add(&format!("{theirs}.weight"), &format!("{ours}.weight"), |weight| {
+            if let Some(rows) = rows {
+                (weight.shape[0], weight.rows) = (rows.len(), rows);
+            }
+            if transposed {
+                weight.shape.reverse();
+                weight.transposed = true;
+            }
+        });
+        let Some(weight) = self.tensors.get(number).cloned() else { return };
+        let [name, parameter] = self.full(&format!("{theirs}.bias"), &format!("{ours}.bias"));
+        if bias == BiasRule::Always || self.parameters.find(&parameter).is_some() {
+            let shape = vec![weight.rows.len()];
+            self.tensors.push(Tensor { name, shape, parameter, transposed: false, ..weight });
         }
     }
 
-    fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
-        let (parameter, first_column, offset) = (ours.to_owned(), 0, 0);
-        self.tensors.push(Tensor { name, shape, parameter, rows, first_column, transposed, offset });
+    /// Adds the tensor of one of our parameters, if our model has it, with changes.
+    fn add(&mut self, theirs: &str, ours: &str, change: impl FnOnce(&mut Tensor)) {
+        let [name, parameter] = self.full(theirs, ours);
+        if let Some((shape, _)) = self.parameters.find(&parameter) {
+            let (shape, rows) = (shape.to_vec(), Rows::Range(0..shape[0]));
+            let mut tensor =
+                Tensor { name, shape, parameter, rows, first_column: 0, transposed: false, offset: 0 };
+            change(&mut tensor);
+            self.tensors.push(tensor);
+        }
+    }
+
+    fn full(&self, theirs: &str, ours: &str) -> [String; 2] {
+        let [their_prefix, our_prefix] = &self.prefixes;
+        [format!("{their_prefix}{theirs}"), format!("{our_prefix}{ours}")]
     }
 }
 

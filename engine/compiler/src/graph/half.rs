@@ -62,6 +62,11 @@ pub(super) fn alone_without(operand: Operand, other: Operand) -> Rule {
     Rule { without: Some(other), ..alone(operand) }
 }
 
+/// Each operand may be in f16, independently of the others.
+pub(super) fn independent(operands: &[Operand]) -> Vec<Rule> {
+    operands.iter().copied().map(alone).collect()
+}
+
 /// Each operand whose number of columns is a multiple of 4 may be in f16, independently of the others.
 pub(super) fn alone_by_four(operands: &[Operand]) -> Vec<Rule> {
     operands.iter().copied().filter(|operand| operand.by_four()).map(alone).collect()

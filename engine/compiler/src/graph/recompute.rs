@@ -8,7 +8,7 @@
 //! [`Keep::AllButCheap`] recomputes only values that take no matrix product. This costs hardly any time and saves storing
 //! values twice, before and after an activation, a norm or a mask.
 
-use super::ops::{Named, Operation};
+use super::ops::Operation;
 use super::{Graph, GraphError, Node, Origin, ValueId};
 use crate::dispatch;
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ impl Recompute {
             Keep::Everything => {}
             Keep::AllButCheap => {
                 // A norm's statistics, its second output, are small; its backward pass reads the original ones.
-                let cheap = graph.nodes.iter().filter(|node| is_cheap(graph, node));
+                let cheap = graph.nodes.iter().filter(|node| is_cheap(node));
                 for output in cheap.filter_map(|node| node.outputs.first()) {
                     forgotten[output.index()] = true;
                 }
@@ -85,11 +85,11 @@ impl Recompute {
 }
 
 /// Whether a node's output is cheap to recompute.
-fn is_cheap(graph: &Graph, node: &Node) -> bool {
-    fn is_cheap<O: Operation>(op: &O, graph: &Graph, node: &Node) -> bool {
-        graph.types_of(op, node).is_some_and(|Named { inputs, .. }| op.is_cheap(inputs))
+fn is_cheap(node: &Node) -> bool {
+    fn is_cheap<O: Operation>(_: &O) -> bool {
+        O::IS_CHEAP
     }
-    dispatch!(&node.op, op => is_cheap(op, graph, node))
+    dispatch!(&node.op, op => is_cheap(op))
 }
 
 fn block(node: &Node) -> Option<&str> {

@@ -10,6 +10,7 @@ use crate::graph::{Input, Origin};
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use std::mem::size_of;
+use std::ops::Range;
 
 /// Bytes between the arguments of two dispatches: WebGPU's alignment of uniform bindings.
 pub const ARGUMENTS_STRIDE: u64 = 256;
@@ -34,6 +35,13 @@ pub struct Allocation {
     pub kind: MemoryKind,
 }
 
+impl Allocation {
+    /// A buffer that all plans bind.
+    pub(super) fn shared(buffer: Buffer, bytes: u64, kind: MemoryKind) -> Self {
+        Self { role: Role::Bound(buffer), plan: None, bytes, kind }
+    }
+}
+
 /// Whether an input's buffer holds several micro-batches in sequence.
 pub fn ringed(input: Input) -> bool {
     matches!(
@@ -51,18 +59,17 @@ pub fn buffers(
     ring: usize,
 ) -> Vec<Allocation> {
     let mut all = Vec::new();
-    let shared = |role, bytes, kind| Allocation { role: Role::Bound(role), plan: None, bytes, kind };
     if let Some(plan) = plans.first() {
         arenas(plan, plans, optimizer, &mut all);
         if optimizer.is_some() {
             let partials = super::update::partial_bytes(&plan.arena);
-            all.push(shared(Buffer::Partials, partials, MemoryKind::TablesAndStaging));
+            all.push(Allocation::shared(Buffer::Partials, partials, MemoryKind::TablesAndStaging));
         }
     }
     // One more for the dispatch that advances to the next micro-batch.
     let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
     for (slot, bytes) in slots(plans, update).into_iter().enumerate() {
-        all.push(shared(Buffer::Slot(slot), bytes, MemoryKind::Activations));
+        all.push(Allocation::shared(Buffer::Slot(slot), bytes, MemoryKind::Activations));
     }
     inputs(plans, ring, &mut all);
     caches(plans, &mut all);
@@ -71,9 +78,9 @@ pub fn buffers(
     }
     let rows = |size: usize| (ring * size) as u64;
     let staging = MemoryKind::TablesAndStaging;
-    all.push(shared(Buffer::Control, size_of::<Control>() as u64, staging));
-    all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
-    all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
+    all.push(Allocation::shared(Buffer::Control, size_of::<Control>() as u64, staging));
+    all.push(Allocation::shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
+    all.push(Allocation::shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
     let readback = rows(size_of::<ReportRow>());
     // Double-buffered: one is read while the other is filled.
     for _ in 0..2 {
@@ -102,12 +109,9 @@ fn slots(plans: &[&Plan], update: &[Dispatch]) -> Vec<u64> {
 fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mut Vec<Allocation>) {
     let (length, trained) = (first.arena.floats_end, first.arena.trained_end);
     let mut push = |wanted: bool, buffer: Numbered, end: usize, entry_bytes: u64, kind| {
-        all.extend(first.arena.spans(0..end).filter(|_| wanted).map(|(piece, own)| Allocation {
-            role: Role::Bound(buffer(piece)),
-            plan: None,
-            bytes: own.len() as u64 * entry_bytes,
-            kind,
-        }));
+        let pieces = first.arena.spans(0..end).filter(|_| wanted);
+        let bytes = |own: Range<usize>| own.len() as u64 * entry_bytes;
+        all.extend(pieces.map(|(piece, own)| Allocation::shared(buffer(piece), bytes(own), kind)));
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
     push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
@@ -117,11 +121,9 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
     push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
     push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, MemoryKind::OptimizerState);
-    all.extend(first.arena.stored_pieces.iter().enumerate().map(|(piece, words)| Allocation {
-        role: Role::Bound(Buffer::Stored(piece)),
-        plan: None,
-        bytes: words.len() as u64 * 4,
-        kind: MemoryKind::Weights,
+    let stored = first.arena.stored_pieces.iter().enumerate();
+    all.extend(stored.map(|(piece, words)| {
+        Allocation::shared(Buffer::Stored(piece), words.len() as u64 * 4, MemoryKind::Weights)
     }));
 }
 
@@ -148,21 +150,18 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
             }
         }
     }
-    all.extend(sizes.into_iter().map(|(input, bytes)| Allocation {
-        role: Role::Bound(Buffer::Input(input)),
-        plan: None,
-        bytes,
-        kind: MemoryKind::TablesAndStaging,
-    }));
+    let staged =
+        |(input, bytes)| Allocation::shared(Buffer::Input(input), bytes, MemoryKind::TablesAndStaging);
+    all.extend(sizes.into_iter().map(staged));
 }
 
 /// Caches, shared by plans for different chunk sizes.
 fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
     for value in plans.iter().flat_map(|plan| &plan.graph.values) {
         if let Origin::Cache(number) = value.origin {
-            let role = Role::Bound(Buffer::Cache(number));
-            if all.iter().all(|other| other.role != role) {
-                all.push(Allocation { role, plan: None, bytes: value.ty.bytes(), kind: MemoryKind::Caches });
+            let own = Allocation::shared(Buffer::Cache(number), value.ty.bytes(), MemoryKind::Caches);
+            if all.iter().all(|other| other.role != own.role) {
+                all.push(own);
             }
         }
     }

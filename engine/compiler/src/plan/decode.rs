@@ -5,7 +5,7 @@
 //! token to each. The host uploads prompts and random numbers, assigns a text to each row of a plan, replays the plan, and reads many
 //! tokens at once.
 
-use super::buffers::{Allocation, Role, buffers};
+use super::buffers::{Allocation, buffers};
 use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
 use crate::graph::{Input, ValueId};
@@ -13,9 +13,8 @@ use crate::model::{Purpose, build};
 use crate::sampler::Sampling;
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
-use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::config::MAX_ENDS;
-use glasshouse_protocol::{ModelConfig, WeightFormat};
+use glasshouse_protocol::{MemoryKind, ModelConfig, WeightFormat};
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
 
@@ -188,11 +187,8 @@ pub fn sampler_allocations(
         (DecodeBuffer::Keys, vocabulary * 4),
         (DecodeBuffer::Weights, vocabulary * 4),
     ];
-    sizes.into_iter().map(move |(buffer, bytes)| Allocation {
-        role: Role::Bound(Buffer::Decode(buffer)),
-        plan: None,
-        bytes: (texts * bytes) as u64,
-        kind: MemoryKind::TablesAndStaging,
+    sizes.into_iter().map(move |(buffer, bytes)| {
+        Allocation::shared(Buffer::Decode(buffer), (texts * bytes) as u64, MemoryKind::TablesAndStaging)
     })
 }
 
@@ -205,26 +201,12 @@ fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Targ
     Ok(plan)
 }
 
-fn whole(buffer: Buffer) -> Binding {
-    Binding { buffer, offset: 0, bytes: None }
-}
-
 fn feed([rows, time]: [usize; 2], context_length: usize) -> Dispatch {
     let arguments = decode_feed::Arguments { time: time as u32, capacity: capacity(context_length) as u32 };
-    Dispatch {
-        kernel: decode_feed::kernel(),
-        arguments: arguments.bytes(),
-        bindings: vec![
-            whole(Buffer::Decode(DecodeBuffer::Settings)),
-            whole(Buffer::Decode(DecodeBuffer::State)),
-            whole(Buffer::Decode(DecodeBuffer::History)),
-            whole(Buffer::Input(Input::Cursor)),
-            whole(Buffer::Input(Input::Tokens)),
-        ],
-        groups: [rows as u32, 1, 1],
-        node: None,
-        scope: Rc::from("feed"),
-    }
+    let own = [DecodeBuffer::Settings, DecodeBuffer::State, DecodeBuffer::History].map(Buffer::Decode);
+    let bindings = own.into_iter().chain([Input::Cursor, Input::Tokens].map(Buffer::Input));
+    let (bindings, groups) = (bindings.map(Binding::whole).collect(), [rows as u32, 1, 1]);
+    Dispatch::of_phase(decode_feed::kernel(), arguments.bytes(), bindings, groups, &Rc::from("feed"))
 }
 
 /// The dispatch that samples from a plan's `logits` [B, 1, V].
@@ -238,24 +220,19 @@ pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Di
         capacity: capacity(context_length) as u32,
         each: MAX_DRAWS as u32,
     };
-    let own = |buffer| whole(Buffer::Decode(buffer));
-    Ok(Dispatch {
-        kernel: sample::kernel(),
-        arguments: arguments.bytes(),
-        bindings: vec![
-            own(DecodeBuffer::Settings),
-            own(DecodeBuffer::Draws),
-            Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(ty.bytes()) },
-            own(DecodeBuffer::Keys),
-            own(DecodeBuffer::Weights),
-            own(DecodeBuffer::History),
-            own(DecodeBuffer::Written),
-            own(DecodeBuffer::State),
-        ],
-        groups: [ty.rows() as u32, 1, 1],
-        node: None,
-        scope: Rc::from("sample"),
-    })
+    let own = |buffer| Binding::whole(Buffer::Decode(buffer));
+    let bindings = vec![
+        own(DecodeBuffer::Settings),
+        own(DecodeBuffer::Draws),
+        Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(ty.bytes()) },
+        own(DecodeBuffer::Keys),
+        own(DecodeBuffer::Weights),
+        own(DecodeBuffer::History),
+        own(DecodeBuffer::Written),
+        own(DecodeBuffer::State),
+    ];
+    let groups = [ty.rows() as u32, 1, 1];
+    Ok(Dispatch::of_phase(sample::kernel(), arguments.bytes(), bindings, groups, &Rc::from("sample")))
 }
 
 #[cfg(test)]

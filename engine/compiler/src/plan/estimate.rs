@@ -5,13 +5,12 @@
 
 use super::buffers::{Allocation, buffers};
 use super::{Plan, compile, update};
-use crate::Result;
-use crate::dispatch;
 use crate::graph::ops::{Cost, Operation};
 use crate::graph::{Graph, Node, Parameter};
 use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
+use crate::{Result, dispatch};
 use glasshouse_protocol::{MemoryKind, ModelConfig, PassFlops, PlanSummary, TrainConfig};
 use std::collections::BTreeMap;
 

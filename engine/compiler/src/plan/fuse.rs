@@ -5,13 +5,7 @@
 //! Values keep their ids. Those that are no longer computed become [`Origin::Removed`].
 
 use super::lower::Target;
-use crate::graph::ops::{
-    Add, AddInputs, CrossEntropy, CrossEntropyBackward, CrossEntropyInputs, CrossEntropyOutputs, Dropout,
-    DropoutInputs, Dx, ExpertLinear, ExpertLinearInputs, HeadGradients, Linear, LinearCrossEntropy,
-    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
-    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputBackward, LinearInputs, Named, Nothing,
-    Operands, Operation,
-};
+use crate::graph::ops::*;
 use crate::graph::{Element, Graph, Node, NodeId, Op, Origin, Type, ValueId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

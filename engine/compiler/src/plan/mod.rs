@@ -78,6 +78,12 @@ pub struct Binding {
     pub bytes: Option<u64>,
 }
 
+impl Binding {
+    pub fn whole(buffer: Buffer) -> Self {
+        Self { buffer, offset: 0, bytes: None }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     pub kernel: &'static Kernel,
@@ -90,6 +96,19 @@ pub struct Dispatch {
     pub node: Option<NodeId>,
     /// The node's scope, or the phase's name.
     pub scope: Rc<str>,
+}
+
+impl Dispatch {
+    /// A dispatch of a phase, such as the update, that is no node of the graph.
+    fn of_phase(
+        kernel: &'static Kernel,
+        arguments: Vec<u8>,
+        bindings: Vec<Binding>,
+        groups: [u32; 3],
+        phase: &Rc<str>,
+    ) -> Self {
+        Self { kernel, arguments, bindings, groups, node: None, scope: phase.clone() }
+    }
 }
 
 #[derive(Debug)]
@@ -156,7 +175,7 @@ fn binding(
     node: usize,
     place: BindingSource,
 ) -> Result<Binding> {
-    let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
+    let whole = |buffer| Ok(Binding::whole(buffer));
     let (value, start, bytes) = match place {
         BindingSource::Buffer(buffer) => return whole(buffer),
         BindingSource::Scratch(number) => {

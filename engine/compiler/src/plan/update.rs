@@ -15,8 +15,7 @@ use crate::step::LossScale;
 use crate::{Error, Result};
 use glasshouse_protocol::OptimizerKind;
 use glasshouse_shaders::{
-    Kernel, advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update,
-    optimizer,
+    advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update, optimizer,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -77,8 +76,12 @@ pub fn update_dispatches(
     let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
     let arguments =
         gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
-    let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
-    all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
+    let bindings = vec![
+        Binding::whole(Buffer::Partials),
+        Binding::whole(Buffer::Control),
+        Binding::whole(Buffer::Reports),
+    ];
+    all.push(Dispatch::of_phase(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");
     for (range, rule) in optimizer.entrywise(arena) {
         for chunk in chunks(arena, range) {
@@ -116,9 +119,9 @@ fn squares(
             groups: groups as u32,
             first: partials as u32,
         };
-        let bindings = vec![chunk.of(Buffer::Gradients, 4), whole(Buffer::Partials)];
+        let bindings = vec![chunk.of(Buffer::Gradients, 4), Binding::whole(Buffer::Partials)];
         let kernel = gradient_squares::kernel();
-        all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], scope));
+        all.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], scope));
         partials += groups;
     }
     (all, partials)
@@ -175,29 +178,37 @@ fn muon_dispatches(
         rest: 1.0 - muon::MOMENTUM,
     };
     let bindings =
-        vec![whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
+        vec![Binding::whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
     let groups = grid(count.div_ceil(GROUP))?;
-    let mut dispatches = vec![dispatch(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
+    let mut dispatches =
+        vec![Dispatch::of_phase(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
     let (squares, partials) = squares(arena, matrix.range(), target, &scope);
     dispatches.extend(squares);
     let (rows, columns) = (matrix.rows as u32, matrix.columns as u32);
     let transposed = u32::from(matrix.is_tall());
     let arguments =
         muon_normalise::Arguments { rows, columns, transposed, partials: partials as u32, eps: muon::EPS };
-    let bindings = vec![whole(Buffer::Partials), all.of(Buffer::Gradients, 4), orthogonalisation.input];
+    let bindings =
+        vec![Binding::whole(Buffer::Partials), all.of(Buffer::Gradients, 4), orthogonalisation.input];
     let groups = grid(matrix.count().div_ceil(GROUP))?;
-    dispatches.push(dispatch(muon_normalise::kernel(), arguments.bytes(), bindings, groups, &scope));
+    dispatches.push(Dispatch::of_phase(
+        muon_normalise::kernel(),
+        arguments.bytes(),
+        bindings,
+        groups,
+        &scope,
+    ));
     dispatches.extend(orthogonalisation.dispatches.iter().cloned());
     let (weight_decay, rate) = (rule.weight_decay, matrix.rate());
     let keeps_zeros = u32::from(rule.keeps_zeros);
     let arguments = muon_update::Arguments { rows, columns, transposed, weight_decay, rate, keeps_zeros };
     let bindings = vec![
-        whole(Buffer::Control),
-        whole(Buffer::Schedule),
+        Binding::whole(Buffer::Control),
+        Binding::whole(Buffer::Schedule),
         orthogonalisation.output,
         all.of(Buffer::Parameters, 4),
     ];
-    dispatches.push(dispatch(muon_update::kernel(), arguments.bytes(), bindings, groups, &scope));
+    dispatches.push(Dispatch::of_phase(muon_update::kernel(), arguments.bytes(), bindings, groups, &scope));
     Ok(dispatches)
 }
 
@@ -215,7 +226,7 @@ pub fn cast_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
             let kernel = cast_f16::kernel(cast_f16::Width::Half);
             let arguments = cast_f16::Arguments { count: count as u32 }.bytes();
             let bindings = vec![chunk.of(Buffer::Parameters, 4), chunk.of(Buffer::HalfParameters, 2)];
-            Ok(dispatch(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
+            Ok(Dispatch::of_phase(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
         })
         .collect()
 }
@@ -237,8 +248,8 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
         keeps_zeros: u32::from(rule.keeps_zeros),
     };
     let mut bindings = vec![
-        whole(Buffer::Control),
-        whole(Buffer::Schedule),
+        Binding::whole(Buffer::Control),
+        Binding::whole(Buffer::Schedule),
         chunk.of(Buffer::Gradients, 4),
         chunk.of(Buffer::Parameters, 4),
     ];
@@ -254,25 +265,17 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
         OptimizerKind::Rmsprop => optimizer::Rule::Rmsprop,
     });
     let groups = grid(count.div_ceil(GROUP))?;
-    Ok(dispatch(kernel, arguments.bytes(), bindings, groups, scope))
+    Ok(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, scope))
 }
 
 /// Advances to the next uploaded micro-batch; each micro-batch's last dispatch.
 pub fn advance_dispatch() -> Dispatch {
     let arguments = advance::Arguments { by: 1 }.bytes();
-    dispatch(advance::kernel(), arguments, vec![whole(Buffer::Control)], [1, 1, 1], &Rc::from("advance"))
-}
-
-fn whole(buffer: Buffer) -> Binding {
-    Binding { buffer, offset: 0, bytes: None }
-}
-
-fn dispatch(
-    kernel: &'static Kernel,
-    arguments: Vec<u8>,
-    bindings: Vec<Binding>,
-    groups: [u32; 3],
-    scope: &Rc<str>,
-) -> Dispatch {
-    Dispatch { kernel, arguments, bindings, groups, node: None, scope: scope.clone() }
+    Dispatch::of_phase(
+        advance::kernel(),
+        arguments,
+        vec![Binding::whole(Buffer::Control)],
+        [1, 1, 1],
+        &Rc::from("advance"),
+    )
 }

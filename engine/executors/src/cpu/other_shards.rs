@@ -11,8 +11,7 @@ use super::workers::Workers;
 use glasshouse_compiler::model::TrainSpec;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::Remote;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Remote, Result};
 use std::sync::Arc;
 use std::time::Duration;
 

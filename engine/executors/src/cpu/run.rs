@@ -7,8 +7,7 @@ use glasshouse_compiler::graph::ops::REPORTED;
 use glasshouse_compiler::graph::{Graph, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Probe, TrainingGraphs};
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{TURN, parallel};
+use glasshouse_platform::{Error, Result, TURN, parallel};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -68,12 +67,7 @@ impl Run {
         self.program.shard = shard;
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)?;
-        if let Some(fault) = batch.starts_fault(self.starts.map(|(_, time)| time)) {
-            return Err(Error::Refused(fault));
-        }
-        if let Some(fault) = batch.scores_fault(self.scores.map(|(_, count)| count)) {
-            return Err(Error::Refused(fault));
-        }
+        batch.check(self.starts.map(|(_, time)| time), self.scores.map(|(_, count)| count))?;
         if let (Some((value, _)), Some(starts)) = (self.starts, &batch.document_starts) {
             self.program.set_words(value, starts)?;
         }

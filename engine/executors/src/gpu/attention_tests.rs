@@ -2,9 +2,8 @@
 
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
-use glasshouse_compiler::graph::ops;
 use glasshouse_compiler::graph::{
-    Constant, DropoutSite, Graph, Heads, Init, Input, Op, Parameter, Type, ValueId, random,
+    Constant, DropoutSite, Graph, Heads, Init, Input, Op, Parameter, Type, ValueId, ops, random,
 };
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::Data;

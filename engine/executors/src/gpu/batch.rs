@@ -64,12 +64,7 @@ impl BatchRules {
                 )));
             }
         }
-        if let Some(fault) = batch.starts_fault(self.documents) {
-            return Err(Error::Refused(fault));
-        }
-        if let Some(fault) = batch.scores_fault(self.scores) {
-            return Err(Error::Refused(fault));
-        }
+        batch.check(self.documents, self.scores)?;
         let token = batch.tokens.iter().find(|id| **id as usize >= self.vocabulary);
         let counts = |id: &&u32| **id as usize >= self.classes && Some(**id) != self.ignored;
         match token.or_else(|| batch.targets.iter().find(counts)) {

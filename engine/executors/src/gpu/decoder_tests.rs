@@ -4,8 +4,7 @@
 use super::program::Program;
 use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Input, Origin, Type, ValueId, random};
+use glasshouse_compiler::graph::{Graph, Input, Origin, Type, ValueId, ops, random};
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::buffers::buffers;

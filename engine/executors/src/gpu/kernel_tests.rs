@@ -4,9 +4,9 @@
 use super::run::run_graph_for;
 use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
-use glasshouse_compiler::graph::ops;
 use glasshouse_compiler::graph::{
-    DropoutSite, Graph, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, random, token_order,
+    DropoutSite, Graph, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, ops, random,
+    token_order,
 };
 use glasshouse_compiler::plan::lower::{Family, Target, Tier};
 use glasshouse_compiler::plan::trial;

@@ -3,8 +3,7 @@
 use super::Gpu;
 use super::device::one_line;
 use glasshouse_compiler::plan::lower::Cooperative;
-use glasshouse_platform::Yielder;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
 use std::num::NonZeroU64;

@@ -5,9 +5,7 @@ use super::plus;
 use burn::tensor::TensorData;
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::Node;
-use glasshouse_compiler::graph::ops::{
-    Add, Dropout, DropoutInputs, Multiply, MultiplyInputs, Noise, Scale, Softcap, Unpack, Y,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 
 impl Express for Dropout {

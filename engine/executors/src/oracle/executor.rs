@@ -168,9 +168,8 @@ impl OracleExecutor {
     ) -> Result<Run<'run>> {
         let mut run = Run::new(graph, device, batch.seed, read);
         let time = graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns());
-        if let Some(fault) = batch.starts_fault(time) {
-            return Err(Error::Refused(fault));
-        }
+        let scores = graph.find(Origin::Input(Input::Scores));
+        batch.check(time, scores.map(|scores| graph.ty(scores).count()))?;
         let given = [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)];
         for (input, ids) in
             given.into_iter().chain(batch.document_starts.as_ref().map(|starts| (Input::Starts, starts)))
@@ -184,10 +183,6 @@ impl OracleExecutor {
             let time = graph.find(Origin::Input(Input::Targets)).map_or(1, |ids| graph.ty(ids).columns());
             let ignored = graph.loss_targets().and_then(|targets| targets.ignored);
             run.bind(id, run.value_from_data(id, &Data::F32(batch.shares(time, ignored)))?);
-        }
-        let scores = graph.find(Origin::Input(Input::Scores));
-        if let Some(fault) = batch.scores_fault(scores.map(|scores| graph.ty(scores).count())) {
-            return Err(Error::Refused(fault));
         }
         if let (Some(id), Some(scores)) = (scores, &batch.scores) {
             run.bind(id, run.value_from_data(id, &Data::F32(scores.clone()))?);

@@ -5,10 +5,7 @@ use super::log_sum_exp;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::Node;
-use glasshouse_compiler::graph::ops::{
-    ExpertLinear, ExpertLinearInputs, Route, RouterLoss, RouterLossInputs, RouterLossOutputs, WeighExperts,
-    WeighExpertsInputs, Y,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 
 /// 1 where a gate is not 0.

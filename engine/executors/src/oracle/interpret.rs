@@ -3,8 +3,7 @@
 use super::Device;
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::dispatch;
-use glasshouse_compiler::graph::ops::Noise;
-use glasshouse_compiler::graph::ops::{Operands, Operation};
+use glasshouse_compiler::graph::ops::{Noise, Operands, Operation};
 use glasshouse_compiler::graph::{DropoutSite, Element, Graph, Node, Op, Origin, ValueId, random};
 use glasshouse_compiler::step::Data;
 use glasshouse_platform::{Error, Result};

@@ -4,9 +4,7 @@ use super::interpret::{Express, In, Out, Run, expect_below};
 use super::{Device, log_sum_exp};
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::Node;
-use glasshouse_compiler::graph::ops::{
-    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Score, ScoreInputs, ScoreOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 
 impl Express for CrossEntropy {

@@ -75,19 +75,6 @@ pub trait Item {
     fn put(&self, to: &mut Vec<u8>);
 }
 
-macro_rules! items {
-    ($($kind:ident $type:ty),*) => {$(
-        impl Item for $type {
-            const KIND: Kind = Kind::$kind;
-
-            fn put(&self, to: &mut Vec<u8>) {
-                to.extend_from_slice(&self.to_le_bytes());
-            }
-        }
-    )*};
-}
-items!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, F32 f32, U64 u64, I64 i64, F64 f64);
-
 impl Item for bool {
     const KIND: Kind = Kind::Bool;
 

@@ -14,8 +14,8 @@
 //!   are borrowed, tensors are slices. Every count, size and offset is validated before use.
 //! * [`StoredTensor::floats`] converts a tensor to floats, [`dequantise`] blocks of it in the caller's memory.
 //! * [`Writer`] takes the list of contents, writes the head, and then quantises and writes tensors as they are provided.
-//! * `look` reads a model from a file, and [`export`] writes one. `architectures` has a file for each supported architecture,
-//!   with conversions in both directions; `vocabulary` converts tokenizers.
+//! * `look` reads a model from a file, and [`export`] writes one. `architectures` has the supported architectures, with
+//!   conversions in both directions; `vocabulary` converts tokenizers.
 //!
 //! Shapes have the slowest dimension first: a matrix is [rows, columns], and a row is contiguous.
 

@@ -2,7 +2,7 @@
 
 use crate::{TAKE_AGAIN, longrope_attention};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling, presets};
+use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -346,15 +346,6 @@ impl Fields {
             original_context_length: original,
             attention_factor: Some(attention),
         })
-    }
-
-    /// A GPT-2 of the sizes in these fields: width, heads, context length and layers.
-    pub fn gpt(&mut self, [width, heads, context, layers]: [&str; 4]) -> Result<ModelConfig> {
-        let (channels, count) = (self.whole(width)?, self.whole(heads)?);
-        let head_size = self.head_size((width, channels), (heads, count))?;
-        let [tokens, context, layers] =
-            [self.whole("vocab_size")?, self.whole(context)?, self.whole(layers)?];
-        Ok(ModelConfig { head_size, ..presets::gpt(tokens, context, layers, count, channels) })
     }
 
     /// The head size: the width divided by the number of heads, which must divide it.

@@ -4,8 +4,7 @@
 use crate::TAKE_AGAIN;
 use crate::found::read_at;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::order;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};

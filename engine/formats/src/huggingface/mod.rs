@@ -1,7 +1,7 @@
 //! Import and export of Hugging Face folders: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`,
 //! `generation_config.json` and a model card.
 //!
-//! Each supported class of `transformers` is a file in `families`, with one table that maps its tensors to our parameters for
+//! Each supported class of `transformers` is in a file of `families`, with one table that maps its tensors to our parameters for
 //! both export and import. A model is exported as a class only if the class computes it exactly, which is verified by reading
 //! back the generated settings. If no class fits, the error names the settings that the closest one lacks.
 

@@ -1,9 +1,10 @@
 //! Causal and sliding-window attention.
 
-use super::{Cost, Done, DropoutSite, In, Named, Nothing, Operation, Out, declare, operands};
+use super::{
+    Cost, Done, DropoutSite, Given, In, Named, Nothing, Operation, Out, declare, f16_rules, operands,
+};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, are_starts, batched, expect};
 
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
@@ -88,11 +89,8 @@ impl Operation for Attention {
         }
     }
 
-    fn types(
-        &self,
-        AttentionInputs { qkv, starts }: AttentionInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<AttentionOutputs<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<AttentionOutputs<Type>> {
+        let AttentionInputs { qkv, starts } = inputs;
         let heads = self.heads;
         batched(qkv, heads.packed())?;
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
@@ -115,9 +113,7 @@ impl Operation for Attention {
         pass.flow(x, dqkv)
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, outputs.y])
-    }
+    f16_rules!(together: inputs.qkv, outputs.y);
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(2.0 * self.heads.product_flops(inputs.qkv, self.window))
@@ -139,19 +135,14 @@ operands! {
 impl Operation for AttentionDelta {
     declare!("attention_delta", "δ[t] = Σ dy[t]·y[t], for each head", AttentionDeltaInputs -> Delta);
 
-    fn types(
-        &self,
-        AttentionDeltaInputs { y, dy }: AttentionDeltaInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<Delta<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<Delta<Type>> {
+        let AttentionDeltaInputs { y, dy } = inputs;
         batched(y, self.heads.width())?;
         alike("output gradient", dy, y)?;
         Ok(Delta { delta: Type::f32(&[y.shape[0], self.heads.heads, y.shape[1]]) })
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.y, inputs.dy])
-    }
+    f16_rules!(together: inputs.y, inputs.dy);
 }
 
 /// Recomputes the probabilities from q, k and lse. With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the
@@ -186,9 +177,7 @@ impl Operation for AttentionBackward {
         Ok(Dqkv { dqkv: qkv.clone() })
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, inputs.dy, outputs.dqkv])
-    }
+    f16_rules!(together: inputs.qkv, inputs.dy, outputs.dqkv);
 
     /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over keys.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {

@@ -57,9 +57,7 @@ impl Operation for Dropout {
         [alone(inputs.x)].into_iter().chain(y).collect()
     }
 
-    fn is_cheap(&self, _: DropoutInputs<&Type>) -> bool {
-        true
-    }
+    const IS_CHEAP: bool = true;
 }
 
 /// y = x + size·u, u drawn uniformly from [−1, 1) for each entry, element = index in x. Input: any shape. Output: the same. The
@@ -185,9 +183,7 @@ impl Operation for Multiply {
         pass.flow(x, dx)
     }
 
-    fn is_cheap(&self, _: MultiplyInputs<&Type>) -> bool {
-        true
-    }
+    const IS_CHEAP: bool = true;
 }
 
 /// y = c·tanh(x/c). Input: any shape. Output: the same.

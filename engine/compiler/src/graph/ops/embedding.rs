@@ -1,6 +1,6 @@
 //! The token embedding.
 
-use super::{Cost, Done, In, Named, Nothing, Operation, Out, SumRows, Y, declare, operands};
+use super::{Added, Cost, Done, Given, In, Named, Nothing, Operation, Out, SumRows, Y, declare, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, columns, expect, integers, is_cursor, rank};
 use crate::graph::{Input, Type};
@@ -80,11 +80,7 @@ impl Operation for EmbeddingBackward {
         EmbeddingBackwardInputs -> Nothing += EmbeddingGradients
     );
 
-    fn types(
-        &self,
-        inputs: EmbeddingBackwardInputs<&Type>,
-        gradients: EmbeddingGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
         let EmbeddingBackwardInputs { dy, tokens, order } = inputs;
         integers("tokens", tokens)?;
         alike("order", order, &Type::u32(&[2, tokens.count()]))?;

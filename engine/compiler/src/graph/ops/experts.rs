@@ -2,7 +2,7 @@
 //! divided among them; the products take the router's gates as a further input and need only the channels of chosen experts. An
 //! executor may compute the others too: a gate of 0 removes their values.
 
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use super::{Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
@@ -164,11 +164,8 @@ impl Operation for WeighExpertsBackward {
         WeighExpertsBackwardInputs -> WeighExpertsBackwardOutputs
     );
 
-    fn types(
-        &self,
-        WeighExpertsBackwardInputs { h, gates, dy }: WeighExpertsBackwardInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<WeighExpertsBackwardOutputs<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<WeighExpertsBackwardOutputs<Type>> {
+        let WeighExpertsBackwardInputs { h, gates, dy } = inputs;
         alike("hidden values", h, &divided(gates, h.columns()))?;
         alike("output gradient", dy, &with_columns(gates, gates.columns() * h.columns()))?;
         Ok(WeighExpertsBackwardOutputs { dh: h.clone(), dgates: gates.clone() })
@@ -292,11 +289,9 @@ impl Operation for ExpertLinearWeightBackward {
         ExpertLinearWeightBackwardInputs -> Nothing += ExpertGradients
     );
 
-    fn types(
-        &self,
-        ExpertLinearWeightBackwardInputs { dy, gates, x }: ExpertLinearWeightBackwardInputs<&Type>,
-        ExpertGradients { weight }: ExpertGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
+        let ExpertLinearWeightBackwardInputs { dy, gates, x } = inputs;
+        let ExpertGradients { weight } = gradients;
         let rows = gates.rows();
         alike("gradient", weight, &Type::f32(&[dy.count() / rows, x.count() / rows]))?;
         self.0.divides(gates, weight)?;

@@ -3,7 +3,7 @@
 
 use super::linear::product_flops;
 use super::loss::{share_fits, targets_fit};
-use super::{Cost, LossTargets, Named, Nothing, Operation, declare, operands};
+use super::{Added, Cost, Given, LossTargets, Made, Named, Nothing, Operation, declare, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, columns, expect, rank};
 
@@ -32,11 +32,7 @@ impl Operation for LinearCrossEntropy {
         LinearCrossEntropyInputs -> LinearCrossEntropyOutputs
     );
 
-    fn types(
-        &self,
-        inputs: LinearCrossEntropyInputs<&Type>,
-        _: Nothing,
-    ) -> Rule<LinearCrossEntropyOutputs<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<LinearCrossEntropyOutputs<Type>> {
         let LinearCrossEntropyInputs { x, weight, targets } = inputs;
         let logits = chunk_of_logits(x, weight, targets, self.chunk)?;
         let rows = Type::f32(&[x.rows(), 2]);
@@ -82,11 +78,7 @@ impl Operation for LinearCrossEntropyBackward {
         LinearCrossEntropyBackwardInputs -> LinearCrossEntropyBackwardOutputs += HeadGradients
     );
 
-    fn types(
-        &self,
-        inputs: LinearCrossEntropyBackwardInputs<&Type>,
-        gradients: HeadGradients<&Type>,
-    ) -> Rule<LinearCrossEntropyBackwardOutputs<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Made<Self> {
         let LinearCrossEntropyBackwardInputs { x, weight, targets, rows, share } = inputs;
         let logits = chunk_of_logits(x, weight, targets, self.chunk)?;
         alike("rows", rows, &Type::f32(&[x.rows(), 2]))?;

@@ -1,9 +1,8 @@
 //! The norm of query and key heads.
 
-use super::{Done, Dx, Heads, In, Named, Nothing, Operation, Out, declare, operands};
+use super::{Added, Done, Dx, Given, Heads, In, Nothing, Operation, Out, declare, f16_rules, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, packed, vector};
 
 /// RMSNorm of each query and key head separately; values pass unchanged. Inputs: qkv [..,W], query scale wq [D], key scale wk
@@ -63,9 +62,7 @@ impl Operation for HeadNorm {
         pass.flow(x, dx)
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, outputs.y])
-    }
+    f16_rules!(together: inputs.qkv, outputs.y);
 }
 
 /// Inputs: qkv [..,W], query scale wq [D], key scale wk [D], reciprocal roots [N,H+K], dy [..,W]. Output: [..,W].
@@ -94,9 +91,7 @@ impl Operation for HeadNormBackward {
         Ok(Dx { dx: qkv.clone() })
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, inputs.dy, outputs.dx])
-    }
+    f16_rules!(together: inputs.qkv, inputs.dy, outputs.dx);
 }
 
 /// Inputs: qkv [..,W], reciprocal roots [N,H+K], dy [..,W]. Outputs += wq's [D], += wk's [D].
@@ -118,18 +113,12 @@ impl Operation for HeadNormWeightBackward {
         HeadNormWeightBackwardInputs -> Nothing += HeadNormGradients
     );
 
-    fn types(
-        &self,
-        inputs: HeadNormWeightBackwardInputs<&Type>,
-        gradients: HeadNormGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
         let scales = [("gradient", gradients.query), ("gradient", gradients.key)];
         alike("roots", inputs.roots, &checked(inputs.qkv, self.heads, self.whole, scales)?)?;
         alike("output gradient", inputs.dy, inputs.qkv)?;
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, inputs.dy])
-    }
+    f16_rules!(together: inputs.qkv, inputs.dy);
 }

@@ -1,6 +1,8 @@
 //! Linear layers.
 
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, operands};
+use super::{
+    Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands,
+};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_by_four};
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
@@ -151,19 +153,14 @@ impl Operation for LinearWeightBackward {
         LinearWeightBackwardInputs -> Nothing += LinearGradients
     );
 
-    fn types(
-        &self,
-        LinearWeightBackwardInputs { dy, x }: LinearWeightBackwardInputs<&Type>,
-        gradients: LinearGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
+        let LinearWeightBackwardInputs { dy, x } = inputs;
         expect(dy.rows() == x.rows(), || format!("rows differ: {dy} and {x}"))?;
         alike("gradient", gradients.weight, &Type::f32(&[dy.columns(), x.columns()]))?;
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        alone_by_four(&[inputs.dy, inputs.x])
-    }
+    f16_rules!(alone_by_four: inputs.dy, inputs.x);
 
     fn cost(&self, Named { inputs, gradients, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(product_flops(inputs.dy, gradients.weight))
@@ -197,7 +194,5 @@ impl Operation for SumRows {
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(inputs.dy)]
-    }
+    f16_rules!(independent: inputs.dy);
 }

@@ -1,8 +1,7 @@
 //! Cross-entropy and score losses.
 
-use super::{Done, Dx, In, LossTargets, Named, Nothing, Operation, Out, declare, operands};
+use super::{Done, Dx, In, LossTargets, Nothing, Operation, Out, declare, f16_rules, operands};
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, integers};
 use crate::graph::{Type, ValueId};
 
@@ -131,9 +130,7 @@ impl Operation for CrossEntropyBackward {
         Ok(Dx { dx: logits.clone() })
     }
 
-    fn f16_rules(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(outputs.dx)]
-    }
+    f16_rules!(independent: outputs.dx);
 }
 
 /// The factor on the gradient and the `share` input: the loss if the pass begins at it, or the row weights of an objective.

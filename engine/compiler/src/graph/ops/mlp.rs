@@ -1,9 +1,8 @@
 //! Activations and gates of an MLP.
 
-use super::{Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, operands};
+use super::{Done, Dx, In, Nothing, Operation, Out, X, Y, declare, f16_rules, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, expect, with_columns};
 use glasshouse_protocol as protocol;
 
@@ -36,13 +35,9 @@ impl Operation for Activation {
         pass.flow(x, dx)
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.x, outputs.y])
-    }
+    f16_rules!(together: inputs.x, outputs.y);
 
-    fn is_cheap(&self, _: X<&Type>) -> bool {
-        true
-    }
+    const IS_CHEAP: bool = true;
 }
 
 /// Inputs: x, dy. Output: dx.
@@ -62,9 +57,7 @@ impl Operation for ActivationBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.x, inputs.dy, outputs.dx])
-    }
+    f16_rules!(together: inputs.x, inputs.dy, outputs.dx);
 }
 
 /// y = g(x[.., ..F])·x[.., F..], with g = SiLU (SwiGLU) or tanh-GELU (GeGLU). Input: x [..,2F]. Output: [..,F].
@@ -95,13 +88,9 @@ impl Operation for Gate {
         pass.flow(x, dx)
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.x, outputs.y])
-    }
+    f16_rules!(together: inputs.x, outputs.y);
 
-    fn is_cheap(&self, _: X<&Type>) -> bool {
-        true
-    }
+    const IS_CHEAP: bool = true;
 }
 
 /// Inputs: x [..,2F], dy [..,F]. Output: dx [..,2F].
@@ -121,7 +110,5 @@ impl Operation for GateBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.x, inputs.dy, outputs.dx])
-    }
+    f16_rules!(together: inputs.x, inputs.dy, outputs.dx);
 }

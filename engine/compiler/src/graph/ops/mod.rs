@@ -49,7 +49,7 @@ use super::gradient::Backward;
 use super::half::{self, Operand};
 use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
-use operands::{declare, operands};
+use operands::{declare, f16_rules, operands};
 
 /// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions only.
 #[macro_export]
@@ -155,12 +155,18 @@ impl Op {
 type In<O> = <O as Operation>::Inputs<ValueId>;
 type Out<O> = <O as Operation>::Outputs<ValueId>;
 type Done = Result<(), GraphError>;
+/// Types of the inputs and gradients of an operation, and the rule for those of its outputs.
+type Given<'ty, O> = <O as Operation>::Inputs<&'ty Type>;
+type Added<'ty, O> = <O as Operation>::Gradients<&'ty Type>;
+type Made<O> = Rule<<O as Operation>::Outputs<Type>>;
 
 pub trait Operation: Copy + Into<Op> {
     /// Name in error messages and profiles.
     const NAME: &'static str;
     /// One-line formula for display; the full one is in the operation's documentation.
     const FORMULA: &'static str;
+    /// Whether recomputing its output takes hardly any time: its work is linear in the number of values.
+    const IS_CHEAP: bool = false;
     type Inputs<T>: Operands<Self, T>;
     type Outputs<T>: Operands<Self, T>;
     /// Parameter gradients that it adds to; they follow the outputs in a node's list.
@@ -172,11 +178,7 @@ pub trait Operation: Copy + Into<Op> {
     }
 
     /// Output types, or the shape rule that is broken. All floats are in 32 bits here.
-    fn types(
-        &self,
-        inputs: Self::Inputs<&Type>,
-        gradients: Self::Gradients<&Type>,
-    ) -> Rule<Self::Outputs<Type>>;
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Made<Self>;
 
     /// Appends the nodes that carry the gradient of the outputs back to the inputs.
     fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
@@ -198,12 +200,6 @@ pub trait Operation: Copy + Into<Op> {
     fn targets(&self, inputs: Self::Inputs<&Type>) -> Option<LossTargets> {
         let _ = inputs;
         None
-    }
-
-    /// Whether recomputing its output takes hardly any time: its work is linear in the number of values.
-    fn is_cheap(&self, inputs: Self::Inputs<&Type>) -> bool {
-        let _ = inputs;
-        false
     }
 }
 

@@ -1,10 +1,11 @@
 //! LayerNorm and RMSNorm, and the norms of a weight's rows.
 
 use super::linear::product_flops;
-use super::{Cost, Done, Dx, In, Named, Nothing, Operation, Out, Y, declare, operands};
+use super::{
+    Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands,
+};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, rank, vector};
 use glasshouse_protocol::NormKind;
 
@@ -92,13 +93,9 @@ impl Operation for Norm {
         Ok(())
     }
 
-    fn f16_rules(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(outputs.y)]
-    }
+    f16_rules!(independent: outputs.y);
 
-    fn is_cheap(&self, _: NormInputs<&Type>) -> bool {
-        true
-    }
+    const IS_CHEAP: bool = true;
 }
 
 /// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], the other gradients of x). Output: dx (+ r).
@@ -129,9 +126,7 @@ impl Operation for NormBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(inputs.dy)]
-    }
+    f16_rules!(independent: inputs.dy);
 }
 
 /// dw += Σ dy·x̂ (db += Σ dy), x̂ = (x − μ)·ρ. Inputs: x [..,C], statistics [N,2], dy [..,C]. Outputs += [C], (+= [C]).
@@ -153,11 +148,7 @@ impl Operation for NormWeightBackward {
         NormWeightBackwardInputs -> Nothing += NormGradients
     );
 
-    fn types(
-        &self,
-        inputs: NormWeightBackwardInputs<&Type>,
-        gradients: NormGradients<&Type>,
-    ) -> Rule<Nothing> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
         let NormWeightBackwardInputs { x, statistics, dy } = inputs;
         alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
         alike("output gradient", dy, x)?;
@@ -166,9 +157,7 @@ impl Operation for NormWeightBackward {
         Ok(Nothing)
     }
 
-    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(inputs.dy)]
-    }
+    f16_rules!(independent: inputs.dy);
 }
 
 /// y = 1/‖w + factor·b·a‖ for each row, and 0 if the norm is 0. Inputs: a weight w [O,I], its low-rank change a [r,I] and b [O,r].

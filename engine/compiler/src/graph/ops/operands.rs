@@ -79,6 +79,20 @@ macro_rules! declare {
 
 pub(super) use declare;
 
+/// [`super::Operation::f16_rules`] for some operands: `together`, `independent` or `alone_by_four`, as in [`crate::graph::half`].
+macro_rules! f16_rules {
+    ($rule:ident: $($side:ident.$operand:ident),+) => {
+        fn f16_rules(
+            &self,
+            operands: $crate::graph::ops::Named<Self, $crate::graph::half::Operand>,
+        ) -> Vec<$crate::graph::half::Rule> {
+            $crate::graph::half::$rule(&[$(operands.$side.$operand),+])
+        }
+    };
+}
+
+pub(super) use f16_rules;
+
 operands! {
     X of any { x }
 }

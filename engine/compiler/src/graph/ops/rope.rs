@@ -1,9 +1,8 @@
 //! Rotary position embeddings.
 
-use super::{Done, Heads, In, Named, Nothing, Operation, Out, Y, declare, operands};
+use super::{Done, Heads, In, Nothing, Operation, Out, Y, declare, f16_rules, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, batched, columns, expect, is_cursor, rank};
 
 /// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass unchanged.
@@ -44,7 +43,5 @@ impl Operation for Rope {
         pass.flow(inputs.qkv, gradient)
     }
 
-    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        together(&[inputs.qkv, outputs.y])
-    }
+    f16_rules!(together: inputs.qkv, outputs.y);
 }

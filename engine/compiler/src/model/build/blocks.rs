@@ -1,11 +1,7 @@
 //! A block: attention and MLP, each added to the residual stream, with norms before or after them.
 
 use super::{Builder, Built};
-use crate::graph::ops::{
-    self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
-    ExpertLinear, ExpertLinearInputs, HeadNorm, HeadNormInputs, Rope, RopeInputs, Route, RouterLoss,
-    RouterLossInputs, WeighExperts, WeighExpertsInputs, X,
-};
+use crate::graph::ops::{self, *};
 use crate::graph::{Constant, Input, Type, ValueId};
 use crate::model::{HookPoint, Purpose};
 use glasshouse_protocol::model::Experts;

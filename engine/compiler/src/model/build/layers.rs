@@ -1,10 +1,7 @@
 //! Layers of blocks, embedding and head, and their parameters.
 
 use super::{Builder, Built};
-use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Multiply, MultiplyInputs, Norm, NormInputs,
-    RowNorm, RowNormInputs, Scale, Unpack, X,
-};
+use crate::graph::ops::*;
 use crate::graph::{DropoutSite, Element, Init, NormForm, Parameter, Type, ValueId};
 use crate::model::{LORA_A, LORA_B, MAGNITUDE, Purpose};
 use glasshouse_protocol::{Adapter, AdapterKind};

@@ -1,11 +1,7 @@
 //! The loss of a graph, and a teacher's logits for distillation.
 
 use super::{Builder, Built, Model};
-use crate::graph::ops::{
-    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Distil, DistilInputs, Operation as _,
-    POLICY_SCORES, PolicyInputs, PreferenceInputs, Scale, Score, ScoreInputs, ScoreOutputs,
-    UnlikelihoodInputs, X,
-};
+use crate::graph::ops::{Operation as _, *};
 use crate::graph::{GraphError, Input, Type, ValueId};
 use crate::model::teacher::TEACHER;
 use crate::model::{LossForm, Purpose};

@@ -6,12 +6,8 @@ use super::{
     within_longest_loop, words,
 };
 use crate::Result;
-use crate::graph::ops::{
-    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionInputs, Dqkv, Named,
-};
+use crate::graph::ops::*;
 use crate::graph::{Heads, random};
-use crate::plan::Buffer;
 use glasshouse_shaders::{
     Kernel, attention, attention_delta, attention_forward_direct, attention_forward_tiled,
     attention_key_backward_direct, attention_key_backward_tiled, attention_query_backward_direct,
@@ -21,8 +17,7 @@ use glasshouse_shaders::{
 /// Largest head of direct kernels: with more registers llvmpipe takes a minute to compile them.
 const MAX_DIRECT_HEAD_SIZE: usize = 128;
 
-static CONTROL: [BindingSource; 2] =
-    [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
+static CONTROL: [BindingSource; 2] = [BindingSource::CONTROL, BindingSource::SCHEDULE];
 
 /// Operands and settings shared by the three attention kernels.
 #[derive(Clone, Copy)]
@@ -141,16 +136,6 @@ fn row_turns(heads: Heads) -> usize {
     if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
 }
 
-/// A launch with one invocation for each of `count` items.
-pub(super) fn each(
-    kernel: &'static Kernel,
-    arguments: Vec<u8>,
-    bindings: Vec<BindingSource>,
-    count: usize,
-) -> Result<Launch> {
-    Launch::new(kernel, arguments, bindings, grid(count.div_ceil(kernel.workgroup_size[0] as usize))?)
-}
-
 impl Lower for Attention {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (heads, AttentionInputs { qkv, starts }) = (self.heads.heads, operands.inputs);
@@ -174,7 +159,7 @@ impl Lower for AttentionDelta {
         let arguments = attention_delta::Arguments { batch, time, heads, head_size };
         let bindings = vec![y.place(), dy.place(), delta.place()];
         let kernel = attention_delta::kernel(y.half());
-        Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, delta.ty.count())?))
+        Lowering::each(kernel, arguments.bytes(), bindings, delta.ty.count())
     }
 }
 

@@ -1,6 +1,5 @@
 //! Decoding operations: attention over caches, and the last rows of chunks.
 
-use super::attention::each;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, words};
 use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
@@ -46,7 +45,7 @@ impl Lower for CachedAttention {
         let sums = BindingSource::Scratch(0);
         let into = if parts > 1 { sums } else { y };
         let bindings = vec![qkv, cursor, keys, values];
-        let write = each(cached_write::kernel(), write.bytes(), bindings, entries)?;
+        let write = Launch::each(cached_write::kernel(), write.bytes(), bindings, entries)?;
         let bindings = vec![qkv, keys, values, cursor, into];
         let kernel = cached_attention::kernel(parts > 1);
         let mut launches =
@@ -56,7 +55,7 @@ impl Lower for CachedAttention {
         }
         let join = cached_attention_join::Arguments { rows, time, heads, head_size, parts: part_count };
         let (kernel, bindings) = (cached_attention_join::kernel(), vec![sums, cursor, y]);
-        launches.push(each(kernel, join.bytes(), bindings, queries * columns)?);
+        launches.push(Launch::each(kernel, join.bytes(), bindings, queries * columns)?);
         Ok(Lowering { launches, scratch: vec![scratch as u64] })
     }
 }
@@ -67,6 +66,6 @@ impl Lower for LastRow {
         let (batch, time) = (x.ty.shape[0] as u32, x.ty.shape[1] as u32);
         let arguments = last_row::Arguments { batch, time, columns: x.columns() as u32 };
         let bindings = vec![x.place(), cursor.place(), y.place()];
-        Ok(Lowering::one(each(last_row::kernel(), arguments.bytes(), bindings, y.ty.count())?))
+        Lowering::each(last_row::kernel(), arguments.bytes(), bindings, y.ty.count())
     }
 }

@@ -3,10 +3,7 @@
 use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
-};
-use crate::plan::Buffer;
+use crate::graph::ops::*;
 use glasshouse_shaders::{distil, distil_backward};
 
 impl Lower for Distil {
@@ -27,7 +24,7 @@ impl Lower for Distil {
         };
         let [logits, teacher, targets, rows, softened, loss] =
             [logits, teacher, targets, rows, softened, loss].map(Operand::place);
-        let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
+        let bindings = vec![BindingSource::CONTROL, logits, teacher, targets, rows, softened];
         let groups = grid(count)?;
         let each = Launch::new(distil::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::new(vec![each, mean(rule, [rows, targets, loss])?]))
@@ -51,8 +48,7 @@ impl Lower for DistilBackward {
             scale: self.scale,
         };
         let places = [logits, teacher, targets, rows, softened, loss, dx].map(Operand::place);
-        let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
-        let groups = grid((count * vocabulary).div_ceil(256))?;
-        Ok(Lowering::one(Launch::new(distil_backward::kernel(), arguments.bytes(), bindings, groups)?))
+        let bindings = [BindingSource::CONTROL].into_iter().chain(places).collect();
+        Lowering::each(distil_backward::kernel(), arguments.bytes(), bindings, count * vocabulary)
     }
 }

@@ -1,72 +1,52 @@
 //! Elementwise ops: one invocation per entry, or per four if the count is a multiple of four.
 
 use super::matmul::built;
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
+use super::{BindingSource, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
-use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Named, Noise, Scale, Softcap,
-    SoftcapBackward, SoftcapBackwardInputs,
-};
+use crate::graph::ops::*;
 use crate::graph::{Type, random};
-use crate::plan::Buffer;
 use glasshouse_shaders::{add, dropout, noise, scale, softcap};
 
-/// Workgroup size of the elementwise kernels.
-pub(super) const GROUP: usize = 256;
-
-/// Whether vectors of four can be used, the number of entries of a binding, and the workgroups.
-pub(super) fn entries(ty: &Type) -> Result<(bool, u32, [u32; 3])> {
-    let count = ty.count();
-    let vec4 = count.is_multiple_of(4);
-    let count = if vec4 { count / 4 } else { count };
-    Ok((vec4, count as u32, grid(count.div_ceil(GROUP))?))
-}
-
-/// The number of floats of a binding, and the workgroups, one invocation per float.
-fn floats(ty: &Type) -> Result<(u32, [u32; 3])> {
-    let count = ty.count();
-    Ok((count as u32, grid(count.div_ceil(GROUP))?))
+/// Whether vectors of four can be used, and the number of entries of a binding.
+pub(super) fn entries(ty: &Type) -> (bool, usize) {
+    let (count, vec4) = (ty.count(), ty.count().is_multiple_of(4));
+    (vec4, if vec4 { count / 4 } else { count })
 }
 
 impl Lower for Add {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (AddInputs { a, b }, y) = (operands.inputs, operands.outputs.y);
-        let (vec4, count, groups) = entries(y.ty)?;
-        let bindings = vec![a.place(), b.place(), y.place()];
+        let (vec4, count) = entries(y.ty);
         let kernel = add::kernel(if vec4 { add::Entries::Vec4 } else { add::Entries::Scalar });
-        Ok(Lowering::one(Launch::new(kernel, add::Arguments { count }.bytes(), bindings, groups)?))
+        let arguments = add::Arguments { count: count as u32 }.bytes();
+        Lowering::each(kernel, arguments, [a, b, y].map(Operand::place).to_vec(), count)
     }
 }
 
 impl Lower for Dropout {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (DropoutInputs { x, residual }, y) = (operands.inputs, operands.outputs.y);
-        let (vec4, count, groups) = entries(y.ty)?;
+        let (vec4, count) = entries(y.ty);
         let arguments = dropout::Arguments {
-            count,
+            count: count as u32,
             site: self.site.site,
             threshold: random::threshold(self.site.rate),
             scale: 1.0 / (1.0 - self.site.rate),
         };
-        let (control, schedule) =
-            (BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule));
-        let mut bindings = vec![control, schedule, x.place(), y.place()];
+        let mut bindings = vec![BindingSource::CONTROL, BindingSource::SCHEDULE, x.place(), y.place()];
         bindings.extend(residual.map(Operand::place));
         let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
         let kernel = built(dropout::kernel(width, self.residual, x.half(), y.half()))?;
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+        Lowering::each(kernel, arguments.bytes(), bindings, count)
     }
 }
 
 impl Lower for Noise {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (count, groups) = floats(y.ty)?;
-        let arguments = noise::Arguments { count, site: self.site, size: self.size }.bytes();
-        let (control, schedule) =
-            (BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule));
-        let bindings = vec![control, schedule, x.place(), y.place()];
-        Ok(Lowering::one(Launch::new(noise::kernel(), arguments, bindings, groups)?))
+        let (x, y, count) = (operands.inputs.x, operands.outputs.y, operands.outputs.y.ty.count());
+        let arguments = noise::Arguments { count: count as u32, site: self.site, size: self.size }.bytes();
+        let bindings = vec![BindingSource::CONTROL, BindingSource::SCHEDULE, x.place(), y.place()];
+        Lowering::each(noise::kernel(), arguments, bindings, count)
     }
 }
 
@@ -90,12 +70,12 @@ fn scaled(
     factors: Option<Operand<'_>>,
     bias: Option<Operand<'_>>,
 ) -> Result<Lowering> {
-    let (count, groups) = floats(operands[1].ty)?;
-    let period = factors.map_or(0, |factors| factors.ty.count() as u32);
-    let arguments = scale::Arguments { count, factor, period, biased: u32::from(bias.is_some()) }.bytes();
+    let [count, period] = [operands[1].ty.count(), factors.map_or(0, |factors| factors.ty.count())];
+    let biased = u32::from(bias.is_some());
+    let arguments = scale::Arguments { count: count as u32, factor, period: period as u32, biased }.bytes();
     let given = [factors, bias].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place));
     let bindings = operands.map(Operand::place).into_iter().chain(given).collect();
-    Ok(Lowering::one(Launch::new(scale::kernel(), arguments, bindings, groups)?))
+    Lowering::each(scale::kernel(), arguments, bindings, count)
 }
 
 impl Lower for Softcap {
@@ -113,8 +93,8 @@ impl Lower for SoftcapBackward {
 
 /// Writes the second operand from the first.
 fn capped(cap: f32, operands: [Operand<'_>; 2], dy: Option<Operand<'_>>) -> Result<Lowering> {
-    let (count, groups) = floats(operands[1].ty)?;
-    let arguments = softcap::Arguments { count, cap }.bytes();
+    let count = operands[1].ty.count();
+    let arguments = softcap::Arguments { count: count as u32, cap }.bytes();
     let bindings = operands.into_iter().chain(dy).map(Operand::place).collect();
-    Ok(Lowering::one(Launch::new(softcap::kernel(dy.is_some()), arguments, bindings, groups)?))
+    Lowering::each(softcap::kernel(dy.is_some()), arguments, bindings, count)
 }

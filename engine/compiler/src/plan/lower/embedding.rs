@@ -6,7 +6,6 @@ use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::Element;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
-use crate::plan::Buffer;
 use glasshouse_shaders::{embedding, embedding_backward};
 
 impl Lower for Embedding {
@@ -24,7 +23,6 @@ impl Lower for Embedding {
             Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
             Element::F32 | Element::U32 | Element::Gguf { .. } => embedding::Entries::Scalar,
         });
-        let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
         let launch = |part: RowRange| {
             let arguments = embedding::Arguments {
                 tokens: tokens.ty.count() as u32,
@@ -37,12 +35,12 @@ impl Lower for Embedding {
                 positioned: u32::from(self.positions),
                 moved: u32::from(cursor.is_some()),
             };
-            let control = BindingSource::Buffer(Buffer::Control);
-            let mut bindings = vec![control, part.rows_of(table.place()), tokens.place(), outputs.y.place()];
+            let table = part.rows_of(table.place());
+            let mut bindings = vec![BindingSource::CONTROL, table, tokens.place(), outputs.y.place()];
             bindings.extend(
                 [positions, cursor].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place)),
             );
-            Launch::new(kernel, arguments.bytes(), bindings, groups)
+            Launch::each(kernel, arguments.bytes(), bindings, tokens.ty.count() * entries)
         };
         Ok(Lowering::new(site.parts_of(table, false).map(launch).collect::<Result<_>>()?))
     }
@@ -68,9 +66,8 @@ impl Lower for EmbeddingBackward {
                 first: part.first as u32,
                 rows: part.count as u32,
             };
-            let control = BindingSource::Buffer(Buffer::Control);
             let table = part.rows_of(gradients.table.place());
-            let bindings = vec![control, dy.place(), tokens.place(), order.place(), table];
+            let bindings = vec![BindingSource::CONTROL, dy.place(), tokens.place(), order.place(), table];
             Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)
         };
         Ok(Lowering::new(site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?))

@@ -1,6 +1,5 @@
 //! Mixture of experts. The products are those of linear layers over all experts: a token's gates of 0 remove the others' values.
 
-use super::elementwise::GROUP;
 use super::matmul::{input_backward, linear_launches, weight_backward};
 use super::{
     BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups,
@@ -8,22 +7,10 @@ use super::{
 };
 use crate::Result;
 use crate::graph::Type;
-use crate::graph::ops::{
-    Dx, ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
-    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Named, Route, RouteBackward,
-    RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs, RouterLossInputs,
-    RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
-    WeighExpertsBackwardOutputs, WeighExpertsInputs, X, Y,
-};
-use crate::plan::Buffer;
+use crate::graph::ops::*;
 use glasshouse_shaders::{
     expert_load, route, route_backward, router_loss, weigh_experts, weigh_experts_backward,
 };
-
-/// One invocation per row.
-fn by_rows(rows: usize) -> Result<[u32; 3]> {
-    grid(rows.div_ceil(GROUP))
-}
 
 impl Lower for Route {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
@@ -34,7 +21,7 @@ impl Lower for Route {
         let renormalise = u32::from(self.renormalise);
         let arguments = route::Arguments { rows, experts, per_token, renormalise };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(route::kernel(), arguments.bytes(), bindings, by_rows(x.rows())?)?))
+        Lowering::each(route::kernel(), arguments.bytes(), bindings, x.rows())
     }
 }
 
@@ -45,7 +32,7 @@ impl Lower for RouteBackward {
         let renormalise = u32::from(self.renormalise);
         let arguments = route_backward::Arguments { rows, experts, renormalise }.bytes();
         let bindings = [x, y, dy, dx].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(route_backward::kernel(), arguments, bindings, by_rows(x.rows())?)?))
+        Lowering::each(route_backward::kernel(), arguments, bindings, x.rows())
     }
 }
 
@@ -55,8 +42,7 @@ impl Lower for RouterLoss {
         let RouterLossInputs { x, gates, shares } = operands.inputs;
         let RouterLossOutputs { rows, load } = operands.outputs;
         let arguments = expert_load::Arguments { rows: x.rows() as u32, experts: x.columns() as u32 };
-        let control = BindingSource::Buffer(Buffer::Control);
-        let bindings = vec![gates.place(), control, shares.place(), load.place()];
+        let bindings = vec![gates.place(), BindingSource::CONTROL, shares.place(), load.place()];
         let groups = grid(x.columns())?;
         let count = Launch::new(expert_load::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::new(vec![count, of_router(*self, 1.0, [x, load, shares, rows], false)?]))
@@ -79,9 +65,8 @@ fn of_router(
 ) -> Result<Launch> {
     let (rows, experts) = (x.rows() as u32, x.columns() as u32);
     let arguments = router_loss::Arguments { rows, experts, balance: op.balance, z: op.z, factor };
-    let control = BindingSource::Buffer(Buffer::Control);
-    let bindings = vec![x.place(), load.place(), control, shares.place(), result.place()];
-    Launch::new(router_loss::kernel(backward), arguments.bytes(), bindings, by_rows(x.rows())?)
+    let bindings = vec![x.place(), load.place(), BindingSource::CONTROL, shares.place(), result.place()];
+    Launch::each(router_loss::kernel(backward), arguments.bytes(), bindings, x.rows())
 }
 
 impl Lower for WeighExperts {
@@ -89,8 +74,7 @@ impl Lower for WeighExperts {
         let (WeighExpertsInputs { h, gates }, Y { y }) = (operands.inputs, operands.outputs);
         let arguments = weigh_experts::Arguments { count: h.ty.count() as u32, hidden: h.columns() as u32 };
         let bindings = [h, gates, y].map(Operand::place).to_vec();
-        let groups = grid(h.ty.count().div_ceil(GROUP))?;
-        Ok(Lowering::one(Launch::new(weigh_experts::kernel(), arguments.bytes(), bindings, groups)?))
+        Lowering::each(weigh_experts::kernel(), arguments.bytes(), bindings, h.ty.count())
     }
 }
 

@@ -5,10 +5,7 @@ use super::matmul::{input_backward, linear_launches, weight_backward_launches};
 use super::parts::RowRange;
 use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
-use crate::graph::ops::{
-    LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
-    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, Named,
-};
+use crate::graph::ops::*;
 
 impl Lower for LinearCrossEntropy {
     /// Logits and row losses of each chunk, then the mean.

@@ -1,13 +1,9 @@
 //! The norm of query and key heads, and its gradients.
 
-use super::attention::each;
-use super::{BindingSource, Lower, Lowering, NodeContext, Operand, words};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, words};
 use crate::Result;
 use crate::graph::Heads;
-use crate::graph::ops::{
-    Dx, HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormInputs, HeadNormOutputs,
-    HeadNormWeightBackward, HeadNormWeightBackwardInputs, Named,
-};
+use crate::graph::ops::*;
 use glasshouse_shaders::{
     head_norm, head_norm_backward, head_norm_weight_backward, head_norm_weight_partial,
 };
@@ -28,7 +24,7 @@ impl Lower for HeadNorm {
         let ([rows, queries, query_size, keys, key_size], count) = sizes(qkv, self.heads, self.whole);
         let arguments = head_norm::Arguments { rows, queries, query_size, keys, key_size, eps: self.eps };
         let bindings = [qkv, query, key, y, roots].map(Operand::place).to_vec();
-        Ok(Lowering::one(each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count)?))
+        Lowering::each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count)
     }
 }
 
@@ -40,7 +36,7 @@ impl Lower for HeadNormBackward {
         let arguments = head_norm_backward::Arguments { rows, queries, query_size, keys, key_size };
         let bindings = [qkv, query, key, roots, dy, dx].map(Operand::place).to_vec();
         let kernel = head_norm_backward::kernel(qkv.half());
-        Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, count)?))
+        Lowering::each(kernel, arguments.bytes(), bindings, count)
     }
 }
 
@@ -67,9 +63,9 @@ impl Lower for HeadNormWeightBackward {
         let sums = BindingSource::Scratch(0);
         let kernel = head_norm_weight_partial::kernel(qkv.half());
         let bindings = vec![qkv.place(), roots.place(), dy.place(), sums];
-        let partial = each(kernel, partial.bytes(), bindings, entries)?;
+        let partial = Launch::each(kernel, partial.bytes(), bindings, entries)?;
         let bindings = vec![sums, operands.gradients.query.place(), operands.gradients.key.place()];
-        let last = each(head_norm_weight_backward::kernel(), last.bytes(), bindings, columns)?;
+        let last = Launch::each(head_norm_weight_backward::kernel(), last.bytes(), bindings, columns)?;
         Ok(Lowering { launches: vec![partial, last], scratch: vec![(entries * 4) as u64] })
     }
 }

@@ -3,10 +3,7 @@
 use super::matmul::{column_sums, input_backward, linear_launches, weight_backward};
 use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
-use crate::graph::ops::{
-    Dx, Dy, Linear, LinearInputBackward, LinearInputBackwardInputs, LinearInputs, LinearWeightBackward,
-    LinearWeightBackwardInputs, Named, Sum, SumRows, Y,
-};
+use crate::graph::ops::*;
 
 impl Lower for Linear {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {

@@ -2,15 +2,10 @@
 
 use super::parts::RowRange;
 use super::{
-    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, grid,
-    row_groups,
+    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, row_groups,
 };
 use crate::Result;
-use crate::graph::ops::{
-    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, Dx, Named, Score,
-    ScoreInputs,
-};
-use crate::plan::Buffer;
+use crate::graph::ops::*;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
 
 #[derive(Clone, Copy)]
@@ -56,8 +51,8 @@ impl Lower for Score {
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
         let arguments = score::Arguments { rows: count as u32, ignoring, ignored, beyond: Self::BEYOND };
-        let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, targets, results];
-        let each = Launch::new(score::kernel(), arguments.bytes(), bindings, grid(count.div_ceil(256))?)?;
+        let bindings = vec![BindingSource::CONTROL, logits, targets, results];
+        let each = Launch::each(score::kernel(), arguments.bytes(), bindings, count)?;
         Ok(Lowering::new(vec![each, mean(rule, [results, targets, loss])?]))
     }
 }
@@ -94,12 +89,8 @@ pub(super) fn rows(
         first_row: part.first as u32,
         all_rows: rule.all_rows as u32,
     };
-    Launch::new(
-        kernel(tier),
-        arguments.bytes(),
-        vec![BindingSource::Buffer(Buffer::Control), logits, targets, results],
-        row_groups(direct, part.count)?,
-    )
+    let bindings = vec![BindingSource::CONTROL, logits, targets, results];
+    Launch::new(kernel(tier), arguments.bytes(), bindings, row_groups(direct, part.count)?)
 }
 
 /// The mean of all rows, which is also written to the report, over their results, targets and the loss.
@@ -107,13 +98,9 @@ pub(super) fn mean(rule: LossRule, [results, targets, loss]: [BindingSource; 3])
     let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_mean::Arguments { rows: rule.all_rows as u32, ignoring, ignored };
     let [control, schedule, reports] =
-        [Buffer::Control, Buffer::Schedule, Buffer::Reports].map(BindingSource::Buffer);
-    Launch::new(
-        cross_entropy_mean::kernel(),
-        arguments.bytes(),
-        vec![control, schedule, results, targets, loss, reports],
-        [1, 1, 1],
-    )
+        [BindingSource::CONTROL, BindingSource::SCHEDULE, BindingSource::REPORTS];
+    let bindings = vec![control, schedule, results, targets, loss, reports];
+    Launch::new(cross_entropy_mean::kernel(), arguments.bytes(), bindings, [1, 1, 1])
 }
 
 /// Gradient of a part's logits, in 16-bit floats if `half`. Places: the logits, all targets, the part's results, its share (one
@@ -137,7 +124,7 @@ pub(super) fn rows_backward(
         first_row: part.first as u32,
         all_rows: rule.all_rows as u32,
     };
-    let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
-    let groups = grid((part.count * rule.vocabulary).div_ceil(256))?;
-    Launch::new(cross_entropy_backward::kernel(half), arguments.bytes(), bindings, groups)
+    let bindings = [BindingSource::CONTROL].into_iter().chain(places).collect();
+    let count = part.count * rule.vocabulary;
+    Launch::each(cross_entropy_backward::kernel(half), arguments.bytes(), bindings, count)
 }

@@ -1,12 +1,9 @@
 //! Elementwise activations and gates.
 
-use super::elementwise::{GROUP, entries};
-use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width, grid};
+use super::elementwise::entries;
+use super::{Lower, Lowering, NodeContext, Operand, by_width};
 use crate::Result;
-use crate::graph::ops::{
-    Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
-    Named, X, Y,
-};
+use crate::graph::ops::*;
 use glasshouse_protocol as protocol;
 use glasshouse_shaders::{activation, activation_backward, gate, gate_backward};
 
@@ -32,11 +29,11 @@ impl Lower for Activation {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use activation::{Arguments, Entries, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        let (_, count, groups) = entries(y.ty)?;
+        let (_, count) = entries(y.ty);
         let entries = by_width(y.ty.count(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let arguments = Arguments { count, kind: number_of(self.0) };
+        let arguments = Arguments { count: count as u32, kind: number_of(self.0) };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
+        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
     }
 }
 
@@ -44,30 +41,31 @@ impl Lower for ActivationBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use activation_backward::{Arguments, Entries, kernel};
         let (ActivationBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let (_, count, groups) = entries(dx.ty)?;
+        let (_, count) = entries(dx.ty);
         let entries = by_width(dx.ty.count(), dx.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let arguments = Arguments { count, kind: number_of(self.0) };
+        let arguments = Arguments { count: count as u32, kind: number_of(self.0) };
         let bindings = [x, dy, dx].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
+        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
     }
 }
 
-/// For a gate with `count` narrow entries and F = `hidden` columns: the number of vectors (of four, or of one float), F in
-/// vectors, and the workgroups.
-fn gated(count: usize, hidden: usize) -> Result<(u32, u32, [u32; 3])> {
+/// For a gate with `count` narrow entries and F = `hidden` columns: the number of vectors (of four, or of one float), and F in
+/// vectors.
+fn gated(count: usize, hidden: usize) -> [usize; 2] {
     let width = if hidden.is_multiple_of(4) { 4 } else { 1 };
-    Ok(((count / width) as u32, (hidden / width) as u32, grid((count / width).div_ceil(GROUP))?))
+    [count / width, hidden / width]
 }
 
 impl Lower for Gate {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use gate::{Arguments, Entries, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        let (count, hidden, groups) = gated(y.ty.count(), y.columns())?;
+        let [count, hidden] = gated(y.ty.count(), y.columns());
         let entries = by_width(y.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let arguments = Arguments { count, hidden, kind: number_of_gate(self.0) };
+        let arguments =
+            Arguments { count: count as u32, hidden: hidden as u32, kind: number_of_gate(self.0) };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
+        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
     }
 }
 
@@ -75,10 +73,11 @@ impl Lower for GateBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use gate_backward::{Arguments, Entries, kernel};
         let (GateBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let (count, hidden, groups) = gated(dy.ty.count(), dy.columns())?;
+        let [count, hidden] = gated(dy.ty.count(), dy.columns());
         let entries = by_width(dy.columns(), dx.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let arguments = Arguments { count, hidden, kind: number_of_gate(self.0) };
+        let arguments =
+            Arguments { count: count as u32, hidden: hidden as u32, kind: number_of_gate(self.0) };
         let bindings = [x, dy, dx].map(Operand::place).to_vec();
-        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
+        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
     }
 }

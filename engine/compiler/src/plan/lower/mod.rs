@@ -32,10 +32,9 @@ pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeBucket, Si
 use super::Buffer;
 use super::arena::ALIGNMENT;
 use super::fuse::Fusions;
-use crate::Result;
-use crate::dispatch;
 use crate::graph::ops::{Named, Operation};
 use crate::graph::{Element, Graph, Node, NodeId, Type, ValueId};
+use crate::{Result, dispatch};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;
 
@@ -128,8 +127,11 @@ pub enum BindingSource {
 }
 
 impl BindingSource {
+    pub const CONTROL: Self = Self::Buffer(Buffer::Control);
+    pub const SCHEDULE: Self = Self::Buffer(Buffer::Schedule);
+    pub const REPORTS: Self = Self::Buffer(Buffer::Reports);
     /// For a binding that a kernel does not read with its arguments: WebGPU has no empty bindings. Of all buffers, every plan has this.
-    pub const UNREAD: Self = Self::Buffer(Buffer::Control);
+    pub const UNREAD: Self = Self::CONTROL;
 }
 
 /// A dispatch before memory is laid out.
@@ -164,6 +166,16 @@ impl Launch {
         }
         Ok(Self { kernel, arguments, bindings, groups })
     }
+
+    /// A launch with one invocation for each of `count` items.
+    fn each(
+        kernel: &'static Kernel,
+        arguments: Vec<u8>,
+        bindings: Vec<BindingSource>,
+        count: usize,
+    ) -> Result<Self> {
+        Self::new(kernel, arguments, bindings, grid(count.div_ceil(kernel.workgroup_size[0] as usize))?)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -180,6 +192,16 @@ impl Lowering {
 
     pub fn one(launch: Launch) -> Self {
         Self::new(vec![launch])
+    }
+
+    /// [`Launch::each`], and nothing else.
+    fn each(
+        kernel: &'static Kernel,
+        arguments: Vec<u8>,
+        bindings: Vec<BindingSource>,
+        count: usize,
+    ) -> Result<Self> {
+        Launch::each(kernel, arguments, bindings, count).map(Self::one)
     }
 }
 

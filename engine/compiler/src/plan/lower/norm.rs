@@ -5,10 +5,7 @@ use super::{
     within_longest_loop,
 };
 use crate::Result;
-use crate::graph::ops::{
-    Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
-    NormWeightBackward, NormWeightBackwardInputs, RowNorm, RowNormInputs,
-};
+use crate::graph::ops::*;
 use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, norm_weight_backward, row_norm};
 

@@ -3,7 +3,6 @@
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs, TIE};
-use crate::plan::Buffer;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_shaders::preference;
 
@@ -31,7 +30,7 @@ impl Lower for Preference {
         };
         let [rows, targets, scores, loss, weights] =
             [rows, targets, scores, loss, weights].map(Operand::place);
-        let [control, reports] = [Buffer::Control, Buffer::Reports].map(BindingSource::Buffer);
+        let (control, reports) = (BindingSource::CONTROL, BindingSource::REPORTS);
         let bindings = vec![control, rows, targets, scores, loss, weights, reports];
         Ok(Lowering::one(Launch::new(preference::kernel(), arguments.bytes(), bindings, [1, 1, 1])?))
     }

@@ -1,6 +1,5 @@
 //! Rotary position embeddings.
 
-use super::attention::each;
 use super::matmul::built;
 use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
@@ -22,6 +21,6 @@ impl Lower for Rope {
         };
         let bindings = [Some(qkv), Some(table), cursor, Some(y)].into_iter().flatten().map(Operand::place);
         let kernel = built(rope::kernel(self.cursor, y.half()))?;
-        Ok(Lowering::one(each(kernel, arguments.bytes(), bindings.collect(), y.ty.count() / 2)?))
+        Lowering::each(kernel, arguments.bytes(), bindings.collect(), y.ty.count() / 2)
     }
 }

@@ -3,11 +3,7 @@
 use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{
-    Dx, Named, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
-    UnlikelihoodOutputs,
-};
-use crate::plan::Buffer;
+use crate::graph::ops::*;
 use glasshouse_shaders::{unlikelihood, unlikelihood_backward};
 
 impl Lower for Unlikelihood {
@@ -31,8 +27,7 @@ impl Lower for Unlikelihood {
         let starts = starts.unwrap_or(tokens);
         let [logits, tokens, targets, starts, rows, sums, loss] =
             [logits, tokens, targets, starts, rows, sums, loss].map(Operand::place);
-        let bindings =
-            vec![BindingSource::Buffer(Buffer::Control), logits, tokens, targets, starts, rows, sums];
+        let bindings = vec![BindingSource::CONTROL, logits, tokens, targets, starts, rows, sums];
         let groups = grid(count)?;
         let each = Launch::new(unlikelihood::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::new(vec![each, mean(rule, [rows, targets, loss])?]))
@@ -56,7 +51,7 @@ impl Lower for UnlikelihoodBackward {
             scale: self.scale,
         };
         let places = [logits, tokens, targets, starts.unwrap_or(tokens), sums, loss, dx].map(Operand::place);
-        let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
+        let bindings = [BindingSource::CONTROL].into_iter().chain(places).collect();
         let groups = grid(count)?;
         let launch = Launch::new(unlikelihood_backward::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::one(launch))

@@ -1,7 +1,6 @@
 //! Conversion of stored weights.
 
-use super::elementwise::GROUP;
-use super::{Launch, Lower, Lowering, NodeContext, Operand, grid};
+use super::{Launch, Lower, Lowering, NodeContext, Operand};
 use crate::graph::Element;
 use crate::graph::ops::{Named, Unpack};
 use crate::{Error, Result};
@@ -24,7 +23,7 @@ impl Lower for Unpack {
             let count = part.count * quads;
             let arguments = Arguments { count: count as u32, columns: quads as u32 }.bytes();
             let bindings = vec![part.rows_of(y.place()), part.rows_of(x.place())];
-            Launch::new(kernel(format), arguments, bindings, grid(count.div_ceil(GROUP))?)
+            Launch::each(kernel(format), arguments, bindings, count)
         });
         Ok(Lowering::new(launches.collect::<Result<_>>()?))
     }

@@ -7,10 +7,7 @@ use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
 use crate::cpu::vector::{exp, exponentials, maximum, sum};
 use crate::cpu::workers::{Rows, Scratch};
 use glasshouse_compiler::graph::Heads;
-use glasshouse_compiler::graph::ops::{
-    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionInputs, AttentionOutputs, CachedAttention,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
 use std::ops::Range;

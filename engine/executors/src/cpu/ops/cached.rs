@@ -1,8 +1,7 @@
 //! Decoding: attention over cached keys and values.
 
-use super::attention;
 use super::linear::products;
-use super::{Call, Interpret, Run};
+use super::{Call, Interpret, Run, attention};
 use crate::cpu::matrix::{Matrix, Shared};
 use crate::cpu::vector::{exponentials, maximum, tanh};
 use crate::cpu::workers::Rows;

@@ -1,12 +1,10 @@
 //! The loss against a teacher's logits, and its gradient.
 
-use super::loss::{Factors, LossSettings, WORK, mean};
+use super::loss::{Factors, WORK, mean};
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 
@@ -23,9 +21,7 @@ impl Interpret for Distil {
             let (logits, teacher) = (&logits[entries.clone()], &teacher[entries]);
             forward_rows(self, logits, teacher, &targets[range], rows.data, softened.data);
         });
-        let Self { ignore_index, .. } = *self;
-        let settings = LossSettings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
-        mean(settings, targets, rows, loss);
+        mean(self.ignore_index, targets, rows, loss);
         Ok(())
     }
 }

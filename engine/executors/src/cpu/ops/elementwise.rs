@@ -1,19 +1,13 @@
 //! Dropout, noise, sums, products, scaling and soft caps, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
-use super::{Call, Interpret, Run};
+use super::{Call, Interpret, Run, WORK};
 use crate::cpu::vector::tanh;
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Multiply, MultiplyInputs, Noise, Scale, Softcap, SoftcapBackward,
-    SoftcapBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_compiler::graph::{DropoutSite, random};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 impl Interpret for Dropout {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {

@@ -4,9 +4,7 @@ use super::linear::accumulate;
 use super::unpack::unpack_row;
 use super::{Call, Given, Interpret, Run, start};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 
 /// Minimum entries per thread.

@@ -2,28 +2,19 @@
 
 use super::linear::{accumulate, shared};
 use super::unpack::unpack_row;
-use super::{Call, Given, Interpret, Run};
+use super::{Call, Given, Interpret, Run, WORK};
 use crate::cpu::interleaved::GROUP;
 use crate::cpu::matrix::{Matrix, MatrixMut, Old};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
 use glasshouse_compiler::blocks;
-use glasshouse_compiler::graph::ops::{
-    ExpertLinear, ExpertLinearInputBackward, ExpertLinearInputBackwardInputs, ExpertLinearInputs,
-    ExpertLinearWeightBackward, ExpertLinearWeightBackwardInputs, Linear, LinearInputs, Nothing, Route,
-    RouteBackward, RouteBackwardInputs, RouterLoss, RouterLossBackward, RouterLossBackwardInputs,
-    RouterLossInputs, RouterLossOutputs, WeighExperts, WeighExpertsBackward, WeighExpertsBackwardInputs,
-    WeighExpertsBackwardOutputs, WeighExpertsInputs, Y,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_compiler::graph::{Element, Type};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use half::f16;
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 /// Rows of a prompt from which converting an f16 block pays off.
 const MANY: usize = 16;

@@ -1,10 +1,7 @@
 //! The head fused with its loss, a few rows at a time.
 
 use super::{Call, Interpret, Run, linear, loss};
-use glasshouse_compiler::graph::ops::{
-    LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
-    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use std::ops::Range;
 
@@ -15,16 +12,16 @@ impl Interpret for LinearCrossEntropy {
         let Self { label_smoothing, ignore_index, chunk } = *self;
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
-        let settings = loss::LossSettings { vocabulary, label_smoothing, ignore_index };
+        let op = CrossEntropy { label_smoothing, ignore_index };
         let (workers, weight, targets) = (call.workers, weight.floats, targets.words);
         for part in chunks(rows, chunk) {
             let logits = &mut logits[..part.len() * vocabulary];
             let x = &x.floats[part.start * inner..part.end * inner];
             linear::forward(workers, x, weight, None, None, logits, [part.len(), inner, vocabulary]);
             let results = &mut results[part.start * 2..part.end * 2];
-            loss::rows(workers, settings, logits, &targets[part], results);
+            loss::rows(workers, op, logits, &targets[part], results);
         }
-        loss::mean(settings, targets, results, loss);
+        loss::mean(ignore_index, targets, results, loss);
         Ok(())
     }
 }
@@ -37,7 +34,7 @@ impl Interpret for LinearCrossEntropyBackward {
         let mut gradient = gradients.weight;
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
-        let settings = loss::LossSettings { vocabulary, label_smoothing, ignore_index };
+        let op = CrossEntropy { label_smoothing, ignore_index };
         let factors = loss::Factors::new(&call, scale, weighted, share.floats);
         let (workers, weight) = (call.workers, weight.floats);
         for part in chunks(rows, chunk) {
@@ -49,7 +46,7 @@ impl Interpret for LinearCrossEntropyBackward {
             let results = &results.floats[part.start * 2..part.end * 2];
             let targets = &targets.words[part.clone()];
             let factors = factors.part(part.clone());
-            loss::backward(workers, settings, factors, logits, targets, results, dlogits);
+            loss::backward(workers, op, factors, logits, targets, results, dlogits);
             let dx = &mut dx[part.start * inner..part.end * inner];
             linear::input_backward(workers, dlogits, weight, None, dx, sizes);
             if let Some(gradient) = gradient.as_deref_mut() {

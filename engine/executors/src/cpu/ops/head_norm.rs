@@ -1,18 +1,12 @@
 //! RMSNorm of each query and key head within the packed rows.
 
-use super::{Call, Interpret, Run};
+use super::{Call, Interpret, Run, WORK};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::Heads;
-use glasshouse_compiler::graph::ops::{
-    HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormGradients, HeadNormInputs,
-    HeadNormWeightBackward, HeadNormWeightBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 impl Interpret for HeadNorm {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {

@@ -8,10 +8,7 @@ use crate::cpu::workers::{Rounded, Rows, Scratch, Workers};
 use glasshouse_compiler::blocks::gguf::{GgmlType, Groups, unpack_groups};
 use glasshouse_compiler::blocks::{self, BLOCK};
 use glasshouse_compiler::graph::Element;
-use glasshouse_compiler::graph::ops::{
-    Linear, LinearInputBackward, LinearInputBackwardInputs, LinearInputs, LinearWeightBackward,
-    LinearWeightBackwardInputs, SumRows,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{Lanes, finite_f16, fused, prefetch, vectorised};
 use half::f16;

@@ -3,10 +3,7 @@
 use super::{Call, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::ops::{
-    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, CrossEntropyOutputs,
-    Score, ScoreInputs, ScoreOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use std::ops::Range;
@@ -14,24 +11,12 @@ use std::ops::Range;
 /// Minimum entries per thread.
 pub(super) const WORK: usize = 1 << 12;
 
-#[derive(Clone, Copy, Debug)]
-pub struct LossSettings {
-    /// V.
-    pub vocabulary: usize,
-    /// s in [0, 1).
-    pub label_smoothing: f32,
-    /// Target id that is not counted.
-    pub ignore_index: Option<u32>,
-}
-
 impl Interpret for CrossEntropy {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
-        let Self { label_smoothing, ignore_index } = *self;
-        let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
-        call.known(targets, settings.vocabulary, ignore_index)?;
-        self::rows(call.workers, settings, logits.floats, targets.words, rows);
-        mean(settings, targets.words, rows, loss);
+        call.known(targets, logits.columns(), self.ignore_index)?;
+        self::rows(call.workers, *self, logits.floats, targets.words, rows);
+        mean(self.ignore_index, targets.words, rows, loss);
         Ok(())
     }
 }
@@ -39,13 +24,12 @@ impl Interpret for CrossEntropy {
 impl Interpret for Score {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let (ScoreInputs { logits, targets }, ScoreOutputs { loss, rows }) = (inputs, outputs);
-        let settings = LossSettings { vocabulary: 1, label_smoothing: 0.0, ignore_index: self.ignore_index };
-        call.known(targets, settings.vocabulary, settings.ignore_index)?;
+        call.known(targets, 1, self.ignore_index)?;
         for ((row, x), target) in rows.chunks_exact_mut(2).zip(logits.floats).zip(targets.words) {
-            let counts = Some(*target) != settings.ignore_index;
+            let counts = Some(*target) != self.ignore_index;
             (row[0], row[1]) = (x + Self::BEYOND, if counts { -x } else { 0.0 });
         }
-        mean(settings, targets.words, rows, loss);
+        mean(self.ignore_index, targets.words, rows, loss);
         Ok(())
     }
 }
@@ -54,10 +38,10 @@ impl Interpret for CrossEntropyBackward {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;
         let Self { label_smoothing, ignore_index, scale, weighted } = *self;
-        let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
-        call.known(targets, settings.vocabulary, ignore_index)?;
+        call.known(targets, logits.columns(), ignore_index)?;
         let factors = Factors::new(&call, scale, weighted, share.floats);
-        backward(call.workers, settings, factors, logits.floats, targets.words, rows.floats, outputs.dx);
+        let forward = CrossEntropy { label_smoothing, ignore_index };
+        backward(call.workers, forward, factors, logits.floats, targets.words, rows.floats, outputs.dx);
         Ok(())
     }
 }
@@ -90,20 +74,20 @@ impl<'run> Factors<'run> {
 }
 
 /// Computes each row's (lse, loss).
-pub fn rows(workers: &Workers, settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
-    let columns = settings.vocabulary;
+pub fn rows(workers: &Workers, op: CrossEntropy, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
+    let columns = logits.len() / targets.len();
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::new(rows, 2), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
-        forward_rows(settings, logits, &targets[range], part.data);
+        forward_rows(op, logits, &targets[range], part.data);
     });
 }
 
 /// (mean, count) of the counted rows.
-pub fn mean(settings: LossSettings, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
+pub fn mean(ignore_index: Option<u32>, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
     let mut total = 0.0f64;
     let mut count = 0u32;
     for (row, target) in rows.chunks_exact(2).zip(targets) {
-        if Some(*target) != settings.ignore_index {
+        if Some(*target) != ignore_index {
             total += f64::from(row[1]);
             count += 1;
         }
@@ -115,30 +99,30 @@ pub fn mean(settings: LossSettings, targets: &[u32], rows: &[f32], loss: &mut [f
 /// Gradient of the loss with respect to the logits, times each row's factor.
 pub fn backward(
     workers: &Workers,
-    settings: LossSettings,
+    op: CrossEntropy,
     factors: Factors<'_>,
     logits: &[f32],
     targets: &[u32],
     rows: &[f32],
     dx: &mut [f32],
 ) {
-    let columns = settings.vocabulary;
+    let columns = logits.len() / targets.len();
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::new(dx, columns), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
         let rows = &rows[range.start * 2..range.end * 2];
-        backward_rows(settings, factors.part(range.clone()), logits, &targets[range], rows, part.data);
+        backward_rows(op, factors.part(range.clone()), logits, &targets[range], rows, part.data);
     });
 }
 
 vectorised! {
-    fn forward_rows<L>(settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
-        let columns = settings.vocabulary;
-        let smoothing = settings.label_smoothing;
+    fn forward_rows<L>(op: CrossEntropy, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
+        let columns = logits.len() / targets.len();
+        let smoothing = op.label_smoothing;
         let logits = logits.chunks_exact(columns);
         for ((x, target), row) in logits.zip(targets).zip(rows.chunks_exact_mut(2)) {
             let most = maximum(x);
             let lse = most + sum(columns, |at| exp::<L>(x[at] - most)).ln();
-            let loss = if Some(*target) == settings.ignore_index {
+            let loss = if Some(*target) == op.ignore_index {
                 0.0
             } else if smoothing > 0.0 {
                 let mean = sum(columns, |at| x[at]) / columns as f32;
@@ -151,18 +135,18 @@ vectorised! {
     }
 
     fn backward_rows<L>(
-        settings: LossSettings,
+        op: CrossEntropy,
         factors: Factors<'_>,
         logits: &[f32],
         targets: &[u32],
         rows: &[f32],
         dx: &mut [f32],
     ) {
-        let columns = settings.vocabulary;
-        let uniform = settings.label_smoothing / columns as f32;
+        let columns = logits.len() / targets.len();
+        let uniform = op.label_smoothing / columns as f32;
         let inputs = logits.chunks_exact(columns).zip(targets).zip(rows.chunks_exact(2));
         for (at, (((x, target), row), dx)) in inputs.zip(dx.chunks_exact_mut(columns)).enumerate() {
-            if Some(*target) == settings.ignore_index {
+            if Some(*target) == op.ignore_index {
                 dx.fill(0.0);
                 continue;
             }
@@ -170,7 +154,7 @@ vectorised! {
             for (dx, x) in dx.iter_mut().zip(x) {
                 *dx = factor * (exp::<L>(x - lse) - uniform);
             }
-            dx[*target as usize] -= factor * (1.0 - settings.label_smoothing);
+            dx[*target as usize] -= factor * (1.0 - op.label_smoothing);
         }
     }
 }

@@ -1,17 +1,12 @@
 //! Activations and gates, each in one pass over memory.
 
-use super::{Call, Interpret, Run};
+use super::{Call, Interpret, Run, WORK};
 use crate::cpu::vector::{normal, sigmoid, tanh};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    self, ActivationBackward, ActivationBackwardInputs, GateBackward, GateBackwardInputs,
-};
+use glasshouse_compiler::graph::ops::{self, *};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{Lanes, vectorised};
 use glasshouse_protocol::{Activation, Gate};
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 /// √(2/π), in the tanh form of GELU.
 const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;

@@ -24,6 +24,9 @@ use glasshouse_compiler::graph::Type;
 use glasshouse_compiler::graph::ops::Operation;
 use glasshouse_platform::{Error, Result};
 
+/// Minimum entries per thread of operations that are cheap per entry.
+const WORK: usize = 1 << 13;
+
 pub trait Interpret: Operation {
     /// Reads the inputs, fills in the outputs and adds to the gradients.
     fn run(&self, call: Call<'_>, operands: Run<'_, Self>) -> Result<()>;

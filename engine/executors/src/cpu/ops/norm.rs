@@ -1,20 +1,14 @@
 //! LayerNorm and RMSNorm, and the norms of a weight's rows, one row at a time.
 
 use super::linear::accumulate;
-use super::{Call, Interpret, Run};
+use super::{Call, Interpret, Run, WORK};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::NormForm;
-use glasshouse_compiler::graph::ops::{
-    Norm, NormBackward, NormBackwardInputs, NormInputs, NormWeightBackward, NormWeightBackwardInputs,
-    RowNorm, RowNormInputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use glasshouse_protocol::NormKind;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 impl Interpret for Norm {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {

@@ -1,13 +1,10 @@
 //! Rotary position embedding of queries and keys within their packed rows.
 
-use super::{Call, Given, Interpret, Run, start};
+use super::{Call, Given, Interpret, Run, WORK, start};
 use crate::cpu::workers::Rows;
 use glasshouse_compiler::graph::ops::{Rope, RopeInputs};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
-
-/// Minimum entries per thread.
-const WORK: usize = 1 << 13;
 
 impl Interpret for Rope {
     /// Positions beyond the table, which occur only in a chunk's padding, use its last row.

@@ -1,13 +1,10 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
-use super::loss::{Factors, LossSettings, WORK, mean};
+use super::loss::{Factors, WORK, mean};
 use super::{Call, Given, Interpret, Run};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
-use glasshouse_compiler::graph::ops::{
-    MIN_REST, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
-    UnlikelihoodOutputs,
-};
+use glasshouse_compiler::graph::ops::*;
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
 use std::ops::Range;
@@ -52,9 +49,7 @@ impl Interpret for Unlikelihood {
             let logits = &logits.floats[range.start * columns..range.end * columns];
             forward_rows(self, logits, context, range, rows.data, sums.data);
         });
-        let Self { ignore_index, .. } = *self;
-        let settings = LossSettings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
-        mean(settings, targets.words, rows, loss);
+        mean(self.ignore_index, targets.words, rows, loss);
         Ok(())
     }
 }

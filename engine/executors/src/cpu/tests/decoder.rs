@@ -3,8 +3,7 @@
 use super::double::{self, Values};
 use super::training::{gpt, llama};
 use crate::cpu::{CpuDecoder, run_graph};
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, random};
+use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, ops, random};
 use glasshouse_compiler::model::{LossForm, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;

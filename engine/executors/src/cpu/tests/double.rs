@@ -1,7 +1,6 @@
 //! The forward operations as plain f64 loops: the oracle for the executor.
 
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Heads, Op, Origin, ValueId, random};
+use glasshouse_compiler::graph::{Graph, Heads, Op, Origin, ValueId, ops, random};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use std::collections::HashMap;
 

@@ -8,8 +8,7 @@ use crate::cpu::shard::{Partition, Shard, ShardExecutor, packed};
 use glasshouse_compiler::model::{TrainingGraphs, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_compiler::step::IGNORED;
-use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_compiler::step::{ArenaState, IGNORED, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 

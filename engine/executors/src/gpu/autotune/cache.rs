@@ -11,8 +11,7 @@
 
 use super::super::AdapterReport;
 use glasshouse_compiler::plan::lower::Choices;
-use glasshouse_platform::storage;
-use glasshouse_platform::{TUNING_FILE, files};
+use glasshouse_platform::{TUNING_FILE, files, storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,8 +3,7 @@
 
 use super::super::Gpu;
 use super::super::run::run_plan;
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
+use glasshouse_compiler::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId, ops};
 use glasshouse_compiler::plan::lower::{Choices, ShapeBucket, Target, Tier};
 use glasshouse_compiler::plan::{compile, trial};
 use glasshouse_compiler::step::Data;

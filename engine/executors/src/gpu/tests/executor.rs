@@ -4,8 +4,7 @@
 use super::super::replay::Cut;
 use super::super::{Gpu, GpuExecutor, test_gpu};
 use glasshouse_compiler::graph::random;
-use glasshouse_compiler::model::TrainingGraphs;
-use glasshouse_compiler::model::training_graphs;
+use glasshouse_compiler::model::{TrainingGraphs, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::{estimate, ring};

@@ -3,8 +3,7 @@
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Init, Input, Parameter, Type, ValueId, has_half, random};
+use glasshouse_compiler::graph::{Graph, Init, Input, Parameter, Type, ValueId, has_half, ops, random};
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;

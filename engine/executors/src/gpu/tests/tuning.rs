@@ -3,8 +3,7 @@
 use super::super::{Gpu, Measuring, TunedBucket, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
 use crate::device::DeviceDescription;
-use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Init, Parameter, Type};
+use glasshouse_compiler::graph::{Graph, Init, Parameter, Type, ops};
 use glasshouse_compiler::plan::lower::{Choice, Choices, Family, Tier};
 use glasshouse_compiler::plan::{compile, trial};
 use glasshouse_compiler::step::StepInput;

@@ -1,7 +1,7 @@
 //! GPT-2 (Radford et al. 2019): LayerNorm, learned positions, a plain MLP with tanh GELU, biases everywhere. Linear layers are
 //! stored as [out, in], like ours.
 
-use super::{Architecture, Settings, count, undivided};
+use super::{Architecture, Settings, count};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::Always, TensorTable};
 use glasshouse_platform::Result;
@@ -12,7 +12,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     read,
     write,
     tensors,
-    divisors: undivided,
+    divisors: |_| Vec::new(),
     padded_biases: |bias| (Bias { head: bias.head, ..true.into() }, true),
     nearly,
 };
@@ -56,21 +56,12 @@ fn write(model: &ModelConfig) -> Settings {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     table.whole("token_embd.weight", "embedding.tokens");
     table.whole("position_embd.weight", "embedding.positions");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
-        for (part, their_part) in [("attention.norm", "attn_norm"), ("mlp.norm", "ffn_norm")] {
-            table.norm(&format!("{theirs}.{their_part}"), &format!("{ours}.{part}"), Always);
-        }
-        for (part, their_part) in [
-            ("attention.qkv", "attn_qkv"),
-            ("attention.output", "attn_output"),
-            ("mlp.up", "ffn_up"),
-            ("mlp.down", "ffn_down"),
-        ] {
-            table.linear(&format!("{theirs}.{their_part}"), &format!("{ours}.{part}"), Always);
-        }
-    }
-    table.norm("output_norm", "norm", Always);
+    table.blocks(model.layers, "blk", |block| {
+        block.layers(Always, &[("attn_norm", "attention.norm"), ("ffn_norm", "mlp.norm")]);
+        block.layers(Always, &[("attn_qkv", "attention.qkv"), ("attn_output", "attention.output")]);
+        block.layers(Always, &[("ffn_up", "mlp.up"), ("ffn_down", "mlp.down")]);
+    });
+    table.layers(Always, &[("output_norm", "norm")]);
     table.whole("output.weight", "head.weight");
 }
 

@@ -1,7 +1,6 @@
 //! Granite 3 (Granite Team, IBM 2024): Llama with factors on embeddings, attention scores, residual additions and logits.
 
-use super::llama;
-use super::{Architecture, Settings};
+use super::{Architecture, Settings, llama};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
 use glasshouse_protocol::ModelConfig;

@@ -4,7 +4,7 @@
 //! For this architecture, llama.cpp rotates channel 2i of a head with 2i + 1, where we rotate i with i + D/2; rows of queries and
 //! keys are stored in its order.
 
-use super::{Architecture, Divisors, LLAMA3, Settings, count, exactly};
+use super::{Architecture, Divisors, LLAMA3, Settings, count};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
@@ -17,10 +17,17 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "llama",
     read,
     write: shared_settings,
-    tensors: |model, table| shared_tensors(model, table, Order::Pairs),
+    tensors: |model, table| tensors(model, table, Order::Pairs),
     divisors,
     padded_biases: |bias| (bias, false),
-    nearly: exactly,
+    nearly: |_| None,
+};
+
+/// Llama with channels in our order, and without divisors of the rotary angles.
+pub(super) const OUR_ORDER: Architecture = Architecture {
+    tensors: |model, table| tensors(model, table, Order::Halves),
+    divisors: |_| Vec::new(),
+    ..ARCHITECTURE
 };
 
 /// The low and high factors of `llama3` in published models.
@@ -230,7 +237,7 @@ fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
 
 /// Order of a head's channels.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+enum Order {
     /// Like ours: channel i rotates with i + D/2.
     Halves,
     /// Channels that rotate together are adjacent.
@@ -238,7 +245,7 @@ pub(super) enum Order {
 }
 
 /// The tensors common to all of them.
-pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
     let size = model.head_size;
     let (queries, keys) = (model.heads * size, model.kv_heads * size);
     let hidden = model.mlp.hidden;
@@ -252,25 +259,21 @@ pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, o
     let offset = if model.norm.add_unit_offset { 1 } else { 0 };
     let value_rows = Rows::Range(queries + keys..queries + 2 * keys);
     table.whole("token_embd.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
+    table.blocks(model.layers, "blk", |block| {
         for (norm, our_norm) in norms(model.norm.placement) {
-            let (weight, our_weight) =
-                (format!("{theirs}.{norm}.weight"), format!("{ours}.{our_norm}.weight"));
-            table.offset(weight, &our_weight, offset);
-            table.whole(format!("{theirs}.{norm}.bias"), &format!("{ours}.{our_norm}.bias"));
+            block.offset(&format!("{norm}.weight"), &format!("{our_norm}.weight"), offset);
+            block.whole(&format!("{norm}.bias"), &format!("{our_norm}.bias"));
         }
         for (part, rows) in [("attn_q", &query_rows), ("attn_k", &key_rows), ("attn_v", &value_rows)] {
-            table.rows(&format!("{theirs}.{part}"), &format!("{ours}.attention.qkv"), rows.clone(), AsOurs);
+            block.rows(part, "attention.qkv", rows.clone(), AsOurs);
         }
-        table.whole(format!("{theirs}.attn_q_norm.weight"), &format!("{ours}.attention.query_norm"));
-        table.whole(format!("{theirs}.attn_k_norm.weight"), &format!("{ours}.attention.key_norm"));
-        table.linear(&format!("{theirs}.attn_output"), &format!("{ours}.attention.output"), AsOurs);
-        for (part, rows) in [("ffn_gate", 0..hidden), ("ffn_up", hidden..2 * hidden)] {
-            table.rows(&format!("{theirs}.{part}"), &format!("{ours}.mlp.up"), Rows::Range(rows), AsOurs);
-        }
-        table.linear(&format!("{theirs}.ffn_down"), &format!("{ours}.mlp.down"), AsOurs);
-    }
+        block.whole("attn_q_norm.weight", "attention.query_norm");
+        block.whole("attn_k_norm.weight", "attention.key_norm");
+        block.layers(AsOurs, &[("attn_output", "attention.output")]);
+        block.rows("ffn_gate", "mlp.up", Rows::Range(0..hidden), AsOurs);
+        block.rows("ffn_up", "mlp.up", Rows::Range(hidden..2 * hidden), AsOurs);
+        block.layers(AsOurs, &[("ffn_down", "mlp.down")]);
+    });
     table.offset("output_norm.weight", "norm.weight", offset);
     table.whole("output_norm.bias", "norm.bias");
     table.whole("output.weight", "head.weight");

@@ -1,15 +1,13 @@
-//! The supported llama.cpp architectures, one file each: conversion of settings in both directions, and the mapping of tensors to
+//! The supported llama.cpp architectures: conversion of settings in both directions, and the mapping of tensors to
 //! our parameters. They are named like the classes of `transformers`.
 
-mod gemma2;
-mod gemma3;
+mod gemma;
 mod gpt2;
 mod granite;
 mod llama;
 mod olmo2;
 mod phi3;
-mod qwen2;
-mod qwen3;
+mod qwen;
 
 use super::facts::Facts;
 use super::metadata::Metadata;
@@ -55,13 +53,13 @@ pub struct Architecture {
 pub const ARCHITECTURES: [&Architecture; 9] = [
     &gpt2::ARCHITECTURE,
     &llama::ARCHITECTURE,
-    &qwen3::ARCHITECTURE,
-    &qwen2::ARCHITECTURE,
+    &qwen::QWEN3,
+    &qwen::QWEN2,
     &phi3::ARCHITECTURE,
     &granite::ARCHITECTURE,
     &olmo2::ARCHITECTURE,
-    &gemma2::ARCHITECTURE,
-    &gemma3::ARCHITECTURE,
+    &gemma::GEMMA2,
+    &gemma::GEMMA3,
 ];
 
 impl Architecture {
@@ -76,7 +74,7 @@ impl Architecture {
 
     /// `model_type` of its class.
     fn model_type(&self) -> &'static str {
-        if self.name == gemma3::ARCHITECTURE.name { "gemma3_text" } else { self.name }
+        if self.name == gemma::GEMMA3.name { "gemma3_text" } else { self.name }
     }
 
     /// The architecture that computes this model (that of the class `wished` is preferred if it does), with a notice about what it computes
@@ -147,16 +145,6 @@ impl Architecture {
 /// A count in the file's integer type. Counts of valid models always fit.
 fn count(number: usize) -> Value<'static> {
     u32::try_from(number).unwrap_or(u32::MAX).into()
-}
-
-/// For architectures whose rotary angles have no divisors of their own.
-fn undivided(_model: &ModelConfig) -> Divisors {
-    Vec::new()
-}
-
-/// For architectures that llama.cpp computes exactly.
-fn exactly(_model: &mut ModelConfig) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

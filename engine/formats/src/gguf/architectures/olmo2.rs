@@ -1,20 +1,13 @@
 //! OLMo 2 (Team OLMo 2024): Llama with norms on the outputs of attention and MLP, and on all queries and all keys of a token; channels
 //! are stored like ours.
 
-use super::llama::{self, Order};
-use super::{Architecture, undivided};
+use super::{Architecture, llama};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, NormConfig, NormPlacement};
 
-pub(super) const ARCHITECTURE: Architecture = Architecture {
-    name: "olmo2",
-    read,
-    write: llama::settings_of_full_heads,
-    tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
-    divisors: undivided,
-    ..llama::ARCHITECTURE
-};
+pub(super) const ARCHITECTURE: Architecture =
+    Architecture { name: "olmo2", read, write: llama::settings_of_full_heads, ..llama::OUR_ORDER };
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let model = llama::shared(facts)?;

@@ -1,8 +1,7 @@
 //! Phi-3, Phi-3.5 mini and Phi-4 (Abdin et al. 2024): Llama with fused matrices, LongRoPE and partial rotary positions; channels are
 //! stored as in transformers. llama.cpp computes no sliding window.
 
-use super::llama;
-use super::{Architecture, Divisors, LONG, SHORT, Settings, count};
+use super::{Architecture, Divisors, LONG, SHORT, Settings, count, llama};
 use crate::gguf::facts::Facts;
 use crate::huggingface::packed_rows;
 use crate::tensors::{BiasRule::AsOurs, TensorTable};
@@ -71,17 +70,12 @@ fn divisors(model: &ModelConfig) -> Divisors {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let rows = packed_rows(model);
     table.whole("token_embd.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
-        table.norm(&format!("{theirs}.attn_norm"), &format!("{ours}.attention.norm"), AsOurs);
-        table.rows(&format!("{theirs}.attn_qkv"), &format!("{ours}.attention.qkv"), rows.clone(), AsOurs);
-        for (part, our_part) in
-            [("attn_output", "attention.output"), ("ffn_up", "mlp.up"), ("ffn_down", "mlp.down")]
-        {
-            table.linear(&format!("{theirs}.{part}"), &format!("{ours}.{our_part}"), AsOurs);
-        }
-        table.norm(&format!("{theirs}.ffn_norm"), &format!("{ours}.mlp.norm"), AsOurs);
-    }
-    table.norm("output_norm", "norm", AsOurs);
+    table.blocks(model.layers, "blk", |block| {
+        block.layers(AsOurs, &[("attn_norm", "attention.norm")]);
+        block.rows("attn_qkv", "attention.qkv", rows.clone(), AsOurs);
+        block.layers(AsOurs, &[("attn_output", "attention.output"), ("ffn_up", "mlp.up")]);
+        block.layers(AsOurs, &[("ffn_down", "mlp.down"), ("ffn_norm", "mlp.norm")]);
+    });
+    table.layers(AsOurs, &[("output_norm", "norm")]);
     table.whole("output.weight", "head.weight");
 }

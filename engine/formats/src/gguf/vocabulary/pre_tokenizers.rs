@@ -26,6 +26,10 @@ enum Words {
     Patterns(&'static [&'static str]),
 }
 
+/// Without the properties that few have.
+const PLAIN: PreTokenizer =
+    PreTokenizer { names: &[], words: Words::Gpt2, normalizer: None, ignore_merges: false, begins: false };
+
 /// Llama 3's pattern: that of cl100k without possessive quantifiers.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Like [`LLAMA3`] with single digits.
@@ -34,48 +38,27 @@ const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 /// All supported pre-tokenizers. Each was compared with llama.cpp on a real vocabulary, except the last two, whose patterns are
 /// those of earlier ones.
 static KNOWN: [PreTokenizer; 6] = [
-    PreTokenizer {
-        names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"],
-        words: Words::Gpt2,
-        normalizer: None,
-        ignore_merges: false,
-        begins: false,
-    },
+    PreTokenizer { names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"], ..PLAIN },
     PreTokenizer {
         names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
         words: Words::Digits,
-        normalizer: None,
-        ignore_merges: false,
-        begins: false,
+        ..PLAIN
     },
     PreTokenizer {
         names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
         words: Words::Patterns(&[LLAMA3]),
-        normalizer: None,
         ignore_merges: true,
         begins: true,
+        ..PLAIN
     },
     PreTokenizer {
         names: &["qwen2", "deepseek-r1-qwen"],
         words: Words::Patterns(&[QWEN2]),
         normalizer: Some("NFC"),
-        ignore_merges: false,
-        begins: false,
+        ..PLAIN
     },
-    PreTokenizer {
-        names: &["stablelm2"],
-        words: Words::Patterns(&[QWEN2]),
-        normalizer: None,
-        ignore_merges: false,
-        begins: false,
-    },
-    PreTokenizer {
-        names: &["smaug-bpe", "dbrx"],
-        words: Words::Patterns(&[LLAMA3]),
-        normalizer: None,
-        ignore_merges: false,
-        begins: false,
-    },
+    PreTokenizer { names: &["stablelm2"], words: Words::Patterns(&[QWEN2]), ..PLAIN },
+    PreTokenizer { names: &["smaug-bpe", "dbrx"], words: Words::Patterns(&[LLAMA3]), ..PLAIN },
 ];
 
 impl PreTokenizer {

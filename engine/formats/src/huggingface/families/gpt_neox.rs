@@ -1,15 +1,15 @@
 //! GPT-NeoX and Pythia (Black et al. 2022, Biderman et al. 2023): LayerNorm, partial rotary positions, parallel attention and
 //! MLP. Queries, keys and values are stored head by head.
 
-use super::super::fields::{Fields, activation_word, rope_fields, shortest};
-use super::{Family, GPT, object, rotary_order};
+use super::super::fields::{Fields, rope_fields, shortest};
+use super::gpt2::Names;
+use super::{Family, rotary_order, with};
 use crate::tensors::{
     BiasRule::{Always, AsOurs},
     Rows, TensorTable,
 };
 use glasshouse_platform::Result;
-use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual};
+use glasshouse_protocol::{Bias, ModelConfig, Position, Residual};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -24,48 +24,28 @@ pub(super) const FAMILY: Family = Family {
     padded_biases: |bias| (Bias { mlp: true, ..bias }, true),
 };
 
+const NAMES: Names =
+    Names { dropout: ["hidden_dropout", "attention_dropout", "hidden_dropout"], ..Names::USUAL };
+
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    let shape = fields.gpt(GPT)?;
+    fields.whole(NAMES.hidden)?;
+    let model = NAMES.read(fields, "gelu", 0.0, false)?;
     let theta = fields.number_or("rotary_emb_base", 10_000.0)?;
     let (theta, share) = (fields.number_or("rope_theta", theta)?, fields.number_or("rotary_pct", 0.25)?);
     let attention = fields.flag_or("attention_bias", true)?;
     let parallel = fields.flag_or("use_parallel_residual", true)?;
     Ok(ModelConfig {
-        norm: NormConfig { eps: fields.number_or("layer_norm_eps", 1e-5)? as f32, bias: true, ..shape.norm },
-        position: Position::Rope(fields.rope(shape.head_size, theta, share)?),
-        mlp: Mlp {
-            hidden: fields.whole("intermediate_size")?,
-            activation: fields.activation("hidden_act", "gelu")?,
-            gate: Gate::None,
-        },
+        position: Position::Rope(fields.rope(model.head_size, theta, share)?),
         residual: if parallel { Residual::Parallel } else { Residual::Sequential },
         bias: Bias { qkv: attention, output: attention, mlp: true, head: false },
-        tied_head: fields.flag_or("tie_word_embeddings", false)?,
-        dropout: Dropout {
-            attention: fields.number_or("attention_dropout", 0.0)? as f32,
-            embedding: fields.number_or("hidden_dropout", 0.0)? as f32,
-            residual: fields.number_or("hidden_dropout", 0.0)? as f32,
-        },
-        ..shape
+        ..model
     })
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = object(json!({
-        "vocab_size": model.vocabulary,
-        "max_position_embeddings": model.context_length,
-        "hidden_size": model.width,
-        "num_hidden_layers": model.layers,
-        "num_attention_heads": model.heads,
-        "intermediate_size": model.mlp.hidden,
-        "hidden_act": activation_word(model.mlp.activation),
-        "layer_norm_eps": shortest(model.norm.eps),
-        "attention_dropout": shortest(model.dropout.attention),
-        "hidden_dropout": shortest(model.dropout.residual),
-        "attention_bias": model.bias.qkv,
-        "use_parallel_residual": model.residual == Residual::Parallel,
-        "tie_word_embeddings": model.tied_head,
-    }));
+    let parallel = model.residual == Residual::Parallel;
+    let own = json!({ "attention_bias": model.bias.qkv, "use_parallel_residual": parallel });
+    let mut fields = with(NAMES.write(model), own);
     if let Position::Rope(rope) = &model.position {
         fields.extend(rope_fields(rope, Some(("rotary_pct", model.head_size))));
         fields.insert("rotary_emb_base".to_owned(), json!(shortest(rope.base)));
@@ -88,17 +68,15 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
         .collect();
     let rows = Rows::Listed(rows);
     table.whole("gpt_neox.embed_in.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("gpt_neox.layers.{block}"));
-        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), Always);
-        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), Always);
-        let (qkv, theirs_qkv) =
-            (format!("{ours}.attention.qkv"), format!("{theirs}.attention.query_key_value"));
-        table.rows(&theirs_qkv, &qkv, rows.clone(), AsOurs);
-        table.linear(&format!("{theirs}.attention.dense"), &format!("{ours}.attention.output"), AsOurs);
-        table.linear(&format!("{theirs}.mlp.dense_h_to_4h"), &format!("{ours}.mlp.up"), Always);
-        table.linear(&format!("{theirs}.mlp.dense_4h_to_h"), &format!("{ours}.mlp.down"), Always);
-    }
-    table.norm("gpt_neox.final_layer_norm", "norm", Always);
+    table.blocks(model.layers, "gpt_neox.layers", |block| {
+        block.layers(
+            Always,
+            &[("input_layernorm", "attention.norm"), ("post_attention_layernorm", "mlp.norm")],
+        );
+        block.rows("attention.query_key_value", "attention.qkv", rows.clone(), AsOurs);
+        block.layers(AsOurs, &[("attention.dense", "attention.output")]);
+        block.layers(Always, &[("mlp.dense_h_to_4h", "mlp.up"), ("mlp.dense_4h_to_h", "mlp.down")]);
+    });
+    table.layers(Always, &[("gpt_neox.final_layer_norm", "norm")]);
     table.whole("embed_out.weight", "head.weight");
 }

@@ -2,19 +2,12 @@
 
 use super::super::fields::{Fields, shortest};
 use super::llama::{self, Defaults};
-use super::{Family, with};
+use super::{Family, llama_like, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig};
 use serde_json::{Map, Value, json};
 
-pub(super) const FAMILY: Family = Family {
-    model_type: "granite",
-    class: "GraniteForCausalLM",
-    layer_class: "GraniteDecoderLayer",
-    read,
-    write,
-    ..llama::FAMILY
-};
+pub(super) const FAMILY: Family = llama_like!("granite", "Granite", read, write);
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let model = llama::shared(fields, Defaults::LLAMA)?;

@@ -160,34 +160,26 @@ pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let hidden = model.mlp.hidden;
     table.whole("model.embed_tokens.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
-        for (norm, our_norm) in norms(model.norm.placement) {
-            table.norm(&format!("{theirs}.{norm}"), &format!("{ours}.{our_norm}"), AsOurs);
-        }
+    table.blocks(model.layers, "model.layers", |block| {
+        block.layers(AsOurs, norms(model.norm.placement));
         for (part, rows) in [
             ("q_proj", 0..queries),
             ("k_proj", queries..queries + keys),
             ("v_proj", queries + keys..queries + 2 * keys),
         ] {
-            let qkv = format!("{ours}.attention.qkv");
-            table.rows(&format!("{theirs}.self_attn.{part}"), &qkv, Rows::Range(rows), AsOurs);
+            block.rows(&format!("self_attn.{part}"), "attention.qkv", Rows::Range(rows), AsOurs);
         }
-        table.linear(&format!("{theirs}.self_attn.o_proj"), &format!("{ours}.attention.output"), AsOurs);
+        block.layers(AsOurs, &[("self_attn.o_proj", "attention.output")]);
         if model.experts.count == 0 {
-            for (part, rows) in [("gate_proj", 0..hidden), ("up_proj", hidden..2 * hidden)] {
-                let up = format!("{ours}.mlp.up");
-                table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
-            }
-            table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
+            block.rows("mlp.gate_proj", "mlp.up", Rows::Range(0..hidden), AsOurs);
+            block.rows("mlp.up_proj", "mlp.up", Rows::Range(hidden..2 * hidden), AsOurs);
+            block.layers(AsOurs, &[("mlp.down_proj", "mlp.down")]);
         }
-        for (norm, our_norm) in [("q_norm", "query_norm"), ("k_norm", "key_norm")] {
-            let (norm, our_norm) =
-                (format!("{theirs}.self_attn.{norm}.weight"), format!("{ours}.attention.{our_norm}"));
-            // Ours are without the offset of the other norms.
-            table.offset(norm, &our_norm, if model.norm.add_unit_offset { -1 } else { 0 });
-        }
-    }
-    table.norm("model.norm", "norm", AsOurs);
+        // Ours are without the offset of the other norms.
+        let offset = if model.norm.add_unit_offset { -1 } else { 0 };
+        block.offset("self_attn.q_norm.weight", "attention.query_norm", offset);
+        block.offset("self_attn.k_norm.weight", "attention.key_norm", offset);
+    });
+    table.layers(AsOurs, &[("model.norm", "norm")]);
     table.whole("lm_head.weight", "head.weight");
 }

@@ -1,22 +1,16 @@
-//! The supported classes of `transformers`, one file each: conversion of settings in both directions, and the mapping of tensors
-//! to our parameters.
+//! The supported classes of `transformers`: conversion of settings in both directions, and the mapping of tensors to our parameters.
 
 mod gemma;
-mod gemma2;
-mod gemma3;
 mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod granite;
 mod llama;
 mod mistral;
-mod mixtral;
 mod olmo2;
 mod phi;
 mod phi3;
-mod qwen2;
-mod qwen3;
-mod qwen3_moe;
+mod qwen;
 mod smollm3;
 
 use super::fields::Fields;
@@ -45,26 +39,42 @@ pub struct Family {
     padded_biases: fn(Bias) -> (Bias, bool),
 }
 
+/// A class with Llama's tensors, by its `model_type` and the beginning of its classes' names.
+macro_rules! llama_like {
+    ($model_type:literal, $name:literal, $read:expr, $write:expr) => {
+        Family {
+            model_type: $model_type,
+            class: concat!($name, "ForCausalLM"),
+            layer_class: concat!($name, "DecoderLayer"),
+            read: $read,
+            write: $write,
+            ..super::llama::FAMILY
+        }
+    };
+}
+
+use llama_like;
+
 /// All families, in order of preference for exports.
 pub const FAMILIES: [&Family; 18] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
-    &qwen3::FAMILY,
+    &qwen::QWEN3,
     &mistral::FAMILY,
     &mistral::MINISTRAL,
-    &qwen2::FAMILY,
+    &qwen::QWEN2,
     &smollm3::FAMILY,
     &gemma::FAMILY,
-    &gemma2::FAMILY,
+    &gemma::GEMMA2,
     &gpt_neox::FAMILY,
     &phi::FAMILY,
     &phi3::FAMILY,
     &granite::FAMILY,
     &olmo2::FAMILY,
-    &gemma3::FAMILY,
+    &gemma::GEMMA3,
     &gpt_neo::FAMILY,
-    &mixtral::FAMILY,
-    &qwen3_moe::FAMILY,
+    &mistral::MIXTRAL,
+    &qwen::QWEN3_MOE,
 ];
 
 impl Family {
@@ -93,7 +103,7 @@ impl Family {
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
         let mut lacks = crate::lacks(model, read.ok().as_ref(), self.padded_biases);
         // Since version 5, transformers refuses to open others, although these classes could compute them.
-        let strict = [llama::FAMILY.model_type, gemma2::FAMILY.model_type, gemma3::FAMILY.model_type];
+        let strict = [llama::FAMILY.model_type, gemma::GEMMA2.model_type, gemma::GEMMA3.model_type];
         if strict.contains(&self.model_type) && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
         }
@@ -139,9 +149,6 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
-
-/// Fields of most classes for [`Fields::gpt`].
-const GPT: [&str; 4] = ["hidden_size", "num_attention_heads", "max_position_embeddings", "num_hidden_layers"];
 
 /// Adds the fields of `more`, an object.
 fn with(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {

@@ -2,19 +2,12 @@
 
 use super::super::fields::Fields;
 use super::llama::{self, Defaults};
-use super::{Family, with};
+use super::{Family, llama_like, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, NormConfig, NormPlacement};
 use serde_json::{Map, Value, json};
 
-pub(super) const FAMILY: Family = Family {
-    model_type: "olmo2",
-    class: "Olmo2ForCausalLM",
-    layer_class: "Olmo2DecoderLayer",
-    read,
-    write,
-    ..llama::FAMILY
-};
+pub(super) const FAMILY: Family = llama_like!("olmo2", "Olmo2", read, write);
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let model = llama::shared(fields, Defaults { eps: 1e-5, ..Defaults::LLAMA })?;

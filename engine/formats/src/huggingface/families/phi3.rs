@@ -2,22 +2,14 @@
 
 use super::super::fields::{Fields, rope_fields, shortest};
 use super::llama::{self, Defaults};
-use super::{Family, packed_rows, with};
+use super::{Family, llama_like, packed_rows, with};
 use crate::tensors::{BiasRule::AsOurs, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
 use serde_json::{Map, Value, json};
 
-pub(super) const FAMILY: Family = Family {
-    model_type: "phi3",
-    class: "Phi3ForCausalLM",
-    layer_class: "Phi3DecoderLayer",
-    read,
-    write,
-    tensors,
-    ..llama::FAMILY
-};
+pub(super) const FAMILY: Family = Family { tensors, ..llama_like!("phi3", "Phi3", read, write) };
 
 /// The field of the context length of the original training.
 const ORIGINAL: &str = "original_max_position_embeddings";
@@ -66,20 +58,13 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let rows = packed_rows(model);
     table.whole("model.embed_tokens.weight", "embedding.tokens");
-    for block in 0..model.layers {
-        let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
-        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), AsOurs);
-        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), AsOurs);
-        let qkv = format!("{ours}.attention.qkv");
-        table.rows(&format!("{theirs}.self_attn.qkv_proj"), &qkv, rows.clone(), AsOurs);
-        for (part, our_part) in [
-            ("self_attn.o_proj", "attention.output"),
-            ("mlp.gate_up_proj", "mlp.up"),
-            ("mlp.down_proj", "mlp.down"),
-        ] {
-            table.linear(&format!("{theirs}.{part}"), &format!("{ours}.{our_part}"), AsOurs);
-        }
-    }
-    table.norm("model.norm", "norm", AsOurs);
+    table.blocks(model.layers, "model.layers", |block| {
+        let norms = [("input_layernorm", "attention.norm"), ("post_attention_layernorm", "mlp.norm")];
+        block.layers(AsOurs, &norms);
+        block.rows("self_attn.qkv_proj", "attention.qkv", rows.clone(), AsOurs);
+        block.layers(AsOurs, &[("self_attn.o_proj", "attention.output")]);
+        block.layers(AsOurs, &[("mlp.gate_up_proj", "mlp.up"), ("mlp.down_proj", "mlp.down")]);
+    });
+    table.layers(AsOurs, &[("model.norm", "norm")]);
     table.whole("lm_head.weight", "head.weight");
 }

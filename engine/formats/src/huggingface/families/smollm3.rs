@@ -2,19 +2,12 @@
 
 use super::super::fields::Fields;
 use super::llama::{self, Defaults};
-use super::{Family, with};
+use super::{Family, llama_like, with};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value, json};
 
-pub(super) const FAMILY: Family = Family {
-    model_type: "smollm3",
-    class: "SmolLM3ForCausalLM",
-    layer_class: "SmolLM3DecoderLayer",
-    read,
-    write,
-    ..llama::FAMILY
-};
+pub(super) const FAMILY: Family = llama_like!("smollm3", "SmolLM3", read, write);
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let defaults = Defaults { theta: 2_000_000.0, tied: true, kv_heads: Some(4), ..Defaults::LLAMA };

@@ -1,25 +1,18 @@
 //! Gemma 2 (Gemma Team 2024): norms before and after attention and MLP, soft caps on attention scores and logits, and a sliding window in
 //! every second block. Channels are stored like ours, and norms with the 1 that is added to ours.
 
-use super::llama::{self, Order};
-use super::{Architecture, Settings, count, undivided};
+use super::{Architecture, Settings, count, llama};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
-use glasshouse_protocol::{Gate, Mlp, ModelConfig, NormConfig, NormPlacement};
+use glasshouse_protocol::{Gate, Mlp, ModelConfig, NormConfig, NormPlacement, Position};
 
-pub(super) const ARCHITECTURE: Architecture = Architecture {
-    name: "gemma2",
-    read,
-    write,
-    tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
-    divisors: undivided,
-    ..llama::ARCHITECTURE
-};
+pub(super) const GEMMA2: Architecture =
+    Architecture { name: "gemma2", read: read_gemma2, write: write_gemma2, ..llama::OUR_ORDER };
 
 /// Keys and defaults of the caps of scores and logits.
 const CAPS: [(&str, f32); 2] = [("attn_logit_softcapping", 50.0), ("final_logit_softcapping", 30.0)];
 
-fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+fn read_gemma2(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     // The model of 46 blocks is 27B.
     let mut model = shared(facts, 2, 46, Some(4096))?;
     for ((key, default), cap) in
@@ -34,12 +27,7 @@ fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
 
 /// Reads the settings that Gemma 2 and 3 share. Every block of number `pattern` attends to the whole context, and a model of `wide` blocks
 /// scales attention by width ÷ heads instead of the head size.
-pub(super) fn shared(
-    facts: &mut Facts<'_>,
-    pattern: usize,
-    wide: usize,
-    window: Option<usize>,
-) -> Result<ModelConfig> {
+fn shared(facts: &mut Facts<'_>, pattern: usize, wide: usize, window: Option<usize>) -> Result<ModelConfig> {
     let model = llama::shared(facts)?;
     let scaled = if model.layers == wide { model.width / model.heads.max(1) } else { model.head_size };
     let window = facts.whole_or_none("attention.sliding_window")?.or(window).filter(|window| *window > 0);
@@ -55,12 +43,42 @@ pub(super) fn shared(
     })
 }
 
-fn write(model: &ModelConfig) -> Settings {
+fn write_gemma2(model: &ModelConfig) -> Settings {
     let mut settings = llama::shared_settings(model);
     // Not 0 without a window: llama.cpp then masks everything.
     let window = model.sliding_window.unwrap_or(model.context_length);
     settings.push(("attention.sliding_window", count(window)));
     let caps = CAPS.into_iter().zip([model.attention_softcap, model.logit_softcap]);
     settings.extend(caps.filter_map(|((key, _), cap)| Some((key, cap?.into()))));
+    settings
+}
+
+/// Gemma 3 (Gemma Team 2025), the text model: Gemma 2 without caps, with norms of query and key heads, and with sliding windows in five of
+/// six blocks.
+pub(super) const GEMMA3: Architecture =
+    Architecture { name: "gemma3", read: read_gemma3, write: write_gemma3, ..llama::OUR_ORDER };
+
+/// Key and default of the base of rotary positions in blocks with a window.
+const LOCAL_BASE: (&str, f32) = ("rope.freq_base_swa", 10_000.0);
+
+fn read_gemma3(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    // The model of 62 blocks is 27B.
+    let mut model = shared(facts, 6, 62, None)?;
+    let local_base = facts.number_or_none(LOCAL_BASE.0)?.unwrap_or(LOCAL_BASE.1);
+    if let Position::Rope(rope) = &mut model.position {
+        rope.local_base = Some(local_base);
+    }
+    Ok(ModelConfig { qk_norm: true, ..model })
+}
+
+fn write_gemma3(model: &ModelConfig) -> Settings {
+    let mut settings = llama::shared_settings(model);
+    // Only newer versions of llama.cpp read it.
+    if let Position::Rope(rope) = &model.position
+        && rope.local_base != Some(LOCAL_BASE.1)
+    {
+        settings.push((LOCAL_BASE.0, rope.local_base.unwrap_or(rope.base).into()));
+    }
+    settings.push(("attention.sliding_window", count(model.sliding_window.unwrap_or(0))));
     settings
 }
