@@ -44,7 +44,7 @@ try {
   // Settings are chosen by experiment.
   await press("tab", "Lab");
   await press("button", "Test learning rates");
-  await page.getByText(/^Suggested learning rate/).first().waitFor();
+  await page.getByText(/^(Suggested learning rate|No suggestion)/).first().waitFor({ timeout: 120_000 });
   const swept = { ...config, train: { ...config.train, steps: 60, eval_interval: 20 } };
   const sweep = 'name = "rates"\n[settings]\ntrain.learning_rate = { from = 1e-3, to = 2e-2, log = true, count = 4 }\n[stop]\nrule = "halving"\nrungs = [20]\nfactor = 2\n';
   await send(page, { command: "train", config: swept, sweep });

@@ -30,7 +30,7 @@ impl TypedPath {
     }
 }
 
-/// What is at a path before the request is carried out.
+/// The kind of a path before the request is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     File,

@@ -32,8 +32,9 @@ impl Flags {
 
     /// Calls `raised` now and whenever a flag is raised. Replaces the callback before.
     pub(super) fn when_raised(&self, raised: impl Fn(&Self) + Send + 'static) {
-        raised(self);
+        // Kept first, so that no signal between the two is lost.
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(raised));
+        self.say_raised();
     }
 
     fn say_raised(&self) {

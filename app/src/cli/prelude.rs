@@ -1,4 +1,4 @@
-//! What most commands share.
+//! Imports shared by most commands.
 
 pub(super) use super::arguments::{
     ConfigArguments, DEFAULT_PROJECT, DeviceArguments, FormatArguments, JsonArguments, ModelArguments,

@@ -291,7 +291,7 @@ pub struct RecipeArguments {
 }
 
 impl RecipeArguments {
-    /// The options that a run has, too.
+    /// The options shared with `train`.
     fn training(&self) -> TrainArguments {
         let Self { project, device, threads, json, .. } = self;
         let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);

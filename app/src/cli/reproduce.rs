@@ -71,7 +71,7 @@ pub struct ReproduceArguments {
 }
 
 impl ReproduceArguments {
-    /// The options that a run has, too.
+    /// The options shared with `train`.
     fn training(&self) -> TrainArguments {
         let Self { project, device, threads, json, .. } = self;
         let (project, device, threads, json) = (project.clone(), device.clone(), *threads, *json);

@@ -96,7 +96,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     Ok(config)
 }
 
-/// Settings of a file that the text or the device decides, that may change, or that were resolved when the run began.
+/// Settings ignored when a file is compared with a run: from the text or device, changeable, or resolved at the start.
 const DECIDED: [&str; 5] =
     ["model.vocabulary", "data.mixture", "device", "train.precision", "train.milestones"];
 

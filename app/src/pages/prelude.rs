@@ -1,4 +1,4 @@
-//! What nearly every page draws with: `use crate::pages::prelude::*`.
+//! Imports of nearly every page: `use crate::pages::prelude::*`.
 
 // The button that may be disabled, rather than that of the widgets.
 pub use super::parts::icon_button;

@@ -86,13 +86,16 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
     control: impl FnOnce(&mut Ui, &mut T) -> Response,
 ) -> Option<T> {
     let id = ui.scope_id().with(("draft", name));
-    let mut draft: T = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| saved.clone());
+    let frame = ui.ctx().cumulative_frame_nr();
+    // A draft of another value, or one that was not drawn since, is dropped.
+    let kept = ui.data_mut(|data| data.remove_temp::<(u64, T, T)>(id));
+    let kept = kept.filter(|(drawn, before, _)| frame <= drawn + 1 && before == saved);
+    let mut draft = kept.map_or_else(|| saved.clone(), |(.., draft)| draft);
     let response = control(ui, &mut draft);
     if response.has_focus() || response.dragged() && !response.drag_stopped() {
-        ui.data_mut(|data| data.insert_temp(id, draft));
+        ui.data_mut(|data| data.insert_temp(id, (frame, saved.clone(), draft)));
         return None;
     }
-    ui.data_mut(|data| data.remove::<T>(id));
     (draft != *saved).then_some(draft)
 }
 

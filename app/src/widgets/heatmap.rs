@@ -107,7 +107,7 @@ impl<'a> Heatmap<'a> {
         let from_pointer = response.hover_pos().filter(|_| whole).map(|at| self.cell_at(rect, at));
         let (mut cursor, has_moved) = self.moved(ui, &response, whole);
         let reached = cursor.filter(|_| has_moved);
-        if let Some(cell) = reached {
+        if let Some(cell) = reached.filter(|_| self.words.is_some()) {
             ui.scroll_to_rect(self.rect_of(rect, cell), None);
         }
         if from_pointer.is_some() && response.hovered() {
@@ -265,6 +265,7 @@ impl<'a> Heatmap<'a> {
         let [right, down] = arrow_keys(ui, response, [true, true]);
         let id = response.id.with("cursor");
         let known: Option<(usize, usize)> = ui.data(|data| data.get_temp(id));
+        let known = known.filter(|_| !response.gained_focus());
         let (row, column) = known.or(self.chosen).unwrap_or_default();
         let moved = |at: usize, step: isize, count: usize| at.saturating_add_signed(step).min(count - 1);
         let cell = (moved(row, down, self.rows), moved(column, right, self.columns));

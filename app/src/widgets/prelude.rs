@@ -1,4 +1,4 @@
-//! What nearly every widget draws with: `use super::prelude::*`. The prelude of the pages has it, too.
+//! Imports of nearly every widget: `use super::prelude::*`. The prelude of the pages includes them.
 
 pub use super::*;
 pub use crate::format;

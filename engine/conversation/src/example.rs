@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Converts a line of JSON Lines in any format of [`crate::rows`] to text and the spans that an objective trains on: assistant
 /// messages with their end tokens as rendered by the template (without those of a `prompt`), a completion, or the whole of a
 /// plain text. A preference becomes its better answer together with the worse one; only the answers are trained on. Fields that
-/// neither the row's format nor the template reads are listed. Errors: the line is invalid (the error includes the field's
+/// neither the row's format nor the template reads are listed. Fails if the line is invalid (the error includes the field's
 /// path), or the template rejects the conversation.
 pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
     let read = RowWithNotes::read(line, objective).map_err(|error| error.to_string())?;

@@ -76,8 +76,8 @@ impl Conversation {
     }
 
     /// Checks the order of roles (an optional system message first, then user and assistant alternating, tools after the
-    /// assistant that called them), and that user and assistant messages are not empty. Errors: the first message that breaks a
-    /// rule.
+    /// assistant that called them), and that user and assistant messages are not empty. Fails with the first
+    /// message that breaks a rule.
     pub fn validate(&self) -> Result<(), Invalid> {
         let mut before = None;
         for (number, message) in self.messages.iter().enumerate() {

@@ -164,7 +164,7 @@ pub enum RowError {
 }
 
 impl Row {
-    /// Parses a line for `objective`; the format is detected from its keys. Errors: the line is not a valid row; the error
+    /// Parses a line for `objective`; the format is detected from its keys. Fails if the line is not a valid row; the error
     /// includes the field's path.
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         Ok(RowWithNotes::read(line, objective)?.row)

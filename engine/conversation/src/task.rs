@@ -96,7 +96,7 @@ pub struct Task {
 
 impl Task {
     /// The description of a file's rows: `named` is a description as YAML, the name of a published task, or empty to recognise it
-    /// by the first row and the file's name. `None` if no published task has such rows. Errors: the description is invalid, no
+    /// by the first row and the file's name. `None` if no published task has such rows. Fails if the description is invalid, no
     /// task has this name, or its rows have other fields.
     pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
         if named.contains('\n') {
@@ -179,7 +179,7 @@ impl Task {
         Ok(Self { set, output, contexts: false, sources, environment })
     }
 
-    /// Converts a row of the data set to a task row. Errors: the row lacks a field or a right answer, or a template fails; the
+    /// Converts a row of the data set to a task row. Fails if the row lacks a field or a right answer, or a template fails; the
     /// error names the key or field.
     pub fn row(&self, row: &Fields) -> Result<Fields, String> {
         let variables = self.variables(row)?;
@@ -319,9 +319,13 @@ impl Description {
                 "`generation_kwargs`: answers are greedy; remove `do_sample` and `temperature`".to_owned()
             );
         }
-        let metric = |entry: &MetricEntry| TaskMetric::reporting(&entry.metric).to_owned();
-        let mut metrics: Vec<String> = self.metric_list.iter().map(metric).collect();
-        metrics.dedup();
+        let mut metrics: Vec<String> = Vec::new();
+        for entry in &self.metric_list {
+            let metric = TaskMetric::reporting(&entry.metric);
+            if !metrics.iter().any(|known| known == metric) {
+                metrics.push(metric.to_owned());
+            }
+        }
         let about = match (source.as_str(), title.as_str()) {
             ("", "") => format!("Asked as in the task description {task}."),
             ("", _) => about.clone(),

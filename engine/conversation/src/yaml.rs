@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 32;
 /// A list or mapping that is not complete, and the key of the value to come.
 type Open = (Value, Option<String>);
 
-/// The documents of a YAML text. Errors: the text is not YAML, or has an alias or a tag such as `!function`; the error names
+/// The documents of a YAML text. Fails if the text is not YAML, or has an alias or a tag such as `!function`; the error names
 /// the line.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     let (mut open, mut documents): (Vec<Open>, Vec<Value>) = (Vec::new(), Vec::new());

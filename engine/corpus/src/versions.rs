@@ -75,7 +75,7 @@ impl Recipe {
 
 /// Marks the same documents as held out in all versions, folders of finished cleanings of the same files; the first is the cleaned text.
 /// They are drawn from the documents that all versions keep, if possible with the same text. Training documents that contain
-/// held-out text are removed. `give` is called for every document. Errors: there are too few documents, or a folder cannot be
+/// held-out text are removed. `give` is called for every document. Fails if there are too few documents, or a folder cannot be
 /// read or written.
 pub async fn hold_out(
     files: &dyn Files,
@@ -168,7 +168,7 @@ pub async fn hold_out(
 
 /// Writes a version of the cleaned text, whose documents are held out, with another weight of a source: it has none of the source's
 /// training documents (0), or each of them as often as the weight says. A fraction is that of the documents with the lowest ranks, drawn
-/// by seed and id. Errors: no training document is left, or a folder cannot be read or written.
+/// by seed and id. Fails if no training document is left, or a folder cannot be read or written.
 pub async fn weigh(
     files: &dyn Files,
     (whole, folder): (&Path, &Path),

@@ -325,7 +325,7 @@ async fn documents_of(
 }
 
 /// The first `tokens` tokens of a run's held-out text, or of the text that [`HeldOut::open`] takes in its place; `special` tokens
-/// are left out or spelled. Errors: there is no held-out text, or it cannot be read.
+/// are left out or spelled. Fails if there is no held-out text, or it cannot be read.
 pub async fn beginning(run: &Run, tokens: usize, special: bool) -> Result<String> {
     let (text_of, _) = text_run(run)?;
     let Prepared { store, tokenizer, .. } = prepare::open_aside(text_of.data_folder()?).await?;

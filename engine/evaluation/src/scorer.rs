@@ -137,7 +137,7 @@ impl Scorer {
         self.workers.count()
     }
 
-    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number. Errors: a text is too
+    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number. Fails if a text is too
     /// long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
     pub async fn score(
         &mut self,

@@ -20,7 +20,7 @@ pub struct Record<'a> {
     pub json: Result<Cow<'a, [u8]>, String>,
 }
 
-/// The rows of a file; the format is detected from its extension and first bytes. Errors: the file is a list or table as a
+/// The rows of a file; the format is detected from its extension and first bytes. Fails if the file is a list or table as a
 /// whole and cannot be parsed.
 pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, String> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);

@@ -267,7 +267,7 @@ mod wasm {
         fn dot<const BITS: usize, const VNNI: bool>(self, weights: Self, x: Self) -> Self {
             let (odd, even, shifted) = (i16x8_shr(x.0, 8), i16x8_shl(x.0, 8), u16x8_shr(weights.0, 8));
             let products = if BITS < 8 {
-                // Pairs of bytes are even + 256·odd, which spares a mask: the second product takes 256·odd·x away again.
+                // Pairs of bytes are even + 256·odd, which spares a mask: the second product subtracts 256·odd·x.
                 let pairs = i32x4_dot_i16x8(weights.0, i16x8_shr(even, 8));
                 i32x4_add(pairs, i32x4_dot_i16x8(shifted, i16x8_sub(odd, even)))
             } else {
@@ -282,7 +282,7 @@ mod wasm {
             let halves = u32x4_shr(self.0, shift);
             let magnitudes = i32x4_shl(v128_and(halves, u32x4_splat(0x7fff)), 13);
             let signs = i32x4_shl(v128_and(halves, u32x4_splat(0x8000)), 16);
-            // The exponent's bias is 15 in the place of 127; a product also normalises subnormal numbers.
+            // The exponent's bias is 15 instead of 127; a product also normalises subnormal numbers.
             Self(v128_or(f32x4_mul(magnitudes, f32x4_splat(f32::from_bits((127 + 112) << 23))), signs))
         }
 

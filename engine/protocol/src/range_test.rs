@@ -110,8 +110,8 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to twice the rate at which its
-    /// fall ends: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
+    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to four times the rate at which
+    /// its fall ends: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
     /// still falls at the end.
     pub fn suggest(&mut self) {
         self.ended = true;
@@ -121,12 +121,13 @@ impl RangeCurve {
         let losses: Vec<f64> = self.points.iter().map(|point| point.loss).collect();
         let means = losses.windows(count).map(|window| window.iter().sum::<f64>() / count as f64);
         let means: Vec<f64> = means.collect();
-        let fall = |at: &usize| means[at + 1] - means[*at];
-        let changes = 0..means.len().saturating_sub(1);
+        // Of windows without common steps, since neighbours differ by noise alone.
+        let fall = |at: &usize| means[at + count] - means[*at];
+        let changes = 0..means.len().saturating_sub(count);
         let steepest = changes.clone().min_by(|one, other| fall(one).total_cmp(&fall(other))).unwrap_or(0);
         let falls = |at: &usize| fall(at) <= FLAT * fall(&steepest);
-        let end = (steepest..changes.end).find(|at| !falls(at)).unwrap_or(changes.end);
-        let near = means.iter().enumerate().take(end + half + 1);
+        let end = (steepest..changes.end).find(|at| !falls(at)).unwrap_or(means.len());
+        let near = means.iter().enumerate().take(end + count + 1);
         let lowest = near.min_by(|one, other| one.1.total_cmp(other.1));
         let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
         // Neighbours differ by little but noise.
@@ -242,6 +243,23 @@ mod tests {
         curve.suggest();
         let found = curve.suggestion.unwrap();
         assert!((5e-3..2e-2).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn noise_does_not_end_the_fall_early() {
+        for seed in 0..50 {
+            let mut curve = RangeCurve::default();
+            for step in 0..100 {
+                let rate = curve.test.rate_at(step);
+                let noise = (crate::random::nth(seed, 3, step) >> 11) as f64 / (1_u64 << 53) as f64;
+                // Falls by 1 for each power of ten from 1e-5 to 1e-2, then rises.
+                let at = rate.log10();
+                curve.push(rate, 8.0 - (at + 5.0).clamp(0.0, 3.0) + 5.0 * (at + 2.0).max(0.0) + noise);
+            }
+            curve.suggest();
+            let found = curve.suggestion.unwrap();
+            assert!((2e-3..2e-2).contains(&found), "{seed}: {found}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ const SEED: u64 = 1;
 
 /// Generates rows as JSON lines: those of a recipe, or instruction tasks of all kinds and levels in the objective's format: prompts
 /// only for rewards, a right and a wrong answer for preferences (of which there may be a few fewer). Rows of different splits share no
-/// wording, except for poems, which all come from the same couplets and have no splits. Errors: if the recipe names an unknown
+/// wording, except for poems, which all come from the same couplets and have no splits. Fails if the recipe names an unknown
 /// kind of task, or the objective has no tasks.
 pub fn rows(
     recipe: Option<&TuningRecipe>,

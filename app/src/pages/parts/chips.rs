@@ -100,11 +100,16 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
     let mut clicked = None;
     for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
         let rect = rect.translate(space.min.to_vec2());
-        if chips.len() >= MANY && !ui.is_rect_visible(rect) {
+        let is_visible = ui.is_rect_visible(rect);
+        if chips.len() >= MANY && !is_visible {
             continue;
         }
         let response = ui.interact(rect, ui.scope_id().with((salt, place)), Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, chip.lit, &chip.hover));
+        // Screen readers find the others as well.
+        if !is_visible {
+            continue;
+        }
         let tint = tint(palette, chip.tint);
         let body = if labelled { rect.with_max_y(rect.top() + 26.0) } else { rect };
         let stands_out = chip.lit || response.hovered() || response.has_focus();

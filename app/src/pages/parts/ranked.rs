@@ -32,7 +32,8 @@ impl Ranked {
 pub fn bar_rows(ui: &mut Ui, rows: &[Ranked]) {
     let (font, small) = (FontId::proportional(13.0), FontId::proportional(11.0));
     let names = rows.iter().map(|row| text_width(ui, &row.name, &font)).fold(0.0, f32::max);
-    let names = names.min(ui.available_width() * 0.45);
+    // Widths are rounded, and a name that is longer than its room is cut.
+    let names = (names.ceil() + 2.0).min(ui.available_width() * 0.45);
     let figures = rows.iter().map(|row| text_width(ui, &row.figure, &small)).fold(0.0, f32::max) + 12.0;
     let ranking = Ranking { font, figures, presses: false };
     ranking.rows_ui(ui, Palette::of(ui), rows, Some(names));

@@ -59,7 +59,8 @@ impl Default for Plots {
 impl Plots {
     /// The curves of a tab by steps, for a lesson.
     pub fn lesson_curves(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
-        Self { tab, ..Self::default() }.curves(context, training, &StepClock::default())
+        let smooth = if tab == Tab::Loss { 0.8 } else { 0.0 };
+        Self { tab, smooth, ..Self::default() }.curves(context, training, &StepClock::default())
     }
 
     /// The same tab and scales, for another project.

@@ -135,7 +135,7 @@ impl ChatTemplate {
         Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
 
-    /// Compiles a template such as Hugging Face's `chat_template.jinja`. Errors: the source is too long, is not valid Jinja, or
+    /// Compiles a template such as Hugging Face's `chat_template.jinja`. Fails if the source is too long, is not valid Jinja, or
     /// refers to other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
         let rewritten = rewritten(source)?;
@@ -180,7 +180,7 @@ impl ChatTemplate {
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
-    /// Renders a conversation with the assistant's spans, excluding messages that are not trained on. Errors: the template
+    /// Renders a conversation with the assistant's spans, excluding messages that are not trained on. Fails if the template
     /// rejects the conversation, fails, exceeds its limits, or the assistant's spans cannot be determined.
     pub fn render(&self, conversation: &Conversation) -> Result<Rendered, TemplateError> {
         let rendering = Rendering::of(self, conversation);

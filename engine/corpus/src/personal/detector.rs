@@ -123,8 +123,8 @@ impl Detector {
         applied
     }
 
-    /// Processes all texts in a record, but not its field names. Returns the new record, or `None` if it is unchanged. Errors:
-    /// the class because of which the document must be dropped.
+    /// Processes all texts in a record, but not its field names. Returns the new record, or `None` if it is unchanged, and
+    /// as the error the class because of which the document must be dropped.
     pub fn apply_record(&self, record: &Map<String, Value>) -> Result<Option<Map<String, Value>>, Class> {
         let mut changed = record.clone();
         let (mut any, mut dropped) = (false, None);

@@ -119,7 +119,7 @@ pub struct StartOptions {
 
 impl<'a> Cleaner<'a> {
     /// Examines the inputs and opens the output folder. Resumes a stopped or killed cleaning of the same recipe and files; a
-    /// finished one stays until this one is finished. Errors: the recipe breaks a rule or names a missing file, the inputs
+    /// finished one stays until this one is finished. Fails if the recipe breaks a rule or names a missing file, the inputs
     /// contain nothing to read, the folder contains something else, or another program cleans into it.
     pub fn new(
         files: &'a dyn Files,
@@ -230,7 +230,7 @@ impl<'a> Cleaner<'a> {
         &self.start
     }
 
-    /// Performs the next step. After [`Phase::Done`], [`finish`](Self::finish) returns the report. Errors: no document could be
+    /// Performs the next step. After [`Phase::Done`], [`finish`](Self::finish) returns the report. Fails if no document could be
     /// read, or the output cannot be written; an earlier cleaning in the folder is unchanged.
     pub fn advance(&mut self) -> Result<CleaningProgress> {
         match std::mem::replace(&mut self.state, State::Over) {
@@ -396,7 +396,7 @@ impl std::fmt::Debug for Cleaner<'_> {
     }
 }
 
-/// Finds the files to read, and keeps those that are `wanted`. Errors: there are no files, with the first reason; or a given path
+/// Finds the files to read, and keeps those that are `wanted`. Fails if there are no files, with the first reason; or a given path
 /// does not exist, since explicitly named paths are required.
 fn find(
     files: &dyn Files,

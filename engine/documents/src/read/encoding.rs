@@ -31,7 +31,7 @@ pub(super) fn complete(encoding: &'static Encoding, bytes: &[u8]) -> usize {
     }
 }
 
-/// Decodes bytes without a mark. Errors: the module that could is not available.
+/// Decodes bytes without a mark. Fails if the module that could is not available.
 pub(super) fn decode(
     encoding: &'static Encoding,
     bytes: &[u8],
@@ -77,7 +77,7 @@ fn counted(text: String) -> Decoded {
     (text, replaced)
 }
 
-/// Detects an encoding. Errors: the module that could is not available.
+/// Detects an encoding. Fails if the module that could is not available.
 pub(super) fn guess(bytes: &[u8], readers: Option<Readers>) -> Result<&'static Encoding, String> {
     let name = match readers {
         Some(readers) => (readers.guess)(bytes)?,

@@ -155,7 +155,7 @@ impl Context {
         Ok(Some(document))
     }
 
-    /// Checks that columns with these names form records. Errors: none of them holds the text, or two that may hold it have the
+    /// Checks that columns with these names form records. Fails if none of them holds the text, or two that may hold it have the
     /// same name.
     pub(super) fn check_columns(&self, names: &[String]) -> Result<(), String> {
         let settings = &self.settings;

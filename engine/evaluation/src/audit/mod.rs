@@ -38,7 +38,7 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }
 
-/// Audits a model; `own` holds the user's own sentence pairs. Errors: the sample size is out of range, a line of the project's
+/// Audits a model; `own` holds the user's own sentence pairs. Fails if the sample size is out of range, a line of the project's
 /// moderation rules is invalid, its classifier or the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,

@@ -79,7 +79,7 @@ pub(super) async fn moderation(
     Ok(section(&own, &there, (unread, judges.classifier.is_some()), sample))
 }
 
-/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules. Errors: a line of
+/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules. Fails if a line of
 /// the rules is invalid, or the classifier is damaged.
 pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
     let project = auditor.subject.run.project()?;

@@ -23,14 +23,14 @@ pub struct TaskFile {
 
 impl TaskFile {
     /// Reads the first `most` rows of a file: JSON Lines, a JSON list, a table or CoNLL columns, by file extension.
-    /// Invalid lines are recorded and skipped. Rows of a published task are recognised by the first one. Errors: no line is
+    /// Invalid lines are recorded and skipped. Rows of a published task are recognised by the first one. Fails if no line is
     /// valid; the message gives the first one's fault.
     pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         Self::read_as("", name, bytes, most)
     }
 
     /// Like [`Self::read`], for a task given by name or described as YAML ([`TaskReader::find`]), unless `task` is empty.
-    /// Errors: the description is invalid or does not fit the rows, or no line is valid.
+    /// Fails if the description is invalid or does not fit the rows, or no line is valid.
     pub fn read_as(task: &str, name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         if is_description(name) {
             let reason = "this is a task description; also choose its rows, in a file of the same name (such as .jsonl)";

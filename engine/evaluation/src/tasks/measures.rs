@@ -65,7 +65,7 @@ pub(super) struct Measures(Vec<TaskMetric>);
 
 impl Measures {
     /// The metrics in `wanted`, or those that suit the rows. Rows that a metric cannot judge are moved to the broken ones.
-    /// Errors: a metric is unknown, does not fit the rows, or can judge none of them.
+    /// Fails if a metric is unknown, does not fit the rows, or can judge none of them.
     pub(super) fn new(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
             [] => default_of(file),

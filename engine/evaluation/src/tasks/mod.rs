@@ -72,7 +72,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A file's rows with the requested metrics, or suitable ones. Rows that a rule cannot judge are broken. Errors: a metric
+    /// A file's rows with the requested metrics, or suitable ones. Rows that a rule cannot judge are broken. Fails if a metric
     /// is unknown or does not fit the rows, or a results file answers none of them.
     pub fn new(mut file: TaskFile, request: &TaskRequest, results: Vec<(String, Vec<u8>)>) -> Result<Self> {
         let measures = Measures::new(&request.metrics, &mut file)?;
@@ -102,7 +102,7 @@ impl Asked {
     }
 }
 
-/// Runs a task on a model and measures the answers. Errors: the model cannot do this kind of task, no row can be asked, or the
+/// Runs a task on a model and measures the answers. Fails if the model cannot do this kind of task, no row can be asked, or the
 /// device fails.
 pub async fn task(
     answerer: &mut Answerer<'_>,

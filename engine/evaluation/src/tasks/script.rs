@@ -30,7 +30,7 @@ struct ScriptLine<'a> {
 }
 
 impl TaskFile {
-    /// The rows as JSON lines for a program based on `transformers`. Errors: the rows have continuations to score, which the
+    /// The rows as JSON lines for a program based on `transformers`. Fails if the rows have continuations to score, which the
     /// program does not.
     pub fn questions(&self, max_tokens: Option<usize>) -> Result<Vec<String>> {
         if self

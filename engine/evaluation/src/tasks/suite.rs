@@ -10,7 +10,7 @@ const ROWS: usize = 100;
 
 const MAX_ROWS: usize = 10_000;
 
-/// The tasks of each family as files; deterministic. Errors: in a browser, the generator could not be loaded.
+/// The tasks of each family as files; deterministic. Fails if a browser could not load the generator.
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
     let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MAX_ROWS), TaskKind::ALL.len());
     let count = (rows * kinds) as u64;

@@ -99,7 +99,7 @@ impl Rules {
 
     /// The built-in rules, modified by a user's JSON Lines.
     /// `{"category", "severity", "words", "before", "after", "with", "unless", "near"}` adds words, `{"innocent": […]}` adds
-    /// phrases within which nothing is found, and `{"remove": […]}` removes built-in words. Errors: a line has another form;
+    /// phrases within which nothing is found, and `{"remove": […]}` removes built-in words. Fails if a line has another form;
     /// the error names it.
     pub fn with(own: &str) -> Result<Self, String> {
         let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };

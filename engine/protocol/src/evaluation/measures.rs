@@ -11,8 +11,8 @@ const INF: f64 = f64::INFINITY;
 /// Passes the table of metrics to the macro `$use`.
 ///
 /// A metric of a task has its name for users (lm-eval's, sacreBLEU's or scikit-learn's), the rows that it needs, its computation, and the figures
-/// that it reports: name in JSON, title, unit, better direction, range, and for a figure of all rows together its computation from stored answers, for
-/// comparisons. The first computation is a call on `Measuring` of glasshouse-evaluation, the second on `Answers` of glasshouse-metrics, and only these
+/// that it reports: name in JSON, title, unit, better direction, range, and, for corpus-level figures, their recomputation from stored answers (for
+/// comparisons). The first computation is a call on `Measuring` of glasshouse-evaluation, the second on `Answers` of glasshouse-metrics, and only these
 /// crates compile them: the page shows results without the engine. `others` are the figures of the other parts of an evaluation.
 #[macro_export]
 macro_rules! measures {

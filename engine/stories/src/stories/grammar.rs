@@ -153,7 +153,7 @@ fn embedded() -> Grammar {
 }
 
 impl Grammar {
-    /// Parses a grammar. Errors: the first mistake, with its line, or its plot and text.
+    /// Parses a grammar. Fails with the first mistake: its line, or its plot and text.
     pub(crate) fn parse(source: &str) -> Result<Self> {
         let grammar: Self = toml::from_str(source).map_err(|error| error.to_string())?;
         grammar.check()?;

@@ -31,7 +31,7 @@ impl Index {
         Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0, earlier: 0 })
     }
 
-    /// Adds the next document and returns its number, from 0. A document without keys has no copies. Errors: there are too many
+    /// Adds the next document and returns its number, from 0. A document without keys has no copies. Fails if there are too many
     /// documents, or the keys were made with other settings.
     pub fn push(&mut self, keys: Option<&Keys>) -> Result<u32> {
         let bands = self.settings.bands as usize;

@@ -55,7 +55,7 @@ pub enum Progress {
     Verifying,
 }
 
-/// Is told the progress, and can stop the download.
+/// Receives the progress; `Break` stops the download.
 type Tell<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
@@ -103,7 +103,7 @@ fn fetch_all(entries: &[Entry], folder: &Path, progress: Tell<'_>) -> Result<()>
 }
 
 /// Downloads a corpus into a folder, unless it is already there, and returns its path. `progress` is called with the progress
-/// and can stop the download, which continues from there next time. Errors: the folder is not writable, another file has that
+/// and can stop the download, which continues from there next time. Fails if the folder is not writable, another file has that
 /// name, the server is unreachable or refuses, or the data does not match the catalogue. Received data stays in the `.part`
 /// file if it can be continued, and is removed if it is wrong.
 fn fetch(settings: &Settings, entry: &Entry, folder: &Path, progress: Tell<'_>) -> Result<PathBuf> {

@@ -31,7 +31,7 @@ impl JsonArray {
         Self { values: Values::new(Box::new(utf8), longest), longest, replaced }
     }
 
-    /// Reads the next row's text into a buffer, in UTF-8; returns false after the last one. Errors: the file cannot be read;
+    /// Reads the next row's text into a buffer, in UTF-8; returns false after the last one. Fails if the file cannot be read;
     /// or, as invalid data, the reason why it is not an array of such rows.
     pub fn next(&mut self, row: &mut Vec<u8>) -> io::Result<bool> {
         let cut = self.values.next(row)?;
@@ -82,8 +82,8 @@ impl Json {
         })
     }
 
-    /// Takes the records out of an object that contains them all: as an array, or as arrays (or objects) by field. Errors: the
-    /// object if it is a record itself.
+    /// Takes the records out of an object that contains them all: as an array, or as arrays (or objects) by field. Returns
+    /// the object as the error if it is a record itself.
     fn spread(
         &mut self,
         context: &Context,

@@ -233,7 +233,7 @@ fn value(field: &Field) -> Value {
                 .collect::<Map<_, _>>()
                 .into()
         }
-        // Dates, times and decimals in the library's format.
+        // Dates, times, decimals and any other in the library's format.
         _ => field.to_string().into(),
     }
 }

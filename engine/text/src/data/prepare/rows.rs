@@ -29,7 +29,7 @@ pub(super) trait Rows {
     type Row;
     /// An encoded row, which waits for its split.
     type Encoded;
-    /// The problem of a row of which nothing is left to learn.
+    /// The problem reported for a row with nothing left to learn.
     const EMPTIED: &str;
 
     fn texts(row: &Self::Row) -> impl Iterator<Item = &str>;
