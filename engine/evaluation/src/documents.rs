@@ -102,8 +102,8 @@ pub struct HeldOut {
 
 impl HeldOut {
     /// Opens the validation split of a run. For a run without text, takes that of the run it started from, else of the
-    /// project's latest run with text. If there are more than `documents` documents, takes an evenly spaced selection. Errors:
-    /// there is no held-out text, or it cannot be read.
+    /// project's latest run with text. If there are more than `documents` documents, takes an evenly spaced selection. Fails
+    /// if there is no held-out text, or it cannot be read.
     pub async fn open(
         run: &Run,
         tokenizer: &TokenizerFiles,

@@ -94,8 +94,8 @@ struct WindowGroup<'group> {
 }
 
 impl Scorer {
-    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core. Errors:
-    /// the number of weights does not fit the model, the model does not predict tokens, or there is no such device.
+    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core. Fails
+    /// if the number of weights does not fit the model, the model does not predict tokens, or there is no such device.
     pub async fn open(
         config: &ModelConfig,
         parameters: &[f32],

@@ -212,7 +212,6 @@ impl Session {
 
     pub(super) async fn list_dropped(
         &mut self,
-
         stage: Option<String>,
         offset: usize,
         count: usize,

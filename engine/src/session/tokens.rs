@@ -156,7 +156,6 @@ impl Session {
 
     pub(super) fn list_vocabulary(
         &mut self,
-
         search: &str,
         order: VocabularyOrder,
         offset: usize,

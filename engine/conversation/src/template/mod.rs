@@ -189,8 +189,8 @@ impl ChatTemplate {
         Ok(Rendered { text, assistant, has_generation_tags: self.tagged })
     }
 
-    /// Renders a conversation whose first `prompt` messages are context only, with the assistant's spans in the rest. Errors:
-    /// same as [`Self::render`], or the rendered prompt is not a prefix of the whole text.
+    /// Renders a conversation whose first `prompt` messages are context only, with the assistant's spans in the rest. Fails
+    /// if same as [`Self::render`], or the rendered prompt is not a prefix of the whole text.
     pub fn render_completion(
         &self,
         conversation: &Conversation,

@@ -36,8 +36,8 @@ impl<'a> AllGiven<'a> {
         all
     }
 
-    /// Reads the results of an external model: JSON Lines with `line` and `answer`, or `log_likelihoods` for choices. Errors:
-    /// no row has an answer.
+    /// Reads the results of an external model: JSON Lines with `line` and `answer`, or `log_likelihoods` for choices. Fails
+    /// if no row has an answer.
     pub(super) fn read(name: &str, bytes: &[u8], file: &'a TaskFile) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             Error::bad_file(name, format!("not UTF-8 at its byte {}", error.valid_up_to()))

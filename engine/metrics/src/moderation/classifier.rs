@@ -94,8 +94,8 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Trains a classifier. Rows of both kinds get the same total weight. Deterministic for the same rows and seed. Errors:
-    /// there are fewer than five rows of a kind.
+    /// Trains a classifier. Rows of both kinds get the same total weight. Deterministic for the same rows and seed. Fails
+    /// if there are fewer than five rows of a kind.
     pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
