@@ -88,7 +88,7 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
     let id = ui.scope_id().with(("draft", name));
     let frame = ui.ctx().cumulative_frame_nr();
     // A draft of another value, or one that was not drawn since, is dropped.
-    let kept = ui.data_mut(|data| data.remove_temp::<(u64, T, T)>(id));
+    let kept: Option<(u64, T, T)> = ui.data(|data| data.get_temp(id));
     let kept = kept.filter(|(drawn, before, _)| frame <= drawn + 1 && before == saved);
     let mut draft = kept.map_or_else(|| saved.clone(), |(.., draft)| draft);
     let response = control(ui, &mut draft);
@@ -96,6 +96,7 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
         ui.data_mut(|data| data.insert_temp(id, (frame, saved.clone(), draft)));
         return None;
     }
+    ui.data_mut(|data| data.remove::<(u64, T, T)>(id));
     (draft != *saved).then_some(draft)
 }
 
