@@ -69,7 +69,10 @@ fn details(view: View, tokens: Vec<TokenText>) -> Vec<Detail> {
 
 fn tensors(view: View, t: usize) -> Vec<TensorSummary> {
     let floats = |name: &str, axes: &[(&str, usize)]| TensorSummary::new(name, "", axes, ElementKind::F32);
-    let integers = |name: &str, axes: &[(&str, usize)]| TensorSummary::new(name, "", axes, ElementKind::U32);
+    let integers = |name: &str, axes: &[(&str, usize)]| TensorSummary {
+        token_ids: ["ids", "neighbours", "token", "top"].contains(&name),
+        ..TensorSummary::new(name, "", axes, ElementKind::U32)
+    };
     let row = ("T", t);
     match view {
         View::Tokens => vec![
