@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_progress_at_rates_far_above_is_not_the_suggestion() {
+    fn rates_far_above_are_not_suggested_for_slow_progress() {
         let mut curve = RangeCurve::default();
         for step in 0..100 {
             let rate = curve.test.rate_at(step);
