@@ -116,7 +116,7 @@ impl MicroBatch {
             .collect()
     }
 
-    /// Refuses document starts or scores that a graph does not take; see [`Self::starts_fault`] and [`Self::scores_fault`].
+    /// Refuses document starts or scores that a graph does not take; see `starts_fault` and `scores_fault`.
     pub fn check(&self, time: Option<usize>, scores: Option<usize>) -> crate::Result<()> {
         let fault = self.starts_fault(time).or_else(|| self.scores_fault(scores));
         fault.map_or(Ok(()), |fault| Err(crate::Error::Refused(fault)))
