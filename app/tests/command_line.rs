@@ -75,6 +75,23 @@ fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
     assert_eq!(count_runs(folder, "lab"), 2);
     let again = lines(&succeed(folder, &run(&["sweep", "sweep.toml"])));
     assert_eq!((of(&again, "sweep").len(), count_runs(folder, "lab")), (1, 2));
+    // Side by side, no run is trained twice, and a rung waits for all of them.
+    let rates = "train.learning_rate = [1e-5, 3e-3, 1e-4, 1e-6]\n[stop]\nrule = \"halving\"\nrungs = [10]\nfactor = 4";
+    std::fs::write(folder.join("side.toml"), format!("name = \"side\"\n[settings]\n{rates}")).unwrap();
+    let short = ["--set", "train.eval_interval=10"];
+    let aside = [&run(&["sweep", "side.toml", "--workers", "3"])[..], &short].concat();
+    let heard = lines(&succeed(folder, &aside));
+    let last = of(&heard, "sweep").into_iter().rfind(|sweep| sweep["complete"] == true).unwrap().clone();
+    let steps: Vec<&Value> = last["rows"].as_array().unwrap().iter().map(|row| &row["step"]).collect();
+    assert_eq!(
+        (steps, &last["best"]),
+        ([10, 20, 10, 10].map(Value::from).iter().collect::<Vec<_>>(), &Value::from(1)),
+        "{last}"
+    );
+    assert_eq!(count_runs(folder, "lab"), 6);
+    assert!(!folder.join("lab/sweeps/side.0.lock").exists());
+    let ladder = ["scale", "--workers", "2"];
+    fail(folder, &run(&ladder), 2, &["--workers"]);
     let wide = "{ from = 1, to = 1000, count = 1000 }";
     let wide = format!("name = \"wide\"\n[settings]\nseed = {wide}\ntrain.batch_size = {wide}");
     std::fs::write(folder.join("wide.toml"), wide).unwrap();

@@ -1,6 +1,6 @@
 //! `glasshouse find-rate`, `sweep`, `scale` and `ablate`: experiments that choose settings.
 
-use super::arguments::minutes;
+use super::arguments::{minutes, within};
 use super::bar;
 use super::data::named;
 use super::prelude::*;
@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 
 /// Lines of a printed curve.
 const LINES: usize = 24;
+const MAX_WORKERS: usize = 64;
 
 pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
     let test = RangeTest {
@@ -48,10 +49,19 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
 
 /// Opens a session for options that `train` has too.
 fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
+    check_experiment(arguments)?;
+    drive(arguments.options(), front)
+}
+
+fn check_experiment(arguments: &TrainArguments) -> Result<()> {
     if arguments.resume || arguments.stop_after.is_some() || arguments.minutes.is_some() {
         misuse!("leave out --resume, --stop-after and --minutes: an experiment trains its own runs");
     }
-    drive(arguments.options(), front)
+    Ok(())
+}
+
+fn worker_count() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    within(1..=MAX_WORKERS)
 }
 
 fn print_curve(curve: &RangeCurve) -> Result<()> {
@@ -90,7 +100,7 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
     let path = &arguments.file;
     let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    run_sweep(toml?, &arguments.run)
+    run_sweep(toml?, arguments.workers, &arguments.run)
 }
 
 pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
@@ -101,7 +111,7 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
     let (sizes, tokens_per_parameter, minutes) = (*sizes, *tokens_per_parameter, *budget);
     let (smallest, largest, points) = (*smallest, *largest, Vec::new());
     let ladder = Ladder { sizes, tokens_per_parameter, minutes, smallest, largest, points };
-    run_sweep(ladder.to_toml(name).map_err(usage)?, run)
+    run_sweep(ladder.to_toml(name).map_err(usage)?, 1, run)
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
@@ -114,7 +124,7 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
         weights.entry(source.clone()).or_default().extend(own);
     }
     let ablate = Ablate { recipe, only, tokenizers, weights, seeds: *seeds, ..Ablate::default() };
-    run_sweep(ablate.to_toml(&arguments.name).map_err(usage)?, run)
+    run_sweep(ablate.to_toml(&arguments.name).map_err(usage)?, 1, run)
 }
 
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
@@ -124,11 +134,48 @@ fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
     Ok((source.to_owned(), weights.collect::<Result<_, String>>()?))
 }
 
-fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
+fn run_sweep(toml: String, workers: usize, run: &TrainArguments) -> Result<()> {
+    let sweep = Sweep::from_toml(&toml).map_err(usage)?;
+    if workers > 1 && sweep.is_in_order() {
+        misuse!("leave out --workers: the runs of [ladder] and [ablate] are trained one after another");
+    }
+    check_experiment(run)?;
+    let has_others = workers > 1;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let share = has_others.then(|| (run.threads.unwrap_or_else(cores) / workers).max(1));
+    let last = std::thread::scope(|scope| {
+        let work = || train_sweep(&toml, has_others, share.or(run.threads), run);
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut all = vec![work()];
+        for other in others {
+            all.push(
+                other.join().unwrap_or_else(|_| bail!("a worker ended unexpectedly; run the command again")),
+            );
+        }
+        let all = all.into_iter().collect::<Result<Vec<_>>>()?;
+        // The last worker to end has seen all runs.
+        Ok::<_, anyhow::Error>(all.into_iter().flatten().max_by_key(|sweep| sweep.complete))
+    })?;
+    let Some(last) = last.filter(|_| !run.json) else { return Ok(()) };
+    report::print(&last.blocks())?;
+    report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
+    report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
+    if !last.complete {
+        say!("stopped; the same command continues")?;
+    }
+    Ok(())
+}
+
+/// One worker of a sweep, with its threads. Returns the sweep's last state.
+fn train_sweep(
+    toml: &str,
+    has_others: bool,
+    threads: Option<usize>,
+    run: &TrainArguments,
+) -> Result<Option<Box<SweepSummary>>> {
     let json = run.json;
-    Sweep::from_toml(&toml).map_err(usage)?;
-    let last = driven(run, async |engine| {
-        let launch = RunLaunch { sweep: Some(toml), ..launch(run) };
+    drive(session::Options { threads, ..run.options() }, async |engine| {
+        let launch = RunLaunch { sweep: Some(toml.to_owned()), ..launch(run) };
         let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
         let hear = |event| {
@@ -136,7 +183,10 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                 Event::Sweep { sweep } => {
                     if json {
                         say_event("sweep", &sweep)?;
-                    } else if let Some((at, until)) = sweep.current {
+                    } else if let Some((at, until)) = sweep
+                        .current
+                        .filter(|(at, _)| !sweep.rows.get(*at).is_some_and(SweepRow::is_elsewhere))
+                    {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
                         bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
@@ -145,7 +195,10 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
                             let loss = prediction.metric().with_interval();
                             bar::above(|| tell!("predicted final validation loss: {loss}"));
                         }
-                        bar = bar::bar(until, "{bar:30} step {pos}/{len}  {wide_msg}");
+                        // There is room for one bar.
+                        if !has_others {
+                            bar = bar::bar(until, "{bar:30} step {pos}/{len}  {wide_msg}");
+                        }
                     }
                     last = Some(sweep);
                 }
@@ -174,15 +227,7 @@ fn run_sweep(toml: String, run: &TrainArguments) -> Result<()> {
         };
         engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
         Ok(last)
-    })?;
-    let Some(last) = last.filter(|_| !json) else { return Ok(()) };
-    report::print(&last.blocks())?;
-    report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
-    report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
-    if !last.complete {
-        say!("stopped; the same command continues")?;
-    }
-    Ok(())
+    })
 }
 
 #[derive(Args, Debug)]
@@ -269,6 +314,9 @@ pub struct SweepArguments {
     /// model.layers = [2, 4]. All other options are those of `train` and apply to every run. Started again, a stopped sweep continues.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Runs trained at the same time, each with its share of the CPU's threads; small models train faster side by side
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = worker_count())]
+    pub workers: usize,
     #[command(flatten)]
     pub run: TrainArguments,
 }

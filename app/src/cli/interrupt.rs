@@ -5,6 +5,7 @@ use anyhow::Result;
 use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 
 type Raised = Box<dyn Fn(&Flags) + Send>;
 
@@ -16,12 +17,12 @@ pub(super) struct Flags {
     code: AtomicU8,
     /// Printed at the first termination signal.
     message: Mutex<&'static str>,
-    /// Called on another thread when a flag was raised.
-    raised: Mutex<Option<Raised>>,
+    /// Called on another thread when a flag was raised; one per thread that waits for it.
+    raised: Mutex<Vec<(ThreadId, Raised)>>,
 }
 
 impl Flags {
-    /// Calls `stop` once a termination signal arrives, or now if one has arrived. Replaces the callback before.
+    /// Calls `stop` once a termination signal arrives, or now if one has arrived. Replaces the thread's callback before.
     pub(super) fn on_stop(&self, stop: impl Fn() + Send + 'static) {
         self.when_raised(move |flags| {
             if flags.stop.load(Ordering::SeqCst) {
@@ -30,15 +31,20 @@ impl Flags {
         });
     }
 
-    /// Calls `raised` now and whenever a flag is raised. Replaces the callback before.
+    /// Calls `raised` now and whenever a flag is raised. Replaces the thread's callback before.
     pub(super) fn when_raised(&self, raised: impl Fn(&Self) + Send + 'static) {
         // Kept first, so that no signal between the two is lost.
-        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(raised));
+        let own = thread::current().id();
+        {
+            let mut all = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|(thread, _)| *thread != own);
+            all.push((own, Box::new(raised)));
+        }
         self.say_raised();
     }
 
     fn say_raised(&self) {
-        if let Some(raised) = &*self.raised.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (_, raised) in &*self.raised.lock().unwrap_or_else(PoisonError::into_inner) {
             raised(self);
         }
     }

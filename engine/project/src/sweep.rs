@@ -1,7 +1,7 @@
 //! A project's sweeps.
 
 use super::{MAX_RECORD_BYTES, Project, SweepPlace};
-use glasshouse_platform::{Error, Result, files, storage};
+use glasshouse_platform::{Error, LockFile, Result, files, storage};
 use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{AblatedText, LadderPoint, RunConfig, Scaling};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,20 @@ pub struct SweptRun {
     pub kept: KeptSweep,
 }
 
+/// The right to train a row of a sweep, until it is dropped or the program ends.
+#[derive(Debug)]
+pub struct RowClaim {
+    path: PathBuf,
+    _lock: LockFile,
+}
+
+impl Drop for RowClaim {
+    fn drop(&mut self) {
+        // Only its lock counts.
+        files::remove_file(&self.path).ok();
+    }
+}
+
 impl Project {
     /// The sweep of this name ([`glasshouse_protocol::Sweep`] restricts it to letters, digits, `-` and `_`).
     pub fn sweep(&self, name: &str) -> Result<Option<KeptSweep>> {
@@ -52,6 +66,23 @@ impl Project {
         let folder = self.folder().join(SWEEPS);
         files::create_dir_all(&folder).map_err(Error::io(folder))?;
         storage::write_json(&self.sweep_path(name), sweep)
+    }
+
+    /// Claims a row of a sweep for training; `None` if another process or worker has claimed it.
+    pub fn claim_row(&self, sweep: &str, row: usize) -> Result<Option<RowClaim>> {
+        let folder = self.folder().join(SWEEPS);
+        let path = folder.join(format!("{sweep}.{row}.lock"));
+        files::create_dir_all(&folder).map_err(Error::io(folder))?;
+        loop {
+            let lock = LockFile::open(&path).map_err(Error::io(&path))?;
+            if !lock.try_hold() {
+                return Ok(None);
+            }
+            // The previous holder may have removed it.
+            if lock.is_at(&path) {
+                return Ok(Some(RowClaim { path, _lock: lock }));
+            }
+        }
     }
 
     /// The folder of a sweep's texts, as an absolute path.

@@ -123,6 +123,12 @@ impl Sweep {
         })
     }
 
+    /// Whether its runs are trained in order: the prediction of a ladder precedes its largest run, and the versions of an ablation share
+    /// the first one's tokenizer.
+    pub fn is_in_order(&self) -> bool {
+        self.ladder.is_some() || self.ablate.is_some()
+    }
+
     /// All its runs, with `base` for the settings that do not vary: of a ladder, one per chosen size; of an ablation, one per version of
     /// the text. Fails with one line if there are too many or none, a setting is unknown, a range is empty, or a run breaks a rule.
     pub fn points(&self, base: &RunConfig) -> Result<Vec<(SweepRow, RunConfig)>, String> {
@@ -265,9 +271,10 @@ impl Sweep {
         }
     }
 
-    /// What to train next: a row and the step to reach. Marks the rows that the rule has stopped.
+    /// What to train next: a row and the step to reach. A row that is trained elsewhere is returned only if the sweep has to wait for it.
+    /// Marks the rows that the rule has stopped.
     pub fn next(&self, rows: &mut [SweepRow]) -> Option<(usize, u64)> {
-        for row in rows.iter_mut().filter(|row| !row.is_over()) {
+        for row in rows.iter_mut().filter(|row| !row.is_over() && !row.is_elsewhere()) {
             row.state = if row.run.is_some() { SweepState::Begun } else { SweepState::Waiting };
         }
         let rungs = self.stop.rungs.iter().copied().filter(|_| self.stop.rule != StopRule::Never);
@@ -275,9 +282,12 @@ impl Sweep {
         if self.stop.rule == StopRule::Halving {
             let mut alive: Vec<usize> = (0..rows.len()).collect();
             for rung in rungs {
-                let due = alive.iter().filter_map(|at| Some((*at, rows.get(*at)?.due(rung)?)));
-                if let Some(next) = due.min() {
-                    return Some(next);
+                let due = |at: &usize| {
+                    let row = rows.get(*at)?;
+                    Some((row.is_elsewhere(), *at, row.due(rung)?))
+                };
+                if let Some((_, at, until)) = alive.iter().filter_map(due).min() {
+                    return Some((at, until));
                 }
                 if rung < u64::MAX {
                     let loss = |at: &usize| rows.get(*at).map_or(f32::INFINITY, |row| row.lowest(rung));
@@ -290,12 +300,18 @@ impl Sweep {
             }
             return None;
         }
+        let mut elsewhere = None;
         for at in 0..rows.len() {
             for rung in rungs.clone() {
                 let (earlier, later) = rows.split_at_mut(at);
                 let row = later.first_mut()?;
-                if let Some(until) = row.due(rung) {
-                    return Some((at, until));
+                match row.due(rung) {
+                    Some(until) if row.is_elsewhere() => {
+                        elsewhere = elsewhere.or(Some((at, until)));
+                        break;
+                    }
+                    Some(until) => return Some((at, until)),
+                    None => {}
                 }
                 let reached = earlier.iter().filter(|other| other.step >= rung);
                 let mut means: Vec<f32> = reached.filter_map(|other| other.mean(rung)).collect();
@@ -308,7 +324,7 @@ impl Sweep {
                 }
             }
         }
-        None
+        elsewhere
     }
 }
 
@@ -343,6 +359,8 @@ choices! {
     pub enum SweepState = Waiting {
         Waiting = "waiting", "waiting";
         Training = "training", "training";
+        /// Another worker trains it, perhaps in another process.
+        Elsewhere = "elsewhere", "training elsewhere";
         /// Continues if it is among the best, or when the sweep is resumed.
         Begun = "begun", "to be continued";
         Dropped = "dropped", "stopped by the rule";
@@ -388,6 +406,10 @@ impl SweepRow {
         matches!(self.state, SweepState::Finished | SweepState::Failed)
     }
 
+    pub fn is_elsewhere(&self) -> bool {
+        self.state == SweepState::Elsewhere
+    }
+
     fn drop_out(&mut self) {
         if !self.is_over() {
             self.state = SweepState::Dropped;
@@ -419,7 +441,7 @@ pub struct SweepSummary {
     pub name: String,
     pub toml: String,
     pub rows: Vec<SweepRow>,
-    /// Index of the row in training and the step it is trained to.
+    /// Index of the row in training, here or (if nothing else is left) elsewhere, and the step it is trained to.
     pub current: Option<(usize, u64)>,
     /// Index of the row with the lowest loss.
     pub best: Option<usize>,
@@ -455,7 +477,8 @@ impl SweepSummary {
     pub fn settle(&mut self, sweep: &Sweep, goes_on: bool) {
         let next = sweep.next(&mut self.rows);
         (self.complete, self.current) = (next.is_none(), next.filter(|_| goes_on));
-        if let Some(row) = self.current.and_then(|(at, _)| self.rows.get_mut(at)) {
+        let current = self.current.and_then(|(at, _)| self.rows.get_mut(at));
+        if let Some(row) = current.filter(|row| !row.is_elsewhere()) {
             row.state = SweepState::Training;
         }
         let losses = self.rows.iter().enumerate().filter_map(|(at, row)| Some((at, row.loss?)));
@@ -633,6 +656,28 @@ mod tests {
         }
         let dropped = |at: &usize| rows[*at].state == SweepState::Dropped;
         (asked, (0..rows.len()).filter(dropped).collect())
+    }
+
+    #[test]
+    fn rows_trained_elsewhere_are_passed_over_until_nothing_else_is_left() {
+        for (rule, kept) in [("never", 900), ("halving", 100)] {
+            let sweep = sweep(rule);
+            let mut rows = vec![SweepRow { steps: 900, ..SweepRow::default() }; 3];
+            rows[0].state = SweepState::Elsewhere;
+            assert_eq!(sweep.next(&mut rows).map(|(at, _)| at), Some(1), "{rule}");
+            for row in &mut rows[1..] {
+                row.step = kept;
+                row.losses.push((kept, 1.0));
+                if kept == 900 {
+                    row.state = SweepState::Finished;
+                }
+            }
+            // A rung compares all runs.
+            assert_eq!(sweep.next(&mut rows).map(|(at, _)| at), Some(0), "{rule}");
+            let mut summary = SweepSummary { rows, ..SweepSummary::default() };
+            summary.settle(&sweep, true);
+            assert!(!summary.complete && summary.rows[0].is_elsewhere(), "{rule}");
+        }
     }
 
     #[test]

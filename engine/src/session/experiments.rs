@@ -6,7 +6,9 @@ use super::{EventSink, Session, cancellable};
 use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
 use crate::platform::{self, files};
-use crate::project::{KeptSweep, Project, Run, RunRecord, SweepFindings, SweepPlace, SweptRun, metrics};
+use crate::project::{
+    KeptSweep, Project, RowClaim, Run, RunRecord, SweepFindings, SweepPlace, SweptRun, metrics,
+};
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
     AblatedText, Command, EVALUATING, Event, LadderPoint, RangeCurve, RangeTest, RunConfig, RunLaunch,
@@ -17,6 +19,8 @@ use crate::{Error, Result, refuse};
 
 /// Resamples for the importance of settings, which is measured again whenever a run ends.
 const RESAMPLES: u32 = 1000;
+/// Interval of looking for rows that other workers have ended or left.
+const LOOK_AGAIN_SECONDS: f64 = 0.3;
 
 impl Session {
     /// Trains with a rising rate in a temporary run.
@@ -89,6 +93,13 @@ impl Session {
     ) -> Result<()> {
         let sweep = Sweep::from_toml(&toml).map_err(Error::Refused)?;
         let project = self.opened()?.project.clone();
+        let claim = if sweep.is_in_order() { project.claim_row(&sweep.name, 0)? } else { None };
+        if sweep.is_in_order() && claim.is_none() {
+            refuse!(
+                "another process trains the runs of {}; wait until it ends, or choose another name",
+                sweep.name
+            );
+        }
         let has_runs = project.runs()?.iter().any(|run| place_in(run, &sweep.name).is_some());
         let kept = match project.sweep(&sweep.name)?.filter(|_| has_runs) {
             Some(kept) if Sweep::from_toml(&kept.toml).as_ref() == Ok(&sweep) => {
@@ -127,8 +138,10 @@ impl Session {
                 KeptSweep { toml, config, points, text, findings: SweepFindings::default() }
             }
         };
-        let mut open = OpenSweep::new(&project, sweep, kept)?;
+        let mut open = OpenSweep { claim, ..OpenSweep::new(&project, sweep, kept)? };
+        let mut waited = false;
         loop {
+            let waits = open.claim_next()?;
             while let Some((at, run)) = open.unmeasured() {
                 let measure = async |session: &mut Self| session.measure_version(id, &run).await;
                 match self.stoppable((id, EVALUATING), measure).await {
@@ -147,8 +160,23 @@ impl Session {
                     );
                 }
             }
-            open.tell(&self.sink, id, true);
+            if !(waits && waited) {
+                open.tell(&self.sink, id, true);
+            }
             let Some((at, until)) = open.summary.current else { return Ok(()) };
+            waited = waits;
+            if waits {
+                let wait = async |_: &mut Self| platform::pause(LOOK_AGAIN_SECONDS).await;
+                match self.stoppable((id, PREPARING), wait).await {
+                    Err(Error::Cancelled(_)) => {
+                        open.tell(&self.sink, id, false);
+                        self.say_state(TrainingState::Idle, 0, 0);
+                        return Ok(());
+                    }
+                    pause => pause?,
+                }
+                continue;
+            }
             // Epochs may become more steps than the settings say.
             let stop_after = Some(until).filter(|until| open.sweep.stop.rungs.contains(until));
             let launch = RunLaunch { stop_after, seconds: None, ..launch.clone() };
@@ -287,6 +315,8 @@ struct OpenSweep {
     documents: Vec<Vec<DocumentLoss>>,
     summary: SweepSummary,
     project: Project,
+    /// The row in training; the whole sweep if its runs are trained in order.
+    claim: Option<RowClaim>,
 }
 
 impl OpenSweep {
@@ -305,20 +335,26 @@ impl OpenSweep {
         let (runs, documents) = (vec![None; rows.len()], vec![Vec::new(); rows.len()]);
         let summary = SweepSummary { name, toml, rows, ..SweepSummary::default() };
         let project = project.clone();
-        let mut open = Self { sweep, kept, configs, runs, documents, summary, project };
-        for run in open.project.runs()? {
-            if let Some(at) = place_in(&run, &open.sweep.name).map(|place| place.point)
-                && let Some(own) = open.runs.get_mut(at)
-            {
-                *own = Some(run);
-                open.read(at)?;
-            }
-        }
+        let mut open = Self { sweep, kept, configs, runs, documents, summary, project, claim: None };
+        open.refresh()?;
         Ok(open)
     }
 
-    /// Reports its state.
-    fn tell(&mut self, sink: &EventSink, id: u64, goes_on: bool) {
+    /// Reads the runs that are not over; other workers may have begun or continued them.
+    fn refresh(&mut self) -> Result<()> {
+        for run in self.project.runs()? {
+            if let Some(at) = place_in(&run, &self.sweep.name).map(|place| place.point)
+                && self.summary.rows.get(at).is_some_and(|row| !row.is_over())
+            {
+                self.runs[at] = Some(run);
+                self.read(at)?;
+            }
+        }
+        self.mark_failed();
+        Ok(())
+    }
+
+    fn mark_failed(&mut self) {
         for (run, row) in self.runs.iter().zip(&mut self.summary.rows) {
             // A run deleted while the sweep works on others is not trained again.
             if run.as_ref().is_some_and(Run::is_deleted) {
@@ -336,6 +372,39 @@ impl OpenSweep {
                 }
             }
         }
+    }
+
+    /// Chooses what to train next and claims it. Returns whether that has to wait for other workers.
+    fn claim_next(&mut self) -> Result<bool> {
+        self.refresh()?;
+        if self.sweep.is_in_order() {
+            return Ok(false);
+        }
+        self.claim = None;
+        for row in self.summary.rows.iter_mut().filter(|row| row.is_elsewhere()) {
+            row.state = SweepState::Waiting;
+        }
+        loop {
+            let Some((at, _)) = self.sweep.next(&mut self.summary.rows) else { return Ok(false) };
+            if self.summary.rows[at].is_elsewhere() {
+                return Ok(true);
+            }
+            self.claim = self.project.claim_row(&self.sweep.name, at)?;
+            if self.claim.is_none() {
+                self.summary.rows[at].state = SweepState::Elsewhere;
+                continue;
+            }
+            // Another worker may have trained it meanwhile.
+            self.refresh()?;
+            if self.sweep.next(&mut self.summary.rows).is_some_and(|(next, _)| next == at) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reports its state.
+    fn tell(&mut self, sink: &EventSink, id: u64, goes_on: bool) {
+        self.mark_failed();
         self.summary.settle(&self.sweep, goes_on);
         self.find();
         sink.answer(id, Event::Sweep { sweep: Box::new(self.summary.clone()) });
