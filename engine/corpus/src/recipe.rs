@@ -41,7 +41,6 @@ pub struct Recipe {
     pub duplicates: duplicates::Settings,
     pub contamination: contamination::Settings,
     pub personal: personal::Settings,
-    pub balance: balance::Settings,
     pub mixture: balance::Mixture,
 }
 
@@ -123,7 +122,6 @@ impl Recipe {
         self.duplicates.validate()?;
         self.contamination.validate()?;
         self.personal.validate()?;
-        self.balance.validate()?;
         self.mixture.validate()
     }
 
@@ -141,8 +139,7 @@ impl Recipe {
     pub fn files(&self) -> Vec<PathBuf> {
         let mut rules = self.rules.clone();
         let listed = rules.iter_mut().filter_map(|rule| rule.file()?.take());
-        let (personal, balance) = (&self.personal, &self.balance);
-        let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
+        let named = [&self.personal.names_file, &self.personal.identifiers_file];
         let named = named
             .into_iter()
             .flatten()

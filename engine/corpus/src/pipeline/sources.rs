@@ -23,7 +23,7 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new(mixture: &Mixture) -> Self {
         let mut sources = Self::default();
-        for name in mixture.weights.keys().chain(mixture.caps.keys()) {
+        for name in mixture.weights.keys() {
             sources.number(name, 0);
         }
         sources.named = sources.names.len();

@@ -291,7 +291,7 @@ fn a_cleaning_that_keeps_little_says_which_step_took_it() {
     // Disabled stages are not reported as having found nothing.
     let off = report.stages.iter().filter(|stage| stage.about.is_off).map(|stage| stage.about.name.as_str());
     let off: Vec<&str> = off.collect();
-    assert_eq!(off, ["contamination", "exact-duplicates", "caps", "repeated-paragraphs"]);
+    assert_eq!(off, ["contamination", "exact-duplicates", "repeated-paragraphs"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
 //! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
 
-use crate::personal::{self, Action, Class, Style};
+use crate::personal::{self, Action, Class};
 use crate::recipe::Recipe;
 use crate::rules::{Rule, Threshold, Unit};
 use glasshouse_documents::Result;
@@ -54,7 +54,7 @@ fn missing(recipe: &Recipe) -> Vec<String> {
         (!contamination.against.is_empty(), "contamination"),
         (holds_out, "validation: documents that INPUT marks as held out stay marked"),
         (holds_out && contamination.held_out, "held-out-overlap"),
-        (mixture.is_weighed() || mixture.is_capped(), "mixture and caps"),
+        (mixture.is_weighed(), "mixture"),
     ];
     missing.extend(others.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| (*what).to_owned()));
     missing.extend(missing_classes(&recipe.personal));
@@ -92,19 +92,13 @@ fn personal_data(settings: &personal::Settings) -> String {
     if !emails && !addresses {
         return String::new();
     }
-    // FineWeb's replacements are datatrove's defaults.
-    let placeholders = match settings.style {
-        Style::Fineweb => String::new(),
-        Style::Placeholder => format!(
-            ", email_replacement={:?}, ip_replacement={:?}",
-            Class::Email.placeholder(),
-            Class::IpAddress.placeholder()
-        ),
-    };
     let (emails, addresses) = (python(emails), python(addresses));
     let public = python(!settings.private_addresses);
     format!(
-        "PIIFormatter(remove_emails={emails}, remove_ips={addresses}, only_remove_public_ips={public}{placeholders})"
+        "PIIFormatter(remove_emails={emails}, remove_ips={addresses}, only_remove_public_ips={public}, \
+         email_replacement={:?}, ip_replacement={:?})",
+        Class::Email.placeholder(),
+        Class::IpAddress.placeholder()
     )
 }
 
