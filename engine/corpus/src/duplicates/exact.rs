@@ -17,10 +17,6 @@ use glasshouse_documents::Result;
 pub struct Settings {
     #[default = true]
     pub enabled: bool,
-    /// Whether to fold case, punctuation and white space before comparing, see [the words](super::Marker). Otherwise, and
-    /// always for source code, only byte-identical documents are copies.
-    #[default = true]
-    pub normalised: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

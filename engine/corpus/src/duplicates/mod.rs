@@ -86,17 +86,13 @@ pub struct Mark {
 
 #[derive(Clone, Debug)]
 pub struct Marker {
-    normalised: bool,
     signer: Option<near::Signer>,
 }
 
 impl Marker {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        Ok(Self {
-            normalised: settings.exact.normalised,
-            signer: settings.near.enabled.then(|| near::Signer::new(&settings.near)),
-        })
+        Ok(Self { signer: settings.near.enabled.then(|| near::Signer::new(&settings.near)) })
     }
 
     /// The mark of source code: its exact bytes, since an operator, a sign or a capital changes a program; and no keys, since
@@ -107,17 +103,11 @@ impl Marker {
 
     pub fn mark(&self, text: &str) -> Mark {
         let Some(signer) = &self.signer else {
-            return Mark { fingerprint: self.fingerprint(text), keys: None };
+            return Mark { fingerprint: exact::Fingerprint::of_words(text), keys: None };
         };
         let mut both = Both { lanes: exact::Lanes::default(), signature: signer.begin() };
         words::scan(text, &mut both);
-        let fingerprint =
-            if self.normalised { both.lanes.finish(text) } else { exact::Fingerprint::of_bytes(text) };
-        Mark { fingerprint, keys: both.signature.finish() }
-    }
-
-    pub fn fingerprint(&self, text: &str) -> exact::Fingerprint {
-        if self.normalised { exact::Fingerprint::of_words(text) } else { exact::Fingerprint::of_bytes(text) }
+        Mark { fingerprint: both.lanes.finish(text), keys: both.signature.finish() }
     }
 }
 

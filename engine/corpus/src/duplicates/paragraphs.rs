@@ -5,24 +5,11 @@
 //! repetition inside a document is allowed (the repetition rules judge it), and short paragraphs are kept, since greetings and
 //! headings are not copies.
 
-use serde::{Deserialize, Serialize};
-
 use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::rules::{Outcome, Reason};
 use glasshouse_documents::Result;
 use glasshouse_documents::{settings, threshold::Thresholds as _};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// A line, as in CCNet: suits extracted web text, where a paragraph is a line. Lines of hard-wrapped text are too short to
-    /// be removed.
-    #[default]
-    Line,
-    /// Lines up to an empty one: suits hard-wrapped text.
-    Block,
-}
 
 settings! {
     Settings {
@@ -33,7 +20,6 @@ settings! {
     }
     lists {
         enabled: bool = false, "Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.";
-        unit: Unit = Unit::Line, "Definition of a paragraph: `line` or `block`.";
     }
 }
 
@@ -42,40 +28,30 @@ impl Settings {
         self.check("duplicates.paragraphs.")
     }
 
-    /// The paragraphs of a text that are long enough. Pure, so it can run on any thread.
+    /// The paragraphs of a text that are long enough: its lines, as in CCNet. Pure, so it can run on any thread.
     pub fn paragraphs(&self, text: &str) -> Vec<Paragraph> {
         let mut found: Vec<Paragraph> = Vec::new();
-        let mut close = |start: usize, end: usize, next: usize| {
-            let (mut hash, mut count) = (SECOND_FACTOR, 0_u32);
-            words::scan(text.get(start..end).unwrap_or_default(), &mut |word: u64| {
-                hash = mixed(hash ^ word, FIRST_FACTOR).rotate_left(27);
-                count = count.saturating_add(1);
-            });
-            if count >= self.minimum_words {
-                found.push(Paragraph { start, end: next, hash: mixed(hash, SECOND_FACTOR).max(1) });
-            }
-        };
-        let mut open: Option<(usize, usize)> = None;
+        // A paragraph ends where the next line with text begins.
+        let mut open: Option<Paragraph> = None;
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            let next = at + line.len();
-            let blank = line.trim_ascii().is_empty();
-            let goes_on = self.unit == Unit::Block && open.is_some_and(|(_, end)| end == at);
-            if !blank {
-                if goes_on {
-                    open = open.map(|(start, _)| (start, next));
-                } else {
-                    if let Some((start, end)) = open {
-                        close(start, end, at);
-                    }
-                    open = Some((at, next));
-                }
+            let end = at + line.len();
+            if !line.trim_ascii().is_empty() {
+                found.extend(open.take().map(|paragraph| Paragraph { end: at, ..paragraph }));
+                let (mut hash, mut count) = (SECOND_FACTOR, 0_u32);
+                words::scan(line, &mut |word: u64| {
+                    hash = mixed(hash ^ word, FIRST_FACTOR).rotate_left(27);
+                    count = count.saturating_add(1);
+                });
+                open = (count >= self.minimum_words).then(|| Paragraph {
+                    start: at,
+                    end,
+                    hash: mixed(hash, SECOND_FACTOR).max(1),
+                });
             }
-            at = next;
+            at = end;
         }
-        if let Some((start, end)) = open {
-            close(start, end, at);
-        }
+        found.extend(open.map(|paragraph| Paragraph { end: at, ..paragraph }));
         found
     }
 }
@@ -180,19 +156,6 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(filter(&mut index, &settings, "Chapter One\n\nThe end."), Outcome::Kept);
         }
-    }
-
-    #[test]
-    fn blocks_join_wrapped_lines() {
-        let settings = Settings { unit: Unit::Block, ..settings() };
-        let wrapped = NOTICE.replacen(" your", "\nyour", 1);
-        let text = format!("Title\n\n{wrapped}\n  \nThe end");
-        let found = settings.paragraphs(&text);
-        assert_eq!(found.len(), 1);
-        assert_eq!(&text[found[0].start..found[0].end], format!("{wrapped}\n  \n"));
-        let mut index = Index::new(&settings).unwrap();
-        assert_eq!(filter(&mut index, &settings, &text), Outcome::Kept);
-        assert_eq!(filter(&mut index, &settings, &text), Outcome::Edited("Title\n\nThe end".into()));
     }
 
     #[test]

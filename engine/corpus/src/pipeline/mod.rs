@@ -334,7 +334,7 @@ impl<'a> Cleaner<'a> {
                 Some(first) if input >= self.earlier => {
                     // Its reason names the original, whose id is on disk: added once it can be read.
                     let worker = &self.bench.worker;
-                    let reason = worker.compared_by(&document).to_owned();
+                    let reason = Worker::compared_by(&document).to_owned();
                     let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
                     Outcome::Copy(first, dropped)
                 }
@@ -369,7 +369,6 @@ impl<'a> Cleaner<'a> {
                     false => reading.sources.number(&told.about.source, amount.bytes),
                 };
                 if is_earlier {
-                    reading.near.end_earlier();
                     reading.earlier += 1;
                 }
                 reading.staging.note(*length, source, lot(&told.about.id), *amount);

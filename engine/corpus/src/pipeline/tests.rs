@@ -587,7 +587,6 @@ fn copies_of_an_earlier_corpus_are_dropped_and_nothing_of_it_is_written() {
     write(&input, "new/near.txt", near(changed));
     write(&input, "new/own.txt", prose(99, 30));
     recipe.duplicates.against = vec![out.clone()];
-    recipe.duplicates.near.keep = crate::duplicates::near::Keep::Longest;
     let second = folder.path().join("second");
     let report = clean(&recipe, &input.join("new"), &second);
     assert_eq!((report.raw.documents, report.kept.documents, report.inputs.len()), (3, 1, 3));

@@ -232,9 +232,8 @@ impl Worker {
     }
 
     /// What exact copies of a document have in common.
-    pub(super) fn compared_by(&self, document: &Document) -> &'static str {
-        let words = self.recipe.duplicates.exact.normalised && !matches!(document.kind, Kind::Code(_));
-        if words { "the same words" } else { "the same bytes" }
+    pub(super) fn compared_by(document: &Document) -> &'static str {
+        if matches!(document.kind, Kind::Code(_)) { "the same bytes" } else { "the same words" }
     }
 
     pub(super) fn excerpt(&self, text: &str) -> String {
