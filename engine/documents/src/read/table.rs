@@ -217,7 +217,6 @@ impl TableReader {
                 Err(error) => table.broken = Some(error),
             }
         }
-        let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
         // Excel writes the delimiter in a first line.
         let said = table.ahead.front().and_then(|line| said(line.as_deref()?));
         if said.is_some() {
@@ -227,7 +226,7 @@ impl TableReader {
             table.ahead.iter().map_while(Option::as_deref).filter(|line| !line.is_empty()).collect();
         let told =
             || if context.source.format == Format::Tsv { b'\t' } else { likeliest(&head.join(&b'\n')) };
-        table.dialect = Dialect::of(&head, named.or(said).unwrap_or_else(told));
+        table.dialect = Dialect::of(&head, said.unwrap_or_else(told));
         table
     }
 
@@ -345,23 +344,12 @@ impl TableReader {
 
     /// Takes the column names and finds those with the text.
     fn begin(&mut self, context: &Context) -> RecordStep {
-        let settings = &context.settings;
-        let end = |reason| RecordStep::End(Some(context.trouble(None, reason)));
-        if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
-            let reason =
-                "has no header (reading.header); name its text column, as in reading.text_field = \"1\"";
-            return end(reason.to_owned());
-        }
         let names = names(context, &self.row);
         if let Err(reason) = context.check_columns(&names) {
-            return end(reason);
+            return RecordStep::End(Some(context.trouble(None, reason)));
         }
         self.header = Some(names);
-        if settings.header {
-            return RecordStep::Nothing;
-        }
-        self.number += 1;
-        self.document(context)
+        RecordStep::Nothing
     }
 
     fn document(&self, context: &Context) -> RecordStep {
@@ -412,11 +400,8 @@ impl Records for TableReader {
     }
 }
 
-/// The names of the columns, from the header or by number. A duplicate name gets a number.
+/// The names of the columns. A duplicate name gets a number.
 fn names(context: &Context, row: &Row) -> Vec<String> {
-    if !context.settings.header {
-        return (1..=row.len()).map(|number| number.to_string()).collect();
-    }
     let mut names: Vec<String> = Vec::new();
     for value in row.values() {
         let name = decode::part(value);
