@@ -7,7 +7,7 @@ use crate::balance;
 use crate::duplicates::{self, contamination};
 use crate::personal;
 use crate::rules::Rule;
-use glasshouse_documents::threshold::{Row, thresholds};
+use glasshouse_documents::threshold::{self, Row};
 use glasshouse_documents::{Error, Result};
 use glasshouse_documents::{extract, read, repair};
 use glasshouse_protocol::config::without_types;
@@ -101,8 +101,7 @@ impl Recipe {
     }
 
     pub fn validate(&self) -> Result<()> {
-        let own = thresholds(vec![self.clone().validation_row()], vec![Self::default().validation_row()]);
-        own.iter().try_for_each(|threshold| threshold.check("", threshold.value))?;
+        threshold::check(&mut [self.clone().validation_row()], "")?;
         self.reading.validate()?;
         self.extract.validate()?;
         let mut seen: Vec<&str> = Vec::new();

@@ -7,9 +7,10 @@
 
 use crate::personal::{self, Action, Class};
 use crate::recipe::Recipe;
-use crate::rules::{Rule, Threshold, Unit};
+use crate::rules::Rule;
 use glasshouse_documents::Result;
 use glasshouse_documents::fields;
+use glasshouse_documents::threshold::Unit;
 
 const TEMPLATE: &str = include_str!("datatrove.py");
 
@@ -116,7 +117,8 @@ fn filter(rule: &Rule) -> Option<String> {
         _ => return None,
     };
     let (mut arguments, mut grams) = (Vec::new(), [String::new(), String::new()]);
-    for Threshold { name, value, unit, datatrove, .. } in rule.thresholds() {
+    for row in &mut rule.clone().rows() {
+        let ((value, unit), name) = (row.number(), row.name);
         let written = match unit {
             Unit::Switch => python(value != 0.0).to_owned(),
             // datatrove treats a maximum of 0 as no limit.
@@ -129,7 +131,7 @@ fn filter(rule: &Rule) -> Option<String> {
                 let list = if name.starts_with("top") { top } else { repeated };
                 list.push_str(&format!("({words}, {written}), "));
             }
-            None => arguments.push(format!("{}={written}", datatrove.unwrap_or(name))),
+            None => arguments.push(format!("{}={written}", row.datatrove.unwrap_or(name))),
         }
     }
     let [top, repeated] = &grams;
