@@ -67,7 +67,7 @@ impl Recipe {
         recipe.duplicates.near.enabled = false;
         recipe.personal.enabled = false;
         recipe.contamination.held_out = false;
-        recipe.repair = glasshouse_documents::repair::Settings::none();
+        recipe.repair.enabled = false;
         recipe
     }
 

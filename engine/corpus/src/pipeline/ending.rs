@@ -2,7 +2,6 @@
 
 mod copies;
 
-use super::recorders::OVERLAPS;
 use super::stages::At;
 use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
@@ -340,12 +339,12 @@ impl Ending {
         for (mut document, split, source, overlaps) in checked {
             let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
-            let code = matches!(document.kind, Kind::Code(_));
-            if overlaps.is_some() && (code || !bench.worker.drops_overlaps()) {
-                bench.recorders.count(At::HeldOut, OVERLAPS, 1);
-            } else if let Some(reason) = overlaps {
-                bench.drop_document(At::HeldOut, reason, &document)?;
-                continue;
+            if let Some(reason) = overlaps {
+                if !matches!(document.kind, Kind::Code(_)) {
+                    bench.drop_document(At::HeldOut, reason, &document)?;
+                    continue;
+                }
+                bench.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
             }
             if let Some(index) = &mut writing.paragraphs {
                 let own = bench.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);

@@ -16,9 +16,6 @@ use glasshouse_documents::read::Trouble;
 use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::quantity::counted;
 
-/// Counter of overlapping documents that are kept because the recipe only reports them.
-pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
-
 const LICENCES: usize = 64;
 
 #[derive(Debug)]

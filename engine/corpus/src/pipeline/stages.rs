@@ -4,7 +4,6 @@
 use crate::recipe::Recipe;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
-use glasshouse_documents::repair;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {
@@ -67,7 +66,7 @@ impl At {
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
-            Self::Repair => recipe.repair != repair::Settings::none(),
+            Self::Repair => recipe.repair.enabled,
             Self::Rule(number) => recipe.rules.get(number).is_some_and(|rule| recipe.is_on(rule)),
             Self::Contamination => !recipe.contamination.against.is_empty(),
             Self::Personal => recipe.personal.enabled,
