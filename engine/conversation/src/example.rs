@@ -42,8 +42,7 @@ fn replies(
     prompt: usize,
     template: &ChatTemplate,
 ) -> Result<ChatExample, String> {
-    let completion = template.render_completion(conversation, prompt);
-    let rendered = completion.map_err(|error| error.to_string())?.rendered;
+    let rendered = template.render_completion(conversation, prompt).map_err(|error| error.to_string())?;
     if rendered.assistant.is_empty() {
         return Err("nothing to learn: every assistant message has `weight`: 0 or `train`: false".to_owned());
     }

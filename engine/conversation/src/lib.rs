@@ -14,7 +14,7 @@ pub use example::example;
 pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
 pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
 pub use task::Task;
-pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
+pub use template::{ChatTemplate, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
