@@ -47,6 +47,7 @@ use std::path::PathBuf;
 
 use glasshouse_documents::{Error, Result};
 use words::Visitor;
+pub(crate) use words::mixed;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
