@@ -16,14 +16,14 @@
 //!
 //! | part | default | bytes | for each |
 //! |------|---------|------:|----------|
-//! | [`exact`] | on; case, punctuation and white space folded | 19–39 | document kept |
+//! | [`exact`] | on; case, punctuation and white space folded | 19–39, half as much again while the table grows | document kept |
 //! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
 //! | [`paragraphs`] | off; lines of 15 words or more | 10–21, at most 128 MB | distinct paragraph |
 //! | [`contamination`] | on for held-out documents; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | distinct n-gram of the items |
 //!
-//! A million documents take at most 107 MB while they are read, and 119 MB plus the texts read again while near copies are decided.
+//! A million documents take at most 127 MB while they are read, and 119 MB plus the texts read again while near copies are decided.
 //! Marks are computed at about 200 MB/s per core (an EPYC with AVX-512; MinHash takes a fifth of the time, the words the rest),
 //! where `datatrove` signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains
 //! every difference of their decisions.
@@ -37,7 +37,6 @@ pub mod exact;
 pub mod near;
 pub mod paragraphs;
 mod shingles;
-mod table;
 #[cfg(test)]
 mod tests;
 mod words;
