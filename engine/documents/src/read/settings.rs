@@ -27,7 +27,6 @@ settings! {
         expansion: u64 = 200, 1 to 1_048_576,
             "Greatest expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.";
         expansion_free: u64 = 64 << 20, 0 to 1.0e15, "Bytes that a file may always unpack to, before `expansion` applies.";
-        unpacked: u64 = 1 << 40, 1_024 to 1.0e15, "Most bytes that a packed file may unpack to.";
         depth: usize = 64, 1 to 1_024, "Most folders in each other.";
     }
 }
