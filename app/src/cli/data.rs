@@ -48,7 +48,6 @@ fn named_for(name: &str, text_field: Option<&str>) -> Result<Recipe> {
     let mut recipe = named(name)?;
     if let Some(field) = text_field {
         recipe.reading.text_field = Some(field.to_owned());
-        recipe.reading.text_fields.clear();
     }
     Ok(recipe)
 }

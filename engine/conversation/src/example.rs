@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// neither the row's format nor the template reads are listed. Fails if the line is invalid (the error includes the field's
 /// path), or the template rejects the conversation.
 pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
-    let read = RowWithNotes::read(line, objective).map_err(|error| error.to_string())?;
+    let read = RowWithNotes::read(line, objective)?;
     let mut example = of_row(read.row, template)?;
     example.unread.splice(0..0, read.unread);
     Ok(ChatExample { label: read.label, ..example })
@@ -42,8 +42,7 @@ fn replies(
     prompt: usize,
     template: &ChatTemplate,
 ) -> Result<ChatExample, String> {
-    let completion = template.render_completion(conversation, prompt);
-    let rendered = completion.map_err(|error| error.to_string())?.rendered;
+    let rendered = template.render_completion(conversation, prompt).map_err(|error| error.to_string())?;
     if rendered.assistant.is_empty() {
         return Err("nothing to learn: every assistant message has `weight`: 0 or `train`: false".to_owned());
     }

@@ -12,9 +12,9 @@ mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
-pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
+pub use rows::{Format, Preference, Row, RowWithNotes, modernise_calls};
 pub use task::Task;
-pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
+pub use template::{ChatTemplate, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,25 +51,6 @@ pub struct Conversation {
     pub tools: Option<Value>,
 }
 
-/// Why messages are no conversation; they are counted from 0.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    #[error("`messages`: expected at least one message")]
-    NoMessages,
-    #[error("`messages[{message}].content`: the {role} message is empty")]
-    Empty { message: usize, role: Role },
-    /// Roles do not alternate: for example two user messages in a row, or a system message in the middle.
-    #[error("`messages[{message}].role`: {role} messages may not {}", after(.before))]
-    Order { message: usize, role: Role, before: Option<Role> },
-    /// No assistant message in the whole conversation.
-    #[error("`messages`: no assistant message, so there is nothing to learn")]
-    NoReply,
-}
-
-fn after(before: &Option<Role>) -> String {
-    before.map_or_else(|| "come first".to_owned(), |role| format!("follow {role} messages"))
-}
-
 impl Conversation {
     pub fn new(messages: Vec<Message>) -> Self {
         Self { messages, tools: None }
@@ -78,26 +59,29 @@ impl Conversation {
     /// Checks the order of roles (an optional system message first, then user and assistant alternating, tools after the
     /// assistant that called them), and that user and assistant messages are not empty. Fails with the first
     /// message that breaks a rule.
-    pub fn validate(&self) -> Result<(), Invalid> {
+    pub fn validate(&self) -> Result<(), String> {
         let mut before = None;
         for (number, message) in self.messages.iter().enumerate() {
             let role = message.role;
             if !role.may_follow(before) {
-                return Err(Invalid::Order { message: number, role, before });
+                let not = before
+                    .map_or_else(|| "come first".to_owned(), |before| format!("follow {before} messages"));
+                return Err(format!("`messages[{number}].role`: {role} messages may not {not}"));
             }
             if is_empty(message) {
-                return Err(Invalid::Empty { message: number, role });
+                return Err(format!("`messages[{number}].content`: the {role} message is empty"));
             }
             before = Some(role);
         }
-        if before.is_none() { Err(Invalid::NoMessages) } else { Ok(()) }
+        before.map(|_| ()).ok_or_else(|| "`messages`: expected at least one message".to_owned())
     }
 
     /// Like [`Self::validate`], and requires at least one assistant message.
-    pub fn validate_for_training(&self) -> Result<(), Invalid> {
+    pub fn validate_for_training(&self) -> Result<(), String> {
         self.validate()?;
         let replies = self.messages.iter().any(|message| message.role == Role::Assistant);
-        if replies { Ok(()) } else { Err(Invalid::NoReply) }
+        let reason = "`messages`: no assistant message, so there is nothing to learn";
+        if replies { Ok(()) } else { Err(reason.to_owned()) }
     }
 }
 
@@ -131,7 +115,7 @@ mod tests {
             (&[User, Tool], "`messages[1].role`: tool messages may not follow user messages"),
             (&[User], "`messages`: no assistant message, so there is nothing to learn"),
         ] {
-            assert_eq!(of(bad).validate_for_training().unwrap_err().to_string(), said);
+            assert_eq!(of(bad).validate_for_training().unwrap_err(), said);
         }
     }
 
@@ -140,12 +124,12 @@ mod tests {
         let mut conversation = of(&[Role::User, Role::Assistant]);
         conversation.messages[1].content = " \n".to_owned();
         let error = conversation.validate().unwrap_err();
-        assert_eq!(error.to_string(), "`messages[1].content`: the assistant message is empty");
+        assert_eq!(error, "`messages[1].content`: the assistant message is empty");
         conversation.messages[1]
             .fields
             .insert("tool_calls".to_owned(), serde_json::json!([{ "function": { "name": "now" } }]));
         assert_eq!(conversation.validate(), Ok(()));
         conversation.messages[0].content.clear();
-        assert_eq!(conversation.validate(), Err(Invalid::Empty { message: 0, role: Role::User }));
+        assert_eq!(conversation.validate().unwrap_err(), "`messages[0].content`: the user message is empty");
     }
 }

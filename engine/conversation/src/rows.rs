@@ -18,12 +18,15 @@
 //! Alpaca's published prompt ("Below is an instruction …") is not used, because the chat template marks the turns: `instruction`,
 //! followed by an empty line and `input`, becomes the user message and `output` the assistant message.
 
-use crate::{Conversation, Invalid, Message, Role, TRAIN, WEIGHT};
+use crate::{Conversation, Message, Role, TRAIN, WEIGHT};
 use glasshouse_protocol::Objective;
 use serde_json::{Map, Value};
+use std::fmt::Display;
 
 /// axolotl's fields for training on parts of a message; not supported.
 const TRAIN_DETAIL: [&str; 2] = ["train_detail", "training_detail"];
+
+const NO_PROMPT: &str = "`prompt`: missing, and `chosen` and `rejected` have no common beginning";
 
 /// Metadata fields in Glasshouse's own rows: the origin of a generated task or of a person's feedback.
 const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
@@ -91,7 +94,7 @@ impl Format {
 
     /// Detects the format of a row from its keys. Of several matching formats, complete ones win, then the objective's
     /// preference.
-    pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
+    pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, String> {
         // Pairs come first for an objective that learns from them, else last.
         let mut preferred = Self::ALL;
         glasshouse_protocol::order::sort_by_key(&mut preferred, |format| {
@@ -104,9 +107,13 @@ impl Format {
             || preferred.into_iter().find(|format| format.keys().iter().any(|key| row.contains_key(*key)));
         whole.or_else(begun).ok_or_else(|| {
             if row.contains_key("prompt") {
-                return RowError::PromptAlone;
+                return "`prompt` has no answer: expected `completion`, or `chosen` and `rejected`".to_owned();
             }
-            RowError::Unknown { keys: listed(row.keys().map(String::as_str)) }
+            format!(
+                "unknown format with the keys [{}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
+                 `chosen` and `rejected`, `prompt` and `completion`, or `text`",
+                listed(row.keys().map(String::as_str))
+            )
         })
     }
 }
@@ -119,58 +126,14 @@ fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
     if names.len() > MAX_NAMES { format!("{shown}, …") } else { shown }
 }
 
-/// Why a line cannot be read as a row. The caller adds the file and line; a `field` is a path.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RowError {
-    #[error("not JSON: {0}")]
-    Json(String),
-    #[error("expected a JSON object, found {0}")]
-    NotAnObject(&'static str),
-    #[error(
-        "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
-         `chosen` and `rejected`, `prompt` and `completion`, or `text`"
-    )]
-    Unknown { keys: String },
-    #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
-    PromptAlone,
-    /// A KTO row labelled as a bad answer.
-    #[error(
-        "`label`: false, an answer not to learn; the objective preference learns from it with `train.preference.loss=kto`, or from it and \
-         a better one (`chosen`, `rejected`)"
-    )]
-    Rejected,
-    #[error("`{0}`: missing")]
-    Missing(String),
-    #[error("`{field}`: expected {expected}, found {found}")]
-    Type { field: String, expected: &'static str, found: &'static str },
-    #[error("`{field}`: unknown role {role:?}; known: {known}")]
-    Role { field: String, role: String, known: &'static str },
-    #[error("`{0}`: empty")]
-    Empty(String),
-    /// A field with content that would be ignored.
-    #[error("`{field}`: {what} is not supported")]
-    NotRead { field: String, what: String },
-    /// The messages break a rule of conversations. `messages` indices count the messages of a prompt too.
-    #[error(transparent)]
-    Conversation(#[from] Invalid),
-    /// Text and messages mixed within one row.
-    #[error("`{0}` and `{1}`: one is text, the other is messages")]
-    Mixed(&'static str, &'static str),
-    #[error("`chosen` and `rejected` are equal")]
-    SameAnswers,
-    /// No prompt, and the two answers share no prefix.
-    #[error("`prompt`: missing, and `chosen` and `rejected` have no common beginning")]
-    NoPrompt,
-}
-
 impl Row {
     /// Parses a line for `objective`; the format is detected from its keys. Fails if the line is not a valid row; the error
     /// includes the field's path.
-    pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
+    pub fn read(line: &str, objective: Objective) -> Result<Self, String> {
         Ok(RowWithNotes::read(line, objective)?.row)
     }
 
-    fn of(row: &Map<String, Value>, format: Format) -> Result<Self, RowError> {
+    fn of(row: &Map<String, Value>, format: Format) -> Result<Self, String> {
         match format {
             Format::Text => Ok(Self::Text(text(row, "text")?)),
             Format::Messages => conversation(messages(field(row, "messages")?, "messages")?, tools(row)?, 0),
@@ -196,7 +159,7 @@ pub struct RowWithNotes {
 
 impl RowWithNotes {
     /// Like [`Row::read`]. Bad answers are accepted only for the preference objective.
-    pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
+    pub fn read(line: &str, objective: Objective) -> Result<Self, String> {
         let row = &object(line)?;
         let format = Format::detect(row, objective)?;
         let mut labelled_otherwise = false;
@@ -215,7 +178,9 @@ impl RowWithNotes {
             }
         };
         if label == Some(false) && !objective.learns_pairs() {
-            return Err(RowError::Rejected);
+            let reason = "`label`: false, an answer not to learn; the objective preference learns from it with `train.preference.loss=kto`, or from it \
+                          and a better one (`chosen`, `rejected`)";
+            return Err(reason.to_owned());
         }
         let reads = |key: &str| format.reads(key) && !(labelled_otherwise && key == "label");
         let unread = row.iter().filter(|(key, value)| !value.is_null() && !reads(key));
@@ -236,12 +201,14 @@ impl Preference {
     }
 }
 
-fn object(line: &str) -> Result<Map<String, Value>, RowError> {
+fn object(line: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(line.as_bytes()) {
         Ok(Value::Object(row)) => Ok(row),
-        Ok(other) => Err(RowError::NotAnObject(kind(&other))),
+        Ok(other) => Err(format!("expected a JSON object, found {}", kind(&other))),
         // Each line is parsed separately, so the line number is always 1.
-        Err(error) => Err(RowError::Json(error.to_string().replace(" at line 1 column ", " at column "))),
+        Err(error) => {
+            Err(format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column ")))
+        }
     }
 }
 
@@ -257,35 +224,52 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn wrong(field: impl Into<String>, expected: &'static str, value: &Value) -> RowError {
-    RowError::Type { field: field.into(), expected, found: kind(value) }
+fn wrong(field: impl Display, expected: &str, value: &Value) -> String {
+    format!("`{field}`: expected {expected}, found {}", kind(value))
 }
 
-fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, RowError> {
-    row.get(key).ok_or_else(|| RowError::Missing(key.to_owned()))
+fn missing(field: impl Display) -> String {
+    format!("`{field}`: missing")
 }
 
-fn string(value: &Value, field: impl Into<String>) -> Result<String, RowError> {
+fn not_read(field: impl Display, what: impl Display) -> String {
+    format!("`{field}`: {what} is not supported")
+}
+
+fn unknown_role(field: impl Display, role: &str, known: &str) -> String {
+    format!("`{field}`: unknown role {role:?}; known: {known}")
+}
+
+/// Text and messages within one row.
+fn mixed<T>(text: &str, messages: &str) -> Result<T, String> {
+    Err(format!("`{text}` and `{messages}`: one is text, the other is messages"))
+}
+
+fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, String> {
+    row.get(key).ok_or_else(|| missing(key))
+}
+
+fn string(value: &Value, field: impl Display) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| wrong(field, "a string", value))
 }
 
 /// Returns a required, non-empty text field.
-fn text(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
+fn text(row: &Map<String, Value>, key: &str) -> Result<String, String> {
     filled(string(field(row, key)?, key)?, key)
 }
 
-fn filled(text: String, field: &str) -> Result<String, RowError> {
-    if text.trim().is_empty() { Err(RowError::Empty(field.to_owned())) } else { Ok(text) }
+fn filled(text: String, field: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err(format!("`{field}`: empty")) } else { Ok(text) }
 }
 
 /// Returns an optional text field; empty if absent or null.
-fn optional(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
+fn optional(row: &Map<String, Value>, key: &str) -> Result<String, String> {
     row.get(key)
         .filter(|value| !value.is_null())
         .map_or_else(|| Ok(String::new()), |value| string(value, key))
 }
 
-fn tools(row: &Map<String, Value>) -> Result<Option<Value>, RowError> {
+fn tools(row: &Map<String, Value>) -> Result<Option<Value>, String> {
     let Some(tools) = row.get("tools").filter(|tools| !tools.is_null()) else { return Ok(None) };
     let list = tools.as_array().ok_or_else(|| wrong("tools", "a list of JSON schemas", tools))?;
     for (number, tool) in list.iter().enumerate() {
@@ -297,18 +281,18 @@ fn tools(row: &Map<String, Value>) -> Result<Option<Value>, RowError> {
     Ok((!list.is_empty()).then(|| tools.clone()))
 }
 
-fn conversation(messages: Vec<Message>, tools: Option<Value>, prompt: usize) -> Result<Row, RowError> {
+fn conversation(messages: Vec<Message>, tools: Option<Value>, prompt: usize) -> Result<Row, String> {
     let conversation = Conversation { messages, tools };
     conversation.validate_for_training()?;
     Ok(Row::Conversation { conversation, prompt })
 }
 
-fn list<'row>(value: &'row Value, path: &str) -> Result<&'row [Value], RowError> {
+fn list<'row>(value: &'row Value, path: &str) -> Result<&'row [Value], String> {
     Ok(value.as_array().ok_or_else(|| wrong(path, "a list of messages", value))?)
 }
 
 /// Parses messages with `role` and `content`.
-fn messages(value: &Value, path: &str) -> Result<Vec<Message>, RowError> {
+fn messages(value: &Value, path: &str) -> Result<Vec<Message>, String> {
     list(value, path)?
         .iter()
         .enumerate()
@@ -316,11 +300,11 @@ fn messages(value: &Value, path: &str) -> Result<Vec<Message>, RowError> {
         .collect()
 }
 
-fn message(value: &Value, path: &str) -> Result<Message, RowError> {
+fn message(value: &Value, path: &str) -> Result<Message, String> {
     let mut fields =
         value.as_object().ok_or_else(|| wrong(path, "an object with `role` and `content`", value))?.clone();
     let at = |key: &str| format!("{path}.{key}");
-    let role = fields.shift_remove("role").ok_or_else(|| RowError::Missing(at("role")))?;
+    let role = fields.shift_remove("role").ok_or_else(|| missing(at("role")))?;
     let role = role_of(&string(&role, at("role"))?, at("role"))?;
     // Columnar data sets have every key in every row, most with null values.
     fields.retain(|_, value| !value.is_null());
@@ -334,7 +318,7 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
         Some(value) => string(&value, at("content"))?,
         // OpenAI's `content` is null in messages with tool calls.
         None if fields.contains_key("tool_calls") => String::new(),
-        None => return Err(RowError::Missing(at("content"))),
+        None => return Err(missing(at("content"))),
     };
     Ok(Message { role, content, fields })
 }
@@ -349,13 +333,12 @@ pub fn modernise_calls(fields: &mut Map<String, Value>) {
 }
 
 /// Validates the fields that say whether a message is trained on ([`is_learned`](crate::is_learned)).
-fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowError> {
+fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), String> {
     let at = |key: &str| format!("{path}.{key}");
-    let not_read = |key: &str, what: String| RowError::NotRead { field: at(key), what };
     if let Some(weight) =
         fields.get(WEIGHT).filter(|weight| ![Some(0.0), Some(1.0)].contains(&weight.as_f64()))
     {
-        return Err(not_read(WEIGHT, format!("a weight other than 0 and 1 ({weight})")));
+        return Err(not_read(at(WEIGHT), format!("a weight other than 0 and 1 ({weight})")));
     }
     for key in TRAIN {
         match fields.get(key) {
@@ -363,21 +346,21 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
             Some(Value::Bool(true)) if role == Role::Assistant => {}
             Some(Value::Bool(true)) => {
                 let reason = format!("training on a {role} message (only assistant messages are trained on)");
-                return Err(not_read(key, reason));
+                return Err(not_read(at(key), reason));
             }
             Some(other) => return Err(wrong(at(key), "true or false", other)),
         }
     }
     for key in TRAIN_DETAIL {
         if fields.contains_key(key) {
-            return Err(not_read(key, "training on parts of a message".to_owned()));
+            return Err(not_read(at(key), "training on parts of a message"));
         }
     }
     Ok(())
 }
 
 /// Concatenates OpenAI's text parts: [{"type": "text", "text": …}].
-fn parts_of(parts: &[Value], path: &str) -> Result<String, RowError> {
+fn parts_of(parts: &[Value], path: &str) -> Result<String, String> {
     let mut whole = String::new();
     for (number, part) in parts.iter().enumerate() {
         let path = format!("{path}[{number}]");
@@ -385,16 +368,15 @@ fn parts_of(parts: &[Value], path: &str) -> Result<String, RowError> {
         match (kind, part.get("text")) {
             (Some("text"), Some(text)) => whole.push_str(&string(text, format!("{path}.text"))?),
             (Some(kind), _) => {
-                let what = format!("content of type {kind:?}");
-                return Err(RowError::NotRead { field: format!("{path}.type"), what });
+                return Err(not_read(format!("{path}.type"), format!("content of type {kind:?}")));
             }
-            (None, _) => return Err(RowError::Missing(format!("{path}.type"))),
+            (None, _) => return Err(missing(format!("{path}.type"))),
         }
     }
     Ok(whole)
 }
 
-fn role_of(name: &str, field: String) -> Result<Role, RowError> {
+fn role_of(name: &str, field: String) -> Result<Role, String> {
     match name {
         // OpenAI's newer name for `system`.
         "system" | "developer" => Ok(Role::System),
@@ -404,21 +386,20 @@ fn role_of(name: &str, field: String) -> Result<Role, RowError> {
         "tool" | "function" => Ok(Role::Tool),
         _ => {
             let known = "system (developer), user, assistant, tool (function)";
-            Err(RowError::Role { field, role: name.to_owned(), known })
+            Err(unknown_role(field, name, known))
         }
     }
 }
 
 /// Parses messages with `from` and `value`.
-fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
+fn sharegpt(value: &Value) -> Result<Vec<Message>, String> {
     let turn = |(number, value): (usize, &Value)| {
         let at = |key: &str| format!("conversations[{number}]{key}");
         let mut fields = value
             .as_object()
             .ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?
             .clone();
-        let mut take =
-            |key: &str| fields.shift_remove(key).ok_or_else(|| RowError::Missing(at(&format!(".{key}"))));
+        let mut take = |key: &str| fields.shift_remove(key).ok_or_else(|| missing(at(&format!(".{key}"))));
         let from = string(&take("from")?, at(".from"))?;
         let role = match from.as_str() {
             "system" => Role::System,
@@ -427,7 +408,7 @@ fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
             "tool" | "observation" => Role::Tool,
             _ => {
                 let known = "system, human (user), gpt (assistant, model), tool (observation)";
-                return Err(RowError::Role { field: at(".from"), role: from, known });
+                return Err(unknown_role(at(".from"), &from, known));
             }
         };
         let content = string(&take("value")?, at(".value"))?;
@@ -439,7 +420,7 @@ fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
 }
 
 /// Prepends the system message from a separate `system` field, if any.
-fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<Vec<Message>, RowError> {
+fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<Vec<Message>, String> {
     let system = optional(row, "system")?;
     if !system.is_empty() {
         messages.insert(0, Message::new(Role::System, system));
@@ -447,11 +428,10 @@ fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<V
     Ok(messages)
 }
 
-fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
+fn alpaca(row: &Map<String, Value>) -> Result<Row, String> {
     let history = row.get("history").filter(|history| !history.is_null());
     if history.is_some_and(|history| history.as_array().is_none_or(|turns| !turns.is_empty())) {
-        let (field, what) = ("history".to_owned(), "conversation history".to_owned());
-        return Err(RowError::NotRead { field, what });
+        return Err(not_read("history", "conversation history"));
     }
     let mut asked = text(row, "instruction")?;
     let input = optional(row, "input")?;
@@ -467,7 +447,7 @@ enum Content {
     Messages(Vec<Message>),
 }
 
-fn content(row: &Map<String, Value>, key: &'static str) -> Result<Content, RowError> {
+fn content(row: &Map<String, Value>, key: &'static str) -> Result<Content, String> {
     match field(row, key)? {
         Value::String(text) => Ok(Content::Text(text.clone())),
         value @ Value::Array(_) => Ok(Content::Messages(messages(value, key)?)),
@@ -483,12 +463,12 @@ fn prompt_messages(prompt: Content) -> Vec<Message> {
     }
 }
 
-fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
+fn completion(row: &Map<String, Value>) -> Result<Row, String> {
     match (content(row, "prompt")?, content(row, "completion")?) {
         (Content::Text(prompt), Content::Text(completion)) => {
             Ok(Row::Completion { prompt, completion: filled(completion, "completion")? })
         }
-        (Content::Messages(_), Content::Text(_)) => Err(RowError::Mixed("prompt", "completion")),
+        (Content::Messages(_), Content::Text(_)) => mixed("prompt", "completion"),
         (prompt, Content::Messages(answer)) => {
             let prompt = prompt_messages(prompt);
             let given = prompt.len();
@@ -499,35 +479,35 @@ fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
 }
 
 /// Checks that prompt and answer form a conversation that ends in the answer's replies.
-fn answers(prompt: &[Message], answer: &[Message], key: &str) -> Result<(), RowError> {
+fn answers(prompt: &[Message], answer: &[Message], key: &str) -> Result<(), String> {
     if !answer.iter().any(|message| message.role == Role::Assistant) {
-        return Err(RowError::Empty(key.to_owned()));
+        return Err(format!("`{key}`: empty"));
     }
-    Ok(Conversation::new([prompt, answer].concat()).validate()?)
+    Conversation::new([prompt, answer].concat()).validate()
 }
 
-fn preference(row: &Map<String, Value>) -> Result<Row, RowError> {
+fn preference(row: &Map<String, Value>) -> Result<Row, String> {
     let prompt = match row.get("prompt") {
         None | Some(Value::Null) => None,
         Some(_) => Some(content(row, "prompt")?),
     };
     let preference = match (prompt, content(row, "chosen")?, content(row, "rejected")?) {
         (_, Content::Text(_), Content::Messages(_)) | (_, Content::Messages(_), Content::Text(_)) => {
-            return Err(RowError::Mixed("chosen", "rejected"));
+            return mixed("chosen", "rejected");
         }
         (Some(Content::Messages(_)), Content::Text(_), _) => {
-            return Err(RowError::Mixed("prompt", "chosen"));
+            return mixed("prompt", "chosen");
         }
         (_, Content::Text(chosen), Content::Text(rejected)) if chosen == rejected => {
-            return Err(RowError::SameAnswers);
+            return Err("`chosen` and `rejected` are equal".to_owned());
         }
         (_, Content::Messages(chosen), Content::Messages(rejected)) if chosen == rejected => {
-            return Err(RowError::SameAnswers);
+            return Err("`chosen` and `rejected` are equal".to_owned());
         }
         (prompt, Content::Text(chosen), Content::Text(rejected)) => {
             let (prompt, chosen, rejected) = match prompt {
                 Some(Content::Text(prompt)) => (prompt, chosen, rejected),
-                _ => shared_text(&chosen, &rejected).ok_or(RowError::NoPrompt)?,
+                _ => shared_text(&chosen, &rejected).ok_or(NO_PROMPT)?,
             };
             let (chosen, rejected) = (filled(chosen, "chosen")?, filled(rejected, "rejected")?);
             Preference::Text { prompt, chosen, rejected }
@@ -543,7 +523,7 @@ fn preference(row: &Map<String, Value>) -> Result<Row, RowError> {
                 _ => {
                     let shared = shared_messages(&chosen, &rejected);
                     if shared == 0 {
-                        return Err(RowError::NoPrompt);
+                        return Err(NO_PROMPT.to_owned());
                     }
                     rejected.drain(..shared);
                     chosen.drain(..shared).collect()

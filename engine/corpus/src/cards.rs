@@ -4,8 +4,8 @@ use crate::personal::{Action, Class};
 use crate::pipeline::stages::{At, about_rule};
 use crate::recipe::Recipe;
 use crate::report::About;
-use crate::rules::{self, Rule};
-use glasshouse_documents::threshold::{Row, Thresholds as _, thresholds};
+use crate::rules::Rule;
+use glasshouse_documents::threshold::{self, Row, Thresholds as _};
 use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
@@ -83,16 +83,7 @@ impl Recipe {
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
-            let thresholds = other.thresholds(self);
-            let known = thresholds.iter().find(|known| known.name == threshold).ok_or_else(|| {
-                let known = thresholds.iter().map(|known| known.name);
-                Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
-            })?;
-            known.check(&format!("{stage}: "), value)?;
-            (other.rows)(&mut changed)
-                .iter_mut()
-                .filter(|row| row.name == threshold)
-                .for_each(|row| row.set(value));
+            threshold::set(&mut (other.rows)(&mut changed), &format!("{stage}: "), threshold, value)?;
         } else {
             changed.rule(stage)?.set_threshold(threshold, value)?;
         }
@@ -136,26 +127,18 @@ fn unknown_stage(stage: &str) -> Error {
 
 fn rule_card(rule: &Rule, on: bool) -> StageCard {
     let file = rule.clone().file().map(|file| file.take().unwrap_or_default());
-    StageCard { file, ..card(about_rule(rule), on, &rule.thresholds()) }
+    StageCard { file, ..card(about_rule(rule), on, rule.thresholds()) }
 }
 
-fn card(about: About, on: bool, thresholds: &[rules::Threshold]) -> StageCard {
+fn card(about: About, on: bool, thresholds: Vec<Threshold>) -> StageCard {
     let About { name, group, title, sentence, paper, .. } = about;
-    let thresholds = thresholds.iter().map(threshold).collect();
     StageCard { name, group, title, sentence, paper, on, thresholds, file: None }
 }
 
 impl Other {
-    fn thresholds(&self, recipe: &Recipe) -> Vec<rules::Threshold> {
-        thresholds((self.rows)(&mut recipe.clone()), (self.rows)(&mut Recipe::default()))
-    }
-
     fn card(&self, recipe: &Recipe) -> StageCard {
-        card(self.at.about(recipe), *(self.switch)(&mut recipe.clone()), &self.thresholds(recipe))
+        let mut own = recipe.clone();
+        let thresholds = (self.rows)(&mut own).iter_mut().map(Row::threshold).collect();
+        card(self.at.about(recipe), *(self.switch)(&mut own), thresholds)
     }
-}
-
-fn threshold(threshold: &rules::Threshold) -> Threshold {
-    let rules::Threshold { name, value, lowest, highest, unit, explanation, .. } = *threshold;
-    Threshold { name: name.to_owned(), value, meaning: explanation.to_owned(), lowest, highest, kind: unit }
 }

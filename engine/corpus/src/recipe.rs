@@ -7,7 +7,7 @@ use crate::balance;
 use crate::duplicates::{self, contamination};
 use crate::personal;
 use crate::rules::Rule;
-use glasshouse_documents::threshold::{Row, thresholds};
+use glasshouse_documents::threshold::{self, Row};
 use glasshouse_documents::{Error, Result};
 use glasshouse_documents::{extract, read, repair};
 use glasshouse_protocol::config::without_types;
@@ -41,7 +41,6 @@ pub struct Recipe {
     pub duplicates: duplicates::Settings,
     pub contamination: contamination::Settings,
     pub personal: personal::Settings,
-    pub balance: balance::Settings,
     pub mixture: balance::Mixture,
 }
 
@@ -68,7 +67,7 @@ impl Recipe {
         recipe.duplicates.near.enabled = false;
         recipe.personal.enabled = false;
         recipe.contamination.held_out = false;
-        recipe.repair = glasshouse_documents::repair::Settings::none();
+        recipe.repair.enabled = false;
         recipe
     }
 
@@ -102,8 +101,7 @@ impl Recipe {
     }
 
     pub fn validate(&self) -> Result<()> {
-        let own = thresholds(vec![self.clone().validation_row()], vec![Self::default().validation_row()]);
-        own.iter().try_for_each(|threshold| threshold.check("", threshold.value))?;
+        threshold::check(&mut [self.clone().validation_row()], "")?;
         self.reading.validate()?;
         self.extract.validate()?;
         let mut seen: Vec<&str> = Vec::new();
@@ -123,7 +121,6 @@ impl Recipe {
         self.duplicates.validate()?;
         self.contamination.validate()?;
         self.personal.validate()?;
-        self.balance.validate()?;
         self.mixture.validate()
     }
 
@@ -141,8 +138,7 @@ impl Recipe {
     pub fn files(&self) -> Vec<PathBuf> {
         let mut rules = self.rules.clone();
         let listed = rules.iter_mut().filter_map(|rule| rule.file()?.take());
-        let (personal, balance) = (&self.personal, &self.balance);
-        let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
+        let named = [&self.personal.names_file, &self.personal.identifiers_file];
         let named = named
             .into_iter()
             .flatten()

@@ -8,7 +8,6 @@ use crate::pipeline::stages::At;
 use crate::recipe::Recipe;
 use crate::report::lot;
 use glasshouse_documents::files::Files;
-use glasshouse_documents::repair;
 use glasshouse_documents::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +58,7 @@ impl Recipe {
     pub fn without(&self, stage: &str) -> Option<Self> {
         let mut other = self.clone();
         if stage == At::Repair.name(self) {
-            other.repair = repair::Settings::none();
+            other.repair.enabled = false;
         } else {
             other.switch(stage, false).ok()?;
         }

@@ -2,54 +2,25 @@
 //! checks.
 
 use crate::error::{Error, Result};
+use glasshouse_protocol::names;
 use glasshouse_protocol::setting::{Field, Value};
 
-pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Threshold {
-    pub name: &'static str,
-    /// Current value; 0 or 1 for a switch.
-    pub value: f64,
-    /// The published value, or our own.
-    pub default: f64,
-    pub lowest: f64,
-    pub highest: f64,
-    pub unit: Unit,
-    /// One sentence about its effect.
-    pub explanation: &'static str,
-    /// Its name in datatrove, which recipes may use, too.
-    pub datatrove: Option<&'static str>,
-}
-
-impl Threshold {
-    /// Checks a value; `path` precedes the name in the error.
-    pub fn check(&self, path: &str, value: f64) -> Result<()> {
-        let Self { name, lowest, highest, unit, .. } = self;
-        let (kind, fits) = match unit {
-            Unit::Count if value.fract() != 0.0 => ("a whole number", false),
-            Unit::Switch if value.fract() != 0.0 => ("0 (off) or 1 (on)", false),
-            Unit::Measure | Unit::Count | Unit::Switch => ("a number", true),
-        };
-        if fits && (*lowest..=*highest).contains(&value) {
-            return Ok(());
-        }
-        let message = format!("{path}{name} is {value}, but must be {kind} from {lowest} to {highest}");
-        Err(Error::Invalid(message))
-    }
-}
+pub use glasshouse_protocol::cleaning::{Threshold, ThresholdKind as Unit};
 
 /// A threshold's field in a struct of settings.
 pub struct Row<'a> {
     pub name: &'static str,
     pub field: &'a mut dyn Field,
     pub bounds: [f64; 2],
+    /// One sentence about its effect.
     pub explanation: &'static str,
+    /// Its name in datatrove, which recipes may use, too.
     pub datatrove: Option<&'static str>,
 }
 
 impl Row<'_> {
-    fn number(&mut self) -> (f64, Unit) {
+    /// The current value, 0 or 1 for a switch, and its kind.
+    pub fn number(&mut self) -> (f64, Unit) {
         match self.field.value() {
             Some(Value::Switch(on)) => (f64::from(u8::from(*on)), Unit::Switch),
             Some(Value::Number(number)) if number.is_whole() => (number.get(), Unit::Count),
@@ -58,41 +29,61 @@ impl Row<'_> {
         }
     }
 
-    pub fn set(&mut self, value: f64) {
+    fn set(&mut self, value: f64) {
         match self.field.value() {
             Some(Value::Switch(on)) => *on = value != 0.0,
             Some(Value::Number(number)) => number.set(value),
             _ => {}
         }
     }
+
+    fn check(&mut self, path: &str, value: f64) -> Result<()> {
+        let (name, [lowest, highest]) = (self.name, self.bounds);
+        let (kind, fits) = match self.number().1 {
+            Unit::Count if value.fract() != 0.0 => ("a whole number", false),
+            Unit::Switch if value.fract() != 0.0 => ("0 (off) or 1 (on)", false),
+            Unit::Measure | Unit::Count | Unit::Switch => ("a number", true),
+        };
+        if fits && (lowest..=highest).contains(&value) {
+            return Ok(());
+        }
+        let message = format!("{path}{name} is {value}, but must be {kind} from {lowest} to {highest}");
+        Err(Error::Invalid(message))
+    }
+
+    pub fn threshold(&mut self) -> Threshold {
+        let ((value, kind), [lowest, highest]) = (self.number(), self.bounds);
+        let (name, meaning) = (self.name.to_owned(), self.explanation.to_owned());
+        Threshold { name, value, meaning, lowest, highest, kind }
+    }
 }
 
-/// The thresholds of settings, given their rows and those of the defaults.
-pub fn thresholds(rows: Vec<Row<'_>>, defaults: Vec<Row<'_>>) -> Vec<Threshold> {
-    let threshold = |(mut row, mut default): (Row<'_>, Row<'_>)| {
-        let ((value, unit), (default, _)) = (row.number(), default.number());
-        let [lowest, highest] = row.bounds;
-        let Row { name, explanation, datatrove, .. } = row;
-        Threshold { name, value, default, lowest, highest, unit, explanation, datatrove }
-    };
-    rows.into_iter().zip(defaults).map(threshold).collect()
+/// Checks all bounds; `path` precedes the name in the error.
+pub fn check(rows: &mut [Row<'_>], path: &str) -> Result<()> {
+    rows.iter_mut().try_for_each(|row| {
+        let value = row.number().0;
+        row.check(path, value)
+    })
+}
+
+/// Sets a threshold by its name; `path` precedes the name in the error.
+pub fn set(rows: &mut [Row<'_>], path: &str, name: &str, value: f64) -> Result<()> {
+    let known: Vec<&str> = rows.iter().map(|row| row.name).collect();
+    let unknown =
+        || Error::Invalid(format!("{path}{}", names::unknown("threshold", name, known.into_iter())));
+    let row = rows.iter_mut().find(|row| row.name == name).ok_or_else(unknown)?;
+    row.check(path, value)?;
+    row.set(value);
+    Ok(())
 }
 
 /// Implemented for each struct of settings by the macro below.
-pub trait Thresholds: Clone + Default {
+pub trait Thresholds: Clone {
     fn rows(&mut self) -> Vec<Row<'_>>;
-
-    fn thresholds(&self) -> Vec<Threshold> {
-        thresholds(self.clone().rows(), Self::default().rows())
-    }
-
-    fn set(&mut self, name: &str, value: f64) {
-        self.rows().iter_mut().filter(|row| row.name == name).for_each(|row| row.set(value));
-    }
 
     /// Checks all bounds; `path` precedes the name in the error.
     fn check(&self, path: &str) -> Result<()> {
-        self.thresholds().iter().try_for_each(|threshold| threshold.check(path, threshold.value))
+        check(&mut self.clone().rows(), path)
     }
 }
 

@@ -151,6 +151,14 @@ impl Scorer {
         }
     }
 
+    /// The log-probability of each text.
+    pub(super) async fn log_likelihoods(&mut self, texts: &[Scoring<'_>]) -> Result<Vec<f64>> {
+        let scores = self.losses(texts, &mut |_, _| ()).await?;
+        let sum =
+            |tokens: &Vec<TokenScore>| tokens.iter().map(|token| f64::from(token.log_probability)).sum();
+        Ok(scores.iter().map(sum).collect())
+    }
+
     async fn losses(
         &mut self,
         texts: &[Scoring<'_>],

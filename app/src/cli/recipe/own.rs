@@ -2,7 +2,7 @@
 
 use crate::cli::data;
 use crate::cli::prelude::*;
-use glasshouse_conversation::{Row, RowError};
+use glasshouse_conversation::Row;
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
@@ -81,8 +81,7 @@ fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>
 
 /// Converts a line to a conversation that ends with its answer.
 fn answered(line: &str) -> Result<Answered, String> {
-    let row = Row::read(line, Objective::Chat).map_err(|error: RowError| error.to_string())?;
-    let messages = match row {
+    let messages = match Row::read(line, Objective::Chat)? {
         Row::Conversation { conversation, .. } => conversation.messages,
         Row::Completion { prompt, completion } => {
             vec![ChatMessage::new(Role::User, prompt), ChatMessage::new(Role::Assistant, completion)]

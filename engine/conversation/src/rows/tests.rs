@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn said(row: &Value) -> String {
-    Row::read(&row.to_string(), Objective::Chat).unwrap_err().to_string()
+    Row::read(&row.to_string(), Objective::Chat).unwrap_err()
 }
 
 fn read(row: &Value) -> Row {
@@ -273,7 +273,7 @@ fn what_is_wrong_is_said_with_its_field() {
         assert_eq!(said(&row), expected, "{row}");
     }
     assert_eq!(
-        Row::read("{\"text\": ", Objective::Chat).unwrap_err().to_string(),
+        Row::read("{\"text\": ", Objective::Chat).unwrap_err(),
         "not JSON: EOF while parsing a value at column 9"
     );
     assert!(Row::read(&"[".repeat(100_000), Objective::Chat).is_err());
@@ -348,7 +348,7 @@ proptest! {
                     }
                 }
                 Ok(_) => {}
-                Err(error) => prop_assert!(!error.to_string().is_empty()),
+                Err(error) => prop_assert!(!error.is_empty()),
             }
         }
     }

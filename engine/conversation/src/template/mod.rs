@@ -102,14 +102,6 @@ pub struct Rendered {
     pub has_generation_tags: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// The whole text, with only the answer's spans.
-    pub rendered: Rendered,
-    /// End of the prompt in bytes, including the header of the assistant's turn. TRL's completion starts here.
-    pub prompt: usize,
-}
-
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -195,7 +187,7 @@ impl ChatTemplate {
         &self,
         conversation: &Conversation,
         prompt: usize,
-    ) -> Result<Completion, TemplateError> {
+    ) -> Result<Rendered, TemplateError> {
         let mut rendered = self.render(conversation)?;
         let given =
             if prompt == 0 { String::new() } else { Rendering::of(self, conversation).text(prompt, true)? };
@@ -206,7 +198,7 @@ impl ChatTemplate {
         if let Some(first) = rendered.assistant.first_mut() {
             first.start = first.start.max(given.len());
         }
-        Ok(Completion { rendered, prompt: given.len() })
+        Ok(rendered)
     }
 }
 

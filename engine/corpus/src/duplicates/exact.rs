@@ -2,25 +2,22 @@
 //!
 //! Each document is reduced to a 128-bit hash of its words in order; a document with the hash of an earlier one is dropped at
 //! once, so that nothing is read twice. Among a thousand million documents, the probability that any two different ones share a
-//! hash is below 10⁻¹³ (104 of the bits are compared). The hash is fixed and public: it protects against chance, not against
+//! hash is below 10⁻¹⁰ (96 of the bits are compared). The hash is fixed and public: it protects against chance, not against
 //! crafted collisions, which would achieve no more than submitting a copy.
 
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use glasshouse_documents::Result;
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     #[default = true]
     pub enabled: bool,
-    /// Whether to fold case, punctuation and white space before comparing, see [the words](super::Marker). Otherwise, and
-    /// always for source code, only byte-identical documents are copies.
-    #[default = true]
-    pub normalised: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,12 +103,10 @@ impl Visitor for Lanes {
 
 pub const BYTES_PER_DOCUMENT: u64 = 39;
 
-/// The documents seen so far by 96 bits of their hash (the shard implies 8 more): between 19 and 39 bytes for each kept
-/// document, nothing for a copy.
-#[derive(Clone, Debug, SmartDefault)]
+/// The documents seen so far by 96 bits of their hash: between 19 and 39 bytes for each kept document, nothing for a copy.
+#[derive(Clone, Debug, Default)]
 pub struct ExactIndex {
-    #[default(ShardedMap::new())]
-    seen: ShardedMap<[u32; 3], u32>,
+    seen: FxHashMap<[u32; 3], u32>,
 }
 
 impl ExactIndex {
@@ -122,7 +117,13 @@ impl ExactIndex {
         }
         let bits = fingerprint.0;
         let key = [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32];
-        Ok(self.seen.get_or_insert(bits as u8, key, document))
+        Ok(match self.seen.entry(key) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(document);
+                None
+            }
+        })
     }
 }
 
@@ -166,7 +167,9 @@ mod tests {
                 index.first(Fingerprint::of_words(&format!("text {}", document % 60_000)), document).unwrap();
             assert_eq!(earlier, (document >= 60_000).then(|| document - 60_000));
         }
-        let bytes_each = index.seen.bytes() as f64 / 60_000.0;
+        // Of each bucket an entry and a control byte; seven eighths of them are filled.
+        let buckets = index.seen.capacity() * 8 / 7;
+        let bytes_each = (buckets * (size_of::<([u32; 3], u32)>() + 1)) as f64 / 60_000.0;
         assert!((19.0..=39.0).contains(&bytes_each), "{bytes_each}");
         assert!(index.first(Fingerprint(1), u32::MAX).unwrap_err().to_string().contains("in parts"));
     }

@@ -16,14 +16,14 @@
 //!
 //! | part | default | bytes | for each |
 //! |------|---------|------:|----------|
-//! | [`exact`] | on; case, punctuation and white space folded | 19–39 | document kept |
+//! | [`exact`] | on; case, punctuation and white space folded | 19–39, half as much again while the table grows | document kept |
 //! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
 //! | [`paragraphs`] | off; lines of 15 words or more | 10–21, at most 128 MB | distinct paragraph |
 //! | [`contamination`] | on for held-out documents; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | distinct n-gram of the items |
 //!
-//! A million documents take at most 107 MB while they are read, and 119 MB plus the texts read again while near copies are decided.
+//! A million documents take at most 127 MB while they are read, and 119 MB plus the texts read again while near copies are decided.
 //! Marks are computed at about 200 MB/s per core (an EPYC with AVX-512; MinHash takes a fifth of the time, the words the rest),
 //! where `datatrove` signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains
 //! every difference of their decisions.
@@ -37,7 +37,6 @@ pub mod exact;
 pub mod near;
 pub mod paragraphs;
 mod shingles;
-mod table;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -47,6 +46,7 @@ use std::path::PathBuf;
 
 use glasshouse_documents::{Error, Result};
 use words::Visitor;
+pub(crate) use words::mixed;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -86,17 +86,13 @@ pub struct Mark {
 
 #[derive(Clone, Debug)]
 pub struct Marker {
-    normalised: bool,
     signer: Option<near::Signer>,
 }
 
 impl Marker {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        Ok(Self {
-            normalised: settings.exact.normalised,
-            signer: settings.near.enabled.then(|| near::Signer::new(&settings.near)),
-        })
+        Ok(Self { signer: settings.near.enabled.then(|| near::Signer::new(&settings.near)) })
     }
 
     /// The mark of source code: its exact bytes, since an operator, a sign or a capital changes a program; and no keys, since
@@ -107,17 +103,11 @@ impl Marker {
 
     pub fn mark(&self, text: &str) -> Mark {
         let Some(signer) = &self.signer else {
-            return Mark { fingerprint: self.fingerprint(text), keys: None };
+            return Mark { fingerprint: exact::Fingerprint::of_words(text), keys: None };
         };
         let mut both = Both { lanes: exact::Lanes::default(), signature: signer.begin() };
         words::scan(text, &mut both);
-        let fingerprint =
-            if self.normalised { both.lanes.finish(text) } else { exact::Fingerprint::of_bytes(text) };
-        Mark { fingerprint, keys: both.signature.finish() }
-    }
-
-    pub fn fingerprint(&self, text: &str) -> exact::Fingerprint {
-        if self.normalised { exact::Fingerprint::of_words(text) } else { exact::Fingerprint::of_bytes(text) }
+        Mark { fingerprint: both.lanes.finish(text), keys: both.signature.finish() }
     }
 }
 

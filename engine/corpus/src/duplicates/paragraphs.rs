@@ -5,35 +5,21 @@
 //! repetition inside a document is allowed (the repetition rules judge it), and short paragraphs are kept, since greetings and
 //! headings are not copies.
 
-use serde::{Deserialize, Serialize};
-
-use super::table::ShardedMap;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::rules::{Outcome, Reason};
 use glasshouse_documents::Result;
 use glasshouse_documents::{settings, threshold::Thresholds as _};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// A line, as in CCNet: suits extracted web text, where a paragraph is a line. Lines of hard-wrapped text are too short to
-    /// be removed.
-    #[default]
-    Line,
-    /// Lines up to an empty one: suits hard-wrapped text.
-    Block,
-}
+use rustc_hash::FxHashSet;
 
 settings! {
     Settings {
         minimum_words: u32 = 15, 1 to 10_000,
             "Fewest words of a removed paragraph. A hard-wrapped line of 72 characters has about twelve, consent and copyright notices more than fifteen.";
         memory_megabytes: u32 = 128, 1 to 65_536,
-            "Most memory, at 10 to 21 bytes per paragraph: 128 MB hold six to twelve million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
+            "Most memory, at 10 to 21 bytes per paragraph: 128 MB hold seven million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
     }
     lists {
         enabled: bool = false, "Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.";
-        unit: Unit = Unit::Line, "Definition of a paragraph: `line` or `block`.";
     }
 }
 
@@ -42,40 +28,30 @@ impl Settings {
         self.check("duplicates.paragraphs.")
     }
 
-    /// The paragraphs of a text that are long enough. Pure, so it can run on any thread.
+    /// The paragraphs of a text that are long enough: its lines, as in CCNet. Pure, so it can run on any thread.
     pub fn paragraphs(&self, text: &str) -> Vec<Paragraph> {
         let mut found: Vec<Paragraph> = Vec::new();
-        let mut close = |start: usize, end: usize, next: usize| {
-            let (mut hash, mut count) = (SECOND_FACTOR, 0_u32);
-            words::scan(text.get(start..end).unwrap_or_default(), &mut |word: u64| {
-                hash = mixed(hash ^ word, FIRST_FACTOR).rotate_left(27);
-                count = count.saturating_add(1);
-            });
-            if count >= self.minimum_words {
-                found.push(Paragraph { start, end: next, hash: mixed(hash, SECOND_FACTOR).max(1) });
-            }
-        };
-        let mut open: Option<(usize, usize)> = None;
+        // A paragraph ends where the next line with text begins.
+        let mut open: Option<Paragraph> = None;
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            let next = at + line.len();
-            let blank = line.trim_ascii().is_empty();
-            let goes_on = self.unit == Unit::Block && open.is_some_and(|(_, end)| end == at);
-            if !blank {
-                if goes_on {
-                    open = open.map(|(start, _)| (start, next));
-                } else {
-                    if let Some((start, end)) = open {
-                        close(start, end, at);
-                    }
-                    open = Some((at, next));
-                }
+            let end = at + line.len();
+            if !line.trim_ascii().is_empty() {
+                found.extend(open.take().map(|paragraph| Paragraph { end: at, ..paragraph }));
+                let (mut hash, mut count) = (SECOND_FACTOR, 0_u32);
+                words::scan(line, &mut |word: u64| {
+                    hash = mixed(hash ^ word, FIRST_FACTOR).rotate_left(27);
+                    count = count.saturating_add(1);
+                });
+                open = (count >= self.minimum_words).then(|| Paragraph {
+                    start: at,
+                    end,
+                    hash: mixed(hash, SECOND_FACTOR).max(1),
+                });
             }
-            at = next;
+            at = end;
         }
-        if let Some((start, end)) = open {
-            close(start, end, at);
-        }
+        found.extend(open.map(|paragraph| Paragraph { end: at, ..paragraph }));
         found
     }
 }
@@ -92,8 +68,9 @@ pub struct Paragraph {
 /// The paragraphs seen so far: between 10 and 21 bytes each, up to the settings' limit.
 #[derive(Clone, Debug)]
 pub struct Index {
-    seen: ShardedMap<u64, ()>,
-    most_bytes: usize,
+    seen: FxHashSet<u64>,
+    /// Maximum number of paragraphs to remember.
+    most: usize,
     /// Number of paragraphs not remembered because the memory was full.
     pub forgotten: u64,
     pub removed: u64,
@@ -102,8 +79,10 @@ pub struct Index {
 impl Index {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);
-        Ok(Self { seen: ShardedMap::new(), most_bytes, forgotten: 0, removed: 0 })
+        // The table doubles when seven eighths of its buckets, of nine bytes each, are filled, and is held twice meanwhile.
+        let buckets = (u64::from(settings.memory_megabytes) << 20) / 14;
+        let most = usize::try_from((1_u64 << buckets.ilog2()) / 8 * 7).unwrap_or(usize::MAX);
+        Ok(Self { seen: FxHashSet::default(), most, forgotten: 0, removed: 0 })
     }
 
     /// Removes known paragraphs from the next document and remembers the others. `paragraphs` are those of the same text.
@@ -113,17 +92,16 @@ impl Index {
         let mut copied = 0;
         let mut repeated = 0_usize;
         for paragraph in paragraphs {
-            if self.seen.contains(paragraph.hash as u8, &paragraph.hash) {
+            if self.seen.contains(&paragraph.hash) {
                 kept.push_str(text.get(copied..paragraph.start).unwrap_or_default());
                 copied = paragraph.end;
                 repeated += 1;
             }
         }
         for paragraph in paragraphs {
-            // A growing shard doubles: it adds less than a hundredth of the total.
-            if self.seen.bytes() < self.most_bytes - self.most_bytes / 100 {
-                self.seen.get_or_insert(paragraph.hash as u8, paragraph.hash, ());
-            } else if !self.seen.contains(paragraph.hash as u8, &paragraph.hash) {
+            if self.seen.len() < self.most {
+                self.seen.insert(paragraph.hash);
+            } else if !self.seen.contains(&paragraph.hash) {
                 self.forgotten += 1;
             }
         }
@@ -170,7 +148,7 @@ mod tests {
         let third = format!("A third.\n{NOTICE}");
         assert_eq!(filter(&mut index, &settings, &third), Outcome::Edited("A third.".into()));
         assert!(matches!(filter(&mut index, &settings, NOTICE), Outcome::Dropped(_)));
-        assert_eq!((index.removed, index.seen.length() as u64, index.forgotten), (3, 1, 0));
+        assert_eq!((index.removed, index.seen.len(), index.forgotten), (3, 1, 0));
     }
 
     #[test]
@@ -183,28 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn blocks_join_wrapped_lines() {
-        let settings = Settings { unit: Unit::Block, ..settings() };
-        let wrapped = NOTICE.replacen(" your", "\nyour", 1);
-        let text = format!("Title\n\n{wrapped}\n  \nThe end");
-        let found = settings.paragraphs(&text);
-        assert_eq!(found.len(), 1);
-        assert_eq!(&text[found[0].start..found[0].end], format!("{wrapped}\n  \n"));
-        let mut index = Index::new(&settings).unwrap();
-        assert_eq!(filter(&mut index, &settings, &text), Outcome::Kept);
-        assert_eq!(filter(&mut index, &settings, &text), Outcome::Edited("Title\n\nThe end".into()));
-    }
-
-    #[test]
     fn memory_is_bounded_and_what_was_seen_still_goes() {
         let settings = Settings { memory_megabytes: 1, minimum_words: 1, ..settings() };
         let mut index = Index::new(&settings).unwrap();
         for number in 0..200_000 {
             filter(&mut index, &settings, &format!("paragraph {number}"));
         }
-        assert!(index.seen.bytes() <= 1 << 20, "{}", index.seen.bytes());
-        assert!(index.seen.length() as u64 > 50_000, "{}", index.seen.length() as u64);
-        assert_eq!(index.seen.length() as u64 + index.forgotten, 200_000);
+        // Nine bytes a bucket, and half as many while the table grew.
+        let bytes = index.seen.capacity() * 8 / 7 * 9 * 3 / 2;
+        assert!(bytes <= 1 << 20, "{bytes}");
+        assert!(index.seen.len() > 50_000, "{}", index.seen.len());
+        assert_eq!(index.seen.len() as u64 + index.forgotten, 200_000);
         assert!(
             matches!(filter(&mut index, &settings, "new\nParagraph 17!"), Outcome::Edited(text) if text == "new")
         );

@@ -23,7 +23,6 @@ proptest! {
         let marker = Marker::new(&Settings::default()).unwrap();
         let mark = marker.mark(&text);
         prop_assert_eq!(mark.fingerprint, exact::Fingerprint::of_words(&text));
-        prop_assert_eq!(mark.fingerprint, marker.fingerprint(&text));
         // Lower case, doubled spaces and a full stop change nothing.
         let dressed = format!("{} .", text.to_lowercase().replace(' ', " \u{2014} "));
         if mark.keys.is_some() {
@@ -32,9 +31,8 @@ proptest! {
     }
 
     #[test]
-    fn paragraphs_stand_in_order_within_the_text(text in text(), block in any::<bool>(), least in 1_u32..20) {
-        let unit = if block { paragraphs::Unit::Block } else { paragraphs::Unit::Line };
-        let settings = paragraphs::Settings { enabled: true, unit, minimum_words: least, ..Default::default() };
+    fn paragraphs_stand_in_order_within_the_text(text in text(), least in 1_u32..20) {
+        let settings = paragraphs::Settings { enabled: true, minimum_words: least, ..Default::default() };
         let found = settings.paragraphs(&text);
         let mut end = 0;
         for paragraph in &found {

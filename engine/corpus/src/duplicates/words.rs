@@ -24,7 +24,7 @@ impl<F: FnMut(u64)> Visitor for F {
 
 /// Mixes a number to 64 bits by folding the halves of a product, as in wyhash.
 #[inline(always)]
-pub(super) fn mixed(value: u64, factor: u64) -> u64 {
+pub(crate) fn mixed(value: u64, factor: u64) -> u64 {
     let product = u128::from(value) * u128::from(factor);
     (product as u64) ^ ((product >> 64) as u64)
 }

@@ -4,7 +4,7 @@ use super::address::{self, Dotted};
 use super::bytes::before;
 use super::lists::Lists;
 use super::number::{DigitGroup, Number};
-use super::replacement::{MASK, Placeholders, is_stand_in, push_mask, stand_ins};
+use super::replacement::{MASK, push_mask};
 use super::secret::{self, Prefixes, Scanned};
 use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
 use aho_corasick::AhoCorasick;
@@ -54,7 +54,7 @@ impl Detector {
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let mask = MASK.to_string();
-        let own = AhoCorasick::new(stand_ins(settings.style).into_iter().chain([mask.as_str()]));
+        let own = AhoCorasick::new(Class::ALL.iter().map(|class| class.placeholder()).chain([mask.as_str()]));
         Ok(Self {
             settings: settings.clone(),
             prefixes: Prefixes::new()?,
@@ -91,7 +91,6 @@ impl Detector {
         }
         applied.samples = self.samples(text, &united(found));
 
-        let mut placeholders = Placeholders::new(self.settings.style);
         for _ in 0..ROUNDS {
             if acted.is_empty() {
                 return applied;
@@ -109,7 +108,7 @@ impl Detector {
             let rewritten =
                 rewrite(source, &acted, |class, hidden, output| match self.settings.action(class) {
                     Action::Mask => push_mask(class, hidden, output),
-                    _ => output.push_str(placeholders.next(class)),
+                    _ => output.push_str(class.placeholder()),
                 });
             acted = self.scan(&rewritten);
             acted.retain(|finding| self.settings.action(finding.class) != Action::Keep);
@@ -246,7 +245,6 @@ impl Detector {
         }
         self.prefixes.find(bytes, &mut prefixed, &mut findings);
         secret::find_unlabelled(bytes, &mut findings);
-        findings.retain(|finding| !is_stand_in(self.settings.style, text, finding));
         if !self.lists.is_empty() {
             let mut listed = Vec::new();
             self.lists.find(text, &mut listed);
@@ -309,7 +307,7 @@ impl Detector {
 }
 
 /// Extends a range by up to `margin` bytes of whole words on both sides.
-pub(crate) fn around(text: &str, place: Range<usize>, margin: usize) -> Range<usize> {
+fn around(text: &str, place: Range<usize>, margin: usize) -> Range<usize> {
     let mut start = text.floor_char_boundary(place.start.saturating_sub(margin));
     let mut end = text.floor_char_boundary(place.end.saturating_add(margin));
     // Drops partial words, which may be parts of findings.
@@ -322,12 +320,6 @@ pub(crate) fn around(text: &str, place: Range<usize>, margin: usize) -> Range<us
         end = space.map_or(place.end, |space| place.end + space);
     }
     start..end
-}
-
-/// Masks ranges of a text, except white space.
-pub(crate) fn hide(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
-    let findings = places.map(|Range { start, end }| Finding { class: Class::Identifier, start, end });
-    rewrite(text, &united(findings.collect()), push_mask)
 }
 
 fn united(mut findings: Vec<Finding>) -> Vec<Finding> {

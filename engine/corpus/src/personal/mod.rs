@@ -26,9 +26,8 @@ mod settings;
 mod tests;
 
 pub use detector::{Applied, Detector, Sample};
-pub(crate) use detector::{around, hide};
 pub use replacement::{MASK, masked};
-pub use settings::{Action, Settings, Style};
+pub use settings::{Action, Settings};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

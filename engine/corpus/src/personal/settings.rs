@@ -7,23 +7,11 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::path::PathBuf;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Style {
-    /// The name of the class: `<EMAIL>`, `<PHONE>`.
-    #[default]
-    Placeholder,
-    /// As in FineWeb (Penedo et al. 2024): fixed e-mail and IP addresses in rotation within a document. Other classes, which
-    /// FineWeb does not replace, get the name of the class.
-    Fineweb,
-}
-
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     #[default = true]
     pub enabled: bool,
-    pub style: Style,
     pub email: Action,
     pub phone: Action,
     pub ip_address: Action,

@@ -1,8 +1,7 @@
-//! The end of a cleaning: duplicates, caps, the validation split, and the second pass, which writes.
+//! The end of a cleaning: duplicates, the validation split, and the second pass, which writes.
 
 mod copies;
 
-use super::recorders::OVERLAPS;
 use super::stages::At;
 use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
@@ -157,7 +156,6 @@ impl Ending {
                 Ok((Phase::Judging, (staged + next as u64) / 2, staged))
             }
             EndingStep::Divide => {
-                self.caps(bench)?;
                 let writing = self.divide(&bench.worker)?;
                 if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
                     bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
@@ -210,20 +208,6 @@ impl Ending {
                 bench.drop_document(at, reason.to_string(), &document)?;
                 self.bury(number as u32);
             }
-        }
-        Ok(())
-    }
-
-    /// Drops randomly selected documents above the sources' caps.
-    fn caps(&mut self, bench: &mut Bench<'_>) -> Result<()> {
-        let entries = self.staging.entries();
-        let alive = entries.iter().zip(&self.alive).enumerate().filter(|(_, (_, alive))| **alive);
-        let candidates: Vec<_> = alive
-            .map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot))
-            .collect();
-        for (number, reason) in bench.worker.recipe.mixture.beyond_caps(&self.sources, &candidates) {
-            bench.drop_document(At::Caps, reason, &self.staging.document(number)?)?;
-            self.bury(number);
         }
         Ok(())
     }
@@ -355,12 +339,12 @@ impl Ending {
         for (mut document, split, source, overlaps) in checked {
             let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
-            let code = matches!(document.kind, Kind::Code(_));
-            if overlaps.is_some() && (code || !bench.worker.drops_overlaps()) {
-                bench.recorders.count(At::HeldOut, OVERLAPS, 1);
-            } else if let Some(reason) = overlaps {
-                bench.drop_document(At::HeldOut, reason, &document)?;
-                continue;
+            if let Some(reason) = overlaps {
+                if !matches!(document.kind, Kind::Code(_)) {
+                    bench.drop_document(At::HeldOut, reason, &document)?;
+                    continue;
+                }
+                bench.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
             }
             if let Some(index) = &mut writing.paragraphs {
                 let own = bench.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);

@@ -2,7 +2,7 @@
 //!
 //! There are two passes. The first reads documents in batches, processes each independently on all cores (`work`), and in
 //! document order drops exact copies and stages the rest on disk; memory holds a few numbers per staged document. Then near
-//! copies are decided, caps are drawn and the validation split is made. The second pass writes the remaining documents, source
+//! copies are decided and the validation split is made. The second pass writes the remaining documents, source
 //! by source.
 //!
 //! Everything that depends on more than one document happens in document order, so the output is the same with any number of
@@ -130,7 +130,7 @@ impl<'a> Cleaner<'a> {
     ) -> Result<Self> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
-        let mut recorders = Recorders::new(recipe, files)?;
+        let mut recorders = Recorders::new(recipe);
         if let Some(input) = inputs.iter().find(|input| input.starts_with(out)) {
             return Err(Error::bad_file(input, "is in the output folder; name another output folder"));
         }
@@ -334,7 +334,7 @@ impl<'a> Cleaner<'a> {
                 Some(first) if input >= self.earlier => {
                     // Its reason names the original, whose id is on disk: added once it can be read.
                     let worker = &self.bench.worker;
-                    let reason = worker.compared_by(&document).to_owned();
+                    let reason = Worker::compared_by(&document).to_owned();
                     let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
                     Outcome::Copy(first, dropped)
                 }
@@ -369,7 +369,6 @@ impl<'a> Cleaner<'a> {
                     false => reading.sources.number(&told.about.source, amount.bytes),
                 };
                 if is_earlier {
-                    reading.near.end_earlier();
                     reading.earlier += 1;
                 }
                 reading.staging.note(*length, source, lot(&told.about.id), *amount);

@@ -3,7 +3,7 @@
 use super::Dropped;
 use super::stages::{At, Stages};
 use super::work::{Told, Worker};
-use crate::balance::{self, Safety, Tally, Terms};
+use crate::balance::{self, Tally};
 use crate::duplicates::paragraphs;
 use crate::output::{CorpusIndex, SourceIndex};
 use crate::recipe::Recipe;
@@ -12,13 +12,9 @@ use crate::report::{
     TroubleKind, TroubleRecorder,
 };
 use glasshouse_documents::document::Document;
-use glasshouse_documents::files::Files;
 use glasshouse_documents::read::Trouble;
 use glasshouse_documents::{Error, Result};
 use glasshouse_protocol::quantity::counted;
-
-/// Counter of overlapping documents that are kept because the recipe only reports them.
-pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
 
 const LICENCES: usize = 64;
 
@@ -36,15 +32,13 @@ pub(super) struct Recorders {
     troubles: TroubleRecorder,
     before: Tally,
     after: Tally,
-    terms: Terms,
-    safety: Safety,
     index: CorpusIndex,
 }
 
 impl Recorders {
-    pub(super) fn new(recipe: &Recipe, files: &dyn Files) -> Result<Self> {
+    pub(super) fn new(recipe: &Recipe) -> Self {
         let duplicates = &recipe.duplicates;
-        Ok(Self {
+        Self {
             stages: Stages::new(recipe),
             inputs: Vec::new(),
             exact: DuplicateRecorder::new(
@@ -71,10 +65,8 @@ impl Recorders {
             troubles: TroubleRecorder::default(),
             before: Tally::default(),
             after: Tally::default(),
-            terms: Terms::new(&recipe.balance)?,
-            safety: Safety::new(&recipe.balance, files)?,
             index: CorpusIndex::new(&recipe.name, recipe.validation),
-        })
+        }
     }
 
     pub(super) fn counts(&self) -> (u64, u64) {
@@ -163,8 +155,6 @@ impl Recorders {
             self.held_out.add(amount);
         }
         self.after.add(document, amount);
-        self.terms.add(&document.text, amount.words);
-        self.safety.add(document, |text| worker.detector.mask(text));
         self.samples.keep(&document.id, &document.source, amount, || worker.excerpt(&document.text));
         self.index.documents += 1;
         self.index.bytes += amount.bytes;
@@ -192,8 +182,6 @@ impl Recorders {
         }
         let mut tables = balance::tables(&self.before, &self.after);
         tables.extend(recipe.mixture.table(&sizes)?);
-        tables.extend(self.terms.table());
-        tables.extend(self.safety.tables());
         let report = CleaningReport {
             recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
             inputs: self.inputs,

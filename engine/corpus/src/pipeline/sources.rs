@@ -2,6 +2,7 @@
 
 use crate::balance::Mixture;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 /// Maximum number of distinct sources in the result, in addition to those named in the recipe's mixture: nobody would read an
 /// index of a hundred thousand, and each would be too small to hold anything out.
@@ -23,7 +24,7 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new(mixture: &Mixture) -> Self {
         let mut sources = Self::default();
-        for name in mixture.weights.keys().chain(mixture.caps.keys()) {
+        for name in mixture.weights.keys() {
             sources.number(name, 0);
         }
         sources.named = sources.names.len();
@@ -58,20 +59,17 @@ impl Sources {
         glasshouse_protocol::order::sort_by_key(&mut by_size, |number| {
             (std::cmp::Reverse(bytes.get(*number).copied()), *number)
         });
-        let mut stays = vec![false; names.len()];
-        for number in (0..named).chain(by_size.into_iter().take(MAX_SOURCES)) {
-            if let Some(stays) = stays.get_mut(number) {
-                *stays = true;
+        let kept: BTreeSet<usize> = (0..named).chain(by_size.into_iter().take(MAX_SOURCES)).collect();
+        let mut places = vec![kept.len() as u32; names.len()];
+        let mut left = Vec::with_capacity(kept.len() + 1);
+        for number in kept {
+            if let (Some(place), Some(name)) = (places.get_mut(number), names.get_mut(number)) {
+                *place = left.len() as u32;
+                left.push(std::mem::take(name));
             }
         }
-        let count = stays.iter().filter(|stays| **stays).count() as u32;
-        let mut next = 0..count;
-        let places = stays.iter().map(|stays| if *stays { next.next() } else { None }.unwrap_or(count));
-        let places = places.collect();
-        let mut kept = stays.iter();
-        names.retain(|_| kept.next() == Some(&true));
-        names.push(OTHERS.to_owned());
-        (names, places)
+        left.push(OTHERS.to_owned());
+        (left, places)
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::recipe::Recipe;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
-use glasshouse_documents::repair;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {
@@ -16,15 +15,13 @@ pub(crate) enum At {
     Personal,
     Exact,
     Near,
-    Caps,
     HeldOut,
     Paragraphs,
 }
 
 /// The stages other than rules, before and after the rules.
 const BEFORE: [At; 2] = [At::Extraction, At::Repair];
-const BEHIND: [At; 7] =
-    [At::Contamination, At::Personal, At::Exact, At::Near, At::Caps, At::HeldOut, At::Paragraphs];
+const BEHIND: [At; 6] = [At::Contamination, At::Personal, At::Exact, At::Near, At::HeldOut, At::Paragraphs];
 
 /// Generates what describes a stage other than a rule.
 macro_rules! stages {
@@ -58,7 +55,6 @@ stages! {
     Near, Duplicates, "near-duplicates", "Near duplicates", "Broder 1997; FineWeb (Penedo et al. 2024, arXiv:2406.17557)",
         "Keeps one of several documents with nearly the same words: found by MinHash, and verified by their true similarity before any is \
          dropped.";
-    Caps, Balance, "caps", "Caps by source", "", "Keeps a random sample of a source if the recipe limits its share.";
     HeldOut, Contamination, "held-out-overlap", "Held-out overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
         "Drops training documents that share long runs of words with validation documents, so that the validation loss is meaningful. Source \
          code is only counted, because its files share much.";
@@ -70,13 +66,12 @@ impl At {
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
-            Self::Repair => recipe.repair != repair::Settings::none(),
+            Self::Repair => recipe.repair.enabled,
             Self::Rule(number) => recipe.rules.get(number).is_some_and(|rule| recipe.is_on(rule)),
             Self::Contamination => !recipe.contamination.against.is_empty(),
             Self::Personal => recipe.personal.enabled,
             Self::Exact => recipe.duplicates.exact.enabled,
             Self::Near => recipe.duplicates.near.enabled,
-            Self::Caps => recipe.mixture.is_capped(),
             Self::HeldOut => recipe.contamination.held_out && recipe.validation > 0.0,
             Self::Paragraphs => recipe.duplicates.paragraphs.enabled,
         }

@@ -2,7 +2,6 @@
 //! detection.
 
 use super::lines::{self, Dropped};
-use super::recorders::OVERLAPS;
 use super::stages::At;
 use crate::duplicates::{Mark, Marker, contamination};
 use crate::personal::{Action, Class, Counts, Detector, Sample};
@@ -131,11 +130,8 @@ impl Worker {
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
-            if self.drops_overlaps() {
-                let reason = overlap.to_string();
-                return Ok(self.goes(told, At::Contamination, &reason, amount, &document.text));
-            }
-            told.counters.push((At::Contamination, OVERLAPS.to_owned(), 1));
+            let reason = overlap.to_string();
+            return Ok(self.goes(told, At::Contamination, &reason, amount, &document.text));
         }
         if let Some(class) = self.mask(&mut document, &mut told, &mut amount) {
             let reason = format!("contains personal data: {}", class.name());
@@ -227,14 +223,9 @@ impl Worker {
         self.judge.gibberish().map(|(number, rule)| (At::Rule(number), rule))
     }
 
-    pub(super) fn drops_overlaps(&self) -> bool {
-        self.recipe.contamination.action == contamination::Action::Drop
-    }
-
     /// What exact copies of a document have in common.
-    pub(super) fn compared_by(&self, document: &Document) -> &'static str {
-        let words = self.recipe.duplicates.exact.normalised && !matches!(document.kind, Kind::Code(_));
-        if words { "the same words" } else { "the same bytes" }
+    pub(super) fn compared_by(document: &Document) -> &'static str {
+        if matches!(document.kind, Kind::Code(_)) { "the same bytes" } else { "the same words" }
     }
 
     pub(super) fn excerpt(&self, text: &str) -> String {

@@ -42,7 +42,7 @@ impl<T> Chosen<T> {
 }
 
 /// A pseudorandom number from a text, the same on every machine: FNV-1a, then MurmurHash3's finaliser. It decides which
-/// documents are shown, held out, or dropped by a cap.
+/// documents are shown and held out.
 pub(crate) fn lot(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -4,23 +4,19 @@
 //! thirty million has a collision, and a collision changes a share by a few characters, which does not affect decisions. We do
 //! not use `rustc-hash`, whose hash has 32 bits in a browser, where collisions would be common.
 
+use crate::duplicates::mixed;
+
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const FIRST: u64 = 0xa076_1d64_78bd_642f;
 const SECOND: u64 = 0xe703_7ed1_a0b4_28db;
-
-/// Folds the halves of the full product: every bit of the input affects every bit of the result.
-fn folded(left: u64, right: u64) -> u64 {
-    let product = u128::from(left) * u128::from(right);
-    (product as u64) ^ ((product >> 64) as u64)
-}
 
 /// The hash of some bytes; the same on every machine.
 pub fn hash(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
     // Multiplied in, since the first byte of a short word could cancel the effect of its length.
-    let mut state = folded(SEED ^ (bytes.len() as u64), FIRST);
+    let mut state = mixed(SEED ^ (bytes.len() as u64), FIRST);
     for chunk in chunks {
-        state = folded(state ^ u64::from_le_bytes(*chunk), FIRST);
+        state = mixed(state ^ u64::from_le_bytes(*chunk), FIRST);
     }
     let rest = match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
@@ -28,12 +24,12 @@ pub fn hash(bytes: &[u8]) -> u64 {
         }
         _ => rest.iter().fold(0, |packed, &byte| packed << 8 | u64::from(byte)),
     };
-    folded(state ^ rest, SECOND)
+    mixed(state ^ rest, SECOND)
 }
 
 /// The hash of a run of words, from the hash of all but the last and the last word's.
 pub fn followed_by(run: u64, word: u64) -> u64 {
-    folded(run.rotate_left(29) ^ FIRST, word ^ SECOND)
+    mixed(run.rotate_left(29) ^ FIRST, word ^ SECOND)
 }
 
 #[cfg(test)]

@@ -35,7 +35,6 @@ pub use c4_quality::C4Quality;
 pub use entropy::Entropy;
 pub use fineweb_quality::FinewebQuality;
 pub use gibberish::{Gibberish, Scores};
-pub use glasshouse_documents::threshold::{Threshold, Unit};
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use judge::{Judge, Judgement};

@@ -10,7 +10,7 @@ use super::{
 };
 use glasshouse_documents::document::Document;
 use glasshouse_documents::files::Files;
-use glasshouse_documents::threshold::{Threshold, Thresholds};
+use glasshouse_documents::threshold::{self, Row, Threshold, Thresholds as _};
 use glasshouse_documents::{Error, Result};
 
 /// A compiled rule. Returns the remaining text if it edits it, `None` if it keeps it, or the reason for dropping it.
@@ -76,12 +76,8 @@ macro_rules! rules {
                 match self { $( Self::$variant(_) => $prose, )* }
             }
 
-            pub fn thresholds(&self) -> Vec<Threshold> {
-                match self { $( Self::$variant(settings) => settings.thresholds(), )* }
-            }
-
-            fn set(&mut self, name: &str, value: f64) {
-                match self { $( Self::$variant(settings) => settings.set(name, value), )* }
+            pub fn rows(&mut self) -> Vec<Row<'_>> {
+                match self { $( Self::$variant(settings) => settings.rows(), )* }
             }
 
             /// Compiles the rule.
@@ -180,24 +176,18 @@ impl Rule {
         }
     }
 
+    pub fn thresholds(&self) -> Vec<Threshold> {
+        self.clone().rows().iter_mut().map(Row::threshold).collect()
+    }
+
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
-        let thresholds = self.thresholds();
-        let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
-            let names: Vec<_> = thresholds.iter().map(|threshold| threshold.name).collect();
-            let known =
-                if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
-            return Err(Error::Invalid(format!("{}: there is no threshold {name}; {known}", self.name())));
-        };
-        threshold.check(&format!("{}: ", self.name()), value)?;
-        self.set(name, value);
-        Ok(())
+        let path = format!("{}: ", self.name());
+        threshold::set(&mut self.rows(), &path, name, value)
     }
 
     pub fn validate(&self) -> Result<()> {
         let name = self.name();
-        for threshold in self.thresholds() {
-            threshold.check(&format!("{name}: "), threshold.value)?;
-        }
+        threshold::check(&mut self.clone().rows(), &format!("{name}: "))?;
         match self {
             Self::Language(language) => match language.unknown_code() {
                 Some(code) => Err(Error::Invalid(format!(
@@ -226,8 +216,7 @@ mod tests {
             assert!(!rule.paper().is_empty() && rule.explain().ends_with('.'));
             rule.validate().unwrap();
             for threshold in rule.thresholds() {
-                assert_eq!(threshold.value, threshold.default, "{}", threshold.name);
-                assert!(threshold.explanation.ends_with('.'), "{}", threshold.explanation);
+                assert!(threshold.meaning.ends_with('.'), "{}", threshold.meaning);
             }
         }
     }
@@ -242,7 +231,7 @@ mod tests {
             ("minimum_words", 7.5, "must be a whole number"),
             ("minimum_words", -1.0, "minimum_words is -1, but must be a number from 0"),
             ("maximum_bullet_line_fraction", f64::NAN, "must be a number from 0 to 1"),
-            ("words", 1.0, "there is no threshold words; it has minimum_words, "),
+            ("words", 1.0, "unknown threshold `words`"),
         ] {
             let error = rule.set_threshold(name, value).unwrap_err().to_string();
             assert!(error.starts_with("gopher-quality: ") && error.contains(told), "{error}");

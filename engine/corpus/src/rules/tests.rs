@@ -23,7 +23,8 @@ fn only(name: &str, settings: &Settings) -> Rule {
     let mut rule = Rule::named(name).unwrap();
     for threshold in rule.thresholds() {
         let least = threshold.name.starts_with("minimum_");
-        rule.set_threshold(threshold.name, if least { threshold.lowest } else { threshold.highest }).unwrap();
+        rule.set_threshold(&threshold.name, if least { threshold.lowest } else { threshold.highest })
+            .unwrap();
     }
     with(rule, settings)
 }

@@ -5,11 +5,12 @@
 //! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
 //! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
 
-use crate::personal::{self, Action, Class, Style};
+use crate::personal::{self, Action, Class};
 use crate::recipe::Recipe;
-use crate::rules::{Rule, Threshold, Unit};
+use crate::rules::Rule;
 use glasshouse_documents::Result;
 use glasshouse_documents::fields;
+use glasshouse_documents::threshold::Unit;
 
 const TEMPLATE: &str = include_str!("datatrove.py");
 
@@ -54,7 +55,7 @@ fn missing(recipe: &Recipe) -> Vec<String> {
         (!contamination.against.is_empty(), "contamination"),
         (holds_out, "validation: documents that INPUT marks as held out stay marked"),
         (holds_out && contamination.held_out, "held-out-overlap"),
-        (mixture.is_weighed() || mixture.is_capped(), "mixture and caps"),
+        (mixture.is_weighed(), "mixture"),
     ];
     missing.extend(others.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| (*what).to_owned()));
     missing.extend(missing_classes(&recipe.personal));
@@ -92,19 +93,13 @@ fn personal_data(settings: &personal::Settings) -> String {
     if !emails && !addresses {
         return String::new();
     }
-    // FineWeb's replacements are datatrove's defaults.
-    let placeholders = match settings.style {
-        Style::Fineweb => String::new(),
-        Style::Placeholder => format!(
-            ", email_replacement={:?}, ip_replacement={:?}",
-            Class::Email.placeholder(),
-            Class::IpAddress.placeholder()
-        ),
-    };
     let (emails, addresses) = (python(emails), python(addresses));
     let public = python(!settings.private_addresses);
     format!(
-        "PIIFormatter(remove_emails={emails}, remove_ips={addresses}, only_remove_public_ips={public}{placeholders})"
+        "PIIFormatter(remove_emails={emails}, remove_ips={addresses}, only_remove_public_ips={public}, \
+         email_replacement={:?}, ip_replacement={:?})",
+        Class::Email.placeholder(),
+        Class::IpAddress.placeholder()
     )
 }
 
@@ -122,7 +117,8 @@ fn filter(rule: &Rule) -> Option<String> {
         _ => return None,
     };
     let (mut arguments, mut grams) = (Vec::new(), [String::new(), String::new()]);
-    for Threshold { name, value, unit, datatrove, .. } in rule.thresholds() {
+    for row in &mut rule.clone().rows() {
+        let ((value, unit), name) = (row.number(), row.name);
         let written = match unit {
             Unit::Switch => python(value != 0.0).to_owned(),
             // datatrove treats a maximum of 0 as no limit.
@@ -135,7 +131,7 @@ fn filter(rule: &Rule) -> Option<String> {
                 let list = if name.starts_with("top") { top } else { repeated };
                 list.push_str(&format!("({words}, {written}), "));
             }
-            None => arguments.push(format!("{}={written}", datatrove.unwrap_or(name))),
+            None => arguments.push(format!("{}={written}", row.datatrove.unwrap_or(name))),
         }
     }
     let [top, repeated] = &grams;

@@ -86,20 +86,16 @@ pub fn prepare(
     readers: Option<Readers>,
 ) -> Result<Prepared, String> {
     let mut prepared = prose(document, extract, readers)?;
-    let for_code;
-    let settings = if matches!(document.kind, Kind::Code(_)) {
-        for_code = repair.for_code();
-        &for_code
-    } else {
-        repair
-    };
-    let (text, counts) = repair::repair(&document.text, settings);
+    if !repair.enabled {
+        return Ok(prepared);
+    }
+    let (text, counts) = repair::repair(&document.text, matches!(document.kind, Kind::Code(_)));
     prepared.repaired = counts;
     if let std::borrow::Cow::Owned(text) = text {
         document.text = text;
     }
     if let Some(title) = &mut document.title
-        && let (std::borrow::Cow::Owned(better), _) = repair::repair(title, repair)
+        && let (std::borrow::Cow::Owned(better), _) = repair::repair(title, false)
     {
         *title = better;
     }

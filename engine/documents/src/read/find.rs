@@ -147,7 +147,7 @@ fn look(
         return members(files, path, bundle, size, &display, &folders, root, settings, names)
             .map(VisitedPath::Sources);
     }
-    let source = source(&file_name, &head, &folders, root, settings)?;
+    let source = source(&file_name, &head, &folders, root)?;
     let name = display(path, visit, &folders, &file_name, names);
     Ok(VisitedPath::Sources(vec![Ok(Source { path: path.clone(), name, size, ..source })]))
 }
@@ -158,17 +158,9 @@ fn source(
     head: &[u8],
     folders: &[String],
     root: Option<Cow<'_, str>>,
-    settings: &Settings,
 ) -> Result<Source, String> {
     let named = format::named(file_name)?;
     let (format, packing) = decide(&named, file_name, head)?;
-    if let Format::Code(language) = &format
-        && !settings.reads_code(language)
-    {
-        return Err(format!(
-            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
-        ));
-    }
     let code = matches!(format, Format::Code(_)).then(|| "code".to_owned());
     Ok(Source {
         path: PathBuf::new(),
@@ -228,7 +220,7 @@ fn members(
             // Folders inside of a book or document say nothing about its text.
             let below = folder.split('/').filter(|part| bundle == Bundle::Files && !part.is_empty());
             let folders: Vec<String> = within.iter().cloned().chain(below.map(str::to_owned)).collect();
-            let source = source(file_name, &head, &folders, Some(root.clone()), settings)?;
+            let source = source(file_name, &head, &folders, Some(root.clone()))?;
             if member.size == 0 {
                 return Err("is empty; leave it out, or put text into it".to_owned());
             }

@@ -61,7 +61,7 @@ pub use json::JsonArray;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
 pub use open::{open, prose};
-pub use settings::{Limits, Missing, Settings};
+pub use settings::{Limits, Settings};
 
 pub use crate::readers::Readers;
 

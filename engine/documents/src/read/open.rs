@@ -40,16 +40,7 @@ pub fn open(
     let items = documents(files, &context, &counter, &mut replaced)
         .unwrap_or_else(|error| Box::new(std::iter::once(Err(context.trouble(None, cannot(&error))))));
     let (parts, last) = (VecDeque::new(), VecDeque::new());
-    Box::new(Watched {
-        items: Some(items),
-        context,
-        counter,
-        replaced,
-        parts,
-        last,
-        documents: 0,
-        troubles: 0,
-    })
+    Box::new(Watched { items: Some(items), context, counter, replaced, parts, last, troubles: 0 })
 }
 
 /// The documents of a source as training text, without cleaning: [`open()`], with web pages and wikitext extracted to prose.
@@ -235,8 +226,7 @@ struct Watched {
     parts: VecDeque<Document>,
     /// Troubles reported at the file's end.
     last: VecDeque<Trouble>,
-    /// Documents so far, and troubles since the last document.
-    documents: u64,
+    /// Troubles since the last document.
     troubles: u64,
 }
 
@@ -284,15 +274,10 @@ impl Iterator for Watched {
         if let Some(trouble) = self.last.pop_front() {
             return Some(Err(trouble));
         }
-        let most = self.context.settings.limits.records;
         let item = self.items.as_mut().and_then(Iterator::next);
         let stop = match item {
             None => None,
-            Some(Ok(_)) if most > 0 && self.documents == most => Some(format!(
-                "has more than {most} records; the rest is not read; raise reading.limits.records"
-            )),
             Some(Ok(document)) => {
-                self.documents += 1;
                 self.troubles = 0;
                 return Some(Ok(self.cut(document)));
             }

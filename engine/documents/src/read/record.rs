@@ -3,7 +3,7 @@
 use super::Trouble;
 use super::find::Source;
 use super::notices::{Notice, Notices};
-use super::settings::{Missing, Settings, bytes};
+use super::settings::{Settings, bytes};
 use super::shapes;
 use crate::document::{Document, Kind};
 use crate::fields;
@@ -77,11 +77,12 @@ impl Context {
         }
     }
 
-    /// Converts a JSON value to a document; `None` if its text is missing and such records are dropped.
-    pub(super) fn value(&self, number: Option<u64>, value: Value) -> Result<Option<Document>, Trouble> {
+    /// Converts a JSON value to a document.
+    pub(super) fn value(&self, number: Option<u64>, value: Value) -> Result<Document, Trouble> {
         match value {
             Value::Object(record) => self.record(number, record),
-            Value::String(text) => self.checked(number, text),
+            Value::String(text) if text.trim().is_empty() => Err(self.absent(number, "the text")),
+            Value::String(text) => Ok(self.document(number, Kind::Plain, text)),
             other => {
                 let name = match other {
                     Value::Null => "null",
@@ -95,64 +96,38 @@ impl Context {
         }
     }
 
-    fn checked(&self, number: Option<u64>, text: String) -> Result<Option<Document>, Trouble> {
-        if text.trim().is_empty() {
-            return self
-                .absent(number, "the text")
-                .map(|fill| fill.map(|text| self.document(number, Kind::Plain, text.to_owned())));
-        }
-        Ok(Some(self.document(number, Kind::Plain, text)))
+    fn absent(&self, number: Option<u64>, what: &str) -> Trouble {
+        self.trouble(number, format!("{what} is missing or empty"))
     }
 
-    /// The replacement for a missing value; `None` to drop the record.
-    fn absent(&self, number: Option<u64>, what: &str) -> Result<Option<&str>, Trouble> {
-        match &self.settings.missing {
-            Missing::Drop => Ok(None),
-            Missing::Fill(text) => Ok(Some(text)),
-            Missing::Report => Err(self.trouble(number, format!("{what} is missing or empty"))),
-        }
-    }
-
-    /// Converts a record to a document; `None` if its text is missing and such records are dropped.
+    /// Converts a record to a document.
     pub(super) fn record(
         &self,
         number: Option<u64>,
         mut record: Map<String, Value>,
-    ) -> Result<Option<Document>, Trouble> {
+    ) -> Result<Document, Trouble> {
         let settings = &self.settings;
         let mut document = self.document(number, Kind::Plain, String::new());
-        let named = settings.text_field.is_some() || !settings.text_fields.is_empty();
-        if !named && let Some(text) = shapes::text(&record, &settings.join) {
+        if settings.text_field.is_none()
+            && let Some(text) = shapes::text(&record, &settings.join)
+        {
             let text = text.map_err(|reason| self.trouble(number, reason))?;
             if text.trim().is_empty() {
-                // A conversation has no place for a replacement text.
-                return self.absent(number, "the conversation").map(|_| None);
+                return Err(self.absent(number, "the conversation"));
             }
             document.text = text;
             document.kind = Kind::Conversation;
             describe(&mut document, &record);
             document.record = Some(record);
         } else {
-            let one =
-                [settings.text_field.as_deref().unwrap_or_else(|| found(|name| record.contains_key(name)))];
-            let several: Vec<&str> = settings.text_fields.iter().map(String::as_str).collect();
-            let names = if several.is_empty() { one.as_slice() } else { &several };
-            for (position, name) in names.iter().enumerate() {
-                let Some(text) = self.field(number, &mut record, name)? else { return Ok(None) };
-                if position > 0 {
-                    document.text.push_str(&settings.join);
-                }
-                if document.text.is_empty() {
-                    document.text = text;
-                } else {
-                    document.text.push_str(&text);
-                }
-            }
+            let found = || found(|name| record.contains_key(name));
+            let name = settings.text_field.as_deref().unwrap_or_else(found);
+            document.text = self.field(number, &mut record, name)?;
             describe(&mut document, &record);
             // Its other fields stay with the document.
             document.record = (!record.is_empty()).then_some(record);
         }
-        Ok(Some(document))
+        Ok(document)
     }
 
     /// Checks that columns with these names form records. Fails if none of them holds the text, or two that may hold it have the
@@ -166,17 +141,14 @@ impl Context {
             return Err(format!("has two columns named `{name}`; rename one of them"));
         }
         let has = |name: &str| names.iter().any(|known| known == name);
-        let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
-        if named.peek().is_some() {
-            let holds =
-                |name: &String| names.contains(name) || outer(name).is_some_and(|(outer, _)| has(outer));
-            return match named.find(|name| !holds(name)) {
-                None => Ok(()),
-                Some(missing) => Err(format!(
-                    "has no column `{missing}` (its columns are {}); correct reading.text_field",
-                    list(names)
-                )),
-            };
+        if let Some(name) = &settings.text_field {
+            if has(name) || outer(name).is_some_and(|(outer, _)| has(outer)) {
+                return Ok(());
+            }
+            return Err(format!(
+                "has no column `{name}` (its columns are {}); correct reading.text_field",
+                list(names)
+            ));
         }
         if shapes::fields(has).is_some() || TEXT.iter().any(|name| has(name)) {
             return Ok(());
@@ -194,12 +166,10 @@ impl Context {
 
     /// Whether the text is in the column of this name, or in a field inside it.
     pub(super) fn is_text(&self, name: &str) -> bool {
-        let settings = &self.settings;
-        let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
-        if named.peek().is_none() {
-            return TEXT.contains(&name);
+        match &self.settings.text_field {
+            None => TEXT.contains(&name),
+            Some(field) => field == name || outer(field).is_some_and(|(outer, _)| outer == name),
         }
-        named.any(|field| field == name || outer(field).is_some_and(|(outer, _)| outer == name))
     }
 
     fn list<'name>(&self, names: impl Iterator<Item = &'name str>, count: usize) -> String {
@@ -216,7 +186,7 @@ impl Context {
         number: Option<u64>,
         record: &mut Map<String, Value>,
         name: &str,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<String, Trouble> {
         let text = match take(record, name) {
             Some(Value::String(text)) => text,
             Some(Value::Null) => String::new(),
@@ -226,16 +196,12 @@ impl Context {
                 parts.join(&self.settings.join)
             }
             Some(_) => return Err(self.trouble(number, format!("the field `{name}` is not a string"))),
-            None if self.settings.missing == Missing::Report => {
-                return Err(self.trouble(number, self.without(record, name)));
-            }
-            None => String::new(),
+            None => return Err(self.trouble(number, self.without(record, name))),
         };
         if text.trim().is_empty() || MISSING.contains(&text.trim()) {
-            let fill = self.absent(number, &format!("the field `{name}`"))?;
-            return Ok(fill.map(str::to_owned));
+            return Err(self.absent(number, &format!("the field `{name}`")));
         }
-        Ok(Some(text))
+        Ok(text)
     }
 
     fn without(&self, record: &Map<String, Value>, name: &str) -> String {

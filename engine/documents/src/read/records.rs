@@ -34,6 +34,12 @@ impl From<Trouble> for RecordStep {
     }
 }
 
+impl From<Item> for RecordStep {
+    fn from(item: Item) -> Self {
+        Self::Item(item)
+    }
+}
+
 impl From<Result<Option<Document>, Trouble>> for RecordStep {
     fn from(read: Result<Option<Document>, Trouble>) -> Self {
         read.transpose().map_or(Self::Nothing, Self::Item)

@@ -172,8 +172,6 @@ pub(super) struct TableReader {
     stream: Lines,
     /// Lines read ahead; `None` for one that exceeds the limit.
     ahead: VecDeque<Option<Vec<u8>>>,
-    /// Whether lines end with carriage returns, as of classic Mac OS.
-    returns: bool,
     /// Number of lines taken, and of the row's first line.
     taken: u64,
     line: u64,
@@ -200,7 +198,6 @@ impl TableReader {
         let mut table = Self {
             stream: Lines::new(stream, context.settings.limits.record),
             ahead: VecDeque::new(),
-            returns: false,
             taken: 0,
             line: 0,
             dialect: Dialect { delimiter: b',', quotes: true, escapes: false },
@@ -217,41 +214,31 @@ impl TableReader {
                 Err(error) => table.broken = Some(error),
             }
         }
-        let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
-        // Excel writes the delimiter in a first line.
-        let said = table.ahead.front().and_then(|line| said(line.as_deref()?));
-        if said.is_some() {
-            table.next();
-        }
         let head: Vec<&[u8]> =
             table.ahead.iter().map_while(Option::as_deref).filter(|line| !line.is_empty()).collect();
-        let told =
-            || if context.source.format == Format::Tsv { b'\t' } else { likeliest(&head.join(&b'\n')) };
-        table.dialect = Dialect::of(&head, named.or(said).unwrap_or_else(told));
+        let delimiter = match context.source.format {
+            Format::Tsv => b'\t',
+            _ => likeliest(&head.join(&b'\n')),
+        };
+        table.dialect = Dialect::of(&head, delimiter);
         table
     }
 
     /// Reads a line ahead; returns its length, `None` at the end.
     fn gather(&mut self) -> io::Result<Option<usize>> {
         let mut line = Vec::new();
-        let read = self.stream.next(&mut line)?;
-        let length = line.len() + 1;
-        match read {
-            Line::End => return Ok(None),
+        Ok(match self.stream.next(&mut line)? {
+            Line::End => None,
             Line::TooLong => {
                 self.ahead.push_back(None);
-                return Ok(Some(HEAD));
+                Some(HEAD)
             }
             Line::Whole => {
-                self.returns |= self.stream.number == 1 && line.contains(&b'\r');
-                if self.returns {
-                    self.ahead.extend(line.split(|byte| *byte == b'\r').map(|line| Some(line.to_vec())));
-                } else {
-                    self.ahead.push_back(Some(line));
-                }
+                let length = line.len() + 1;
+                self.ahead.push_back(Some(line));
+                Some(length)
             }
-        }
-        Ok(Some(length))
+        })
     }
 
     fn next(&mut self) -> Option<Option<Vec<u8>>> {
@@ -345,23 +332,12 @@ impl TableReader {
 
     /// Takes the column names and finds those with the text.
     fn begin(&mut self, context: &Context) -> RecordStep {
-        let settings = &context.settings;
-        let end = |reason| RecordStep::End(Some(context.trouble(None, reason)));
-        if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
-            let reason =
-                "has no header (reading.header); name its text column, as in reading.text_field = \"1\"";
-            return end(reason.to_owned());
-        }
         let names = names(context, &self.row);
         if let Err(reason) = context.check_columns(&names) {
-            return end(reason);
+            return RecordStep::End(Some(context.trouble(None, reason)));
         }
         self.header = Some(names);
-        if settings.header {
-            return RecordStep::Nothing;
-        }
-        self.number += 1;
-        self.document(context)
+        RecordStep::Nothing
     }
 
     fn document(&self, context: &Context) -> RecordStep {
@@ -412,11 +388,8 @@ impl Records for TableReader {
     }
 }
 
-/// The names of the columns, from the header or by number. A duplicate name gets a number.
+/// The names of the columns. A duplicate name gets a number.
 fn names(context: &Context, row: &Row) -> Vec<String> {
-    if !context.settings.header {
-        return (1..=row.len()).map(|number| number.to_string()).collect();
-    }
     let mut names: Vec<String> = Vec::new();
     for value in row.values() {
         let name = decode::part(value);
@@ -435,14 +408,6 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
         names.push(name);
     }
     names
-}
-
-/// The delimiter stated in a first line such as `sep=;`.
-fn said(line: &[u8]) -> Option<u8> {
-    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
-    let (mark, delimiter) = line.split_at_checked(4)?;
-    let [delimiter] = *delimiter else { return None };
-    (mark.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii() && delimiter != b'"').then_some(delimiter)
 }
 
 fn likeliest(head: &[u8]) -> u8 {

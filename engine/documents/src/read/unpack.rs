@@ -123,19 +123,13 @@ impl<R: Read> Read for Bounded<R> {
         let count = self.stream.read(buffer)?;
         self.unpacked += count as u64;
         let packed = self.counter.read();
-        let Limits { expansion, expansion_free, unpacked, .. } = &self.limits;
-        let exceeded = |reason: String| Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
+        let Limits { expansion, expansion_free, .. } = &self.limits;
         if self.unpacked > *expansion_free && self.unpacked > packed.saturating_mul(*expansion) {
-            return exceeded(format!(
+            let reason = format!(
                 "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
                  reading.limits.expansion"
-            ));
-        }
-        if self.unpacked > *unpacked {
-            return exceeded(format!(
-                "unpacks to more than {}; raise reading.limits.unpacked",
-                bytes(*unpacked)
-            ));
+            );
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
         }
         Ok(count)
     }

@@ -12,41 +12,16 @@ mod tests;
 
 use std::borrow::Cow;
 
-use crate::settings;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-settings! {
-    Settings {
-        mojibake: bool = true, 0 to 1,
-            "Whether to repair mojibake such as `Ã©` to `é`: UTF-8 that was decoded as Latin-1 or Windows-1252, once or several times, if the text \
-             makes no sense otherwise. Not applied to code, which may mean it.";
-        compose: bool = true, 0 to 1, "Whether to compose letters and accents (Unicode normalization form C).";
-        controls: bool = true, 0 to 1, "Whether to remove control characters and code points reserved for internal use.";
-        invisible: bool = true, 0 to 1,
-            "Whether to remove zero-width characters: byte order marks, soft hyphens, direction marks, tags. Joiners are kept between letters that \
-             they join (Persian, Hindi, emoji), word boundaries in scripts without spaces (Thai, Khmer), and tags in flags.";
-        line_endings: bool = true, 0 to 1, "Whether to convert all line endings to line feeds.";
-        line_ends: bool = true, 0 to 1, "Whether to remove white space at line ends.";
-        blank_lines: bool = true, 0 to 1, "Whether to reduce runs of blank lines to one, and to remove those around the text.";
-        spaces: bool = true, 0 to 1,
-            "Whether to replace runs of spaces of any width inside a line by one space. Indentation is kept, and so are all spaces in code lines: \
-             inside Markdown fences, or indented by a tab or four spaces.";
-    }
-}
-
-impl Settings {
-    #[must_use]
-    pub fn none() -> Self {
-        let plain = Self::default().for_code();
-        Self { compose: false, controls: false, invisible: false, line_endings: false, ..plain }
-    }
-
-    /// These settings without repairs that could change the meaning of code.
-    #[must_use]
-    pub fn for_code(&self) -> Self {
-        Self { mojibake: false, line_ends: false, blank_lines: false, spaces: false, ..self.clone() }
-    }
+#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether to repair text.
+    #[default = true]
+    pub enabled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,15 +56,15 @@ impl Counts {
 /// Maximum rounds; a text that needs more is considered adversarial, since accidental damage does not.
 const ROUNDS: usize = 8;
 
-/// Repairs a text. Idempotent.
+/// Repairs a text. Idempotent. Code keeps its spaces and blank lines, and mojibake, since it may mean it.
 #[must_use]
-pub fn repair<'a>(text: &'a str, settings: &Settings) -> (Cow<'a, str>, Counts) {
-    let (result, mut counts) = settled(text, settings).unwrap_or_else(|| {
+pub fn repair(text: &str, is_code: bool) -> (Cow<'_, str>, Counts) {
+    let (result, mut counts) = settled(text, is_code, !is_code).unwrap_or_else(|| {
         // Without decoding, two rounds settle everything. The result is tried once more, so that it is the same here and when
         // it is repaired again.
-        let (plain, counts) = settled(text, &Settings { mojibake: false, ..settings.clone() })
-            .unwrap_or_else(|| (Cow::Borrowed(text), Counts::default()));
-        let again = settled(&plain, settings).map(|(again, mut more)| {
+        let (plain, counts) =
+            settled(text, is_code, false).unwrap_or_else(|| (Cow::Borrowed(text), Counts::default()));
+        let again = settled(&plain, is_code, !is_code).map(|(again, mut more)| {
             more.add(&counts);
             (Cow::Owned(again.into_owned()), more)
         });
@@ -101,11 +76,13 @@ pub fn repair<'a>(text: &'a str, settings: &Settings) -> (Cow<'a, str>, Counts) 
 
 /// Repairs until nothing changes, since one repair can enable another: a zero-width character between the halves of a sequence,
 /// an accent that composes to half of one. `None` if that takes too many rounds.
-fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Counts)> {
+fn settled(text: &str, is_code: bool, decodes: bool) -> Option<(Cow<'_, str>, Counts)> {
     let mut counts = Counts::default();
     let mut result = Cow::Borrowed(text);
     for _ in 0..ROUNDS {
-        let Some(better) = round(&result, settings, &mut counts) else { return Some((result, counts)) };
+        let Some(better) = round(&result, is_code, decodes, &mut counts) else {
+            return Some((result, counts));
+        };
         result = Cow::Owned(better);
         // Only non-ASCII characters can require more rounds.
         if result.is_ascii() {
@@ -115,17 +92,16 @@ fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Coun
     None
 }
 
-fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
+fn round(text: &str, is_code: bool, decodes: bool, counts: &mut Counts) -> Option<String> {
     let mut result = None;
-    if settings.mojibake {
+    if decodes {
         result = mojibake::decode(text, &mut counts.mojibake);
     }
-    if let Some(tidied) = tidy::tidy(result.as_deref().unwrap_or(text), settings, counts) {
+    if let Some(tidied) = tidy::tidy(result.as_deref().unwrap_or(text), is_code, counts) {
         result = Some(tidied);
     }
     let current = result.as_deref().unwrap_or(text);
-    if settings.compose
-        && !current.is_ascii()
+    if !current.is_ascii()
         && is_nfc_quick(current.chars()) != IsNormalized::Yes
         // The quick check may answer "maybe"; only the composed text is decisive.
         && let composed = current.nfc().collect::<String>()

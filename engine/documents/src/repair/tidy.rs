@@ -1,6 +1,6 @@
 //! Cleans up control and invisible characters, line endings and white space in one pass.
 
-use super::{Counts, Settings};
+use super::Counts;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -15,12 +15,13 @@ enum Class {
     Border,
 }
 
-pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
+/// White space stays if `keeps_space` is set, except for line endings.
+pub(super) fn tidy(text: &str, keeps_space: bool, counts: &mut Counts) -> Option<String> {
     if is_tidy(text.as_bytes()) {
         return None;
     }
     let mut pass = Pass {
-        settings,
+        keeps_space,
         counts: Counts::default(),
         result: String::with_capacity(text.len()),
         space: String::new(),
@@ -71,8 +72,8 @@ fn is_tidy(bytes: &[u8]) -> bool {
     bytes.is_empty() || !matches!(before, b' ' | b'\n')
 }
 
-struct Pass<'a> {
-    settings: &'a Settings,
+struct Pass {
+    keeps_space: bool,
     counts: Counts,
     result: String,
     /// White space since the last character of the line, written once the next character is known.
@@ -89,7 +90,7 @@ struct Pass<'a> {
     is_code: bool,
 }
 
-impl Pass<'_> {
+impl Pass {
     fn run(&mut self, text: &str) {
         let mut rest = text;
         let mut before = None;
@@ -106,12 +107,12 @@ impl Pass<'_> {
             match class(character) {
                 Class::Space => self.space(character),
                 Class::LineEnd => rest = self.line_end(character, rest),
-                Class::Control if self.settings.controls => {
+                Class::Control => {
                     self.counts.controls += 1;
                     continue;
                 }
                 kind @ (Class::Invisible | Class::Joiner | Class::Border)
-                    if self.settings.invisible && !acts(kind, before, rest.chars().next()) =>
+                    if !acts(kind, before, rest.chars().next()) =>
                 {
                     self.counts.invisible += 1;
                     continue;
@@ -127,22 +128,15 @@ impl Pass<'_> {
             }
             before = Some(character);
         }
-        let (blank_lines, line_ends) = (self.settings.blank_lines, self.settings.line_ends);
-        if blank_lines {
-            self.removed += self.lines;
-            self.lines = 0;
-        }
-        if line_ends {
-            self.removed += self.space.len();
-            self.space.clear();
-        }
-        if self.lines > 0 || !self.space.is_empty() {
+        if self.keeps_space {
             self.flush();
+        } else {
+            self.removed += self.lines + self.space.len();
         }
     }
 
     fn space(&mut self, character: char) {
-        if self.settings.spaces && character != '\t' {
+        if !self.keeps_space && character != '\t' {
             self.space.push(' ');
             self.removed += character.len_utf8() - 1;
         } else {
@@ -152,14 +146,9 @@ impl Pass<'_> {
 
     /// Processes a line ending; returns the rest of the text.
     fn line_end<'t>(&mut self, character: char, rest: &'t str) -> &'t str {
-        if character != '\n' && !self.settings.line_endings {
-            // Kept as an ordinary character; a line feed that belongs to it is processed next.
-            self.write(character.encode_utf8(&mut [0; 4]));
-            return rest;
-        }
         let rest = if character == '\r' { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
         self.counts.line_endings += u64::from(character != '\n');
-        if self.settings.line_ends {
+        if !self.keeps_space {
             self.removed += self.space.len();
             self.space.clear();
         } else if !self.space.is_empty() {
@@ -173,18 +162,17 @@ impl Pass<'_> {
     /// Writes the pending line ends and white space.
     fn flush(&mut self) {
         if self.lines > 0 {
-            let kept = match (self.settings.blank_lines, self.result.is_empty()) {
-                (false, _) => self.lines,
-                (true, true) => 0,
-                (true, false) if self.fence.is_some() => self.lines,
-                (true, false) => self.lines.min(2),
+            let kept = match self.result.is_empty() {
+                _ if self.keeps_space || self.fence.is_some() => self.lines,
+                true => 0,
+                false => self.lines.min(2),
             };
             self.removed += self.lines - kept;
             self.result.extend(std::iter::repeat_n('\n', kept));
             self.lines = 0;
         }
         if !self.space.is_empty() {
-            if self.settings.spaces && !self.line_is_empty && !self.is_code {
+            if !self.keeps_space && !self.line_is_empty && !self.is_code {
                 self.result.push(' ');
                 self.removed += self.space.len() - 1;
             } else {

@@ -4,7 +4,7 @@
 
 use super::texts::{ReadShare, Texts};
 use super::{Auditor, mean, opening, share};
-use crate::{Detail, Scoring, Tell};
+use crate::{Scoring, Tell};
 use glasshouse_metrics::bias::{self, Association, Near, Pair, PairFile, WINDOW};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::AuditSettings;
@@ -63,11 +63,7 @@ pub(super) async fn bias(
         let of = |tokens| Scoring { tokens, from: 1 };
         let asked: Vec<Scoring<'_>> =
             some.iter().flat_map(|(_, both)| both.iter().map(|own| of(own))).collect();
-        let scores = auditor.subject.scorer.score(&asked, Detail::Losses, &mut |_, _| ()).await?;
-        let sums: Vec<f64> = scores
-            .iter()
-            .map(|tokens| tokens.iter().map(|token| f64::from(token.log_probability)).sum())
-            .collect();
+        let sums = auditor.subject.scorer.log_likelihoods(&asked).await?;
         for ((pair, _), sums) in some.iter().zip(sums.chunks(2)) {
             if let [more, less] = sums {
                 scored.push((pair, more - less));

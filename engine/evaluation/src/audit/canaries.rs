@@ -5,7 +5,7 @@
 
 use super::texts::Texts;
 use super::{Auditor, mean, skipped};
-use crate::{Detail, Scoring, Tell};
+use crate::{Scoring, Tell};
 use glasshouse_platform::Result;
 use glasshouse_protocol::AuditSettings;
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Metric, Table};
@@ -94,8 +94,7 @@ async fn scored(auditor: &mut Auditor<'_>, texts: &[String], cut: &mut bool) -> 
         .iter()
         .map(|own| Scoring { tokens: own.get(own.len().saturating_sub(most)..).unwrap_or_default(), from: 1 })
         .collect();
-    let scores = auditor.subject.scorer.score(&asked, Detail::Losses, &mut |_, _| ()).await?;
-    Ok(scores.iter().map(|own| own.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
+    auditor.subject.scorer.log_likelihoods(&asked).await
 }
 
 fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSection {

@@ -1,7 +1,7 @@
 //! A user's own pairs: JSON Lines, or a table with a header in the format of CrowS-Pairs.
 
 use super::{Association, Pair};
-use crate::records::{found_instead, lines, unplaced};
+use crate::records::{found_instead, records, unplaced};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -22,106 +22,60 @@ pub struct PairFile {
 }
 
 /// Parses a file of pairs: lines of `{"category", "more", "less", "association"}`, or a CSV table whose header has the first
-/// three. CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are accepted too, and so is a table of `sentence` with
-/// `[MASK]` for the words `mask1` (stereotypical) and `mask2`. Invalid rows go to `broken`.
+/// three. CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are accepted too, and so is a `sentence` with `[MASK]` for
+/// the words `mask1` (stereotypical) and `mask2`. Invalid rows go to `broken`.
 pub fn read(text: &str) -> PairFile {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let begins = text.trim_start_matches('\u{feff}').trim_start();
+    let name = if begins.starts_with(['{', '[']) { "pairs.jsonl" } else { "pairs.csv" };
     let mut file = PairFile::default();
-    if text.trim().is_empty() {
-        return file;
-    }
-    if text.trim_start().starts_with(['{', '[']) {
-        for (number, line) in lines(text) {
-            file.take(number, from_json(line));
-        }
-        return file;
-    }
-    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = match table.headers() {
-        Ok(header) => header.clone(),
-        Err(error) => {
-            file.broken.push((1, error.to_string()));
-            return file;
-        }
-    };
-    let column =
-        |(ours, theirs): (&str, &str)| header.iter().position(|name| [ours, theirs].contains(&name.trim()));
-    let [category, more, less] = FIELDS.map(column);
-    let masked = MASKED.map(|name| header.iter().position(|own| own.trim() == name));
-    let columns = match (more, less, masked) {
-        (Some(more), Some(less), _) => Some((None, more, less)),
-        (_, _, [sentence @ Some(_), Some(more), Some(less)]) => Some((sentence, more, less)),
-        _ => None,
-    };
-    let Some((sentence, more, less)) = columns else {
-        let has: Vec<&str> = header.iter().collect();
-        let reason = format!(
-            "expected JSON Lines with `more` and `less`, or a table whose header has them; this one has {}",
-            has.join(", ")
-        );
-        file.broken.push((1, reason));
-        return file;
-    };
-    for record in table.into_records() {
-        let (line, row) = match record {
-            Ok(record) => {
-                let value = |at: usize| record.get(at).unwrap_or_default().to_owned();
-                let line = record.position().map_or(0, csv::Position::line);
-                let sides = [more, less].map(value);
-                let sides = match sentence.map(value) {
-                    Some(sentence) => filled(&sentence, &sides),
-                    None => Ok(sides),
-                };
-                let row = sides.and_then(|[more, less]| checked(category.map(value), more, less, None));
-                (line, row)
-            }
-            Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
-        };
-        file.take(line, row);
+    match records(name, text.as_bytes()) {
+        Ok(rows) => rows.into_iter().for_each(|row| match row.json.and_then(|json| pair(&json)) {
+            Ok(pair) => file.pairs.extend(pair),
+            Err(reason) => file.broken.push((row.line, reason)),
+        }),
+        Err(reason) => file.broken.push((1, reason)),
     }
     file
 }
 
-/// A sentence with each word in place of the mask.
-fn filled(sentence: &str, words: &[String; 2]) -> Result<[String; 2], String> {
-    if sentence.contains(MASK) {
-        Ok(words.each_ref().map(|word| sentence.replace(MASK, word)))
-    } else {
-        Err(format!("`sentence` has no {MASK}"))
-    }
-}
-
-impl PairFile {
-    fn take(&mut self, line: u64, row: Result<Pair, String>) {
-        match row {
-            Ok(pair) => self.pairs.push(pair),
-            Err(reason) => self.broken.push((line, reason)),
-        }
-    }
-}
-
 #[derive(Deserialize)]
 struct SentencePairRow {
-    #[serde(alias = "bias_type")]
     category: Option<String>,
-    #[serde(alias = "sent_more")]
     more: String,
-    #[serde(alias = "sent_less")]
     less: String,
     association: Option<Association>,
 }
 
-fn from_json(line: &str) -> Result<Pair, String> {
-    let row: Map<String, Value> = serde_json::from_slice(line.as_bytes())
-        .map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+/// The pair of a row; `None` for a blank line.
+fn pair(json: &[u8]) -> Result<Option<Pair>, String> {
+    if json.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let mut row: Map<String, Value> =
+        serde_json::from_slice(json).map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
+    for (ours, theirs) in FIELDS {
+        if let Some(value) = row.shift_remove(theirs) {
+            row.insert(ours.to_owned(), value);
+        }
+    }
+    if let [Some(sentence), Some(more), Some(less)] = MASKED.map(|name| row.get(name).and_then(Value::as_str))
+    {
+        if !sentence.contains(MASK) {
+            return Err(format!("`sentence` has no {MASK}"));
+        }
+        let filled = [more, less].map(|word| Value::from(sentence.replace(MASK, word)));
+        row.extend(["more", "less"].map(str::to_owned).into_iter().zip(filled));
+    }
     for (ours, theirs) in FIELDS.into_iter().skip(1) {
-        if !row.contains_key(ours) && !row.contains_key(theirs) {
-            return Err(format!("expected `{ours}` (or `{theirs}`){}", found_instead(ours, &row)));
+        if !row.contains_key(ours) {
+            let has: Vec<&str> = row.keys().map(String::as_str).collect();
+            let found = found_instead(ours, &row);
+            return Err(format!("expected `{ours}` (or `{theirs}`){found}; this one has {}", has.join(", ")));
         }
     }
     let row: SentencePairRow =
         serde_json::from_value(Value::Object(row)).map_err(|error| unplaced(&error))?;
-    checked(row.category, row.more, row.less, row.association)
+    checked(row.category, row.more, row.less, row.association).map(Some)
 }
 
 fn checked(

@@ -246,18 +246,20 @@ async fn of_all_rows(
 ) -> Option<Values> {
     for (task, overall) in own.into_iter().zip(overall) {
         let rows: Vec<&TaskAnswer> = task.iter().collect();
-        let again = remade(name, &Answers { rows: &rows, task, give }).await?.value();
+        let again = remade(name, &Answers { rows: &rows, task, bootstrap, give }).await?.value;
         if (again - overall).abs() > 1e-6 {
             return None;
         }
     }
     let [of_first, of_second] = own;
     let (first, second): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) = shared.iter().copied().unzip();
-    let first = remade(name, &Answers { rows: &first, task: of_first, give }).await?;
-    let second = remade(name, &Answers { rows: &second, task: of_second, give }).await?;
-    let interval = match first.differences(&*second, bootstrap) {
-        Some((rows, difference)) => bootstrap.differences(rows, difference, give).await,
-        None => None,
+    let first = remade(name, &Answers { rows: &first, task: of_first, bootstrap, give }).await?;
+    let second = remade(name, &Answers { rows: &second, task: of_second, bootstrap, give }).await?;
+    let interval = match (first.resampled, second.resampled) {
+        (Some(mut one), Some(mut other)) => {
+            bootstrap.differences(first.rows, |resample| one(resample) - other(resample), give).await
+        }
+        _ => None,
     };
-    Some(Values { values: [first.value(), second.value()], interval, count: shared.len() })
+    Some(Values { values: [first.value, second.value], interval, count: shared.len() })
 }

@@ -1,87 +1,42 @@
 //! Corpus-level metrics recomputed from stored row results, so that two models can be compared by resampling the same rows.
 
-use crate::metrics::classification::{Averages, Classification, classification};
+use crate::metrics::classification::{Averages, classification};
 use crate::metrics::entities::{Scheme, f1};
 use crate::metrics::{OfCorpus, Row, bleu, chrf, entities};
 use crate::statistics::{Bootstrap, ratio, sum};
 use glasshouse_protocol::evaluation::TaskAnswer;
-use std::any::Any;
 use std::collections::BTreeSet;
 
 /// Rows whose n-grams are counted between two yields.
 const ROWS_AT_ONCE: usize = 16;
 
-/// The difference of two models in a resample.
-type Differences<'a> = Box<dyn FnMut(u32) -> f64 + 'a>;
-
 /// A metric of all rows together.
-pub(super) trait Remade: Any {
-    fn value(&self) -> f64;
-
-    /// The number of rows, and the difference from the same metric of another model in each resample of them.
-    fn differences<'a>(
-        &'a self,
-        other: &'a dyn Remade,
-        bootstrap: &'a Bootstrap,
-    ) -> Option<(usize, Differences<'a>)>;
+pub(super) struct Remade {
+    pub(super) value: f64,
+    pub(super) rows: usize,
+    /// The metric in each resample of the rows; `None` if they are too few.
+    pub(super) resampled: Option<Resampled>,
 }
 
-/// The counts of each row, and the metric of their sum.
-struct Sums<const N: usize> {
-    rows: Vec<[f64; N]>,
-    of: fn([f64; N]) -> f64,
-}
-
-impl<const N: usize> Remade for Sums<N> {
-    fn value(&self) -> f64 {
-        (self.of)(sum(&self.rows))
-    }
-
-    fn differences<'a>(
-        &'a self,
-        other: &'a dyn Remade,
-        bootstrap: &'a Bootstrap,
-    ) -> Option<(usize, Differences<'a>)> {
-        let other = (other as &dyn Any).downcast_ref::<Self>()?;
-        Some((self.rows.len(), Box::new(bootstrap.pairs(&self.rows, &other.rows, self.of)?)))
-    }
-}
-
-/// Labels, and the selected average.
-struct OfLabels {
-    found: Classification,
-    of: fn(&Averages) -> f64,
-}
-
-impl Remade for OfLabels {
-    fn value(&self) -> f64 {
-        (self.of)(&self.found.averages)
-    }
-
-    fn differences<'a>(
-        &'a self,
-        other: &'a dyn Remade,
-        bootstrap: &'a Bootstrap,
-    ) -> Option<(usize, Differences<'a>)> {
-        let other = (other as &dyn Any).downcast_ref::<Self>()?;
-        let of = |drawn: &[u32]| {
-            (self.of)(&self.found.averages_of(drawn)) - (self.of)(&other.found.averages_of(drawn))
-        };
-        let rows = self.found.rows.len();
-        Some((rows, Box::new(bootstrap.items(rows, of)?)))
-    }
-}
+type Resampled = Box<dyn FnMut(u32) -> f64>;
 
 /// The answers of a model to some rows of a task.
 pub(super) struct Answers<'a, Give> {
     pub(super) rows: &'a [&'a TaskAnswer],
     /// The answers to all rows.
     pub(super) task: &'a [TaskAnswer],
+    pub(super) bootstrap: &'a Bootstrap,
     pub(super) give: &'a Give,
 }
 
 impl<'a, Give: AsyncFn()> Answers<'a, Give> {
-    async fn corpus<const N: usize>(&self, of: fn(&[Row<'_>]) -> OfCorpus<N>) -> Option<Box<dyn Remade>> {
+    /// A metric of the sum of each row's counts.
+    fn sums<const N: usize>(&self, rows: &[[f64; N]], of: fn([f64; N]) -> f64) -> Remade {
+        let resampled = self.bootstrap.singles(rows, of).map(|own| Box::new(own) as Resampled);
+        Remade { value: of(sum(rows)), rows: rows.len(), resampled }
+    }
+
+    async fn corpus<const N: usize>(&self, of: fn(&[Row<'_>]) -> OfCorpus<N>) -> Option<Remade> {
         let OfCorpus { mut rows, of: metric, .. } = of(&[]);
         for part in self.rows.chunks(ROWS_AT_ONCE) {
             (self.give)().await;
@@ -89,23 +44,27 @@ impl<'a, Give: AsyncFn()> Answers<'a, Give> {
                 part.iter().map(|row| Row { answer: &row.answer, expected: &row.expected }).collect();
             rows.extend(of(&part).rows);
         }
-        Some(Box::new(Sums { rows, of: metric }))
+        Some(self.sums(&rows, metric))
     }
 
-    fn entities(&self, scheme: Scheme) -> Option<Box<dyn Remade>> {
-        Some(Box::new(Sums { rows: entities(&self.tags()?, scheme).rows, of: f1 }))
+    fn entities(&self, scheme: Scheme) -> Option<Remade> {
+        Some(self.sums(&entities(&self.tags()?, scheme).rows, f1))
     }
 
     /// Correctly tagged words.
-    fn words(&self) -> Option<Box<dyn Remade>> {
-        Some(Box::new(Sums { rows: self.tags()?.iter().map(same).collect(), of: ratio }))
+    fn words(&self) -> Option<Remade> {
+        let rows: Vec<[f64; 2]> = self.tags()?.iter().map(same).collect();
+        Some(self.sums(&rows, ratio))
     }
 
-    async fn labels(&self, of: fn(&Averages) -> f64) -> Option<Box<dyn Remade>> {
+    async fn labels(&self, of: fn(&Averages) -> f64) -> Option<Remade> {
         let pair = |row: &&TaskAnswer| Some((row.expected.first()?.clone(), row.answer.clone()));
         let pairs: Vec<(String, String)> = self.rows.iter().map(pair).collect::<Option<_>>()?;
         (self.give)().await;
-        Some(Box::new(OfLabels { found: classification(&pairs), of }))
+        let found = classification(&pairs);
+        let (value, rows) = (of(&found.averages), found.rows.len());
+        let resampled = self.bootstrap.items(rows, move |drawn| of(&found.averages_of(drawn)));
+        Some(Remade { value, rows, resampled: resampled.map(|own| Box::new(own) as Resampled) })
     }
 
     /// Expected and predicted tags of each row (tags contain no spaces); `None` if a correct answer is not a list of tags. As in the
@@ -135,7 +94,7 @@ macro_rules! remade {
         pub(super) async fn remade<Give: AsyncFn()>(
             name: &str,
             given: &Answers<'_, Give>,
-        ) -> Option<Box<dyn Remade>> {
+        ) -> Option<Remade> {
             match name {
                 $($($(
                     $name => {

@@ -112,11 +112,12 @@ impl Bootstrap {
         varied(self.values(self.singles(items, of)?, give).await)
     }
 
-    fn singles<const N: usize>(
-        &self,
+    /// A statistic of sums in each resample.
+    pub(crate) fn singles<const N: usize, F: FnMut([f64; N]) -> f64>(
+        self,
         items: &[[f64; N]],
-        mut of: impl FnMut([f64; N]) -> f64,
-    ) -> Option<impl FnMut(u32) -> f64> {
+        mut of: F,
+    ) -> Option<impl FnMut(u32) -> f64 + use<N, F>> {
         if items.len() < 2 {
             return None;
         }
@@ -137,10 +138,14 @@ impl Bootstrap {
         &self,
         first: &[[f64; N]],
         second: &[[f64; N]],
-        of: impl FnMut([f64; N]) -> f64,
+        of: impl Fn([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        self.differences(first.len(), self.pairs(first, second, of)?, give).await
+        if first.len() != second.len() {
+            return None;
+        }
+        let (mut one, mut other) = (self.singles(first, &of)?, self.singles(second, &of)?);
+        self.differences(first.len(), |resample| one(resample) - other(resample), give).await
     }
 
     /// The interval of the differences in each resample of `items` items; exactly 0 for a model and itself. `give` is called every
@@ -152,26 +157,6 @@ impl Bootstrap {
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
         of_differences(items, self.values(resampled, give).await)
-    }
-
-    pub(crate) fn pairs<const N: usize>(
-        &self,
-        first: &[[f64; N]],
-        second: &[[f64; N]],
-        mut of: impl FnMut([f64; N]) -> f64,
-    ) -> Option<impl FnMut(u32) -> f64> {
-        if first.len() < 2 || first.len() != second.len() {
-            return None;
-        }
-        let (first, second) = (blocks(first), blocks(second));
-        Some(move |resample| {
-            let mut sums = [[0.0; N]; 2];
-            for draw in self.draws(resample, first.len()) {
-                add(&mut sums[0], &first[draw]);
-                add(&mut sums[1], &second[draw]);
-            }
-            of(sums[0]) - of(sums[1])
-        })
     }
 
     /// Interval of any statistic of items, computed from the indices of the resampled items. Costs resamples × items;
@@ -191,11 +176,12 @@ impl Bootstrap {
         varied(self.values(self.items(items, of)?, give).await)
     }
 
-    pub(crate) fn items(
-        &self,
+    /// A statistic of items in each resample.
+    pub(crate) fn items<F: FnMut(&[u32]) -> f64>(
+        self,
         items: usize,
-        mut of: impl FnMut(&[u32]) -> f64,
-    ) -> Option<impl FnMut(u32) -> f64> {
+        mut of: F,
+    ) -> Option<impl FnMut(u32) -> f64 + use<F>> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
         }

@@ -34,8 +34,8 @@ pub struct CleaningReport {
     pub personal: Vec<PersonalClass>,
     /// Groups of duplicate documents, by detection method.
     pub duplicates: Vec<Duplicates>,
-    /// Composition of the corpus, raw and kept (`source`, `genre`, `language`, `licence`, `length`, `date`), its `mixture`, and further
-    /// counts (`terms`, `safety`), identified by [`CorpusTable::key`].
+    /// Composition of the corpus, raw and kept (`source`, `genre`, `language`, `licence`, `length`, `date`), and its `mixture`,
+    /// identified by [`CorpusTable::key`].
     pub tables: Vec<CorpusTable>,
     pub samples: Vec<Sample>,
     /// Files and records that could not be read.
@@ -198,7 +198,7 @@ choices! {
         Contamination = "contamination", "Evaluation";
         /// Personal data and secrets.
         Personal = "personal", "Personal data";
-        /// Licences, caps and shares.
+        /// The shares of the sources.
         Balance = "balance", "Mixture";
     }
 }

@@ -13,7 +13,9 @@ mod outline;
 pub(crate) use expand::{Picker, Slots, expand};
 use glasshouse_protocol::END_OF_TEXT;
 use glasshouse_protocol::random::nth;
-pub(crate) use grammar::{Grammar, Plot, Texts, grammar};
+#[cfg(test)]
+pub(crate) use grammar::Grammar;
+pub(crate) use grammar::{Plot, Texts, grammar};
 pub(crate) use outline::Outline;
 use std::io::Write;
 
@@ -77,4 +79,4 @@ fn story(key: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

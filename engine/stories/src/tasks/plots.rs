@@ -1,7 +1,7 @@
 //! Questions about each plot of the stories, and its one-sentence summaries, from `questions.toml`.
 
 use super::texts::Wordings;
-use crate::stories::{Grammar, Plot, Texts, grammar};
+use crate::stories::{Plot, Texts};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -52,37 +52,7 @@ static ASKED: LazyLock<Asked> = LazyLock::new(embedded);
 
 #[expect(clippy::panic, reason = "a test reads the embedded questions")]
 fn embedded() -> Asked {
-    Asked::parse(SOURCE, grammar()).unwrap_or_else(|error| panic!("questions.toml: {error}"))
-}
-
-impl Asked {
-    fn parse(source: &str, grammar: &Grammar) -> Result<Self, String> {
-        let asked: Self = toml::from_str(source).map_err(|error| error.to_string())?;
-        check(&asked.question, grammar, None)?;
-        for plot in &grammar.plots {
-            let about =
-                asked.plots.get(&plot.name).ok_or_else(|| format!("nothing is asked about {}", plot.name))?;
-            check(&about.questions, grammar, Some(plot))?;
-            let summaries = about.summaries.each_ref().map(|summary| summary.text.as_str());
-            let place = format!("plot {}: a summary", plot.name);
-            grammar.check_texts(&summaries, &grammar.known(Some(plot)), &place)?;
-        }
-        Ok(asked)
-    }
-}
-
-fn check(questions: &[Question], grammar: &Grammar, plot: Option<&Plot>) -> Result<(), String> {
-    let known = grammar.known(plot);
-    for Question { name, level, ask, answer, .. } in questions {
-        let place = format!("plot {}: the question {name}", plot.map_or("any", |plot| &plot.name));
-        if !(1..=super::LEVELS).contains(level) {
-            return Err(format!("{place}: level must be 1, 2 or 3"));
-        }
-        for texts in [&[answer.as_str()], ask.train.0, ask.validation.0, ask.held_out.0] {
-            grammar.check_texts(texts, &known, &place)?;
-        }
-    }
-    Ok(())
+    toml::from_str(SOURCE).unwrap_or_else(|error| panic!("questions.toml: {error}"))
 }
 
 pub(super) fn any() -> &'static [Question] {
@@ -102,13 +72,44 @@ pub(super) fn wordings() -> impl Iterator<Item = (&'static str, &'static Wording
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stories::{Grammar, grammar};
+
+    fn parse(source: &str) -> Result<(), String> {
+        let asked: Asked = toml::from_str(source).map_err(|error| error.to_string())?;
+        let grammar = grammar();
+        check(&asked.question, grammar, None)?;
+        for plot in &grammar.plots {
+            let about =
+                asked.plots.get(&plot.name).ok_or_else(|| format!("nothing is asked about {}", plot.name))?;
+            check(&about.questions, grammar, Some(plot))?;
+            let summaries = about.summaries.each_ref().map(|summary| summary.text.as_str());
+            let place = format!("plot {}: a summary", plot.name);
+            grammar.check_texts(&summaries, &grammar.known(Some(plot)), &place)?;
+        }
+        Ok(())
+    }
+
+    fn check(questions: &[Question], grammar: &Grammar, plot: Option<&Plot>) -> Result<(), String> {
+        let known = grammar.known(plot);
+        for Question { name, level, ask, answer, .. } in questions {
+            let place = format!("plot {}: the question {name}", plot.map_or("any", |plot| &plot.name));
+            if !(1..=crate::tasks::LEVELS).contains(level) {
+                return Err(format!("{place}: level must be 1, 2 or 3"));
+            }
+            for texts in [&[answer.as_str()], ask.train.0, ask.validation.0, ask.held_out.0] {
+                grammar.check_texts(texts, &known, &place)?;
+            }
+        }
+        Ok(())
+    }
 
     #[test]
     fn a_mistake_in_a_question_is_named() {
+        assert_eq!(parse(SOURCE), Ok(()));
         let found = |right: &str, wrong: &str| {
             let source = SOURCE.replacen(right, wrong, 1);
             assert_ne!(source, SOURCE, "{right}");
-            Asked::parse(&source, grammar()).unwrap_err()
+            parse(&source).unwrap_err()
         };
         for (right, wrong, error) in [
             (

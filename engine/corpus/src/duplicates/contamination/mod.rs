@@ -21,19 +21,8 @@ pub use set::{Overlap, Set};
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use glasshouse_documents::{Error, Result};
 use glasshouse_documents::{settings, threshold::Thresholds as _};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    #[default]
-    Drop,
-    /// Only count and name it.
-    Report,
-}
 
 settings! {
     Settings {
@@ -48,7 +37,6 @@ settings! {
         against: Vec<PathBuf> = Vec::new(),
             "Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by empty lines.";
         held_out: bool = true, "Whether to search the training documents for held-out text.";
-        action: Action = Action::Drop, "What to do with a contaminated document.";
     }
 }
 

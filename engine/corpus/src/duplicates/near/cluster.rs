@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Index;
 use super::compare::Comparer;
-use super::{Index, Keep};
 use glasshouse_documents::Result;
 
 /// Maximum number of kept documents per family that others are compared with; a document unlike all of them is kept as well.
@@ -70,14 +70,6 @@ pub struct Dropped {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    pub kept: u32,
-    /// Why this one is kept, for example `the longest of 4 copies, with 1203 words`.
-    pub why: String,
-    pub copies: Vec<Dropped>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub dropped: Vec<Dropped>,
     pub comparisons: u64,
@@ -100,24 +92,17 @@ impl Decision {
         format!("{} of {} bands agree", dropped.bands, self.bands)
     }
 
-    pub fn clusters(&self, index: &Index) -> Vec<Cluster> {
-        let mut by_kept: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
+    /// The copies of each kept document.
+    pub fn clusters(&self) -> BTreeMap<u32, Vec<Dropped>> {
+        let mut clusters: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
         for dropped in &self.dropped {
-            by_kept.entry(dropped.kept).or_default().push(*dropped);
+            clusters.entry(dropped.kept).or_default().push(*dropped);
         }
-        let cluster = |(kept, copies): (u32, Vec<Dropped>)| {
-            let number = copies.len() + 1;
-            let why = match index.settings.keep {
-                Keep::First => format!("the first of {number} copies"),
-                Keep::Longest => format!("the longest of {number} copies, with {} words", index.words(kept)),
-            };
-            Cluster { kept, why, copies }
-        };
-        by_kept.into_iter().map(cluster).collect()
+        clusters
     }
 }
 
-/// Keeps the preferred document of each family, and those that are not similar to a kept one.
+/// Keeps the first document of each family, and those that are not similar to a kept one.
 pub(super) fn decide(
     index: &Index,
     families: &mut Families,
@@ -125,14 +110,10 @@ pub(super) fn decide(
 ) -> Result<Decision> {
     let threshold = index.settings.similarity;
     let mut dropped = Vec::new();
-    let mut members = Vec::new();
     let mut kept = Vec::new();
     for family in families.shared().chunk_by(|one, other| one.0 == other.0) {
-        members.clear();
-        members.extend(family.iter().map(|&(_, document)| document));
-        index.sort_by_preference(&mut members);
         kept.clear();
-        'members: for &document in &members {
+        'members: for &(_, document) in family {
             for &one in kept.iter().take(KEPT_COMPARED) {
                 let similarity = comparer.similarity(one, document)?;
                 if similarity >= threshold {

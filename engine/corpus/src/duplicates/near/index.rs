@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::cluster::{Decision, Families};
 use super::compare::Comparer;
-use super::{Keep, Keys, Settings};
+use super::{Keys, Settings};
 use glasshouse_documents::{Error, Result};
 
 /// Documents per allocation of keys: memory grows in steps of this size and never doubles.
@@ -21,14 +21,12 @@ pub struct Index {
     /// Keys and number of words per document; 0 words if it meets no other.
     parts: Vec<Vec<u32>>,
     documents: u32,
-    /// Number of first documents that are of earlier corpora, and preferred.
-    earlier: u32,
 }
 
 impl Index {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
-        Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0, earlier: 0 })
+        Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
     }
 
     /// Adds the next document and returns its number, from 0. A document without keys has no copies. Fails if there are too many
@@ -57,11 +55,6 @@ impl Index {
         }
         self.documents += 1;
         Ok(document)
-    }
-
-    /// Says that all documents so far are of earlier corpora.
-    pub fn end_earlier(&mut self) {
-        self.earlier = self.documents;
     }
 
     pub fn bytes(&self) -> u64 {
@@ -118,11 +111,10 @@ impl Index {
             let buckets =
                 entries.chunk_by(|one, other| one >> 32 == other >> 32).filter(|bucket| bucket.len() > 1);
             for bucket in buckets {
-                let mut members: Vec<u32> = bucket.iter().map(|&entry| entry as u32).collect();
+                let members: Vec<u32> = bucket.iter().map(|&entry| entry as u32).collect();
                 if comparer.is_settled(&members, &mut families) {
                     continue;
                 }
-                self.sort_by_preference(&mut members);
                 documents += members.len();
                 waiting.push(members);
                 if documents >= BATCH {
@@ -146,18 +138,6 @@ impl Index {
             waiting.iter().filter(|members| members.len() <= BATCH).flatten().copied().collect();
         comparer.read_ahead(&small)?;
         waiting.drain(..).try_for_each(|members| self.join(&members, families, comparer))
-    }
-
-    /// Sorts the documents to keep preferably to the front.
-    pub(super) fn sort_by_preference(&self, documents: &mut [u32]) {
-        match self.settings.keep {
-            Keep::First => documents.sort_unstable(),
-            Keep::Longest => {
-                let words = |document| std::cmp::Reverse(self.words(document));
-                documents
-                    .sort_by_cached_key(|&document| (document >= self.earlier, words(document), document));
-            }
-        }
     }
 
     /// Joins similar documents of a bucket. Each is compared only with the first of each family in the bucket, so that a

@@ -20,7 +20,7 @@
 //! |       0.85 |         0.994 |            0.988 |  0.975 |  1.000 |
 //! |        0.9 |         1.000 |            1.000 |  0.999 |  1.000 |
 //!
-//! Documents that meet and reach the similarity threshold are joined into clusters. In each cluster the preferred document is
+//! Documents that meet and reach the similarity threshold are joined into clusters. In each cluster the first document is
 //! kept, and every other one is dropped if it reaches the threshold *with a kept document*. So a chain of copies, each a little
 //! further from the first, is not dropped as a whole, as it is if clusters alone decide (FineWeb, datatrove), and every dropped
 //! document has a kept counterpart.
@@ -32,25 +32,13 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cluster, Decision, Dropped};
+pub use cluster::{Decision, Dropped};
 pub use index::Index;
 pub use sign::Keys;
 pub(super) use sign::{Signature, Signer};
 
-use serde::{Deserialize, Serialize};
-
 use glasshouse_documents::{Error, Result};
 use glasshouse_documents::{settings, threshold::Thresholds as _};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Keep {
-    /// The first in corpus order: the expected result, which does not change if documents are appended.
-    #[default]
-    First,
-    /// The one with the most words, the first among equals. Prefers whole pages to excerpts.
-    Longest,
-}
 
 settings! {
     Settings {
@@ -66,7 +54,6 @@ settings! {
     }
     lists {
         enabled: bool = true, "Whether to search near copies.";
-        keep: Keep = Keep::First, "The document that is kept of several copies.";
     }
 }
 

@@ -295,7 +295,7 @@ fn threads_change_nothing() {
 }
 
 #[test]
-fn the_preferred_copy_is_kept_and_said_why() {
+fn the_first_copy_is_kept_and_said_why() {
     let mut random = Random(10);
     let words = random.words(400);
     let other = random.words(300).join(" ");
@@ -303,25 +303,16 @@ fn the_preferred_copy_is_kept_and_said_why() {
     let first = decide(&Settings::default(), &texts);
     assert_eq!(first.dropped.iter().map(|one| one.document).collect::<Vec<_>>(), [2, 3]);
 
-    let settings = Settings { keep: Keep::Longest, ..Settings::default() };
-    let index = index_of(&settings, &texts);
-    let longest = index.decide(&mut from(&texts)).unwrap();
-    assert_eq!(
-        longest.dropped.iter().map(|one| (one.document, one.kept)).collect::<Vec<_>>(),
-        [(0, 2), (3, 2)]
-    );
-    let reason = longest.reason(&longest.dropped[0], "page");
-    let bands = longest.dropped[0].bands;
+    let reason = first.reason(&first.dropped[0], "page");
+    let bands = first.dropped[0].bands;
     assert!((1..=16).contains(&bands), "{bands}");
     assert_eq!(
         reason,
         format!("similarity 0.949, {bands} of 16 bands agree (threshold 0.50): near copy of page")
     );
 
-    let clusters = longest.clusters(&index);
-    assert_eq!(clusters.len(), 1);
-    assert_eq!((clusters[0].kept, clusters[0].copies.len()), (2, 2));
-    assert_eq!(clusters[0].why, "the longest of 3 copies, with 400 words");
+    let clusters = first.clusters();
+    assert_eq!((clusters.len(), clusters[&0].len()), (1, 2));
 }
 
 #[test]

@@ -234,18 +234,6 @@ fn actions_by_class() {
 }
 
 #[test]
-fn finewebs_stand_ins_take_turns_and_are_left_alone() {
-    let fineweb = |text: &str| applied(text, |settings| settings.style = Style::Fineweb);
-    let first =
-        fineweb("a@b.org b@c.org c@d.org 91.198.174.192, 91.198.174.193, +49 30 1234567").text.unwrap();
-    assert_eq!(
-        first,
-        "email@example.com firstname.lastname@example.org email@example.com 22.214.171.124, 126.96.36.199, <PHONE>"
-    );
-    assert_eq!(fineweb(&first), Applied::default());
-}
-
-#[test]
 fn samples_and_excerpts_show_shapes_only() {
     let applied = applied("Ask jane@example.com or joe@example.com,\nor call +49 30 1234567.", |_| {});
     let samples: Vec<_> =
@@ -286,9 +274,8 @@ fn a_replacement_that_bares_another_finding_is_looked_through_again() {
 
 #[test]
 fn settings_are_checked_and_read_from_a_recipe() {
-    let settings: Settings =
-        toml::from_str("email = \"mask\"\nstyle = \"fineweb\"\npatterns = ['EMP-\\d+']").unwrap();
-    assert_eq!((settings.email, settings.style), (Action::Mask, Style::Fineweb));
+    let settings: Settings = toml::from_str("email = \"mask\"\npatterns = ['EMP-\\d+']").unwrap();
+    assert_eq!(settings.email, Action::Mask);
     settings.validate().unwrap();
     assert!(toml::from_str::<Settings>("emial = \"mask\"").is_err());
     let refuses = |patterns: &[&str], names: &[&str]| {

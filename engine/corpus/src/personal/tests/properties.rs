@@ -32,9 +32,8 @@ fn settings() -> impl Strategy<Value = Settings> {
         proptest::sample::subsequence(vec!["jane", "Jane Doe", "version", "email", "com", "j", "•"], 0..5);
     let patterns = proptest::sample::subsequence(vec![r"\d+", ".+", "[A-Z]", r"\S+@", "jane (.)"], 0..3);
     let own = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
-    (action(), action(), action(), action(), names, patterns, any::<bool>()).prop_map(
-        move |(email, phone, secret, name, names, patterns, fineweb)| Settings {
-            style: if fineweb { Style::Fineweb } else { Style::Placeholder },
+    (action(), action(), action(), action(), names, patterns).prop_map(
+        move |(email, phone, secret, name, names, patterns)| Settings {
             email,
             phone,
             secret,

@@ -48,9 +48,7 @@ impl Ending {
         let mut shown = self.shown_copies(&counts)?;
         for (first, size) in counts {
             let cluster = match shown.remove(&first) {
-                Some(copies) => {
-                    cluster(&self.staging.document(first)?, copies, "the first of them", &bench.worker)
-                }
+                Some(copies) => cluster(&self.staging.document(first)?, copies, size, &bench.worker),
                 // A larger one will replace it.
                 None => Cluster::default(),
             };
@@ -101,15 +99,15 @@ impl Ending {
             bench.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
             super::mark(&mut self.alive, copy.document, false);
         }
-        for group in decision.clusters(near) {
-            let size = group.copies.len() as u64 + 1;
+        for (kept, copies) in decision.clusters() {
+            let size = copies.len() as u64 + 1;
             if !bench.recorders.near.shows(size) {
                 bench.recorders.near.cluster(size, Cluster::default);
                 continue;
             }
-            let kept = staging.document(group.kept)?;
+            let kept = staging.document(kept)?;
             let mut members = Vec::new();
-            for copy in group.copies.iter().take(SHOWN_COPIES) {
+            for copy in copies.iter().take(SHOWN_COPIES) {
                 let document = staging.document(copy.document)?;
                 members.push(Member {
                     words: Amount::from_text(&document.text).words,
@@ -121,14 +119,14 @@ impl Ending {
                     source: document.source,
                 });
             }
-            let cluster = cluster(&kept, members, &group.why, &bench.worker);
+            let cluster = cluster(&kept, members, size, &bench.worker);
             bench.recorders.near.cluster(size, || cluster);
         }
         Ok(())
     }
 }
 
-fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
+fn cluster(kept: &Document, mut members: Vec<Member>, size: u64, worker: &Worker) -> Cluster {
     let own = Member {
         id: kept.id.clone(),
         source: kept.source.clone(),
@@ -139,5 +137,5 @@ fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker
         excerpt: worker.excerpt(&kept.text),
     };
     members.insert(0, own);
-    Cluster { size: 0, reason: why.to_owned(), members }
+    Cluster { size: 0, reason: format!("the first of {size} copies"), members }
 }

@@ -19,8 +19,6 @@ mod metadata;
 #[cfg(feature = "pages")]
 mod sift;
 #[cfg(feature = "pages")]
-mod streamed;
-#[cfg(feature = "pages")]
 mod tags;
 #[cfg(feature = "pages")]
 mod tree;

@@ -112,7 +112,7 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
 
     fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<Self::Handle> {
         match token {
-            Token::CommentToken(text) if !super::streamed::is_boundary(&text) => TokenSinkResult::Continue,
+            Token::CommentToken(_) => TokenSinkResult::Continue,
             Token::TagToken(mut tag) => {
                 let name = tag.name.clone();
                 if tag.kind == TagKind::EndTag {

@@ -354,27 +354,6 @@ fn formulas_are_tex_where_the_page_has_it() {
 }
 
 #[test]
-fn parts_that_a_script_puts_in_their_places_stand_there() {
-    let streamed = |script: &str| {
-        main_content(&format!(
-            "<html><body><div id=root><h1>Log</h1><!--$?--><template id='B:0'></template><p>Loading the log…</p><!--/$--><p>The end of it.</p></div>\
-             <div hidden id='S:0'><article>{PARAGRAPHS}<template id='P:1'></template></article></div>\
-             <div hidden id='S:1'><p>The last part of all that came.</p></div><script>{script}</script></body></html>"
-        ))
-        .text
-    };
-    let found = streamed("$RC=function(b,c){};$RS(\"S:1\",\"P:1\");$RC(\"B:0\",\"S:0\")");
-    assert!(
-        found.contains("turned away.\n\nThe Sun")
-            && found.contains("neap tides.\n\nThe last part of all that came."),
-        "{found}"
-    );
-    assert!(!found.contains("Loading"), "{found}");
-    // Without the calls it is still most of the page.
-    assert!(streamed("").contains("turned away.\n\nThe Sun"));
-}
-
-#[test]
 fn pages_that_a_script_shows_are_read() {
     let hidden = "<div id=menu style='display:none'>A menu with <a href=/x>links</a></div>";
     for open in [

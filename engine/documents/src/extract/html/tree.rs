@@ -7,12 +7,11 @@ use super::hidden::Hidden;
 use super::metadata::Metadata;
 use super::tags::name;
 use super::writer::{TextWriter, first_number};
-use super::{Mode, Page, Settings, sift, streamed};
+use super::{Mode, Page, Settings, sift};
 
 pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
-    let (mut html, elements) = sift::parse(page);
+    let (html, elements) = sift::parse(page);
     let metadata = Metadata::of(&html);
-    streamed::place(page, &mut html);
     let wants_main_content = settings.mode == Mode::MainContent;
     let hidden = Hidden::of(&html, wants_main_content);
     let content = Content::of(&html, &hidden);

@@ -89,9 +89,8 @@ impl Json {
         context: &Context,
         mut object: Map<String, Value>,
     ) -> Result<(), Map<String, Value>> {
-        let settings = &context.settings;
-        let name = settings.text_field.as_ref().or(settings.text_fields.first());
-        let name = name.map_or_else(|| found(|name| object.contains_key(name)), String::as_str);
+        let found = || found(|name| object.contains_key(name));
+        let name = context.settings.text_field.as_deref().unwrap_or_else(found);
         let length = match object.get(name) {
             Some(Value::Array(values)) => values.len(),
             Some(Value::Object(values)) => values.len(),

@@ -86,7 +86,7 @@ impl Parquet {
         };
         self.number += 1;
         let read = context.record(Some(self.number), record);
-        let text = read.as_ref().ok().and_then(Option::as_ref).map_or(0, |document| document.text.len());
+        let text = read.as_ref().map_or(0, |document| document.text.len());
         self.unpacked += ROW + text as u64;
         let limits = &context.settings.limits;
         let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));

@@ -1,7 +1,6 @@
 //! Which files are found, and the reasons for those that are not.
 
 use super::*;
-use crate::document::Kind;
 
 fn system(paths: &[PathBuf]) -> Found {
     find(&SystemFiles, paths, &Settings::default())
@@ -222,18 +221,6 @@ fn folders_without_end_are_given_up_by_depth() {
     assert_eq!(found.sources.len(), 65);
     assert_eq!(found.troubles.len(), 1);
     assert!(found.troubles[0].reason.contains("more than 64 folders deep"), "{:?}", found.troubles);
-}
-
-#[test]
-fn code_is_read_by_language_or_not_at_all() {
-    let memory = Memory::default().with("a.rs", "fn a() {}").with("b.py", "b = 1");
-    let settings = Settings { code_languages: vec!["python".into()], ..Settings::default() };
-    let (documents, troubles) = read_all(&memory, &settings);
-    assert_eq!(documents[0].kind, Kind::Code("python".into()));
-    assert_eq!((documents.len(), troubles.len()), (1, 1));
-    assert!(troubles[0].reason.contains("source code (rust)"));
-    let (documents, _) = read_all(&memory, &Settings { code: false, ..Settings::default() });
-    assert_eq!(documents, []);
 }
 
 #[test]

@@ -205,23 +205,7 @@ fn tables_are_read_by_their_header() {
 }
 
 #[test]
-fn columns_are_chosen_joined_and_filled() {
-    let settings = Settings {
-        text_fields: vec!["title".into(), "body".into()],
-        missing: Missing::Fill("none".into()),
-        ..Settings::default()
-    };
-    let documents = read_with("t.csv", "title,body\nA,x\nB,NA\n", &settings);
-    assert_eq!(documents[0].text, "A\n\nx");
-    assert_eq!(documents[1].text, "B\n\nnone");
-    let settings = Settings { missing: Missing::Drop, ..settings };
-    assert_eq!(read_with("t.csv", "title,body\nA,x\nB,\n", &settings).len(), 1);
-    let settings = Settings { text_field: Some("2".into()), header: false, ..Settings::default() };
-    let documents = read_with("spam.tsv", "ham\tHello\nspam\tBuy\n", &settings);
-    assert_eq!(
-        (documents.len(), documents[0].text.as_str(), documents[1].id.as_str()),
-        (2, "Hello", "spam.tsv#2")
-    );
+fn instructions_in_a_table_are_conversations() {
     let alpaca = read("t.csv", "instruction,output\nAsk,Answer\n").remove(0);
     assert_eq!((alpaca.text.as_str(), alpaca.kind), ("Ask\n\nAnswer", Kind::Conversation));
 }
@@ -334,9 +318,7 @@ fn a_quote_that_is_never_closed_costs_no_row() {
 }
 
 #[test]
-fn tables_say_their_delimiter_and_may_name_columns_twice() {
-    assert_eq!(texts("a.csv", "sep=;\r\nid;text\r\n1;a, b, c\r\n")[0].1, "a, b, c");
-    assert_eq!(texts("b.csv", "\"sep=\t\"\ntext\tn\na, b\t1\n")[0].1, "a, b");
+fn tables_may_name_columns_twice() {
     let (documents, troubles) =
         read_all(&Memory::default().with("a.csv", "note,text,note,note\nx,body,y,z\n"), &Settings::default());
     assert_eq!(
@@ -345,10 +327,6 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
     );
     assert_eq!(documents[0].text, "body");
     assert_eq!(troubles[0].reason, "2 duplicate column names; renamed with a number");
-    // A space as delimiter is not a blank after a quote.
-    let settings = Settings { delimiter: Some(' '), ..Settings::default() };
-    let (troubles, found) = wrong("a.csv", "id text note\n1 \"a b\" \"c\"\n", &settings);
-    assert_eq!((found, troubles.len()), (vec!["a b".to_owned()], 0));
     // Of two text columns the right one is unknown.
     says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }
@@ -508,11 +486,4 @@ fn the_chapters_of_a_book_are_documents() {
         ]
     );
     assert_eq!(troubles.len(), 0, "{troubles:?}");
-}
-
-#[test]
-fn rows_may_end_with_carriage_returns_alone() {
-    let read = texts("a.csv", "id,text\r1,one\r2,\"two, and\rmore\"\r3,three\r");
-    let read: Vec<&str> = read.iter().map(|(_, text)| text.as_str()).collect();
-    assert_eq!(read, ["one", "two, and\nmore", "three"]);
 }
