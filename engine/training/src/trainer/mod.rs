@@ -77,7 +77,7 @@ pub struct Options {
     pub range_test: Option<RangeTest>,
     /// Fault to inject in tests of the guard.
     #[doc(hidden)]
-    pub fault: Option<Fault>,
+    pub fault: Option<Arc<dyn Fault>>,
 }
 
 /// An action due at the current step.
@@ -499,7 +499,8 @@ impl Trainer<'_> {
             .filter(|interval| *interval > 0)
             .map(|interval| interval - self.step % interval)
             .chain(spaced_milestones(train).into_iter().filter_map(|step| step.checked_sub(self.step)))
-            .chain(self.steps_to_fault())
+            // A group ends before the fault.
+            .chain(self.options.fault.as_ref().and_then(|own| own.spoils_before()?.checked_sub(self.step)))
             .filter(|left| *left > 0);
         boundaries.fold(self.last_step() - self.step, u64::min)
     }

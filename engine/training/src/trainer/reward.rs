@@ -137,11 +137,13 @@ impl Trainer<'_> {
             let done = self.guard.interventions();
             let input = |step| {
                 let input = step_input_after(done, &self.config, &self.batches, step)?;
-                Ok(StepInput { learning_rate: self.learning_rate_at(step) as f32, ..input })
+                let mut input = StepInput { learning_rate: self.learning_rate_at(step) as f32, ..input };
+                if let Some(fault) = &self.options.fault {
+                    fault.spoil_input(&mut input, done);
+                }
+                Ok(input)
             };
-            let mut inputs = steps.map(input).collect::<Result<Vec<_>>>()?;
-            self.spoil(&mut inputs);
-            return Ok(Some(inputs));
+            return steps.map(input).collect::<Result<Vec<_>>>().map(Some);
         };
         let number = self.step / self.config.train.reward.iterations;
         if self.rewards.round.as_ref().is_none_or(|round| round.number != number) {
