@@ -212,7 +212,7 @@ impl Session {
 
 impl Session {
     /// Awaits work that stopping the training cancels.
-    async fn stoppable<T>(
+    pub(super) async fn stoppable<T>(
         &mut self,
         work: (u64, &'static str),
         does: impl AsyncFnOnce(&mut Self) -> Result<T>,
