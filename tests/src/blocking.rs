@@ -1,6 +1,6 @@
 //! Blocking forms of the engine's async functions.
 
-use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded, Which};
+use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_engine::formats::{self, Found, huggingface};
 use glasshouse_engine::graph::Parameter;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -20,9 +20,14 @@ pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Trained> {
 
 /// # Panics
 /// There is no such checkpoint, or it is damaged.
-pub fn load_checkpoint(run: &Run, which: Which, parameters: &[Parameter], content: Content) -> Loaded {
+pub fn load_checkpoint(
+    run: &Run,
+    choice: &CheckpointChoice,
+    parameters: &[Parameter],
+    content: Content,
+) -> Loaded {
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    block_on(checkpoints.load(which, parameters, content, &Yielder::none())).unwrap().unwrap()
+    block_on(checkpoints.load(choice, parameters, content, &Yielder::none())).unwrap().unwrap()
 }
 
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {

@@ -7,7 +7,7 @@ use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
 use glasshouse_engine::Yielder;
 use glasshouse_engine::blocks;
-use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
+use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
@@ -116,7 +116,8 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let loaded = blocking::load_checkpoint(&run, Which::Latest, &list, Content::WeightsAndMoments);
+        let loaded =
+            blocking::load_checkpoint(&run, &CheckpointChoice::Latest, &list, Content::WeightsAndMoments);
         let first = blocking::initial_parameters(&list, &layout, adapted().seed);
         for (at, parameter) in list.iter().enumerate() {
             let range = layout.range(ParameterId(at as u32));
@@ -281,7 +282,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     );
     assert_eq!(new.record().unwrap().state, RunState::Imported);
     let list = parameters_of(&config).unwrap();
-    let loaded = blocking::load_checkpoint(&new, Which::Best, &list, Content::Weights);
+    let loaded = blocking::load_checkpoint(&new, &CheckpointChoice::Best, &list, Content::Weights);
     assert_eq!(loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
     assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);

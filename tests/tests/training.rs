@@ -6,7 +6,7 @@ use crate::runs::{
     steps_of, store, with_trainer,
 };
 use crate::{common, runs};
-use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
+use glasshouse_engine::checkpoint::{Checkpoints, Content};
 use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
@@ -68,7 +68,7 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    let best = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
     assert_eq!(best.info.val_loss, Some(lowest));
 }
 
@@ -190,7 +190,8 @@ fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
         let run = create(&project, &RunConfig { train: TrainConfig { ema, ..config().train }, ..config() });
         let options = Options { stop_after: Some(steps), ..Options::default() };
         let events = session(&run, &store, "cpu", options).unwrap();
-        let load = |content| blocking::load_checkpoint(&run, Which::Latest, parameters, content).state;
+        let load =
+            |content| blocking::load_checkpoint(&run, &CheckpointChoice::Latest, parameters, content).state;
         (events, load(Content::WeightsAndMoments), load(Content::Weights).parameters)
     };
     let layout = ArenaLayout::from_parameters(parameters);
@@ -226,7 +227,7 @@ fn frozen_weights_are_where_a_model_has_them() {
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
-        let saved = blocking::load_checkpoint(&run, Which::Latest, &parameters, Content::Weights);
+        let saved = blocking::load_checkpoint(&run, &CheckpointChoice::Latest, &parameters, Content::Weights);
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
@@ -377,7 +378,7 @@ fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     assert_eq!(best, [20]);
     session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let loaded = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    let loaded = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
     assert_eq!(loaded.info.step, 20);
     assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
     assert!(loaded.info.val_loss.is_some());
@@ -681,7 +682,7 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             "a run shorter than its window"
         );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
-        let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+        let best = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
         (best.info.step, *best_step, *best_val_loss == Some(losses[0].1), run.record().unwrap())
     };

@@ -100,7 +100,7 @@ impl Shelf {
         room: Option<u64>,
         yielder: &Yielder,
     ) -> Result<String> {
-        let opened = archive::Archive::read(file, yielder).await?;
+        let opened = archive::Archive::read(file, true, yielder).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
         self.place(&name, async |staging| opened.unpack(staging, yielder).await).await

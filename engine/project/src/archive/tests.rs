@@ -10,7 +10,7 @@ pub(crate) fn pack(folder: &Path) -> Result<Vec<u8>> {
 }
 
 fn read<F: Read + Seek>(file: F) -> Result<Archive<F>> {
-    block_on(Archive::read(file, &Yielder::none()))
+    block_on(Archive::read(file, true, &Yielder::none()))
 }
 
 /// A project with a run, a token stream, and temporary files of running programs.

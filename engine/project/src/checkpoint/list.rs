@@ -2,7 +2,7 @@
 
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
-use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, files, storage};
@@ -102,8 +102,7 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`]. Fails if there is no such checkpoint, it is damaged or of
-    /// another model, or it is a milestone and moments are requested.
+    /// Like [`Checkpoints::load`]; fails if there is no checkpoint.
     pub async fn load_named(
         &mut self,
         choice: &CheckpointChoice,
@@ -111,18 +110,11 @@ impl Checkpoints {
         content: Content,
         yielder: &Yielder,
     ) -> Result<Loaded> {
-        let which = match choice {
-            CheckpointChoice::Latest => Which::Latest,
-            CheckpointChoice::Best => Which::Best,
-            CheckpointChoice::File(name) => {
-                return self.load_file(name, parameters, content, yielder).await;
-            }
-        };
-        let loaded = self.load(which, parameters, content, yielder).await?;
+        let loaded = self.load(choice, parameters, content, yielder).await?;
         loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
     }
 
-    async fn load_file(
+    pub(super) async fn load_file(
         &self,
         name: &str,
         parameters: &[Parameter],

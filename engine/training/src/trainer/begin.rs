@@ -12,11 +12,11 @@ use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::energy::{self, Meter};
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
+use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{MetricsWriter, Resumed};
 use glasshouse_project::{Run, Teacher};
-use glasshouse_protocol::{RunConfig, RunState};
+use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState};
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
 use web_time::Instant;
@@ -49,7 +49,8 @@ impl<'data> Trainer<'data> {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let mut notices = Vec::new();
         let loaded = if resume {
-            checkpoints.load(Which::Latest, &parameters, Content::WeightsAndMoments, &Yielder::new()).await?
+            let (latest, content) = (CheckpointChoice::Latest, Content::WeightsAndMoments);
+            checkpoints.load(&latest, &parameters, content, &Yielder::new()).await?
         } else {
             None
         };
