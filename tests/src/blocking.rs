@@ -3,15 +3,14 @@
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_engine::formats::{self, Found, huggingface};
 use glasshouse_engine::graph::Parameter;
-use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{AsTrained, Project, Run, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on, initial};
 use std::path::{Path, PathBuf};
 
-pub fn initial_parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
-    block_on(initial::parameters(parameters, layout, seed, &Yielder::none()))
+pub fn initial_parameters(parameters: &[Parameter], seed: u64) -> Vec<f32> {
+    block_on(initial::parameters(parameters, seed, &Yielder::none()))
 }
 
 pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Trained> {

@@ -195,7 +195,7 @@ fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
         (events, load(Content::WeightsAndMoments), load(Content::Weights).parameters)
     };
     let layout = ArenaLayout::from_parameters(parameters);
-    let mut expected = blocking::initial_parameters(parameters, &layout, config().seed);
+    let mut expected = blocking::initial_parameters(parameters, config().seed);
     for steps in [10, 20, 30] {
         let (_, state, weights) = trained(0.0, steps);
         assert!(state.average.is_empty() && state.parameters == weights);
@@ -231,7 +231,7 @@ fn frozen_weights_are_where_a_model_has_them() {
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
-        let first = blocking::initial_parameters(&parameters, &layout, frozen().seed);
+        let first = blocking::initial_parameters(&parameters, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
             let trained = frozen().train.trainable.includes(&parameter.name, 2, true);
@@ -572,8 +572,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
     let final_weights = |batch: usize, accumulate: usize| {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
         // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
@@ -769,8 +768,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     };
     let config = config();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
     let batches =
         Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);

@@ -96,11 +96,10 @@ impl Session {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
                     self.sink.notice(text.to_owned());
                 }
-                if let Some(cleaned) = kept.text.as_ref().and_then(|text| text.input_crc32c) {
+                if let Some(text) = &kept.text {
                     let files = self.ablated_files(&sweep.name, &config)?;
-                    if self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await).await?
-                        != cleaned
-                    {
+                    let now = self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await);
+                    if now.await? != text.input_crc32c {
                         refuse!(
                             "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
                             sweep.name

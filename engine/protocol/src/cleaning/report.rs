@@ -65,19 +65,15 @@ impl Default for CleaningReport {
 impl CleaningReport {
     /// Parses a `report.json`.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Shape {
-            format: u32,
-        }
-        let shape: Shape = serde_json::from_slice(text.as_bytes())
+        let report: Self = serde_json::from_slice(text.as_bytes())
             .map_err(|error| format!("not a cleaning report: {error}"))?;
-        if shape.format > FORMAT {
+        if report.format != FORMAT {
             return Err(format!(
-                "the report has format {}, but this version reads up to {FORMAT}: read it with the version that wrote it",
-                shape.format
+                "the report has format {}, but this version reads {FORMAT}: read it with the version that wrote it",
+                report.format
             ));
         }
-        serde_json::from_slice(text.as_bytes()).map_err(|error| format!("not a cleaning report: {error}"))
+        Ok(report)
     }
 
     /// Serialises as `report.json`: indented, with a final newline.
@@ -383,16 +379,6 @@ pub struct Troubles {
     /// Counts by kind, most frequent first; at most 100 kinds.
     #[serde(default)]
     pub kinds: Vec<TroubleKind>,
-}
-
-impl Troubles {
-    /// The kinds, or, for reports without them, each listed trouble as its own kind.
-    pub fn by_kind(&self) -> Vec<TroubleKind> {
-        match self.kinds.as_slice() {
-            [] => self.listed.iter().map(|first| TroubleKind { count: 1, first: first.clone() }).collect(),
-            kinds => kinds.to_vec(),
-        }
-    }
 }
 
 /// Troubles whose reasons differ only in numbers and names.

@@ -7,7 +7,6 @@ use crate::guard::Guard;
 use crate::tensorboard::TensorboardWriter;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::energy::{self, Meter};
@@ -196,10 +195,9 @@ async fn initial_state(
     parameters: &[Parameter],
     weights: Option<Vec<f32>>,
 ) -> ArenaState {
-    let layout = ArenaLayout::from_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
-        None => initial::parameters(parameters, &layout, config.seed, &Yielder::new()).await,
+        None => initial::parameters(parameters, config.seed, &Yielder::new()).await,
     };
     ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
 }
