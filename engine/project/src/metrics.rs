@@ -2,7 +2,7 @@
 //! everything else determined by the settings and the text, so identical runs have identical files. `clock.jsonl`, in the same
 //! folder, has what depends on the clock or the machine: speeds, checkpoints and the early sample. Readers get both merged.
 
-use glasshouse_platform::files::{self, File, OpenOptions};
+use glasshouse_platform::files::{File, OpenOptions};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::TrainEvent;
 use serde::{Deserialize, Serialize};
@@ -180,15 +180,9 @@ pub fn timed_path(metrics: &Path) -> PathBuf {
 
 /// The valid lines of `clock.jsonl`; none if the file is missing.
 fn timed(metrics: &Path) -> Result<Vec<Timed>> {
-    let path = timed_path(metrics);
-    match files::read(&path) {
-        Ok(bytes) => Ok(bytes
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok())
-            .collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io(path)(error)),
-    }
+    let bytes = storage::if_there(&timed_path(metrics), u64::MAX, storage::read_within)?.unwrap_or_default();
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok()).collect())
 }
 
 /// Opens `clock.jsonl` to continue after a step; later lines are cut off.
@@ -263,11 +257,7 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
 /// Reads a run's metrics for a curve: at most `points` evenly spaced steps including the last, their preference metrics, and all
 /// other events, in order. Damaged lines are skipped; a missing file is an empty history.
 pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
-    let bytes = match files::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(path)(error)),
-    };
+    let bytes = storage::if_there(path, u64::MAX, storage::read_within)?.unwrap_or_default();
     let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
     // Parse only the kept steps; a long run consists mostly of steps.
     let is_step = |line: &&[u8]| line.starts_with(br#"{"event":"step""#);

@@ -465,7 +465,7 @@ fn label_from_preset(preset: &str) -> String {
 }
 
 /// Collapses a user's text to one line of at most `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub(super) fn one_line(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|letter| !letter.is_control()).take(most).collect()
 }

@@ -3,6 +3,7 @@
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded};
+use crate::shelf::names_in;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, files, storage};
@@ -50,7 +51,7 @@ impl Checkpoints {
     }
 
     fn milestones(&self) -> Vec<CheckpointSummary> {
-        let Ok(entries) = files::read_dir(&self.folder) else { return Vec::new() };
+        let names = names_in(&self.folder).unwrap_or_default();
         let summary = |name: String| {
             let step = milestone_step(&name)?;
             let path = self.folder.join(&name);
@@ -65,7 +66,7 @@ impl Checkpoints {
                 bytes,
             })
         };
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
+        names.into_iter().filter_map(summary).collect()
     }
 
     /// Removes milestones after `step`, as far as possible.

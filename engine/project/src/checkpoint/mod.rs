@@ -18,6 +18,7 @@ pub use guard::GuardState;
 pub use moment::CarriedFile;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
+use crate::shelf::names_in;
 use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::plan::arena::Stored;
 use glasshouse_compiler::step::{ArenaState, LossScale};
@@ -312,11 +313,9 @@ impl Checkpoints {
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
-        let Ok(entries) = files::read_dir(&self.folder) else { return };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
-                files::remove_file(&path).ok();
+        for name in names_in(&self.folder).unwrap_or_default() {
+            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(&name) {
+                files::remove_file(self.folder.join(name)).ok();
             }
         }
     }
