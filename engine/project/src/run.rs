@@ -46,20 +46,16 @@ pub struct RunRecord {
     /// Optimizer steps completed when the record was written.
     pub step: u64,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches.
-    #[serde(default)]
     pub evaluate_whole_split: bool,
     /// The device the run is pinned to; `None` before its first session.
     pub device: Option<DeviceDescription>,
-    #[serde(default)]
     pub parameters: u64,
     /// Validation loss of the last evaluation.
     pub val_loss: Option<f32>,
     pub best_val_loss: Option<f32>,
     /// Training time in seconds, summed over all sessions.
-    #[serde(default)]
     pub seconds: f64,
     pub error: Option<String>,
-    #[serde(default)]
     pub notes: String,
     /// User's title; empty if none.
     #[serde(default, skip_serializing_if = "String::is_empty")]

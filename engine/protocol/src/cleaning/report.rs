@@ -26,7 +26,6 @@ pub struct CleaningReport {
     /// Documents written to `kept.jsonl`.
     pub kept: Amount,
     /// The part of `kept` that is held out for validation.
-    #[serde(default)]
     pub held_out: Amount,
     /// In order of application.
     pub stages: Vec<Stage>,
@@ -364,7 +363,6 @@ pub struct Member {
     /// Similarity to the kept one, from 0 to 1, if it was measured.
     pub similarity: Option<f64>,
     /// Evidence, as in `13 of 16 bands agree`; empty for the kept one.
-    #[serde(default)]
     pub found_by: String,
     /// Its beginning, personal data masked.
     pub excerpt: String,
@@ -377,7 +375,6 @@ pub struct Troubles {
     /// The first 1000.
     pub listed: Vec<TroubleEntry>,
     /// Counts by kind, most frequent first; at most 100 kinds.
-    #[serde(default)]
     pub kinds: Vec<TroubleKind>,
 }
 
