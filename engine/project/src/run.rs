@@ -233,11 +233,6 @@ impl Run {
         Ok(self.is_imported() && self.config()?.start.is_none())
     }
 
-    /// Whether the model was imported only for comparison and is never the latest run. False if the record is damaged.
-    pub(crate) fn is_for_comparison(&self) -> bool {
-        self.record().is_ok_and(|record| record.for_comparison)
-    }
-
     /// Makes a model imported for comparison count like any other run.
     pub fn count_as_latest(&self) -> Result<()> {
         match self.record()? {

@@ -157,14 +157,13 @@ impl Session {
                     let place = SweepPlace { name: open.sweep.name.clone(), point: at, given_up: false };
                     let swept =
                         SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
-                    let request = RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept);
                     // The versions of a text are learned with the same tokenizer.
                     let version = open.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
                     let shares = version.is_some_and(|version| version.tokenizer.is_none());
-                    match open.runs.first().cloned().flatten().filter(|_| shares) {
-                        Some(first) => request.with_tokenizer_of(first),
-                        None => request,
-                    }
+                    let mut request = RunRequest::start(id, open.configs[at].clone(), launch);
+                    request.sweep = Some(Box::new(swept));
+                    request.tokenizer_of = open.runs.first().cloned().flatten().filter(|_| shares);
+                    request
                 }
             };
             let trained = self.train_one(request).await;

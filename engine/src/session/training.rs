@@ -43,9 +43,9 @@ pub(super) struct RunRequest {
     /// The run to resume; `None` means the latest.
     run: Option<String>,
     /// The sweep that a new run belongs to.
-    sweep: Option<Box<SweptRun>>,
+    pub(super) sweep: Option<Box<SweptRun>>,
     /// The run whose tokenizer a new one uses, instead of training its own.
-    tokenizer_of: Option<Run>,
+    pub(super) tokenizer_of: Option<Run>,
     launch: RunLaunch,
 }
 
@@ -56,14 +56,6 @@ impl RunRequest {
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
         Self { id, config: None, run, sweep: None, tokenizer_of: None, launch }
-    }
-
-    pub(super) fn in_sweep(self, swept: SweptRun) -> Self {
-        Self { sweep: Some(Box::new(swept)), ..self }
-    }
-
-    pub(super) fn with_tokenizer_of(self, run: Run) -> Self {
-        Self { tokenizer_of: Some(run), ..self }
     }
 
     /// Whether its settings name its text: a version of an ablation's text.

@@ -21,7 +21,7 @@ impl Trainer<'_> {
     /// Injects the fault into the state, if due.
     pub(super) async fn plant_fault(&mut self) -> Result<()> {
         let due = self.options.fault.clone().filter(|fault| fault.spoils_before() == Some(self.step));
-        if let Some(fault) = due.filter(|_| self.guard.interventions().is_empty()) {
+        if let Some(fault) = due.filter(|_| self.guard.state.interventions.is_empty()) {
             let mut state = self.executor.state().await?;
             fault.spoil_state(&self.parameters, &mut state);
             self.executor.set_state(&state).await?;
