@@ -242,8 +242,6 @@ pub struct ScalingCell {
     pub bytes: Option<u64>,
     /// Estimated bytes: on a GPU the plan's total, on the CPU its executor's own estimate.
     pub bytes_estimated: Option<u64>,
-    /// Held bytes divided by estimated bytes.
-    pub bytes_ratio: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
