@@ -185,7 +185,7 @@ fn an_imported_run_continues_with_its_weights_moments_and_curves() {
             let mut checkpoints = glasshouse_engine::checkpoint::Checkpoints::new(run.checkpoints_folder());
             let content = glasshouse_engine::checkpoint::Content::WeightsAndMoments;
             let loaded = block_on(checkpoints.load(
-                glasshouse_engine::checkpoint::Which::Latest,
+                &glasshouse_engine::protocol::CheckpointChoice::Latest,
                 &parameters,
                 content,
                 &Yielder::none(),

@@ -209,7 +209,7 @@ mod tests {
         let graph = build(&config, Purpose::Window { time: 1 }).unwrap().graph;
         let layout = ArenaLayout::new(&graph);
         let yielder = Yielder::none();
-        let mut weights = block_on(crate::initial::parameters(&graph.parameters, &layout, 5, &yielder));
+        let mut weights = block_on(crate::initial::parameters(&graph.parameters, 5, &yielder));
         // Some channels of the stream are much larger than others, as in trained models.
         let embedding = graph.parameters.iter().position(|own| own.name == "embedding.tokens").unwrap();
         for (at, entry) in weights[layout.range(ParameterId(embedding as u32))].iter_mut().enumerate() {

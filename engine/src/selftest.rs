@@ -219,9 +219,7 @@ fn trials() -> Result<Vec<Trial>> {
 impl Trial {
     fn new(name: &'static str, model: &ModelConfig, train: &TrainConfig) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters =
-            block_on(initial::parameters(&graphs.train.parameters, &layout, SEED, &Yielder::none()));
+        let parameters = block_on(initial::parameters(&graphs.train.parameters, SEED, &Yielder::none()));
         let size = train.batch_size * model.context_length;
         let ids = |stream: u64| -> Vec<u32> {
             let id = |at| (random::nth(SEED, stream, at) % model.vocabulary as u64) as u32;

@@ -1,17 +1,16 @@
 //! Blocking forms of the engine's async functions.
 
-use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded, Which};
+use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_engine::formats::{self, Found, huggingface};
 use glasshouse_engine::graph::Parameter;
-use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{AsTrained, Project, Run, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on, initial};
 use std::path::{Path, PathBuf};
 
-pub fn initial_parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
-    block_on(initial::parameters(parameters, layout, seed, &Yielder::none()))
+pub fn initial_parameters(parameters: &[Parameter], seed: u64) -> Vec<f32> {
+    block_on(initial::parameters(parameters, seed, &Yielder::none()))
 }
 
 pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Trained> {
@@ -20,9 +19,14 @@ pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Trained> {
 
 /// # Panics
 /// There is no such checkpoint, or it is damaged.
-pub fn load_checkpoint(run: &Run, which: Which, parameters: &[Parameter], content: Content) -> Loaded {
+pub fn load_checkpoint(
+    run: &Run,
+    choice: &CheckpointChoice,
+    parameters: &[Parameter],
+    content: Content,
+) -> Loaded {
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    block_on(checkpoints.load(which, parameters, content, &Yielder::none())).unwrap().unwrap()
+    block_on(checkpoints.load(choice, parameters, content, &Yielder::none())).unwrap().unwrap()
 }
 
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {

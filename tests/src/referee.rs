@@ -82,7 +82,7 @@ fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
 fn weights(config: &RunConfig, path: &Path) {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let layout = ArenaLayout::new(&graph);
-    let arena = crate::blocking::initial_parameters(&graph.parameters, &layout, config.seed);
+    let arena = crate::blocking::initial_parameters(&graph.parameters, config.seed);
     let mut tensors = Tensors::new();
     for (at, parameter) in graph.parameters.iter().enumerate() {
         let entries = &arena[layout.offsets[at]..layout.offsets[at] + layout.counts[at]];

@@ -7,7 +7,7 @@ use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
 use glasshouse_engine::Yielder;
 use glasshouse_engine::blocks;
-use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
+use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
@@ -69,12 +69,8 @@ fn computes_what_merged_weights_do(kind: AdapterKind) {
     let adapter = run.train.adapter.as_ref();
     let list = parameters(&run.model, &run.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = blocking::initial_parameters(&list, &layout, 7);
-    let base = blocking::initial_parameters(
-        &parameters_of(&plain).unwrap(),
-        &ArenaLayout::from_parameters(&parameters_of(&plain).unwrap()),
-        7,
-    );
+    let mut arena = blocking::initial_parameters(&list, 7);
+    let base = blocking::initial_parameters(&parameters_of(&plain).unwrap(), 7);
     assert_eq!(merged(&list, adapter, arena.clone()), base, "what is added is nothing yet");
     for device in ["cpu".to_owned(), common::adapter()] {
         let (with, without) = (losses(&device, &run, arena.clone()), losses(&device, &plain, base.clone()));
@@ -116,8 +112,9 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let loaded = blocking::load_checkpoint(&run, Which::Latest, &list, Content::WeightsAndMoments);
-        let first = blocking::initial_parameters(&list, &layout, adapted().seed);
+        let loaded =
+            blocking::load_checkpoint(&run, &CheckpointChoice::Latest, &list, Content::WeightsAndMoments);
+        let first = blocking::initial_parameters(&list, adapted().seed);
         for (at, parameter) in list.iter().enumerate() {
             let range = layout.range(ParameterId(at as u32));
             let same = first[range.clone()] == loaded.state.parameters[range];
@@ -161,7 +158,7 @@ fn is_the_rounded_one(format: WeightFormat) {
     let held = of_stored.iter().filter(|own| own.ty.element == format.into()).count();
     assert!(held == to.stored.len() && held > 0);
     assert!(of_stored.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
-    let mut arena = blocking::initial_parameters(&list, &layout, 7);
+    let mut arena = blocking::initial_parameters(&list, 7);
     draw_adapters(&list, &layout, &mut arena);
     // Includes subnormal 16-bit floats.
     let matrix = list.iter().position(|own| own.name == "blocks.0.mlp.up.weight").unwrap();
@@ -213,7 +210,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
     run.model.dropout = Dropout::everywhere(0.0);
     let list = parameters(&run.model, &run.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = blocking::initial_parameters(&list, &layout, 7);
+    let mut arena = blocking::initial_parameters(&list, 7);
     draw_adapters(&list, &layout, &mut arena);
     for precision in [Precision::F32, Precision::Mixed] {
         run.train.precision = precision;
@@ -266,7 +263,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     config.train.adapter = Some(Adapter { rank: 3, rslora: true, base, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = blocking::initial_parameters(&list, &layout, 5);
+    let mut arena = blocking::initial_parameters(&list, 5);
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
     let whole = merged(&list, config.train.adapter.as_ref(), rounded(&list, &layout, arena));
@@ -281,7 +278,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     );
     assert_eq!(new.record().unwrap().state, RunState::Imported);
     let list = parameters_of(&config).unwrap();
-    let loaded = blocking::load_checkpoint(&new, Which::Best, &list, Content::Weights);
+    let loaded = blocking::load_checkpoint(&new, &CheckpointChoice::Best, &list, Content::Weights);
     assert_eq!(loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
     assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
@@ -416,7 +413,7 @@ fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
         config.train.adapter = Some(Adapter { rank: 4, base, ..Adapter::default() });
         let list = parameters(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let mut arena = blocking::initial_parameters(&list, &layout, 5);
+        let mut arena = blocking::initial_parameters(&list, 5);
         draw_adapters(&list, &layout, &mut arena);
         let (_project_folder, project) = project();
         let run = run_with(&project, &config, rounded(&list, &layout, arena));

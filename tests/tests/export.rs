@@ -35,7 +35,7 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
     change(&mut config);
     let graph = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph;
     let layout = ArenaLayout::new(&graph);
-    let mut arena = blocking::initial_parameters(&graph.parameters, &layout, 7);
+    let mut arena = blocking::initial_parameters(&graph.parameters, 7);
     for (at, _) in graph.parameters.iter().enumerate() {
         for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
             let draw = (random::nth(3, at as u64, number as u64) >> 40) as f32 / 16_777_216.0;

@@ -49,7 +49,7 @@ fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusion
     let graphs = training_graphs(model, train).unwrap();
     let graph = graphs.train;
     let layout = ArenaLayout::new(&graph);
-    let mut parameters = blocking::initial_parameters(&graph.parameters, &layout, 5);
+    let mut parameters = blocking::initial_parameters(&graph.parameters, 5);
     common::draw_adapters(&graph.parameters, &layout, &mut parameters);
     let size = train.batch_size * model.context_length;
     let tokens = ids(0, size, model.vocabulary);

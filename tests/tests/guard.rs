@@ -7,16 +7,97 @@ use crate::runs::{
     store_of, with_trainer,
 };
 use glasshouse_engine::data::TokenStore;
-use glasshouse_engine::graph::random;
+use glasshouse_engine::graph::{Parameter, random};
+use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::metrics;
-use glasshouse_engine::step::MicroBatch;
-use glasshouse_engine::training::{Fault, Options, TrainEvent};
+use glasshouse_engine::step::{ArenaState, LossScale, MicroBatch, StepInput};
+use glasshouse_engine::training::{self, Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{
-    Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Precision,
-    RunConfig, TrainConfig,
+    Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Intervention,
+    Precision, RunConfig, TrainConfig,
 };
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Random stream of a garbage batch.
+const GARBAGE: u64 = 0x6761_7262;
+/// Factor of an exploding block's weights.
+const EXPLOSION: f32 = 100.0;
+/// A loss scale that is still too large for f16 when the guard has seen enough steps without a gradient.
+const OVERFLOW: LossScale = LossScale { scale: f32::from_bits(0x7b80_0000), good_steps: 0 };
+
+/// A fault, with steps counted from 0. One in a batch, in weights, or in a single step's rate occurs only once: not again after
+/// the batch was redrawn or the run rolled back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// The step's batch contains random ids.
+    Garbage { step: u64 },
+    /// From this step to the end, the learning rate is multiplied by a factor, so that only lowering it helps.
+    Rate { from: u64, factor: f32 },
+    /// A parameter's weights become NaN before the step.
+    NotANumber { step: u64 },
+    /// A block's weights are multiplied by a hundred before the step.
+    Explosion { step: u64, block: usize },
+    /// A block's matrices and their moments become 0 before the step, so that it adds and learns nothing.
+    Silence { step: u64, block: usize },
+    /// In mixed precision: from this step on, the loss scale is so large that every gradient overflows.
+    Overflow { step: u64 },
+}
+
+impl training::Fault for Fault {
+    fn spoils_before(&self) -> Option<u64> {
+        match *self {
+            Self::NotANumber { step }
+            | Self::Explosion { step, .. }
+            | Self::Silence { step, .. }
+            | Self::Overflow { step } => Some(step),
+            Self::Garbage { .. } | Self::Rate { .. } => None,
+        }
+    }
+
+    fn spoil_state(&self, parameters: &[Parameter], state: &mut ArenaState) {
+        let layout = ArenaLayout::from_parameters(parameters);
+        for (at, parameter) in parameters.iter().enumerate() {
+            let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
+            let is_matrix_of =
+                |block| parameter.decayed && parameter.name.starts_with(&format!("blocks.{block}."));
+            let weights = &mut state.parameters[range.clone()];
+            match *self {
+                Self::NotANumber { .. } if at == 0 => weights.fill(f32::NAN),
+                Self::Explosion { block, .. } if is_matrix_of(block) => {
+                    weights.iter_mut().for_each(|weight| *weight *= EXPLOSION);
+                }
+                Self::Silence { block, .. } if is_matrix_of(block) => {
+                    weights.fill(0.0);
+                    for moments in [&mut state.first_moments, &mut state.second_moments] {
+                        moments.get_mut(range.clone()).unwrap_or_default().fill(0.0);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Self::Overflow { .. } = self {
+            state.loss_scale = Some(OVERFLOW);
+        }
+    }
+
+    fn spoil_input(&self, input: &mut StepInput, acts: &[Intervention]) {
+        match *self {
+            Self::Garbage { step } if input.step == step && Intervention::draw(acts, step) == step => {
+                for (micro_batch, batch) in (0..).zip(&mut input.micro_batches) {
+                    let ids = batch.tokens.iter_mut().chain(&mut batch.targets);
+                    for (at, id) in (0..).zip(ids) {
+                        *id = (nth(micro_batch, GARBAGE, at) % VOCABULARY as u64) as u32;
+                    }
+                }
+            }
+            Self::Rate { from, factor } if input.step >= from => input.learning_rate *= factor,
+            _ => {}
+        }
+    }
+}
 
 /// A text that is too long to memorise in six hundred steps.
 fn store() -> TokenStore {
@@ -57,7 +138,7 @@ fn healthy() -> Options {
 }
 
 fn faulty(fault: Fault) -> Options {
-    Options { fault: Some(fault), ..healthy() }
+    Options { fault: Some(Arc::new(fault)), ..healthy() }
 }
 
 fn reports(events: &[TrainEvent]) -> Vec<&GuardReport> {

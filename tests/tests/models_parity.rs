@@ -224,7 +224,7 @@ fn check(device: &str) {
         }
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::new(&graphs.train);
-        let mut parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, number);
+        let mut parameters = blocking::initial_parameters(&graphs.train.parameters, number);
         common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
         let state = ArenaState { parameters, ..ArenaState::default() };
         let size = train.batch_size * model.context_length;

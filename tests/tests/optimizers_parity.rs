@@ -77,7 +77,7 @@ impl Trial {
             arena
         };
         let start = ArenaState {
-            parameters: blocking::initial_parameters(&graphs.train.parameters, &layout, 5),
+            parameters: blocking::initial_parameters(&graphs.train.parameters, 5),
             first_moments: moments(optimizer.first_moments(), 10_000, 0.01, 0.0),
             second_moments: moments(optimizer.second_moments(), 20_000, 1e-4, 1.5),
             ..ArenaState::default()

@@ -6,7 +6,6 @@ use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::Init;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
-use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::model::Dropout;
 use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
@@ -35,8 +34,7 @@ impl<'data> Session<'data> {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
         let (batch, context) = (config.train.batch_size, config.model.context_length);
         let batches = Batches::windows(&prepared.store, config.seed, batch, context).unwrap();

@@ -4,7 +4,6 @@ use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
-use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Objective, Trainable, presets};
@@ -38,9 +37,8 @@ fn executors_agree_on_scores_and_gradients() {
         train.trainable = trainable;
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
         // Scales the weights so that the scores differ enough.
-        let parameters: Vec<f32> = blocking::initial_parameters(&graphs.train.parameters, &layout, 5);
+        let parameters: Vec<f32> = blocking::initial_parameters(&graphs.train.parameters, 5);
         let parameters: Vec<f32> = parameters.into_iter().map(|weight| weight * 2.0).collect();
         let step = StepInput {
             step: 0,

@@ -4,7 +4,6 @@ use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
-use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{Objective, presets};
 use glasshouse_tests::blocking;
@@ -26,8 +25,7 @@ fn executors_agree_on_tokens_and_gradients() {
             (iterations, temperature, 0.2);
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, 5);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, 5);
         // The second half of each row is the completion.
         let answered = |at: usize| at % TIME >= TIME / 2;
         let batches: Vec<MicroBatch> = (0..2)

@@ -6,7 +6,7 @@ use crate::runs::{
     steps_of, store, with_trainer,
 };
 use crate::{common, runs};
-use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
+use glasshouse_engine::checkpoint::{Checkpoints, Content};
 use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
@@ -68,7 +68,7 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    let best = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
     assert_eq!(best.info.val_loss, Some(lowest));
 }
 
@@ -190,11 +190,12 @@ fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
         let run = create(&project, &RunConfig { train: TrainConfig { ema, ..config().train }, ..config() });
         let options = Options { stop_after: Some(steps), ..Options::default() };
         let events = session(&run, &store, "cpu", options).unwrap();
-        let load = |content| blocking::load_checkpoint(&run, Which::Latest, parameters, content).state;
+        let load =
+            |content| blocking::load_checkpoint(&run, &CheckpointChoice::Latest, parameters, content).state;
         (events, load(Content::WeightsAndMoments), load(Content::Weights).parameters)
     };
     let layout = ArenaLayout::from_parameters(parameters);
-    let mut expected = blocking::initial_parameters(parameters, &layout, config().seed);
+    let mut expected = blocking::initial_parameters(parameters, config().seed);
     for steps in [10, 20, 30] {
         let (_, state, weights) = trained(0.0, steps);
         assert!(state.average.is_empty() && state.parameters == weights);
@@ -226,11 +227,11 @@ fn frozen_weights_are_where_a_model_has_them() {
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
-        let saved = blocking::load_checkpoint(&run, Which::Latest, &parameters, Content::Weights);
+        let saved = blocking::load_checkpoint(&run, &CheckpointChoice::Latest, &parameters, Content::Weights);
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
-        let first = blocking::initial_parameters(&parameters, &layout, frozen().seed);
+        let first = blocking::initial_parameters(&parameters, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
             let trained = frozen().train.trainable.includes(&parameter.name, 2, true);
@@ -377,7 +378,7 @@ fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     assert_eq!(best, [20]);
     session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let loaded = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    let loaded = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
     assert_eq!(loaded.info.step, 20);
     assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
     assert!(loaded.info.val_loss.is_some());
@@ -571,8 +572,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
     let final_weights = |batch: usize, accumulate: usize| {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
         // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
@@ -681,7 +681,7 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             "a run shorter than its window"
         );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
-        let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+        let best = blocking::load_checkpoint(&run, &CheckpointChoice::Best, parameters, Content::Weights);
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
         (best.info.step, *best_step, *best_val_loss == Some(losses[0].1), run.record().unwrap())
     };
@@ -768,8 +768,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     };
     let config = config();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
     let batches =
         Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);

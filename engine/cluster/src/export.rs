@@ -11,10 +11,12 @@ use glasshouse_formats::huggingface::{Family, export_trained};
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on};
-use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
+use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, settings_of};
 use glasshouse_project::{Run, Trained};
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Hint, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
+use glasshouse_protocol::{
+    CheckpointChoice, Hint, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig,
+};
 use glasshouse_text::data::{Prepared, Split, prepare};
 use glasshouse_training::step_input;
 use serde_json::{Value, json};
@@ -184,8 +186,8 @@ fn look(run: &Run) -> Result<Exported> {
     let family = Family::for_model(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    let loaded =
-        block_on(checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments, &Yielder::none()))?;
+    let (latest, content) = (CheckpointChoice::Latest, Content::WeightsAndMoments);
+    let loaded = block_on(checkpoints.load(&latest, &trained, content, &Yielder::none()))?;
     let untrained =
         "this run has no checkpoint yet; train it for a step first, on the CPU if it fits no GPU here";
     let untrained = || refused(untrained.to_owned()).hint(Hint::OneStep).hint(Hint::Cpu);

@@ -220,7 +220,6 @@ mod tests {
     use super::super::Scorer;
     use super::super::tasks::{Asked, TaskFile};
     use super::*;
-    use glasshouse_compiler::plan::arena::ArenaLayout;
     use glasshouse_platform::block_on;
     use glasshouse_project::{Project, initial, parameters_of};
     use glasshouse_protocol::evaluation::TaskRequest;
@@ -356,12 +355,7 @@ mod tests {
         let train: Vec<String> = rows(0..10).iter().flat_map(|row| vec![row.clone(); 10]).collect();
         let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
         let parameters = parameters_of(&own.config).unwrap();
-        let parameters = block_on(initial::parameters(
-            &parameters,
-            &ArenaLayout::from_parameters(&parameters),
-            7,
-            &Yielder::none(),
-        ));
+        let parameters = block_on(initial::parameters(&parameters, 7, &Yielder::none()));
         let mut scorer = block_on(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
         let subject =
             Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };

@@ -12,11 +12,7 @@ pub mod oracle;
 pub mod oracle;
 
 #[cfg(test)]
-fn initial_parameters(
-    parameters: &[glasshouse_compiler::graph::Parameter],
-    layout: &glasshouse_compiler::plan::arena::ArenaLayout,
-    seed: u64,
-) -> Vec<f32> {
+fn initial_parameters(parameters: &[glasshouse_compiler::graph::Parameter], seed: u64) -> Vec<f32> {
     let yielder = glasshouse_platform::Yielder::none();
-    glasshouse_platform::block_on(glasshouse_project::initial::parameters(parameters, layout, seed, &yielder))
+    glasshouse_platform::block_on(glasshouse_project::initial::parameters(parameters, seed, &yielder))
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 use glasshouse_compiler::model::{Purpose, build};
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_executors::gpu::test_gpu;
 use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::initial;
@@ -19,8 +18,7 @@ fn model() -> ModelConfig {
 
 async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
     let graph = build(&model(), Purpose::Window { time: 1 }).unwrap().graph;
-    let weights =
-        block_on(initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3, &Yielder::none()));
+    let weights = block_on(initial::parameters(&graph.parameters, 3, &Yielder::none()));
     GpuDecoder::new(gpu, &model(), &weights, WeightFormat::F32, texts).await.unwrap()
 }
 

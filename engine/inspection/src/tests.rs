@@ -57,12 +57,7 @@ fn number(stream: u64, n: usize) -> f32 {
 /// Random weights, including parameters that are normally initialised to zeros and ones.
 fn weights(config: &ModelConfig) -> Vec<f32> {
     let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let mut arena = block_on(initial::parameters(
-        &parameters,
-        &ArenaLayout::from_parameters(&parameters),
-        11,
-        &Yielder::none(),
-    ));
+    let mut arena = block_on(initial::parameters(&parameters, 11, &Yielder::none()));
     for (at, entry) in arena.iter_mut().enumerate() {
         *entry += 0.1 * number(1, at);
     }

@@ -141,7 +141,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Reads a file of at most `limit` bytes.
-fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
+pub fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let size = files::metadata(path).map_err(Error::io(path))?.len();
     if size > limit {
         let reason = format!("{size} bytes are too many for this file (at most {limit})");

@@ -87,7 +87,7 @@ async fn pack_into<F: Read + Write + Seek>(
     let files = packer.files;
     let mut file = packer.finish(yielder).await?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(unwritten)?;
-    Archive::read_with(&mut file, false, yielder).await?.verify(yielder).await?;
+    Archive::read(&mut file, false, yielder).await?.verify(yielder).await?;
     Ok((file, Packed { bytes, files, notes: contents.notes.clone() }))
 }
 
@@ -162,7 +162,7 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
         other => other,
     };
     let archive =
-        block_on(Archive::read(std::io::BufReader::new(opened), &Yielder::none())).map_err(named)?;
+        block_on(Archive::read(std::io::BufReader::new(opened), true, &Yielder::none())).map_err(named)?;
     archive.check_room(glasshouse_platform::persistence::room(folder))?;
     let staging = Staging::beside(folder)?;
     block_on(archive.unpack(staging.path(), &Yielder::none())).map_err(named)?;
@@ -186,20 +186,9 @@ pub struct Archive<F> {
 }
 
 impl<F: Read + Seek> Archive<F> {
-    /// Reads and validates an archive. Fails if the file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is
-    /// one sentence.
-    pub async fn read(file: F, yielder: &Yielder) -> Result<Self> {
-        Self::read_with(file, true, yielder).await
-    }
-
-    /// Like [`Archive::read`], for any packed folder from any program. Fails as [`Archive::read`] does, except that it need not be a
-    /// project.
-    pub async fn read_folder(file: F, yielder: &Yielder) -> Result<Self> {
-        Self::read_with(file, false, yielder).await
-    }
-
-    /// Like [`Archive::read`]; `project` says whether it must be a project.
-    async fn read_with(file: F, project: bool, yielder: &Yielder) -> Result<Self> {
+    /// Reads and validates an archive: of a project, or of any packed folder from any program. Fails if the file is not a zip, not a
+    /// supported project, damaged, or unsafe to unpack; the reason is one sentence.
+    pub async fn read(file: F, project: bool, yielder: &Yielder) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
         let refused = |reason: String| Error::Refused(format!("this {what} cannot be opened: {reason}"));
         let looked = Self::look_through(file, project, yielder).await;

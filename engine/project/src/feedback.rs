@@ -17,24 +17,19 @@ const FILES: [&str; 5] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "lab
 /// Labelled texts, in the format of the classify objective.
 const TEXTS_FILE: &str = "texts.jsonl";
 
-/// A row for supervised fine-tuning: only the completion is trained on, not the replies before it.
+/// A row for training on the completion, without the replies before it, or on whether it is good.
 #[derive(Serialize)]
 struct Learned<'row> {
     prompt: &'row [ChatMessage],
     completion: &'row [ChatMessage],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<bool>,
 }
 
 #[derive(Serialize)]
 struct Labelled<'row> {
     text: &'row str,
     label: &'row str,
-}
-
-#[derive(Serialize)]
-struct Judged<'row> {
-    prompt: &'row [ChatMessage],
-    completion: &'row [ChatMessage],
-    label: bool,
 }
 
 /// Converts a row to a training line; `judges` says whether the loss uses single rated answers. `None` if the objective cannot use the row.
@@ -47,7 +42,7 @@ fn learned_line(
     let line = match (objective, kind) {
         (Objective::Preference, FeedbackKind::Good | FeedbackKind::Bad | FeedbackKind::Better) if judges => {
             let (prompt, completion) = row.learned().unwrap_or((&row.prompt, &row.completion));
-            serde_json::to_string(&Judged { prompt, completion, label: kind != FeedbackKind::Bad })
+            serde_json::to_string(&Learned { prompt, completion, label: Some(kind != FeedbackKind::Bad) })
         }
         // Written as messages, whatever the form of the original line.
         (Objective::Preference, FeedbackKind::Pair) => serde_json::to_string(row),
@@ -57,7 +52,7 @@ fn learned_line(
         (Objective::Preference | Objective::Classify, _) => return Ok(None),
         (Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil, _) => match row.learned()
         {
-            Some((prompt, completion)) => serde_json::to_string(&Learned { prompt, completion }),
+            Some((prompt, completion)) => serde_json::to_string(&Learned { prompt, completion, label: None }),
             None => return Ok(None),
         },
     };

@@ -15,12 +15,8 @@ use glasshouse_protocol::TrainConfig;
 const DRAWN: usize = 1 << 16;
 
 /// The parameter arena at the start of a run; padding is zero.
-pub async fn parameters(
-    parameters: &[Parameter],
-    layout: &ArenaLayout,
-    seed: u64,
-    yielder: &Yielder,
-) -> Vec<f32> {
+pub async fn parameters(parameters: &[Parameter], seed: u64, yielder: &Yielder) -> Vec<f32> {
+    let layout = &ArenaLayout::from_parameters(parameters);
     let mut arena = vec![0.0; layout.length];
     fill(parameters, layout, seed, &mut arena, |_| true, yielder).await;
     set_magnitudes(parameters, layout, &mut arena);

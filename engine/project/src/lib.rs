@@ -74,9 +74,8 @@ const RUNS: &str = "runs";
 const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one";
 /// Folder of cleaned documents; its hidden files belong to an interrupted cleaning.
 pub const CLEANED: &str = "cleaned";
-/// Holds the project's original documents while a run that has not started tries others, and those others while they are removed.
+/// Holds the project's original documents while a run that has not started tries others.
 pub const DOCUMENTS_BEFORE: &str = "documents.before";
-pub const DOCUMENTS_GIVEN: &str = "documents.given";
 /// Lock file in the `runs` folder, held while a run gets its number and while feedback is written.
 const RUNS_LOCK: &str = ".lock";
 /// Maximum size of a `project.json`, `run.json` or `run.toml`.
@@ -211,7 +210,7 @@ impl Project {
     /// The run with the highest number, not counting models imported for comparison.
     pub fn latest_run(&self) -> Result<Run> {
         let runs = self.runs()?;
-        let latest = runs.iter().rev().find(|run| !run.is_for_comparison());
+        let latest = runs.iter().rev().find(|run| !run.record().is_ok_and(|record| record.for_comparison));
         latest.cloned().ok_or_else(|| {
             let Some(other) = runs.last() else { return Error::bad_file(&self.folder, NO_RUN) };
             let reason = format!(

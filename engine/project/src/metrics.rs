@@ -2,12 +2,12 @@
 //! everything else determined by the settings and the text, so identical runs have identical files. `clock.jsonl`, in the same
 //! folder, has what depends on the clock or the machine: speeds, checkpoints and the early sample. Readers get both merged.
 
-use glasshouse_platform::files::{self, File, OpenOptions};
+use glasshouse_platform::files::{File, OpenOptions};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::TrainEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Number of last samples returned when a run is resumed.
@@ -71,25 +71,17 @@ impl MetricsWriter {
     /// Opens the file to continue after `step`, or creates it. Later events and an unfinished last line are cut off. Damaged
     /// lines before are kept and reported.
     pub fn resume(path: &Path, step: u64) -> Result<(Self, Resumed)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(Error::io(path))?;
-        let mut input = BufReader::new(file);
+        let bytes = storage::if_there(path, u64::MAX, storage::read_within)?.unwrap_or_default();
         let (mut kept, mut resumed) = (0, Resumed::default());
-        let (mut at, mut line, mut known) = (0, Vec::new(), 0);
+        let (mut at, mut known) = (0, 0);
         // Numbers of damaged lines: before the last kept event, and since then.
         let (mut damaged, mut waiting) = (Vec::new(), Vec::new());
-        for number in 1_u64.. {
-            line.clear();
-            at += input.read_until(b'\n', &mut line).map_err(Error::io(path))? as u64;
+        for (number, line) in (1_u64..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+            at += line.len() as u64;
             if !line.ends_with(b"\n") {
                 break;
             }
-            let Some(event) = whole_event(&line) else {
+            let Some(event) = whole_event(line) else {
                 waiting.push(number);
                 continue;
             };
@@ -121,7 +113,8 @@ impl MetricsWriter {
                 count => format!("{path}: {count} lines from line {first} on are damaged and were skipped"),
             }
         });
-        let mut file = input.into_inner();
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let mut file = file.map_err(Error::io(path))?;
         file.set_len(kept).map_err(Error::io(path))?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
         let timed = timed_after(path, step)?;
@@ -180,15 +173,9 @@ pub fn timed_path(metrics: &Path) -> PathBuf {
 
 /// The valid lines of `clock.jsonl`; none if the file is missing.
 fn timed(metrics: &Path) -> Result<Vec<Timed>> {
-    let path = timed_path(metrics);
-    match files::read(&path) {
-        Ok(bytes) => Ok(bytes
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok())
-            .collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io(path)(error)),
-    }
+    let bytes = storage::if_there(&timed_path(metrics), u64::MAX, storage::read_within)?.unwrap_or_default();
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok()).collect())
 }
 
 /// Opens `clock.jsonl` to continue after a step; later lines are cut off.
@@ -243,31 +230,18 @@ fn whole_event(line: &[u8]) -> Option<TrainEvent> {
 
 /// Reads a run's metrics. An unfinished last line is skipped. Fails if the file cannot be read, or another line is not an event.
 pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
-    let mut input = BufReader::new(File::open(path).map_err(Error::io(path))?);
-    let mut events = Vec::new();
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        input.read_until(b'\n', &mut line).map_err(Error::io(path))?;
-        match line.strip_suffix(b"\n") {
-            Some(text) => events.push(
-                serde_json::from_slice(text)
-                    .map_err(|error| Error::bad_file(path, format!("line {number}: {error}")))?,
-            ),
-            None => break,
-        }
-    }
-    Ok(together(events, timed(path)?))
+    let bytes = storage::read(path)?;
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+    let event = |(line, number): (&[u8], u64)| {
+        serde_json::from_slice(line).map_err(|error| Error::bad_file(path, format!("line {number}: {error}")))
+    };
+    Ok(together(lines.zip(1..).map(event).collect::<Result<_>>()?, timed(path)?))
 }
 
 /// Reads a run's metrics for a curve: at most `points` evenly spaced steps including the last, their preference metrics, and all
 /// other events, in order. Damaged lines are skipped; a missing file is an empty history.
 pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
-    let bytes = match files::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(path)(error)),
-    };
+    let bytes = storage::if_there(path, u64::MAX, storage::read_within)?.unwrap_or_default();
     let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
     // Parse only the kept steps; a long run consists mostly of steps.
     let is_step = |line: &&[u8]| line.starts_with(br#"{"event":"step""#);

@@ -46,20 +46,16 @@ pub struct RunRecord {
     /// Optimizer steps completed when the record was written.
     pub step: u64,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches.
-    #[serde(default)]
     pub evaluate_whole_split: bool,
     /// The device the run is pinned to; `None` before its first session.
     pub device: Option<DeviceDescription>,
-    #[serde(default)]
     pub parameters: u64,
     /// Validation loss of the last evaluation.
     pub val_loss: Option<f32>,
     pub best_val_loss: Option<f32>,
     /// Training time in seconds, summed over all sessions.
-    #[serde(default)]
     pub seconds: f64,
     pub error: Option<String>,
-    #[serde(default)]
     pub notes: String,
     /// User's title; empty if none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -235,11 +231,6 @@ impl Run {
     /// Whether the weights come from outside the project. (A merge is also recorded as imported, but names its source run.)
     pub fn is_from_outside(&self) -> Result<bool> {
         Ok(self.is_imported() && self.config()?.start.is_none())
-    }
-
-    /// Whether the model was imported only for comparison and is never the latest run. False if the record is damaged.
-    pub(crate) fn is_for_comparison(&self) -> bool {
-        self.record().is_ok_and(|record| record.for_comparison)
     }
 
     /// Makes a model imported for comparison count like any other run.
@@ -465,7 +456,7 @@ fn label_from_preset(preset: &str) -> String {
 }
 
 /// Collapses a user's text to one line of at most `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub(super) fn one_line(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|letter| !letter.is_control()).take(most).collect()
 }

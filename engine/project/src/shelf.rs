@@ -9,6 +9,7 @@ mod summary;
 pub use summary::summary;
 
 use super::names::is_reserved;
+use super::run::one_line;
 use super::{Project, archive};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, refuse};
@@ -100,7 +101,7 @@ impl Shelf {
         room: Option<u64>,
         yielder: &Yielder,
     ) -> Result<String> {
-        let opened = archive::Archive::read(file, yielder).await?;
+        let opened = archive::Archive::read(file, true, yielder).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
         self.place(&name, async |staging| opened.unpack(staging, yielder).await).await
@@ -159,9 +160,7 @@ impl Shelf {
 
     /// Normalises a display name: one line, limited length, unique.
     fn free_name(&self, name: &str, own: Option<&str>) -> Result<String> {
-        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name: String =
-            name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME_CHARACTERS).collect();
+        let name = one_line(name, MAX_NAME_CHARACTERS);
         if name.is_empty() {
             refuse!("a project needs a name; give it one");
         }

@@ -21,7 +21,6 @@ pub struct KeptSweep {
     /// The versions of the text of an ablation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<AblatedText>,
-    #[serde(default)]
     pub findings: SweepFindings,
 }
 

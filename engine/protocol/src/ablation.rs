@@ -51,9 +51,8 @@ pub struct AblatedText {
     pub versions: Vec<TextVersion>,
     pub held_out_documents: u64,
     pub held_out_bytes: u64,
-    /// CRC-32C of the files that were cleaned; `None` in records of earlier versions of the program.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input_crc32c: Option<u32>,
+    /// CRC-32C of the files that were cleaned.
+    pub input_crc32c: u32,
     /// Whether no version changes the held-out documents.
     pub unchanged: bool,
 }

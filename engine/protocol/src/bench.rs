@@ -67,10 +67,6 @@ pub struct StepMeasurement {
     pub loss_last: f32,
 }
 
-fn one() -> usize {
-    1
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecodeMeasurement {
     /// Name of the preset.
@@ -82,7 +78,6 @@ pub struct DecodeMeasurement {
     /// Storage format of the matrices.
     pub weights: WeightFormat,
     /// Number of texts generated in parallel.
-    #[serde(default = "one")]
     pub batch: usize,
     pub repeats: usize,
     pub prompt_tokens: usize,
@@ -193,7 +188,6 @@ pub struct ViewTime {
     pub ms: f64,
     pub ms_fastest: f64,
     pub ms_slowest: f64,
-    #[serde(default)]
     pub answers: usize,
 }
 
@@ -248,8 +242,6 @@ pub struct ScalingCell {
     pub bytes: Option<u64>,
     /// Estimated bytes: on a GPU the plan's total, on the CPU its executor's own estimate.
     pub bytes_estimated: Option<u64>,
-    /// Held bytes divided by estimated bytes.
-    pub bytes_ratio: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

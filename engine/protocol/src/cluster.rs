@@ -85,7 +85,6 @@ pub struct ClusterPlan {
     /// Duration of the whole run.
     pub seconds: f64,
     pub dollars: f64,
-    #[serde(default)]
     pub energy: EnergyUse,
     /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,

@@ -20,6 +20,7 @@ mod trainable;
 mod tuning;
 
 pub use adapter::{Adapter, AdapterKind, AdapterTarget};
+pub use change::flatten;
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
 pub use generate::{GenerateConfig, MAX_ENDS};

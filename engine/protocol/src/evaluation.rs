@@ -143,7 +143,6 @@ pub struct Metric {
     /// The 95 % confidence interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
-    #[serde(default)]
     pub better: Better,
     pub count: u64,
     /// The unit of `count`, in the plural: `tokens`, `documents`, `rows`.

@@ -88,10 +88,8 @@ pub enum Event {
         /// The text, cut at 200,000 characters. A conversation is rendered with a chat template.
         text: String,
         /// Byte ranges of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
-        #[serde(default)]
         learned: Vec<(usize, usize)>,
         /// End byte of each token of a conversation, in order, and whether fine-tuning learns it; empty if no tokenizer is known.
-        #[serde(default)]
         tokens: Vec<(usize, bool)>,
         cut: bool,
     },
@@ -205,10 +203,8 @@ pub enum Event {
         /// Storage format of the matrices on the device.
         weights: WeightFormat,
         /// Whether the model has a chat template.
-        #[serde(default)]
         chats: bool,
         /// Whether that template is [`CHATML`](crate::CHATML), the default for models without one.
-        #[serde(default)]
         chatml: bool,
     },
     /// Characters of a prompt that the vocabulary lacks and that were dropped.
@@ -222,7 +218,6 @@ pub enum Event {
         tokens: Vec<WrittenToken>,
         prompt: bool,
         /// New text that no stop string can remove any more; empty for the prompt.
-        #[serde(default)]
         text: String,
     },
     Completed {
@@ -322,12 +317,9 @@ pub enum Event {
         /// Output file or folder (native).
         path: Option<String>,
         /// Written files (native).
-        #[serde(default)]
         files: Vec<String>,
         /// Number of files packed into a project's file.
-        #[serde(default)]
         packed: usize,
-        #[serde(default)]
         bytes: u64,
         /// Of a GGUF file that a second reader opened.
         #[serde(default, skip_serializing_if = "Option::is_none")]

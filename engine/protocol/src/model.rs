@@ -4,7 +4,7 @@ use crate::order;
 use crate::quantity::{counted, whole};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
 use crate::{Invalid, conversions, is_default, require, rules};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -81,7 +81,7 @@ settings! {
         /// Sequential: the MLP reads the stream after attention. Parallel: both read the same input and are computed together.
         #[serde(default)]
         pub residual: Residual, "Residual";
-        #[serde(default)]
+        #[serde(default, deserialize_with = "read_bias", serialize_with = "write_bias")]
         pub bias: Bias;
         /// The head shares the embedding's matrix: fewer weights, and often better small models.
         #[serde(default = "yes")]
@@ -450,7 +450,6 @@ choices! {
 settings! {
     /// Biases of the linear layers. In settings, `true` means all but the head, `false` none.
     #[derive(Copy, Eq)]
-    #[serde(from = "BiasForm", into = "BiasForm")]
     pub struct Bias: "model.bias." {
         /// A learned number added after the projection to queries, keys and values. Newer models leave biases out.
         pub qkv: bool = false, "Query, key and value biases";
@@ -478,30 +477,24 @@ conversions! { BTreeMap<&'static str, bool>:
 #[serde(untagged, expecting = "expected true, false, or a table of qkv, output, mlp and head")]
 enum BiasForm {
     Blocks(bool),
-    Each(EachBias),
+    Each(Bias),
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct EachBias {
-    qkv: bool,
-    output: bool,
-    mlp: bool,
-    head: bool,
+fn read_bias<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bias, D::Error> {
+    Ok(match BiasForm::deserialize(deserializer)? {
+        BiasForm::Blocks(all) => all.into(),
+        BiasForm::Each(bias) => bias,
+    })
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn write_bias<S: Serializer>(bias: &Bias, serializer: S) -> Result<S::Ok, S::Error> {
+    let all = *bias == bias.qkv.into();
+    if all { BiasForm::Blocks(bias.qkv) } else { BiasForm::Each(*bias) }.serialize(serializer)
 }
 
 conversions! { Bias:
     bool: |all| Self { qkv: all, output: all, mlp: all, head: false };
-    BiasForm: |form| match form {
-        BiasForm::Blocks(all) => all.into(),
-        BiasForm::Each(EachBias { qkv, output, mlp, head }) => Self { qkv, output, mlp, head },
-    };
-}
-conversions! { BiasForm:
-    Bias: |bias| {
-        let Bias { qkv, output, mlp, head } = bias;
-        if bias == qkv.into() { Self::Blocks(qkv) } else { Self::Each(EachBias { qkv, output, mlp, head }) }
-    };
 }
 
 settings! {

@@ -47,7 +47,6 @@ pub struct DeviceSummary {
     pub buffer: Option<u64>,
     /// Whether it supports timestamps, to time kernels.
     pub timestamps: bool,
-    #[serde(default)]
     pub mixed_precision: bool,
     /// For a run's device: kernels measured to be faster than the default ones, by shape bucket (`linear 1024x128x512`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -89,7 +88,6 @@ pub struct ProjectSummary {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub classifier: bool,
     /// Whether it is deleted (and can be restored).
-    #[serde(default)]
     pub deleted: bool,
     /// Why it cannot be opened, if it is damaged or of another version; fields that could not be read are then empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]

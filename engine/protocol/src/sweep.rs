@@ -447,7 +447,6 @@ pub struct SweepSummary {
     pub best: Option<usize>,
     pub complete: bool,
     /// The share of the variance of the finished runs' losses that each setting explains on its own; empty for too few runs.
-    #[serde(default)]
     pub importance: Vec<Metric>,
     /// Laws and prediction of a ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -113,7 +113,6 @@ pub struct PreferenceMetrics {
     #[serde(deserialize_with = "number_or_null")]
     pub accuracy: f32,
     /// Fraction of ties: rewards that differ by no more than rounding.
-    #[serde(default)]
     pub ties: f32,
     #[serde(deserialize_with = "number_or_null")]
     pub chosen_reward: f32,

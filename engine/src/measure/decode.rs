@@ -6,7 +6,6 @@ use crate::generation::{Decoder, Opening};
 use crate::gpu::Tuning;
 use crate::initial;
 use crate::model::{Purpose, build};
-use crate::plan::arena::ArenaLayout;
 use crate::platform;
 use crate::platform::Yielder;
 use crate::protocol::bench::DecodeMeasurement;
@@ -85,8 +84,7 @@ pub async fn measure_decode(
     let model = &config.model;
     workload.check(model)?;
     let graph = build(model, Purpose::STEP)?.graph;
-    let weights =
-        initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
+    let weights = initial::parameters(&graph.parameters, config.seed, &Yielder::new()).await;
     let opening = Opening {
         threads,
         weights: workload.weights,

@@ -8,7 +8,6 @@ use crate::gpu::Gpu;
 use crate::initial;
 use crate::inspection::{Indices, Lens, Subject, inspect};
 use crate::model::{Purpose, build};
-use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Yielder};
 use crate::project::{Project, Run};
 use crate::protocol::bench::{InspectMeasurement, UnmeasuredView, ViewPart, ViewTime};
@@ -146,8 +145,7 @@ async fn measure_on(
     let run = project.create_run(config, &prepared.folder)?;
 
     let graph = build(model, Purpose::STEP)?.graph;
-    let weights =
-        initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
+    let weights = initial::parameters(&graph.parameters, config.seed, &Yielder::new()).await;
     let description = match &gpu {
         Some(gpu) => gpu.describe(),
         None => device::cpu(platform::threads(threads)),

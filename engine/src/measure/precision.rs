@@ -10,7 +10,6 @@ use crate::gpu::{BUDGET, Gpu, GpuExecutor, Tuning, WARM_UP};
 use crate::initial;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
-use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
 use crate::platform::{self, Yielder};
 use crate::protocol::{DeviceKind, Precision, RunConfig, TrainConfig, WeightFormat};
@@ -127,9 +126,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let begun = Instant::now();
     let ring = ring(graphs.spec.train.accumulate);
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring).await?;
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters =
-        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+    let parameters = initial::parameters(&graphs.train.parameters, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };

@@ -158,10 +158,8 @@ impl ScalingBench<'_> {
         match measure(&config, self.device, self.threads, extent, &Tuning::Default).await {
             Ok(MeasuredSteps { step: measured, target, warning, .. }) => {
                 self.warning = self.warning.take().or(warning);
-                let estimated = bytes(&config, &measured.device, &target)?;
-                cell.bytes_estimated = Some(estimated);
+                cell.bytes_estimated = Some(bytes(&config, &measured.device, &target)?);
                 cell.bytes = Some(measured.bytes);
-                cell.bytes_ratio = Some(measured.bytes as f64 / estimated.max(1) as f64);
                 cell.ms_per_step = Some(measured.ms_per_step);
                 cell.repeats = measured.repeats;
                 cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
@@ -226,7 +224,6 @@ mod tests {
             time_ratio: ratio,
             bytes: Some(if ratio == Some(1.2) { 100 } else { 101 }),
             bytes_estimated: Some(100),
-            bytes_ratio: None,
         };
         let cells = [
             cell(true, false, None),

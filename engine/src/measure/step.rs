@@ -9,7 +9,6 @@ use crate::graph::random;
 use crate::initial;
 use crate::model::{LossForm, loss_form, training_graphs};
 use crate::optimizer::Optimizer;
-use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
 use crate::plan::lower::Target;
 use crate::platform::{self, Yielder};
@@ -73,9 +72,7 @@ pub async fn measure(
     let optimizer = Optimizer::new(&config.train);
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters =
-        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+    let parameters = initial::parameters(&graphs.train.parameters, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     // A measurement limited by time runs while the user looks at a window.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));

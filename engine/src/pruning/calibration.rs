@@ -99,8 +99,7 @@ mod tests {
             model.norm.placement = placement;
             let graph = build(&model, Purpose::Window { time: 1 }).unwrap().graph;
             let layout = ArenaLayout::new(&graph);
-            let weights =
-                block_on(crate::initial::parameters(&graph.parameters, &layout, 5, &Yielder::none()));
+            let weights = block_on(crate::initial::parameters(&graph.parameters, 5, &Yielder::none()));
             let mut nearest = weights.clone();
             for (at, own) in graph.parameters.iter().enumerate() {
                 let range = layout.range(ParameterId(at as u32));

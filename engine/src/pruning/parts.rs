@@ -227,9 +227,7 @@ mod tests {
             change(&mut model);
             model.validate().unwrap();
             let graph = build(&model, Purpose::Window { time: 1 }).unwrap().graph;
-            let layout = ArenaLayout::new(&graph);
-            let mut weights =
-                block_on(crate::initial::parameters(&graph.parameters, &layout, 5, &Yielder::none()));
+            let mut weights = block_on(crate::initial::parameters(&graph.parameters, 5, &Yielder::none()));
             // Biases and norms differ from their initial values, as after training.
             weights.iter_mut().enumerate().for_each(|(at, weight)| *weight += (at as f32).sin() * 0.02);
             Self { model, weights }

@@ -9,7 +9,6 @@ use crate::graph::random;
 use crate::initial;
 use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
-use crate::plan::arena::ArenaLayout;
 use crate::plan::fuse::fused;
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{compile, trial};
@@ -189,9 +188,7 @@ pub async fn reports(
     let graphs = graphs_of(config, way)?;
     let train = TrainConfig { precision: way.precision, ..config.train.clone() };
     let optimizer = Optimizer::new(&train);
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters =
-        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+    let parameters = initial::parameters(&graphs.train.parameters, config.seed, &Yielder::new()).await;
     let tuning = match way.kernels {
         Kernels::Default => Tuning::Default,
         Kernels::Tuned => Tuning::before_a_run(),

@@ -61,7 +61,7 @@ impl Session {
         };
         let recipe = Recipe { validation: 0.0, ..recipe };
         let folder = self.opened()?.project.sweep_folder(name);
-        let input_crc32c = Some(checksum(inputs).await?);
+        let input_crc32c = checksum(inputs).await?;
         // Of an ablation that did not get to its first run, or whose runs are deleted.
         files::remove_dir_all(&folder).ok();
         let mut folders = vec![folder.join(WHOLE)];

@@ -82,7 +82,7 @@ impl Session {
 /// Unpacks a zip and finds the bundle in it: at the root or in a folder.
 async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
     let yielder = Yielder::new();
-    let archive = Archive::read_folder(Cursor::new(zip), &yielder).await?;
+    let archive = Archive::read(Cursor::new(zip), false, &yielder).await?;
     let staging = staged()?;
     let room = room_at(staging.path()).await;
     if archive.bytes() > room {

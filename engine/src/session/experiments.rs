@@ -107,11 +107,10 @@ impl Session {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
                     self.sink.notice(text.to_owned());
                 }
-                if let Some(cleaned) = kept.text.as_ref().and_then(|text| text.input_crc32c) {
+                if let Some(text) = &kept.text {
                     let files = self.ablated_files(&sweep.name, &config)?;
-                    if self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await).await?
-                        != cleaned
-                    {
+                    let now = self.stoppable((id, PREPARING), async |_: &mut Self| checksum(&files).await);
+                    if now.await? != text.input_crc32c {
                         refuse!(
                             "the text has changed since the ablation {} cleaned it; restore it, or change the ablation's name to measure the new text",
                             sweep.name
@@ -186,14 +185,13 @@ impl Session {
                     let place = SweepPlace { name: open.sweep.name.clone(), point: at, given_up: false };
                     let swept =
                         SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
-                    let request = RunRequest::start(id, open.configs[at].clone(), launch).in_sweep(swept);
                     // The versions of a text are learned with the same tokenizer.
                     let version = open.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
                     let shares = version.is_some_and(|version| version.tokenizer.is_none());
-                    match open.runs.first().cloned().flatten().filter(|_| shares) {
-                        Some(first) => request.with_tokenizer_of(first),
-                        None => request,
-                    }
+                    let mut request = RunRequest::start(id, open.configs[at].clone(), launch);
+                    request.sweep = Some(Box::new(swept));
+                    request.tokenizer_of = open.runs.first().cloned().flatten().filter(|_| shares);
+                    request
                 }
             };
             let trained = self.train_one(request).await;
@@ -240,7 +238,7 @@ impl Session {
 
 impl Session {
     /// Awaits work that stopping the training cancels.
-    async fn stoppable<T>(
+    pub(super) async fn stoppable<T>(
         &mut self,
         work: (u64, &'static str),
         does: impl AsyncFnOnce(&mut Self) -> Result<T>,

@@ -4,7 +4,7 @@ use crate::protocol::{Command, Envelope, Request};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 pub(super) struct Inbox {
@@ -107,24 +107,9 @@ impl Inbox {
             if self.closed {
                 return Ended::Cancelled(None);
             }
-            let first = {
-                let mut coming = pin!(self.receiver.recv());
-                poll_fn(|context| {
-                    if let Poll::Ready(coming) = coming.as_mut().poll(context) {
-                        return Poll::Ready(First::Request(coming.ok()));
-                    }
-                    let worked = work.as_mut().poll(context);
-                    beat();
-                    worked.map(First::Work)
-                })
-                .await
-            };
-            let envelope = match first {
+            let envelope = match self.first(work.as_mut(), &beat).await {
                 First::Work(done) => return Ended::Done(done),
-                First::Request(None) => {
-                    self.closed = true;
-                    continue;
-                }
+                First::Request(None) => continue,
                 First::Request(Some(envelope)) => envelope,
             };
             match &envelope.body.command {
@@ -158,24 +143,26 @@ impl Inbox {
     ) -> T {
         let mut work = pin!(work);
         loop {
-            let first = {
-                let mut request = pin!(self.receiver.recv());
-                let closed = self.closed;
-                poll_fn(|context| {
-                    if !closed && let Poll::Ready(request) = request.as_mut().poll(context) {
-                        return Poll::Ready(First::Request(request.ok()));
-                    }
-                    work.as_mut().poll(context).map(First::Work)
-                })
-                .await
-            };
-            match first {
+            match self.first(work.as_mut(), || ()).await {
                 First::Work(done) => return done,
-                First::Request(request) => {
-                    self.closed |= request.is_none();
-                    self.waiting.extend(urgent(request));
-                }
+                First::Request(request) => self.waiting.extend(urgent(request)),
             }
         }
+    }
+
+    /// Awaits a request or the end of the work; `beat` is called after every poll of the work. The end of the front end comes once.
+    async fn first<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>, beat: impl Fn()) -> First<T> {
+        let (mut request, closed) = (pin!(self.receiver.recv()), self.closed);
+        let first = poll_fn(|context| {
+            if !closed && let Poll::Ready(request) = request.as_mut().poll(context) {
+                return Poll::Ready(First::Request(request.ok()));
+            }
+            let worked = work.as_mut().poll(context);
+            beat();
+            worked.map(First::Work)
+        });
+        let first = first.await;
+        self.closed |= matches!(first, First::Request(None));
+        first
     }
 }

@@ -23,7 +23,6 @@ use crate::protocol::{
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use crate::training::reward::learned_plain;
 use crate::{Error, Result, refuse};
 use cache::Models;
 use lenses::Lenses;
@@ -346,7 +345,7 @@ impl Session {
         model: &Model,
         texts: &[String],
     ) -> Result<Vec<Vec<f64>>> {
-        if model.config.scores() && learned_plain(&self.run_named(&model.key.0)?)? == Some(false) {
+        if model.config.scores() && self.run_named(&model.key.0)?.record()?.plain_pairs == Some(false) {
             let run = &model.key.0;
             refuse!(
                 "{run} scores replies in conversations, not single texts; use it as train.reward.model={run}"

@@ -26,8 +26,6 @@ pub(super) struct OpenProject {
     pub(super) prepared: Option<Arc<Prepared>>,
     /// How often the text uses each token of the vocabulary, once counted.
     pub(super) counts: Option<Vec<u64>>,
-    /// The project's own documents were replaced temporarily, until the run that uses the others has started.
-    pub(super) replaced: bool,
     hold: Hold,
 }
 
@@ -42,7 +40,7 @@ enum Hold {
 impl OpenProject {
     fn new(id: String, project: Project, config: RunConfig, hold: Hold) -> Self {
         let (next, survey, prepared, counts) = (Next::default(), None, None, None);
-        Self { id, project, config, next, survey, prepared, counts, replaced: false, hold }
+        Self { id, project, config, next, survey, prepared, counts, hold }
     }
 
     pub(super) fn documents_folder(&self) -> PathBuf {

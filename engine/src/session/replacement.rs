@@ -4,7 +4,7 @@
 use super::Session;
 use super::undo::Undo;
 use crate::platform::files;
-use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN};
+use crate::project::DOCUMENTS_BEFORE;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -32,14 +32,12 @@ impl Session {
         });
         self.add_documents(id, names, bytes).await?;
         own.keep();
-        self.opened()?.replaced = true;
         Ok(())
     }
 
     /// Makes the replacement permanent, because the run has started.
     pub(super) fn keep_documents(&mut self) {
-        if let Some(open) = self.project.as_mut().filter(|open| open.replaced) {
-            open.replaced = false;
+        if let Some(open) = self.project.as_ref().filter(|open| !open.is_beside_others()) {
             files::remove_dir_all(waiting(&open.documents_folder())).ok();
         }
     }
@@ -49,30 +47,22 @@ impl Session {
         // If others have the project open, the documents set aside are theirs.
         let Some(open) = self.project.as_mut().filter(|open| !open.is_beside_others()) else { return Ok(()) };
         if take_back(&open.documents_folder())? {
-            open.replaced = false;
             (open.survey, open.prepared, open.counts) = (None, None, None);
         }
         Ok(())
     }
 }
 
-/// Restores the documents set aside; returns whether there were any. The replacements are removed afterwards, so that one of both
-/// always exists.
+/// Restores the documents set aside, in place of the replacements; returns whether there were any. If this fails, they remain set aside.
 pub(super) fn take_back(documents: &Path) -> Result<bool> {
-    let (waiting, given) = (waiting(documents), documents.with_file_name(DOCUMENTS_GIVEN));
-    // Left by a program that died here: replacements no longer needed.
-    files::remove_dir_all(&given).ok();
+    let waiting = waiting(documents);
     if !files::is_dir(&waiting) {
         return Ok(false);
     }
     if files::is_dir(documents) {
-        files::rename(documents, &given).map_err(Error::io(documents))?;
+        files::remove_dir_all(documents).map_err(Error::io(documents))?;
     }
-    if let Err(error) = files::rename(&waiting, documents) {
-        files::rename(&given, documents).ok();
-        return Err(Error::io(&waiting)(error));
-    }
-    files::remove_dir_all(&given).ok();
+    files::rename(&waiting, documents).map_err(Error::io(&waiting))?;
     Ok(true)
 }
 
@@ -94,14 +84,17 @@ mod tests {
         assert!(!take_back(&documents).unwrap(), "nothing waits");
         assert_eq!(text(), "given");
         put(DOCUMENTS_BEFORE, "own");
-        // A file is in the way of the replacements, so nothing is moved.
-        std::fs::write(folder.path().join(DOCUMENTS_GIVEN), "in the way").unwrap();
+        // A file is in the way.
+        std::fs::remove_dir_all(&documents).unwrap();
+        std::fs::write(&documents, "in the way").unwrap();
         assert!(take_back(&documents).is_err());
-        assert_eq!(text(), "given");
         assert!(folder.path().join(DOCUMENTS_BEFORE).join("a.txt").exists());
-        std::fs::remove_file(folder.path().join(DOCUMENTS_GIVEN)).unwrap();
-        // The state after a program died between the two moves.
-        std::fs::rename(&documents, folder.path().join(DOCUMENTS_GIVEN)).unwrap();
+        // The state after a program died before the move.
+        std::fs::remove_file(&documents).unwrap();
+        assert!(take_back(&documents).unwrap());
+        assert_eq!(text(), "own");
+        put(DOCUMENTS_BEFORE, "own");
+        put("documents", "given");
         assert!(take_back(&documents).unwrap());
         assert_eq!(text(), "own");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

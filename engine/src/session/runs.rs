@@ -10,7 +10,6 @@ use crate::protocol::{
     WeightFormat,
 };
 use crate::storage::{self, Staging};
-use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result, refuse};
 use std::path::{Path, PathBuf};
 
@@ -235,8 +234,7 @@ impl Session {
 }
 
 async fn verification(model: Trained, path: &Path, work: Work<'_>) -> Result<(Verification, Option<String>)> {
-    let files = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let reference = Reference::new(&model, &files, work).await?;
+    let reference = Reference::new(&model, None, work).await?;
     let Trained { config, tokenizer, parameters, .. } = model;
     // Room for the file's weights.
     drop(parameters);
@@ -253,12 +251,7 @@ async fn merge_difference(
     let checkpoint = checkpoint_of(&before, checkpoint)?;
     let as_trained = AsTrained::load(before.clone(), &checkpoint, work.yielder).await?;
     let trained = Trained::load(before, &checkpoint, work.yielder).await?;
-    let files = TokenizerFiles::with(trained.tokenizer.clone(), &trained.run.data_folder()?)?;
-    let reference = if is_own {
-        Reference::with_adapter(&trained, &files, &as_trained, work).await?
-    } else {
-        Reference::new(&trained, &files, work).await?
-    };
+    let reference = Reference::new(&trained, is_own.then_some(&as_trained), work).await?;
     drop(trained);
     let after = Trained::load(after, &CheckpointChoice::Best, work.yielder).await?;
     reference.difference(&after, work).await

@@ -6,8 +6,8 @@ use crate::platform::Yielder;
 use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
-    TokenizerSummary, VocabularyEntry, VocabularyOrder, order,
+    CompressionSummary, DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary,
+    VocabularyEntry, VocabularyOrder, order,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -59,13 +59,7 @@ impl Session {
         let folder = self.opened()?.project.folder().to_owned();
         let sink = &self.sink;
         let mut told = None;
-        let mut progress = |progress| {
-            let (stage, done, total) = match progress {
-                Progress::Reused => (PreparationStage::Reused, 0, 0),
-                Progress::Reading { bytes, total } => (PreparationStage::Reading, bytes, total),
-                Progress::Training => (PreparationStage::Training, 0, 0),
-                Progress::Encoding { bytes, total } => (PreparationStage::Encoding, bytes, total),
-            };
+        let mut progress = |(stage, done, total): Progress| {
             sink.progress(done, total);
             // A hundred reports per stage are enough.
             let share = (stage, done * 100 / total.max(1));

@@ -5,7 +5,7 @@ mod control;
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
 use super::projects::learns_other_text;
-use super::{After, Session, cancellable, device};
+use super::{After, Session, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
 use crate::executor::Executor;
@@ -43,9 +43,9 @@ pub(super) struct RunRequest {
     /// The run to resume; `None` means the latest.
     run: Option<String>,
     /// The sweep that a new run belongs to.
-    sweep: Option<Box<SweptRun>>,
+    pub(super) sweep: Option<Box<SweptRun>>,
     /// The run whose tokenizer a new one uses, instead of training its own.
-    tokenizer_of: Option<Run>,
+    pub(super) tokenizer_of: Option<Run>,
     launch: RunLaunch,
 }
 
@@ -56,14 +56,6 @@ impl RunRequest {
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
         Self { id, config: None, run, sweep: None, tokenizer_of: None, launch }
-    }
-
-    pub(super) fn in_sweep(self, swept: SweptRun) -> Self {
-        Self { sweep: Some(Box::new(swept)), ..self }
-    }
-
-    pub(super) fn with_tokenizer_of(self, run: Run) -> Self {
-        Self { tokenizer_of: Some(run), ..self }
     }
 
     /// Whether its settings name its text: a version of an ablation's text.
@@ -136,13 +128,9 @@ impl Session {
         let (id, sweep) = (request.id, request.sweep.clone());
         let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
             request.launch;
-        let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
-        let mut inbox = std::mem::take(&mut self.inbox);
-        let (work, ends) = ((id, PREPARING), |command: &Command| *command == Steer::Stop.into());
-        let prepared = self.prepare_run(request);
-        let prepared = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, prepared).await;
-        self.inbox = inbox;
-        let (mut prepared_run, device, estimated) = prepared?;
+        let work = (id, PREPARING);
+        let prepare = async |session: &mut Self| session.prepare_run(request).await;
+        let (mut prepared_run, device, estimated) = self.stoppable(work, prepare).await?;
         let begins = !prepared_run.resumes();
         prepared_run.sweep = sweep;
         let run = prepared_run.run_of(&self.opened()?.project)?;
@@ -167,10 +155,8 @@ impl Session {
         let prepared = prepared_run.prepared.clone();
         loop {
             let begins = !prepared_run.resumes();
-            let mut inbox = std::mem::take(&mut self.inbox);
             let begun = prepared_run.trainer(options.clone());
-            let begun = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, begun).await;
-            self.inbox = inbox;
+            let begun = self.stoppable(work, async |_: &mut Self| begun.await).await;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
                 // Remove a run that never started.
                 self.current = None;

@@ -65,28 +65,17 @@ struct Reading {
 }
 
 impl Reference {
-    /// Samples a run's model. Fails if the machine lacks the memory, or the vocabulary has none of the prompts' characters.
-    pub(super) async fn new(trained: &Trained, files: &TokenizerFiles, work: Work<'_>) -> Result<Self> {
+    /// Samples a run's model, and predicts with its weights, or with a separate adapter's. Fails if the machine lacks the memory, or the
+    /// vocabulary has none of the prompts' characters.
+    pub(super) async fn new(trained: &Trained, adapter: Option<&AsTrained>, work: Work<'_>) -> Result<Self> {
         let model = &trained.config.model;
-        let mut samples = prompts(model, &trained.config.train.sample_prompt, files)?;
+        let files = TokenizerFiles::with(trained.tokenizer.clone(), &trained.run.data_folder()?)?;
+        let mut samples = prompts(model, &trained.config.train.sample_prompt, &files)?;
         continue_greedily(model, &trained.parameters, &mut samples, work).await?;
-        let spec = (model, &TrainConfig::default());
-        let predictions = predictions(spec, &trained.parameters, &samples, work).await?;
-        Ok(Self { samples, predictions })
-    }
-
-    /// Samples the run of an adapter from its merged weights, and predicts with the separate ones. Fails as [`Self::new`] does.
-    pub(super) async fn with_adapter(
-        trained: &Trained,
-        files: &TokenizerFiles,
-        as_trained: &AsTrained,
-        work: Work<'_>,
-    ) -> Result<Self> {
-        let model = &trained.config.model;
-        let mut samples = prompts(model, "", files)?;
-        continue_greedily(model, &trained.parameters, &mut samples, work).await?;
-        let spec = (model, &as_trained.config.train);
-        let predictions = predictions(spec, &as_trained.weights, &samples, work).await?;
+        let plain = TrainConfig::default();
+        let (train, weights) =
+            adapter.map_or((&plain, &trained.parameters), |own| (&own.config.train, &own.weights));
+        let predictions = predictions((model, train), weights, &samples, work).await?;
         Ok(Self { samples, predictions })
     }
 

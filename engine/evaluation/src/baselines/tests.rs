@@ -1,6 +1,5 @@
 use super::*;
 use crate::{Scorer, text_contamination};
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::given_up_after;
 use glasshouse_project::{Project, Run, initial, parameters_of};
 use glasshouse_protocol::{RunConfig, TokenizerKind, presets};
@@ -30,12 +29,7 @@ fn begun(change: impl FnOnce(&mut RunConfig, &std::path::Path)) -> Begun {
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
     let parameters = parameters_of(&config).unwrap();
-    let parameters = block_on(initial::parameters(
-        &parameters,
-        &ArenaLayout::from_parameters(&parameters),
-        7,
-        &Yielder::none(),
-    ));
+    let parameters = block_on(initial::parameters(&parameters, 7, &Yielder::none()));
     Begun { _folder: folder, run, config, prepared, tokenizer, parameters }
 }
 

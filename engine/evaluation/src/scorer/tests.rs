@@ -3,7 +3,6 @@
 use super::super::temperatures::GRID;
 use super::*;
 use glasshouse_compiler::model::{HookPoint, Purpose, build};
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_executors::gpu::test_gpu;
 use glasshouse_project::initial;
 use glasshouse_protocol::presets;
@@ -18,12 +17,7 @@ fn config() -> ModelConfig {
 
 fn weights(config: &ModelConfig) -> Vec<f32> {
     let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let mut arena = block_on(initial::parameters(
-        &parameters,
-        &ArenaLayout::from_parameters(&parameters),
-        5,
-        &Yielder::none(),
-    ));
+    let mut arena = block_on(initial::parameters(&parameters, 5, &Yielder::none()));
     arena.iter_mut().for_each(|weight| *weight *= 8.0);
     arena
 }

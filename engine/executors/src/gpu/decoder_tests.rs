@@ -189,7 +189,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let graph = build(model, Purpose::Window { time: 1 }).unwrap().graph;
-    crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3)
+    crate::initial_parameters(&graph.parameters, 3)
 }
 
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {

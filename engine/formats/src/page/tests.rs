@@ -87,7 +87,7 @@ fn unpacked(archive: Vec<u8>) -> (tempfile::TempDir, Project, Run) {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("unpacked");
     std::fs::create_dir(&place).unwrap();
-    let archive = block_on(Archive::read(Cursor::new(archive), &Yielder::none())).unwrap();
+    let archive = block_on(Archive::read(Cursor::new(archive), true, &Yielder::none())).unwrap();
     block_on(archive.unpack(&place, &Yielder::none())).unwrap();
     let project = Project::open(&place).unwrap();
     let [run] = &project.runs().unwrap()[..] else { panic!("one run") };

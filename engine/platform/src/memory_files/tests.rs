@@ -209,9 +209,9 @@ mod stored {
     use glasshouse_compiler::graph::{Init, Parameter, Type};
     use glasshouse_compiler::step::ArenaState;
     use glasshouse_project::Project;
-    use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which};
+    use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content};
     use glasshouse_project::metrics;
-    use glasshouse_protocol::{RunState, TrainEvent, presets};
+    use glasshouse_protocol::{CheckpointChoice, RunState, TrainEvent, presets};
     use lasting::Step;
 
     type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -441,7 +441,7 @@ mod stored {
                     run.config().unwrap();
                     let record = run.record().unwrap();
                     let loaded = block_on(Checkpoints::new(run.checkpoints_folder()).load(
-                        Which::Latest,
+                        &CheckpointChoice::Latest,
                         &parameters(),
                         Content::WeightsAndMoments,
                         &Default::default(),
@@ -453,7 +453,7 @@ mod stored {
                         assert!(events.last().and_then(TrainEvent::step) >= Some(step));
                     }
                     let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
-                        Which::Best,
+                        &CheckpointChoice::Best,
                         &parameters(),
                         Content::Weights,
                         &Default::default(),

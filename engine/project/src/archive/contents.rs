@@ -3,7 +3,7 @@
 
 use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::names::Siblings;
-use crate::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
+use crate::{CLEANED, DOCUMENTS_BEFORE, RUNS, claim, shelf};
 use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
 use glasshouse_protocol::order;
 use std::io::{Cursor, Read};
@@ -149,7 +149,7 @@ pub(super) fn is_transient(place: &Path) -> bool {
     let (Some(first), name) = (parts.next(), place.file_name().unwrap_or_default().to_string_lossy()) else {
         return false;
     };
-    if [DOCUMENTS_BEFORE, DOCUMENTS_GIVEN].contains(&&*first) {
+    if first == DOCUMENTS_BEFORE {
         return true;
     }
     let depth = place.components().count();

@@ -2,7 +2,8 @@
 
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
-use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded};
+use crate::shelf::names_in;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, files, storage};
@@ -50,7 +51,7 @@ impl Checkpoints {
     }
 
     fn milestones(&self) -> Vec<CheckpointSummary> {
-        let Ok(entries) = files::read_dir(&self.folder) else { return Vec::new() };
+        let names = names_in(&self.folder).unwrap_or_default();
         let summary = |name: String| {
             let step = milestone_step(&name)?;
             let path = self.folder.join(&name);
@@ -65,7 +66,7 @@ impl Checkpoints {
                 bytes,
             })
         };
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
+        names.into_iter().filter_map(summary).collect()
     }
 
     /// Removes milestones after `step`, as far as possible.
@@ -102,8 +103,7 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`]. Fails if there is no such checkpoint, it is damaged or of
-    /// another model, or it is a milestone and moments are requested.
+    /// Like [`Checkpoints::load`]; fails if there is no checkpoint.
     pub async fn load_named(
         &mut self,
         choice: &CheckpointChoice,
@@ -111,18 +111,11 @@ impl Checkpoints {
         content: Content,
         yielder: &Yielder,
     ) -> Result<Loaded> {
-        let which = match choice {
-            CheckpointChoice::Latest => Which::Latest,
-            CheckpointChoice::Best => Which::Best,
-            CheckpointChoice::File(name) => {
-                return self.load_file(name, parameters, content, yielder).await;
-            }
-        };
-        let loaded = self.load(which, parameters, content, yielder).await?;
+        let loaded = self.load(choice, parameters, content, yielder).await?;
         loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
     }
 
-    async fn load_file(
+    pub(super) async fn load_file(
         &self,
         name: &str,
         parameters: &[Parameter],

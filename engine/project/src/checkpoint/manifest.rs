@@ -1,6 +1,6 @@
 //! The list of a run's valid checkpoints, with checksums.
 
-use glasshouse_platform::{Error, Result, files, storage};
+use glasshouse_platform::{Error, Result, storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -81,15 +81,9 @@ impl Manifest {
     /// `None` if the file does not exist.
     pub(super) fn read(folder: &Path, slot: Slot) -> Result<Option<Self>> {
         let path = slot.path(folder);
-        match files::metadata(&path) {
-            Ok(metadata) if metadata.len() > MAX_MANIFEST_BYTES => Err(Error::bad_file(path, "too long")),
-            Ok(_) => {
-                let text = files::read(&path).map_err(Error::io(&path))?;
-                Self::parse(&text).map(Some).map_err(|reason| Error::bad_file(path, reason))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(path)(error)),
-        }
+        let text = storage::if_there(&path, MAX_MANIFEST_BYTES, storage::read_within)?;
+        let manifest = text.map(|text| Self::parse(&text)).transpose();
+        manifest.map_err(|reason| Error::bad_file(path, reason))
     }
 
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {

@@ -18,11 +18,12 @@ pub use guard::GuardState;
 pub use moment::CarriedFile;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
+use crate::shelf::names_in;
 use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::plan::arena::Stored;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
-use glasshouse_protocol::order;
+use glasshouse_protocol::{CheckpointChoice, order};
 use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StateReader, StoredPrecision};
 use std::collections::VecDeque;
@@ -30,13 +31,6 @@ use std::path::{Path, PathBuf};
 
 /// Number of states kept for the guard.
 const KEPT: usize = 2;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    Latest,
-    /// The state with the lowest validation loss, or the newest if the run was never evaluated.
-    Best,
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
@@ -118,15 +112,19 @@ impl Checkpoints {
         }
     }
 
-    /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed. Fails if every checkpoint is
-    /// damaged or belongs to another model; [`Error::TooLarge`] if one exceeds the memory.
+    /// Loads the chosen checkpoint of a model with these parameters; a file is one of [`Checkpoints::list`]. `None` if no checkpoint was
+    /// ever completed. Fails if there is no such file, every checkpoint is damaged or belongs to another model, or moments of a milestone
+    /// are requested; [`Error::TooLarge`] if one exceeds the memory.
     pub async fn load(
         &mut self,
-        which: Which,
+        choice: &CheckpointChoice,
         parameters: &[Parameter],
         content: Content,
         yielder: &Yielder,
     ) -> Result<Option<Loaded>> {
+        if let CheckpointChoice::File(name) = choice {
+            return self.load_file(name, parameters, content, yielder).await.map(Some);
+        }
         let mut notices = Vec::new();
         let manifests = self.manifests(&mut notices);
         if manifests.is_empty() && notices.is_empty() {
@@ -134,11 +132,8 @@ impl Checkpoints {
         }
         let latest = manifests.iter().map(|(slot, manifest)| (*slot, &manifest.latest));
         let best = manifests.iter().filter_map(|(slot, manifest)| Some((*slot, manifest.best.as_ref()?)));
-        let candidates: Vec<(Slot, &ManifestEntry)> = match which {
-            Which::Latest => latest.collect(),
-            Which::Best => best.chain(latest).collect(),
-        };
-        for (slot, entry) in candidates {
+        let best = best.filter(|_| *choice == CheckpointChoice::Best);
+        for (slot, entry) in best.chain(latest) {
             let path = self.folder.join(&entry.file);
             match state::read(&path, Some(entry), parameters, content, (self.memory)(), yielder).await {
                 Ok(mut loaded) => {
@@ -318,11 +313,9 @@ impl Checkpoints {
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
-        let Ok(entries) = files::read_dir(&self.folder) else { return };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
-                files::remove_file(&path).ok();
+        for name in names_in(&self.folder).unwrap_or_default() {
+            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(&name) {
+                files::remove_file(self.folder.join(name)).ok();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Checkpoints;
 use super::manifest::{Manifest, Slot};
+use crate::shelf::names_in;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::order;
@@ -57,12 +58,7 @@ impl Checkpoints {
                 Err(error) => return Err(Error::io(path)(error)),
             }
         }
-        let entries = match files::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(parts)),
-            Err(error) => return Err(Error::io(&self.folder)(error)),
-        };
-        for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        for name in names_in(&self.folder)? {
             let of_manifests =
                 name.starts_with("manifest-") || (name.starts_with("step-") && !named.is_empty());
             if !of_manifests && !name.ends_with(".partial") {

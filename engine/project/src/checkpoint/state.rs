@@ -12,12 +12,12 @@ use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
 use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
+use glasshouse_protocol::config::flatten;
 use glasshouse_protocol::model::{ModelConfig, UNWRITTEN};
 use glasshouse_protocol::{RunConfig, WeightFormat};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
@@ -54,37 +54,19 @@ pub struct CheckpointInfo {
     pub guard: Option<GuardState>,
 }
 
-fn add_defaults(settings: &mut BTreeMap<String, String>) {
-    for (name, value) in UNWRITTEN {
-        settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
-    }
-}
-
 /// The model settings that determine what its weights compute, by dotted name.
 pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
-    fn flatten(name: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
-        match value {
-            Value::Object(fields) => {
-                for (field, value) in fields {
-                    flatten(&format!("{name}.{field}"), value, settings);
-                }
-            }
-            Value::String(text) => drop(settings.insert(name.to_owned(), text.clone())),
-            // As typed by the user, not as f64 digits of the f32 value.
-            Value::Number(number) if number.is_f64() => {
-                let number = number.as_f64().unwrap_or_default() as f32;
-                settings.insert(name.to_owned(), number.to_string());
-            }
-            other => drop(settings.insert(name.to_owned(), other.to_string())),
-        }
-    }
     let mut settings = BTreeMap::new();
-    flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
+    // Numbers as typed by the user, not as f64 digits of the f32 value.
+    let typed = |number: f64| (number as f32).to_string();
+    flatten("model", &serde_json::to_value(model).unwrap_or_default(), typed, &mut settings);
     // Normalise settings that may be absent or have two spellings.
     if let Some(scaling) = settings.get("model.position.scaling.kind").cloned() {
         settings.insert("model.position.scaling".to_owned(), scaling);
     }
-    add_defaults(&mut settings);
+    for (name, value) in UNWRITTEN {
+        settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
     settings.remove("model.bias");
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
@@ -122,12 +104,8 @@ impl CheckpointInfo {
     /// first difference.
     pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
         let now = settings_of(model);
-        let mut trained = self.model.clone();
-        if !trained.is_empty() {
-            add_defaults(&mut trained);
-        }
-        let both = trained.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
-        match both.into_iter().find(|(_, trained, now)| trained != now) {
+        let mut both = self.model.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
+        match both.find(|(_, trained, now)| trained != now) {
             None => Ok(()),
             Some((name, trained, now)) => Err(format!(
                 "it has {name} = {now}, but the checkpoint was trained with {trained}, and its weights need that; restore {trained}"
@@ -241,7 +219,7 @@ impl StateFile {
         precision: StoredPrecision,
     ) -> Result<Self> {
         // A single metadata entry: the order of several would be undefined.
-        let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
+        let text = Described { crc32c: NO_CHECKSUM.to_owned(), info: info.clone(), loss_scale };
         let text = serde_json::to_string(&text).map_err(internal)?;
         let mut end = 0;
         let infos = types
@@ -529,17 +507,17 @@ impl StateReader {
         Err(Error::bad_file(&self.path, reason))
     }
 
-    /// Reads the rest and compares the checksums of the file (which those of older versions lack) and of its manifest.
+    /// Reads the rest and compares the checksums of the file and of its manifest.
     pub(super) async fn finish(mut self, yielder: &Yielder) -> Result<CheckpointInfo> {
         self.skip(self.metadata.data_len() - self.bytes, yielder).await?;
         let whole = |head: &[u8]| crc32c::crc32c_combine(crc32c::crc32c(head), self.checksum, self.bytes);
-        let mut is_whole = self.expected.is_none_or(|expected| expected == whole(&self.head));
-        if let Some(place) = checksum_place(&self.head) {
+        let is_own = |place: Range<usize>| {
             let mut head = self.head.clone();
             head[place.clone()].copy_from_slice(NO_CHECKSUM.as_bytes());
-            is_whole &= self.head[place] == *format!("{:08x}", whole(&head)).as_bytes();
-        }
-        if is_whole {
+            self.head[place] == *format!("{:08x}", whole(&head)).as_bytes()
+        };
+        let is_listed = self.expected.is_none_or(|expected| expected == whole(&self.head));
+        if is_listed && checksum_place(&self.head).is_some_and(is_own) {
             return Ok(self.described.info);
         }
         Err(Error::bad_file(self.path, "it has changed since it was written (checksum)"))
@@ -554,8 +532,7 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
 #[derive(Serialize, Deserialize)]
 struct Described {
     /// CRC-32C of the whole file, with zeros in its own place. It comes first so that it can be found without parsing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    crc32c: Option<String>,
+    crc32c: String,
     #[serde(flatten)]
     info: CheckpointInfo,
     /// Only in mixed precision.

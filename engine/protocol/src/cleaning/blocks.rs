@@ -282,7 +282,7 @@ fn members(cluster: &Cluster, diff: Diff<'_>) -> Section {
 /// Files and records that could not be read.
 pub fn troubles(report: &CleaningReport) -> Section {
     let troubles = &report.troubles;
-    let kinds = troubles.by_kind();
+    let kinds = &troubles.kinds;
     let fact = |kind: &super::report::TroubleKind| {
         let more = match kind.count {
             1 => String::new(),

@@ -26,7 +26,6 @@ pub struct CleaningReport {
     /// Documents written to `kept.jsonl`.
     pub kept: Amount,
     /// The part of `kept` that is held out for validation.
-    #[serde(default)]
     pub held_out: Amount,
     /// In order of application.
     pub stages: Vec<Stage>,
@@ -65,19 +64,15 @@ impl Default for CleaningReport {
 impl CleaningReport {
     /// Parses a `report.json`.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Shape {
-            format: u32,
-        }
-        let shape: Shape = serde_json::from_slice(text.as_bytes())
+        let report: Self = serde_json::from_slice(text.as_bytes())
             .map_err(|error| format!("not a cleaning report: {error}"))?;
-        if shape.format > FORMAT {
+        if report.format != FORMAT {
             return Err(format!(
-                "the report has format {}, but this version reads up to {FORMAT}: read it with the version that wrote it",
-                shape.format
+                "the report has format {}, but this version reads {FORMAT}: read it with the version that wrote it",
+                report.format
             ));
         }
-        serde_json::from_slice(text.as_bytes()).map_err(|error| format!("not a cleaning report: {error}"))
+        Ok(report)
     }
 
     /// Serialises as `report.json`: indented, with a final newline.
@@ -368,7 +363,6 @@ pub struct Member {
     /// Similarity to the kept one, from 0 to 1, if it was measured.
     pub similarity: Option<f64>,
     /// Evidence, as in `13 of 16 bands agree`; empty for the kept one.
-    #[serde(default)]
     pub found_by: String,
     /// Its beginning, personal data masked.
     pub excerpt: String,
@@ -381,18 +375,7 @@ pub struct Troubles {
     /// The first 1000.
     pub listed: Vec<TroubleEntry>,
     /// Counts by kind, most frequent first; at most 100 kinds.
-    #[serde(default)]
     pub kinds: Vec<TroubleKind>,
-}
-
-impl Troubles {
-    /// The kinds, or, for reports without them, each listed trouble as its own kind.
-    pub fn by_kind(&self) -> Vec<TroubleKind> {
-        match self.kinds.as_slice() {
-            [] => self.listed.iter().map(|first| TroubleKind { count: 1, first: first.clone() }).collect(),
-            kinds => kinds.to_vec(),
-        }
-    }
 }
 
 /// Troubles whose reasons differ only in numbers and names.

@@ -4,8 +4,7 @@ use super::{Precision, TrainConfig, Trainable};
 use crate::order;
 use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Gate, Invalid, ModelConfig, WeightFormat, rules};
-use serde::Deserializer;
-use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 choices! {
@@ -55,31 +54,19 @@ impl AdapterTarget {
     }
 }
 
-/// Deserialises layer names from a list or a comma-separated string.
-struct Names;
-
-impl<'de> Visitor<'de> for Names {
-    type Value = Vec<String>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("some of qkv, output, up, down, head")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
-        Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Vec<String>, A::Error> {
-        let mut all = Vec::new();
-        while let Some(name) = names.next_element()? {
-            all.push(name);
-        }
-        Ok(all)
-    }
+/// Layer names as a list or separated by commas.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected some of qkv, output, up, down, head")]
+enum Names {
+    Joined(String),
+    Listed(Vec<String>),
 }
 
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
-    let names = deserializer.deserialize_any(Names)?;
+    let names = match Names::deserialize(deserializer)? {
+        Names::Joined(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
+        Names::Listed(names) => names,
+    };
     let target = |name: &String| AdapterTarget::named("layer", name).map_err(serde::de::Error::custom);
     Ok(order::distinct(names.iter().map(target).collect::<Result<Vec<_>, _>>()?))
 }

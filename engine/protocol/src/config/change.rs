@@ -14,7 +14,7 @@ impl RunConfig {
     /// All settings as text, by the dotted paths that [`Self::set`] takes.
     pub fn by_path(&self) -> BTreeMap<String, String> {
         let mut fields = BTreeMap::new();
-        flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut fields);
+        flatten("", &serde_json::to_value(self).unwrap_or_default(), shortest, &mut fields);
         fields
     }
 
@@ -224,20 +224,26 @@ fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
     Ok(())
 }
 
-fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+/// Adds a value's entries by their dotted paths below `path`, with fractions written by `float`.
+pub fn flatten(
+    path: &str,
+    value: &serde_json::Value,
+    float: fn(f64) -> String,
+    into: &mut BTreeMap<String, String>,
+) {
     match value {
         serde_json::Value::Object(fields) => {
             for (key, value) in fields {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(&path, value, into);
+                flatten(&path, value, float, into);
             }
         }
         serde_json::Value::String(text) => {
             into.insert(path.to_owned(), text.clone());
         }
         serde_json::Value::Number(number) => {
-            let float = number.as_f64().filter(|_| number.is_f64());
-            into.insert(path.to_owned(), float.map_or_else(|| number.to_string(), shortest));
+            let fraction = number.as_f64().filter(|_| number.is_f64());
+            into.insert(path.to_owned(), fraction.map_or_else(|| number.to_string(), float));
         }
         other => {
             into.insert(path.to_owned(), other.to_string());

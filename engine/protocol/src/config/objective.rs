@@ -57,10 +57,7 @@ impl Objective {
 
     /// Whether it trains on whole texts of documents.
     pub fn learns_text(self) -> bool {
-        match self {
-            Self::Text | Self::Distil => true,
-            Self::Chat | Self::Preference | Self::Classify | Self::Reward => false,
-        }
+        matches!(self, Self::Text | Self::Distil)
     }
 
     /// Lowercase extensions of files with its rows; empty for objectives that train on whole texts, whose files are of many kinds.
@@ -79,60 +76,39 @@ impl Objective {
 
     /// Whether a prompt's tokens may count in the loss.
     pub fn weighs_prompts(self) -> bool {
-        match self {
-            Self::Chat => true,
-            Self::Text | Self::Preference | Self::Reward | Self::Classify | Self::Distil => false,
-        }
+        self == Self::Chat
     }
 
     /// Whether its examples are pairs of a better and a worse answer to one prompt, in adjacent rows.
     pub fn learns_pairs(self) -> bool {
-        match self {
-            Self::Preference => true,
-            Self::Text | Self::Chat | Self::Reward | Self::Classify | Self::Distil => false,
-        }
+        self == Self::Preference
     }
 
     /// Whether instruction tasks exist in its format: pairs if [`Self::learns_pairs`], prompts if [`Self::answers_prompts`], else
     /// conversations with answers.
     pub fn learns_tasks(self) -> bool {
-        match self {
-            Self::Chat | Self::Preference | Self::Reward => true,
-            Self::Text | Self::Classify | Self::Distil => false,
-        }
+        matches!(self, Self::Chat | Self::Preference | Self::Reward)
     }
 
     /// Whether its examples are labelled texts.
     pub fn learns_labels(self) -> bool {
-        match self {
-            Self::Classify => true,
-            Self::Text | Self::Chat | Self::Preference | Self::Reward | Self::Distil => false,
-        }
+        self == Self::Classify
     }
 
     /// Whether its examples are prompts to which the model generates groups of answers.
     pub fn answers_prompts(self) -> bool {
-        match self {
-            Self::Reward => true,
-            Self::Text | Self::Chat | Self::Preference | Self::Classify | Self::Distil => false,
-        }
+        self == Self::Reward
     }
 
     /// Whether its training graph includes another model's weights.
     pub fn has_teacher(self) -> bool {
-        match self {
-            Self::Distil => true,
-            Self::Text | Self::Chat | Self::Preference | Self::Reward | Self::Classify => false,
-        }
+        self == Self::Distil
     }
 
     /// Whether its loss compares answers with each other and with reference log-probabilities. Such a run reports the results of its
     /// answers at each step, its rows cannot be split among workers, and a pretraining learning rate would make it forget how to answer.
     pub fn compares_answers(self) -> bool {
-        match self {
-            Self::Preference | Self::Reward => true,
-            Self::Text | Self::Chat | Self::Classify | Self::Distil => false,
-        }
+        matches!(self, Self::Preference | Self::Reward)
     }
 
     /// A row of its data, in one word.
@@ -159,10 +135,7 @@ impl Objective {
 
     /// Whether it renders its examples with a chat template.
     pub fn needs_chat_template(self) -> bool {
-        match self {
-            Self::Text | Self::Classify | Self::Distil => false,
-            Self::Chat | Self::Preference | Self::Reward => true,
-        }
+        matches!(self, Self::Chat | Self::Preference | Self::Reward)
     }
 }
 

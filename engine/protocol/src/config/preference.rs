@@ -49,10 +49,7 @@ choices! {
 impl PreferenceLoss {
     /// Whether it uses reference log-probabilities from the initial weights.
     pub fn has_reference(self) -> bool {
-        match self {
-            Self::Sigmoid | Self::Ipo | Self::Kto => true,
-            Self::Simpo | Self::Orpo | Self::BradleyTerry => false,
-        }
+        matches!(self, Self::Sigmoid | Self::Ipo | Self::Kto)
     }
 
     /// Whether it takes single good or bad answers rather than pairs.

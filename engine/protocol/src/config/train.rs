@@ -289,24 +289,18 @@ impl TrainConfig {
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         let relative = matches!(model.position, Position::Rope(_) | Position::None);
         match self.objective {
-            Objective::Text | Objective::Preference | Objective::Reward | Objective::Distil => false,
             Objective::Chat => self.chat.packing && relative,
             Objective::Classify => relative,
+            _ => false,
         }
     }
 
     /// Maximum noise added to an entry of the embedded tokens in training; see [`crate::ChatSettings::neftune_alpha`].
     pub fn embedding_noise(&self, model: &ModelConfig) -> f32 {
-        match self.objective {
-            Objective::Chat => {
-                self.chat.neftune_alpha / (model.context_length as f32 * model.width as f32).sqrt()
-            }
-            Objective::Text
-            | Objective::Preference
-            | Objective::Reward
-            | Objective::Classify
-            | Objective::Distil => 0.0,
+        if self.objective != Objective::Chat {
+            return 0.0;
         }
+        self.chat.neftune_alpha / (model.context_length as f32 * model.width as f32).sqrt()
     }
 
     /// Whether rows of a batch hold several documents or examples that do not attend to each other.

@@ -43,7 +43,6 @@ pub struct RunSummary {
     /// The other run whose weights it started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<crate::Start>,
-    #[serde(default)]
     pub learns_from: crate::LearnsFrom,
     pub step: u64,
     pub steps: u64,

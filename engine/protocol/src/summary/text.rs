@@ -48,7 +48,6 @@ pub struct DocumentsOverview {
     /// Whether the embedded stories are used because the project has no documents.
     pub embedded: bool,
     /// Whether the documents listed and trained on are those kept by a cleaning.
-    #[serde(default)]
     pub cleaned: bool,
     /// Name and size in bytes of the project's files, as added.
     pub files: Vec<(String, u64)>,
@@ -75,15 +74,9 @@ pub struct FileProblem {
     /// The problem, as in `is empty`.
     pub reason: String,
     /// Whether the rest of the file was read.
-    #[serde(default)]
     pub partly: bool,
     /// Number of affected rows or other parts of the file.
-    #[serde(default = "one")]
     pub count: u64,
-}
-
-fn one() -> u64 {
-    1
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

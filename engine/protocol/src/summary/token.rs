@@ -24,7 +24,6 @@ pub struct TokenSummary {
     /// Its text; incomplete UTF-8 is shown as `\xE2`.
     pub text: String,
     /// Whether it is a special token such as `<|endoftext|>`.
-    #[serde(default)]
     pub special: bool,
 }
 

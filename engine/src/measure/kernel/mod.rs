@@ -95,8 +95,7 @@ async fn on_gpu(
     further.push(update::advance_dispatch());
     let classes = chosen(dispatch_classes(&plan, &further, config.train.accumulate), filter)?;
     let peak = peak::of_gpu(gpu).await?;
-    let weights =
-        initial::parameters(&plan.graph.parameters, &plan.arena, config.seed, &Yielder::new()).await;
+    let weights = initial::parameters(&plan.graph.parameters, config.seed, &Yielder::new()).await;
     let repeater = Repeater::new(gpu, &plan, &weights, Some(&optimizer), &further).await?;
     let step = StepInput {
         step: 0,
@@ -161,7 +160,7 @@ fn on_cpu(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Ve
     let classes = chosen(node_classes(&graph, config.train.accumulate), filter)?;
     let peak = peak::of_cpu(threads)?;
     let layout = ArenaLayout::new(&graph);
-    let weights = block_on(initial::parameters(&graph.parameters, &layout, config.seed, &Yielder::none()));
+    let weights = block_on(initial::parameters(&graph.parameters, config.seed, &Yielder::none()));
     let mut inputs: Vec<(ValueId, Data)> = Vec::new();
     let batch = random_batches(config).into_iter().next().unwrap_or_default();
     for (number, value) in graph.values.iter().enumerate() {

@@ -6,7 +6,6 @@ use crate::data::prepare;
 use crate::formats::huggingface::{export_adapter, merge_adapter};
 use crate::initial;
 use crate::model::parameters;
-use crate::plan::arena::ArenaLayout;
 use crate::platform::{Yielder, block_on, given_up_after};
 use crate::project::metrics::{self, MetricsWriter};
 use crate::project::{AsTrained, Project, Run, StagedRun};
@@ -34,8 +33,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
-    let weights =
-        block_on(initial::parameters(&list, &ArenaLayout::from_parameters(&list), 5, &Yielder::none()));
+    let weights = block_on(initial::parameters(&list, 5, &Yielder::none()));
     let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);

@@ -26,7 +26,8 @@ use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{
-    ChatMessage, DataConfig, FileProblem, Hint, Invalid, Role, RunConfig, Synthetic, presets,
+    ChatMessage, DataConfig, FileProblem, Hint, Invalid, PreparationStage, Role, RunConfig, Synthetic,
+    presets,
 };
 use glasshouse_stories::synthetic;
 pub use labels::{scored_tokens, text_tokens};
@@ -280,24 +281,8 @@ fn first_words(text: &str) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// An earlier preparation of the same text and settings is reused.
-    Reused,
-    /// First pass: reads and counts the text.
-    Reading {
-        bytes: u64,
-        /// Estimated.
-        total: u64,
-    },
-    Training,
-    /// Second pass: encodes the text.
-    Encoding {
-        bytes: u64,
-        /// Counted in the first pass.
-        total: u64,
-    },
-}
+/// A stage, and its bytes done and in total (an estimate when reading); 0 if unknown.
+pub type Progress = (PreparationStage, u64, u64);
 
 /// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
@@ -340,7 +325,7 @@ pub async fn prepare_in_turns(
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
     if let Some(prepared) = reuse(&folder, &recipe) {
-        progress(Progress::Reused);
+        progress((PreparationStage::Reused, 0, 0));
         return Ok(prepared);
     }
     storage::create_folder(&data)?;
@@ -375,7 +360,7 @@ pub async fn prepare_in_turns(
             if let Some(canaries) = &canaries {
                 trainer.feed(&canaries.alphabet());
             }
-            progress(Progress::Training);
+            progress((PreparationStage::Training, 0, 0));
             Some(trainer.finish_in_turns(count.documents > 1, yielder).await?.into())
         }
         None => None,
@@ -566,7 +551,7 @@ async fn scan(
             count.bytes += piece.text.len() as u64;
             if count.bytes - told >= ENCODE_BYTES as u64 {
                 told = count.bytes;
-                progress(Progress::Reading { bytes: count.bytes, total });
+                progress((PreparationStage::Reading, count.bytes, total));
             }
         }
         if corpus.has_held_out() {
@@ -611,7 +596,7 @@ async fn feed(
         parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
         if done - told >= ENCODE_BYTES as u64 {
             told = done;
-            progress(Progress::Reading { bytes: total + done.min(total), total: 2 * total });
+            progress((PreparationStage::Reading, total + done.min(total), 2 * total));
         }
     }
     Ok(())
@@ -659,7 +644,7 @@ async fn encode(
         if waiting >= ENCODE_BYTES {
             queue.flush()?;
             done += std::mem::take(&mut waiting) as u64;
-            progress(Progress::Encoding { bytes: done, total: count.bytes });
+            progress((PreparationStage::Encoding, done, count.bytes));
         }
     }
     queue.parts.extend(planting.rest().map(|text| {

@@ -62,7 +62,7 @@ fn others(count: usize) -> String {
 
 pub(super) struct Guard {
     settings: GuardSettings,
-    state: GuardState,
+    pub(super) state: GuardState,
     /// Whether the objective's loss is expected to fall.
     has_loss: bool,
     /// Whether the loss is of pairs: near the end most losses are about 0, but single ones may be far above.
@@ -99,20 +99,6 @@ impl Guard {
     /// The state for a checkpoint; `None` if the guard is inactive and never intervened.
     pub(super) fn remembered(&self) -> Option<GuardState> {
         (self.looks() || !self.state.interventions.is_empty()).then(|| self.state.clone())
-    }
-
-    pub(super) fn interventions(&self) -> &[Intervention] {
-        &self.state.interventions
-    }
-
-    /// Consecutive steps, up to the last, that were skipped or had a non-finite loss.
-    pub(super) fn bad_steps(&self) -> u32 {
-        self.state.bad_steps
-    }
-
-    /// The last evaluation known to the guard: step, training loss and validation loss.
-    pub(super) fn last_evaluation(&self) -> Option<(u64, f32, f32)> {
-        self.state.evaluations.last().copied()
     }
 
     /// Whether the state at `step`, that of a regular checkpoint, is suitable for rolling back.
@@ -212,7 +198,7 @@ impl Guard {
     /// Checks an evaluation of a run with `steps` steps, at learning rate `rate` relative to the peak. Known evaluations are ignored.
     pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64, steps: u64) -> Vec<Finding> {
         let (step, train, validation) = losses;
-        let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
+        let is_known = self.state.evaluations.last().is_some_and(|last| last.0 >= step);
         if !self.looks() || is_known || !train.is_finite() || !validation.is_finite() {
             return Vec::new();
         }
@@ -275,16 +261,6 @@ impl Guard {
             );
             Finding::new(GuardKind::Repetition, step, [share, REPEATED], text)
         })
-    }
-
-    /// Sets whether the check of layers is postponed.
-    pub(super) fn put_off_layers(&mut self, puts_off: bool) {
-        self.state.layers_due = puts_off;
-    }
-
-    /// Whether a check of layers is still due although the state was saved.
-    pub(super) fn layers_are_due(&self) -> bool {
-        self.state.layers_due
     }
 
     /// Checks the state of a regular checkpoint; `is_settled` says whether the warm-up and a first window of steps are over.

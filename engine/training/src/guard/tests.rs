@@ -220,7 +220,7 @@ fn what_is_no_number_is_counted_where_nobody_looks_and_told_where_somebody_does(
     let nan = |_| StepReport { loss: f32::NAN, gradient_norm: f32::NAN, skipped: true, preference: None };
     let mut off = guard(GuardMode::Off);
     assert_eq!(watch(&mut off, 1..=5, nan), []);
-    assert_eq!((off.bad_steps(), off.remembered()), (5, None));
+    assert_eq!((off.state.bad_steps, off.remembered()), (5, None));
     let mut note = guard(GuardMode::Note);
     let found = watch(&mut note, 1..=5, nan);
     assert_eq!((found.len(), note.action(&found[0].1, 5)), (1, GuardAction::Note));
@@ -357,7 +357,7 @@ fn what_comes_back_was_not_the_batch_and_retries_are_bounded() {
     assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 900), 900), [400, 200]);
     guard.intervene(guard.intervention(&spike, GuardAction::Lower, 700, 732));
     assert_eq!(guard.action(&spike, 2000), GuardAction::Note);
-    let [skip, back, lower] = guard.interventions() else { panic!() };
+    let [skip, back, lower] = &guard.state.interventions[..] else { panic!() };
     assert_eq!((skip.factor, back.factor, back.until, lower.from), (1.0, 0.5, None, 732));
 }
 

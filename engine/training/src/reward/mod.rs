@@ -8,5 +8,5 @@ mod round;
 
 pub use advantage::{advantages, token_shares};
 pub use answers::{Answer, Drawing, draw};
-pub use model::{RewardModel, Scorer, learned_plain};
+pub use model::{RewardModel, Scorer};
 pub use round::{Round, RoundShape};

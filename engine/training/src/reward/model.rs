@@ -15,8 +15,8 @@ use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
-    ChatMessage, ModelConfig, Objective, PlanSummary, Precision, Role, RunConfig, RunState, Start,
-    TrainConfig, Trainable,
+    ChatMessage, ModelConfig, Objective, PlanSummary, Precision, Role, RunConfig, Start, TrainConfig,
+    Trainable,
 };
 use glasshouse_text::data::{IGNORED, prepare};
 use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
@@ -55,17 +55,8 @@ impl RewardModel {
                 );
             }
             let template = TokenizerFiles::template_in(&folder)?.0;
-            let plain = match learned_plain(&run)? {
-                Some(plain) => plain,
-                // Imported models do not record it.
-                None if run.record()?.state == RunState::Imported => template.is_none(),
-                None => {
-                    return refused(
-                        "does not record whether it learned from conversations or plain texts, and its data is gone; train a new \
-                         reward model, and use that",
-                    );
-                }
-            };
+            // Imported models do not record it.
+            let plain = run.record()?.plain_pairs.unwrap_or(template.is_none());
             if !plain && template != TokenizerFiles::template_in(data)?.0 {
                 return refused(
                     "learned to score conversations with another chat template; the reward model and the run that learns from it must \
@@ -170,15 +161,6 @@ fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig
     (model, train)
 }
 
-/// Whether a run was trained on raw text pairs, not rendered by a chat template; `None` if unknown.
-pub fn learned_plain(run: &Run) -> Result<Option<bool>> {
-    if let Some(plain) = run.record()?.plain_pairs {
-        return Ok(Some(plain));
-    }
-    // Records of older runs lack the field; their data may still tell.
-    Ok(prepare::index(&run.data_folder()?).is_ok_and(|index| index.plain).then_some(true))
-}
-
 /// A reward model on a device.
 #[derive(Debug)]
 pub struct Scorer {
@@ -275,9 +257,7 @@ mod tests {
         (train.objective, train.batch_size, train.accumulate) = (Objective::Preference, 2, 1);
         train.preference.loss = PreferenceLoss::BradleyTerry;
         let graphs = training_graphs(&model, &train).unwrap();
-        let layout = ArenaLayout::new(&graphs.train);
-        let parameters =
-            block_on(initial::parameters(&graphs.train.parameters, &layout, 3, &Yielder::none()));
+        let parameters = block_on(initial::parameters(&graphs.train.parameters, 3, &Yielder::none()));
         let parameters = parameters.into_iter().map(|weight| weight * scale).collect();
         let executor = block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::new(&train), Some(1)).await?;

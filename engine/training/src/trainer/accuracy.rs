@@ -117,7 +117,6 @@ fn labelled(batch: &MicroBatch, time: usize) -> impl Iterator<Item = (&[u32], u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_compiler::plan::arena::ArenaLayout;
     use glasshouse_executors::cpu::CpuDecoder;
     use glasshouse_platform::{Yielder, block_on};
     use glasshouse_project::initial;
@@ -153,8 +152,7 @@ mod tests {
         (config.model.context_length, config.model.vocabulary) = (6, 14);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
         let parameters = &graphs.train.parameters;
-        let layout = ArenaLayout::from_parameters(parameters);
-        let weights = block_on(initial::parameters(parameters, &layout, 3, &Yielder::none()));
+        let weights = block_on(initial::parameters(parameters, 3, &Yielder::none()));
         block_on(async {
             let mut decoder = CpuDecoder::new(&config.model, &weights, Some(1)).unwrap();
             let greedy = GenerateConfig { temperature: 0.0, max_tokens: 3, ..GenerateConfig::default() };

@@ -7,16 +7,15 @@ use crate::guard::Guard;
 use crate::tensorboard::TensorboardWriter;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::energy::{self, Meter};
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
+use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{MetricsWriter, Resumed};
 use glasshouse_project::{Run, Teacher};
-use glasshouse_protocol::{RunConfig, RunState};
+use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState};
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
 use web_time::Instant;
@@ -49,7 +48,8 @@ impl<'data> Trainer<'data> {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let mut notices = Vec::new();
         let loaded = if resume {
-            checkpoints.load(Which::Latest, &parameters, Content::WeightsAndMoments, &Yielder::new()).await?
+            let (latest, content) = (CheckpointChoice::Latest, Content::WeightsAndMoments);
+            checkpoints.load(&latest, &parameters, content, &Yielder::new()).await?
         } else {
             None
         };
@@ -195,10 +195,9 @@ async fn initial_state(
     parameters: &[Parameter],
     weights: Option<Vec<f32>>,
 ) -> ArenaState {
-    let layout = ArenaLayout::from_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
-        None => initial::parameters(parameters, &layout, config.seed, &Yielder::new()).await,
+        None => initial::parameters(parameters, config.seed, &Yielder::new()).await,
     };
     ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
 }

@@ -33,7 +33,7 @@ impl Trainer<'_> {
         // Saving may have caused a rollback by the guard.
         let text = self.text_of_change(&changed);
         self.config = changed;
-        let layers_are_due = self.guard.layers_are_due();
+        let layers_are_due = self.guard.state.layers_due;
         self.actions.retain(|action| *action != Action::Save || layers_are_due);
         if !self.stop_requested() {
             // With more steps, the run no longer ends here.
@@ -68,7 +68,7 @@ impl Trainer<'_> {
 
     /// Describes how the new settings affect the learning rate.
     fn text_of_schedule(&self, after: &TrainConfig) -> String {
-        let factor = |step| Intervention::factor(self.guard.interventions(), step);
+        let factor = |step| Intervention::factor(&self.guard.state.interventions, step);
         let rate = |step| after.learning_rate_at(step) * factor(step);
         let was = match self.step.checked_sub(1) {
             Some(last) => format!("was {:.2e} and ", self.learning_rate_at(last)),

@@ -100,7 +100,8 @@ impl Trainer<'_> {
     /// Marks the current state as the best, to be saved next, if its validation loss is the lowest so far. Returns whether it is.
     pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
         // The untrained model does not count, unless the run started from pretrained weights.
-        let counts = self.step > 0 || self.begins_trained();
+        let begins_trained = self.config.start.is_some() || self.record.restored_from.is_some();
+        let counts = self.step > 0 || begins_trained;
         let best = counts && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
         if best {
             self.best = Some(val_loss);
@@ -110,11 +111,6 @@ impl Trainer<'_> {
             }
         }
         best
-    }
-
-    /// Whether the run started from pretrained weights.
-    fn begins_trained(&self) -> bool {
-        self.config.start.is_some() || self.record.restored_from.is_some()
     }
 
     /// Ends the run if its settings' patience is exhausted.

@@ -29,7 +29,7 @@ impl Trainer<'_> {
         if let Some(test) = &self.options.range_test {
             return test.rate_at(step);
         }
-        self.config.train.learning_rate_at(step) * Intervention::factor(self.guard.interventions(), step)
+        self.config.train.learning_rate_at(step) * Intervention::factor(&self.guard.state.interventions, step)
     }
 
     /// Whether a checkpoint is due at this step by its number.
@@ -71,7 +71,7 @@ impl Trainer<'_> {
 
     /// Ends a run that has diverged despite the guard.
     pub(super) fn watch_divergence(&mut self) -> Result<()> {
-        let bad_steps = self.guard.bad_steps();
+        let bad_steps = self.guard.state.bad_steps;
         if bad_steps == 1 {
             self.notice(format!(
                 "step {}: the gradient is not finite, so the step was skipped and the weights are unchanged{}",
@@ -122,7 +122,7 @@ impl Trainer<'_> {
         }
         // A stop may come in between, and the actions must be the same with and without it.
         let looks_first = self.guard.wants_activations(self.step) || self.wants_evaluation();
-        self.guard.put_off_layers(looks_first);
+        self.guard.state.layers_due = looks_first;
         if looks_first {
             return Ok(Some(state));
         }
@@ -147,7 +147,7 @@ impl Trainer<'_> {
     /// a stop is requested; the check then runs on resume.
     pub(super) async fn watch_activations(&mut self) -> Result<()> {
         let last = self.step.saturating_sub(1);
-        let input = step_input_after(self.guard.interventions(), &self.config, &self.batches, last)?;
+        let input = step_input_after(&self.guard.state.interventions, &self.config, &self.batches, last)?;
         let Some(mut batch) = input.micro_batches.into_iter().next() else { return Ok(()) };
         // Evaluate like a validation batch; for pairs, one answer at a time.
         (batch.loss_denominator, batch.scores) = (None, None);
@@ -329,14 +329,14 @@ impl Trainer<'_> {
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;
         // Before the rollback is recorded anywhere, so that an interruption loses nothing.
-        let (path, number) = (self.run.metrics_path(), self.guard.interventions().len() + 1);
+        let (path, number) = (self.run.metrics_path(), self.guard.state.interventions.len() + 1);
         let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
         self.metrics.sync()?;
         files::copy(&path, &aside).map_err(Error::io(&aside))?;
         self.guard.return_to(info.guard, info.step);
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
-        self.evaluated = self.guard.last_evaluation();
+        self.evaluated = self.guard.state.evaluations.last().copied();
         // All actions are due again after the rollback, including the end.
         self.actions.clear();
         self.checkpoints.forget_after(info.step);
@@ -353,7 +353,7 @@ impl Trainer<'_> {
 
     /// The documents in the batch of a step (from 1).
     async fn documents_of_step(&self, step: u64) -> Result<Vec<GuardDocument>> {
-        let draw = Intervention::draw(self.guard.interventions(), step.saturating_sub(1));
+        let draw = Intervention::draw(&self.guard.state.interventions, step.saturating_sub(1));
         // Without a tokenizer, only their numbers are shown.
         let tokenizer = self.run.data_folder().and_then(|folder| open_tokenizer(&folder)).ok();
         let micro_batches = self.config.train.accumulate as u64;

@@ -77,7 +77,7 @@ pub struct Options {
     pub range_test: Option<RangeTest>,
     /// Fault to inject in tests of the guard.
     #[doc(hidden)]
-    pub fault: Option<Fault>,
+    pub fault: Option<Arc<dyn Fault>>,
 }
 
 /// An action due at the current step.
@@ -327,7 +327,8 @@ impl Trainer<'_> {
             Some(Action::Save) => self.save().await,
             Some(Action::Milestone) => self.save_milestone().await,
             Some(Action::Sample) => {
-                if let Some(text) = self.answers_shown() {
+                let (round, group) = (self.rewards.round.as_ref(), self.config.train.reward.group);
+                if let Some(text) = round.and_then(|round| round.shown(group)) {
                     self.emit(TrainEvent::Sample { step: self.step, text })?;
                     return self.metrics.flush();
                 }
@@ -411,7 +412,7 @@ impl Trainer<'_> {
             self.actions.push_back(Action::Evaluate);
         }
         let is_kept = step == 0 && self.guard.keeps(step, train);
-        let is_saved = self.saved == Some(step) && !self.guard.layers_are_due();
+        let is_saved = self.saved == Some(step) && !self.guard.state.layers_due;
         if (is_kept || step > 0 && (due(train.checkpoint_interval) || end)) && !is_saved {
             self.actions.push_back(Action::Save);
         }
@@ -499,7 +500,8 @@ impl Trainer<'_> {
             .filter(|interval| *interval > 0)
             .map(|interval| interval - self.step % interval)
             .chain(spaced_milestones(train).into_iter().filter_map(|step| step.checked_sub(self.step)))
-            .chain(self.steps_to_fault())
+            // A group ends before the fault.
+            .chain(self.options.fault.as_ref().and_then(|own| own.spoils_before()?.checked_sub(self.step)))
             .filter(|left| *left > 0);
         boundaries.fold(self.last_step() - self.step, u64::min)
     }

@@ -37,7 +37,7 @@ fn first_weights(count: usize) -> Kind {
 /// The trainer's state between steps.
 #[derive(Debug, Default)]
 pub(super) struct Rewards {
-    round: Option<Round>,
+    pub(super) round: Option<Round>,
     /// Of the next step.
     metrics: Option<RewardMetrics>,
     /// Consecutive steps in which each prompt's answers had equal rewards.
@@ -134,14 +134,16 @@ impl Trainer<'_> {
     pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;
-            let done = self.guard.interventions();
+            let done = &self.guard.state.interventions;
             let input = |step| {
                 let input = step_input_after(done, &self.config, &self.batches, step)?;
-                Ok(StepInput { learning_rate: self.learning_rate_at(step) as f32, ..input })
+                let mut input = StepInput { learning_rate: self.learning_rate_at(step) as f32, ..input };
+                if let Some(fault) = &self.options.fault {
+                    fault.spoil_input(&mut input, done);
+                }
+                Ok(input)
             };
-            let mut inputs = steps.map(input).collect::<Result<Vec<_>>>()?;
-            self.spoil(&mut inputs);
-            return Ok(Some(inputs));
+            return steps.map(input).collect::<Result<Vec<_>>>().map(Some);
         };
         let number = self.step / self.config.train.reward.iterations;
         if self.rewards.round.as_ref().is_none_or(|round| round.number != number) {
@@ -303,11 +305,6 @@ impl Trainer<'_> {
         }
         self.emit(TrainEvent::Reward { step: self.step, metrics })?;
         self.tensorboard.scalars(self.step, &metrics.scalars())
-    }
-
-    /// The answers last trained on, for display.
-    pub(super) fn answers_shown(&self) -> Option<String> {
-        self.rewards.round.as_ref()?.shown(self.config.train.reward.group)
     }
 
     /// Loss of the most likely answers to a split's prompts: 1 − mean reward, or − mean score with a reward model (which has no

@@ -95,7 +95,7 @@ impl Trainer<'_> {
         self.record.step = self.step;
         self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
         self.record.best_val_loss = self.best;
-        self.record.interventions = self.guard.interventions().to_vec();
+        self.record.interventions = self.guard.state.interventions.to_vec();
         self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
         self.run.save_record(&self.record)
     }

@@ -43,7 +43,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-        let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+        let arena = crate::initial_parameters(&parameters, 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
         decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
@@ -91,7 +91,7 @@ fn caches_write_what_windows_read_at_once_do() {
 fn ends_are_drawn_once_there_are_enough_tokens() {
     let model = llama();
     let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+    let arena = crate::initial_parameters(&parameters, 11);
     let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     decoder.start(&[1, 2, 3], &greedy).unwrap();
@@ -137,7 +137,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
+    crate::initial_parameters(&parameters, 11)
 }
 
 fn number(stream: u64, n: usize) -> f32 {
@@ -315,7 +315,7 @@ fn stored_weights_write_what_unpacked_ones_do() {
     (model.width, model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (64, 4, 2, 16, 96);
     let parameters = build(&model, Purpose::STEP).unwrap().graph.parameters;
     let layout = ArenaLayout::from_parameters(&parameters);
-    let arena = crate::initial_parameters(&parameters, &layout, 11);
+    let arena = crate::initial_parameters(&parameters, 11);
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     let full = CpuDecoder::new(&model, &arena, Some(2)).unwrap().bytes();
     let prompt = |text: u32| (0..9 + text).map(|at| at * 7 % model.vocabulary as u32).collect::<Vec<_>>();

@@ -7,7 +7,6 @@ use crate::cpu::run::Task;
 use crate::cpu::shard::{Partition, Shard, ShardExecutor, packed};
 use glasshouse_compiler::model::{TrainingGraphs, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, IGNORED, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
@@ -41,7 +40,7 @@ fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {
 }
 
 fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
-    crate::initial_parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
+    crate::initial_parameters(&graphs.train.parameters, 5)
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {

@@ -183,8 +183,7 @@ fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExec
 }
 
 fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters = crate::initial_parameters(&graphs.train.parameters, &layout, 5);
+    let parameters = crate::initial_parameters(&graphs.train.parameters, 5);
     let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
@@ -346,7 +345,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::new(&built.graph);
-    let arena = crate::initial_parameters(&built.graph.parameters, &layout, 5);
+    let arena = crate::initial_parameters(&built.graph.parameters, 5);
     let find = |origin| built.graph.find(origin).unwrap();
     let mut inputs: Vec<_> = (0..built.graph.parameters.len() as u32)
         .map(ParameterId)

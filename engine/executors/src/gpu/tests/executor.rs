@@ -6,7 +6,6 @@ use super::super::{Gpu, GpuExecutor, test_gpu};
 use glasshouse_compiler::graph::random;
 use glasshouse_compiler::model::{TrainingGraphs, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::{estimate, ring};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
@@ -60,11 +59,7 @@ pub(super) fn steps(count: u64) -> Vec<StepInput> {
 }
 
 pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
-    let layout = ArenaLayout::new(&graphs.train);
-    ArenaState {
-        parameters: crate::initial_parameters(&graphs.train.parameters, &layout, 1),
-        ..ArenaState::default()
-    }
+    ArenaState { parameters: crate::initial_parameters(&graphs.train.parameters, 1), ..ArenaState::default() }
 }
 
 pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {

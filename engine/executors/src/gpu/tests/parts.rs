@@ -6,7 +6,6 @@ use super::executor::configs;
 use glasshouse_compiler::graph::{Graph, Init, Input, Parameter, Type, ValueId, has_half, ops, random};
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
-use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::fuse::{Fusions, HeadFusion};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Binding, Buffer, Plan, compile};
@@ -58,8 +57,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let most = largest(&compile(graphs.train.clone(), &[], &gpu.target()).unwrap());
     assert_eq!(most <= BINDING, gpu.target().binding == BINDING, "{most}");
-    let layout = ArenaLayout::new(&graphs.train);
-    let parameters = crate::initial_parameters(&graphs.train.parameters, &layout, 1);
+    let parameters = crate::initial_parameters(&graphs.train.parameters, 1);
     let batch = |number: u64| {
         let ids = |purpose| -> Vec<u32> {
             let id = |at| (random::nth(5, purpose, number * 24 + at) % model.vocabulary as u64) as u32;
@@ -122,7 +120,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
         glasshouse_compiler::model::build(&model, glasshouse_compiler::model::Purpose::Window { time: 1 })
             .unwrap()
             .graph;
-    let weights = crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
+    let weights = crate::initial_parameters(&graph.parameters, 3);
     let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
     let written = |target: Target| {
         block_on(async {

@@ -72,7 +72,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     let graphs = training_graphs(model, train).unwrap();
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let layout = ArenaLayout::on(&graphs.train, &gpu.target()).unwrap();
-    let parameters = crate::initial_parameters(&graphs.train.parameters, &layout, 1);
+    let parameters = crate::initial_parameters(&graphs.train.parameters, 1);
     let ring = ring(train.accumulate);
     let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), ring).await.unwrap();
     let planned = estimate(model, train, &gpu.target()).unwrap();
@@ -174,7 +174,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         )
         .unwrap()
         .graph;
-        let weights = crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
+        let weights = crate::initial_parameters(&graph.parameters, 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
         for (software, format) in
             [(true, WeightFormat::F32), (false, WeightFormat::F32), (true, WeightFormat::F16)]

@@ -8,7 +8,7 @@ use crate::data::read::{Problems, RowLocation};
 use crate::data::store::{Index, Split, Writer};
 use crate::tokenizer::{EncodedText, Tokenizer, TokenizerFiles, template_fails};
 use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
-use glasshouse_protocol::{Objective, RunConfig};
+use glasshouse_protocol::{Objective, PreparationStage, RunConfig};
 use std::path::Path;
 
 /// A preparation of rows.
@@ -105,7 +105,7 @@ impl<'a, R: Rows> RowQueue<'a, R> {
             self.waiting_bytes = 0;
             self.flush()?;
             let (bytes, total) = (self.bytes.min(self.total), self.total);
-            (self.progress)(Progress::Encoding { bytes, total });
+            (self.progress)((PreparationStage::Encoding, bytes, total));
         }
         self.waiting_bytes += bytes;
         self.bytes += bytes as u64;

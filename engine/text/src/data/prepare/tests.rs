@@ -4,6 +4,8 @@ use super::*;
 use crate::data::{Batches, IGNORED, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
 
+const REUSED: Progress = (PreparationStage::Reused, 0, 0);
+
 fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     config.tokenizer.kind = kind;
@@ -116,9 +118,9 @@ fn an_unchanged_text_is_prepared_once() {
     let project = folder.path().join("project");
     let config = config(TokenizerKind::Bpe, &[&path]);
     let (first, seen) = run(&config, &project).unwrap();
-    assert!(!seen.contains(&Progress::Reused));
+    assert!(!seen.contains(&REUSED));
     let (again, seen) = run(&config, &project).unwrap();
-    assert_eq!((seen, &again.folder), (vec![Progress::Reused], &first.folder));
+    assert_eq!((seen, &again.folder), (vec![REUSED], &first.folder));
     // Other settings or text give other folders; the first one stays.
     let mut other = config.clone();
     other.tokenizer.vocabulary = 300;
@@ -132,7 +134,7 @@ fn an_unchanged_text_is_prepared_once() {
     let message = open(&folder).unwrap_err().to_string();
     assert!(message.contains("train-00000.bin") && message.contains("prepares the text again"), "{message}");
     let (again, seen) = run(&config, &project).unwrap();
-    assert!(!seen.contains(&Progress::Reused));
+    assert!(!seen.contains(&REUSED));
     assert_eq!(again.folder, folder);
     std::fs::remove_dir_all(&folder).unwrap();
     let message = open(&folder).unwrap_err().to_string();
@@ -399,7 +401,7 @@ fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
             assert_eq!(left.join("\n"), decoded(&before, Split::Train), "{kind:?}");
         }
         let again = run(&planted, &project).unwrap();
-        assert_eq!(again.1, [Progress::Reused]);
+        assert_eq!(again.1, [REUSED]);
         let other = RunConfig { seed: planted.seed + 1, ..planted };
         assert_ne!(run(&other, &project).unwrap().0.folder, prepared.folder, "other numbers");
     }
