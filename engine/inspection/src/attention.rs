@@ -1,7 +1,7 @@
 //! Attention probabilities of every head, and measures of each head's behaviour.
 
-use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::lens::kept;
+use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Result, Yielder};

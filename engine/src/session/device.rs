@@ -1,6 +1,7 @@
 //! The device for new work, and the reasons for choosing it.
 
 use super::{Options, Session};
+use crate::Result;
 use crate::cpu::most_workers;
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::gpu::{self, AdapterReport, Tuning};
@@ -8,7 +9,6 @@ use crate::plan::fit::DeviceLimits;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
-use crate::Result;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {

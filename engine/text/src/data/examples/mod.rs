@@ -96,7 +96,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     pub fn about(&self, split: Split) -> PackingStatistics {
-        split.of(self.about)
+        self.about[split as usize]
     }
 
     /// Notes for the user, one sentence each. `labels` is empty for conversations.
@@ -185,7 +185,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn rows(&self, split: Split) -> &Rows {
-        split.of(self.rows.each_ref().map(|own| &**own))
+        &self.rows[split as usize]
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
