@@ -19,7 +19,7 @@ use glasshouse_compiler::plan::control::{ReportRow, ScheduleRow};
 use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Numbered, Plan, compile, update};
 use glasshouse_compiler::step::{ArenaState, LossScale, MicroBatch, StepInput, StepReport};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use web_time::Instant;
 
 /// Indices of the plans in the list of buffers.
@@ -190,8 +190,7 @@ impl GpuExecutor {
 
     /// Returns the loss of each target per micro-batch, without dropout or label smoothing; 0 for ignored targets.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
-        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
-        let (buffer, offset, bytes) = self.rows.ok_or_else(missing)?;
+        let (buffer, offset, bytes) = self.rows.or_internal("a graph whose tokens' losses are not kept")?;
         let mut losses = Vec::with_capacity(batches.len());
         for batch in batches {
             self.evaluate(std::slice::from_ref(batch)).await?;
@@ -228,7 +227,7 @@ impl GpuExecutor {
     /// equal micro-batches. [`Error::Device`] if the device has no timestamps.
     pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<(String, &'static str, usize, f64)>> {
         let items = self.items(std::slice::from_ref(step))?;
-        let item = items.first().ok_or_else(|| Error::Internal("a step without micro-batches".to_owned()))?;
+        let item = items.first().or_internal("a step without micro-batches")?;
         self.train.rules.upload(&self.gpu, &self.storage, &[(item.batch, item.row)])?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for gradients in self.storage.pieces(Buffer::Gradients) {

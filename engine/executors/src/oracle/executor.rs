@@ -11,7 +11,7 @@ use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
 
 /// Trains the model of [`TrainingGraphs`], executing only the forward parts. Weights and moments stay on the device.
@@ -82,8 +82,7 @@ impl OracleExecutor {
     /// The loss of each target of each batch, without dropout; 0 for ignored ones.
     pub fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
-        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
-        let rows = self.graphs.evaluate_rows.ok_or_else(missing)?;
+        let rows = self.graphs.evaluate_rows.or_internal("a graph whose tokens' losses are not kept")?;
         let device = self.device.without_autodiff();
         let of = |batch| {
             let mut run = self.run(graph, batch, &[loss], &self.parameters, &device)?;
