@@ -114,19 +114,13 @@ impl OracleExecutor {
             }
             Ok(arena)
         };
-        let trained = self.layout.trained_end;
+        let moments = |has: bool, tensors: &[Tensor<2>]| {
+            if has { arena(tensors, self.layout.trained_end) } else { Ok(Vec::new()) }
+        };
         Ok(ArenaState {
             parameters: arena(&self.parameters, self.layout.length)?,
-            first_moments: if self.optimizer.first_moments() {
-                arena(&self.first_moments, trained)?
-            } else {
-                Vec::new()
-            },
-            second_moments: if self.optimizer.second_moments() {
-                arena(&self.second_moments, trained)?
-            } else {
-                Vec::new()
-            },
+            first_moments: moments(self.optimizer.first_moments(), &self.first_moments)?,
+            second_moments: moments(self.optimizer.second_moments(), &self.second_moments)?,
             ..ArenaState::default()
         })
     }
