@@ -344,6 +344,14 @@ pub struct Parameter {
     pub init: Init,
 }
 
+impl Parameter {
+    /// A frozen parameter of zeros.
+    pub fn zeros(name: &str, ty: Type) -> Self {
+        let (decayed, trainable, init) = (false, false, Init::Constant(0.0));
+        Self { name: name.to_owned(), ty, decayed, trainable, init }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Normal with mean 0 and this standard deviation.

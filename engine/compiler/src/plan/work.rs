@@ -162,13 +162,7 @@ mod tests {
     fn a_product_counts_its_operands_once() {
         let mut graph = Graph::default();
         let mut parameter = |shape: &[usize]| {
-            graph.parameter(crate::graph::Parameter {
-                name: "w".to_owned(),
-                ty: crate::graph::Type::f32(shape),
-                decayed: false,
-                trainable: false,
-                init: crate::graph::Init::Constant(0.0),
-            })
+            graph.parameter(crate::graph::Parameter::zeros("w", crate::graph::Type::f32(shape)))
         };
         let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));
         let y = graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap();
