@@ -49,7 +49,7 @@ impl Who {
             Self::Oracle => oracle::run_graph(graph, inputs, read, &Device::flex()),
             Self::Cpu => cpu::run_graph(graph, inputs, read),
             Self::Gpu => block_on(async {
-                let device = gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())).await?;
+                let device = gpu::Gpu::open(&common::adapter()).await?;
                 gpu::run_graph(&device, graph, inputs, read).await
             }),
         };

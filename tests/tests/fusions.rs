@@ -3,7 +3,7 @@
 use crate::common;
 use crate::common::{deviation, ids};
 use glasshouse_engine::cpu;
-use glasshouse_engine::gpu::{self, DeviceChoice, Gpu};
+use glasshouse_engine::gpu::{self, Gpu};
 use glasshouse_engine::graph::{Graph, Input, Op, Origin, ValueId, ops, random, token_order};
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -113,7 +113,7 @@ fn change_rounding_alone_on_cpu() {
 
 #[test]
 fn change_rounding_alone_on_gpu() {
-    let gpu = block_on(Gpu::open(&DeviceChoice::Named(common::adapter()))).unwrap();
+    let gpu = block_on(Gpu::open(&common::adapter())).unwrap();
     check(Some(&gpu));
 }
 

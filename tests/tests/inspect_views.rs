@@ -5,7 +5,7 @@
 
 use crate::common::{self, Fixture, deviation};
 use crate::runs::{create, project};
-use glasshouse_engine::gpu::{DeviceChoice, Gpu};
+use glasshouse_engine::gpu::Gpu;
 use glasshouse_engine::inspection::{Indices, Lens, Subject, inspect};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -68,7 +68,7 @@ impl Place {
         match self {
             Self::Cpu => Lens::on_cpu(config, weights, Some(2)),
             Self::Gpu => {
-                let gpu = block_on(Gpu::open(&DeviceChoice::Named(common::adapter())));
+                let gpu = block_on(Gpu::open(&common::adapter()));
                 Lens::on_gpu(config, weights, gpu.expect("an adapter"))
             }
         }

@@ -4,7 +4,7 @@
 use crate::common::adapter;
 use crate::reproduction::shakespeare;
 use glasshouse_engine::data::Batches;
-use glasshouse_engine::gpu::{DeviceChoice, Gpu};
+use glasshouse_engine::gpu::Gpu;
 use glasshouse_engine::plan::lower::Tier;
 use glasshouse_engine::protocol::{Precision, RunConfig};
 use glasshouse_engine::selftest::losses::{self, APART, Kernels, TrainingVariant, end_of};
@@ -29,7 +29,7 @@ fn ends_alike(plain: &[f32], other: &[f32], name: &str) {
 
 #[test]
 fn slow_mixed_precision_and_cooperative_matrices_end_within_a_hundredth_of_the_default_kernels_in_32_bits() {
-    let gpu = pollster::block_on(Gpu::open(&DeviceChoice::Named(adapter()))).unwrap();
+    let gpu = pollster::block_on(Gpu::open(&adapter())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = shakespeare("nanogpt-cpu", folder.path());
     let batches =

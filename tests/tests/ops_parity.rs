@@ -20,7 +20,7 @@ enum Tested {
 
 impl Tested {
     fn gpu(target: Target) -> Self {
-        let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
+        let device = pollster::block_on(gpu::Gpu::open(&common::adapter()));
         // The cases already contain the fused ops they test.
         Self::Gpu(Box::new(device.expect("the tests' adapter")), target.with_fusions(Fusions::NONE))
     }

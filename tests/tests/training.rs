@@ -9,7 +9,7 @@ use crate::{common, runs};
 use glasshouse_engine::checkpoint::{Checkpoints, Content};
 use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::gpu::{DeviceChoice, Gpu};
+use glasshouse_engine::gpu::Gpu;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -248,7 +248,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let store = store();
     let config = RunConfig { train: TrainConfig { steps: 24, ..config().train }, ..config() };
     let adapter = common::adapter();
-    let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
+    let gpu = block_on(Gpu::open(&adapter)).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
     let other = match target.default_choice().tier {

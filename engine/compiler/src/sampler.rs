@@ -171,14 +171,9 @@ pub struct Explained {
 
 /// All tokens of the vocabulary, likeliest first, with their probabilities before and after each setting of [`distribution`].
 pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Explained> {
-    let softmax = |entries: &[Ranked], temperature: f64| -> Vec<f64> {
-        let largest = entries.iter().map(|entry| entry.logit).fold(-MAX_LOGIT, f32::max);
-        let weight = |logit: f32| libm::exp((f64::from(logit) - f64::from(largest)) / temperature);
-        let total: f64 = entries.iter().map(|entry| weight(entry.logit)).sum();
-        entries.iter().map(|entry| weight(entry.logit) / total).collect()
-    };
-    let plain = penalised(logits, &[], 1.0);
-    let probabilities = softmax(&plain, 1.0);
+    let mut order: Vec<Ranked> = ranked(logits).collect();
+    let plain: Vec<f32> = order.iter().map(|entry| entry.logit).collect();
+    let probabilities = probabilities(&plain);
     let unlimited = Sampling { top_k: 0, top_p: 1.0, min_p: 0.0, ..*sampling };
     // Kept tokens after each setting, in order of application.
     let stages = [
@@ -198,7 +193,6 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
     let tempered = by_id(&unlimited);
     let after: Vec<(Cut, Vec<f64>)> = stages.iter().map(|(cut, stage)| (*cut, by_id(stage))).collect();
     let drawn = by_id(sampling);
-    let mut order = plain;
     order.sort_unstable_by(Ranked::order);
     let entry = |(place, ranked): (usize, &Ranked)| {
         let id = ranked.id as usize;

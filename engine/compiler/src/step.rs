@@ -116,53 +116,51 @@ impl MicroBatch {
             .collect()
     }
 
-    /// Refuses document starts or scores that a graph does not take; see `starts_fault` and `scores_fault`.
+    /// Refuses document starts or scores that a graph does not take; see `check_starts` and `check_scores`.
     pub fn check(&self, time: Option<usize>, scores: Option<usize>) -> crate::Result<()> {
-        let fault = self.starts_fault(time).or_else(|| self.scores_fault(scores));
-        fault.map_or(Ok(()), |fault| Err(crate::Error::Refused(fault)))
+        self.check_starts(time).and_then(|()| self.check_scores(scores)).map_err(crate::Error::Refused)
     }
 
-    /// The error in its scores, as a sentence, for a graph that takes `wanted` scores, or none.
-    fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
-        let given = self.scores.as_ref().map(Vec::len);
-        (given != wanted).then(|| match (given, wanted) {
-            (Some(_), None) => "a micro-batch has scores, but the graph was built without them".to_owned(),
+    /// Refuses its scores, unless the graph takes as many, or none.
+    fn check_scores(&self, wanted: Option<usize>) -> Result<(), String> {
+        match (self.scores.as_ref().map(Vec::len), wanted) {
+            (given, wanted) if given == wanted => Ok(()),
+            (Some(_), None) => {
+                Err("a micro-batch has scores, but the graph was built without them".to_owned())
+            }
             (given, wanted) => {
                 let (given, wanted) = (given.unwrap_or(0), wanted.unwrap_or(0));
-                format!("a micro-batch has {given} scores, but the graph was built for {wanted}")
+                Err(format!("a micro-batch has {given} scores, but the graph was built for {wanted}"))
             }
-        })
+        }
     }
 
-    /// The error in its starts, as a sentence, for a graph that takes them for rows of `time` positions, or takes none.
-    fn starts_fault(&self, time: Option<usize>) -> Option<String> {
+    /// Refuses its starts, unless the graph takes them for rows of `time` positions, or takes none.
+    fn check_starts(&self, time: Option<usize>) -> Result<(), String> {
         let (starts, time) = match (&self.document_starts, time) {
-            (None, None) => return None,
+            (None, None) => return Ok(()),
             (Some(_), None) => {
-                return Some(
-                    "a micro-batch has document starts, but the model was built without them".to_owned(),
+                return Err(
+                    "a micro-batch has document starts, but the model was built without them".to_owned()
                 );
             }
-            (None, Some(_)) => return Some("a micro-batch has no document starts".to_owned()),
+            (None, Some(_)) => return Err("a micro-batch has no document starts".to_owned()),
             (Some(starts), Some(time)) => (starts, time),
         };
-        if starts.len() != self.tokens.len() {
-            return Some(format!(
-                "a micro-batch has {} document starts for {} tokens",
-                starts.len(),
-                self.tokens.len()
-            ));
+        let (count, tokens) = (starts.len(), self.tokens.len());
+        if count != tokens {
+            return Err(format!("a micro-batch has {count} document starts for {tokens} tokens"));
         }
         for row in starts.chunks(time.max(1)) {
             let mut before = 0;
             for (t, start) in row.iter().enumerate() {
                 if *start as usize > t || *start < before {
-                    return Some(format!("the document at position {t} of a row cannot start at {start}"));
+                    return Err(format!("the document at position {t} of a row cannot start at {start}"));
                 }
                 before = *start;
             }
         }
-        None
+        Ok(())
     }
 }
 
@@ -214,7 +212,7 @@ mod tests {
     fn starts_never_fall_and_never_lie_ahead() {
         let fault = |starts: Option<&[u32]>, time| {
             let (tokens, starts) = (vec![0; 6], starts.map(<[u32]>::to_vec));
-            MicroBatch { tokens, document_starts: starts, ..MicroBatch::default() }.starts_fault(time)
+            MicroBatch { tokens, document_starts: starts, ..MicroBatch::default() }.check_starts(time).err()
         };
         assert_eq!(fault(None, None), None);
         assert_eq!(fault(Some(&[0, 0, 2, 0, 1, 1]), Some(3)), None);

@@ -3,7 +3,7 @@
 
 use crate::cpu::CpuExecutor;
 use crate::device::{self, DeviceDescription};
-use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
+use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Tuned, Tuning};
 use crate::oracle::{Device, OracleExecutor};
 use glasshouse_compiler::graph::Graph;
 use glasshouse_compiler::model::TrainingGraphs;
@@ -223,10 +223,10 @@ impl Executor {
         }
     }
 
-    /// Trains on these steps and returns the share of time the GPU was busy; `None` on other devices or without timestamps.
-    pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
+    /// Trains on these steps and returns the share of time the GPU was idle; `None` on other devices or without timestamps.
+    pub async fn idle_share(&mut self, steps: &[StepInput]) -> Result<Option<f64>> {
         match self {
-            Self::Gpu(executor, _) => executor.occupancy(steps).await,
+            Self::Gpu(executor, _) => executor.idle_share(steps).await,
             Self::Cpu(_) | Self::Oracle(_) => Ok(None),
         }
     }
@@ -259,9 +259,8 @@ impl Executor {
                 if divided { ProfileMethod::Worker } else { ProfileMethod::Clock }
             }
             Self::Gpu(executor, _) => {
-                for timing in executor.profile(step).await? {
-                    let scope = part_of_scope(&timing.scope);
-                    add(&scope, timing.kernel, timing.dispatches, timing.nanoseconds / 1e6);
+                for (scope, kernel, count, ms) in executor.profile(step).await? {
+                    add(&part_of_scope(&scope), kernel, count, ms);
                 }
                 ProfileMethod::Timestamps
             }

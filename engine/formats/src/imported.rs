@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::found::Piece;
-use glasshouse_platform::{Error, Result, Yielder, files};
+use glasshouse_platform::{Error, OrInternal, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
 use glasshouse_protocol::{
@@ -33,7 +33,7 @@ pub async fn import(
     }
     // Blocks of another quantiser, which would be rounded again.
     let run = import_in(project, found, name, &origin, WeightFormat::Gguf, yielder, progress).await?;
-    run.ok_or_else(|| Error::Internal("the blocks of a file do not hold its model".to_owned()))
+    run.or_internal("the blocks of a file do not hold its model")
 }
 
 /// [`import`] with matrices in a format; `None` if that does not hold them exactly.

@@ -12,7 +12,7 @@ pub use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
 pub use imported::{import, source_of};
 
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{OrInternal, Result};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position, RopeScaling};
 use std::borrow::Cow;
@@ -59,7 +59,7 @@ fn nearest<T: Copy>(
             nearest = Some((one, lacks));
         }
     }
-    nearest.ok_or_else(|| Error::Internal("nothing to choose from".to_owned()))
+    nearest.or_internal("nothing to choose from")
 }
 
 /// A model without its logit divisor, and what its final norm is divided by instead, if the format has no divisor and otherwise `fits`.

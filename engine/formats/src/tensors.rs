@@ -6,7 +6,7 @@ use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -66,6 +66,42 @@ impl Rows {
             rows => Self::Listed((0..rows.len()).map(|index| rows.at(index)).chain(more).collect()),
         }
     }
+}
+
+/// Matches a family's tensors with those of a file that `find` finds, with their names and shapes; all must match exactly, and none
+/// of those that are `left` may be unused. `settings`, the part of the file that describes the model, the family's name, and advice are
+/// for the error.
+pub(crate) fn matched<'file, Stored>(
+    tensors: Vec<Tensor>,
+    mut left: BTreeSet<&'file str>,
+    find: impl Fn(&Tensor) -> Option<(&'file str, &'file [usize], Stored)>,
+    [settings, family, advice]: [&str; 3],
+) -> Result<Vec<(Tensor, Stored)>, String> {
+    let (mut matched, mut missing) = (Vec::with_capacity(tensors.len()), Vec::new());
+    for tensor in tensors {
+        let Some((name, shape, stored)) = find(&tensor) else {
+            missing.push(tensor.name);
+            continue;
+        };
+        if shape != tensor.shape {
+            return Err(format!(
+                "{name} is {shape:?}, but {settings} says {:?}: they belong to different models; {advice}",
+                tensor.shape
+            ));
+        }
+        left.remove(name);
+        matched.push((tensor, stored));
+    }
+    if let Some(first) = missing.first() {
+        return Err(format!("{} tensors are missing, starting with {first}; {advice}", missing.len()));
+    }
+    if let Some(first) = left.first() {
+        return Err(format!(
+            "{} tensors are not used by {family}, starting with {first}: {settings} may be that of another model; {advice}",
+            left.len()
+        ));
+    }
+    Ok(matched)
 }
 
 /// Our parameters by name, in a single arena.

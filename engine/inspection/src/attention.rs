@@ -1,5 +1,6 @@
 //! Attention probabilities of every head, and measures of each head's behaviour.
 
+use super::lens::kept;
 use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
@@ -86,8 +87,8 @@ async fn induction(
     if repeated.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(kept) = subject.lens.kept_induction() {
-        return Ok(kept.to_vec());
+    if let Some(kept) = kept::of(&subject.lens.kept.induction, &subject.lens.versions) {
+        return Ok(kept.clone());
     }
     let config = subject.lens.config().clone();
     let packed: Vec<Tensor> = subject.lens.probe(repeated, sites).await?;
@@ -99,7 +100,7 @@ async fn induction(
             yielder.maybe_yield().await;
         }
     }
-    subject.lens.keep_induction(&scores);
+    subject.lens.kept.induction = Some((subject.lens.versions.clone(), scores.clone()));
     Ok(scores)
 }
 

@@ -4,7 +4,7 @@ use super::lens::Forward;
 use super::outputs::cross_entropy_gradient;
 use super::statistics::{Statistics, Summary};
 use super::{Found, Subject};
-use glasshouse_compiler::graph::{Input, Node, Origin, ValueId};
+use glasshouse_compiler::graph::{Constant, Input, Origin, ValueId};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::plan::Dispatch;
 use glasshouse_platform::{Result, Yielder};
@@ -90,20 +90,17 @@ fn detail(forward: &Forward, gradients: &[Option<Statistics>]) -> Detail {
         let inputs = node.inputs.iter().map(&mut number).collect();
         let outputs = node.outputs.iter().map(&mut number).collect();
         let own = forward.dispatches.iter().filter(|one| one.node.is_some_and(|of| of.index() == at));
-        let launches = launches(own, &mut kernels);
-        nodes.push(of_node(node, (inputs, outputs), launches, forward.ms.get(at).copied().flatten()));
+        nodes.push(GraphNode {
+            scope: node.scope.to_string(),
+            operation: node.op.name().to_owned(),
+            formula: node.op.formula().to_owned(),
+            inputs,
+            outputs,
+            kernels: launches(own, &mut kernels),
+            ms: forward.ms.get(at).copied().flatten(),
+        });
     }
     Detail::Graph { nodes, values, kernels }
-}
-
-fn of_node(
-    node: &Node,
-    (inputs, outputs): (Vec<usize>, Vec<usize>),
-    kernels: Vec<(String, usize)>,
-    ms: Option<f64>,
-) -> GraphNode {
-    let (operation, formula) = (node.op.name().to_owned(), node.op.formula().to_owned());
-    GraphNode { scope: node.scope.to_string(), operation, formula, inputs, outputs, kernels, ms }
 }
 
 /// A node's kernels with their number of launches; adds new sources to `sources`.
@@ -133,10 +130,8 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
         Origin::Parameter(id) => forward.graph.parameters[id.index()].name.clone(),
         Origin::Input(Input::Tokens) => "tokens".to_owned(),
         Origin::Input(input) => format!("{input:?}").to_lowercase(),
-        Origin::Constant(glasshouse_compiler::graph::Constant::RopeTable(_)) => "rotations".to_owned(),
-        Origin::Constant(glasshouse_compiler::graph::Constant::SinusoidalTable) => {
-            "sinusoidal positions".to_owned()
-        }
+        Origin::Constant(Constant::RopeTable(_)) => "rotations".to_owned(),
+        Origin::Constant(Constant::SinusoidalTable) => "sinusoidal positions".to_owned(),
         Origin::Gradient(_) | Origin::Cache(_) | Origin::Node(_) | Origin::Removed => String::new(),
     }
 }

@@ -3,7 +3,7 @@
 mod arena;
 mod batches;
 mod forward;
-mod kept;
+pub(super) mod kept;
 mod on_device;
 mod part;
 mod programs;
@@ -23,6 +23,7 @@ use glasshouse_executors::gpu::Gpu;
 use glasshouse_generation::{Decoder, Opening};
 use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::{ModelConfig, WeightFormat};
+use kept::Kept;
 use part::{Gradients, Key};
 use programs::{Given, Prepared};
 use std::sync::Arc;
@@ -40,13 +41,13 @@ enum LensDevice {
 #[derive(Debug)]
 pub struct Lens {
     config: ModelConfig,
-    kept: kept::Kept,
+    pub(super) kept: Kept,
     place: LensDevice,
     weights: Weights,
     layout: ArenaLayout,
     names: Vec<(String, Type)>,
     /// Version of each parameter's entries; parameters that may differ never share a version.
-    versions: Vec<u64>,
+    pub(super) versions: Vec<u64>,
     last_version: u64,
     prepared: Vec<Prepared>,
     /// Maximum bytes of `prepared`.
@@ -99,7 +100,7 @@ impl Lens {
         let weights = Weights { parameters, ..Weights::default() };
         Ok(Self {
             config: config.clone(),
-            kept: kept::Kept::default(),
+            kept: Kept::default(),
             place,
             weights,
             layout,

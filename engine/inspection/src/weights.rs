@@ -1,5 +1,6 @@
 //! Statistics of weights and gradients by parameter, and their changes from milestone to milestone.
 
+use super::lens::kept;
 use super::statistics::Summary;
 use super::{Found, Lens, Subject};
 use glasshouse_compiler::graph::ParameterId;
@@ -29,7 +30,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let yielder = Yielder::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
     let mut found = Found::default();
-    let own = match subject.lens.kept_histograms() {
+    let own = match kept::of(&subject.lens.kept.histograms, &subject.lens.versions) {
         Some(kept) => kept.clone(),
         None => {
             let mut own = Histograms::default();
@@ -37,7 +38,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
                 let (entries, _) = subject.lens.weight(name).unwrap_or_default();
                 own.add(entries, &yielder).await;
             }
-            subject.lens.keep_histograms(own.clone());
+            subject.lens.kept.histograms = Some((subject.lens.versions.clone(), own.clone()));
             own
         }
     };
@@ -150,9 +151,11 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
     let mut listed = Checkpoints::new(run.checkpoints_folder()).list();
     listed.dedup_by_key(|checkpoint| checkpoint.step);
     let checkpoints: Vec<CheckpointSummary> = spread(&listed, STEPS).cloned().collect();
-    if let Some(kept) = subject.lens.kept_along_run(run.folder(), &checkpoints) {
+    let from = (run.folder().to_owned(), checkpoints);
+    if let Some(kept) = kept::of(&subject.lens.kept.along_run, &from) {
         return Ok(kept.clone());
     }
+    let (_, checkpoints) = &from;
     let layout = ArenaLayout::from_parameters(&parameters_of(&run.config()?)?);
     let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
@@ -160,7 +163,7 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
     let text =
         if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
     let mut lens: Option<Lens> = None;
-    for checkpoint in &checkpoints {
+    for checkpoint in checkpoints {
         let weights = match Trained::load(run.clone(), &checkpoint.choice(), yielder).await {
             Ok(trained) => trained.parameters,
             Err(error) => {
@@ -202,7 +205,7 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
                 .to_owned(),
         );
     }
-    subject.lens.keep_along_run(run.folder(), checkpoints, along.clone());
+    subject.lens.kept.along_run = Some((from, along.clone()));
     Ok(along)
 }
 

@@ -12,6 +12,10 @@ use std::ops::Range;
 /// Rows per call of the head.
 const ROWS: usize = 64;
 
+/// The parts of a block, each with its last layer.
+const ATTENTION: [&str; 2] = ["attention", "output"];
+const MLP: [&str; 2] = ["mlp", "down"];
+
 /// before [V] and after [V], probabilities at the position; ids [N], before_listed [N] and after_listed [N], the most likely
 /// outputs of both; divergence [1], KL(before ‖ after) in bits. With `every_part`, heads [L, H] and mlps [L]: the divergence from
 /// ablating each part alone; token_heads [L, H] and token_mlps [L]: the resulting change of the chosen token's log-probability.
@@ -218,11 +222,10 @@ impl<'lens> Changed<'lens> {
                         0.0,
                     );
                 }
-                Edit::Attention { layer, factor } => changed.attention(layer, factor),
-                Edit::Mlp { layer, factor } => changed.mlp(layer, factor),
+                Edit::Attention { layer, factor } => changed.part(layer, ATTENTION, factor),
+                Edit::Mlp { layer, factor } => changed.part(layer, MLP, factor),
                 Edit::Layer { layer, factor } => {
-                    changed.attention(layer, factor);
-                    changed.mlp(layer, factor);
+                    [ATTENTION, MLP].into_iter().for_each(|part| changed.part(layer, part, factor));
                 }
                 Edit::Patch { .. } => {}
             }
@@ -230,23 +233,20 @@ impl<'lens> Changed<'lens> {
         changed
     }
 
-    fn attention(&mut self, layer: usize, factor: f32) {
-        self.part(&format!("blocks.{layer}.attention"), "output", factor);
-    }
-
-    fn mlp(&mut self, layer: usize, factor: f32) {
-        self.part(&format!("blocks.{layer}.mlp"), "down", factor);
-    }
-
     /// Scales what a part adds to the stream, by the weights of its output norm or else of its last layer.
-    fn part(&mut self, part: &str, layer: &str, factor: f32) {
+    fn part(&mut self, layer: usize, [part, last]: [&str; 2], factor: f32) {
         let norm = &self.lens.config().norm;
         let (name, unit) = match norm.placement.output_norm() {
             Some(name) => (name, norm.add_unit_offset),
-            None => (layer, false),
+            None => (last, false),
         };
-        self.scale(&format!("{part}.{name}.weight"), None, factor, if unit { 1.0 } else { 0.0 });
-        self.scale(&format!("{part}.{name}.bias"), None, factor, 0.0);
+        self.scale(
+            &format!("blocks.{layer}.{part}.{name}.weight"),
+            None,
+            factor,
+            if unit { 1.0 } else { 0.0 },
+        );
+        self.scale(&format!("blocks.{layer}.{part}.{name}.bias"), None, factor, 0.0);
     }
 
     /// A parameter's entries to change, restored on drop; `None` if the model lacks it.

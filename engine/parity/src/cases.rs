@@ -8,7 +8,7 @@ pub use operations::OPERATIONS;
 use glasshouse_engine::Result;
 use glasshouse_engine::blocks;
 use glasshouse_engine::graph::{
-    Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, ops, random, token_order,
+    Constant, Graph, Input, Op, Origin, Parameter, Type, ValueId, ops, random, token_order,
 };
 use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
 use glasshouse_engine::plan::lower::Target;
@@ -156,11 +156,8 @@ impl Case {
             let (number, stream) = (at as u32, at as u64);
             let mut parameter = |shape: &[usize]| {
                 graph.parameter(Parameter {
-                    name: format!("input {at}"),
-                    ty: Type::f32(shape),
-                    decayed: false,
                     trainable: true,
-                    init: Init::Constant(0.0),
+                    ..Parameter::zeros(&format!("input {at}"), Type::f32(shape))
                 })
             };
             let count = |shape: &[usize]| shape.iter().product::<usize>();
@@ -186,8 +183,7 @@ impl Case {
                         numbers(stream, count(shape)),
                     );
                     blocks::round(ty.element, ty.columns(), &mut weights);
-                    let (name, init) = (format!("input {at}"), Init::Constant(0.0));
-                    let own = Parameter { name, ty, decayed: false, trainable: false, init };
+                    let own = Parameter::zeros(&format!("input {at}"), ty);
                     (graph.parameter(own), Data::F32(weights))
                 }
                 Feed::Scale(size) => {

@@ -5,8 +5,8 @@ use super::cases::starts;
 use crate::task::Task;
 use glasshouse_engine::Result;
 use glasshouse_engine::graph::{
-    DropoutSite, Element, Graph, Heads, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId,
-    ops, random,
+    DropoutSite, Element, Graph, Heads, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, ops,
+    random,
 };
 use glasshouse_engine::protocol::{Activation, Gate, NormKind};
 use glasshouse_engine::step::Data;
@@ -131,11 +131,9 @@ impl HalfCase {
         let mut added = Vec::new();
         for (number, shape) in self.gradients.iter().enumerate() {
             graph.parameter(Parameter {
-                name: format!("weight {number}"),
-                ty: Type::f32(shape),
                 decayed: true,
                 trainable: true,
-                init: Init::Constant(0.0),
+                ..Parameter::zeros(&format!("weight {number}"), Type::f32(shape))
             });
             let value = graph.gradient_of(ParameterId(number as u32));
             given.push((value, Data::F32(noise(shape.iter().product(), 100 + number as u64))));

@@ -13,8 +13,6 @@ mod client {
     use std::fs::File;
     use std::io::{Read as _, Write as _};
     use std::path::Path;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
     use ureq::http::StatusCode;
 
@@ -76,20 +74,12 @@ mod client {
     /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the transfer. Fails
     /// if no server answers, it refuses or sends too much, or writing fails.
     pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
-        struct StopOnDrop(Arc<AtomicBool>);
-        impl Drop for StopOnDrop {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let stop = StopOnDrop(Arc::default());
         let (tell, told) = async_channel::unbounded();
-        let (stopped, address, to) = (stop.0.clone(), address.to_owned(), to.to_owned());
+        let (address, to) = (address.to_owned(), to.to_owned());
         let transfer = move || {
-            let done = receive(&address, &to, most, |done| {
-                tell.try_send(Told::Received(done)).ok();
-                !stopped.load(Ordering::Relaxed)
-            });
+            // Fails once the future was dropped, and with it the receiver.
+            let goes_on = |done| tell.try_send(Told::Received(done)).is_ok();
+            let done = receive(&address, &to, most, goes_on);
             tell.try_send(Told::Ended(done)).ok();
         };
         std::thread::Builder::new()

@@ -131,10 +131,9 @@ pub async fn measure(
         let first = step + 2 * LAUNCHED;
         let inputs: Vec<StepInput> = (first..first + count).map(input).collect();
         let begun = Instant::now();
-        let occupancy = executor.occupancy(&inputs).await?;
+        idle_share = executor.idle_share(&inputs).await?;
         // Reading the device's clock takes little time in comparison.
-        together = occupancy.map(|_| begun.elapsed().as_secs_f64() * 1e3 / count as f64);
-        idle_share = occupancy.map(|occupancy| occupancy.idle_share());
+        together = idle_share.map(|_| begun.elapsed().as_secs_f64() * 1e3 / count as f64);
     }
     let middle = |costs: &mut Vec<f64>| (!costs.is_empty()).then(|| spread(costs).0);
     let tokens = config.tokens_per_step() as f64;

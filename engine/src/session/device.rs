@@ -1,14 +1,14 @@
 //! The device for new work, and the reasons for choosing it.
 
 use super::{Options, Session};
+use crate::Result;
 use crate::cpu::most_workers;
 use crate::device::{DeviceDescription, DeviceKind};
-use crate::gpu::{self, AdapterReport, DeviceChoice, DeviceRequest, Tuning};
+use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::DeviceLimits;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
-use crate::{OrInternal, Result};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {
@@ -61,21 +61,18 @@ impl Session {
 
     pub(super) async fn choose_device(&mut self, wish: &str) -> Result<Event> {
         let adapters = gpu::devices().await;
-        let summary = match DeviceRequest::from_name(wish)? {
-            DeviceRequest::Auto => match adapters.first().filter(|adapter| !adapter.software) {
+        let summary = match wish {
+            "auto" => match adapters.first().filter(|adapter| !adapter.software) {
                 Some(adapter) => {
                     described(adapter, "chosen because it is a GPU, the fastest device here".to_owned())
                 }
                 None => cpu(self.options.threads, cpu_reason(&adapters)),
             },
-            DeviceRequest::Cpu => cpu(self.options.threads, "chosen by you".to_owned()),
-            DeviceRequest::Gpu(choice) => {
-                let why = match choice {
-                    DeviceChoice::Best => "the best available adapter, as requested",
-                    DeviceChoice::Named(_) => "chosen by you",
-                };
-                let at = choice.among(&adapters)?;
-                let adapter = adapters.get(at).or_internal("no such adapter")?;
+            "cpu" => cpu(self.options.threads, "chosen by you".to_owned()),
+            name => {
+                let adapter = &adapters[gpu::selected(name, &adapters)?];
+                let best = name == "gpu";
+                let why = if best { "the best available adapter, as requested" } else { "chosen by you" };
                 described(adapter, why.to_owned())
             }
         };

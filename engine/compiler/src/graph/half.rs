@@ -125,28 +125,25 @@ fn first_misfit(
                     && rule.with.iter().all(|other| half[other.of(node).index()])
             })
         };
-        let misfit = inputs(graph, node)
-            .chain(outputs(graph, node))
-            .find(|operand| half[operand.of(node).index()] && !fits(*operand));
+        let [inputs, outputs] = operands(graph, node);
+        let misfit = inputs.chain(outputs).find(|operand| half[operand.of(node).index()] && !fits(*operand));
         misfit.map(|operand| operand.of(node))
     })
 }
 
-fn inputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
-    let columns = node.inputs.iter().map(|value| graph.ty(*value).columns());
-    columns.enumerate().map(|(number, columns)| Operand { at: At::Input(number), columns })
-}
-
-fn outputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
-    let columns = node.outputs.iter().map(|value| graph.ty(*value).columns());
-    columns.enumerate().map(|(number, columns)| Operand { at: At::Output(number), columns })
+/// A node's inputs and outputs.
+fn operands(graph: &Graph, node: &Node) -> [impl Iterator<Item = Operand>; 2] {
+    [(&node.inputs, At::Input as fn(usize) -> At), (&node.outputs, At::Output)].map(|(values, at)| {
+        let columns = values.iter().map(|value| graph.ty(*value).columns());
+        columns.enumerate().map(move |(number, columns)| Operand { at: at(number), columns })
+    })
 }
 
 /// The f16 rules of a node.
 fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
     fn f16_rules<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Vec<Rule> {
-        let named = Named::try_new(op, inputs(graph, node), outputs(graph, node));
-        named.map_or_else(Vec::new, |operands| op.f16_rules(operands))
+        let [inputs, outputs] = operands(graph, node);
+        Named::try_new(op, inputs, outputs).map_or_else(Vec::new, |operands| op.f16_rules(operands))
     }
     dispatch!(&node.op, op => f16_rules(op, graph, node))
 }

@@ -344,6 +344,14 @@ pub struct Parameter {
     pub init: Init,
 }
 
+impl Parameter {
+    /// A frozen parameter of zeros.
+    pub fn zeros(name: &str, ty: Type) -> Self {
+        let (decayed, trainable, init) = (false, false, Init::Constant(0.0));
+        Self { name: name.to_owned(), ty, decayed, trainable, init }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Normal with mean 0 and this standard deviation.
@@ -440,21 +448,11 @@ impl Graph {
 
     /// Appends a node whose outputs are all new values. Their types follow from the op's shape rule.
     pub fn push(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
-        self.push_into(op, inputs, &[])
+        self.push_into(op.into(), inputs, &[])
     }
 
     /// Appends a node that also adds to `gradients`, which follow its new outputs.
     pub fn push_into(
-        &mut self,
-        op: impl Into<Op>,
-        inputs: &[ValueId],
-        gradients: &[ValueId],
-    ) -> Result<Vec<ValueId>, GraphError> {
-        self.place(op.into(), inputs, gradients)
-    }
-
-    /// [`Self::push_into`], compiled once for all operations.
-    fn place(
         &mut self,
         op: Op,
         inputs: &[ValueId],
@@ -489,7 +487,7 @@ impl Graph {
         inputs: O::Inputs<ValueId>,
         gradients: O::Gradients<ValueId>,
     ) -> Result<O::Outputs<ValueId>, GraphError> {
-        let outputs = self.push_into(op, &inputs.list(), &gradients.list())?;
+        let outputs = self.push_into(op.into(), &inputs.list(), &gradients.list())?;
         O::Outputs::take(&op, &mut outputs.into_iter())
             .ok_or_else(|| self.refuse(O::NAME, "results are missing"))
     }

@@ -12,13 +12,7 @@ use glasshouse_protocol::{
 };
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
-    Parameter {
-        name: name.to_owned(),
-        ty: Type::f32(shape),
-        decayed: shape.len() > 1,
-        trainable,
-        init: Init::Constant(0.0),
-    }
+    Parameter { decayed: shape.len() > 1, trainable, ..Parameter::zeros(name, Type::f32(shape)) }
 }
 
 #[test]

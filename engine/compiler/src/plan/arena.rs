@@ -350,19 +350,14 @@ fn spans(pieces: &[Range<usize>], range: Range<usize>) -> impl Iterator<Item = (
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Init, Type};
+    use crate::graph::Type;
 
     /// Parameters of these shapes; every third one is frozen, and vectors are not decayed.
     fn graph(shapes: &[&[usize]]) -> Graph {
         let mut graph = Graph::default();
         for (at, shape) in shapes.iter().enumerate() {
-            graph.parameter(Parameter {
-                name: format!("weight {at}"),
-                ty: Type::f32(shape),
-                decayed: shape.len() > 1,
-                trainable: at % 3 != 2,
-                init: Init::Constant(0.0),
-            });
+            let own = Parameter::zeros(&format!("weight {at}"), Type::f32(shape));
+            graph.parameter(Parameter { decayed: shape.len() > 1, trainable: at % 3 != 2, ..own });
         }
         graph
     }

@@ -73,23 +73,18 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             });
         }
     }
-    let changes = [
-        ("train.batch_size", config.train.batch_size.to_string(), fitting.train.batch_size.to_string()),
-        ("train.accumulate", config.train.accumulate.to_string(), fitting.train.accumulate.to_string()),
-        (
-            "train.activation_checkpointing",
-            config.train.activation_checkpointing.to_string(),
-            fitting.train.activation_checkpointing.to_string(),
-        ),
-        (
-            "model.context_length",
-            config.model.context_length.to_string(),
-            fitting.model.context_length.to_string(),
-        ),
-        ("model.layers", config.model.layers.to_string(), fitting.model.layers.to_string()),
-    ];
-    let changed = changes.iter().filter(|(_, before, after)| before != after);
-    let lines = changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
+    let fields = |RunConfig { model, train, .. }: &RunConfig| {
+        [
+            ("train.batch_size", train.batch_size.to_string()),
+            ("train.accumulate", train.accumulate.to_string()),
+            ("train.activation_checkpointing", train.activation_checkpointing.to_string()),
+            ("model.context_length", model.context_length.to_string()),
+            ("model.layers", model.layers.to_string()),
+        ]
+    };
+    let changed = fields(config).into_iter().zip(fields(&fitting)).filter(|(before, after)| before != after);
+    let lines =
+        changed.map(|((field, before), (_, after))| format!("{field}: {before} to {after}")).collect();
     Ok((fitting, lines))
 }
 

@@ -7,7 +7,7 @@ use super::lower::{
 use super::{Plan, compile};
 use crate::Result;
 use crate::graph::ops::{self, Cost};
-use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId, Type, ValueId};
+use crate::graph::{Element, Graph, Input, Node, Op, Parameter, ParameterId, Type, ValueId};
 use glasshouse_protocol::order;
 use std::ops::Range;
 
@@ -110,13 +110,7 @@ impl Trial {
     pub fn plan(&self, target: &Target, choice: Choice) -> Result<(Plan, Range<usize>)> {
         let mut graph = Graph::default();
         let operand = |graph: &mut Graph, ty: &Type, trainable| {
-            graph.parameter(Parameter {
-                name: "operand".to_owned(),
-                ty: ty.clone(),
-                decayed: false,
-                trainable,
-                init: Init::Constant(0.0),
-            })
+            graph.parameter(Parameter { trainable, ..Parameter::zeros("operand", ty.clone()) })
         };
         let mut inputs = Vec::with_capacity(self.operands.len());
         for ty in &self.operands {

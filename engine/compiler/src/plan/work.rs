@@ -9,7 +9,6 @@ use super::{Binding, Buffer, Dispatch, Plan};
 use crate::graph::ops::Cost;
 use crate::graph::{Element, Graph, Node, Origin};
 use glasshouse_shaders::Access;
-use std::ops::{Add, AddAssign};
 
 /// Bytes counted for each small control struct.
 const SMALL: u64 = 32;
@@ -20,20 +19,6 @@ pub struct Work {
     pub flops: f64,
     /// Bytes read and written.
     pub bytes: f64,
-}
-
-impl Add for Work {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
-    }
-}
-
-impl AddAssign for Work {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
 }
 
 /// Work of a node, as one pass over its operands.
@@ -156,14 +141,14 @@ mod tests {
             config.train.batch_size = 2;
             let graphs = training_graphs(&config.model, &config.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &Target::new(software)).unwrap();
-            let nodes: Work = plan
-                .graph
-                .nodes
-                .iter()
-                .map(|node| of_node(&plan.graph, node))
-                .fold(Work::default(), Add::add);
-            let dispatches =
-                (0..plan.dispatches.len()).map(|at| of_dispatch(&plan, at)).fold(Work::default(), Add::add);
+            let add = |one: Work, other: Work| Work {
+                flops: one.flops + other.flops,
+                bytes: one.bytes + other.bytes,
+            };
+            let nodes = plan.graph.nodes.iter().map(|node| of_node(&plan.graph, node));
+            let nodes = nodes.fold(Work::default(), add);
+            let dispatches = (0..plan.dispatches.len()).map(|at| of_dispatch(&plan, at));
+            let dispatches = dispatches.fold(Work::default(), add);
             let near = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-9;
             assert!(near(dispatches.flops, super::super::estimate::work(&plan.graph)), "{name}");
             assert!(near(nodes.flops, dispatches.flops), "{name}");
@@ -177,13 +162,7 @@ mod tests {
     fn a_product_counts_its_operands_once() {
         let mut graph = Graph::default();
         let mut parameter = |shape: &[usize]| {
-            graph.parameter(crate::graph::Parameter {
-                name: "w".to_owned(),
-                ty: crate::graph::Type::f32(shape),
-                decayed: false,
-                trainable: false,
-                init: crate::graph::Init::Constant(0.0),
-            })
+            graph.parameter(crate::graph::Parameter::zeros("w", crate::graph::Type::f32(shape)))
         };
         let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));
         let y = graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap();
@@ -191,8 +170,8 @@ mod tests {
         let expected =
             Work { flops: 2.0 * 24.0 * 8.0 * 16.0, bytes: 4.0 * (24 * 8 + 16 * 8 + 24 * 16) as f64 };
         // The places of bias and residual are bound to something small.
-        let unread = Work { flops: 0.0, bytes: 2.0 * SMALL as f64 };
-        assert_eq!(of_dispatch(&plan, 0), expected + unread);
+        let bytes = expected.bytes + 2.0 * SMALL as f64;
+        assert_eq!(of_dispatch(&plan, 0), Work { bytes, ..expected });
         assert_eq!(of_node(&plan.graph, &plan.graph.nodes[0]), expected);
         assert_eq!(shapes(&plan.graph, &plan.graph.nodes[0]), "24x8 16x8 -> 24x16");
     }

@@ -11,7 +11,7 @@ use super::workers::Workers;
 use glasshouse_compiler::model::TrainSpec;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::{Error, Remote, Result};
+use glasshouse_platform::{Error, OrInternal, Remote, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl OtherShards {
     /// Creates the other shards, and returns the caller's own, the first.
     pub fn new(spec: &TrainSpec, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
         let mut shards = partition.shards(spec);
-        let first = shards.next().ok_or_else(|| Error::Internal("a step in no shards".to_owned()))?;
+        let first = shards.next().or_internal("a step in no shards")?;
         let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };
         for shard in shards {
             let bytes = shard.needed()?;

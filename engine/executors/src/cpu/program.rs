@@ -232,14 +232,12 @@ impl Program {
         let Operand { place, ty } = &self.values[value.index()];
         Ok(match place {
             ValueLocation::Words(at) => Data::U32(self.memory.words[*at].clone()),
-            ValueLocation::Nowhere => return Err(misplaced(value, "no node computes it")),
             ValueLocation::Stored(range) => {
                 let mut floats = vec![0.0; ty.count()];
                 blocks::unpack(ty.element, ty.columns(), &weights.stored[range.clone()], &mut floats);
                 Data::F32(floats)
             }
-            ValueLocation::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
-            _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
+            _ => Data::F32(self.entries(weights, value)?.to_vec()),
         })
     }
 

@@ -7,7 +7,7 @@ use glasshouse_compiler::graph::ops::REPORTED;
 use glasshouse_compiler::graph::{Graph, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Probe, TrainingGraphs};
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::{Error, Result, TURN, parallel};
+use glasshouse_platform::{Error, OrInternal, Result, TURN, parallel};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -82,8 +82,7 @@ impl Run {
 
     /// The loss of each target of the last batch; 0 for ignored targets.
     pub fn token_losses(&self) -> Result<Vec<f32>> {
-        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
-        let rows = self.program.floats(self.rows.ok_or_else(missing)?);
+        let rows = self.program.floats(self.rows.or_internal("a graph whose tokens' losses are not kept")?);
         Ok(rows.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 

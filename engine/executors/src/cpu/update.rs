@@ -7,7 +7,7 @@ use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate, entry};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{OrInternal, Result};
 use glasshouse_protocol::{OptimizerKind, order};
 
 /// Minimum entries per thread.
@@ -105,9 +105,8 @@ impl Muon {
         first: &mut [f32],
         partial: &mut [f32],
     ) -> Result<()> {
-        let missing = || Error::Internal("a matrix without its orthogonalisation".to_owned());
         let own = self.0.iter_mut().find(|(shape, _)| *shape == matrix.shape());
-        let (_, own) = own.ok_or_else(missing)?;
+        let (_, own) = own.or_internal("a matrix without its orthogonalisation")?;
         let parts = (Rows::new(gradients, 1), Rows::new(first, 1));
         workers.rows(matrix.count(), WORK, parts, |_, (gradients, first), _| {
             momentum(scale, gradients.data, first.data);

@@ -7,59 +7,31 @@ use glasshouse_protocol::{Precision, order};
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The best adapter, including software ones.
-    Best,
-    /// The first whose name contains this, ignoring case.
-    Named(String),
-}
-
-impl DeviceChoice {
-    /// The index of the selected adapter. [`Error::Device`] lists the adapters if none matches.
-    pub fn among(&self, adapters: &[AdapterReport]) -> Result<usize> {
-        if adapters.is_empty() {
-            return Err(Error::Device(format!(
-                "{}; or choose the CPU (device cpu)",
-                glasshouse_platform::without_gpu()
-            )));
-        }
-        let Self::Named(name) = self else { return Ok(0) };
-        let part = name.to_lowercase();
-        adapters.iter().position(|adapter| adapter.name.to_lowercase().contains(&part)).ok_or_else(|| {
-            let mut names: Vec<String> =
-                adapters.iter().map(|adapter| format!("{:?} ({})", adapter.name, adapter.backend)).collect();
-            names.dedup();
-            Error::Device(format!(
-                "unknown adapter {name:?}; choose one of {}, or the CPU (device cpu)",
-                names.join(", ")
-            ))
-        })
+/// The index of the adapter that a device name selects: `gpu` the best one, software ones included, and anything else the first
+/// whose name contains it, ignoring case. [`Error::Device`] lists the adapters if none matches.
+pub fn selected(name: &str, adapters: &[AdapterReport]) -> Result<usize> {
+    if DeviceKind::is_of_burn(name) {
+        return Err(Error::Device(format!(
+            "{name} is only for training and its tests; choose auto, gpu, cpu, or part of an adapter's name"
+        )));
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceRequest {
-    /// `auto`: the best real GPU, else the CPU.
-    Auto,
-    Cpu,
-    /// An adapter: `gpu` for the best one, anything else is part of a name.
-    Gpu(DeviceChoice),
-}
-
-impl DeviceRequest {
-    /// Parses a device name. Fails if the name is one of burn's devices, which only executors support.
-    pub fn from_name(word: &str) -> Result<Self> {
-        match word {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "gpu" => Ok(Self::Gpu(DeviceChoice::Best)),
-            burn if DeviceKind::is_of_burn(burn) => Err(Error::Device(format!(
-                "{burn} is only for training and its tests; choose auto, gpu, cpu, or part of an adapter's name"
-            ))),
-            name => Ok(Self::Gpu(DeviceChoice::Named(name.to_owned()))),
-        }
+    if adapters.is_empty() {
+        return Err(Error::Device(format!(
+            "{}; or choose the CPU (device cpu)",
+            glasshouse_platform::without_gpu()
+        )));
     }
+    let part = name.to_lowercase();
+    let is_it = |adapter: &AdapterReport| name == "gpu" || adapter.name.to_lowercase().contains(&part);
+    adapters.iter().position(is_it).ok_or_else(|| {
+        let mut names: Vec<String> =
+            adapters.iter().map(|adapter| format!("{:?} ({})", adapter.name, adapter.backend)).collect();
+        names.dedup();
+        Error::Device(format!(
+            "unknown adapter {name:?}; choose one of {}, or the CPU (device cpu)",
+            names.join(", ")
+        ))
+    })
 }
 
 /// An adapter, as printed by `glasshouse devices`.
@@ -83,7 +55,8 @@ pub struct AdapterReport {
     pub limits: AdapterLimits,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Kinds of adapter, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterClass {
     /// A GPU with its own memory.
@@ -92,14 +65,14 @@ pub enum AdapterClass {
     Integrated,
     /// A GPU in a virtual machine.
     Virtual,
-    Software,
     Unknown,
+    Software,
 }
 
 impl AdapterClass {
     // In JSON and for display.
     glasshouse_protocol::named! {
-        Discrete = "discrete", Integrated = "integrated", Virtual = "virtual", Software = "software", Unknown = "unknown"
+        Discrete = "discrete", Integrated = "integrated", Virtual = "virtual", Unknown = "unknown", Software = "software"
     }
 }
 
@@ -141,16 +114,16 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
             adapters = vec![fast];
         }
     }
-    order::sort_by_key(&mut adapters, |adapter| rank(&adapter.get_info()));
+    order::sort_by_key(&mut adapters, |adapter| AdapterClass::of(&adapter.get_info()));
     adapters
 }
 
-pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
-    let all = adapters(instance).await;
-    let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::from_adapter).collect();
-    let at = choice.among(&reports)?;
-    let found = all.into_iter().zip(reports).nth(at);
-    found.ok_or_else(|| Error::Internal("an adapter that is not among its list".to_owned()))
+/// The adapter that a device name selects, as [`selected`].
+pub(super) async fn choose(instance: &Instance, name: &str) -> Result<(Adapter, AdapterReport)> {
+    let mut all = adapters(instance).await;
+    let mut reports: Vec<AdapterReport> = all.iter().map(AdapterReport::from_adapter).collect();
+    let at = selected(name, &reports)?;
+    Ok((all.swap_remove(at), reports.swap_remove(at)))
 }
 
 /// The best real GPU, if any.
@@ -160,14 +133,15 @@ pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)
     (!report.software).then_some((best, report))
 }
 
-/// Rank of an adapter; lower is better.
-fn rank(info: &AdapterInfo) -> u8 {
-    match info.device_type {
-        _ if is_software(info) => 4,
-        DeviceType::DiscreteGpu => 0,
-        DeviceType::IntegratedGpu => 1,
-        DeviceType::VirtualGpu => 2,
-        DeviceType::Other | DeviceType::Cpu => 3,
+impl AdapterClass {
+    fn of(info: &AdapterInfo) -> Self {
+        match info.device_type {
+            _ if is_software(info) => Self::Software,
+            DeviceType::DiscreteGpu => Self::Discrete,
+            DeviceType::IntegratedGpu => Self::Integrated,
+            DeviceType::VirtualGpu => Self::Virtual,
+            DeviceType::Other | DeviceType::Cpu => Self::Unknown,
+        }
     }
 }
 
@@ -231,13 +205,7 @@ impl AdapterReport {
         ];
         Self {
             backend: info.backend.to_string(),
-            kind: match info.device_type {
-                _ if software => AdapterClass::Software,
-                DeviceType::DiscreteGpu => AdapterClass::Discrete,
-                DeviceType::IntegratedGpu => AdapterClass::Integrated,
-                DeviceType::VirtualGpu => AdapterClass::Virtual,
-                DeviceType::Other | DeviceType::Cpu => AdapterClass::Unknown,
-            },
+            kind: AdapterClass::of(&info),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             software,
             features: known
@@ -302,6 +270,6 @@ mod tests {
             info("d", DeviceType::Other),
             info("llvmpipe", DeviceType::DiscreteGpu),
         ];
-        assert!(order.iter().map(rank).is_sorted_by(|before, after| before < after));
+        assert!(order.iter().map(AdapterClass::of).is_sorted_by(|before, after| before < after));
     }
 }

@@ -1,7 +1,7 @@
 //! The engine's wgpu device. It requests all limits the adapter offers, and turns asynchronous failures (a lost device,
 //! an uncaptured error) into an error that the next call returns.
 
-use super::adapter::{self, AdapterReport, DeviceChoice, DeviceRequest};
+use super::adapter::{self, AdapterReport};
 use super::pipeline::Pipelines;
 use super::signal;
 use crate::device::{DeviceDescription, DeviceKind};
@@ -68,9 +68,9 @@ impl Fault {
 }
 
 impl Gpu {
-    /// Opens the adapter selected by `choice`. [`Error::Device`] lists the adapters if none matches.
-    pub async fn open(choice: &DeviceChoice) -> Result<Self> {
-        let (adapter, report) = adapter::choose(&adapter::instance(), choice).await?;
+    /// Opens the adapter that a name selects, as in [`adapter::selected`].
+    pub async fn open(name: &str) -> Result<Self> {
+        let (adapter, report) = adapter::choose(&adapter::instance(), name).await?;
         let limits = adapter.limits();
         Self::request(&adapter, report, limits).await
     }
@@ -78,13 +78,11 @@ impl Gpu {
     /// Describes the adapter that a device name selects, as in [`Gpu::from_request`], without opening it. [`Error::Device`] lists the
     /// adapters if the requested one is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
-        match DeviceRequest::from_name(device)? {
+        match device {
             // Avoids loading a driver.
-            DeviceRequest::Cpu => Ok(None),
-            DeviceRequest::Auto => Ok(adapter::real(&adapter::instance()).await.map(|(_, report)| report)),
-            DeviceRequest::Gpu(choice) => {
-                adapter::choose(&adapter::instance(), &choice).await.map(|(_, report)| Some(report))
-            }
+            "cpu" => Ok(None),
+            "auto" => Ok(adapter::real(&adapter::instance()).await.map(|(_, report)| report)),
+            name => adapter::choose(&adapter::instance(), name).await.map(|(_, report)| Some(report)),
         }
     }
 
@@ -99,14 +97,14 @@ impl Gpu {
         }
     }
 
-    /// Opens the device that a name selects, parsed by [`DeviceRequest`]; `None` stands for the CPU. Also returns a warning if the device
-    /// is a fallback: with `auto`, the CPU replaces a GPU that cannot be opened. Fails with [`Error::Device`] if a device requested by name
-    /// is missing or cannot be opened.
+    /// Opens the device that a name selects: `auto` is the best real GPU, else the CPU; `cpu`; or an adapter, as in
+    /// [`adapter::selected`]. `None` stands for the CPU. Also returns a warning if the device is a fallback: with `auto`, the CPU
+    /// replaces a GPU that cannot be opened. Fails with [`Error::Device`] if a device requested by name is missing or cannot be opened.
     pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
-        let gpu = match DeviceRequest::from_name(device)? {
-            DeviceRequest::Cpu => None,
-            DeviceRequest::Auto => return Ok(real_or_cpu(Self::open_real().await)),
-            DeviceRequest::Gpu(choice) => Some(Self::open(&choice).await?),
+        let gpu = match device {
+            "cpu" => None,
+            "auto" => return Ok(real_or_cpu(Self::open_real().await)),
+            name => Some(Self::open(name).await?),
         };
         let warning = gpu.as_ref().and_then(Self::warning);
         Ok((gpu, warning))
@@ -114,8 +112,8 @@ impl Gpu {
 
     /// Opens a device that enforces a maximum buffer size of `bytes`.
     #[cfg(test)]
-    pub(super) async fn open_with_buffers_of(choice: &DeviceChoice, bytes: u64) -> Result<Self> {
-        let (adapter, mut report) = adapter::choose(&adapter::instance(), choice).await?;
+    pub(super) async fn open_with_buffers_of(name: &str, bytes: u64) -> Result<Self> {
+        let (adapter, mut report) = adapter::choose(&adapter::instance(), name).await?;
         let mut limits = adapter.limits();
         limits.max_buffer_size = bytes;
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(bytes);

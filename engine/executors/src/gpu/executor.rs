@@ -6,11 +6,10 @@
 use super::Gpu;
 use super::batch::BatchRules;
 use super::device::PendingRead;
-use super::occupancy::{Occupancy, Stamps};
-use super::profile::{Timing, profile};
 use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
+use super::timestamps::{Stamps, dispatch_times};
 use glasshouse_compiler::graph::ops::Preference;
 use glasshouse_compiler::graph::{ValueId, has_half};
 use glasshouse_compiler::model::{Probe, TrainingGraphs, loss_form};
@@ -20,7 +19,7 @@ use glasshouse_compiler::plan::control::{ReportRow, ScheduleRow};
 use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Numbered, Plan, compile, update};
 use glasshouse_compiler::step::{ArenaState, LossScale, MicroBatch, StepInput, StepReport};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use web_time::Instant;
 
 /// Indices of the plans in the list of buffers.
@@ -47,7 +46,7 @@ pub struct GpuExecutor {
     ring: usize,
     /// If set, replaces the measured pacing of submissions.
     pub(super) fixed_cut: Option<Cut>,
-    /// Timestamps of passes, while occupancy is measured.
+    /// Timestamps of passes, while the idle share is measured.
     stamps: Option<Stamps>,
     statistics: EncodeStatistics,
     /// Per-token losses of an evaluation, if read: buffer, offset and bytes.
@@ -191,8 +190,7 @@ impl GpuExecutor {
 
     /// Returns the loss of each target per micro-batch, without dropout or label smoothing; 0 for ignored targets.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
-        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
-        let (buffer, offset, bytes) = self.rows.ok_or_else(missing)?;
+        let (buffer, offset, bytes) = self.rows.or_internal("a graph whose tokens' losses are not kept")?;
         let mut losses = Vec::with_capacity(batches.len());
         for batch in batches {
             self.evaluate(std::slice::from_ref(batch)).await?;
@@ -225,11 +223,11 @@ impl GpuExecutor {
         Ok((mean_loss(&rows), gradients))
     }
 
-    /// Trains on a step's first micro-batch and returns the device time of a whole step by scope and kernel, assuming
+    /// Trains on a step's first micro-batch and returns (scope, kernel, count, milliseconds) of each dispatch of a whole step, assuming
     /// equal micro-batches. [`Error::Device`] if the device has no timestamps.
-    pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<Timing>> {
+    pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<(String, &'static str, usize, f64)>> {
         let items = self.items(std::slice::from_ref(step))?;
-        let item = items.first().ok_or_else(|| Error::Internal("a step without micro-batches".to_owned()))?;
+        let item = items.first().or_internal("a step without micro-batches")?;
         self.train.rules.upload(&self.gpu, &self.storage, &[(item.batch, item.row)])?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for gradients in self.storage.pieces(Buffer::Gradients) {
@@ -237,7 +235,14 @@ impl GpuExecutor {
         }
         self.gpu.queue.submit([encoder.finish()]);
         let each = self.accumulate;
-        profile(&self.gpu, &[(&self.train.program, each), (&self.update, 1), (&self.advance, each)]).await
+        let mut found = Vec::new();
+        for (program, count) in [(&self.train.program, each), (&self.update, 1), (&self.advance, each)] {
+            for (at, spent) in dispatch_times(&self.gpu, program).await?.into_iter().enumerate() {
+                let (scope, kernel) = program.name(at);
+                found.push((scope.to_owned(), kernel, count, spent * count as f64 / 1e6));
+            }
+        }
+        Ok(found)
     }
 
     /// Trains on a step sent as one submission to an idle device, and returns the launch cost, which is the CPU's share only. A software
@@ -257,15 +262,15 @@ impl GpuExecutor {
         done.map(|_| cost)
     }
 
-    /// Trains on these steps and returns the share of time the device was busy; `None` without timestamps.
-    pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
+    /// Trains on these steps and returns the share of time the device was idle; `None` without timestamps.
+    pub async fn idle_share(&mut self, steps: &[StepInput]) -> Result<Option<f64>> {
         let Ok(stamps) = Stamps::new(&self.gpu) else { return Ok(None) };
         self.stamps = Some(stamps);
         let trained = self.train(steps).await;
         let stamps = self.stamps.take();
         trained?;
         match stamps {
-            Some(stamps) => stamps.occupancy(&self.gpu).await,
+            Some(stamps) => stamps.idle_share(&self.gpu).await,
             None => Ok(None),
         }
     }

@@ -5,8 +5,7 @@ use super::run::run_graph_for;
 use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
 use glasshouse_compiler::graph::{
-    DropoutSite, Graph, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, ops, random,
-    token_order,
+    DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, ops, random, token_order,
 };
 use glasshouse_compiler::plan::lower::{Family, Target, Tier};
 use glasshouse_compiler::plan::trial;
@@ -50,11 +49,9 @@ impl Case {
     fn gradient(&mut self, shape: &[usize]) -> ValueId {
         let number = self.graph.parameters.len() as u32;
         self.graph.parameter(Parameter {
-            name: format!("weight {number}"),
-            ty: Type::f32(shape),
             decayed: true,
             trainable: true,
-            init: Init::Constant(0.0),
+            ..Parameter::zeros(&format!("weight {number}"), Type::f32(shape))
         });
         let value = self.graph.gradient_of(ParameterId(number));
         let entries = noise(shape.iter().product(), 100 + u64::from(number));

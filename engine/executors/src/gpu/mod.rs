@@ -10,23 +10,20 @@ mod batch;
 mod decoder;
 mod device;
 mod executor;
-mod occupancy;
 mod pipeline;
-mod profile;
 mod program;
 mod repeater;
 mod replay;
 mod run;
 mod signal;
 mod storage;
+mod timestamps;
 
-pub use adapter::{AdapterClass, AdapterLimits, AdapterReport, DeviceChoice, DeviceRequest, devices};
+pub use adapter::{AdapterClass, AdapterLimits, AdapterReport, devices, selected};
 pub use autotune::{BUDGET, Measuring, Tuned, TunedBucket, Tuning, known};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;
-pub use occupancy::Occupancy;
-pub use profile::Timing;
 pub use repeater::{Repeater, WARM_UP};
 pub use replay::EncodeStatistics;
 pub use run::{PreparedGraph, run_graph, run_graph_for};
@@ -49,9 +46,8 @@ fn test_gpu_with_buffers_of(bytes: u64) -> Gpu {
     opened(block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes)))
 }
 
-fn test_adapter() -> DeviceChoice {
-    let name = std::env::var("GLASSHOUSE_TEST_ADAPTER");
-    DeviceChoice::Named(name.unwrap_or_else(|_| "llvmpipe".to_owned()))
+fn test_adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
 }
 
 #[allow(clippy::panic, reason = "for tests")]

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::gpu::test_gpu;
     use glasshouse_compiler::graph::ops;
-    use glasshouse_compiler::graph::{Graph, Init, Parameter, Type};
+    use glasshouse_compiler::graph::{Graph, Parameter, Type};
     use glasshouse_compiler::plan::{Binding, compile};
     use glasshouse_shaders::peak_flops;
     use std::rc::Rc;
@@ -141,15 +141,7 @@ mod tests {
         const TURNS: i32 = 2;
         let gpu = test_gpu();
         let mut graph = Graph::default();
-        let mut parameter = || {
-            graph.parameter(Parameter {
-                name: "operand".to_owned(),
-                ty: Type::f32(&[COUNT]),
-                decayed: false,
-                trainable: false,
-                init: Init::Constant(0.0),
-            })
-        };
+        let mut parameter = || graph.parameter(Parameter::zeros("operand", Type::f32(&[COUNT])));
         let (a, b) = (parameter(), parameter());
         let sum = graph.push(ops::Add, &[a, b]).unwrap();
         let mut plan = compile(graph, &sum, &gpu.target()).unwrap();

@@ -3,8 +3,8 @@
 //! the desktop stays responsive and no driver watchdog takes the device for hung. The splits do not affect results.
 
 use super::Gpu;
-use super::occupancy::Stamps;
 use super::program::Program;
+use super::timestamps::Stamps;
 use glasshouse_platform::Result;
 use std::collections::VecDeque;
 use web_time::Instant;

@@ -1,9 +1,9 @@
 //! Single runs of arbitrary graphs, for op tests and probes.
 
 use super::Gpu;
-use super::profile::dispatch_times;
 use super::program::Program;
 use super::storage::Storage;
+use super::timestamps::dispatch_times;
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::{Element, Graph, Origin, ParameterId, ValueId};
 use glasshouse_compiler::plan::buffers::{Role, buffers};

@@ -11,7 +11,7 @@ use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
 
 /// Trains the model of [`TrainingGraphs`], executing only the forward parts. Weights and moments stay on the device.
@@ -82,8 +82,7 @@ impl OracleExecutor {
     /// The loss of each target of each batch, without dropout; 0 for ignored ones.
     pub fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
-        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
-        let rows = self.graphs.evaluate_rows.ok_or_else(missing)?;
+        let rows = self.graphs.evaluate_rows.or_internal("a graph whose tokens' losses are not kept")?;
         let device = self.device.without_autodiff();
         let of = |batch| {
             let mut run = self.run(graph, batch, &[loss], &self.parameters, &device)?;
@@ -115,19 +114,13 @@ impl OracleExecutor {
             }
             Ok(arena)
         };
-        let trained = self.layout.trained_end;
+        let moments = |has: bool, tensors: &[Tensor<2>]| {
+            if has { arena(tensors, self.layout.trained_end) } else { Ok(Vec::new()) }
+        };
         Ok(ArenaState {
             parameters: arena(&self.parameters, self.layout.length)?,
-            first_moments: if self.optimizer.first_moments() {
-                arena(&self.first_moments, trained)?
-            } else {
-                Vec::new()
-            },
-            second_moments: if self.optimizer.second_moments() {
-                arena(&self.second_moments, trained)?
-            } else {
-                Vec::new()
-            },
+            first_moments: moments(self.optimizer.first_moments(), &self.first_moments)?,
+            second_moments: moments(self.optimizer.second_moments(), &self.second_moments)?,
             ..ArenaState::default()
         })
     }

@@ -4,7 +4,7 @@ use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, DIVISO
 use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
-use crate::tensors::{Parameters, Tensor};
+use crate::tensors::{Parameters, Tensor, matched};
 use glasshouse_platform::files::File;
 use glasshouse_platform::{Error, Mapping, Result};
 use glasshouse_protocol::ModelConfig;
@@ -109,7 +109,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     let model = architecture.read(&mut facts)?;
     facts.expect_known()?;
     let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
-    let tensors = matched(architecture, &model, &file, mapping)?;
+    let tensors = places(architecture, &model, &file, mapping)?;
     let tokenizer = vocabulary::tokenizer(&file)?;
     Ok((architecture, model, notices, tensors, tokenizer))
 }
@@ -119,51 +119,28 @@ fn divisors(file: &Gguf<'_>) -> Divisors {
     DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?.floats()))).collect()
 }
 
-/// Matches the architecture's tensors with the file's; all must match exactly.
-fn matched(
+/// Matches the architecture's tensors with the file's.
+fn places(
     architecture: &Architecture,
     model: &ModelConfig,
     file: &Gguf<'_>,
     mapping: &Mapping,
 ) -> Result<Vec<(Tensor, TensorLocation)>> {
-    let bad = |reason: String| Error::bad_file(file.path(), reason);
     let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
     for (name, _) in architecture.divisors(model) {
         left.remove(name);
     }
-    let (mut tensors, mut missing) = (Vec::new(), Vec::new());
-    for tensor in architecture.tensors(model, &Parameters::new(model)?) {
-        let Some(stored) = file.tensor(&tensor.name) else {
-            missing.push(tensor.name);
-            continue;
-        };
-        if stored.info.shape != tensor.shape {
-            return Err(bad(format!(
-                "{} is {:?}, but the metadata says {:?}: they belong to different models; {CONVERT_AGAIN}",
-                tensor.name, stored.info.shape, tensor.shape
-            )));
-        }
-        left.remove(tensor.name.as_str());
+    let find = |tensor: &Tensor| {
+        let stored = file.tensor(&tensor.name)?;
         let place = TensorLocation {
             start: stored.bytes().as_ptr() as usize - mapping.as_ptr() as usize,
             bytes: stored.bytes().len(),
             ty: stored.info.ty,
             rows: tensor.shape.first().copied().unwrap_or(1),
         };
-        tensors.push((tensor, place));
-    }
-    if let Some(first) = missing.first() {
-        return Err(bad(format!(
-            "{} tensors are missing, starting with {first}; {CONVERT_AGAIN}",
-            missing.len()
-        )));
-    }
-    if let Some(first) = left.first() {
-        return Err(bad(format!(
-            "{} tensors are not used by {}, starting with {first}: the metadata may be that of another model; {CONVERT_AGAIN}",
-            left.len(),
-            architecture.name
-        )));
-    }
-    Ok(tensors)
+        Some((&*stored.info.name, &*stored.info.shape, place))
+    };
+    let tensors = architecture.tensors(model, &Parameters::new(model)?);
+    matched(tensors, left, find, ["the metadata", architecture.name, CONVERT_AGAIN])
+        .map_err(|reason| Error::bad_file(file.path(), reason))
 }

@@ -5,12 +5,11 @@ use super::fields::Fields;
 use super::folder::{Folder, Format, Stored, read_json};
 use crate::TAKE_AGAIN;
 use crate::found::{Looked, Weights};
-use crate::tensors::{Parameters, Tensor};
+use crate::tensors::{Parameters, Tensor, matched};
 use glasshouse_platform::{Error, Result, files};
 use glasshouse_protocol::{Hint, ModelConfig};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -85,7 +84,7 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     }
     let whole = Parameters::new(&model)?;
     let (tensors, stored): (_, Vec<Stored>) =
-        matched(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
+        stored_tensors(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
     // If all tensors have the same format.
     let first = stored.first().and_then(Stored::format);
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
@@ -183,50 +182,29 @@ fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
     (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
 }
 
-/// Matches the family's tensors with the folder's; all must match exactly.
-fn matched(
+/// Matches the family's tensors with the folder's.
+fn stored_tensors(
     family: &Family,
     model: &ModelConfig,
     parameters: &Parameters,
     folder: &Folder,
     (path, has_parts): (&Path, bool),
 ) -> Result<Vec<(Tensor, Stored)>> {
-    let mut left: BTreeSet<&String> = folder.tensors.keys().collect();
-    let (mut tensors, mut missing) = (Vec::new(), Vec::new());
-    for tensor in family.tensors(model, parameters) {
-        match find(folder, &tensor, family) {
-            Some((name, stored)) if stored.shape == tensor.shape => {
-                stored.check().map_err(|reason| Error::bad_file(path, format!("{name} {reason}")))?;
-                left.remove(name);
-                tensors.push((tensor, stored.clone()));
-            }
-            Some((name, stored)) => {
-                let reason = format!(
-                    "{name} is {:?}, but config.json says {:?}: they belong to different models; {TAKE_AGAIN}",
-                    stored.shape, tensor.shape
-                );
-                return Err(Error::bad_file(path, reason));
-            }
-            None => missing.push(tensor.name),
-        }
-    }
-    if let Some(first) = missing.first() {
-        let reason = format!("{} tensors are missing, starting with {first}; {TAKE_AGAIN}", missing.len());
-        return Err(Error::bad_file(path, reason));
-    }
     // Other parts have distinct tensor names; blocks without a part's name belong to the text part.
     let is_text = |name: &str| name.contains("language_model.") || name.starts_with("model.layers.");
-    let is_other = |name: &str| has_parts && !is_text(name);
-    left.retain(|name| !is_redundant(name, model) && !is_other(name));
-    if let Some(first) = left.first() {
-        let reason = format!(
-            "{} tensors are not used by {}, starting with {first}: config.json may be that of another model; {TAKE_AGAIN}",
-            left.len(),
-            family.class
-        );
-        return Err(Error::bad_file(path, reason));
-    }
-    Ok(tensors)
+    let is_needed = |name: &&str| !is_redundant(name, model) && (!has_parts || is_text(name));
+    let left = folder.tensors.keys().map(String::as_str).filter(is_needed).collect();
+    let of = |tensor: &Tensor| {
+        find(folder, tensor, family).map(|(name, stored)| (name.as_str(), &*stored.shape, (name, stored)))
+    };
+    let bad = |reason: String| Error::bad_file(path, reason);
+    let tensors = family.tensors(model, parameters);
+    let found = matched(tensors, left, of, ["config.json", family.class, TAKE_AGAIN]).map_err(bad)?;
+    let checked = found.into_iter().map(|(tensor, (name, stored))| {
+        stored.check().map_err(|reason| bad(format!("{name} {reason}")))?;
+        Ok((tensor, stored.clone()))
+    });
+    checked.collect()
 }
 
 /// Tensors written by older versions that follow from the settings: causal masks, rotary angles, a head tied to the embedding.

@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Dispatch, compile};
 use glasshouse_compiler::step::Data;
 use glasshouse_executors::cpu::{Program, Weights};
-use glasshouse_platform::{Error, Result, TURN, Yielder, yield_now};
+use glasshouse_platform::{OrInternal, Result, TURN, Yielder, yield_now};
 
 /// The graph from a text's tokens to its logits, with the results.
 pub(crate) struct Forward {
@@ -35,15 +35,14 @@ impl Lens {
         self.check(tokens)?;
         let time = self.window(tokens.len());
         let Model { graph, sites, .. } = model(&self.config, 1, time)?;
-        let missing = || Error::Internal("a model without logits".to_owned());
-        let logits = sites.get(HookPoint::Logits).ok_or_else(missing)?;
+        let logits = sites.get(HookPoint::Logits).or_internal("a model without logits")?;
         let graph = cut(&graph, &[], &[logits]);
         let numbered = || graph.values.iter().zip(0..).map(|(value, at)| (&value.origin, ValueId(at)));
         let made: Vec<ValueId> = numbered()
             .filter(|(origin, _)| matches!(origin, Origin::Node(_)))
             .map(|(_, value)| value)
             .collect();
-        let input = graph.find(Origin::Input(Input::Tokens)).ok_or_else(missing)?;
+        let input = graph.find(Origin::Input(Input::Tokens)).or_internal("a model without logits")?;
         let mut words = tokens.to_vec();
         words.resize(time, 0);
 

@@ -206,7 +206,7 @@ mod stored {
     use super::super::{lasting, rename};
     use super::*;
     use crate::block_on;
-    use glasshouse_compiler::graph::{Init, Parameter, Type};
+    use glasshouse_compiler::graph::{Parameter, Type};
     use glasshouse_compiler::step::ArenaState;
     use glasshouse_project::Project;
     use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content};
@@ -359,13 +359,7 @@ mod stored {
     }
 
     fn parameters() -> Vec<Parameter> {
-        vec![Parameter {
-            name: "weight".to_owned(),
-            ty: Type::f32(&[8, 8]),
-            decayed: true,
-            trainable: true,
-            init: Init::Constant(0.0),
-        }]
+        vec![Parameter { decayed: true, trainable: true, ..Parameter::zeros("weight", Type::f32(&[8, 8])) }]
     }
 
     /// States of a project's folder after its creation and after each of six checkpoints, written by the actual training code.

@@ -1,15 +1,13 @@
 use super::*;
-use glasshouse_compiler::graph::{Element, Init, ParameterId, Type};
+use glasshouse_compiler::graph::{Element, ParameterId, Type};
 use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
     let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
-        name: name.to_owned(),
-        ty: Type::f32(shape),
         decayed,
         trainable,
-        init: Init::Constant(0.0),
+        ..Parameter::zeros(name, Type::f32(shape))
     };
     vec![
         parameter("embedding.tokens", &[5, 3], true, true),

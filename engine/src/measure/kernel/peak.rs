@@ -3,7 +3,7 @@
 use super::alone;
 use crate::cpu;
 use crate::gpu::{Gpu, Repeater};
-use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId, ops};
+use crate::graph::{Graph, NodeId, Parameter, Type, ValueId, ops};
 use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
@@ -42,15 +42,7 @@ impl PeakGraph {
         let mut graph = Graph::default();
         let inputs: Vec<ValueId> = [vec![stream], vec![stream], vec![side, side], vec![side, side]]
             .iter()
-            .map(|shape| {
-                graph.parameter(Parameter {
-                    name: "operand".to_owned(),
-                    ty: Type::f32(shape),
-                    decayed: false,
-                    trainable: false,
-                    init: Init::Constant(0.0),
-                })
-            })
+            .map(|shape| graph.parameter(Parameter::zeros("operand", Type::f32(shape))))
             .collect();
         let mut outputs = graph.push(ops::Add, &inputs[..2])?;
         outputs.extend(graph.push(ops::Linear { bias: false, residual: false }, &inputs[2..])?);

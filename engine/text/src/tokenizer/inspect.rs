@@ -49,26 +49,17 @@ impl Tokenizer {
     pub fn merges(&self) -> Result<Option<Merges>> {
         let json: serde_json::Value = serde_json::from_slice(self.to_json()?.as_bytes())
             .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
-        let model = json.get("model");
-        let is_bpe =
-            model.and_then(|model| model.get("type")).and_then(serde_json::Value::as_str) == Some("BPE");
-        let Some(list) = model.and_then(|model| model.get("merges")).and_then(serde_json::Value::as_array)
-        else {
-            return Ok(None);
-        };
-        let pair = |merge: &serde_json::Value| match merge {
-            serde_json::Value::String(text) => {
-                text.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()))
-            }
-            serde_json::Value::Array(parts) => match parts.as_slice() {
-                [left, right] => Some((left.as_str()?.to_owned(), right.as_str()?.to_owned())),
-                _ => None,
-            },
-            _ => None,
-        };
-        let ranks: HashMap<_, _> =
-            list.iter().enumerate().filter_map(|(rank, merge)| Some((pair(merge)?, rank))).collect();
-        Ok((is_bpe && !ranks.is_empty()).then_some(Merges(ranks)))
+        let model = &json["model"];
+        let list = model["merges"].as_array().filter(|_| model["type"] == "BPE");
+        let ranks: HashMap<_, _> = list
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .filter_map(|(rank, pair)| {
+                Some(((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()), rank))
+            })
+            .collect();
+        Ok((!ranks.is_empty()).then_some(Merges(ranks)))
     }
 
     /// Replays how byte-pair encoding builds a text's tokens: the initial pieces (one byte each) and the merges in rank order, each with

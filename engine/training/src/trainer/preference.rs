@@ -67,7 +67,7 @@ impl Trainer<'_> {
         for split in [Split::Train, Split::Validation] {
             let wanted = pairs.count(split);
             loop {
-                let done = self.reference.of(split).len() / 2;
+                let done = self.reference[split as usize].len() / 2;
                 if done >= wanted {
                     break;
                 }
@@ -75,7 +75,7 @@ impl Trainer<'_> {
                     let told = *self.reference_told.get_or_insert(begun);
                     if told.elapsed().as_secs_f64() > TOLD_EVERY {
                         self.reference_told = Some(Instant::now());
-                        let done = (self.reference.train.len() + self.reference.validation.len()) / 2;
+                        let done = self.reference.iter().map(Vec::len).sum::<usize>() / 2;
                         self.notice(format!("reference log-probabilities: {done} of {total} pairs"));
                     } else {
                         self.ready.push_back(Progress::Working);
@@ -86,7 +86,7 @@ impl Trainer<'_> {
                 yielder.maybe_yield().await;
                 let batch = std::iter::once(pairs.part(split, done));
                 let Some(answers) = self.answers(op, batch).await? else { return Ok(()) };
-                self.reference.of_mut(split).extend(answers.iter().map(|answer| -answer.loss as f32));
+                self.reference[split as usize].extend(answers.iter().map(|answer| -answer.loss as f32));
             }
         }
         let reference = std::mem::take(&mut self.reference);
@@ -176,8 +176,7 @@ fn kinds(pairs: &PairBatches<'_>) -> [Kind; 2] {
 
 /// Writes the reference's log-probabilities of these pairs.
 fn write(path: &Path, pairs: &PairBatches<'_>, reference: &Reference) -> Result<()> {
-    let [train, validation] = kinds(pairs);
-    let tensors = [(train, reference.train.as_slice()), (validation, reference.validation.as_slice())];
+    let tensors: Vec<_> = kinds(pairs).into_iter().zip(reference.iter().map(Vec::as_slice)).collect();
     reference::write(path, pairs.recipe(), &tensors)
 }
 
@@ -185,5 +184,5 @@ fn write(path: &Path, pairs: &PairBatches<'_>, reference: &Reference) -> Result<
 fn read(path: &Path, pairs: &PairBatches<'_>) -> Result<Reference> {
     let mut splits = reference::read(path, pairs.recipe(), &kinds(pairs))?.into_iter();
     let mut next = || splits.next().unwrap_or_default();
-    Ok(Reference { train: next(), validation: next() })
+    Ok([next(), next()])
 }

@@ -159,7 +159,7 @@ impl Lower for AttentionDelta {
         let arguments = attention_delta::Arguments { batch, time, heads, head_size };
         let bindings = vec![y.place(), dy.place(), delta.place()];
         let kernel = attention_delta::kernel(y.half());
-        Lowering::each(kernel, arguments.bytes(), bindings, delta.ty.count())
+        Launch::each(kernel, arguments.bytes(), bindings, delta.ty.count()).map(Lowering::one)
     }
 }
 

@@ -66,6 +66,6 @@ impl Lower for LastRow {
         let (batch, time) = (x.ty.shape[0] as u32, x.ty.shape[1] as u32);
         let arguments = last_row::Arguments { batch, time, columns: x.columns() as u32 };
         let bindings = vec![x.place(), cursor.place(), y.place()];
-        Lowering::each(last_row::kernel(), arguments.bytes(), bindings, y.ty.count())
+        Launch::each(last_row::kernel(), arguments.bytes(), bindings, y.ty.count()).map(Lowering::one)
     }
 }

@@ -49,6 +49,7 @@ impl Lower for DistilBackward {
         };
         let places = [logits, teacher, targets, rows, softened, loss, dx].map(Operand::place);
         let bindings = [BindingSource::CONTROL].into_iter().chain(places).collect();
-        Lowering::each(distil_backward::kernel(), arguments.bytes(), bindings, count * vocabulary)
+        Launch::each(distil_backward::kernel(), arguments.bytes(), bindings, count * vocabulary)
+            .map(Lowering::one)
     }
 }

@@ -1,7 +1,7 @@
 //! Elementwise ops: one invocation per entry, or per four if the count is a multiple of four.
 
 use super::matmul::built;
-use super::{BindingSource, Lower, Lowering, NodeContext, Operand};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::*;
 use crate::graph::{Type, random};
@@ -19,7 +19,7 @@ impl Lower for Add {
         let (vec4, count) = entries(y.ty);
         let kernel = add::kernel(if vec4 { add::Entries::Vec4 } else { add::Entries::Scalar });
         let arguments = add::Arguments { count: count as u32 }.bytes();
-        Lowering::each(kernel, arguments, [a, b, y].map(Operand::place).to_vec(), count)
+        Launch::each(kernel, arguments, [a, b, y].map(Operand::place).to_vec(), count).map(Lowering::one)
     }
 }
 
@@ -37,7 +37,7 @@ impl Lower for Dropout {
         bindings.extend(residual.map(Operand::place));
         let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
         let kernel = built(dropout::kernel(width, self.residual, x.half(), y.half()))?;
-        Lowering::each(kernel, arguments.bytes(), bindings, count)
+        Launch::each(kernel, arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 
@@ -46,7 +46,7 @@ impl Lower for Noise {
         let (x, y, count) = (operands.inputs.x, operands.outputs.y, operands.outputs.y.ty.count());
         let arguments = noise::Arguments { count: count as u32, site: self.site, size: self.size }.bytes();
         let bindings = vec![BindingSource::CONTROL, BindingSource::SCHEDULE, x.place(), y.place()];
-        Lowering::each(noise::kernel(), arguments, bindings, count)
+        Launch::each(noise::kernel(), arguments, bindings, count).map(Lowering::one)
     }
 }
 
@@ -75,7 +75,7 @@ fn scaled(
     let arguments = scale::Arguments { count: count as u32, factor, period: period as u32, biased }.bytes();
     let given = [factors, bias].map(|operand| operand.map_or(BindingSource::UNREAD, Operand::place));
     let bindings = operands.map(Operand::place).into_iter().chain(given).collect();
-    Lowering::each(scale::kernel(), arguments, bindings, count)
+    Launch::each(scale::kernel(), arguments, bindings, count).map(Lowering::one)
 }
 
 impl Lower for Softcap {
@@ -96,5 +96,5 @@ fn capped(cap: f32, operands: [Operand<'_>; 2], dy: Option<Operand<'_>>) -> Resu
     let count = operands[1].ty.count();
     let arguments = softcap::Arguments { count: count as u32, cap }.bytes();
     let bindings = operands.into_iter().chain(dy).map(Operand::place).collect();
-    Lowering::each(softcap::kernel(dy.is_some()), arguments, bindings, count)
+    Launch::each(softcap::kernel(dy.is_some()), arguments, bindings, count).map(Lowering::one)
 }

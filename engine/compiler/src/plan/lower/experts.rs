@@ -21,7 +21,7 @@ impl Lower for Route {
         let renormalise = u32::from(self.renormalise);
         let arguments = route::Arguments { rows, experts, per_token, renormalise };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Lowering::each(route::kernel(), arguments.bytes(), bindings, x.rows())
+        Launch::each(route::kernel(), arguments.bytes(), bindings, x.rows()).map(Lowering::one)
     }
 }
 
@@ -32,7 +32,7 @@ impl Lower for RouteBackward {
         let renormalise = u32::from(self.renormalise);
         let arguments = route_backward::Arguments { rows, experts, renormalise }.bytes();
         let bindings = [x, y, dy, dx].map(Operand::place).to_vec();
-        Lowering::each(route_backward::kernel(), arguments, bindings, x.rows())
+        Launch::each(route_backward::kernel(), arguments, bindings, x.rows()).map(Lowering::one)
     }
 }
 
@@ -74,7 +74,7 @@ impl Lower for WeighExperts {
         let (WeighExpertsInputs { h, gates }, Y { y }) = (operands.inputs, operands.outputs);
         let arguments = weigh_experts::Arguments { count: h.ty.count() as u32, hidden: h.columns() as u32 };
         let bindings = [h, gates, y].map(Operand::place).to_vec();
-        Lowering::each(weigh_experts::kernel(), arguments.bytes(), bindings, h.ty.count())
+        Launch::each(weigh_experts::kernel(), arguments.bytes(), bindings, h.ty.count()).map(Lowering::one)
     }
 }
 

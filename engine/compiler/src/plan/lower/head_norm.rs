@@ -24,7 +24,7 @@ impl Lower for HeadNorm {
         let ([rows, queries, query_size, keys, key_size], count) = sizes(qkv, self.heads, self.whole);
         let arguments = head_norm::Arguments { rows, queries, query_size, keys, key_size, eps: self.eps };
         let bindings = [qkv, query, key, y, roots].map(Operand::place).to_vec();
-        Lowering::each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count)
+        Launch::each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 
@@ -36,7 +36,7 @@ impl Lower for HeadNormBackward {
         let arguments = head_norm_backward::Arguments { rows, queries, query_size, keys, key_size };
         let bindings = [qkv, query, key, roots, dy, dx].map(Operand::place).to_vec();
         let kernel = head_norm_backward::kernel(qkv.half());
-        Lowering::each(kernel, arguments.bytes(), bindings, count)
+        Launch::each(kernel, arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 

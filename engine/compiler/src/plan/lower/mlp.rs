@@ -1,7 +1,7 @@
 //! Elementwise activations and gates.
 
 use super::elementwise::entries;
-use super::{Lower, Lowering, NodeContext, Operand, by_width};
+use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width};
 use crate::Result;
 use crate::graph::ops::*;
 use glasshouse_protocol as protocol;
@@ -33,7 +33,7 @@ impl Lower for Activation {
         let entries = by_width(y.ty.count(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let arguments = Arguments { count: count as u32, kind: number_of(self.0) };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
+        Launch::each(kernel(entries), arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 
@@ -45,7 +45,7 @@ impl Lower for ActivationBackward {
         let entries = by_width(dx.ty.count(), dx.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let arguments = Arguments { count: count as u32, kind: number_of(self.0) };
         let bindings = [x, dy, dx].map(Operand::place).to_vec();
-        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
+        Launch::each(kernel(entries), arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 
@@ -65,7 +65,7 @@ impl Lower for Gate {
         let arguments =
             Arguments { count: count as u32, hidden: hidden as u32, kind: number_of_gate(self.0) };
         let bindings = [x, y].map(Operand::place).to_vec();
-        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
+        Launch::each(kernel(entries), arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }
 
@@ -78,6 +78,6 @@ impl Lower for GateBackward {
         let arguments =
             Arguments { count: count as u32, hidden: hidden as u32, kind: number_of_gate(self.0) };
         let bindings = [x, dy, dx].map(Operand::place).to_vec();
-        Lowering::each(kernel(entries), arguments.bytes(), bindings, count)
+        Launch::each(kernel(entries), arguments.bytes(), bindings, count).map(Lowering::one)
     }
 }

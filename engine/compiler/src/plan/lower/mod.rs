@@ -193,16 +193,6 @@ impl Lowering {
     pub fn one(launch: Launch) -> Self {
         Self::new(vec![launch])
     }
-
-    /// [`Launch::each`], and nothing else.
-    fn each(
-        kernel: &'static Kernel,
-        arguments: Vec<u8>,
-        bindings: Vec<BindingSource>,
-        count: usize,
-    ) -> Result<Self> {
-        Launch::each(kernel, arguments, bindings, count).map(Self::one)
-    }
 }
 
 /// WebGPU's limit on workgroups per dimension.

@@ -52,14 +52,6 @@ impl RowRange {
         Self::all(rows, chunk)
     }
 
-    /// Parts that a device binds of a matrix, or of its 16-bit copy if `half`. If a weight is split over several buffers, its copy
-    /// is split alike.
-    fn of_matrix(target: &Target, ty: &Type, half: bool) -> impl Iterator<Item = Self> + use<> {
-        let several = ty.count() as u64 * 4 > target.buffer;
-        let row_bytes = if half && !several { ty.columns() as u64 * 2 } else { ty.row_bytes() };
-        Self::bindable(target, ty.rows(), row_bytes)
-    }
-
     /// Parts of a weight that may lie in separate buffers: one, unless it exceeds a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
         if ty.bytes() > target.buffer {
@@ -89,9 +81,13 @@ impl RowRange {
 }
 
 impl NodeContext<'_> {
-    /// Parts that the device binds of a matrix, as in [`RowRange::of_matrix`].
+    /// Parts that the device binds of a matrix, or of its 16-bit copy if `half`. If a weight is split over several buffers, its copy
+    /// is split alike.
     pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = RowRange> + use<> {
-        RowRange::of_matrix(self.target, matrix.ty, half)
+        let (ty, target) = (matrix.ty, self.target);
+        let several = ty.count() as u64 * 4 > target.buffer;
+        let row_bytes = if half && !several { ty.columns() as u64 * 2 } else { ty.row_bytes() };
+        RowRange::bindable(target, ty.rows(), row_bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rotary position embeddings.
 
 use super::matmul::built;
-use super::{Lower, Lowering, NodeContext, Operand};
+use super::{Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{Named, Rope, RopeInputs, Y};
 use glasshouse_shaders::rope;
@@ -21,6 +21,6 @@ impl Lower for Rope {
         };
         let bindings = [Some(qkv), Some(table), cursor, Some(y)].into_iter().flatten().map(Operand::place);
         let kernel = built(rope::kernel(self.cursor, y.half()))?;
-        Lowering::each(kernel, arguments.bytes(), bindings.collect(), y.ty.count() / 2)
+        Launch::each(kernel, arguments.bytes(), bindings.collect(), y.ty.count() / 2).map(Lowering::one)
     }
 }

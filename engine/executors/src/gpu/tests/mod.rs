@@ -9,7 +9,7 @@ mod tuning;
 use super::program::Program;
 use super::run::run_plan;
 use super::storage::Storage;
-use super::{AdapterClass, DeviceChoice, Gpu, devices, run_graph, test_gpu};
+use super::{AdapterClass, Gpu, devices, run_graph, test_gpu};
 use glasshouse_compiler::graph::{Graph, Input, Type, ValueId, ops};
 use glasshouse_compiler::plan::buffers::buffers;
 use glasshouse_compiler::plan::lower::{Cooperative, Target, Tier};
@@ -40,7 +40,7 @@ fn lists_the_software_adapter_as_one() {
 
 #[test]
 fn an_unknown_name_is_refused_with_the_names_there_are() {
-    let refused = pollster::block_on(Gpu::open(&DeviceChoice::Named("Voodoo 2".to_owned())));
+    let refused = pollster::block_on(Gpu::open("Voodoo 2"));
     match refused {
         Err(Error::Device(text)) => {
             assert!(text.contains("\"Voodoo 2\"") && text.contains("llvmpipe"), "{text}");

@@ -3,7 +3,7 @@
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
-use glasshouse_compiler::graph::{Graph, Init, Input, Parameter, Type, ValueId, has_half, ops, random};
+use glasshouse_compiler::graph::{Graph, Input, Parameter, Type, ValueId, has_half, ops, random};
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::fuse::{Fusions, HeadFusion};
@@ -152,13 +152,7 @@ fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
         };
         let (x, dy) = (input(&[rows, 20]), input(&[rows, vocabulary]));
         let (b, r, rx) = (input(&[vocabulary]), input(&[rows, vocabulary]), input(&[rows, 20]));
-        let w = graph.parameter(Parameter {
-            name: "w".to_owned(),
-            ty: Type::f32(&[vocabulary, 20]),
-            decayed: false,
-            trainable: false,
-            init: Init::Constant(0.0),
-        });
+        let w = graph.parameter(Parameter::zeros("w", Type::f32(&[vocabulary, 20])));
         inputs.push((w, Data::F32((0..vocabulary * 20).map(|at| (at % 37) as f32 / 37.0 - 0.4).collect())));
         let mut wanted = Vec::new();
         for (bias, residual) in [(false, false), (true, false), (false, true), (true, true)] {

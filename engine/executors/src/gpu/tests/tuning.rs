@@ -3,7 +3,7 @@
 use super::super::{Gpu, Measuring, TunedBucket, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
 use crate::device::DeviceDescription;
-use glasshouse_compiler::graph::{Graph, Init, Parameter, Type, ops};
+use glasshouse_compiler::graph::{Graph, Parameter, Type, ops};
 use glasshouse_compiler::plan::lower::{Choice, Choices, Family, Tier};
 use glasshouse_compiler::plan::{compile, trial};
 use glasshouse_compiler::step::StepInput;
@@ -60,15 +60,7 @@ fn every_choice_gives_the_same_gradient() {
 /// A graph with one product, and so one bucket.
 fn product(rows: usize) -> Graph {
     let mut graph = Graph::default();
-    let mut parameter = |shape: &[usize]| {
-        graph.parameter(Parameter {
-            name: "operand".to_owned(),
-            ty: Type::f32(shape),
-            decayed: false,
-            trainable: false,
-            init: Init::Constant(0.0),
-        })
-    };
+    let mut parameter = |shape: &[usize]| graph.parameter(Parameter::zeros("operand", Type::f32(shape)));
     let (x, w) = (parameter(&[rows, 16]), parameter(&[32, 16]));
     graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap();
     graph

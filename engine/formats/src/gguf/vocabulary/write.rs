@@ -141,12 +141,7 @@ impl TokenizerForm {
             Self::Words(_) => {
                 let merges = json["model"]["merges"].as_array().into_iter().flatten();
                 merges
-                    .filter_map(|merge| match merge {
-                        Value::Array(parts) => {
-                            Some(format!("{} {}", parts.first()?.as_str()?, parts.get(1)?.as_str()?))
-                        }
-                        other => other.as_str().map(str::to_owned),
-                    })
+                    .filter_map(|pair| Some(format!("{} {}", pair[0].as_str()?, pair[1].as_str()?)))
                     .collect()
             }
         };

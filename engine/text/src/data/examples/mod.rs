@@ -96,7 +96,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     pub fn about(&self, split: Split) -> PackingStatistics {
-        split.of(self.about)
+        self.about[split as usize]
     }
 
     /// Notes for the user, one sentence each. `labels` is empty for conversations.
@@ -185,7 +185,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn rows(&self, split: Split) -> &Rows {
-        split.of(self.rows.each_ref().map(|own| &**own))
+        &self.rows[split as usize]
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
@@ -345,15 +345,12 @@ impl PackingStatistics {
         let Self { cut, cut_tokens, left_out, .. } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
         let mut all = Vec::new();
-        if cut > 0 && labelled {
-            let longer = of(cut, "text");
-            all.push(format!("{longer} longer than the context length: the end was cut off"));
-        } else if cut > 0 {
-            let tokens = of(cut_tokens, "token");
-            let longer = of(cut, "conversation");
-            all.push(format!(
-                "{longer} longer than the context length: the end was cut off, {tokens} to learn in it"
-            ));
+        if cut > 0 {
+            let (longer, tokens) = match labelled {
+                true => (of(cut, "text"), String::new()),
+                false => (of(cut, "conversation"), format!(", {} to learn in it", of(cut_tokens, "token"))),
+            };
+            all.push(format!("{longer} longer than the context length: the end was cut off{tokens}"));
         }
         if left_out > 0 {
             let left_out = of(left_out, "conversation");

@@ -11,22 +11,8 @@ use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
-/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of [`PairBatches::full`].
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reference {
-    pub train: Vec<f32>,
-    pub validation: Vec<f32>,
-}
-
-impl Reference {
-    pub fn of(&self, split: Split) -> &[f32] {
-        split.of([&self.train, &self.validation])
-    }
-
-    pub fn of_mut(&mut self, split: Split) -> &mut Vec<f32> {
-        split.of([&mut self.train, &mut self.validation])
-    }
-}
+/// Log-probabilities of both splits' answers under the initial weights: (better, worse), in the order of [`PairBatches::full`].
+pub type Reference = [Vec<f32>; 2];
 
 #[derive(Clone, Debug)]
 pub struct PairBatches<'a> {
@@ -64,7 +50,7 @@ impl<'a> PairBatches<'a> {
     }
 
     pub fn about(&self, split: Split) -> PairStatistics {
-        split.of(self.about)
+        self.about[split as usize]
     }
 
     /// Notes for the user, one sentence each.
@@ -139,14 +125,14 @@ impl<'a> PairBatches<'a> {
     }
 
     fn of(&self, split: Split) -> &[u32] {
-        split.of(self.pairs.each_ref().map(|own| &**own))
+        &self.pairs[split as usize]
     }
 
     /// Builds a batch of pairs given by index among the usable ones.
     fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<MicroBatch> {
         let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } =
             self.settings;
-        let (pairs, reference) = (self.of(split), self.reference.of(split));
+        let (pairs, reference) = (self.of(split), &self.reference[split as usize]);
         let mut batch = with_capacity(rows * context_length, starts);
         let mut scores = Vec::with_capacity(rows);
         let mut weights = Vec::new();
@@ -311,7 +297,7 @@ mod tests {
         let store = stored(folder.path(), 5, &[]);
         let mut batches = PairBatches::new(&store, SETTINGS).unwrap();
         let of_numbers = |from: u32| (0..10).map(|at| (from + at) as f32).collect::<Vec<f32>>();
-        batches.set_reference(Reference { train: of_numbers(10), validation: of_numbers(50) });
+        batches.set_reference([of_numbers(10), of_numbers(50)]);
         let epoch = |from: u64| {
             let batches = (from..from + 5).map(|step| batches.train(step, 0).unwrap());
             let pairs = batches.flat_map(|batch| {
@@ -357,7 +343,7 @@ mod tests {
         let store = store(folder.path(), &all, &all[2..]);
         let settings = BatchSettings { judged: Some([1.5, 0.5]), ..SETTINGS };
         let mut batches = PairBatches::new(&store, settings).unwrap();
-        let reference = Reference { train: vec![-1.0, -2.0, -3.0, -4.0], validation: vec![-5.0, -6.0] };
+        let reference = [vec![-1.0, -2.0, -3.0, -4.0], vec![-5.0, -6.0]];
         batches.set_reference(reference);
         let batch = batches.part(Split::Train, 0).unwrap();
         assert_eq!(batch.scores.unwrap(), [-1.0, -2.0, -3.0, -4.0, -0.5, 1.5]);

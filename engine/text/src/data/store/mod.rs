@@ -26,16 +26,6 @@ pub enum Split {
     Validation,
 }
 
-impl Split {
-    /// The part of a pair for training and validation.
-    pub fn of<T>(self, [train, validation]: [T; 2]) -> T {
-        match self {
-            Self::Train => train,
-            Self::Validation => validation,
-        }
-    }
-}
-
 impl std::fmt::Display for Split {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
@@ -86,9 +76,8 @@ impl TokenShard {
 /// The tokens of both splits.
 #[derive(Debug)]
 pub struct TokenStore {
-    train: Vec<TokenShard>,
-    validation: Vec<TokenShard>,
-    /// For training and validation.
+    /// For training and validation, like the examples.
+    shards: [Vec<TokenShard>; 2],
     examples: [Option<Examples>; 2],
     index: Option<Index>,
 }
@@ -122,8 +111,7 @@ impl TokenStore {
             record.map(|record| Examples::open(folder, record, split.tokens)).transpose()
         };
         Ok(Self {
-            train: open(&index.train)?,
-            validation: open(&index.validation)?,
+            shards: [open(&index.train)?, open(&index.validation)?],
             examples: [examples(&index.train)?, examples(&index.validation)?],
             index: Some(index),
         })
@@ -132,7 +120,7 @@ impl TokenStore {
     /// A store in memory, for tests and platforms without files.
     pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
         let shards = |tokens| vec![TokenShard { first: 0, tokens: Tokens::Memory(tokens) }];
-        Self { train: shards(train), validation: shards(validation), examples: [None, None], index: None }
+        Self { shards: [train, validation].map(shards), examples: [None, None], index: None }
     }
 
     /// The index; `None` for a store in memory.
@@ -141,11 +129,7 @@ impl TokenStore {
     }
 
     pub fn examples(&self, split: Split) -> Option<&Examples> {
-        split.of(self.examples.each_ref()).as_ref()
-    }
-
-    fn shards(&self, split: Split) -> &[TokenShard] {
-        split.of([&self.train, &self.validation])
+        self.examples[split as usize].as_ref()
     }
 
     /// Number of tokens in a split.
@@ -154,7 +138,7 @@ impl TokenStore {
         reason = "a store has two lengths, and neither is asked for emptiness"
     )]
     pub fn len(&self, split: Split) -> u64 {
-        self.shards(split).last().map_or(0, |last| last.first + last.len() as u64)
+        self.shards[split as usize].last().map_or(0, |last| last.first + last.len() as u64)
     }
 
     /// Reads tokens `start..start + count` of a split, across shards.
@@ -166,7 +150,7 @@ impl TokenStore {
                 self.len(split)
             )));
         }
-        let shards = self.shards(split);
+        let shards = &self.shards[split as usize];
         let holding = shards.partition_point(|shard| shard.first <= start).saturating_sub(1);
         let mut tokens = Vec::with_capacity(count);
         for shard in shards.get(holding..).unwrap_or_default() {

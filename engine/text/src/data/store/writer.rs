@@ -16,8 +16,8 @@ pub struct Writer {
     folder: PathBuf,
     element_bytes: u32,
     shard_bytes: u64,
-    train: SplitWriter,
-    validation: SplitWriter,
+    /// For training and validation.
+    splits: [SplitWriter; 2],
 }
 
 #[derive(Default)]
@@ -51,13 +51,11 @@ impl Writer {
     }
 
     pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
-        let split = |name| SplitWriter { name, ..SplitWriter::default() };
         Self {
             folder: folder.to_owned(),
             element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },
             shard_bytes,
-            train: split("train"),
-            validation: split("validation"),
+            splits: ["train", "validation"].map(|name| SplitWriter { name, ..SplitWriter::default() }),
         }
     }
 
@@ -69,7 +67,7 @@ impl Writer {
         tokens: &[u32],
         text_bytes: u64,
     ) -> Result<()> {
-        let writer = split.of([&mut self.train, &mut self.validation]);
+        let writer = &mut self.splits[split as usize];
         writer.record.bytes += text_bytes;
         let source = source.filter(|_| !tokens.is_empty());
         let goes_on = writer.record.stretches.last().map(|stretch| stretch.source.as_str());
@@ -113,7 +111,7 @@ impl Writer {
         text_bytes: u64,
     ) -> Result<()> {
         self.append(split, None, tokens, text_bytes)?;
-        let writer = split.of([&mut self.train, &mut self.validation]);
+        let writer = &mut self.splits[split as usize];
         let examples = match &mut writer.examples {
             Some(examples) => examples,
             none => {
@@ -129,7 +127,7 @@ impl Writer {
 
     /// Appends extra data for the last example, as one line of JSON.
     pub fn append_row(&mut self, split: Split, row: &impl Serialize) -> Result<()> {
-        let writer = split.of([&mut self.train, &mut self.validation]);
+        let writer = &mut self.splits[split as usize];
         let none = || Error::Internal("a row without its example".to_owned());
         let examples = writer.examples.as_mut().ok_or_else(none)?;
         let rows = match &mut examples.rows {
@@ -143,18 +141,14 @@ impl Writer {
 
     /// Whether a source has text in the training split so far.
     pub fn trains(&self, source: &str) -> bool {
-        self.train.record.stretches.iter().any(|stretch| stretch.source == source)
+        self.splits[0].record.stretches.iter().any(|stretch| stretch.source == source)
     }
 
     /// Closes the shards, completes `index` with their records, and writes it.
     pub fn finish(self, index: Index) -> Result<Index> {
-        let index = Index {
-            format: FORMAT,
-            element_bytes: self.element_bytes,
-            train: self.train.finish()?,
-            validation: self.validation.finish()?,
-            ..index
-        };
+        let [train, validation] = self.splits.map(SplitWriter::finish);
+        let (train, validation) = (train?, validation?);
+        let index = Index { format: FORMAT, element_bytes: self.element_bytes, train, validation, ..index };
         index.write(&self.folder.join(INDEX_FILE))?;
         Ok(index)
     }
