@@ -117,7 +117,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
+    head(ui, "Or start with your own text");
     quiet_text(ui, text::DROP);
     ui.horizontal_wrapped(|ui| {
         if plain(ui, icons::ICON_DESCRIPTION, "Choose texts").clicked() {

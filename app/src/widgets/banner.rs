@@ -101,7 +101,7 @@ pub fn icon_line(ui: &mut Ui, icon: MaterialIcon, colour: Color32, text: impl In
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icon.rich_text().size(16.0).color(colour));
-        ui.add(Label::new(text).wrap());
+        prose(ui, text);
     });
 }
 

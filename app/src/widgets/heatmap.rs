@@ -120,7 +120,9 @@ impl<'a> Heatmap<'a> {
         });
         let mark = |cell: (usize, usize), colour: Color32| {
             let stroke = Stroke::new(1.5, colour);
-            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, StrokeKind::Outside);
+            // Around the cell, but within the map: a scroll area clips what is beyond its edge.
+            let frame = self.rect_of(rect, cell).expand(stroke.width).intersect(rect);
+            ui.painter().rect_stroke(frame, 1.0, stroke, StrokeKind::Inside);
         };
         if let Some(cell) = self.chosen.filter(|_| whole) {
             mark(cell, palette.accent);

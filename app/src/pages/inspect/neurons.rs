@@ -13,17 +13,13 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     let here = shown.place(shown.inspection.position);
     head(ui, &format!("Most active in layer {}, at position {here}", shown.layer()));
-    let [below, above, ..] = palette.series;
-    let row = |(neuron, activation): (&u32, &f32)| Ranked {
-        name: neuron.to_string(),
-        label: format!("Neuron {neuron}, activation {activation:.3}"),
-        bars: vec![(*activation, if *activation < 0.0 { below } else { above })],
-        figure: format::signed(*activation, 3),
-        hover: format!(
+    let row = |(neuron, activation): (&u32, &f32)| {
+        let label = format!("Neuron {neuron}, activation {activation:.3}");
+        let hover = format!(
             "Neuron {neuron}: {activation}. Press it to find the passages with its strongest activations."
-        ),
-        chosen: chosen.set.neuron == Some(*neuron as usize),
-        ..Ranked::default()
+        );
+        let chosen = chosen.set.neuron == Some(*neuron as usize);
+        Ranked { chosen, ..Ranked::signed(palette, neuron.to_string(), *activation, label, hover) }
     };
     let rows: Vec<Ranked> = neurons.iter().zip(activations).map(row).collect();
     let ranking = Ranking { font: FontId::monospace(13.0), figures: 64.0, presses: true };

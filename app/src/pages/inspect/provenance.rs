@@ -24,14 +24,7 @@ impl<'a> ProvenanceResult<'a> {
         let Some(Detail::Matches { matches, found, searched, index_bytes, build_ms }) = detail else {
             return None;
         };
-        let longest = match shown.data.integers("longest") {
-            // An older answer without that tensor.
-            [] => {
-                let shown = shown.inspection.cut..shown.inspection.cut + shown.inspection.tokens.len();
-                shown.map(|place| covering(matches, place).map_or(0, |span| span.length)).collect()
-            }
-            longest => longest.iter().map(|length| *length as usize).collect(),
-        };
+        let longest = shown.data.integers("longest").iter().map(|length| *length as usize).collect();
         let (searched, index_bytes, build_ms) = (*searched, *index_bytes, *build_ms);
         Some(Self { matches, count: matches.len().max(*found), longest, searched, index_bytes, build_ms })
     }

@@ -25,17 +25,10 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if added.is_empty() {
         return;
     }
-    let [below, above, ..] = palette.series;
     let row = |(place, value): (usize, &f32)| {
         let name = part(place);
-        Ranked {
-            label: format!("{name} adds {value:.3}"),
-            name,
-            bars: vec![(*value, if *value < 0.0 { below } else { above })],
-            figure: format::signed(*value, 3),
-            hover: format!("{value} added to the logit of {text}"),
-            ..Ranked::default()
-        }
+        let label = format!("{name} adds {value:.3}");
+        Ranked::signed(palette, name, *value, label, format!("{value} added to the logit of {text}"))
     };
     let rows: Vec<Ranked> = added.iter().enumerate().map(row).collect();
     Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: false }.ui(ui, palette, &rows);
@@ -95,26 +88,19 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 /// Norms and directions as heat maps over layers and positions.
 fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let layers = |name: &str| -> Vec<String> {
-        let count = shown.data.tensor(name).map_or(0, |tensor| tensor.size(0));
-        (0..count).map(|layer| format!("layer {layer}")).collect()
-    };
-    let stages = |name: &str| -> Vec<String> {
-        let count = shown.data.tensor(name).map_or(0, |tensor| tensor.size(0));
-        (0..count).map(part).collect()
-    };
-    let maps = [
-        ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", stages("norms")),
-        ("cosines", "Direction of the stream", "Cosine similarity with the final stream.", stages("cosines")),
-        ("attention_norms", "Attention output", "Its L2 norm in each layer.", layers("attention_norms")),
-        ("mlp_norms", "MLP output", "Its L2 norm in each layer.", layers("mlp_norms")),
+    let layer = |layer| format!("layer {layer}");
+    let maps: [(_, _, _, &dyn Fn(usize) -> String); 4] = [
+        ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", &part),
+        ("cosines", "Direction of the stream", "Cosine similarity with the final stream.", &part),
+        ("attention_norms", "Attention output", "Its L2 norm in each layer.", &layer),
+        ("mlp_norms", "MLP output", "Its L2 norm in each layer.", &layer),
     ];
     let columns: Vec<String> = (0..shown.inspection.tokens.len()).map(|place| shown.token(place)).collect();
-    for (name, title, means, rows) in maps {
-        let values = shown.data.floats(name);
-        if values.is_empty() {
+    for (name, title, means, row_name) in maps {
+        let Some(tensor) = shown.data.tensor(name).filter(|tensor| !tensor.floats.is_empty()) else {
             continue;
-        }
+        };
+        let (rows, values) = ((0..tensor.size(0)).map(row_name).collect::<Vec<_>>(), &tensor.floats[..]);
         head(ui, title);
         caption(ui, means);
         let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };

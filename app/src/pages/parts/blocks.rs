@@ -110,9 +110,9 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         Block::Table(_) => {}
         Block::Text(text) => prose(ui, text),
         Block::Note(text) => caption(ui, text),
-        Block::Warning(text) => marked_ui(ui, icons::ICON_WARNING, text, context.palette.warning),
+        Block::Warning(text) => icon_line(ui, icons::ICON_WARNING, context.palette.warning, text),
         Block::List(items) => {
-            items.iter().for_each(|item| marked_ui(ui, icons::ICON_INFO, item, context.palette.quiet));
+            items.iter().for_each(|item| icon_line(ui, icons::ICON_INFO, context.palette.quiet, item));
         }
         Block::Figures(facts) | Block::Facts(facts) => {
             let width = ui.available_width().min(theme::PROSE);
@@ -140,14 +140,6 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> 
     let key = format!("{key}:{}", own.key);
     let is_open = fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
-}
-
-fn marked_ui(ui: &mut Ui, icon: MaterialIcon, text: &str, colour: Color32) {
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icon.rich_text().size(16.0).color(colour));
-        prose(ui, text);
-    });
 }
 
 fn fact_ui(ui: &mut Ui, fact: &Fact) {

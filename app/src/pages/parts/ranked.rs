@@ -26,6 +26,13 @@ impl Ranked {
         let (bars, label) = (vec![(value as f32, colour)], format!("{name}: {hover}"));
         Self { name, bars, figure, hover, label, ..Self::default() }
     }
+
+    /// A row with one bar, coloured by its sign.
+    pub fn signed(palette: &Palette, name: String, value: f32, label: String, hover: String) -> Self {
+        let [below, above, ..] = palette.series;
+        let bars = vec![(value, if value < 0.0 { below } else { above })];
+        Self { name, bars, figure: format::signed(value, 3), hover, label, ..Self::default() }
+    }
 }
 
 /// Draws bars, with names and figures as wide as they need.

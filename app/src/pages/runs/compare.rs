@@ -79,7 +79,7 @@ impl Compare {
             plot.ui(ui, &curves, &marks);
             for (run, reports) in seen {
                 ui.add_space(space::SMALL);
-                ui.label(RichText::new(format!("Guard of {}", called(run))).text_style(theme::strong()));
+                head(ui, &format!("Guard of {}", called(run)));
                 let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
                 guard::open(context, pressed);
             }

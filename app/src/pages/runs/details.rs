@@ -53,14 +53,14 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             let reports: Vec<_> = reports.collect();
             if !reports.is_empty() {
                 ui.add_space(space::MEDIUM);
-                ui.label(RichText::new("Guard").text_style(theme::strong()));
+                head(ui, "Guard");
                 let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
                 guard::open(context, pressed);
             }
             let mut events = history.events.iter().rev();
             if let Some(text) = events.find_map(picked!(TrainEvent::Sample { text, .. } => text)) {
                 ui.add_space(space::MEDIUM);
-                ui.label(RichText::new("Last sample").text_style(theme::strong()));
+                head(ui, "Last sample");
                 ui.add(Label::new(text.trim()).wrap().selectable(true));
             }
         }
@@ -192,7 +192,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();
     let idle = context.state.training.state == TrainingState::Idle;
     card(ui, |ui| {
-        ui.label(RichText::new("Checkpoints").text_style(theme::strong()));
+        head(ui, "Checkpoints");
         if checkpoints.is_empty() {
             return quiet_text(ui, "None saved yet.");
         }

@@ -28,7 +28,7 @@ impl Graph<'_> {
             if node.kernels.is_empty() {
                 return caption(ui, "The CPU runs it without a kernel.");
             }
-            ui.label(RichText::new("Kernels").text_style(theme::strong()));
+            head(ui, "Kernels");
             ui.horizontal_wrapped(|ui| {
                 for (name, launches) in &node.kernels {
                     let text = if *launches == 1 { name.clone() } else { format!("{name} × {launches}") };

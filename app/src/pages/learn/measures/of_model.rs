@@ -4,9 +4,7 @@ use super::{Found, matches};
 use crate::pages::prelude::*;
 
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
-    let (place, value) =
-        values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))?;
-    Some((place, value))
+    values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))
 }
 
 /// A prompt token in quotes, with whitespace made visible.
