@@ -19,14 +19,10 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, of).await?;
-        let template = match &arguments.page {
-            Some(folder) => Template::read(folder)?,
-            None => Template::installed()?,
-        };
-        let template = match &arguments.home {
-            Some(home) => template.with_home(home)?,
-            None => template,
-        };
+        let mut template = arguments.page.as_deref().map_or_else(Template::installed, Template::read)?;
+        if let Some(home) = &arguments.home {
+            template = template.with_home(home)?;
+        }
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
         let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
