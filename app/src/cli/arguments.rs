@@ -91,7 +91,8 @@ pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
     known: impl IntoIterator<Item = (&'static str, String, T)>,
 ) -> impl TypedValueParser<Value = T> {
     let known: Vec<_> = known.into_iter().collect();
-    let names = known.iter().map(|(name, help, _)| PossibleValue::new(*name).help(help.clone()));
+    let help = |help: &str| help.trim_end_matches('.').to_owned();
+    let names = known.iter().map(|(name, about, _)| PossibleValue::new(*name).help(help(about)));
     PossibleValuesParser::new(names.collect::<Vec<_>>()).try_map(move |name| {
         known.iter().find(|(own, ..)| *own == name).map(|(.., value)| value.clone()).ok_or(name)
     })

@@ -2,7 +2,7 @@
 
 use glasshouse_protocol::cleaning::report::{
     About, Amount, CleaningReport, Cluster, ClusterSize, Duplicates, Edited, Group, Input, Member,
-    PersonalClass, PersonalSample, RecipeText, Stage, TroubleEntry, Troubles, Victim,
+    PersonalClass, PersonalSample, RecipeText, Stage, TroubleEntry, TroubleKind, Troubles, Victim,
 };
 use glasshouse_protocol::cleaning::table::{Column, CorpusTable, Unit};
 use glasshouse_protocol::cleaning::{
@@ -490,13 +490,13 @@ pub fn report() -> CleaningReport {
                 ],
             ),
         ],
-        troubles: Troubles {
-            count: 2,
-            listed: vec![
+        troubles: {
+            let listed = vec![
                 trouble("scans/old-plan.pdf", "holds pictures of pages and no text: skipped"),
                 trouble("ships-logs.csv#1704", "has 5 fields but the header has 4: skipped"),
-            ],
-            ..Troubles::default()
+            ];
+            let kinds = listed.iter().map(|first| TroubleKind { count: 1, first: first.clone() }).collect();
+            Troubles { count: 2, listed, kinds }
         },
         ..CleaningReport::default()
     }

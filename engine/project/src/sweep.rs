@@ -1,7 +1,8 @@
 //! A project's sweeps.
 
 use super::{MAX_RECORD_BYTES, Project, SweepPlace};
-use glasshouse_platform::{Error, LockFile, Result, files, storage};
+use glasshouse_platform::storage::{self, Staging};
+use glasshouse_platform::{Error, LockFile, Result, files};
 use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{AblatedText, LadderPoint, RunConfig, Scaling};
 use serde::{Deserialize, Serialize};
@@ -61,10 +62,12 @@ impl Project {
         storage::if_there(&self.sweep_path(name), MAX_RECORD_BYTES, storage::read_json)
     }
 
+    /// Several workers may do this at the same time.
     pub fn keep_sweep(&self, name: &str, sweep: &KeptSweep) -> Result<()> {
-        let folder = self.folder().join(SWEEPS);
-        files::create_dir_all(&folder).map_err(Error::io(folder))?;
-        storage::write_json(&self.sweep_path(name), sweep)
+        let place = self.sweep_path(name);
+        let staging = Staging::beside(&place)?;
+        storage::write_json(&staging.path().join(name), sweep)?;
+        staging.put_file(name, &place)
     }
 
     /// Claims a row of a sweep for training; `None` if another process or worker has claimed it.
