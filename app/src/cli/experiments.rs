@@ -100,7 +100,7 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
     let path = &arguments.file;
     let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    run_sweep(toml?, arguments.workers, &arguments.run)
+    run_sweep(&toml?, arguments.workers, &arguments.run)
 }
 
 pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
@@ -111,7 +111,7 @@ pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
     let (sizes, tokens_per_parameter, minutes) = (*sizes, *tokens_per_parameter, *budget);
     let (smallest, largest, points) = (*smallest, *largest, Vec::new());
     let ladder = Ladder { sizes, tokens_per_parameter, minutes, smallest, largest, points };
-    run_sweep(ladder.to_toml(name).map_err(usage)?, 1, run)
+    run_sweep(&ladder.to_toml(name).map_err(usage)?, 1, run)
 }
 
 pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
@@ -124,7 +124,7 @@ pub(super) fn ablate(arguments: &AblateArguments) -> Result<()> {
         weights.entry(source.clone()).or_default().extend(own);
     }
     let ablate = Ablate { recipe, only, tokenizers, weights, seeds: *seeds, ..Ablate::default() };
-    run_sweep(ablate.to_toml(&arguments.name).map_err(usage)?, 1, run)
+    run_sweep(&ablate.to_toml(&arguments.name).map_err(usage)?, 1, run)
 }
 
 fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
@@ -134,8 +134,8 @@ fn source_weights(text: &str) -> Result<(String, Vec<f64>), String> {
     Ok((source.to_owned(), weights.collect::<Result<_, String>>()?))
 }
 
-fn run_sweep(toml: String, workers: usize, run: &TrainArguments) -> Result<()> {
-    let sweep = Sweep::from_toml(&toml).map_err(usage)?;
+fn run_sweep(toml: &str, workers: usize, run: &TrainArguments) -> Result<()> {
+    let sweep = Sweep::from_toml(toml).map_err(usage)?;
     if workers > 1 && sweep.is_in_order() {
         misuse!("leave out --workers: the runs of [ladder] and [ablate] are trained one after another");
     }
@@ -144,7 +144,7 @@ fn run_sweep(toml: String, workers: usize, run: &TrainArguments) -> Result<()> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let share = has_others.then(|| (run.threads.unwrap_or_else(cores) / workers).max(1));
     let last = std::thread::scope(|scope| {
-        let work = || train_sweep(&toml, has_others, share.or(run.threads), run);
+        let work = || train_sweep(toml, has_others, share.or(run.threads), run);
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         let mut all = vec![work()];
         for other in others {

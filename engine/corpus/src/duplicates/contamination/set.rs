@@ -109,7 +109,7 @@ impl Set {
         let mut count = 0_usize;
         words::scan(text, &mut |_: u64| count += 1);
         let number = self.items.len() as u32;
-        if count < self.settings.smallest_item_words as usize || self.is_full() || number >= COMMON {
+        if count < self.settings.smallest_item_words as usize || self.is_full() || number == COMMON {
             self.left_out += 1;
             return;
         }
