@@ -1,5 +1,5 @@
 //! Suffix array: the positions of a token stream, sorted by the suffixes that begin there (Manber and Myers 1990), built with
-//! Larsson and Sadakane's algorithm ("Faster suffix sorting", 1999), which needs little more than two integers per token.
+//! Larsson and Sadakane's algorithm ("Faster suffix sorting", 1999), which needs only two integers per token.
 //!
 //! Existing crates are not used, because they do not yield (`psacak`, `sais_drum`, `divsufsort`), which would block a browser
 //! tab's only thread, or are C bindings (`libsais`), which the browser build excludes.
@@ -8,6 +8,9 @@ use glasshouse_platform::Yielder;
 
 /// Flag for a run of sorted suffixes; the other bits are its length.
 const SORTED: u32 = 1 << 31;
+
+/// Maximum size of groups sorted by insertion.
+const FEW: usize = 12;
 
 /// Steps between yields.
 const STEPS: usize = 1 << 14;
@@ -26,7 +29,7 @@ pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, yielder
     if count == 0 {
         return places;
     }
-    let mut sorting = Sorting { places, ranks: Vec::new(), depth: 1, keyed: Vec::new() };
+    let mut sorting = Sorting { places, ranks: Vec::new(), depth: 1 };
     sorting.by_first_token(&mut stream, yielder).await;
     sorting.ranks = stream;
     while sorting.places[0] != SORTED | count as u32 {
@@ -48,8 +51,13 @@ struct Sorting {
     /// For each position, the last index of its group.
     ranks: Vec<u32>,
     depth: usize,
-    /// The positions of a group with their sort keys.
-    keyed: Vec<(u32, u32)>,
+}
+
+/// Remaining work in a group. Smaller elements are numbered before larger ones are processed, so that the ranks used for
+/// comparisons are always in order.
+enum SortTask {
+    Sort(usize, usize),
+    Number(usize, usize),
 }
 
 impl Sorting {
@@ -97,7 +105,11 @@ impl Sorting {
                 self.join(at, &mut run);
                 let end = self.ranks[place as usize] as usize + 1;
                 steps += end - at;
-                self.sort(at, end);
+                if end - at <= FEW {
+                    self.sort_few(at, end);
+                } else {
+                    self.sort(at, end, yielder).await;
+                }
                 at = end;
             }
             if steps >= STEPS {
@@ -116,26 +128,97 @@ impl Sorting {
         *run = 0;
     }
 
-    /// Sorts a group by the ranks of the suffixes `depth` tokens later, and splits it.
-    fn sort(&mut self, from: usize, to: usize) {
-        let Self { places, ranks, depth, keyed } = self;
-        keyed.clear();
-        keyed.extend(places[from..to].iter().map(|place| {
-            // The stream's end is smallest.
-            (ranks.get(*place as usize + *depth).map_or(0, |rank| rank + 1), *place)
-        }));
-        keyed.sort_unstable_by_key(|(key, _)| *key);
+    /// Sort key of a position: the rank of the suffix `depth` tokens later; the stream's end is smallest.
+    fn key(&self, place: u32) -> u32 {
+        self.ranks.get(place as usize + self.depth).map_or(0, |rank| rank + 1)
+    }
+
+    fn number(&mut self, from: usize, to: usize, end: usize) {
+        for place in &self.places[from..to] {
+            self.ranks[*place as usize] = end as u32 - 1;
+        }
+    }
+
+    fn sort_few(&mut self, from: usize, to: usize) {
+        let mut keyed = [(0_u32, 0_u32); FEW];
+        let keyed = &mut keyed[..to - from];
+        for (entry, at) in keyed.iter_mut().zip(from..) {
+            *entry = (self.key(self.places[at]), self.places[at]);
+        }
+        keyed.sort_unstable_by_key(|entry| entry.0);
         let mut at = from;
         for alike in keyed.chunk_by(|one, other| one.0 == other.0) {
-            let end = at + alike.len();
-            for (entry, (_, place)) in places[at..end].iter_mut().zip(alike) {
-                *entry = *place;
-                ranks[*place as usize] = end as u32 - 1;
+            for (entry, at) in alike.iter().zip(at..) {
+                self.places[at] = entry.1;
             }
+            let end = at + alike.len();
+            self.number(at, end, end);
             if alike.len() == 1 {
-                places[at] = SORTED | 1;
+                self.places[at] = SORTED | 1;
             }
             at = end;
+        }
+    }
+
+    /// Three-way quicksort.
+    async fn sort(&mut self, from: usize, to: usize, yielder: &Yielder) {
+        let mut tasks = vec![SortTask::Sort(from, to)];
+        while let Some(task) = tasks.pop() {
+            match task {
+                SortTask::Sort(from, to) if from == to => {}
+                SortTask::Sort(from, to) if to - from <= FEW => self.sort_few(from, to),
+                SortTask::Sort(from, to) => {
+                    let pivot = self.pivot(from, to);
+                    let (mut equal, mut at, mut above) = (from, from, to);
+                    while at < above {
+                        self.partition(pivot, (&mut equal, &mut at, &mut above));
+                        yielder.maybe_yield().await;
+                    }
+                    tasks.extend([
+                        SortTask::Sort(above, to),
+                        SortTask::Number(equal, above),
+                        SortTask::Sort(from, equal),
+                    ]);
+                }
+                SortTask::Number(from, to) => {
+                    for at in (from..to).step_by(STEPS) {
+                        self.number(at, to.min(at + STEPS), to);
+                        yielder.maybe_yield().await;
+                    }
+                    if to - from == 1 {
+                        self.places[from] = SORTED | 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The median of nine keys.
+    fn pivot(&self, from: usize, to: usize) -> u32 {
+        let step = (to - from - 1) / 8;
+        let mut keys: [u32; 9] = std::array::from_fn(|nth| self.key(self.places[from + nth * step]));
+        keys.sort_unstable();
+        keys[4]
+    }
+
+    /// Partitions for up to [`STEPS`] steps: keys below the pivot are before `equal`, equal ones before `at`, larger ones from `above` on.
+    fn partition(&mut self, pivot: u32, (equal, at, above): (&mut usize, &mut usize, &mut usize)) {
+        for _ in 0..STEPS {
+            if at >= above {
+                return;
+            }
+            match self.key(self.places[*at]).cmp(&pivot) {
+                std::cmp::Ordering::Less => {
+                    self.places.swap(*equal, *at);
+                    *equal += 1;
+                    *at += 1;
+                }
+                std::cmp::Ordering::Equal => *at += 1,
+                std::cmp::Ordering::Greater => {
+                    *above -= 1;
+                    self.places.swap(*at, *above);
+                }
+            }
         }
     }
 }
