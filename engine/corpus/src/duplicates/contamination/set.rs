@@ -17,13 +17,12 @@ const SAMPLED: u32 = 3;
 pub struct Set {
     settings: Settings,
     items: Vec<Item>,
-    /// The first item with each n-gram, or `COMMON`.
-    runs: FxHashMap<u64, u32>,
-    /// The further items of n-grams that several have.
-    shared: FxHashMap<u64, Vec<u32>>,
+    runs: FxHashMap<u64, Link>,
     /// Bitmap with the bits of the n-grams' hashes, 16 to 32 bits per n-gram: rejects nearly all n-grams of a document with one
     /// lookup in cache.
     sieve: Vec<u64>,
+    /// Further items of n-grams that several have.
+    more: Vec<Link>,
     /// Number of items by n-gram length: short items have n-grams of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
@@ -37,8 +36,16 @@ struct Item {
     runs: u32,
 }
 
+/// An item with an n-gram, and the index of the next one.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    item: u32,
+    more: u32,
+}
+
+const NONE: u32 = u32::MAX;
 /// The n-gram is in too many items and does not count.
-const COMMON: u32 = u32::MAX;
+const COMMON: u32 = u32::MAX - 1;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlap {
@@ -78,8 +85,8 @@ impl Set {
             settings: settings.clone(),
             items: Vec::new(),
             runs: FxHashMap::default(),
-            shared: FxHashMap::default(),
             sieve: vec![0; 64],
+            more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
             most_runs: MAX_RUNS,
             left_out: 0,
@@ -129,41 +136,36 @@ impl Set {
     }
 
     fn add_run(&mut self, hash: u64, item: u32) {
-        match self.runs.get(&hash) {
-            Some(&COMMON) => return,
-            Some(_) => self.shared.entry(hash).or_default().push(item),
-            None => {
-                self.runs.insert(hash, item);
-                if self.runs.len() * 16 > self.sieve.len() * 64 {
-                    self.sieve = vec![0; 2 * self.sieve.len()];
-                    // The order of setting bits does not matter.
-                    for &hash in self.runs.keys() {
-                        pass(&mut self.sieve, hash);
-                    }
-                } else {
+        let Some(holder) = self.runs.get_mut(&hash) else {
+            self.runs.insert(hash, Link { item, more: NONE });
+            if self.runs.len() * 16 > self.sieve.len() * 64 {
+                self.sieve = vec![0; 2 * self.sieve.len()];
+                // The order of setting bits does not matter.
+                for &hash in self.runs.keys() {
                     pass(&mut self.sieve, hash);
                 }
+            } else {
+                pass(&mut self.sieve, hash);
             }
+            self.count(item, 1);
+            return;
+        };
+        if holder.more == COMMON {
+            return;
         }
-        self.count(item, 1);
-        if self.items_with(hash).count() > self.settings.common_items as usize {
-            self.ignore(hash);
+        let (first, more) = (holder.item, holder.more);
+        let others: Vec<u32> = chain(&self.more, more).collect();
+        if others.len() + 2 > self.settings.common_items as usize {
+            holder.more = COMMON;
+            self.count(first, -1);
+            for other in others {
+                self.count(other, -1);
+            }
+        } else if let Ok(at) = u32::try_from(self.more.len()) {
+            holder.more = at;
+            self.more.push(Link { item, more });
+            self.count(item, 1);
         }
-    }
-
-    /// The items with an n-gram; none if it does not count.
-    fn items_with(&self, hash: u64) -> impl Iterator<Item = u32> {
-        let first = self.runs.get(&hash).copied().filter(|first| *first != COMMON);
-        let others = first.and_then(|_| self.shared.get(&hash));
-        first.into_iter().chain(others.into_iter().flatten().copied())
-    }
-
-    /// The n-gram no longer counts for any item.
-    fn ignore(&mut self, hash: u64) {
-        let Some(first) = self.runs.get_mut(&hash) else { return };
-        let first = std::mem::replace(first, COMMON);
-        let others = self.shared.remove(&hash).unwrap_or_default();
-        others.into_iter().chain([first]).for_each(|item| self.count(item, -1));
     }
 
     fn count(&mut self, item: u32, change: i32) {
@@ -189,8 +191,11 @@ impl Set {
             for shingles in &mut shingles {
                 if let Some(hash) = shingles.take(word)
                     && passes(&self.sieve, hash)
+                    && let Some(holder) = self.runs.get(&hash)
+                    && holder.more != COMMON
                 {
-                    self.items_with(hash).for_each(|item| found(item, hash));
+                    found(holder.item, hash);
+                    chain(&self.more, holder.more).for_each(|item| found(item, hash));
                 }
             }
         });
@@ -216,7 +221,12 @@ impl Set {
         let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
         let all = |count: u32| if count < SAMPLED { count } else { count.saturating_mul(step) };
         for (hash, _) in counts.into_iter().filter(|(_, count)| all(*count) > most) {
-            self.ignore(hash);
+            let Some(holder) = self.runs.get_mut(&hash).filter(|holder| holder.more != COMMON) else {
+                continue;
+            };
+            let (first, more) = (holder.item, std::mem::replace(&mut holder.more, COMMON));
+            let others: Vec<u32> = chain(&self.more, more).collect();
+            std::iter::once(first).chain(others).for_each(|item| self.count(item, -1));
         }
     }
 
@@ -278,4 +288,10 @@ fn pass(sieve: &mut [u64], hash: u64) {
 fn passes(sieve: &[u64], hash: u64) -> bool {
     let at = (hash >> 32) as usize & (sieve.len() - 1);
     sieve.get(at).is_some_and(|bits| bits >> (hash >> 26 & 63) & 1 == 1)
+}
+
+/// Items of a linked list, which ends at `NONE` or `COMMON`: neither is a valid index.
+fn chain(links: &[Link], at: u32) -> impl Iterator<Item = u32> {
+    let link = move |at: u32| links.get(at as usize);
+    std::iter::successors(link(at), move |last| link(last.more)).map(|link| link.item)
 }
