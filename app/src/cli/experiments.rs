@@ -143,7 +143,7 @@ fn run_sweep(toml: &str, workers: usize, run: &TrainArguments) -> Result<()> {
     let has_others = workers > 1;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let share = has_others.then(|| (run.threads.unwrap_or_else(cores) / workers).max(1));
-    let last = std::thread::scope(|scope| {
+    let (last, failed) = std::thread::scope(|scope| {
         let work = || train_sweep(toml, has_others, share.or(run.threads), run);
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         let mut all = vec![work()];
@@ -152,18 +152,26 @@ fn run_sweep(toml: &str, workers: usize, run: &TrainArguments) -> Result<()> {
                 other.join().unwrap_or_else(|_| bail!("a worker ended unexpectedly; run the command again")),
             );
         }
-        let all = all.into_iter().collect::<Result<Vec<_>>>()?;
-        // The last worker to end has seen all runs.
-        Ok::<_, anyhow::Error>(all.into_iter().flatten().max_by_key(|sweep| sweep.complete))
-    })?;
-    let Some(last) = last.filter(|_| !run.json) else { return Ok(()) };
+        // The last worker to end has seen all runs; the others tell nothing new, except of errors.
+        let done =
+            |sweep: &SweepSummary| (sweep.complete, sweep.rows.iter().map(|row| row.step).sum::<u64>());
+        let (mut last, mut failed) = (None::<Box<SweepSummary>>, Ok(()));
+        for worker in all {
+            match worker {
+                Ok(sweep) => last = last.into_iter().chain(sweep).max_by_key(|sweep| done(sweep)),
+                Err(error) => failed = Err(error),
+            }
+        }
+        (last, failed)
+    });
+    let Some(last) = last.filter(|_| !run.json) else { return failed };
     report::print(&last.blocks())?;
     report::print(&last.scaling.as_ref().map(Scaling::blocks).unwrap_or_default())?;
     report::print(&last.ablation.as_ref().map(Ablation::blocks).unwrap_or_default())?;
     if !last.complete {
         say!("stopped; the same command continues")?;
     }
-    Ok(())
+    failed
 }
 
 /// One worker of a sweep, with its threads. Returns the sweep's last state.

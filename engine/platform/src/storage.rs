@@ -162,9 +162,13 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Res
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
 }
 
-/// Calls `read` with the path and `limit`, or returns `None` if the file does not exist.
+/// Calls `read` with the path and `limit`, or returns `None` if the file does not exist. A file that cannot be reached is an error.
 pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Result<T>) -> Result<Option<T>> {
-    files::exists(path).then(|| read(path, limit)).transpose()
+    match files::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(path)(error)),
+        Ok(_) => read(path, limit).map(Some),
+    }
 }
 
 /// The head of a safetensors file: the header's length, then the header with metadata `texts` and contiguous `tensors`, padded to eight

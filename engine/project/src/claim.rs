@@ -1,16 +1,17 @@
 //! Creating a project for a command, and undoing that if the command fails, without removing what other processes have added meanwhile.
 
 use super::{FORMAT, MARKER, Marker, Project, VERSION};
-use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, LockFile, Result, files};
+use glasshouse_platform::{Error, LockFile, Result, files, storage};
 use std::path::Path;
 
-/// Locked (shared) by every command that may create a project or add to it, and exclusively by one that undoes that.
+/// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes that.
 pub(super) const USE_LOCK: &str = ".use.lock";
 /// Folder of the prepared text.
 const DATA: &str = "data";
 /// Attempts if the folder changes meanwhile.
 const TRIES: usize = 1000;
+/// Attempts before a folder with other contents is accepted as such.
+const SETTLED: usize = 5;
 
 /// A project that a command uses, and whether the command created it.
 pub struct Claim {
@@ -31,13 +32,15 @@ impl Project {
     /// the same time.
     pub fn claim(folder: &Path) -> Result<Claim> {
         let lock_path = folder.join(USE_LOCK);
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             // Fails for a folder of another format before a lock file is created in it.
             if Self::look(folder)?.is_none() {
                 if !holds_nothing(folder)? {
-                    // Unless another process has just created the project, the folder holds something else.
-                    Self::open(folder)?;
-                    continue;
+                    // Other processes may be creating or discarding the project. If this persists, the folder holds something else.
+                    if attempt < SETTLED {
+                        continue;
+                    }
+                    return Ok(Claim { project: Self::open(folder)?, made: false, lock: None });
                 }
                 storage::create_folder(folder)?;
             }
@@ -55,12 +58,32 @@ impl Project {
                     continue;
                 }
             }
-            // From now on, no other process discards the project. Several may create it at the same time.
-            let made = Self::look(folder)?.is_none();
-            if made {
-                make(folder)?;
+            let mut made = false;
+            if Self::look(folder)?.is_none() {
+                if lock.as_ref().is_some_and(|lock| !lock.try_hold()) {
+                    // Another process is creating or discarding it.
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    continue;
+                }
+                if Self::look(folder)?.is_none() {
+                    match make(folder) {
+                        // It was discarded, with its folder.
+                        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+                            continue;
+                        }
+                        making => making?,
+                    }
+                    made = true;
+                }
+                if let Some(lock) = &lock {
+                    lock.share();
+                }
             }
-            return Ok(Claim { project: Self::open(folder)?, made, lock });
+            // Another process may have had the lock between our exclusive and shared use.
+            let shares = lock.as_ref().is_none_or(|lock| lock.is_at(&lock_path));
+            if let Some(project) = Self::look(folder)?.filter(|_| shares) {
+                return Ok(Claim { project, made, lock });
+            }
         }
         Err(Error::bad_file(folder, "other programs are creating and removing this project; try again"))
     }
@@ -71,8 +94,8 @@ fn holds_nothing(folder: &Path) -> Result<bool> {
     match files::read_dir(folder) {
         Ok(mut entries) => Ok(entries.all(|entry| {
             entry.is_ok_and(|entry| {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                name == USE_LOCK || name.trim_start_matches(".partial-").starts_with(MARKER)
+                let name = entry.file_name();
+                name == USE_LOCK || name.as_encoded_bytes().starts_with(MARKER.as_bytes())
             })
         })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
@@ -88,11 +111,7 @@ fn make(folder: &Path) -> Result<()> {
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
         name: folder.file_name().map(|name| name.to_string_lossy().into_owned()),
     };
-    // Other processes may do the same.
-    let place = folder.join(MARKER);
-    let staging = Staging::beside(&place)?;
-    storage::write_json(&staging.path().join(MARKER), &marker)?;
-    staging.put_file(MARKER, &place)
+    storage::write_json(&folder.join(MARKER), &marker)
 }
 
 impl Claim {

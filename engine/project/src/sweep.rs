@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Folder of the sweeps, with the texts of ablations.
-const SWEEPS: &str = "sweeps";
+pub(crate) const SWEEPS: &str = "sweeps";
 
 /// A sweep file and the settings that it was started with, so that a sweep continues with the same ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +51,10 @@ pub struct RowClaim {
 
 impl Drop for RowClaim {
     fn drop(&mut self) {
-        // Only its lock counts.
-        files::remove_file(&self.path).ok();
+        // Only its lock counts. Elsewhere, an open file of another worker could not be told from a new one.
+        if cfg!(unix) {
+            files::remove_file(&self.path).ok();
+        }
     }
 }
 

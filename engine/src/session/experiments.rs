@@ -20,7 +20,7 @@ use crate::{Error, Result, refuse};
 /// Resamples for the importance of settings, which is measured again whenever a run ends.
 const RESAMPLES: u32 = 1000;
 /// Interval of looking for rows that other workers have ended or left.
-const LOOK_AGAIN_SECONDS: f64 = 0.3;
+const LOOK_AGAIN_SECONDS: f64 = 1.0;
 
 impl Session {
     /// Trains with a rising rate in a temporary run.
@@ -162,7 +162,12 @@ impl Session {
             if !(waits && waited) {
                 open.tell(&self.sink, id, true);
             }
-            let Some((at, until)) = open.summary.current else { return Ok(()) };
+            let Some((at, until)) = open.summary.current else {
+                if waited {
+                    self.say_state(TrainingState::Idle, 0, 0);
+                }
+                return Ok(());
+            };
             waited = waits;
             if waits {
                 let wait = async |_: &mut Self| platform::pause(LOOK_AGAIN_SECONDS).await;
@@ -197,6 +202,10 @@ impl Session {
             let trained = self.train_one(request).await;
             if let Some(run) = self.current.take() {
                 open.runs[at] = Some(run);
+            }
+            if trained.is_err() {
+                // Other workers may have runs by now.
+                open.refresh()?;
             }
             let ended = match trained {
                 Ok(stopped) => stopped.then_some(Ok(())),
@@ -344,8 +353,12 @@ impl OpenSweep {
             if let Some(at) = place_in(&run, &self.sweep.name).map(|place| place.point)
                 && self.summary.rows.get(at).is_some_and(|row| !row.is_over())
             {
-                self.runs[at] = Some(run);
-                self.read(at)?;
+                self.runs[at] = Some(run.clone());
+                match self.read(at) {
+                    // Another worker has removed a run that never started.
+                    Err(_) if !files::is_dir(run.folder()) => self.runs[at] = None,
+                    read => read?,
+                }
             }
         }
         self.mark_failed();
@@ -448,7 +461,9 @@ impl OpenSweep {
             error,
             Error::Refused(_) | Error::Invalid(_) | Error::Graph(_) | Error::OutOfMemory { .. }
         );
-        let has_others = || self.runs[at].is_none() && self.runs.iter().any(Option::is_some);
+        let others =
+            || self.runs.iter().any(Option::is_some) || self.summary.rows.iter().any(SweepRow::is_elsewhere);
+        let has_others = || self.runs[at].is_none() && others();
         let diverged = matches!(error, Error::Diverged(_));
         match &self.sweep.ablate {
             // The others of its seed are compared with it.

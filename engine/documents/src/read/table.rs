@@ -172,6 +172,8 @@ pub(super) struct TableReader {
     stream: Lines,
     /// Lines read ahead; `None` for one that exceeds the limit.
     ahead: VecDeque<Option<Vec<u8>>>,
+    /// Whether lines end with carriage returns, as of classic Mac OS.
+    returns: bool,
     /// Number of lines taken, and of the row's first line.
     taken: u64,
     line: u64,
@@ -198,6 +200,7 @@ impl TableReader {
         let mut table = Self {
             stream: Lines::new(stream, context.settings.limits.record),
             ahead: VecDeque::new(),
+            returns: false,
             taken: 0,
             line: 0,
             dialect: Dialect { delimiter: b',', quotes: true, escapes: false },
@@ -214,31 +217,40 @@ impl TableReader {
                 Err(error) => table.broken = Some(error),
             }
         }
+        // Excel writes the delimiter in a first line.
+        let said = table.ahead.front().and_then(|line| said(line.as_deref()?));
+        if said.is_some() {
+            table.next();
+        }
         let head: Vec<&[u8]> =
             table.ahead.iter().map_while(Option::as_deref).filter(|line| !line.is_empty()).collect();
-        let delimiter = match context.source.format {
-            Format::Tsv => b'\t',
-            _ => likeliest(&head.join(&b'\n')),
-        };
-        table.dialect = Dialect::of(&head, delimiter);
+        let told =
+            || if context.source.format == Format::Tsv { b'\t' } else { likeliest(&head.join(&b'\n')) };
+        table.dialect = Dialect::of(&head, said.unwrap_or_else(told));
         table
     }
 
     /// Reads a line ahead; returns its length, `None` at the end.
     fn gather(&mut self) -> io::Result<Option<usize>> {
         let mut line = Vec::new();
-        Ok(match self.stream.next(&mut line)? {
-            Line::End => None,
+        let read = self.stream.next(&mut line)?;
+        let length = line.len() + 1;
+        match read {
+            Line::End => return Ok(None),
             Line::TooLong => {
                 self.ahead.push_back(None);
-                Some(HEAD)
+                return Ok(Some(HEAD));
             }
             Line::Whole => {
-                let length = line.len() + 1;
-                self.ahead.push_back(Some(line));
-                Some(length)
+                self.returns |= self.stream.number == 1 && line.contains(&b'\r');
+                if self.returns {
+                    self.ahead.extend(line.split(|byte| *byte == b'\r').map(|line| Some(line.to_vec())));
+                } else {
+                    self.ahead.push_back(Some(line));
+                }
             }
-        })
+        }
+        Ok(Some(length))
     }
 
     fn next(&mut self) -> Option<Option<Vec<u8>>> {
@@ -408,6 +420,14 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
         names.push(name);
     }
     names
+}
+
+/// The delimiter stated in a first line such as `sep=;`.
+fn said(line: &[u8]) -> Option<u8> {
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (mark, delimiter) = line.split_at_checked(4)?;
+    let [delimiter] = *delimiter else { return None };
+    (mark.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii() && delimiter != b'"').then_some(delimiter)
 }
 
 fn likeliest(head: &[u8]) -> u8 {

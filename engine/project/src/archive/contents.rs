@@ -3,6 +3,7 @@
 
 use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::names::Siblings;
+use crate::sweep::SWEEPS;
 use crate::{CLEANED, DOCUMENTS_BEFORE, RUNS, claim, shelf};
 use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
 use glasshouse_protocol::order;
@@ -158,7 +159,11 @@ pub(super) fn is_transient(place: &Path) -> bool {
     }
     let of_one_program = match depth {
         1 => [PROJECT_LOCK, claim::USE_LOCK, shelf::DELETED].contains(&&*name),
-        2 => (first == RUNS && name == crate::RUNS_LOCK) || (first == CLEANED && name.starts_with('.')),
+        2 => {
+            (first == RUNS && name == crate::RUNS_LOCK)
+                || (first == CLEANED && name.starts_with('.'))
+                || (first == SWEEPS && name.ends_with(".lock"))
+        }
         3 => first == RUNS && name == "lock",
         _ => false,
     };

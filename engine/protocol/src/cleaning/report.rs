@@ -64,15 +64,19 @@ impl Default for CleaningReport {
 impl CleaningReport {
     /// Parses a `report.json`.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let report: Self = serde_json::from_slice(text.as_bytes())
+        #[derive(Deserialize)]
+        struct Shape {
+            format: u32,
+        }
+        let shape: Shape = serde_json::from_slice(text.as_bytes())
             .map_err(|error| format!("not a cleaning report: {error}"))?;
-        if report.format != FORMAT {
+        if shape.format > FORMAT {
             return Err(format!(
-                "the report has format {}, but this version reads {FORMAT}: read it with the version that wrote it",
-                report.format
+                "the report has format {}, but this version reads up to {FORMAT}: read it with the version that wrote it",
+                shape.format
             ));
         }
-        Ok(report)
+        serde_json::from_slice(text.as_bytes()).map_err(|error| format!("not a cleaning report: {error}"))
     }
 
     /// Serialises as `report.json`: indented, with a final newline.

@@ -6,7 +6,9 @@ use super::Tokenizer;
 pub struct DecodeStream<T> {
     /// Borrowed or shared.
     tokenizer: T,
-    /// The last tokens; the first `told` bytes of their text were returned.
+    /// Bytes of an incomplete character.
+    pending: Vec<u8>,
+    /// For tokenizers whose tokens are not plain bytes: the last tokens; the first `told` bytes of their text were returned.
     tokens: Vec<u32>,
     told: usize,
 }
@@ -14,7 +16,7 @@ pub struct DecodeStream<T> {
 impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
     /// A stream at the start of a text.
     pub fn new(tokenizer: T) -> Self {
-        Self { tokenizer, tokens: Vec::new(), told: 0 }
+        Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), told: 0 }
     }
 
     /// A stream that continues a prompt without returning the prompt's text. The first token keeps the leading space that
@@ -37,18 +39,26 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
 
     /// Takes a token; returns text that has become final, if any.
     pub fn push(&mut self, token: u32) -> Option<String> {
+        if let Some(bytes) = &self.tokenizer.bytes {
+            self.pending.extend_from_slice(bytes.get(token as usize).map_or(&[][..], |bytes| bytes));
+            let text = self.take_complete();
+            return (!text.is_empty()).then_some(text);
+        }
         self.tokenizer.token(token)?;
         self.tokens.push(token);
         // A run of byte tokens is decoded as a whole, because a single invalid byte makes all of it unreadable.
-        let waits = self.tokenizer.bytes.is_none() && self.tokenizer.is_byte(token);
-        if waits { None } else { self.tell(false) }
+        if self.tokenizer.is_byte(token) { None } else { self.tell(false) }
     }
 
     /// Ends the stream; the rest of an incomplete character becomes U+FFFD.
     pub fn flush(&mut self) -> Option<String> {
-        let text = self.tell(true);
-        (self.tokens, self.told) = (Vec::new(), 0);
-        text
+        if self.tokenizer.bytes.is_none() {
+            let text = self.tell(true);
+            (self.tokens, self.told) = (Vec::new(), 0);
+            return text;
+        }
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
+        (!text.is_empty()).then_some(text)
     }
 
     /// The unreturned text of `tokens`; unless at the `end`, without a last character that later tokens may complete.
@@ -68,6 +78,39 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         }
         (!text.is_empty()).then_some(text)
     }
+
+    /// Takes everything from `pending` except an incomplete character at the end.
+    fn take_complete(&mut self) -> String {
+        let mut text = String::new();
+        for chunk in self.pending.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        let kept = match std::str::from_utf8(&self.pending) {
+            Ok(_) => 0,
+            Err(_) => unfinished(&self.pending),
+        };
+        if kept > 0 {
+            text.pop();
+        }
+        self.pending.drain(..self.pending.len() - kept);
+        text
+    }
+}
+
+/// Length of an incomplete character at the end.
+fn unfinished(bytes: &[u8]) -> usize {
+    // Only the last three bytes can belong to one.
+    (1..=bytes.len().min(3))
+        .find(|count| {
+            let tail = bytes.get(bytes.len() - count..).unwrap_or_default();
+            tail.first().is_some_and(|first| *first >= 0xc0)
+                && std::str::from_utf8(tail)
+                    .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        })
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -318,7 +318,9 @@ fn a_quote_that_is_never_closed_costs_no_row() {
 }
 
 #[test]
-fn tables_may_name_columns_twice() {
+fn tables_say_their_delimiter_and_may_name_columns_twice() {
+    assert_eq!(texts("a.csv", "sep=;\r\nid;text\r\n1;a, b, c\r\n")[0].1, "a, b, c");
+    assert_eq!(texts("b.csv", "\"sep=\t\"\ntext\tn\na, b\t1\n")[0].1, "a, b");
     let (documents, troubles) =
         read_all(&Memory::default().with("a.csv", "note,text,note,note\nx,body,y,z\n"), &Settings::default());
     assert_eq!(
@@ -486,4 +488,11 @@ fn the_chapters_of_a_book_are_documents() {
         ]
     );
     assert_eq!(troubles.len(), 0, "{troubles:?}");
+}
+
+#[test]
+fn rows_may_end_with_carriage_returns_alone() {
+    let read = texts("a.csv", "id,text\r1,one\r2,\"two, and\rmore\"\r3,three\r");
+    let read: Vec<&str> = read.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(read, ["one", "two, and\nmore", "three"]);
 }
