@@ -11,8 +11,9 @@ const SMOOTHING: f64 = 0.98;
 const DIVERGED: f64 = 4.0;
 /// Half the width of the suggestion's window of rates, in powers of ten.
 const HALF_WINDOW: f64 = 0.3;
-/// The fall ends where the loss falls at less than this share of its steepest rate.
-const FLAT: f64 = 0.2;
+/// The suggestion is `FACTOR` times the rate at which the loss falls at less than this share of its steepest fall.
+const FLAT: f64 = 0.6;
+const FACTOR: f64 = 4.0;
 /// Standard errors by which the mean loss must have fallen.
 const FALL: f64 = 3.0;
 /// The 97.5th percentile of Student's distribution with [`NoiseScale::GRADIENTS`] − 1 degrees of freedom.
@@ -110,9 +111,9 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test and suggests the rate at which the mean loss over neighbouring rates is lowest, up to four times the rate at which
-    /// its fall ends: a model may keep learning, but slowly, at rates far above. None if that mean has not clearly fallen by then, or
-    /// still falls at the end.
+    /// Ends the test and suggests a rate: four times the rate at which the fall of the mean loss over neighbouring rates slows to 0.6 of its
+    /// steepest, but no rate above those with the lowest mean. The factors were fitted to grids of training runs
+    /// (tests/benches/README.md). None if the mean has not clearly fallen, or its fall does not slow.
     pub fn suggest(&mut self) {
         self.ended = true;
         let step = libm::log10(self.test.rate_at(1) / self.test.rate_at(0));
@@ -121,23 +122,26 @@ impl RangeCurve {
         let losses: Vec<f64> = self.points.iter().map(|point| point.loss).collect();
         let means = losses.windows(count).map(|window| window.iter().sum::<f64>() / count as f64);
         let means: Vec<f64> = means.collect();
-        // Of windows without common steps, since neighbours differ by noise alone.
-        let fall = |at: &usize| means[at + count] - means[*at];
-        let changes = 0..means.len().saturating_sub(count);
-        let steepest = changes.clone().min_by(|one, other| fall(one).total_cmp(&fall(other))).unwrap_or(0);
-        let falls = |at: &usize| fall(at) <= FLAT * fall(&steepest);
-        let end = (steepest..changes.end).find(|at| !falls(at)).unwrap_or(means.len());
-        let near = means.iter().enumerate().take(end + count + 1);
-        let lowest = near.min_by(|one, other| one.1.total_cmp(other.1));
+        let lowest = means.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1));
         let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
         // Neighbours differ by little but noise.
         let pairs = losses.windows(2).take(at + half).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0]));
         let variance = pairs.sum::<f64>() / (2 * (at + half)) as f64;
-        let error = libm::sqrt(2.0 * variance / count as f64);
-        let still_falls = at + 1 == means.len() && !self.diverged;
-        if first - lowest > FALL * error && !still_falls {
-            self.suggestion = self.points.get(at + half).map(|point| point.rate);
+        if first - lowest <= FALL * libm::sqrt(2.0 * variance / count as f64) {
+            return;
         }
+        // Of windows without common steps, since neighbours differ by noise alone.
+        let fall = |at: usize| means[at + count] - means[at];
+        let changes = 0..means.len().saturating_sub(count);
+        let steepest = changes.clone().map(fall).fold(0.0, f64::min);
+        // The last steep one, since noise can interrupt the fall.
+        let steep = changes.clone().rev().find(|at| fall(*at) <= FLAT * steepest).unwrap_or(0);
+        self.suggestion = if steep + 1 < changes.end {
+            Some((FACTOR * self.points[steep + 1 + half].rate).min(self.points[at + 2 * half].rate))
+        } else {
+            // Without a number as loss before the fall slowed, there is no later window.
+            self.diverged.then(|| self.points[at + half].rate)
+        };
     }
 }
 
