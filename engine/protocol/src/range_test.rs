@@ -12,8 +12,8 @@ const DIVERGED: f64 = 4.0;
 /// Half the width of the suggestion's window of rates, in powers of ten.
 const HALF_WINDOW: f64 = 0.3;
 /// The suggestion is `FACTOR` times the rate at which the loss falls at less than this share of its steepest fall.
-const FLAT: f64 = 0.6;
-const FACTOR: f64 = 4.0;
+const FLAT: f64 = 0.65;
+const FACTOR: f64 = 4.7;
 /// Standard errors by which the mean loss must have fallen.
 const FALL: f64 = 3.0;
 /// The 97.5th percentile of Student's distribution with [`NoiseScale::GRADIENTS`] − 1 degrees of freedom.
@@ -111,7 +111,7 @@ impl RangeCurve {
         !self.diverged
     }
 
-    /// Ends the test and suggests a rate: four times the rate at which the fall of the mean loss over neighbouring rates slows to 0.6 of its
+    /// Ends the test and suggests a rate: 4.7 times the rate at which the fall of the mean loss over neighbouring rates slows to 0.65 of its
     /// steepest, but no rate above those with the lowest mean. The factors were fitted to grids of training runs
     /// (tests/benches/README.md). None if the mean has not clearly fallen, or its fall does not slow.
     pub fn suggest(&mut self) {
@@ -137,7 +137,9 @@ impl RangeCurve {
         // The last steep one, since noise can interrupt the fall.
         let steep = changes.clone().rev().find(|at| fall(*at) <= FLAT * steepest).unwrap_or(0);
         self.suggestion = if steep + 1 < changes.end {
-            Some((FACTOR * self.points[steep + 1 + half].rate).min(self.points[at + 2 * half].rate))
+            let share = (FLAT * steepest - fall(steep)) / (fall(steep + 1) - fall(steep));
+            let [before, after] = [0, 1].map(|next| self.points[steep + next + half].rate);
+            Some((FACTOR * before * libm::pow(after / before, share)).min(self.points[at + 2 * half].rate))
         } else {
             // Without a number as loss before the fall slowed, there is no later window.
             self.diverged.then(|| self.points[at + half].rate)
