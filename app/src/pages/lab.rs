@@ -96,8 +96,8 @@ impl LabPage {
         section(ui, "Learning rate");
         caption(
             ui,
-            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. The rate with the lowest mean loss \
-             is a good start.",
+            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. Good rates are somewhat above the \
+             one where the loss falls fastest.",
         );
         ui.add_space(space::SMALL);
         let Self { test, .. } = self;
@@ -146,8 +146,11 @@ fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     let [training, smoothed, ..] = context.palette.series;
+    // A diverging loss would flatten the rest of the curve.
+    let most = curve.points.first().map_or(f64::INFINITY, |first| 1.5 * first.loss);
     let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| {
-        let points = curve.points.iter().map(|point| [point.rate.log10(), value(point)]);
+        let shown = |value: f64| if value <= most { value } else { f64::NAN };
+        let points = curve.points.iter().map(|point| [point.rate.log10(), shown(value(point))]);
         Curve { width, ..Curve::new(name, colour, points.collect()) }
     };
     let curves = [
@@ -169,8 +172,7 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
         Some(rate) => {
             ui.horizontal_wrapped(|ui| {
                 let value = format::scientific(rate);
-                let exact =
-                    "The rate with the lowest loss, as the mean over rates up to twice as high or low";
+                let exact = "4.7 times the rate at which the fall of the loss slows to 0.65 of its steepest";
                 stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
                 if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                     context.draft.set_learning_rate(rate);

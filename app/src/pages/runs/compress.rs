@@ -147,6 +147,8 @@ fn plot_ui(ui: &mut Ui, points: &[Compressed]) {
         .x_axis_label("MB")
         .y_axis_label("validation loss")
         .show_background(false)
+        .show_grid([false, true])
+        .grid_color(theme::mix(palette.hairline, palette.quiet, 0.3))
         .show_crosshair(false)
         .allow_scroll(false);
     let drawn = plot.show(ui, |plot| {
