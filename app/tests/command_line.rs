@@ -90,6 +90,16 @@ fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
     );
     assert_eq!(count_runs(folder, "lab"), 6);
     assert!(!folder.join("lab/sweeps/side.0.lock").exists());
+    // Begun by two processes at the same time, only one of two sweeps gets the name.
+    let rivals = [["sweep", "one.toml"], ["sweep", "two.toml"]].map(|command| run(&command));
+    std::fs::write(folder.join("one.toml"), "name = \"same\"\n[settings]\nseed = [1, 2]").unwrap();
+    std::fs::write(folder.join("two.toml"), "name = \"same\"\n[settings]\nseed = [3, 4]").unwrap();
+    let won = std::thread::scope(|scope| {
+        let started = rivals.each_ref().map(|command| scope.spawn(|| glasshouse(folder, command)));
+        started.map(|program| program.join().unwrap().status.success())
+    });
+    assert!(won[0] != won[1], "{won:?}");
+    assert_eq!(count_runs(folder, "lab"), 8);
     let ladder = ["scale", "--workers", "2"];
     fail(folder, &run(&ladder), 2, &["--workers"]);
     let wide = "{ from = 1, to = 1000, count = 1000 }";

@@ -245,14 +245,15 @@ impl PreparedRun {
                 let learns_pairs = self.config.train.objective.learns_pairs();
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
+                let swept = self.sweep.take();
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    if let Some(SweptRun { place, title, kept }) = self.sweep.as_deref() {
+                    if let Some(SweptRun { place, title, kept, .. }) = swept.as_deref() {
                         // Before the run exists, so that a killed sweep resumes with the same settings.
                         project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
                     }
-                    let sweep = self.sweep.as_deref().map(|swept| swept.place.clone());
+                    let sweep = swept.as_deref().map(|swept| swept.place.clone());
                     run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })
                 })?
             }

@@ -55,7 +55,7 @@ pub use moderation::ParsedJudges;
 pub use next::{Next, TrainedTokenizer};
 pub use run::{Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;
-pub use sweep::{KeptSweep, RowClaim, SweepFindings, SweptRun};
+pub use sweep::{KeptSweep, SweepClaim, SweepFindings, SweptRun};
 pub use teacher::{Teacher, run_named};
 pub use trained::{AsTrained, StoredModel, Trained, parameters_of};
 

@@ -6,7 +6,9 @@ use glasshouse_platform::{Error, LockFile, Result, files};
 use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{AblatedText, LadderPoint, RunConfig, Scaling};
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Folder of the sweeps, with the texts of ablations.
 pub(crate) const SWEEPS: &str = "sweeps";
@@ -40,16 +42,18 @@ pub struct SweptRun {
     pub place: SweepPlace,
     pub title: String,
     pub kept: KeptSweep,
+    /// Of the sweep's first run, which others wait for.
+    pub begins: Option<Rc<SweepClaim>>,
 }
 
-/// The right to train a row of a sweep, until it is dropped or the program ends.
+/// The right to train a row of a sweep, or to begin the sweep, until it is dropped or the program ends.
 #[derive(Debug)]
-pub struct RowClaim {
+pub struct SweepClaim {
     path: PathBuf,
     _lock: LockFile,
 }
 
-impl Drop for RowClaim {
+impl Drop for SweepClaim {
     fn drop(&mut self) {
         // Only its lock counts. Elsewhere, an open file of another worker could not be told from a new one.
         if cfg!(unix) {
@@ -72,10 +76,10 @@ impl Project {
         staging.put_file(name, &place)
     }
 
-    /// Claims a row of a sweep for training; `None` if another process or worker has claimed it.
-    pub fn claim_row(&self, sweep: &str, row: usize) -> Result<Option<RowClaim>> {
+    /// Claims a row of a sweep for training, or another part; `None` if another process or worker has claimed it.
+    pub fn claim_of_sweep(&self, sweep: &str, part: impl Display) -> Result<Option<SweepClaim>> {
         let folder = self.folder().join(SWEEPS);
-        let path = folder.join(format!("{sweep}.{row}.lock"));
+        let path = folder.join(format!("{sweep}.{part}.lock"));
         files::create_dir_all(&folder).map_err(Error::io(folder))?;
         loop {
             let lock = LockFile::open(&path).map_err(Error::io(&path))?;
@@ -84,7 +88,7 @@ impl Project {
             }
             // The previous holder may have removed it.
             if lock.is_at(&path) {
-                return Ok(Some(RowClaim { path, _lock: lock }));
+                return Ok(Some(SweepClaim { path, _lock: lock }));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::metrics::law::scaling;
 use crate::metrics::statistics::{Bootstrap, main_effects};
 use crate::platform::{self, files};
 use crate::project::{
-    KeptSweep, Project, RowClaim, Run, RunRecord, SweepFindings, SweepPlace, SweptRun, metrics,
+    KeptSweep, Project, Run, RunRecord, SweepClaim, SweepFindings, SweepPlace, SweptRun, metrics,
 };
 use crate::protocol::evaluation::{DocumentLoss, Metric};
 use crate::protocol::{
@@ -16,6 +16,7 @@ use crate::protocol::{
 };
 use crate::training::{Options, Progress};
 use crate::{Error, Result, refuse};
+use std::rc::Rc;
 
 /// Resamples for the importance of settings, which is measured again whenever a run ends.
 const RESAMPLES: u32 = 1000;
@@ -93,15 +94,16 @@ impl Session {
     ) -> Result<()> {
         let sweep = Sweep::from_toml(&toml).map_err(Error::Refused)?;
         let project = self.opened()?.project.clone();
-        let claim = if sweep.is_in_order() { project.claim_row(&sweep.name, 0)? } else { None };
+        let claim = if sweep.is_in_order() { project.claim_of_sweep(&sweep.name, 0)? } else { None };
         if sweep.is_in_order() && claim.is_none() {
             refuse!(
                 "another process trains the runs of {}; wait until it ends, or choose another name",
                 sweep.name
             );
         }
-        let has_runs = project.runs()?.iter().any(|run| place_in(run, &sweep.name).is_some());
-        let kept = match project.sweep(&sweep.name)?.filter(|_| has_runs) {
+        let begin = async |_: &mut Self| begin_alone(&project, &sweep.name).await;
+        let mut begins = self.stoppable((id, PREPARING), begin).await?.map(Rc::new);
+        let kept = match project.sweep(&sweep.name)?.filter(|_| begins.is_none()) {
             Some(kept) if Sweep::from_toml(&kept.toml).as_ref() == Ok(&sweep) => {
                 if kept.config != config {
                     let text = "the sweep continues with the settings that it was started with; to use others, change its name";
@@ -188,8 +190,8 @@ impl Session {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
                     let place = SweepPlace { name: open.sweep.name.clone(), point: at, given_up: false };
-                    let swept =
-                        SweptRun { place, title: open.summary.rows[at].title(), kept: open.kept.clone() };
+                    let (title, kept) = (open.summary.rows[at].title(), open.kept.clone());
+                    let swept = SweptRun { place, title, kept, begins: begins.take() };
                     // The versions of a text are learned with the same tokenizer.
                     let version = open.sweep.ablate.as_ref().and_then(|ablate| ablate.version(at));
                     let shares = version.is_some_and(|version| version.tokenizer.is_none());
@@ -283,6 +285,21 @@ impl Session {
     }
 }
 
+/// Waits until a sweep has a run, or nobody else is about to begin it: then claims that. Otherwise two sweeps of the same name could mix,
+/// and each worker would prepare the text.
+async fn begin_alone(project: &Project, sweep: &str) -> Result<Option<SweepClaim>> {
+    loop {
+        let claim = project.claim_of_sweep(sweep, "begin")?;
+        if project.runs()?.iter().any(|run| place_in(run, sweep).is_some()) {
+            return Ok(None);
+        }
+        if claim.is_some() {
+            return Ok(claim);
+        }
+        platform::pause(LOOK_AGAIN_SECONDS).await?;
+    }
+}
+
 fn place_in(run: &Run, sweep: &str) -> Option<SweepPlace> {
     run.record().ok()?.sweep.filter(|place| place.name == sweep)
 }
@@ -323,7 +340,7 @@ struct OpenSweep {
     summary: SweepSummary,
     project: Project,
     /// The row in training; the whole sweep if its runs are trained in order.
-    claim: Option<RowClaim>,
+    claim: Option<SweepClaim>,
 }
 
 impl OpenSweep {
@@ -400,7 +417,7 @@ impl OpenSweep {
             if self.summary.rows[at].is_elsewhere() {
                 return Ok(true);
             }
-            self.claim = self.project.claim_row(&self.sweep.name, at)?;
+            self.claim = self.project.claim_of_sweep(&self.sweep.name, at)?;
             if self.claim.is_none() {
                 self.summary.rows[at].state = SweepState::Elsewhere;
                 continue;

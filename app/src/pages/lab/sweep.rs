@@ -140,8 +140,10 @@ fn table(sweep: &SweepSummary) -> Section {
     let ended = |row: &&SweepRow| row.is_over() || row.state == SweepState::Dropped;
     let done = sweep.rows.iter().filter(ended).count();
     let title = format!("{}: {done} of {} runs", sweep.name, sweep.rows.len());
-    let current =
-        |(at, until): (usize, u64)| format!("run {} trains to step {}", at + 1, format::whole(until));
+    let current = |(at, until): (usize, u64)| match &sweep.rows[at] {
+        row if row.is_elsewhere() => "waits for runs trained elsewhere".to_owned(),
+        _ => format!("run {} trains to step {}", at + 1, format::whole(until)),
+    };
     let note = sweep.current.map(current).unwrap_or_default();
     Section { key: "sweep".to_owned(), ..Section::new(title, sweep.blocks()).note(note) }
 }
