@@ -518,7 +518,7 @@ fn whole_session_of_the_pages() {
     session.show(PageName::Train, "dark");
     let training = &session.state().training;
     let shows = format!(
-        "\"Grow your first model\" at step {} of {} on the embedded stories",
+        "\"Grow your first model\" at step {} of {} on the built-in stories",
         training.step, training.steps
     );
     session.picture("train-first", &shows);

@@ -25,7 +25,7 @@ fn first_steps() -> String {
 
 const FIRST_STEPS: &str = "First steps:
   glasshouse                                        open the window
-  glasshouse train                                  train a first model on the embedded stories, in three minutes or less
+  glasshouse train                                  train a first model on the built-in stories, in three minutes or less
   glasshouse generate --prompt \"Once upon a time\"   generate text with it
   glasshouse inspect --prompt \"Once upon a time\" --view attention
                                                     inspect its attention

@@ -136,7 +136,7 @@ macro_rules! commands {
 
 // All commands: help, options, and the function that runs it.
 commands! {
-    /// Train a model; without arguments, a first one on the embedded stories
+    /// Train a model; without arguments, a first one on the built-in stories
     Train(TrainArguments) = train::train;
     /// Generate text with a trained model
     Generate(generate::GenerateArguments) = generate::generate;

@@ -39,7 +39,7 @@ pub struct RecipeSettings {
     pub interval: u64,
 }
 
-/// Generated rows, all about the world of the embedded stories.
+/// Generated rows, all about the world of the built-in stories.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Generated {

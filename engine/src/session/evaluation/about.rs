@@ -76,7 +76,7 @@ fn data(config: &RunConfig) -> Vec<String> {
     let data = &config.data;
     let mut lines = match data.paths.as_slice() {
         [] if !data.synthetic.is_none() => vec![format!("generated rows: {}", data.synthetic.title())],
-        [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
+        [] => vec![format!("the built-in stories, {}", bytes(data.corpus_bytes))],
         paths => paths.to_vec(),
     };
     lines.extend(data.validation_files.iter().map(|path| format!("{path}, held out")));
