@@ -16,7 +16,7 @@ const DRAWN = {
   head: "1. The query",
   residual: "Saliency of tokens",
   neurons: "Along the prompt",
-  "logit-lens": "The likeliest next token at each layer",
+  "logit-lens": "The most likely next token at each layer",
   "next-token": "The model's probability, and the sampling probability",
   weights: "Along the run",
   "what-if": "No changes yet",

@@ -314,7 +314,7 @@ struct Predictions {
     back: Vec<f64>,
     /// Loss in bits of the earlier and the later model.
     losses: [Vec<f64>; 2],
-    /// The likeliest tokens of both models with their probabilities.
+    /// The most likely tokens of both models with their probabilities.
     likeliest: Vec<[String; 2]>,
 }
 
@@ -347,7 +347,7 @@ impl Predictions {
         let rows = largest(&divergence, subject.settings.count).into_iter().map(row).collect();
         let about =
             "KL(before ‖ after) in bits; change: log₂ of the factor by which the token became likelier.";
-        let columns = ["place", "token", "KL", "change", "likeliest before", "likeliest after"];
+        let columns = ["place", "token", "KL", "change", "most likely before", "most likely after"];
         show(found, about, ranked("Largest divergence", columns, rows));
         text_of(subject, tokens, &change, found);
         let axes = [("text", tokens.len())];

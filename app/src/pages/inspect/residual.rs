@@ -38,7 +38,7 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
 }
 
-/// The likeliest next tokens, to choose whose logit is shown.
+/// The most likely next tokens, to choose whose logit is shown.
 fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen) {
     if chosen.listed.is_empty() {
         if quiet(ui, icons::ICON_BAR_CHART, "Show likely next tokens").clicked() {

@@ -100,7 +100,7 @@ impl FastText {
         found.ok().and_then(std::result::Result::ok).unwrap_or_default()
     }
 
-    /// The likeliest label of a text and its probability; `None` for a text without words.
+    /// The most likely label of a text and its probability; `None` for a text without words.
     pub(super) fn best(&self, text: &str) -> Option<(String, f64)> {
         let found = self.predict(text, 1).into_iter().next()?;
         Some((plain(&found.label).to_owned(), f64::from(found.probability).min(1.0)))

@@ -119,7 +119,7 @@ pub fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Opti
     let [before, after] = [before, after].map(|share| format::percent(f64::from(share)));
     let temperature = answer.settings.sampling.temperature;
     let sentence = format!(
-        "The likeliest token has {before} without a temperature and {after} at temperature {temperature}: {ratio:.2} times as much."
+        "The most likely token has {before} without a temperature and {after} at temperature {temperature}: {ratio:.2} times as much."
     );
     Some((ratio, sentence))
 }
