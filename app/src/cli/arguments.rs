@@ -211,8 +211,8 @@ pub struct TrainArguments {
     /// Start with the weights, tokenizer and settings of a run or a pretrained model
     ///
     /// A run is `latest`, a number, name or title, optionally followed by `:best` (the default), `:latest` or a checkpoint file. A pretrained
-    /// model is a Hugging Face folder (./gpt2), a GGUF file or an address, and is imported first.
-    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
+    /// model is a Hugging Face folder (./gpt2), a GGUF file or a URL, and is imported first.
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|URL", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
     pub from: Option<String>,
     /// Project folder of --from, if it is another one
     #[arg(long, value_name = "DIR", requires = "from")]

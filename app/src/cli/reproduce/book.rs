@@ -98,7 +98,7 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     let Gpt2 { repository, layers, width } = shape;
     let missing = |first: &str| {
         usage(format!(
-            "reproduce {name} starts from {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its address, \
+            "reproduce {name} starts from {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its URL, \
              huggingface.co/{repository}"
         ))
     };

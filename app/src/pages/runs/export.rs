@@ -73,7 +73,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             quiet_text(ui, text);
         }
         ExportFormat::Link => {
-            let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
+            let text = "The whole model in a URL that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
                         Nothing is uploaded.";
             quiet_text(ui, text);
         }

@@ -86,7 +86,7 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ),
         (
             icons::ICON_LINK,
-            "Import from an address",
+            "Import from a URL",
             "A model on Hugging Face's hub or on another server",
             Wish::ImportModelAddress,
         ),

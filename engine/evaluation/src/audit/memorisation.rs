@@ -111,7 +111,7 @@ pub(super) async fn memorisation(
     let mut tried = write(auditor, passages.collect(), lengths, yielder, tell).await?;
     let held = tried.split_off(known);
     let mut sample = format!(
-        "{} of the training text and {} of the held-out text: given {} of each, the most likely {} were generated.",
+        "{} of the training text and {} of the held-out text. After the first {} of each, {} were generated greedily.",
         counted(tried.len() as u64, "passage"),
         whole(held.len() as u64),
         tokens_of(lengths.prefix as u64),

@@ -71,7 +71,7 @@ impl Template {
         }
     }
 
-    /// With the address of a Glasshouse page, to which the shared page hands its model. Fails if it is not an address of the web.
+    /// With the URL of a Glasshouse page, to which the shared page passes its model. Fails if it is not a web URL.
     pub fn with_home(self, home: &str) -> Result<Self> {
         check_address(home)?;
         let filled = HOME.replace("null", &embedded(&home)?);
@@ -116,7 +116,7 @@ impl Template {
     }
 }
 
-/// Checks that a text is the address of a page.
+/// Checks that a text is the URL of a page.
 pub fn check_address(text: &str) -> Result<()> {
     let is_plain =
         !text.contains(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '#');
@@ -124,7 +124,7 @@ pub fn check_address(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Refused(format!(
-        "{text:?} is not the address of a page, such as https://example.org/glasshouse/"
+        "{text:?} is not the URL of a page, such as https://example.org/glasshouse/"
     )))
 }
 
