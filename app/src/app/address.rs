@@ -89,8 +89,7 @@ impl Address {
         let fits = |prompt: &String| prompt.chars().count() <= MAX_PROMPT_CHARACTERS;
         let prompt = parameter("prompt");
         if prompt.as_ref().is_some_and(|prompt| !fits(prompt)) {
-            problems
-                .push(format!("The URL has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
+            problems.push(format!("The URL has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
         }
         self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, step, ..Wish::default() };
         if view.is_some() {

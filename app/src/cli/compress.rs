@@ -74,7 +74,7 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
 pub struct CompressArguments {
     #[command(flatten)]
     pub model: ModelArguments,
-    /// How the weights become smaller
+    /// Compression method
     #[arg(long, value_name = "METHOD", default_value = WeightFormat::PRESELECTED.name(), value_parser = methods())]
     pub method: Compression,
     /// Measure size, speed and loss of many methods instead, without creating runs

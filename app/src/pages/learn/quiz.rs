@@ -27,7 +27,7 @@ impl Quiz {
         }
         card(ui, |ui| {
             if taken.len() == lesson.head.test.len() {
-                return caption(ui, "The test is handed in. The same questions come again after the lesson.");
+                return caption(ui, "The test is submitted. The same questions follow after the lesson.");
             }
             let title = "Test yourself before the lesson";
             self.test_ui(ui, context, lesson, title, |kept, answers| kept.before = answers);

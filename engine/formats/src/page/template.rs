@@ -123,9 +123,7 @@ pub fn check_address(text: &str) -> Result<()> {
     if is_plain && (text.starts_with("https://") || text.starts_with("http://")) {
         return Ok(());
     }
-    Err(Error::Refused(format!(
-        "{text:?} is not the URL of a page, such as https://example.org/glasshouse/"
-    )))
+    Err(Error::Refused(format!("{text:?} is not the URL of a page, such as https://example.org/glasshouse/")))
 }
 
 fn misplaced() -> Error {

@@ -12,7 +12,7 @@ settings! {
     pub struct GenerateConfig: "" {
         /// Maximum number of tokens to generate; the model may end the text earlier.
         pub max_tokens: usize = 200, "Max tokens", 1..=MAX_TOKENS;
-        /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 always takes the most likely token (greedy).
+        /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 is greedy: always the most likely token.
         pub temperature: f32 = 0.8, "Temperature", 0.0..;
         /// Draws from the k most likely tokens; 0 keeps all.
         pub top_k: usize = 0, "Top-k", 0..;
