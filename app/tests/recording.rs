@@ -235,7 +235,7 @@ fn looked_into(session: &mut Session) {
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
     // The instrument shows the model after a prediction.
-    session.press("30 to 70 %: some head leans that way");
+    session.press("30 to 70 %: a head does so partly");
     session.press("Predict");
     session.picture("learn", "a lesson on attention heads, run on the first model");
 }
