@@ -143,7 +143,7 @@ fn of_answers(rewards: &RewardMetrics) -> String {
     let clipped = clipped.map(|share| format!(" · {} clipped", percent(share))).unwrap_or_default();
     let uniform = percent(*uniform_groups);
     format!(
-        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups alike{kl}{clipped}"
+        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups with equal rewards{kl}{clipped}"
     )
 }
 
@@ -186,7 +186,7 @@ fn line(event: &TrainEvent) -> String {
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
         TrainEvent::Gap { from, to } => format!(
-            "note: the record of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the curves have a gap there"
+            "note: the metrics of steps {from} to {to} are lost, as after a power cut; the checkpoint includes these steps, and the curves have a gap"
         ),
         TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),

@@ -222,7 +222,7 @@ pub struct Listed {
     pub kept: usize,
 }
 
-/// The `count` most likely tokens of [`explain`], and the `chosen` one, whatever its rank.
+/// The `count` most likely tokens of [`explain`], and the `chosen` one, regardless of its rank.
 pub fn explain_likeliest(
     logits: &[f32],
     window: &[u32],

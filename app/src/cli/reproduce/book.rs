@@ -181,7 +181,7 @@ fn published(exercise: &Exercise) -> ConfigArguments {
     }
 }
 
-/// Whether a run has the published settings, whatever its data. `before` holds its base run, that run's base, and so on.
+/// Whether a run has the published settings, regardless of its data. `before` holds its base run, that run's base, and so on.
 fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> bool {
     let begun = before.first();
     let as_begun = |begun: &RunConfig| {

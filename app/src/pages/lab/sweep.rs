@@ -69,7 +69,7 @@ impl SweepForm {
         }
         if let Some(ablation) = &sweep.ablation {
             ui.add_space(space::LARGE);
-            let rules = Section::new("What each rule bought", ablation.blocks());
+            let rules = Section::new("Gain of each rule", ablation.blocks());
             section_ui(ui, context, "lab", &rules, None, |_, _| ());
             return;
         }

@@ -224,7 +224,7 @@ impl TrainConfig {
             alpha == 0.0 || objective.is_text() => "train.unlikelihood", alpha,
                 format!("be 0 with the objective {objective}: it belongs to text");
             alpha == 0.0 || self.label_smoothing == 0.0 => "train.unlikelihood", alpha,
-                "be 0 with label smoothing, which makes every token likelier";
+                "be 0 with label smoothing, which makes every token more likely";
         }
         self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;
