@@ -20,7 +20,7 @@ settings! {
         pub top_p: f32 = 1.0, "Top-p", above_to(0.0, 1.0);
         /// Drops tokens less likely than this share of the most likely one; 0 keeps all.
         pub min_p: f32 = 0.0, "Min-p", 0.0..=1.0;
-        /// Makes recently written tokens less likely; 1 is off.
+        /// Makes recently written tokens less likely; 1 disables it.
         ///
         /// Divides positive and multiplies negative logits of tokens in the window.
         pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);
