@@ -171,7 +171,7 @@ fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
 #[test]
 fn where_an_audits_figures_come_from_is_opened_by_hand() {
     let mut scene = evaluated([1280.0, TALL], "dark");
-    assert!(scene.says("Which of two sentences is likelier."));
+    assert!(scene.says("Which of two sentences is more likely."));
     assert!(!scene.says("How often staged words stand near each other."));
     let fold = "Associations in the training text";
     scene.harness.get_by_role_and_label(Role::DisclosureTriangle, fold).click_accesskit();

@@ -53,7 +53,7 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>) {
         Shade::Divergence => (divergence, "KL from before to after, in bits"),
         Shade::Change => (
             shown.data.floats("change"),
-            "log₂ of the factor of the token's probability: orange became likelier, blue less likely",
+            "log₂ of the factor of the token's probability: orange became more likely, blue less likely",
         ),
     };
     caption(ui, about);
