@@ -378,7 +378,7 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     assert!(contains(&window, "kept: the longest of its group") && contains(&window, "97.0 % similar"));
     assert!(contains(&window, "and 41 more"));
     forget(window.state_mut());
-    window.get_by_role_and_label(Role::ComboBox, "What is done with Email").click_accesskit();
+    window.get_by_role_and_label(Role::ComboBox, "Action on Email").click_accesskit();
     window.run_steps(3);
     window.get_by_label("Drop document").click_accesskit();
     window.run_steps(3);

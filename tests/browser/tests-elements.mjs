@@ -113,7 +113,7 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     await press(page, "button", /^Go through the run$/);
     await at(0);
     await at(1);
-    await press(page, "button", /^Stop going through the run$/);
+    await press(page, "button", /^Stop playing the run's steps$/);
     await page.getByRole("button", { name: /^Go through the run$/ }).waitFor();
     const stopped = await place();
     assert(stopped >= 1 && stopped <= last, `it stopped at ${stopped} of ${last}`);

@@ -268,7 +268,7 @@ impl ChatPage {
                     self.put_away(context);
                 }
                 if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
-                    quiet_text(ui, "Enter sends, Shift+Enter begins a line");
+                    quiet_text(ui, "Enter sends, Shift+Enter starts a new line");
                 }
             });
         });

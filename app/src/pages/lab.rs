@@ -36,7 +36,7 @@ impl Page for LabPage {
             section(ui, "Races");
             caption(
                 ui,
-                "Compare the results of glasshouse race, yours or those of others. A file whose checksum differs is marked as edited; only a \
+                "Compare the results of glasshouse race, yours or those of others. A file with a wrong checksum is marked as edited; only a \
                  replay verifies a result (glasshouse race --verify FILE).",
             );
             ui.add_space(space::SMALL);
@@ -96,7 +96,7 @@ impl LabPage {
         section(ui, "Learning rate");
         caption(
             ui,
-            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. The rate with the lowest mean loss \
+            "Trains the next run's model with a rate that rises exponentially, and discards it. The rate with the lowest mean loss \
              is a good start.",
         );
         ui.add_space(space::SMALL);
@@ -169,8 +169,7 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
         Some(rate) => {
             ui.horizontal_wrapped(|ui| {
                 let value = format::scientific(rate);
-                let exact =
-                    "The rate with the lowest loss, as the mean over rates up to twice as high or low";
+                let exact = "The rate with the lowest loss, averaged over rates within a factor of two";
                 stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
                 if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                     context.draft.set_learning_rate(rate);

@@ -200,7 +200,7 @@ impl Training {
                 // This run generates no samples; its scores are shown instead.
                 let [train, validation] = [train, validation].map(crate::format::percent);
                 let text =
-                    format!("right on {train} of the training rows, {validation} of the held-out rows");
+                    format!("correct on {train} of the training rows, {validation} of the held-out rows");
                 self.samples.push(Sample { step, text });
             }
             TrainEvent::Reward { step, metrics } => {
@@ -226,7 +226,7 @@ impl Training {
             TrainEvent::Gap { from, to } => {
                 self.points.extend(StepPoint::of(event));
                 self.notices.push(format!(
-                    "The record of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves have a gap there."
+                    "The metrics of steps {from} to {to} are lost, as after a power cut. The checkpoint includes these steps; the curves have a gap."
                 ));
             }
             TrainEvent::Notice { ref text } => self.notices.push(text.clone()),

@@ -13,7 +13,7 @@ enum Shade {
 }
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    switch_line(ui, &mut chosen.set.held_out, "Held-out text in place of the prompt");
+    switch_line(ui, &mut chosen.set.held_out, "Held-out text instead of the prompt");
     anchored(ui, "text", |ui| text_ui(ui, shown));
     for detail in &shown.data.details {
         match detail {

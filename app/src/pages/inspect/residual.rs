@@ -49,7 +49,7 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
     let piece = |TokenText { id, text }: &TokenText| Piece {
         text: format!(" {} ", visible(text)),
         fill: shown.palette.raised,
-        hover: format!("id {id}: look at its logit"),
+        hover: format!("id {id}: show its logit"),
         lit: *id == token,
         ..Piece::default()
     };

@@ -68,7 +68,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
             quiet_text(ui, format!("In {}.", weights.about()));
             ui.checkbox(space, "For a Space on Hugging Face");
-            let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
+            let text = "One file that runs the model in any browser, without a server: to generate text, inspect the model, and open it in \
                         Glasshouse again.";
             quiet_text(ui, text);
         }

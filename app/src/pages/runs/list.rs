@@ -87,7 +87,7 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         (
             icons::ICON_LINK,
             "Import from a URL",
-            "A model on Hugging Face's hub or on another server",
+            "A model on the Hugging Face Hub or on another server",
             Wish::ImportModelAddress,
         ),
         (
