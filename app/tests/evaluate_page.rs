@@ -153,7 +153,7 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
     let is_disabled =
         |name: &str| window.get_by_role_and_label(Role::Button, name).accesskit_node().is_disabled();
     assert!(!is_disabled("Evaluate") && !is_disabled("Audit"));
-    assert!(window.query_all_by_label_contains("takes turns with its steps").next().is_some());
+    assert!(window.query_all_by_label_contains("alternates with its steps").next().is_some());
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn the_same_test_is_taken_before_and_after_a_lesson() {
     scene.press("Hand in");
     let before = progress(&mut scene, "01-text-and-tokens").before;
     assert_eq!(before, (0..5).map(|question| choice(question, 0)).collect::<Vec<_>>());
-    assert!(scene.says("The test is handed in") && !scene.says("Your test"));
+    assert!(scene.says("The test is submitted") && !scene.says("Your test"));
     scene.press("Between one and three: pieces of words");
     scene.press("Predict");
     scene.press("Measure");
