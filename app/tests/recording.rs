@@ -394,10 +394,9 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     let training = &session.state().training;
     // There are no alarms before there is a window to compare with.
     assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
-    let changed = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
-    let shows = format!(
-        "the guard's findings and actions in a run of nanogpt-cpu that was changed during training ({changed})"
-    );
+    let notice = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
+    let changed = notice.split(", ").next().unwrap();
+    let shows = format!("the guard's findings and actions in a run of nanogpt-cpu ({changed})");
     fit(session);
     // In a lower window the curves are lower.
     let height = height(session);

@@ -41,7 +41,7 @@ pub(super) fn within(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<us
     move |text| {
         let (least, most) = (range.start(), range.end());
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| match *most {
-            usize::MAX => format!("expected a whole number from {least} on"),
+            usize::MAX => format!("expected a whole number of at least {least}"),
             most => format!("expected a whole number from {least} to {most}"),
         })
     }

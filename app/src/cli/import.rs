@@ -25,7 +25,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
             let project = arguments.project.display();
             say!("{run}: {about}")?;
             say!("try it: glasshouse generate --project {project} --prompt \"...\"")?;
-            say!("train it on: glasshouse train --from latest --project {project} --data my-text.txt")?;
+            say!("train it further: glasshouse train --from latest --project {project} --data my-text.txt")?;
         }
         Ok(())
     })

@@ -156,8 +156,10 @@ fn of_guard(report: &GuardReport) -> String {
     let numbers: Vec<String> = report.documents.iter().enumerate().map(named).collect();
     let documents = match numbers.as_slice() {
         [] => String::new(),
-        [one] => format!(" Its batch was cut from document {one} of the training text."),
-        several => format!(" Its batch was cut from documents {} of the training text.", several.join(", ")),
+        [one] => format!(" Its batch contains parts of document {one} of the training text."),
+        several => {
+            format!(" Its batch contains parts of the documents {} of the training text.", several.join(", "))
+        }
     };
     format!("{}: {}{documents}", report.kind.title(), report.text)
 }
@@ -178,7 +180,7 @@ fn line(event: &TrainEvent) -> String {
         }
         TrainEvent::Accuracy { step, train, validation } => {
             let [train, held_out] = [*train, *validation].map(percent);
-            format!("step {step}: right on {train} of the training rows, {held_out} of the held-out rows")
+            format!("step {step}: correct on {train} of the training rows, {held_out} of the held-out rows")
         }
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");
