@@ -35,7 +35,7 @@ impl TypedPath {
 enum Place {
     File,
     Folder,
-    /// Nothing that is needed: it is written, or on the network.
+    /// Does not need to exist: it is written, or on the network.
     New,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn devices(arguments: &JsonArguments) -> Result<()> {
     }
     say!("cpu: {}; precisions: f32", counted(threads as u64, "thread"))?;
     match auto {
-        Some(adapter) => say!("--device auto takes {}", adapter.name)?,
+        Some(adapter) => say!("--device auto selects {}", adapter.name)?,
         None => say!("--device auto selects the CPU: there is no hardware GPU")?,
     }
     Ok(())

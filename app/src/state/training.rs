@@ -20,7 +20,7 @@ pub struct StepPoint {
 }
 
 impl StepPoint {
-    /// The point of a step, or one without numbers at a gap of the record.
+    /// The point of a step, or one without numbers at a gap in the metrics.
     pub fn of(event: &TrainEvent) -> Option<Self> {
         match *event {
             TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
@@ -80,7 +80,7 @@ pub struct Training {
     /// The last step, kept in the curves or not.
     pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
-    /// Fractions right of the training and the held-out rows by step, for runs with labels or answers.
+    /// Accuracy on the training and the held-out rows by step, for runs with labels or answers.
     pub accuracies: Vec<(u64, [f32; 2])>,
     /// Oldest first.
     pub samples: Vec<Sample>,

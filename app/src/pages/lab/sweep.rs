@@ -42,7 +42,7 @@ const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
 pub struct SweepForm {
     /// `None` shows the last sweep's file, or an example.
     toml: Option<String>,
-    /// What was checked last, and the number of runs or what is wrong.
+    /// The text checked last, and its number of runs or its error.
     checked: Option<(String, RunConfig, Result<Option<usize>, String>)>,
     /// By number of reports.
     table: Kept<u64, Section>,

@@ -43,7 +43,7 @@ struct Sweep {
     found: Found,
 }
 
-/// What a measure requires before it can be taken.
+/// Requirements of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     Tokens,

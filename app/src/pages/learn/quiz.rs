@@ -109,7 +109,7 @@ impl Quiz {
     }
 }
 
-/// What is kept of the lesson, also if its questions have changed since.
+/// The stored results of the lesson, even if its questions have changed since.
 pub fn kept(context: &Context<'_>, lesson: &Lesson) -> LessonProgress {
     context.state.lessons.progress.get(&lesson.name).cloned().unwrap_or_default()
 }
