@@ -14,7 +14,7 @@ const MARK: &str = r#"<meta name="generator" content="Glasshouse page 1">"#;
 const HEAD: u64 = 4096;
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What is filled in, as the template has it.
+/// Placeholders in the template.
 const TITLE: &str = "<title>Glasshouse</title>";
 const HOME: &str = r#"<script type="application/json" id="home">null</script>"#;
 const FACTS: &str = r#"<script type="application/json" id="facts">null</script>"#;
