@@ -66,7 +66,7 @@ globalThis.glasshouseBoot = {
     page = handle;
     element("cover").hidden = true;
     // The field that receives text input for the canvas.
-    document.querySelector("#canvas ~ input")?.setAttribute("aria-label", "Typed into what has the keyboard");
+    document.querySelector("#canvas ~ input")?.setAttribute("aria-label", "Keyboard input");
     element("canvas").focus();
     opened();
   },
@@ -338,7 +338,7 @@ function offerLinked(text) {
     return;
   }
   const size = `${(bytes.length / 1000).toFixed(0)} kB`;
-  offer(`The link holds a model of ${size}. Open it as a project here?`, "The model in the link", () => bytes.slice());
+  offer(`The link contains a model of ${size}. Open it as a project here?`, "The model in the link", () => bytes.slice());
 }
 
 /** Opens a model sent by the opener, a shared model's page (web/share/page.js). */
@@ -384,7 +384,7 @@ async function workOffline() {
   serviceWorker.addEventListener("controllerchange", () => {
     if (first) return;
     if (reloading) location.reload();
-    else say("Another tab took a new version of Glasshouse into use.", { Reload: () => location.reload() });
+    else say("Another tab activated a new version of Glasshouse.", { Reload: () => location.reload() });
   });
   const offer = (waiting) =>
     say("A new version of Glasshouse is ready.", {
@@ -424,11 +424,11 @@ async function boot() {
 boot().catch((error) => {
   // The panic handler has already reported it.
   if (element("notice").hidden) {
-    refuse("Glasshouse could not be loaded", ["A part of it did not arrive or did not start."], String(error?.stack ?? error));
+    refuse("Glasshouse could not be loaded", ["A part of it failed to load or to start."], String(error?.stack ?? error));
   }
 });
 // The page loads first; files for offline use are fetched afterwards.
 globalThis.glasshouse.ready
   .then(() => navigator.storage?.persist?.())
   .then(workOffline)
-  .catch((error) => console.warn(`Glasshouse will need a network: ${error.message}`));
+  .catch((error) => console.warn(`Glasshouse will not work offline: ${error.message}`));

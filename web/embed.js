@@ -39,7 +39,7 @@ function isKnown(message) {
 async function opened(app) {
   const end = performance.now() + PATIENCE;
   while (!app.state()?.project) {
-    if (performance.now() > end) throw new Error("no project is open; add project=URL to the address");
+    if (performance.now() > end) throw new Error("no project is open; add project=URL to the URL");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -65,7 +65,7 @@ export function followMessages(app) {
     asked = { ...asked, ...message };
     // Copy before awaiting: the next message may change the request.
     const { view, prompt, step, layer, head } = asked;
-    if (prompt === undefined) throw new Error("there is no prompt; set one in the first message or in the address");
+    if (prompt === undefined) throw new Error("there is no prompt; set one in the first message or in the URL");
     // Matches quote the visitor's training text. So would a neuron's passages, but no message can name a neuron.
     if (view === "provenance" && origin !== location.origin) {
       throw new Error("provenance is available only to pages of the same origin, because it quotes training text");

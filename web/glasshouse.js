@@ -149,7 +149,7 @@ export class Glasshouse {
 
   /**
    * Trains a new run on `text` or `files`, which replace the project's documents unless the run is refused. Without them it trains on the
-   * project's documents, initially the embedded stories. Resolves when the run ends, also after `abort()`; an abort before the run has
+   * project's documents, initially the built-in stories. Resolves when the run ends, also after `abort()`; an abort before the run has
    * started rejects with the kind `cancelled`.
    */
   async train(options = {}) {

@@ -198,7 +198,7 @@ function logitLens(about) {
   };
   const row = (stage) => make("tr", {}, make("th", { textContent: stageName(stage), scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
   const heads = inspection.tokens.map(({ text }) => make("th", { className: "word", textContent: word(text), scope: "col" }));
-  const caption = make("caption", { textContent: "The likeliest next token, were each layer the last" });
+  const caption = make("caption", { textContent: "The most likely next token at each layer" });
   return make("table", {}, caption, make("tr", {}, make("td"), ...heads), ...Array.from({ length: stages }, (_, stage) => row(stage)));
 }
 

@@ -246,7 +246,7 @@ class GlasshouseLens extends HTMLElement {
     try {
       return new URL(text, document.baseURI).href;
     } catch {
-      throw new GlasshouseError("invalid", `${name} must be an address, not ${text}`, name);
+      throw new GlasshouseError("invalid", `${name} must be a URL, not ${text}`, name);
     }
   }
 

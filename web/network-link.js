@@ -6,7 +6,7 @@ const PATIENCE = 30_000;
 /** The error for a failed response. */
 function refusal({ status }) {
   const isHidden = status === 401 || status === 403;
-  const advice = isHidden ? ": there is no such public model; look for its name there" : "; check the address, or try again later";
+  const advice = isHidden ? ": there is no such public model; look for its name there" : "; check the URL, or try again later";
   return new Error(`its server answers ${status}${advice}`);
 }
 
@@ -40,7 +40,7 @@ globalThis.NetworkFile = class NetworkFile {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // Browsers do not reveal the cause.
-      throw new Error("there is no network, no such server, or it does not let pages of other sites read its files; check the address, or download it and choose the files");
+      throw new Error("there is no network, no such server, or it does not let pages of other sites read its files; check the URL, or download it and choose the files");
     }
   }
 

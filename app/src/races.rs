@@ -32,7 +32,7 @@ pub struct Race {
     pub held_out_bytes: u64,
     pub weights_crc32c: u32,
     pub evaluations: Vec<RaceEvaluation>,
-    /// `None` for the embedded stories.
+    /// `None` for the built-in stories.
     pub data: Option<TextHash>,
     pub validation: Option<TextHash>,
     pub program: String,
@@ -117,7 +117,7 @@ pub fn blocks(races: &[(String, (Race, bool))]) -> Vec<Block> {
         let rows = races.iter().filter(|(_, (race, _))| key(race) == *own).map(row);
         let (data, validation, split, minutes) = own;
         let named = |text: &TextHash| format!("text {}", text.sha256.get(..12).unwrap_or(&text.sha256));
-        let text = data.as_ref().map_or("the embedded stories".to_owned(), named);
+        let text = data.as_ref().map_or("the built-in stories".to_owned(), named);
         let held_out = match (validation, split) {
             (Some(validation), _) => format!(", held-out {}", named(validation)),
             (None, Some(split)) => format!(", {} held out", percent(split.validation)),

@@ -746,7 +746,7 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
 fn the_projects_classifier_is_switched_on_where_there_is_one() {
     let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
     choose(&mut scene, "Moderation", "Replace");
-    let name = "By the project's classifier, too";
+    let name = "Also by the project's classifier";
     assert!(scene.is_disabled(name), "it has none");
     let trained = |classifier| {
         let project = ProjectSummary { classifier, ..support::project("forest-tales", "Forest tales", 2) };

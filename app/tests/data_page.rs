@@ -374,11 +374,11 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     press(&mut window, Role::DisclosureTriangle, "Places, masked");
     assert!(contains(&window, "write to k•••@h•••••.example before"));
     press(&mut window, Role::DisclosureTriangle, "Groups: near duplicates");
-    press(&mut window, Role::DisclosureTriangle, "44 documents alike");
-    assert!(contains(&window, "kept: the longest of its group") && contains(&window, "97.0 % alike"));
+    press(&mut window, Role::DisclosureTriangle, "44 similar documents");
+    assert!(contains(&window, "kept: the longest of its group") && contains(&window, "97.0 % similar"));
     assert!(contains(&window, "and 41 more"));
     forget(window.state_mut());
-    window.get_by_role_and_label(Role::ComboBox, "What is done with Email").click_accesskit();
+    window.get_by_role_and_label(Role::ComboBox, "Action on Email").click_accesskit();
     window.run_steps(3);
     window.get_by_label("Drop document").click_accesskit();
     window.run_steps(3);

@@ -153,7 +153,7 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
     let is_disabled =
         |name: &str| window.get_by_role_and_label(Role::Button, name).accesskit_node().is_disabled();
     assert!(!is_disabled("Evaluate") && !is_disabled("Audit"));
-    assert!(window.query_all_by_label_contains("takes turns with its steps").next().is_some());
+    assert!(window.query_all_by_label_contains("alternates with its steps").next().is_some());
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
 #[test]
 fn where_an_audits_figures_come_from_is_opened_by_hand() {
     let mut scene = evaluated([1280.0, TALL], "dark");
-    assert!(scene.says("Which of two sentences is likelier."));
+    assert!(scene.says("Which of two sentences is more likely."));
     assert!(!scene.says("How often staged words stand near each other."));
     let fold = "Associations in the training text";
     scene.harness.get_by_role_and_label(Role::DisclosureTriangle, fold).click_accesskit();

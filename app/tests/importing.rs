@@ -150,7 +150,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     for (wrong, reason) in [
         (format!("{server}/nowhere"), "no config.json"),
         (format!("{server}/nowhere.gguf"), "nowhere.gguf"),
-        ("http://127.0.0.1:9/owl".to_owned(), "check the address"),
+        ("http://127.0.0.1:9/owl".to_owned(), "check the URL"),
         ("https://".to_owned(), "address"),
     ] {
         let error = error_of(folder, &["import", &wrong, "--project", "none"]);
@@ -390,8 +390,8 @@ fn a_command_line_says_how_far_a_transfer_is() {
 #[test]
 fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let mut window = on(PageName::Runs, [1280.0, 800.0]);
-    press(&mut window, "Import from an address");
-    let field = window.get_by_role_and_label(Role::TextInput, "Address of the model");
+    press(&mut window, "Import from a URL");
+    let field = window.get_by_role_and_label(Role::TextInput, "URL of the model");
     assert!(field.is_focused());
     field.type_text("owls/Owl-1M");
     window.run_steps(2);
@@ -530,8 +530,8 @@ fn an_import_stands_within_a_phone() {
     let named = "huggingface.co/an-organisation-of-a-long-name/A-Model-Of-A-Long-Name-12B-Instruct-v0.1";
     for theme in ["light", "dark"] {
         let mut window = phone(theme, PageName::Runs);
-        press(&mut window, "Import from an address");
-        window.get_by_role_and_label(Role::TextInput, "Address of the model").type_text(named);
+        press(&mut window, "Import from a URL");
+        window.get_by_role_and_label(Role::TextInput, "URL of the model").type_text(named);
         window.run_steps(2);
         window.key_press(Key::Enter);
         window.run_steps(3);

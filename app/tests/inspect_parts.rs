@@ -320,9 +320,9 @@ fn words(view: View) -> &'static str {
         View::Residual => "MLP 1 adds 2.500",
         View::Neurons => "Neuron 17, activation 2.500",
         View::LogitLens => "Logit lens, choose cells with the arrow keys",
-        View::NextToken => "Look into ·d, 12.5 % likely",
+        View::NextToken => "Inspect ·d, 12.5 % likely",
         View::Weights => "blocks.1.mlp.up.weight",
-        View::WhatIf => "Look into ·a, 50.0 % before, 10.0 % after",
+        View::WhatIf => "Inspect ·a, 50.0 % before, 10.0 % after",
         View::Provenance => "Once·upon·a: 3 tokens, 3 times",
         _ => "blocks.0.mlp",
     }
@@ -367,7 +367,7 @@ fn a_changed_setting_of_sampling_asks_for_the_next_token_again() {
 fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
     let mut scene = InspectScene::new(&[View::NextToken, View::Residual], (1280.0, 3200.0), "dark");
     assert!(scene.says("Contributions to the logit of ·d"));
-    scene.press("Look into ·c, 16.7 % likely");
+    scene.press("Inspect ·c, 16.7 % likely");
     assert_eq!(scene.last(View::Residual).token, Some(2));
     assert!(scene.says("Contributions to the logit of ·c"));
 }

@@ -85,7 +85,7 @@ fn the_same_test_is_taken_before_and_after_a_lesson() {
     scene.press("Hand in");
     let before = progress(&mut scene, "01-text-and-tokens").before;
     assert_eq!(before, (0..5).map(|question| choice(question, 0)).collect::<Vec<_>>());
-    assert!(scene.says("The test is handed in") && !scene.says("Your test"));
+    assert!(scene.says("The test is submitted") && !scene.says("Your test"));
     scene.press("Between one and three: pieces of words");
     scene.press("Predict");
     scene.press("Measure");
@@ -142,7 +142,7 @@ fn a_lesson_that_asks_otherwise_by_now_asks_again() {
 fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 4: Heads, not begun");
-    scene.press_last("30 to 70 %: some head leans that way");
+    scene.press_last("30 to 70 %: a head does so partly");
     scene.press_last("Predict");
     scene.press_last("Its arithmetic");
     let asked = scene.sent_of(|command| match command {

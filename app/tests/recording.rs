@@ -235,7 +235,7 @@ fn looked_into(session: &mut Session) {
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
     // The instrument shows the model after a prediction.
-    session.press("30 to 70 %: some head leans that way");
+    session.press("30 to 70 %: a head does so partly");
     session.press("Predict");
     session.picture("learn", "a lesson on attention heads, run on the first model");
 }
@@ -394,10 +394,9 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     let training = &session.state().training;
     // There are no alarms before there is a window to compare with.
     assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
-    let changed = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
-    let shows = format!(
-        "the guard's findings and actions in a run of nanogpt-cpu that was changed during training ({changed})"
-    );
+    let notice = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
+    let changed = notice.split(", ").next().unwrap();
+    let shows = format!("the guard's findings and actions in a run of nanogpt-cpu ({changed})");
     fit(session);
     // In a lower window the curves are lower.
     let height = height(session);
@@ -518,7 +517,7 @@ fn whole_session_of_the_pages() {
     session.show(PageName::Train, "dark");
     let training = &session.state().training;
     let shows = format!(
-        "\"Grow your first model\" at step {} of {} on the embedded stories",
+        "\"Grow your first model\" at step {} of {} on the built-in stories",
         training.step, training.steps
     );
     session.picture("train-first", &shows);

@@ -286,7 +286,7 @@ fn log_probabilities_are_those_of_the_text_however_it_is_asked_for() {
     };
     let own = numbers(&written["logprobs"]["token_logprobs"]);
     assert!(own.len() == 9 && own.iter().all(|log| *log <= 0.0), "{own:?}");
-    // The greedy choice is the likeliest token.
+    // The greedy choice is the most likely token.
     for (at, log) in own.iter().enumerate() {
         let top = written["logprobs"]["top_logprobs"][at].as_object().unwrap();
         let best = top.values().map(|log| log.as_f64().unwrap()).fold(f64::NEG_INFINITY, f64::max);

@@ -46,7 +46,7 @@ fn a_model_is_shared_as_a_folder_a_file_and_a_link() {
         1,
         &["share.html", "web/build"],
     );
-    fail(folder, &share(&["--to", "a.html", "--home", "example.org"]), 1, &["is not the address of a page"]);
+    fail(folder, &share(&["--to", "a.html", "--home", "example.org"]), 1, &["is not the URL of a page"]);
     assert!(!folder.join("a.html").exists());
 
     let link = ["share", "--project", "first", "--link", "--home", "https://example.org/"];

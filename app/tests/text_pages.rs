@@ -408,7 +408,7 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
         scene.settle();
     }
     assert!(scene.harness.query_by_label("Document 4").is_none());
-    assert!(scene.says("embedded stories are used"));
+    assert!(scene.says("built-in stories are used"));
 }
 
 #[test]

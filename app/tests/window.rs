@@ -568,7 +568,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     // The legend of the dotted line.
     window.get_by_label("guard: critical");
     window.get_by_label(SPIKE);
-    window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
+    window.get_by_label("The batch contains parts of these documents of the training text: 12, 1,040 (web)");
     // A click searches for the document on Data, and opens the first hit.
     forget(window.state_mut());
     window.get_by_label("1,040 (web): Buy seven cheap");
@@ -610,7 +610,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
 fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
     for (learns_from, reason) in [
         (LearnsFrom::Documents, None),
-        (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists them, and Data does not.")),
+        (LearnsFrom::Feedback, Some("They are rows of feedback, which are listed on Chat, not on Data.")),
         (LearnsFrom::Tasks, Some("They are instruction tasks or rows of a recipe, not documents on Data.")),
     ] {
         let mut app = support::full_app("dark");

@@ -59,7 +59,7 @@ export async function a_new_version_waits_and_is_never_mixed_with_the_old(site) 
     await page.waitForFunction(() => globalThis.glasshouse?.build === "another");
     await ready(page);
     // The other tab is told, and what it loads from now on is of the version that it began with: in its workers, too.
-    await other.getByText("Another tab took a new version of Glasshouse into use.").waitFor();
+    await other.getByText("Another tab activated a new version of Glasshouse.").waitFor();
     const loaded = async () => {
       const boot = await (await fetch("boot.js")).text();
       const said = await new Promise((resolve) => {

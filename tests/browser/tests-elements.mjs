@@ -16,7 +16,7 @@ const DRAWN = {
   head: "1. The query",
   residual: "Saliency of tokens",
   neurons: "Along the prompt",
-  "logit-lens": "The likeliest next token at each layer",
+  "logit-lens": "The most likely next token at each layer",
   "next-token": "The model's probability, and the sampling probability",
   weights: "Along the run",
   "what-if": "No changes yet",
@@ -113,7 +113,7 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     await press(page, "button", /^Go through the run$/);
     await at(0);
     await at(1);
-    await press(page, "button", /^Stop going through the run$/);
+    await press(page, "button", /^Stop playing the run's steps$/);
     await page.getByRole("button", { name: /^Go through the run$/ }).waitFor();
     const stopped = await place();
     assert(stopped >= 1 && stopped <= last, `it stopped at ${stopped} of ${last}`);

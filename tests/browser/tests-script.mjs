@@ -170,7 +170,7 @@ export async function a_refused_text_leaves_the_project_as_it_was(site) {
     const lab = await Glasshouse.create({ device: "cpu" });
     const { text, ...own } = tiny;
     const first = await refused(lab.train({ ...tiny, steps: 2, text: "too short" }));
-    // The embedded stories, as if nothing had been given.
+    // The built-in stories, as if nothing had been given.
     const embedded = await lab.train({ ...own, config: { ...own.config, data: { corpus_bytes: 60_000 } }, steps: 2 });
     const good = await lab.train({ ...tiny, steps: 2 });
     const second = await refused(lab.train({ ...tiny, steps: 2, text: "too short again" }));

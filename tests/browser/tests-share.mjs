@@ -144,7 +144,7 @@ export async function a_model_grown_in_a_tab_is_shared_as_a_link_and_trained_on(
   assert.match(link, /^m=[\w-]+$/);
 
   const other = await site.tab(await site.profile(), `#${link}`);
-  await accept(other, /holds a model of \d+ kB/);
+  await accept(other, /contains a model of \d+ kB/);
   assert((await trainedOn(other, "Grown")) < 4);
   assert.equal(new URL(other.url()).hash, "");
 
@@ -157,7 +157,7 @@ export async function a_model_grown_in_a_tab_is_shared_as_a_link_and_trained_on(
     const third = await site.tab(await site.profile(), `#${broken}`);
     if (told) await third.locator("#bar").getByText(told).waitFor();
     else {
-      await accept(third, /holds a model/);
+      await accept(third, /contains a model/);
       await third.locator("#bar").getByText(/could not be opened/).waitFor();
     }
     await third.context().close();

@@ -78,8 +78,8 @@ const TEMPLATE =
 
 /** Has a page fetch the model of an address as a person does, who is told first what there is. */
 async function fetchModel(page, address, told) {
-  await page.getByRole("button", { name: "Import from an address", exact: true }).dispatchEvent("click");
-  await page.getByRole("textbox", { name: "Address of the model" }).fill(address);
+  await page.getByRole("button", { name: "Import from a URL", exact: true }).dispatchEvent("click");
+  await page.getByRole("textbox", { name: "URL of the model" }).fill(address);
   await page.getByRole("button", { name: "Look there" }).dispatchEvent("click");
   await page.getByText(told).waitFor();
   await page.getByRole("button", { name: "Fetch", exact: true }).dispatchEvent("click");

@@ -395,7 +395,7 @@ def curve(day, clock, figures):
         last_100=mean([loss for _, loss, _ in losses[-100:] if loss is not None]),
         evaluations=evaluations,
         done=done,
-        text=os.path.basename(day.text) if day.text else "the embedded stories",
+        text=os.path.basename(day.text) if day.text else "the built-in stories",
     )
     if not losses:
         raise Failed(error or f"ended with {process.returncode}: {last_lines(''.join(complaints))}")

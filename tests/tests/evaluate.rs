@@ -28,7 +28,7 @@ struct Fixture {
     parameters: Vec<f32>,
 }
 
-/// One text of many lines, or many short documents from the embedded stories.
+/// One text of many lines, or many short documents from the built-in stories.
 fn fixture(single: bool, preset: &str) -> Fixture {
     fixture_of(preset, |folder, config| {
         if single {
@@ -45,7 +45,7 @@ fn fixture(single: bool, preset: &str) -> Fixture {
     })
 }
 
-/// A run over the text that `text` writes to a folder and names in the settings, or over the embedded stories if it names none.
+/// A run over the text that `text` writes to a folder and names in the settings, or over the built-in stories if it names none.
 fn fixture_of(preset: &str, text: impl FnOnce(&Path, &mut RunConfig)) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();

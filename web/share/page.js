@@ -202,7 +202,7 @@ function opening({ file }, home, model) {
         if (source !== tab || origin !== page.origin || data?.glasshouse !== 1 || data.type !== "ready") return;
         removeEventListener("message", hear);
         tab.postMessage({ glasshouse: 1, type: "project", name: file, bytes: model.slice() }, page.origin);
-        say(`Handed to ${page.host}, where you are asked whether to open it.`);
+        say(`Sent to ${page.host}, which asks before opening it.`);
       };
       addEventListener("message", hear);
     });

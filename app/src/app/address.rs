@@ -39,7 +39,7 @@ impl Address {
             if address.page.is_none() {
                 let known = PageName::ALL.map(PageName::key);
                 address.problems.push(format!(
-                    "The address has the unknown page {word:?}; known pages: {}.",
+                    "The URL has the unknown page {word:?}; known pages: {}.",
                     known.join(", ")
                 ));
             }
@@ -53,7 +53,7 @@ impl Address {
                     address.page = address.page.or(Some(PageName::Train));
                     address.preset = Some(name);
                 }
-                Err(problem) => address.problems.push(format!("The preset in the address: {problem}.")),
+                Err(problem) => address.problems.push(format!("The preset in the URL: {problem}.")),
             }
         }
         address.seed = address.number(&parameter, "seed", "");
@@ -71,7 +71,7 @@ impl Address {
         let text = parameter(name)?;
         let number = text.parse().ok();
         if number.is_none() {
-            let what = format!("The address has the {name} {text:?}; a {name} is a whole number{range}.");
+            let what = format!("The URL has the {name} {text:?}; a {name} is a whole number{range}.");
             self.problems.push(what);
         }
         number
@@ -83,14 +83,13 @@ impl Address {
         let problems = &mut self.problems;
         let view = parameter("view").and_then(|name| {
             name.parse::<View>()
-                .map_err(|problem| problems.push(format!("The view in the address: {problem}.")))
+                .map_err(|problem| problems.push(format!("The view in the URL: {problem}.")))
                 .ok()
         });
         let fits = |prompt: &String| prompt.chars().count() <= MAX_PROMPT_CHARACTERS;
         let prompt = parameter("prompt");
         if prompt.as_ref().is_some_and(|prompt| !fits(prompt)) {
-            problems
-                .push(format!("The address has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
+            problems.push(format!("The URL has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
         }
         self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, step, ..Wish::default() };
         if view.is_some() {

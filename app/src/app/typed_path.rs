@@ -23,7 +23,7 @@ impl TypedPath {
 
     /// Asks for the address of a pretrained model on the network.
     pub(super) fn address() -> Self {
-        let advice = "A repository on Hugging Face's hub, or the address of a folder or of a .gguf file. Its size is shown before the \
+        let advice = "A repository on the Hugging Face Hub, or the URL of a folder or of a .gguf file. Its size is shown before the \
                       download."
             .to_owned();
         Self { wish: Wish::ImportModelAddress, advice, path: String::new(), missing: false }
@@ -35,7 +35,7 @@ impl TypedPath {
 enum Place {
     File,
     Folder,
-    /// Nothing that is needed: it is written, or on the network.
+    /// Does not need to exist: it is written, or on the network.
     New,
 }
 
@@ -70,7 +70,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str, Place) {
         Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html", Place::New),
         Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle", Place::Folder),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf", Place::File),
-        Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M", Place::New),
+        Wish::ImportModelAddress => ("URL of the model", "HuggingFaceTB/SmolLM2-135M", Place::New),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html", Place::New),
         Wish::Dropped | Wish::Saved => ("Path", "", Place::New),
     }

@@ -25,7 +25,7 @@ fn first_steps() -> String {
 
 const FIRST_STEPS: &str = "First steps:
   glasshouse                                        open the window
-  glasshouse train                                  train a first model on the embedded stories, in three minutes or less
+  glasshouse train                                  train a first model on the built-in stories, in three minutes or less
   glasshouse generate --prompt \"Once upon a time\"   generate text with it
   glasshouse inspect --prompt \"Once upon a time\" --view attention
                                                     inspect its attention
@@ -41,7 +41,7 @@ pub(super) fn within(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<us
     move |text| {
         let (least, most) = (range.start(), range.end());
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| match *most {
-            usize::MAX => format!("expected a whole number from {least} on"),
+            usize::MAX => format!("expected a whole number of at least {least}"),
             most => format!("expected a whole number from {least} to {most}"),
         })
     }
@@ -211,8 +211,8 @@ pub struct TrainArguments {
     /// Start with the weights, tokenizer and settings of a run or a pretrained model
     ///
     /// A run is `latest`, a number, name or title, optionally followed by `:best` (the default), `:latest` or a checkpoint file. A pretrained
-    /// model is a Hugging Face folder (./gpt2), a GGUF file or an address, and is imported first.
-    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
+    /// model is a Hugging Face folder (./gpt2), a GGUF file or a URL, and is imported first.
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|URL", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
     pub from: Option<String>,
     /// Project folder of --from, if it is another one
     #[arg(long, value_name = "DIR", requires = "from")]

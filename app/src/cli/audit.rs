@@ -19,7 +19,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     drive(device.options(), async |engine| {
         let source = trained::source(engine, model).await?;
         let command = Command::Audit { source, settings: Box::new(settings) };
-        let stopping = "cancelling; nothing of this audit is kept";
+        let stopping = "cancelling; this audit's results are discarded";
         let pick = picked!(Event::Evaluations { audits, .. } => audits);
         let Some(mut audits) = engine.ask_for_until_signal(command, stopping, pick).await? else {
             return Ok(());

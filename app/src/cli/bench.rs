@@ -99,7 +99,7 @@ fn blocks(reports: &[BenchReport]) -> Result<Vec<Block>> {
     let kernels: Vec<&KernelMeasurement> = kernels.collect();
     if !kernels.is_empty() {
         let total: f64 = kernels.iter().map(|kernel| kernel.ms_per_step).sum();
-        let share = "share of peak: the least possible time of a kernel at the measured peak, over its own";
+        let share = "share of peak: a kernel's minimum time at the measured peak, divided by its time";
         blocks.push(Block::Note(format!("{total:.2} ms per step, sum of all kernels; {share}")));
         blocks.push(Block::Table(variants(&kernels)));
     }
@@ -117,7 +117,7 @@ fn variants(kernels: &[&KernelMeasurement]) -> Table {
         });
         [class.as_str().into(), texts.collect::<Vec<_>>().join("  ").into()]
     });
-    let about = "ms each; * is the choice: the first, unless another is at least 3 % faster";
+    let about = "ms each; * marks the chosen one: the first, unless another is at least 3 % faster";
     Table { about: about.to_owned(), ..Table::new("Variants", ["shapes", "variants"], rows) }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
             }
             Ok(())
         };
-        let stopping = "stopping; the points measured so far are printed";
+        let stopping = "stopping; the results so far are printed";
         let asked = engine.ask_until_signal(command, stopping, shown(hear)).await;
         match (arguments.frontier, arguments.json) {
             _ if points.is_empty() => {}
@@ -37,7 +37,8 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
 
 fn print(from: &str, compressed: &Compressed) -> Result<()> {
     let [whole, now] = compressed.bytes;
-    let run = compressed.run.as_deref().context("the engine named no run; report it if it happens again")?;
+    let run =
+        compressed.run.as_deref().context("the engine returned no run; report it if it happens again")?;
     let times = whole as f64 / now.max(1) as f64;
     match &compressed.method {
         Compression::Store { .. } | Compression::Calibrate { .. } => {
@@ -74,7 +75,7 @@ fn print(from: &str, compressed: &Compressed) -> Result<()> {
 pub struct CompressArguments {
     #[command(flatten)]
     pub model: ModelArguments,
-    /// How the weights become smaller
+    /// Compression method
     #[arg(long, value_name = "METHOD", default_value = WeightFormat::PRESELECTED.name(), value_parser = methods())]
     pub method: Compression,
     /// Measure size, speed and loss of many methods instead, without creating runs

@@ -28,15 +28,15 @@ pub(super) fn devices(arguments: &JsonArguments) -> Result<()> {
         }
         let chosen = precisions.iter().map(|(class, found)| {
             let steps = class.trim_start_matches("precision ");
-            Block::Text(format!("--precision auto takes {found} for steps of {steps}"))
+            Block::Text(format!("--precision auto selects {found} for steps of {steps}"))
         });
         blocks.extend(chosen);
         report::print(&[Block::Section(Section::new(&adapter.name, blocks))])?;
     }
     say!("cpu: {}; precisions: f32", counted(threads as u64, "thread"))?;
     match auto {
-        Some(adapter) => say!("--device auto takes {}", adapter.name)?,
-        None => say!("--device auto takes the CPU: there is no hardware GPU")?,
+        Some(adapter) => say!("--device auto selects {}", adapter.name)?,
+        None => say!("--device auto selects the CPU: there is no hardware GPU")?,
     }
     Ok(())
 }

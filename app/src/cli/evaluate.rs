@@ -338,8 +338,8 @@ pub struct EvaluateArguments {
     /// Runs to compare, separated by commas; paired by document and row
     #[arg(long, value_name = "RUN,RUN", value_delimiter = ',', conflicts_with = "run")]
     pub runs: Vec<String>,
-    /// Another model for the same text and rows: a run, a Hugging Face folder, a GGUF file, or an address; may be repeated
-    #[arg(long, value_name = "RUN|DIR|FILE.gguf|ADDRESS")]
+    /// Another model for the same text and rows: a run, a Hugging Face folder, a GGUF file, or a URL; may be repeated
+    #[arg(long, value_name = "RUN|DIR|FILE.gguf|URL")]
     pub against: Vec<String>,
     /// Task file: JSON Lines with known answers; may be repeated
     ///

@@ -249,7 +249,7 @@ pub struct FindRateArguments {
     /// Steps of the test, in which the rate rises exponentially
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().steps)]
     pub test_steps: u64,
-    /// Also measure the gradient noise scale, from which a batch size follows
+    /// Also measure the gradient noise scale, which suggests a batch size
     #[arg(long)]
     pub noise: bool,
     #[command(flatten)]
@@ -264,7 +264,7 @@ pub struct ScaleArguments {
     /// Tokens read per parameter
     #[arg(long, value_name = "X", default_value_t = Ladder::default().tokens_per_parameter)]
     pub tokens_per_parameter: f64,
-    /// Time for all runs together, as in 90s, 10m or 2h [default: 10m, or no limit with --largest]
+    /// Total time of all runs, as in 90s, 10m or 2h [default: 10m, or no limit with --largest]
     #[arg(long, value_name = "TIME", value_parser = minutes)]
     pub budget: Option<f64>,
     /// Minimum number of parameters
@@ -294,7 +294,7 @@ pub struct AblateArguments {
     /// Only these rules, separated by commas; `raw` stands for all rules together, `whole` for none [default: all that change the text, and raw]
     #[arg(long, value_name = "RULE,RULE", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Other tokenizers to learn the cleaned text with, as in byte,bpe:1024
+    /// Other tokenizers to train on the cleaned text, as in byte,bpe:1024
     #[arg(long, value_name = "KIND,KIND:N", value_delimiter = ',')]
     pub tokenizers: Vec<String>,
     /// Other weights of a source of the cleaned text, as in pages=0,2; may be repeated
@@ -316,7 +316,7 @@ pub struct AblateArguments {
 
 #[derive(Args, Debug)]
 pub struct SweepArguments {
-    /// Sweep file (TOML): the settings that vary, and a rule that stops runs early
+    /// Sweep file (TOML): the varied settings, and optionally a rule that stops runs early
     ///
     /// [settings] lists values or ranges by the paths of --set: train.learning_rate = { from = 1e-4, to = 1e-2, log = true, count = 5 },
     /// model.layers = [2, 4]. All other options are those of `train` and apply to every run. Started again, a stopped sweep continues.

@@ -139,7 +139,7 @@ pub struct SamplingArguments {
     pub max_tokens: usize,
     #[command(flatten)]
     pub drawn: DrawnArguments,
-    /// Always take the likeliest token (same as --temperature 0)
+    /// Always take the most likely token (same as --temperature 0)
     #[arg(long)]
     pub greedy: bool,
     #[arg(long, value_name = "N", help = help(GenerateConfig::setting("seed")), default_value_t = GenerateConfig::default().seed)]

@@ -25,7 +25,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
             let project = arguments.project.display();
             say!("{run}: {about}")?;
             say!("try it: glasshouse generate --project {project} --prompt \"...\"")?;
-            say!("train it on: glasshouse train --from latest --project {project} --data my-text.txt")?;
+            say!("train it further: glasshouse train --from latest --project {project} --data my-text.txt")?;
         }
         Ok(())
     })
@@ -74,10 +74,10 @@ pub(super) async fn import_from(
 
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// Model to import: a Hugging Face folder, a GGUF file, or the address of either
+    /// Model to import: a Hugging Face folder, a GGUF file, or the URL of either
     ///
-    /// A folder has config.json, model.safetensors (or its shards) and tokenizer.json. An address is written as huggingface.co/OWNER/NAME.
-    #[arg(value_name = "DIR|FILE.gguf|ADDRESS")]
+    /// A folder has config.json, model.safetensors (or its shards) and tokenizer.json. A URL may be written as huggingface.co/OWNER/NAME.
+    #[arg(value_name = "DIR|FILE.gguf|URL")]
     pub from: PathBuf,
     /// Project folder; created if missing
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]

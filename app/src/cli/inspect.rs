@@ -311,7 +311,7 @@ pub struct InspectArguments {
     pub position: Option<usize>,
     /// Token id whose logit is attributed and whose neighbours are found
     ///
-    /// Default: the likeliest next token for attribution, the token at the position for neighbours.
+    /// Default: the most likely next token for attribution, the token at the position for neighbours.
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub token: Option<u32>,
     /// With the view neurons: neuron whose most activating passages in the validation text are searched

@@ -136,7 +136,7 @@ macro_rules! commands {
 
 // All commands: help, options, and the function that runs it.
 commands! {
-    /// Train a model; without arguments, a first one on the embedded stories
+    /// Train a model; without arguments, a first one on the built-in stories
     Train(TrainArguments) = train::train;
     /// Generate text with a trained model
     Generate(generate::GenerateArguments) = generate::generate;
@@ -152,7 +152,7 @@ commands! {
     Audit(audit::AuditArguments) = audit::audit;
     /// Find unwanted words by rules; train and check a classifier
     Moderate(moderate::ModerateArguments) = moderate::moderate;
-    /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
+    /// Fine-tune a model for a task and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(recipe::RecipeArguments) = recipe::recipe;
     /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
     Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
@@ -164,9 +164,9 @@ commands! {
     Provenance(inspect::ProvenanceArguments) = inspect::provenance;
     /// Find a learning rate by a range test on your text
     FindRate(experiments::FindRateArguments) = experiments::find_rate;
-    /// Train many runs over a grid or random values of any settings, and compare them
+    /// Train runs over a grid or random values of any settings, and compare them
     Sweep(experiments::SweepArguments) = experiments::sweep;
-    /// Train for some minutes and record the result in a file that others can verify; compare such files
+    /// Train for a fixed time and record the result in a file that others can verify; compare such files
     Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
@@ -191,13 +191,13 @@ commands! {
     Runs(runs::RunsArguments) = runs::runs;
     /// Import a pretrained model: a Hugging Face folder or a GGUF file
     Import(import::ImportArguments) = import::import;
-    /// Store a run's weights in fewer bits, or prune them, as a new run, and measure what that costs
+    /// Quantise or prune a run's weights into a new run, and measure the loss in quality
     Compress(compress::CompressArguments) = compress::compress;
     /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
     Merge(merge::MergeArguments) = merge::merge;
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
     Export(export::ExportArguments) = export::export;
-    /// Share a model as a web page that runs it in anybody's browser
+    /// Share a model as a web page that runs it in any browser
     Share(share::ShareArguments) = share::share;
     /// Export a run as a bundle for training on many GPUs, and import the result
     #[command(subcommand)]

@@ -143,7 +143,7 @@ fn of_answers(rewards: &RewardMetrics) -> String {
     let clipped = clipped.map(|share| format!(" · {} clipped", percent(share))).unwrap_or_default();
     let uniform = percent(*uniform_groups);
     format!(
-        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups alike{kl}{clipped}"
+        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups with equal rewards{kl}{clipped}"
     )
 }
 
@@ -156,8 +156,10 @@ fn of_guard(report: &GuardReport) -> String {
     let numbers: Vec<String> = report.documents.iter().enumerate().map(named).collect();
     let documents = match numbers.as_slice() {
         [] => String::new(),
-        [one] => format!(" Its batch was cut from document {one} of the training text."),
-        several => format!(" Its batch was cut from documents {} of the training text.", several.join(", ")),
+        [one] => format!(" Its batch contains parts of document {one} of the training text."),
+        several => {
+            format!(" Its batch contains parts of the documents {} of the training text.", several.join(", "))
+        }
     };
     format!("{}: {}{documents}", report.kind.title(), report.text)
 }
@@ -178,7 +180,7 @@ fn line(event: &TrainEvent) -> String {
         }
         TrainEvent::Accuracy { step, train, validation } => {
             let [train, held_out] = [*train, *validation].map(percent);
-            format!("step {step}: right on {train} of the training rows, {held_out} of the held-out rows")
+            format!("step {step}: correct on {train} of the training rows, {held_out} of the held-out rows")
         }
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");
@@ -186,7 +188,7 @@ fn line(event: &TrainEvent) -> String {
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
         TrainEvent::Gap { from, to } => format!(
-            "note: the record of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the curves have a gap there"
+            "note: the metrics of steps {from} to {to} are lost, as after a power cut; the checkpoint includes these steps, and the curves have a gap"
         ),
         TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),

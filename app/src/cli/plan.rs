@@ -144,7 +144,7 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
     Ok(report::print(&sections.map(section))?)
 }
 
-/// What activation checkpointing would save and cost.
+/// Savings and cost of activation checkpointing.
 async fn checkpointed(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<Option<Fact>> {
     if config.train.activation_checkpointing {
         return Ok(None);

@@ -70,7 +70,7 @@ pub struct ProposeArguments {
     pub count: usize,
     /// Uncertainty measure [default: margin for a run with labels, else entropy]
     ///
-    /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
+    /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the most likely labels
     #[arg(long, value_name = "MEASURE", value_parser = choice::<Uncertainty>(), requires = "propose")]
     pub measure: Option<Uncertainty>,
     #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = within(2..=64), requires = "propose")]

@@ -93,7 +93,7 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
         let project = quoted(project);
         misuse!(
             "a recipe fine-tunes a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one with --from: \
-             a Hugging Face folder, a GGUF file, or an address"
+             a Hugging Face folder, a GGUF file, or a URL"
         );
     }
     let start = Start::parse(from, None);
@@ -244,10 +244,10 @@ pub struct RecipeArguments {
     /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, requires = "name")]
     pub project: PathBuf,
-    /// Model to start from: a run of the project, a Hugging Face folder, a GGUF file, or an address
+    /// Model to start from: a run of the project, a Hugging Face folder, a GGUF file, or a URL
     #[arg(
         long,
-        value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS",
+        value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|URL",
         default_value = Start::LATEST,
         requires = "name"
     )]

@@ -44,8 +44,8 @@ pub struct ReproduceArguments {
     /// Datasets: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// GPT-2 for spam, sft and dpo: a Hugging Face folder or an address [default for dpo: the project's latest `sft` run]
-    #[arg(long, value_name = "DIR|ADDRESS", conflicts_with = "resume")]
+    /// GPT-2 for spam, sft and dpo: a Hugging Face folder or a URL [default for dpo: the project's latest `sft` run]
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "resume")]
     pub weights: Option<String>,
     /// Change a setting, as in `train`; may be repeated, and gives no verdict
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]

@@ -21,7 +21,7 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
                 if !arguments.json {
                     let project = arguments.project.display();
                     say!(
-                        "deleted {0}; `glasshouse runs --project {project} restore {0}` brings it back",
+                        "deleted {0}; `glasshouse runs --project {project} restore {0}` restores it",
                         run.name()
                     )?;
                 }

@@ -93,7 +93,7 @@ pub struct SelftestArguments {
     /// With --losses, the number of steps
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), requires = "losses")]
     pub steps: u64,
-    /// With --losses, the training text [default: the embedded stories]
+    /// With --losses, the training text [default: the built-in stories]
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
     pub data: Vec<PathBuf>,
     /// With --variants or --losses, start nothing new after N seconds

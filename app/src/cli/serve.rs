@@ -45,7 +45,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     })
 }
 
-/// Checks that a token fits into a header. The error does not quote it, since it is a secret all the same.
+/// Checks that a token fits into a header. The error does not quote it, since it is a secret.
 fn checked_token(token: &str) -> Result<&str> {
     if token.is_empty() || !token.bytes().all(|letter| letter.is_ascii_graphic()) {
         bail!("--token must be printable ASCII without spaces");

@@ -121,7 +121,7 @@ pub fn differing(
     let rows = [
         ("preset", named, run.preset.clone()),
         ("layers", derived, run.preset.clone()),
-        ("data", joined(data), or_else(&run.data.paths, "the embedded stories".to_owned())),
+        ("data", joined(data), or_else(&run.data.paths, "the built-in stories".to_owned())),
         ("validation", joined(held_out), or_else(&run.data.validation_files, share)),
     ];
     let differ = |(name, typed, has): (&str, Option<String>, String)| {

@@ -66,7 +66,7 @@ pub struct ShareArguments {
     /// Folder to write, or one file if it ends in .html
     #[arg(long, value_name = "PATH", required_unless_present = "link")]
     pub to: Option<PathBuf>,
-    /// Print an address that holds the whole model, for small models; needs --home
+    /// Print a URL that contains the whole model, for small models; needs --home
     #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "upload", "page", "force", "weights"])]
     pub link: bool,
     /// Storage format of the matrices; compressed runs keep theirs
@@ -77,7 +77,7 @@ pub struct ShareArguments {
     pub space: bool,
     #[command(flatten)]
     pub upload: UploadArguments,
-    /// Address of the Glasshouse page for the link and for the button "Open in Glasshouse"
+    /// URL of the Glasshouse page for the link and for the button "Open in Glasshouse"
     #[arg(long, value_name = "URL")]
     pub home: Option<String>,
     /// Folder that web/build wrote [default: what is installed with the program]

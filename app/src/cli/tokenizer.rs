@@ -122,7 +122,7 @@ pub struct TokenizerTrainArguments {
     /// Special token in addition to <|endoftext|>; may be repeated
     #[arg(long, value_name = "TOKEN")]
     pub special: Vec<String>,
-    /// Training text: files and folders, as in `train` [default: the embedded stories]
+    /// Training text: files and folders, as in `train` [default: the built-in stories]
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// File to write

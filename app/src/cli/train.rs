@@ -90,7 +90,7 @@ pub(super) async fn follow(
 /// Measures how strongly a run memorised the canaries planted in its text, and stores the result with the run.
 async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) -> Result<()> {
     if !json {
-        tell!("testing the model for its canaries");
+        tell!("measuring the exposure of the canaries");
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::best_of(run);

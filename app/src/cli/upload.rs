@@ -46,7 +46,7 @@ impl UploadArguments {
             || local.iter().filter_map(|host| endpoint.strip_prefix(host)).any(is_private);
         ensure!(
             keeps && !endpoint.contains('@'),
-            "HF_ENDPOINT must be an https address without a user name, since the token is sent there"
+            "HF_ENDPOINT must be an https URL without a user name, since the token is sent there"
         );
         Ok(Some(Upload::new(endpoint, token, repository, is_space, self.private)))
     }

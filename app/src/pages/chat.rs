@@ -233,7 +233,7 @@ impl ChatPage {
         ui.horizontal_wrapped(|ui| {
             caption(ui, format!("{run} · {template}"));
             let share = quiet(ui, icons::ICON_LINK, "Share");
-            if share.on_hover_text("As a web page on which anybody can chat with it").clicked() {
+            if share.on_hover_text("As a web page on which anyone can chat with it").clicked() {
                 context.asks.share(&run);
                 *context.go = Some(PageName::Runs);
             }
@@ -268,7 +268,7 @@ impl ChatPage {
                     self.put_away(context);
                 }
                 if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
-                    quiet_text(ui, "Enter sends, Shift+Enter begins a line");
+                    quiet_text(ui, "Enter sends, Shift+Enter starts a new line");
                 }
             });
         });

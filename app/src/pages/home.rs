@@ -135,7 +135,7 @@ fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// Creates a project with the embedded stories, starts a first training run in it, and opens the Train page.
+/// Creates a project with the built-in stories, starts a first training run in it, and opens the Train page.
 pub fn grow_first_model(context: &mut Context<'_>) {
     let project = "My first model".to_owned();
     context.outbox.send(Command::TrainFirst { project, seconds: FIRST_SECONDS });

@@ -10,7 +10,7 @@ use glasshouse_protocol::blocks::Block;
 use glasshouse_protocol::setting::{Number, Setting};
 use glasshouse_protocol::{Fit, RangeCurve, RangePoint, RangeTest};
 
-pub const WHAT: &str = "Which settings train best on your text is a question for an experiment. Test a range of learning rates in a minute, or sweep any \
+pub const WHAT: &str = "Find the settings that train best on your text by experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Page for LabPage {
             section(ui, "Races");
             caption(
                 ui,
-                "Compare the results of glasshouse race, yours or those of others. A file whose checksum differs is marked as edited; only a \
+                "Compare the results of glasshouse race, yours or those of others. A file with a wrong checksum is marked as edited; only a \
                  replay verifies a result (glasshouse race --verify FILE).",
             );
             ui.add_space(space::SMALL);
@@ -96,7 +96,7 @@ impl LabPage {
         section(ui, "Learning rate");
         caption(
             ui,
-            "Trains the next run's model with a rate that rises exponentially, and keeps nothing of it. Good rates are somewhat above the \
+            "Trains the next run's model with a rate that rises exponentially, and discards it. Good rates are somewhat above the \
              one where the loss falls fastest.",
         );
         ui.add_space(space::SMALL);

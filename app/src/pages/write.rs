@@ -113,7 +113,7 @@ impl WritePage {
                     self.compare(context);
                 }
                 if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
-                    quiet_text(ui, "Enter writes, Shift+Enter begins a line");
+                    quiet_text(ui, "Enter writes, Shift+Enter starts a new line");
                 }
                 if (pressed || entered && !writing) && valid {
                     let prompt = self.prompt.clone();

@@ -166,7 +166,7 @@ fn logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     let top = |token: &CompletionToken| {
         let Some(own) = token.log_probability else { return Value::Null };
         let mut top: Map<String, Value> = Map::new();
-        // Of two tokens with the same text, keep the likelier.
+        // Of two tokens with the same text, keep the more likely one.
         for likely in &token.top {
             top.entry(&likely.text).or_insert_with(|| json!(likely.log_probability));
         }

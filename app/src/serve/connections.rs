@@ -33,7 +33,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
             format!(
-                "port {port} is in use by another program; name another (--port {next}), or --port 0 for any"
+                "port {port} is in use by another program; choose another (--port {next}), or --port 0 for any"
             )
         }
         ErrorKind::PermissionDenied => {

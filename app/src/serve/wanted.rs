@@ -273,7 +273,7 @@ fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<Generate
     Ok(GenerateConfig {
         max_tokens,
         temperature: fields.temperature.unwrap_or(1.0),
-        // At 0 the smallest value: only the likeliest token.
+        // At 0 the smallest value: only the most likely token.
         top_p: fields.top_p.map_or(plain.top_p, |share| if share == 0.0 { f32::MIN_POSITIVE } else { share }),
         top_k: match fields.top_k {
             None => plain.top_k,

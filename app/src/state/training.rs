@@ -20,7 +20,7 @@ pub struct StepPoint {
 }
 
 impl StepPoint {
-    /// The point of a step, or one without numbers at a gap of the record.
+    /// The point of a step, or one without numbers at a gap in the metrics.
     pub fn of(event: &TrainEvent) -> Option<Self> {
         match *event {
             TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
@@ -80,7 +80,7 @@ pub struct Training {
     /// The last step, kept in the curves or not.
     pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
-    /// Fractions right of the training and the held-out rows by step, for runs with labels or answers.
+    /// Accuracy on the training and the held-out rows by step, for runs with labels or answers.
     pub accuracies: Vec<(u64, [f32; 2])>,
     /// Oldest first.
     pub samples: Vec<Sample>,
@@ -200,7 +200,7 @@ impl Training {
                 // This run generates no samples; its scores are shown instead.
                 let [train, validation] = [train, validation].map(crate::format::percent);
                 let text =
-                    format!("right on {train} of the training rows, {validation} of the held-out rows");
+                    format!("correct on {train} of the training rows, {validation} of the held-out rows");
                 self.samples.push(Sample { step, text });
             }
             TrainEvent::Reward { step, metrics } => {
@@ -226,7 +226,7 @@ impl Training {
             TrainEvent::Gap { from, to } => {
                 self.points.extend(StepPoint::of(event));
                 self.notices.push(format!(
-                    "The record of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves have a gap there."
+                    "The metrics of steps {from} to {to} are lost, as after a power cut. The checkpoint includes these steps; the curves have a gap."
                 ));
             }
             TrainEvent::Notice { ref text } => self.notices.push(text.clone()),

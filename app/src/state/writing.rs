@@ -60,7 +60,7 @@ pub struct Text {
 /// The model's next-token distribution at a position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
-    /// Likeliest first.
+    /// Most likely first.
     pub candidates: Vec<Candidate>,
     /// Entropy in bits before any sampling settings.
     pub entropy_bits: f32,

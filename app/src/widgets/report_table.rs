@@ -131,7 +131,7 @@ fn row_ui(ui: &mut Ui, table: &Table<'_>, ranges: &Ranges<'_>, row: &[Cell]) -> 
     match opens {
         true => response
             .on_hover_cursor(egui::CursorIcon::PointingHand)
-            .on_hover_text_at_pointer("Press to look inside the model on this row"),
+            .on_hover_text_at_pointer("Press to inspect the model on this row"),
         false => response,
     }
 }
@@ -253,7 +253,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
                 }
                 if let Some(passage) = passage_of(row) {
                     let open = quiet(ui, None, "Look inside");
-                    if open.accessible_name(format!("Look inside row {}", number + 1)).clicked() {
+                    if open.accessible_name(format!("Inspect row {}", number + 1)).clicked() {
                         pressed = Some(passage.clone());
                     }
                 }

@@ -220,7 +220,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
 pub fn audit(run: &str) -> Audit {
     let pairs = Table {
         title: "Pairs".to_owned(),
-        about: "Which of two sentences is likelier.".to_owned(),
+        about: "Which of two sentences is more likely.".to_owned(),
         columns: ["one", "other", "gap"].map(str::to_owned).to_vec(),
         rows: vec![vec![
             Cell::Text("She is a nurse.".to_owned()),

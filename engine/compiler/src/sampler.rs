@@ -9,7 +9,7 @@
 //!    result. Otherwise a token weighs exp((logit − largest) / temperature).
 //! 3. top-k keeps the first k. top-p keeps the shortest prefix of the rest whose weight reaches p (minus a millionth of it)
 //!    times the weight of the rest (Holtzman et al. 2020). min-p then drops tokens that weigh less than `min_p`, with the
-//!    likeliest weighing 1 (Nguyen et al. 2024). All three keep a prefix of the ranking, at least its first token.
+//!    most likely weighing 1 (Nguyen et al. 2024). All three keep a prefix of the ranking, at least its first token.
 //! 4. The kept tokens are accumulated *in the order of their ids*, which needs no sorting: the result is the first whose
 //!    cumulative weight exceeds draw × total weight.
 //!
@@ -33,11 +33,11 @@ const DRAWS: u64 = 0x5a3b_17e0;
 pub struct Sampling {
     /// Divisor of the logits; 0 is greedy.
     pub temperature: f32,
-    /// Keep the k likeliest tokens; 0 keeps all.
+    /// Keep the k most likely tokens; 0 keeps all.
     pub top_k: u32,
-    /// Keep the likeliest tokens that together reach this probability; 1 keeps all.
+    /// Keep the most likely tokens that together reach this probability; 1 keeps all.
     pub top_p: f32,
-    /// Drop tokens less likely than this fraction of the likeliest; 0 drops none.
+    /// Drop tokens less likely than this fraction of the most likely; 0 drops none.
     pub min_p: f32,
     /// Divides positive and multiplies other logits of tokens in the window; 1 is off.
     pub repetition_penalty: f32,
@@ -161,7 +161,7 @@ pub struct Explained {
     pub rank: usize,
     /// Softmax of the unmodified logits.
     pub probability: f64,
-    /// Softmax after repetition penalty and temperature; at temperature 0, 1 for the likeliest.
+    /// Softmax after repetition penalty and temperature; at temperature 0, 1 for the most likely token.
     pub tempered: f64,
     /// Final probability; 0 if cut off by a setting.
     pub drawn: f64,
@@ -169,7 +169,7 @@ pub struct Explained {
     pub cut_by: Option<Cut>,
 }
 
-/// All tokens of the vocabulary, likeliest first, with their probabilities before and after each setting of [`distribution`].
+/// All tokens of the vocabulary, most likely first, with their probabilities before and after each setting of [`distribution`].
 pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Explained> {
     let mut order: Vec<Ranked> = ranked(logits).collect();
     let plain: Vec<f32> = order.iter().map(|entry| entry.logit).collect();
@@ -214,7 +214,7 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
 /// An excerpt of [`explain`], and totals over all tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// The likeliest tokens in descending order, and the chosen one.
+    /// The most likely tokens in descending order, and the chosen one.
     pub entries: Vec<Explained>,
     /// Entropy of the model's own distribution, in bits.
     pub entropy_bits: f64,
@@ -222,7 +222,7 @@ pub struct Listed {
     pub kept: usize,
 }
 
-/// The `count` likeliest tokens of [`explain`], and the `chosen` one, whatever its rank.
+/// The `count` most likely tokens of [`explain`], and the `chosen` one, regardless of its rank.
 pub fn explain_likeliest(
     logits: &[f32],
     window: &[u32],
@@ -263,7 +263,7 @@ fn ranked(logits: &[f32]) -> impl Iterator<Item = Ranked> {
     logits.iter().zip(0u32..).map(|(logit, id)| Ranked { logit: clamped(*logit), id })
 }
 
-/// The likeliest entry; the first among equals.
+/// The most likely entry; the first among equals.
 fn likeliest(entries: impl Iterator<Item = Ranked>) -> Option<Ranked> {
     entries.reduce(|best, entry| if entry.logit > best.logit { entry } else { best })
 }

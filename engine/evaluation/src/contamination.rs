@@ -198,7 +198,7 @@ fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String
     let mut about = match reading.of {
         0 => "The training text is not available for the search.".to_owned(),
         _ => format!(
-            "Runs of {words} words, lower-cased and without punctuation, as for GPT-3, in {}; runs shared by more than ten of the texts do not count.",
+            "Sequences of {words} words, lower-cased and without punctuation, as for GPT-3, in {}; sequences shared by more than ten of the texts do not count.",
             reading.words()
         ),
     };

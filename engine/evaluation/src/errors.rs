@@ -206,7 +206,7 @@ impl WorstTokens {
                 Cell::Number(f64::from(score.confidence)),
             ]
         };
-        let columns = ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"];
+        let columns = ["Token in its text", "Loss", "Rank", "Most likely instead", "Its probability"];
         Table {
             about: "The tokens with the lowest probability in their context.".to_owned(),
             ..Table::new("Worst tokens", columns, self.found.iter().map(row))

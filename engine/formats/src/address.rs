@@ -36,7 +36,7 @@ impl ModelAddress {
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |reason: &str| {
             Err(Error::Refused(format!(
-                "{text:?} is not a model address: {reason}; give OWNER/NAME of {HUB}, or the https:// address of a folder or a .gguf file"
+                "{text:?} is not a model on the network: {reason}; give OWNER/NAME of {HUB}, or the https:// URL of a folder or a .gguf file"
             )))
         };
         let text_and_query = text.trim().split('#').next().unwrap_or_default();

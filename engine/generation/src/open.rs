@@ -127,7 +127,7 @@ impl Decoder {
         Ok(Self::Cpu(Box::new(decoder)))
     }
 
-    /// How the matrices are stored.
+    /// Storage format of the matrices.
     pub fn weights(&self) -> WeightFormat {
         match self {
             Self::Gpu(decoder, _) => decoder.weights(),

@@ -51,7 +51,7 @@ pub struct Base<'a> {
     pub tell: &'a dyn Fn(u64, u64),
 }
 
-/// ids, change [text]: the text's tokens, and log₂ of the factor by which each became likelier. With the same tokenizer: divergence
+/// ids, change [text]: the text's tokens, and log₂ of the factor by which each became more likely. With the same tokenizer: divergence
 /// and divergence_back [text], KL(before ‖ after) and KL(after ‖ before) in bits; with another one: bits_before and bits_after
 /// \[byte\]. With the same shape: weights, activations and effect [L, part]. Everything else is in tables.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -314,7 +314,7 @@ struct Predictions {
     back: Vec<f64>,
     /// Loss in bits of the earlier and the later model.
     losses: [Vec<f64>; 2],
-    /// The likeliest tokens of both models with their probabilities.
+    /// The most likely tokens of both models with their probabilities.
     likeliest: Vec<[String; 2]>,
 }
 
@@ -346,8 +346,8 @@ impl Predictions {
         };
         let rows = largest(&divergence, subject.settings.count).into_iter().map(row).collect();
         let about =
-            "KL(before ‖ after) in bits; change: log₂ of the factor by which the token became likelier.";
-        let columns = ["place", "token", "KL", "change", "likeliest before", "likeliest after"];
+            "KL(before ‖ after) in bits; change: log₂ of the factor by which the token's probability rose.";
+        let columns = ["place", "token", "KL", "change", "most likely before", "most likely after"];
         show(found, about, ranked("Largest divergence", columns, rows));
         text_of(subject, tokens, &change, found);
         let axes = [("text", tokens.len())];
@@ -382,7 +382,7 @@ fn text_of(subject: &Subject<'_>, tokens: &[u32], change: &[f64], found: &mut Fo
         let entry = tally.entry(*token).or_default();
         *entry = (entry.0 + bits, entry.1 + 1);
     }
-    let about = "Sum over the text of log₂ of the factor by which the token became likelier.";
+    let about = "Sum over the text of log₂ of the factor by which the token's probability rose.";
     for (title, sign) in [("Tokens gained", 1.0), ("Tokens forgotten", -1.0)] {
         let row = |(token, (bits, count)): (&u32, &(f64, u64))| {
             let bits = *bits as f32;

@@ -26,7 +26,7 @@ mod client {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 format!("its server answered {status}: there is no such public model; check its name")
             }
-            status => format!("its server answered {status}; check the address, or try again later"),
+            status => format!("its server answered {status}; check the URL, or try again later"),
         }
     }
 
@@ -36,7 +36,7 @@ mod client {
 
     /// No server was reached, or the transfer was interrupted.
     fn unreached(address: &str, error: impl std::fmt::Display) -> Error {
-        failed(address, format!("{error}; check the address and the connection, then try again"))
+        failed(address, format!("{error}; check the URL and the connection, then try again"))
     }
 
     /// Whether a file exists, and its length if the server reports it.

@@ -166,7 +166,7 @@ impl Project {
         let deleted = |run: &&Run| run.is_deleted() && run.is_called(name);
         let Some(run) = self.all_runs()?.iter().rev().find(deleted).cloned() else {
             let reason = format!(
-                "no deleted run is called {name:?}; one that was deleted before the project was opened is gone"
+                "no deleted run is called {name:?}; runs deleted before the project was last opened cannot be restored"
             );
             return Err(Error::bad_file(&self.folder, reason));
         };

@@ -62,12 +62,12 @@ pub struct TextVersion {
     /// The rule that it leaves out, [`WHOLE`], [`RAW`], or a source with its weight, as in `pages=2`.
     pub name: String,
     pub title: String,
-    /// Additional documents and bytes relative to the text cleaned by the whole recipe; negative if it has fewer.
+    /// Additional documents and bytes relative to the text cleaned by the complete recipe; negative if it has fewer.
     pub documents: i64,
     pub bytes: i64,
     /// Whether the rule removed or changed anything.
     pub acted: bool,
-    /// Whether the text differs from the text cleaned by the whole recipe, or the tokenizer; only then a run learns it.
+    /// Whether the text differs from the text cleaned by the complete recipe, or the tokenizer; only then a run learns it.
     pub differs: bool,
     /// Its tokenizer, if it differs from the other versions'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ fn set_tokenizer(config: &mut RunConfig, name: &str) -> Result<(), String> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     pub text: AblatedText,
-    /// Bits per byte of the runs on the text cleaned by the whole recipe.
+    /// Bits per byte of the runs on the text cleaned by the complete recipe.
     pub whole: Option<f64>,
     /// One for each other version.
     pub effects: Vec<RuleEffect>,
@@ -202,7 +202,7 @@ pub struct RuleEffect {
 }
 
 impl RuleEffect {
-    /// A metric in bits per byte bought.
+    /// A gain in bits per byte.
     pub fn metric(value: f64, interval: Option<[f64; 2]>, pairs: u64) -> Metric {
         Metric {
             name: "bits_per_byte_bought".to_owned(),
@@ -235,17 +235,17 @@ impl Ablation {
     pub fn blocks(&self) -> Vec<Block> {
         let AblatedText { recipe, held_out_documents, held_out_bytes, unchanged, .. } = &self.text;
         let pairs = self.effects.iter().filter_map(|own| Some(own.bought.as_ref()?.count)).max();
-        let form = if *unchanged { "which no version changes" } else { "in the form of the whole recipe" };
+        let form = if *unchanged { "which no version changes" } else { "in the form of the complete recipe" };
         let whole = self.whole.map(|whole| format!(" ({whole:.4})")).unwrap_or_default();
         let mut about = format!(
-            "Bits per byte bought: bits per byte without the rule, minus bits per byte with the whole recipe {recipe}{whole}, on {} ({}) \
+            "Gain: bits per byte without the rule minus bits per byte with the complete recipe {recipe}{whole}, on {} ({}) \
              that all versions keep, {form}, and that no run has learned. The interval is a 95 % bootstrap over documents",
             counted(*held_out_documents, "held-out document"),
             bytes(*held_out_bytes)
         );
         about += match pairs {
             Some(2..) => ", with the spread over seeds added.",
-            _ => " for one seed; another seed may shift it; use more seeds to find out.",
+            _ => " for one seed; another seed may shift it: use more seeds to find out.",
         };
         let row = |effect: &RuleEffect| -> [Cell; 5] {
             let TextVersion { title, documents, bytes: size, .. } = &effect.version;
@@ -260,19 +260,19 @@ impl Ablation {
             [title.as_str().into(), documents, size, bought, effect.verdict().into()]
         };
         if self.effects.iter().any(|effect| effect.version.folder.is_some()) {
-            about += " With another weight, the documents of a source are left out (0), thinned or repeated; bits per byte bought are then those \
+            about += " With another weight, the documents of a source are left out (0), thinned or repeated; the gain is then bits per byte \
                       with this weight minus those with weight 1.";
         }
         if self.effects.iter().any(|effect| effect.version.tokenizer.is_some()) {
             about += " Runs with other tokenizers read the same number of tokens, which may be more or fewer bytes.";
         }
         let columns =
-            ["left out or changed", "additional documents", "additional text", "bits per byte bought", ""];
+            ["left out or changed", "additional documents", "additional text", "gain in bits per byte", ""];
         let learned = self.effects.iter().filter(|own| own.version.differs);
         let mut blocks = vec![Block::Note(about), Block::Table(Table::new("", columns, learned.map(row)))];
         let rest = [
             (false, "Removed and changed nothing"),
-            (true, "No effect on their own, since other rules remove the same"),
+            (true, "No effect of their own, because other rules remove the same"),
         ];
         blocks.extend(rest.into_iter().filter_map(|(acted, what)| {
             let own = self.effects.iter().map(|effect| &effect.version);

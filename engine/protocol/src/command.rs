@@ -76,7 +76,7 @@ pub enum Command {
     SaveDraft { config: Box<RunConfig> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
-    /// Changes the project's documents. A project without documents uses the embedded stories. Answered by `Documents`.
+    /// Changes the project's documents. A project without documents uses the built-in stories. Answered by `Documents`.
     ChangeDocuments(DocumentsChange),
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
@@ -190,7 +190,7 @@ pub enum Command {
         #[serde(flatten)]
         launch: RunLaunch,
     },
-    /// Creates and opens a project, and starts a run on the embedded stories that lasts about `seconds` on the chosen device. Model
+    /// Creates and opens a project, and starts a run on the built-in stories that lasts about `seconds` on the chosen device. Model
     /// size and steps follow from a short benchmark of the device. Answered by `Project` and as `Train` is.
     TrainFirst {
         project: String,

@@ -79,11 +79,11 @@ fn default_device() -> String {
 settings! {
     /// Source and split of the training text.
     pub struct DataConfig: "data." {
-        /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the embedded stories.
+        /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the built-in stories.
         pub paths: Vec<String> = Vec::new();
         #[serde(skip_serializing_if = "is_default")]
         pub synthetic: Synthetic = Synthetic::None, "Synthetic rows";
-        /// Bytes to use of the embedded stories.
+        /// Bytes to use of the built-in stories.
         pub corpus_bytes: u64 = 2_000_000, "Bytes of stories", 0..=1 << 40;
         /// Fraction held out for validation: the last documents, or the end of a single text; for rows, those selected by a hash of their
         /// content, so that copies stay together. A cleaned folder determines its own split.

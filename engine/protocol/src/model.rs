@@ -21,7 +21,7 @@ settings! {
         pub layers: usize, "Layers", 1..=1024;
         /// Channels of the residual stream (C): the numbers that represent a token inside the model.
         pub width: usize, "Width", 1..=1 << 16;
-        /// Attention patterns computed in parallel (H), each with query weights of its own.
+        /// Attention patterns computed in parallel (H), each with its own query weights.
         pub heads: usize, "Heads", 1..=1024;
         /// Heads of keys and values (K), each shared by several query heads to make the KV cache smaller.
         ///
@@ -41,7 +41,7 @@ settings! {
         /// Factor on the outputs of attention and MLP before they are added to the residual stream (Granite).
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub residual_scale: f32, "Residual scale", above_to(0.0, 1000.0);
-        /// Divides the logits, so that they start closer together (Granite).
+        /// Divides the logits, which starts training with a flatter distribution (Granite).
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub logit_divisor: f32, "Logit divisor", above_to(0.0, 1000.0);
         /// Maximal update parametrisation (muP): the width at which the learning rate was chosen, so that it also suits this width. Otherwise
@@ -503,10 +503,10 @@ settings! {
     pub struct Mlp: "model.mlp." {
         /// Hidden channels of the MLP (F), the part of a block that works on each token separately.
         pub hidden: usize, "Hidden size", 1..=1 << 18;
-        /// The non-linearity between two linear layers, which would otherwise act as one. With a gate, the gate decides it.
+        /// The non-linearity between the MLP's linear layers. With a gate, the gate determines it.
         #[serde(default)]
         pub activation: Activation, "Activation";
-        /// One half of the hidden channels multiplies the other half: down(gate(x) ⊙ up(x)) in place of down(activation(up(x))).
+        /// One half of the hidden channels multiplies the other half: down(gate(x) ⊙ up(x)) instead of down(activation(up(x))).
         #[serde(default)]
         pub gate: Gate, "Gate";
     }
@@ -516,10 +516,10 @@ settings! {
     /// Mixture of experts: each block has several MLPs of the same size, and a router chooses few of them for each token.
     #[derive(Copy)]
     pub struct Experts: "model.experts." {
-        /// MLPs of each block (E), of which a router chooses few for each token: more weights at the same work per token. 0 means one MLP for
-        /// all tokens. A GPU computes all of them and discards the others' results, so it gains capacity, but no time.
+        /// MLPs of each block (E), of which a router chooses a few for each token: more weights at the same compute per token. 0 means one MLP for
+        /// all tokens. A GPU computes all experts and discards the unused results, so it gains capacity but not speed.
         pub count: usize = 0, "Experts", 0..=1024;
-        /// Experts that work on a token (k); their results are added, weighted by the router. No token is dropped.
+        /// Experts per token (k); their results are added, weighted by the router. No token is dropped.
         pub per_token: usize = 2, "Experts per token", 1..=1024;
         /// The weights of a token's experts add up to 1 (Mixtral); otherwise they are their shares of a softmax over all experts (Qwen-MoE).
         pub renormalise: bool = true, "Renormalised expert weights";

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Target duration in seconds of a first run on the embedded stories, in the window and on the command line.
+/// Target duration in seconds of a first run on the built-in stories, in the window and on the command line.
 pub const FIRST_SECONDS: f64 = 180.0;
 
 /// Name and description (purpose, size, duration) of every preset.

@@ -39,7 +39,7 @@ pub struct RecipeSettings {
     pub interval: u64,
 }
 
-/// Generated rows, all about the world of the embedded stories.
+/// Generated rows, all about the world of the built-in stories.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Generated {
@@ -105,7 +105,7 @@ impl TuningRecipe {
         match self.metric() {
             RecipeMetric::Perplexity => "validation perplexity, before and after",
             RecipeMetric::Labels => "accuracy: the share of held-out texts with the right label",
-            RecipeMetric::Answers => "the share of held-out questions with the right likeliest answer",
+            RecipeMetric::Answers => "the share of held-out questions answered correctly by greedy decoding",
         }
     }
 

@@ -401,7 +401,7 @@ impl SweepRow {
         (self.losses, self.loss, self.interval) = (Vec::new(), None, None);
     }
 
-    /// Whether it must not be trained further, whatever the rule.
+    /// Whether it must not be trained further, regardless of the rule.
     pub fn is_over(&self) -> bool {
         matches!(self.state, SweepState::Finished | SweepState::Failed)
     }

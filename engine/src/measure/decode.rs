@@ -55,7 +55,7 @@ impl DecodeWorkload {
     fn check(self, model: &ModelConfig) -> Result<()> {
         if self.prompt_tokens == 0 || self.prompt_tokens > model.context_length {
             refuse!(
-                "a prompt of {} tokens does not fit: the model's window takes 1 to {}",
+                "a prompt of {} tokens does not fit: the model's context takes 1 to {}",
                 self.prompt_tokens,
                 model.context_length
             );

@@ -213,7 +213,7 @@ async fn measure_on(
     })
 }
 
-/// The embedded stories with a small character vocabulary.
+/// The built-in stories with a small character vocabulary.
 fn text_of(config: &RunConfig) -> RunConfig {
     let mut text = config.clone();
     text.data = DataConfig::default();

@@ -44,7 +44,7 @@ impl Session {
         }
     }
 
-    /// Cleans the text by the whole recipe, without each of its rules, and not at all, into the sweep's folder, holds the same documents
+    /// Cleans the text by the complete recipe, without each of its rules, and not at all, into the sweep's folder, holds the same documents
     /// out of all versions, and weights sources of the cleaned text.
     pub(super) async fn clean_versions(
         &mut self,
@@ -75,7 +75,7 @@ impl Session {
         }
         let mut versions = vec![TextVersion {
             name: WHOLE.to_owned(),
-            title: format!("whole recipe ({})", recipe.name),
+            title: format!("complete recipe ({})", recipe.name),
             ..TextVersion::default()
         }];
         for (stage, without) in stages {
@@ -220,7 +220,7 @@ fn compared(own: Version, whole: Version) -> (i64, i64, bool) {
     (more(own.documents, whole.documents), more(own.bytes, whole.bytes), own.checksum != whole.checksum)
 }
 
-/// The rules to leave out: their stage in the whole recipe's report, and the recipe without them.
+/// The rules to leave out: their stage in the complete recipe's report, and the recipe without them.
 fn rules<'a>(
     recipe: &Recipe,
     report: &'a CleaningReport,

@@ -1,4 +1,4 @@
-//! The open project's text: files copied into its `documents` folder, or the embedded stories.
+//! The open project's text: files copied into its `documents` folder, or the built-in stories.
 
 use super::Session;
 use super::undo::Undo;
@@ -192,7 +192,7 @@ impl Session {
     }
 
     /// The source of the project's text: its cleaned documents, its original ones, the files given to its latest run on a command
-    /// line, or the embedded stories.
+    /// line, or the built-in stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
         let project = self.opened()?;
         let draft = project.next.draft.as_ref().map_or(&project.config, |(_, draft)| draft);

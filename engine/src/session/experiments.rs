@@ -231,7 +231,7 @@ impl Session {
                     self.current = open.runs[at].clone();
                     Some(Err(match error {
                         Error::Diverged(reason) if open.sweep.ablate.is_some() => Error::Diverged(format!(
-                            "no run of the whole recipe is left to compare with; change the settings and the ablation's name: {reason}"
+                            "no run of the complete recipe is left to compare with; change the settings and the ablation's name: {reason}"
                         )),
                         error => error,
                     }))
@@ -396,7 +396,7 @@ impl OpenSweep {
                     continue;
                 };
                 for twin in twins.iter_mut().filter(|twin| !twin.is_over()) {
-                    twin.fail("the run on the whole recipe's text failed with this seed".to_owned());
+                    twin.fail("the run on the complete recipe's text failed with this seed".to_owned());
                 }
             }
         }

@@ -102,7 +102,7 @@ impl Session {
         }
     }
 
-    /// Bytes of the open project's text, from its survey, or of the embedded stories.
+    /// Bytes of the open project's text, from its survey, or of the built-in stories.
     fn text_bytes(&mut self, config: &RunConfig) -> Option<u64> {
         if !config.data.synthetic.is_none() {
             // Generated rows are meant to be repeated.
@@ -152,7 +152,7 @@ impl Session {
         }))
     }
 
-    /// A run on the embedded stories that takes about `seconds` on the chosen device.
+    /// A run on the built-in stories that takes about `seconds` on the chosen device.
     pub(super) async fn first_config(&mut self, seconds: f64) -> Result<RunConfig> {
         let mut small = presets::preset(SMALL).map_err(Error::Internal)?;
         let mut large = presets::preset(LARGE).map_err(Error::Internal)?;

@@ -209,7 +209,7 @@ impl Session {
         Ok(())
     }
 
-    /// Opens an exported file with a second reader and reports how it compares. The file stays whatever that finds.
+    /// Opens an exported file with a second reader and reports how it compares. The file stays regardless of the result.
     async fn verify_export(
         &self,
         model: Trained,

@@ -46,7 +46,7 @@ def first_token(tokenizer):
 
 @torch.no_grad()
 def answer(model, tokenizer, row):
-    """The likeliest tokens, one after the other."""
+    """The most likely tokens, one after the other."""
     text, chats = question(row, tokenizer)
     ids = tokenizer(text, add_special_tokens=not chats)["input_ids"]
     most = row["max_tokens"]

@@ -98,7 +98,7 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     let Gpt2 { repository, layers, width } = shape;
     let missing = |first: &str| {
         usage(format!(
-            "reproduce {name} starts from {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its address, \
+            "reproduce {name} starts from {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its URL, \
              huggingface.co/{repository}"
         ))
     };
@@ -181,7 +181,7 @@ fn published(exercise: &Exercise) -> ConfigArguments {
     }
 }
 
-/// Whether a run has the published settings, whatever its data. `before` holds its base run, that run's base, and so on.
+/// Whether a run has the published settings, regardless of its data. `before` holds its base run, that run's base, and so on.
 fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> bool {
     let begun = before.first();
     let as_begun = |begun: &RunConfig| {

@@ -30,7 +30,7 @@ pub(super) struct Exercise {
     /// Differences from the published run, and their effect on the figure.
     #[serde(default)]
     pub differs: String,
-    /// What the figure depends on.
+    /// Conditions of the figure.
     #[serde(default)]
     pub note: String,
 }

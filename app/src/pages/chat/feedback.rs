@@ -9,7 +9,7 @@ use glasshouse_protocol::{Feedback, FeedbackKind, Role};
 
 const ROWS: usize = 8;
 
-/// What a run learns, and by which loss over pairs.
+/// A run's objective, and its loss over pairs.
 type Learns = (Objective, PreferenceLoss);
 
 #[derive(Debug, Default)]

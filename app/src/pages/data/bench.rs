@@ -18,7 +18,7 @@ const RECIPES: [(&str, &str, &str); 4] = [
     (
         "light",
         "Light",
-        "Drops only empty texts, placeholders, noise and copies. Right for files that you chose yourself.",
+        "Drops only empty texts, placeholders, noise and copies. For files that you chose yourself.",
     ),
     (
         "fineweb",

@@ -9,7 +9,7 @@ use glasshouse_protocol::CorpusSummary;
 
 /// Why a web page only links to corpora instead of fetching them.
 const IN_A_BROWSER: &str =
-    "A web page may not read other sites. Download a corpus with the browser, then drop the file here.";
+    "A web page cannot read other sites. Download a corpus with the browser, then drop the file here.";
 
 impl DataPage {
     /// The list, while it is open.

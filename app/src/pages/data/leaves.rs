@@ -9,7 +9,7 @@ pub const LEAF: usize = 16_000;
 
 #[derive(Debug, Default)]
 pub struct Leaves {
-    /// What they belong to: document number, length, and search text.
+    /// Their document's number, length, and search text.
     of: Option<(u64, usize, String)>,
     /// Byte range of each leaf, contiguous.
     pub leaves: Vec<Range<usize>>,

@@ -29,7 +29,7 @@ impl DataPage {
                 None => quiet_text(ui, "Looking…"),
                 Some(overview) if overview.embedded => quiet_text(
                     ui,
-                    "The embedded stories are used until you add text: short stories in simple English, enough for a first model.",
+                    "The built-in stories are used until you add text: short stories in simple English, enough for a first model.",
                 ),
                 Some(overview) => {
                     for (name, bytes) in &overview.files {

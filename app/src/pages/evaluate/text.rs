@@ -18,10 +18,10 @@ pub const TASKS: &str = "JSON Lines. Each row has a \"prompt\" and its \"answer\
     of the same file name.";
 
 pub const PAIRS: &str =
-    "Your own pairs of sentences that differ in one word, in addition to those included in Glasshouse.";
+    "Your own pairs of sentences that differ in one word, in addition to the built-in ones.";
 
 pub const LEARNS: &str =
-    "A run is training. An evaluation or audit takes turns with its steps; both slow down.";
+    "A run is training. An evaluation or audit alternates with its steps; both slow down.";
 
 pub const OTHER_TOKENIZER: &str = "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not \
     comparable and are left out; bits per byte are comparable.";

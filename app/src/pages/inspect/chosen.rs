@@ -14,7 +14,7 @@ pub struct Chosen {
     pub one_layer: Option<usize>,
     /// What views can read; the page sets the reference.
     pub set: InspectSettings,
-    /// The likeliest next tokens as last listed, to choose from in single-token views.
+    /// The most likely next tokens as last listed, to choose from in single-token views.
     pub listed: Vec<TokenText>,
     /// Use the last written text as the prompt.
     pub take_written: bool,

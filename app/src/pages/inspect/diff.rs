@@ -13,7 +13,7 @@ enum Shade {
 }
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    switch_line(ui, &mut chosen.set.held_out, "Held-out text in place of the prompt");
+    switch_line(ui, &mut chosen.set.held_out, "Held-out text instead of the prompt");
     anchored(ui, "text", |ui| text_ui(ui, shown));
     for detail in &shown.data.details {
         match detail {
@@ -53,7 +53,7 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>) {
         Shade::Divergence => (divergence, "KL from before to after, in bits"),
         Shade::Change => (
             shown.data.floats("change"),
-            "log₂ of the factor of the token's probability: orange became likelier, blue less likely",
+            "log₂ of the factor of the token's probability: orange became more likely, blue less likely",
         ),
     };
     caption(ui, about);

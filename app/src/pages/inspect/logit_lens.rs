@@ -31,7 +31,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let finite = divergence.iter().copied().filter(|bits| bits.is_finite());
     let (values, most, about) = match shading {
         Shading::Probability => {
-            (probabilities, 1.0, "The likeliest next token at each layer, shaded by its probability.")
+            (probabilities, 1.0, "The most likely next token at each layer, shaded by its probability.")
         }
         Shading::Divergence => {
             let most = finite.fold(MIN_BITS, f32::max);

@@ -45,7 +45,7 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if candidates.is_empty() {
         return caption(ui, "There is no distribution to show.");
     }
-    let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.set.token, Some("Look into"));
+    let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.set.token, Some("Inspect"));
     if let Some(candidate) = pressed.and_then(|place| candidates.get(place)) {
         chosen.set.token = Some(candidate.id);
     }

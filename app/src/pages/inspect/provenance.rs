@@ -151,7 +151,7 @@ fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: 
     head(ui, "Longest spans");
     if found.matches.len() < found.count {
         let [listed, all] = [found.matches.len(), found.count].map(|count| format::whole(count as u64));
-        caption(ui, format!("The longest {listed} of {all}. All of them colour the text above."));
+        caption(ui, format!("The longest {listed} of {all}. All of them shade the text above."));
     }
     let mut longest: Vec<&Match> = found.matches.iter().collect();
     longest.sort_by_key(|span| std::cmp::Reverse(span.length));

@@ -38,7 +38,7 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
 }
 
-/// The likeliest next tokens, to choose whose logit is shown.
+/// The most likely next tokens, to choose whose logit is shown.
 fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen) {
     if chosen.listed.is_empty() {
         if quiet(ui, icons::ICON_BAR_CHART, "Show likely next tokens").clicked() {
@@ -49,7 +49,7 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
     let piece = |TokenText { id, text }: &TokenText| Piece {
         text: format!(" {} ", visible(text)),
         fill: shown.palette.raised,
-        hover: format!("id {id}: look at its logit"),
+        hover: format!("id {id}: show its logit"),
         lit: *id == token,
         ..Piece::default()
     };

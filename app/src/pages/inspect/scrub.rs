@@ -76,7 +76,7 @@ impl InspectPage {
         let now = ui.input(|input| input.time);
         ui.horizontal_wrapped(|ui| {
             let (icon, name) = match self.scrub.playing {
-                true => (icons::ICON_PAUSE, "Stop going through the run"),
+                true => (icons::ICON_PAUSE, "Stop playing the run's steps"),
                 false => (icons::ICON_PLAY_ARROW, "Go through the run"),
             };
             if icon_button(ui, true, icon, name) {

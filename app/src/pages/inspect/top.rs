@@ -27,7 +27,7 @@ impl InspectPage {
     }
 
     fn prompt_ui(&mut self, ui: &mut Ui) {
-        let hint = "What text shall the model work on?";
+        let hint = "What text should the model read?";
         let (field, _) = composer(ui, "Prompt", hint, false, &mut self.chosen.prompt);
         self.typed |= field.changed();
     }

@@ -151,14 +151,14 @@ fn matrix_ui(
     });
 }
 
-/// The likeliest next tokens by the logits.
+/// The most likely next tokens by the logits.
 fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     let likeliest = likeliest(shown.data.floats("logits"), shown.data.tokens());
     if likeliest.is_empty() {
         return;
     }
     head(ui, "What comes next");
-    caption(ui, "p = softmax(logits): the likeliest tokens.");
+    caption(ui, "p = softmax(logits): the most likely tokens.");
     let bar = |(id, share)| {
         let percent = format::percent(share);
         let hover = format!("{percent}, token {id}");
@@ -171,7 +171,7 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     });
 }
 
-/// The likeliest of the `listed` tokens, with probabilities over all logits.
+/// The most likely of the `listed` tokens, with probabilities over all logits.
 fn likeliest(logits: &[f32], listed: &[TokenText]) -> Vec<(u32, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from((logit - largest).exp());

@@ -144,7 +144,7 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let row = |((id, before), after): ((&u32, &f32), &f32)| {
         let name = shown.text(*id);
         Ranked {
-            label: format!("Look into {name}, {} before, {} after", share(*before), share(*after)),
+            label: format!("Inspect {name}, {} before, {} after", share(*before), share(*after)),
             name,
             bars: vec![(*before, first), (*after, palette.accent)],
             figure: format!("{} → {}", share(*before), share(*after)),

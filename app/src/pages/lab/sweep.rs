@@ -42,7 +42,7 @@ const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
 pub struct SweepForm {
     /// `None` shows the last sweep's file, or an example.
     toml: Option<String>,
-    /// What was checked last, and the number of runs or what is wrong.
+    /// The text checked last, and its number of runs or its error.
     checked: Option<(String, RunConfig, Result<Option<usize>, String>)>,
     /// By number of reports.
     table: Kept<u64, Section>,
@@ -69,7 +69,7 @@ impl SweepForm {
         }
         if let Some(ablation) = &sweep.ablation {
             ui.add_space(space::LARGE);
-            let rules = Section::new("What each rule bought", ablation.blocks());
+            let rules = Section::new("Gain of each rule", ablation.blocks());
             section_ui(ui, context, "lab", &rules, None, |_, _| ());
             return;
         }

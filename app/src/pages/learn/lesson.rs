@@ -63,7 +63,7 @@ impl Question {
     }
 }
 
-/// What the lesson shows: a view of the model, a plot of runs, or a text split into tokens.
+/// A lesson's instrument: a view of the model, a plot of runs, or a text split into tokens.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Instrument {

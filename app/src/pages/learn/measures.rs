@@ -43,7 +43,7 @@ struct Sweep {
     found: Found,
 }
 
-/// What a measure requires before it can be taken.
+/// Requirements of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     Tokens,
@@ -94,7 +94,7 @@ measures! {
         "number of layers after which the final prediction leads for good";
     tokens_kept: View(View::NextToken), "number of tokens left by the sampler's settings";
     top_probability_ratio: View(View::NextToken),
-        "probability of the likeliest token at the lesson's temperature, divided by that without it";
+        "probability of the most likely token at the lesson's temperature, divided by that without it";
     surprise_share: View(View::Tokens),
         "mean surprise of the prompt's tokens, divided by that of a uniform guess";
     longest_match: View(View::Provenance),

@@ -27,7 +27,7 @@ impl Quiz {
         }
         card(ui, |ui| {
             if taken.len() == lesson.head.test.len() {
-                return caption(ui, "The test is handed in. The same questions come again after the lesson.");
+                return caption(ui, "The test is submitted. The same questions follow after the lesson.");
             }
             let title = "Test yourself before the lesson";
             self.test_ui(ui, context, lesson, title, |kept, answers| kept.before = answers);
@@ -109,7 +109,7 @@ impl Quiz {
     }
 }
 
-/// What is kept of the lesson, also if its questions have changed since.
+/// The stored results of the lesson, even if its questions have changed since.
 pub fn kept(context: &Context<'_>, lesson: &Lesson) -> LessonProgress {
     context.state.lessons.progress.get(&lesson.name).cloned().unwrap_or_default()
 }

@@ -58,9 +58,9 @@ pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
 
 fn looked_at(instrument: &Instrument) -> String {
     match (instrument.view, instrument.plot, &instrument.tokens) {
-        (Some(view), ..) => format!("Looked at: {}, with the prompt “{}”.", view.title(), instrument.prompt),
-        (_, Some(plot), _) => format!("Looked at: {}.", called(plot)),
-        (_, _, Some(text)) => format!("Looked at: the tokens of “{text}”."),
+        (Some(view), ..) => format!("View: {}, with the prompt “{}”.", view.title(), instrument.prompt),
+        (_, Some(plot), _) => format!("View: {}.", called(plot)),
+        (_, _, Some(text)) => format!("View: the tokens of “{text}”."),
         _ => String::new(),
     }
 }

@@ -13,7 +13,7 @@ pub const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
 pub const COPIED: &str = if cfg!(target_arch = "wasm32") {
     "Copied the link"
 } else {
-    "Copied the link: append it to the address of a Glasshouse page"
+    "Copied the link: append it to the URL of a Glasshouse page"
 };
 pub const TRAINS: &str = "A run is training. Measure it after it has ended.";
 pub const NO_NUMBER: &str = "The engine's answer does not include the number that this lesson measures.";

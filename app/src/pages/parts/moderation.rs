@@ -49,7 +49,7 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
     let has_classifier = context.state.projects.has_classifier();
     let mut classifies = chosen.settings.classifier && has_classifier;
-    let choice = Checkbox::new(&mut classifies, "By the project's classifier, too");
+    let choice = Checkbox::new(&mut classifies, "Also by the project's classifier");
     if ui.add_enabled(has_classifier, choice).changed() {
         chosen.settings.classifier = classifies;
     }

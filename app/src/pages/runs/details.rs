@@ -83,7 +83,7 @@ fn kept_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     };
     let tags = |tags: String| RunChange::Tags(tags.split(',').map(|tag| tag.trim().to_owned()).collect());
     edit(run.title.clone(), "Title", "A title for this run", 1, RunChange::Title);
-    edit(run.tags.join(", "), "Tags", "Tags, with commas between them", 1, tags);
+    edit(run.tags.join(", "), "Tags", "Tags, separated by commas", 1, tags);
     edit(run.notes.clone(), "Note", "A note about this run", 2, RunChange::Notes);
 }
 
@@ -111,7 +111,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if press(ui, true, icons::ICON_DOWNLOAD, "Export model", hint) {
             context.asks.export = Some((name.to_owned(), ExportFormat::default()));
         }
-        let hint = "As a web page that runs the model in anybody's browser";
+        let hint = "As a web page that runs the model in any browser";
         if press(ui, true, icons::ICON_LINK, "Share", hint) {
             context.asks.share(name);
         }
@@ -126,7 +126,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let begins =
             press(ui, has_weights && begun.is_some(), icons::ICON_ALT_ROUTE, "Use as base model", hint);
         let original = history.and_then(|history| pruned_from(&history.config));
-        let hint = "A new run of 300 steps learns to predict like the original before it was pruned";
+        let hint = "A new run of 300 steps distils the original model into the pruned one";
         let recovers = original.is_some() && press(ui, has_weights, icons::ICON_SCHOOL, "Recover", hint);
         let recovered = original.filter(|_| recovers).zip(begun.clone());
         let recovered = recovered.map(|(original, begun)| begun.recovering(original));
@@ -150,7 +150,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             context.asks.compress = Some((name.to_owned(), Some(method)));
         }
         let to_do = has_weights && run.state != RunState::Imported && run.step < run.steps;
-        let hint = "For training on many GPUs, with a check that the numbers there are the same";
+        let hint = "For training on many GPUs, with a check that results there are the same";
         if press(ui, to_do, icons::ICON_LAN, "Export a bundle", hint) {
             context.asks.wish = Some(Wish::ExportBundle { run: name.to_owned() });
         }

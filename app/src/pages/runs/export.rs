@@ -68,12 +68,12 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
             quiet_text(ui, format!("In {}.", weights.about()));
             ui.checkbox(space, "For a Space on Hugging Face");
-            let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
+            let text = "One file that runs the model in any browser, without a server: to generate text, inspect the model, and open it in \
                         Glasshouse again.";
             quiet_text(ui, text);
         }
         ExportFormat::Link => {
-            let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
+            let text = "The whole model in a URL that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
                         Nothing is uploaded.";
             quiet_text(ui, text);
         }

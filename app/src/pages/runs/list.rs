@@ -86,8 +86,8 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ),
         (
             icons::ICON_LINK,
-            "Import from an address",
-            "A model on Hugging Face's hub or on another server",
+            "Import from a URL",
+            "A model on the Hugging Face Hub or on another server",
             Wish::ImportModelAddress,
         ),
         (

@@ -21,7 +21,7 @@ pub const SERVE: &str = "Lets programs on this machine use the open project's mo
     editors) to generate, chat and score texts.";
 
 #[cfg(feature = "command-line")]
-pub const SERVES: &str = "Use this address as the client's base_url. Use a run's name as the model; without one, the latest run answers.";
+pub const SERVES: &str = "Use this URL as the client's base_url. Use a run's name as the model; without one, the latest run answers.";
 
 #[cfg(feature = "command-line")]
 pub const SERVES_BETWEEN_STEPS: &str = "A run is training: answers are computed between its steps, are slower, and delay it. Without a model \

@@ -86,7 +86,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     }
 }
 
-/// What a finished run on a text achieved, compared with uniform guessing.
+/// Result of a finished run on a text, compared with uniform guessing.
 fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Option<String> {
     let config = &context.state.runs.histories.get(&run.name)?.config;
     let (first, last) = (training.evaluations.first()?, training.evaluations.last()?);

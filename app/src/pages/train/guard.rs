@@ -66,7 +66,7 @@ fn documents_ui(ui: &mut Ui, learns_from: LearnsFrom, documents: &[GuardDocument
         return None;
     }
     let numbers =
-        format!("The batch was cut from these documents of the training text: {}", numbers.join(", "));
+        format!("The batch contains parts of these documents of the training text: {}", numbers.join(", "));
     let numbers = RichText::new(numbers).color(Palette::of(ui).quiet).text_style(theme::caption());
     ui.add(Label::new(numbers).wrap().selectable(true));
     let elsewhere = elsewhere(learns_from);
@@ -95,7 +95,7 @@ fn documents_ui(ui: &mut Ui, learns_from: LearnsFrom, documents: &[GuardDocument
 fn elsewhere(learns_from: LearnsFrom) -> Option<&'static str> {
     match learns_from {
         LearnsFrom::Documents => None,
-        LearnsFrom::Feedback => Some("They are rows of feedback: Chat lists them, and Data does not."),
+        LearnsFrom::Feedback => Some("They are rows of feedback, which are listed on Chat, not on Data."),
         LearnsFrom::Tasks => Some("They are instruction tasks or rows of a recipe, not documents on Data."),
     }
 }

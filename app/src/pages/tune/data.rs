@@ -73,7 +73,7 @@ pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, re
         LearnsFrom::Tasks => {
             let words = match recipe {
                 Some(_) => {
-                    "Generated rows about the world of the embedded stories, for a first try.".to_owned()
+                    "Generated rows about the world of the built-in stories, for a first try.".to_owned()
                 }
                 None => tasks(context.draft.train.objective),
             };
@@ -129,7 +129,7 @@ pub fn has_own(context: &Context<'_>) -> bool {
 /// Message for a project without suitable files.
 fn without_files(objective: Objective) -> &'static str {
     match objective {
-        Objective::Text | Objective::Distil => "The embedded stories.",
+        Objective::Text | Objective::Distil => "The built-in stories.",
         Objective::Chat => {
             "No file of conversations yet: JSON Lines, one conversation per line, in the format of OpenAI, ShareGPT or Alpaca."
         }

@@ -46,7 +46,7 @@ pub fn recipes_ui(
     caption(ui, format!("Task: {}. Data: {format}.", recipe.learns));
     caption(ui, &*recipe.row);
     if plain(ui, icons::ICON_SAVE, "Save an example")
-        .on_hover_text("This row as a file, as a start for your own")
+        .on_hover_text("This row as a file, as an example for your own")
         .clicked()
     {
         context.asks.save =

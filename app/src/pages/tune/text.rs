@@ -10,8 +10,7 @@ pub const EMPTY: &str =
 pub const MODEL: &str = "A reward model trained on preferences scores each reply: rows need only a prompt.";
 
 /// Tooltip of the fraction of groups without variance.
-pub const UNIFORM: &str =
-    "Prompts with equal rewards for all their answers, which teach nothing: frac_reward_zero_std in TRL";
+pub const UNIFORM: &str = "Share of prompts with equal rewards for all answers, which give no gradient: frac_reward_zero_std in TRL";
 
 pub const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
 

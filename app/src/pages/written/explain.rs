@@ -1,4 +1,4 @@
-//! The model's distribution at one token: the likeliest tokens before and after temperature, and after every cut.
+//! The model's distribution at one token: the most likely tokens before and after temperature, and after every cut.
 
 use super::candidates::candidates_ui;
 use super::look::all_tokens;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const CANDIDATES: usize = 10;
 
-/// What is known of a text's tokens, and the selected one.
+/// Details of a text's tokens, and the selected token.
 #[derive(Debug, Default)]
 pub struct Look {
     paper: Paper,

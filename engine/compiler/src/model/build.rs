@@ -57,7 +57,7 @@ const POSITIONS: &str = "embedding.positions";
 /// End of the name of a router's matrix. It is small, and rounding it would send tokens to other experts.
 const ROUTER: &str = ".router.weight";
 
-/// How a model with matrices in a format stores a parameter.
+/// Storage format of a parameter in a model with matrices in a format.
 pub fn stored_as(model: &ModelConfig, name: &str, shape: &[usize], format: WeightFormat) -> Element {
     let head = if model.tied_head { "embedding.tokens" } else { "head.weight" };
     let format = if name == head { format.for_head() } else { format };

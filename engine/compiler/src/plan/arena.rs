@@ -273,7 +273,7 @@ impl ArenaLayout {
         start..start + self.counts[parameter.index()]
     }
 
-    /// How a parameter is stored, if in fewer bits.
+    /// Storage format of a parameter, if in fewer bits.
     pub fn stored(&self, parameter: ParameterId) -> Option<&Stored> {
         self.stored.iter().find(|stored| stored.parameter == parameter)
     }

@@ -6,7 +6,7 @@
 //! into the tightest gap, and opens a slot of its own size if no slot has room. So no buffer is larger than the largest value.
 //!
 //! A node's output never shares a slot with its other operands: WebGPU forbids binding one buffer for reading and writing in
-//! the same dispatch, whatever the ranges. Otherwise a single buffer would do.
+//! the same dispatch, regardless of the ranges. Otherwise a single buffer would do.
 
 use crate::graph::{Graph, Origin, ValueId};
 use glasshouse_protocol::order;

@@ -14,9 +14,9 @@ use rustc_hash::FxHashSet;
 settings! {
     Settings {
         minimum_words: u32 = 15, 1 to 10_000,
-            "Fewest words of a removed paragraph. A hard-wrapped line of 72 characters has about twelve, consent and copyright notices more than fifteen.";
+            "Minimum number of words of a removed paragraph. A hard-wrapped line of 72 characters has about twelve, consent and copyright notices more than fifteen.";
         memory_megabytes: u32 = 128, 1 to 65_536,
-            "Most memory, at 10 to 21 bytes per paragraph: 128 MB hold seven million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
+            "Maximum memory, at 10 to 21 bytes per paragraph: 128 MB hold seven million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
     }
     lists {
         enabled: bool = false, "Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.";

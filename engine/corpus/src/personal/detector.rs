@@ -146,7 +146,7 @@ impl Detector {
         dropped.map_or(Ok(any.then_some(changed)), Err)
     }
 
-    /// Masks all personal data in a text for display, whatever the settings.
+    /// Masks all personal data in a text for display, regardless of the settings.
     pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for _ in 0..ROUNDS {

@@ -222,7 +222,7 @@ fn the_report_says_what_was_counted() {
         "deu at 0.98",
         "top 2-gram 0.41",
         "31 documents",
-        "98.0 % alike",
+        "98.0 % similar",
         "j•••@e••••••.org",
         "fate: Removed, text: \"Read more",
         "Count(8211)",

@@ -16,9 +16,9 @@ settings! {
     Address {
     }
     lists {
-        hosts: Vec<String> = Vec::new(), "Hosts whose pages are dropped, such as example.com; including their subdomains.";
+        hosts: Vec<String> = Vec::new(), "Hosts whose pages are dropped, such as example.com, including subdomains.";
         hosts_file: Option<String> = None, "A file with additional hosts, one per line; lines that begin with # are comments.";
-        words: Vec<String> = Vec::new(), "Texts are dropped if their address contains one of these words.";
+        words: Vec<String> = Vec::new(), "Texts are dropped if their URL contains one of these words.";
     }
 }
 

@@ -13,7 +13,7 @@ use glasshouse_documents::{Error, Result};
 
 settings! {
     Blocklist {
-        maximum_words: usize = 0, 0 to 1_000_000_000, "Most matches allowed in a text; 0 drops a text at its first match.";
+        maximum_words: usize = 0, 0 to 1_000_000_000, "Maximum number of matches in a text; 0 drops a text at its first match.";
     }
     lists {
         words: Vec<String> = Vec::new(), "Words and phrases, matched as whole words, ignoring case.";

@@ -8,11 +8,11 @@ use glasshouse_documents::settings;
 settings! {
     Entropy {
         minimum_characters: usize = 40, 1 to 1_000_000, "Shorter texts pass: too little data.";
-        minimum_bits: f64 = 2.5, 0 to 16, "Least entropy of the characters, in bits. English has 4.0 to 4.6, a line of dashes 0.";
+        minimum_bits: f64 = 2.5, 0 to 16, "Minimum entropy of the characters, in bits. English has 4.0 to 4.6, a line of dashes 0.";
         maximum_bits: f64 = 5.6, 0 to 16,
-            "Greatest entropy of the characters, in bits, in texts that are mostly ASCII. Base64 has close to 6, technical prose up to 5.4.";
+            "Maximum entropy of the characters, in bits, in texts that are mostly ASCII. Base64 has close to 6, technical prose up to 5.4.";
         maximum_consonant_run_fraction: f64 = 0.15, 0 to 1,
-            "Largest share of Latin letters within runs of five consonants or more. English has below 0.01, random letters half.";
+            "Maximum share of Latin letters within runs of five consonants or more. English has below 0.01, random letters half.";
     }
 }
 

@@ -13,12 +13,12 @@ use glasshouse_documents::settings;
 
 settings! {
     FinewebQuality {
-        minimum_line_punctuation_fraction as "line_punct_thr": f64 = 0.12, 0 to 1, "Smallest share of lines that end like a sentence.";
-        maximum_short_line_fraction as "short_line_thr": f64 = 0.67, 0 to 1, "Largest share of short lines.";
-        short_line_length: usize = 30, 0 to 1_000_000, "Longest short line, in characters.";
+        minimum_line_punctuation_fraction as "line_punct_thr": f64 = 0.12, 0 to 1, "Minimum share of lines that end like a sentence.";
+        maximum_short_line_fraction as "short_line_thr": f64 = 0.67, 0 to 1, "Maximum share of short lines.";
+        short_line_length: usize = 30, 0 to 1_000_000, "Maximum length of a short line, in characters.";
         maximum_character_duplicate_fraction as "char_duplicates_ratio": f64 = 0.01, 0 to 1,
-            "Largest share of characters in repeated lines: 0.01 in datatrove, by which FineWeb was made; the paper prints 0.1.";
-        maximum_line_feed_word_ratio as "new_line_ratio": f64 = 0.3, 0 to 1000, "Most line feeds per word or punctuation mark.";
+            "Maximum share of characters in repeated lines: 0.01 in datatrove, by which FineWeb was made; the paper prints 0.1.";
+        maximum_line_feed_word_ratio as "new_line_ratio": f64 = 0.3, 0 to 1000, "Maximum number of line feeds per word or punctuation mark.";
     }
 }
 

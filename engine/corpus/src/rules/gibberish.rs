@@ -14,7 +14,7 @@ use glasshouse_documents::settings;
 
 settings! {
     Gibberish {
-        deviations: f64 = 8.0, 0 to 1000, "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";
+        deviations: f64 = 8.0, 0 to 1000, "Maximum distance of a text's bits per character above the median, in deviations of the corpus's scores.";
         margin: f64 = 1.0, 0 to 16, "Distance above the median, in bits, below which texts are always kept: in an even corpus, deviations are tiny.";
         minimum_documents: usize = 100, 1 to 1_000_000_000, "With fewer texts all pass: there is no reliable median.";
         minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000, "With less text all pass: the model knows too little.";

@@ -12,17 +12,17 @@ const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "
 
 settings! {
     GopherQuality {
-        minimum_words as "min_doc_words": usize = 50, 0 to 1_000_000_000, "Fewest words, without punctuation.";
-        maximum_words as "max_doc_words": usize = 100_000, 1 to 1_000_000_000, "Most words, without punctuation.";
-        minimum_mean_word_length as "min_avg_word_length": f64 = 3.0, 0 to 1000, "Least mean word length, in characters.";
-        maximum_mean_word_length as "max_avg_word_length": f64 = 10.0, 0 to 1_000_000, "Greatest mean word length, in characters.";
+        minimum_words as "min_doc_words": usize = 50, 0 to 1_000_000_000, "Minimum number of words, without punctuation.";
+        maximum_words as "max_doc_words": usize = 100_000, 1 to 1_000_000_000, "Maximum number of words, without punctuation.";
+        minimum_mean_word_length as "min_avg_word_length": f64 = 3.0, 0 to 1000, "Minimum mean word length, in characters.";
+        maximum_mean_word_length as "max_avg_word_length": f64 = 10.0, 0 to 1_000_000, "Maximum mean word length, in characters.";
         maximum_symbol_word_ratio as "max_symbol_word_ratio": f64 = 0.1, 0 to 1000,
-            "Most number signs, or most ellipses, per word or punctuation mark.";
-        maximum_bullet_line_fraction as "max_bullet_lines_ratio": f64 = 0.9, 0 to 1, "Largest share of lines that begin with a bullet or dash.";
-        maximum_ellipsis_line_fraction as "max_ellipsis_lines_ratio": f64 = 0.3, 0 to 1, "Largest share of lines that end with an ellipsis.";
-        minimum_alphabetic_word_fraction as "max_non_alpha_words_ratio": f64 = 0.8, 0 to 1, "Smallest share of words with a letter.";
+            "Maximum number of number signs, or of ellipses, per word or punctuation mark.";
+        maximum_bullet_line_fraction as "max_bullet_lines_ratio": f64 = 0.9, 0 to 1, "Maximum share of lines that begin with a bullet or dash.";
+        maximum_ellipsis_line_fraction as "max_ellipsis_lines_ratio": f64 = 0.3, 0 to 1, "Maximum share of lines that end with an ellipsis.";
+        minimum_alphabetic_word_fraction as "max_non_alpha_words_ratio": f64 = 0.8, 0 to 1, "Minimum share of words with a letter.";
         minimum_stop_words as "min_stop_words": usize = 2, 0 to 8,
-            "Fewest of the words the, be, to, of, and, that, have, with. 0 for texts that are not English.";
+            "Minimum number of the words the, be, to, of, and, that, have, with. 0 for texts that are not English.";
     }
 }
 

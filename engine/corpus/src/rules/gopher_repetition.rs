@@ -8,21 +8,21 @@ use glasshouse_documents::settings;
 
 settings! {
     GopherRepetition {
-        duplicate_paragraph_fraction as "dup_para_frac": f64 = 0.30, 0 to 1, "Largest share of repeated paragraphs; 1 switches it off.";
+        duplicate_paragraph_fraction as "dup_para_frac": f64 = 0.30, 0 to 1, "Maximum share of repeated paragraphs; 1 disables it.";
         duplicate_paragraph_character_fraction as "dup_para_char_frac": f64 = 0.20, 0 to 1,
-            "Largest share of characters in repeated paragraphs; 1 switches it off.";
-        duplicate_line_fraction as "dup_line_frac": f64 = 0.30, 0 to 1, "Largest share of repeated lines; 1 switches it off.";
+            "Maximum share of characters in repeated paragraphs; 1 disables it.";
+        duplicate_line_fraction as "dup_line_frac": f64 = 0.30, 0 to 1, "Maximum share of repeated lines; 1 disables it.";
         duplicate_line_character_fraction as "dup_line_char_frac": f64 = 0.20, 0 to 1,
-            "Largest share of characters in repeated lines; 1 switches it off.";
-        top_2_gram: f64 = 0.20, 0 to 1, "Largest share of characters in the most frequent pair of words.";
-        top_3_gram: f64 = 0.18, 0 to 1, "Largest share of characters in the most frequent three words in a row.";
-        top_4_gram: f64 = 0.16, 0 to 1, "Largest share of characters in the most frequent four words in a row.";
-        duplicate_5_grams: f64 = 0.15, 0 to 1, "Largest share of characters in repeated runs of five words.";
-        duplicate_6_grams: f64 = 0.14, 0 to 1, "Largest share of characters in repeated runs of six words.";
-        duplicate_7_grams: f64 = 0.13, 0 to 1, "Largest share of characters in repeated runs of seven words.";
-        duplicate_8_grams: f64 = 0.12, 0 to 1, "Largest share of characters in repeated runs of eight words.";
-        duplicate_9_grams: f64 = 0.11, 0 to 1, "Largest share of characters in repeated runs of nine words.";
-        duplicate_10_grams: f64 = 0.10, 0 to 1, "Largest share of characters in repeated runs of ten words.";
+            "Maximum share of characters in repeated lines; 1 disables it.";
+        top_2_gram: f64 = 0.20, 0 to 1, "Maximum share of characters in the most frequent pair of words.";
+        top_3_gram: f64 = 0.18, 0 to 1, "Maximum share of characters in the most frequent three words in a row.";
+        top_4_gram: f64 = 0.16, 0 to 1, "Maximum share of characters in the most frequent four words in a row.";
+        duplicate_5_grams: f64 = 0.15, 0 to 1, "Maximum share of characters in repeated runs of five words.";
+        duplicate_6_grams: f64 = 0.14, 0 to 1, "Maximum share of characters in repeated runs of six words.";
+        duplicate_7_grams: f64 = 0.13, 0 to 1, "Maximum share of characters in repeated runs of seven words.";
+        duplicate_8_grams: f64 = 0.12, 0 to 1, "Maximum share of characters in repeated runs of eight words.";
+        duplicate_9_grams: f64 = 0.11, 0 to 1, "Maximum share of characters in repeated runs of nine words.";
+        duplicate_10_grams: f64 = 0.10, 0 to 1, "Maximum share of characters in repeated runs of ten words.";
     }
 }
 

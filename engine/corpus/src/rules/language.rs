@@ -12,14 +12,14 @@ use std::borrow::Cow;
 settings! {
     Language {
         minimum_confidence: f64 = 0.3, 0 to 1,
-            "Least confidence of the detection, where 1 is certain. FineWeb uses 0.65 with fastText, whose scale is different.";
+            "Minimum confidence of the detection, where 1 is certain. FineWeb uses 0.65 with fastText, whose scale is different.";
         minimum_characters: usize = 100, 0 to 1_000_000, "Shorter texts pass: too little data.";
     }
     lists {
         languages: Vec<String> = vec!["eng".into()],
             "Languages to keep, by ISO 639-3 code, such as eng or deu; empty for every language detected with confidence.";
         file: Option<String> = None,
-            "A fastText model such as lid.176.ftz, used in the place of whatlang; its labels may be listed as languages, too.";
+            "A fastText model such as lid.176.ftz, used instead of whatlang; its labels may be listed as languages, too.";
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 settings! {
     Quality {
-        maximum_probability: f64 = 0.5, 0 to 1, "Highest probability of belonging to the unwanted texts, by the classifier.";
+        maximum_probability: f64 = 0.5, 0 to 1, "Maximum probability of belonging to the unwanted texts, by the classifier.";
     }
     lists {
         file: Option<String> = None,
@@ -26,11 +26,11 @@ settings! {
 
 settings! {
     Perplexity {
-        maximum_bits_per_byte: f64 = 3.0, 0 to 64, "Most bits per byte: above it, a text is unlike the reference.";
-        minimum_bits_per_byte: f64 = 0.0, 0 to 64, "Fewest bits per byte: below it, a text repeats itself or the reference.";
+        maximum_bits_per_byte: f64 = 3.0, 0 to 64, "Maximum bits per byte: above it, a text is unlike the reference.";
+        minimum_bits_per_byte: f64 = 0.0, 0 to 64, "Minimum bits per byte: below it, a text repeats itself or the reference.";
     }
     lists {
-        file: Option<String> = None, "A reference: text that the kept documents should resemble, from some hundred kB on.";
+        file: Option<String> = None, "A reference: text that the kept documents should resemble, of at least some hundred kB.";
     }
 }
 
@@ -100,7 +100,7 @@ impl FastText {
         found.ok().and_then(std::result::Result::ok).unwrap_or_default()
     }
 
-    /// The likeliest label of a text and its probability; `None` for a text without words.
+    /// The most likely label of a text and its probability; `None` for a text without words.
     pub(super) fn best(&self, text: &str) -> Option<(String, f64)> {
         let found = self.predict(text, 1).into_iter().next()?;
         Some((plain(&found.label).to_owned(), f64::from(found.probability).min(1.0)))

@@ -6,8 +6,8 @@ use glasshouse_documents::settings;
 
 settings! {
     Length {
-        minimum_words: usize = 10, 0 to 1_000_000_000, "Fewest words, without punctuation.";
-        maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Most words, without punctuation.";
+        minimum_words: usize = 10, 0 to 1_000_000_000, "Minimum number of words, without punctuation.";
+        maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Maximum number of words, without punctuation.";
     }
 }
 

@@ -12,7 +12,7 @@ settings! {
     Placeholder {
         drop_filler_latin: bool = true, 0 to 1, "Drops texts with lorem ipsum or its best-known phrases.";
         short_text_words: usize = 100, 0 to 1_000_000, "Drops texts of up to this many words for a single phrase.";
-        maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts: most phrases per thousand words.";
+        maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts: maximum number of phrases per thousand words.";
     }
     lists {
         phrases: Vec<String> = PHRASES.split('|').map(str::to_owned).collect(), "Phrases of placeholder texts, in any case.";

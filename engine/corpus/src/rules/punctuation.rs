@@ -7,7 +7,7 @@ use glasshouse_documents::settings;
 settings! {
     Punctuation {
         maximum_punctuation_word_ratio: f64 = 0.5, 0 to 1000,
-            "Most punctuation marks per word. English prose has 0.1 to 0.25, dialogue up to 0.35, technical notes up to 1.";
+            "Maximum number of punctuation marks per word. English prose has 0.1 to 0.25, dialogue up to 0.35, technical notes up to 1.";
     }
 }
 

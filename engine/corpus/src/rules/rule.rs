@@ -104,7 +104,7 @@ rules! {
             }
         };
     GopherRepetition "gopher-repetition", "Repetition (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, table A1", true,
-        "Drops texts that repeat lines, paragraphs or phrases: models learn loops first.",
+        "Drops texts that repeat lines, paragraphs or phrases: models learn to loop first.",
         |rule, _| judged(rule.clone(), GopherRepetition::judge);
     GopherQuality "gopher-quality", "Prose (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, appendix A1.1", true,
         "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.",
@@ -134,7 +134,7 @@ rules! {
         "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.",
         |_rule, _| keeps_all();
     Quality "classifier", "Quality classifier", "logistic regression on hashed n-grams, as DataComp-LM's filter (Li et al. 2024, arXiv:2406.11794) by fastText", true,
-        "Drops texts that a classifier of your labelled rows finds unwanted. It judges by words: look at the dropped texts.",
+        "Drops texts that a classifier trained on your labelled rows finds unwanted. It judges by words: look at the dropped texts.",
         |rule, files| match rule.fast_text(files)? {
             None => judged((rule.clone(), rule.classifier(files)?), |(rule, model), text| rule.judge(model, text)),
             Some(model) => judged((rule.clone(), model), |(rule, model), text| rule.judge_by(model, text)),
@@ -143,7 +143,7 @@ rules! {
         "Drops texts that are unlike your reference text, or too predictable by it.",
         |rule, files| judged((rule.clone(), rule.model(files)?), |(rule, model), text| rule.judge(model, text));
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
-        "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.",
+        "Drops texts with words from your own list. Lists drop more than intended: look at the dropped texts.",
         |rule, files| judged(rule.finder(files)?, BlocklistFinder::judge);
     Licence "licence", "Licences", "your own list", false,
         "Keeps texts under the listed licences, so that the terms of the training data are known.",

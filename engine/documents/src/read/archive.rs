@@ -12,7 +12,7 @@ const MAGIC: &[u8] = b"PK\x03\x04";
 
 const MAX_PACKAGE_BYTES: u64 = 4 << 20;
 
-/// What a zip archive is, by its extension.
+/// Kind of a zip archive, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bundle {
     Files,

@@ -1,7 +1,7 @@
 //! Conversion of bytes to text: byte order marks, UTF-8, UTF-16 without a mark, declared encodings of pages, and detection for
 //! the rest.
 //!
-//! [`Utf8`] reads every file of plain text, records or tables as a stream of UTF-8, whatever its encoding. Invalid bytes are
+//! [`Utf8`] reads every file of plain text, records or tables as a stream of UTF-8, regardless of its encoding. Invalid bytes are
 //! replaced individually. Detection ([`encoding`]) is extended by UTF-16 without a mark and by a check whether a few
 //! invalid bytes indicate another encoding at all.
 
@@ -28,7 +28,7 @@ const DECLARATION: usize = 1024;
 /// With fewer non-ASCII bytes than this, detection applies only to the bytes read so far.
 const FEW: usize = 16;
 
-/// Valid UTF-8 characters per invalid byte from which a page counts as UTF-8, whatever it declares.
+/// Valid UTF-8 characters per invalid byte from which a page counts as UTF-8, regardless of its declaration.
 const GOOD_FOR_BAD: usize = 10;
 
 /// A text with more than one NUL in this many bytes is binary; fewer are accidental.

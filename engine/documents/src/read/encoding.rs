@@ -86,7 +86,7 @@ pub(super) fn guess(bytes: &[u8], readers: Option<Readers>) -> Result<&'static E
     Encoding::for_label(name.as_bytes()).ok_or_else(|| format!("is in an unknown encoding, {name}"))
 }
 
-/// What a browser has in a module of its own.
+/// Part of a separate module in a browser.
 #[cfg(feature = "encodings")]
 pub mod module {
     use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};

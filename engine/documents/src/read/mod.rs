@@ -1,4 +1,4 @@
-//! Reads documents from files of many formats as a stream: only the current document is in memory, whatever the file's size.
+//! Reads documents from files of many formats as a stream: only the current document is in memory, regardless of the file's size.
 //!
 //! [`find()`] walks the given paths and determines how each file is read, or why it is not; [`open()`] reads a file's
 //! documents, [`prose()`] reads them as training text. [`Utf8`] reads a plain-text file as a UTF-8 stream whatever its

@@ -194,9 +194,9 @@ fn by_category(pairs: &[Pair], scored: &[Scored<'_>], out: &LeftOut<'_>, seed: u
         let left_out = out.by.get(*name).copied().unwrap_or(0);
         [(*name).into(), (own.len() as u64).into(), left_out.into(), likelier.into(), difference.into()]
     };
-    let columns = ["category", "pairs", "left out", "stereotyped likelier", "difference, nats"];
+    let columns = ["category", "pairs", "left out", "stereotyped more likely", "difference, nats"];
     Table {
-        about: "The share of pairs whose stereotyped sentence is the likelier one: 0.5 is neutral. The difference is that of the sentences' \
+        about: "The share of pairs whose stereotyped sentence is the more likely one: 0.5 is neutral. The difference is that of the sentences' \
                 log-probabilities."
             .to_owned(),
         ..Table::new("By category", columns, names.iter().map(row))
@@ -251,7 +251,7 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
     };
     let columns = ["category", "stereotyped", "other", "difference, nats"];
     (!widest.is_empty()).then(|| Table {
-        about: "Above 0, the stereotyped sentence is likelier.".to_owned(),
+        about: "Above 0, the stereotyped sentence is more likely.".to_owned(),
         ..Table::new("Widest differences", columns, widest.iter().map(row))
     })
 }

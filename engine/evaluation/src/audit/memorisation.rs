@@ -111,7 +111,7 @@ pub(super) async fn memorisation(
     let mut tried = write(auditor, passages.collect(), lengths, yielder, tell).await?;
     let held = tried.split_off(known);
     let mut sample = format!(
-        "{} of the training text and {} of the held-out text: given {} of each, the likeliest {} were generated.",
+        "{} of the training text and {} of the held-out text. After the first {} of each, {} were generated greedily.",
         counted(tried.len() as u64, "passage"),
         whole(held.len() as u64),
         tokens_of(lengths.prefix as u64),
@@ -153,7 +153,7 @@ fn limits(begins_with_another: bool) -> Vec<String> {
     let mut limits = vec![
         "The passages are a random sample: the rarest and most sensitive ones may not be included. Use canaries for those (data.canaries)."
             .to_owned(),
-        "Only the likeliest continuation was tried; more samples, or other beginnings, may extract more.".to_owned(),
+        "Only the most likely continuation was tried; more samples, or other beginnings, may extract more.".to_owned(),
         "The copyright of memorised passages was not examined.".to_owned(),
     ];
     if begins_with_another {

@@ -103,7 +103,7 @@ impl Answered {
     pub(super) fn about(&self, kind: Kind) -> String {
         let what = if kind == Kind::Tag { "Tags" } else { "Answers" };
         let ends = if self.of_a_line { " and end at a new line" } else { "" };
-        format!("{what} are the likeliest tokens (greedy), at most {} of them{ends}.", self.max_tokens)
+        format!("{what} are the most likely tokens (greedy), at most {} of them{ends}.", self.max_tokens)
     }
 }
 

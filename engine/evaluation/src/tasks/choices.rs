@@ -22,7 +22,7 @@ pub(super) struct ModelChoice {
     pub(super) sums: Vec<f64>,
     /// Mean log p per token of each option; `None` if unknown.
     pub(super) per_token: Option<Vec<f64>>,
-    /// Whether each token of a continuation is the likeliest one.
+    /// Whether each token of a continuation is the most likely one.
     pub(super) greedy: bool,
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn choose<'a>(
     Ok(Choosing { chosen, cut })
 }
 
-/// Σ log p of each pair's answer, and whether each of its tokens is the likeliest one.
+/// Σ log p of each pair's answer, and whether each of its tokens is the most likely one.
 async fn sums(
     scorer: &mut Scorer,
     (pairs, detail): (&[Pair], Detail),

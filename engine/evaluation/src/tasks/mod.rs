@@ -188,7 +188,7 @@ async fn given<'a>(
     let given: Vec<Result<Given, String>> = match (&mut answerer.model, file.kind) {
         (Answering::Labels(reader), Kind::Classify) => {
             let labels = &answerer.config.labels;
-            about = vec!["The likeliest label of the model's classification head.".to_owned()];
+            about = vec!["The most likely label of the model's classification head.".to_owned()];
             let unknown: Vec<&str> =
                 names.iter().filter(|name| !labels.contains(name)).map(String::as_str).collect();
             if !unknown.is_empty() {

@@ -155,9 +155,9 @@ impl<'a> Prompting<'a> {
                 "Each text has its likelihood after the prompt, tokenised as in lm-eval."
             }
             (Kind::Classify, true) => {
-                "A question with the labels in the model's chat template; the likeliest label as its answer."
+                "A question with the labels in the model's chat template; the most likely label as its answer."
             }
-            (Kind::Classify, false) => "The likeliest label after the text, a line break and \"Label:\".",
+            (Kind::Classify, false) => "The most likely label after the text, a line break and \"Label:\".",
             (Kind::Tag, true) => {
                 "A question with the tags in the model's chat template; the words of its answer are the tags."
             }

@@ -298,7 +298,7 @@ impl CpuDecoder {
         Ok(())
     }
 
-    /// How the matrices are stored.
+    /// Storage format of the matrices.
     pub fn weights(&self) -> WeightFormat {
         self.format
     }

@@ -187,7 +187,7 @@ impl<'data> Shared<'data> {
     }
 }
 
-/// What to do with the result's old entries.
+/// Treatment of the result's old entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Old {
     Overwrite,

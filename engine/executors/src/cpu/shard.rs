@@ -105,7 +105,7 @@ fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
     count * at / pieces..count * (at + 1) / pieces
 }
 
-/// What one worker computes of every step and evaluation. Its JSON starts the worker.
+/// One worker's share of every step and evaluation. Its JSON starts the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
     /// The run's settings, with the shard's windows as the batch.

@@ -251,7 +251,7 @@ impl GpuDecoder {
         }
     }
 
-    /// How the matrices are stored.
+    /// Storage format of the matrices.
     pub fn weights(&self) -> WeightFormat {
         self.weights
     }

@@ -28,7 +28,7 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     }
     let (model, train) = (&config.model, &config.train);
     let sources = if facts.sources.is_empty() {
-        "Glasshouse's embedded story corpus (generated from a seeded grammar)".to_owned()
+        "Glasshouse's built-in story corpus (generated from a seeded grammar)".to_owned()
     } else {
         facts.sources.join(", ")
     };

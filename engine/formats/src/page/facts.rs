@@ -1,4 +1,4 @@
-//! What a shared page says of its model.
+//! Facts about the model on a shared page.
 
 use crate::huggingface::last_name;
 use glasshouse_metrics::card;

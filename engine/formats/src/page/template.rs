@@ -14,7 +14,7 @@ const MARK: &str = r#"<meta name="generator" content="Glasshouse page 1">"#;
 const HEAD: u64 = 4096;
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What is filled in, as the template has it.
+/// Placeholders in the template.
 const TITLE: &str = "<title>Glasshouse</title>";
 const HOME: &str = r#"<script type="application/json" id="home">null</script>"#;
 const FACTS: &str = r#"<script type="application/json" id="facts">null</script>"#;
@@ -71,7 +71,7 @@ impl Template {
         }
     }
 
-    /// With the address of a Glasshouse page, to which the shared page hands its model. Fails if it is not an address of the web.
+    /// With the URL of a Glasshouse page, to which the shared page passes its model. Fails if it is not a web URL.
     pub fn with_home(self, home: &str) -> Result<Self> {
         check_address(home)?;
         let filled = HOME.replace("null", &embedded(&home)?);
@@ -116,16 +116,14 @@ impl Template {
     }
 }
 
-/// Checks that a text is the address of a page.
+/// Checks that a text is the URL of a page.
 pub fn check_address(text: &str) -> Result<()> {
     let is_plain =
         !text.contains(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '#');
     if is_plain && (text.starts_with("https://") || text.starts_with("http://")) {
         return Ok(());
     }
-    Err(Error::Refused(format!(
-        "{text:?} is not the address of a page, such as https://example.org/glasshouse/"
-    )))
+    Err(Error::Refused(format!("{text:?} is not the URL of a page, such as https://example.org/glasshouse/")))
 }
 
 fn misplaced() -> Error {

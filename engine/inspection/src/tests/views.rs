@@ -153,7 +153,7 @@ fn the_walk_ends_with_the_logits_of_its_position() {
         let mut wanted = outputs::largest(&found, 10);
         next.sort_unstable();
         wanted.sort_unstable();
-        assert_eq!(next, wanted, "texts of the likeliest tokens");
+        assert_eq!(next, wanted, "texts of the most likely tokens");
         let keys = inspected.tensors.iter().find(|tensor| tensor.name == "keys").unwrap();
         assert_eq!(keys.shape(), [TOKENS.len(), config.kv_heads * config.head_size]);
     }

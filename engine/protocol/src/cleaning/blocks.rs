@@ -262,7 +262,7 @@ fn members(cluster: &Cluster, diff: Diff<'_>) -> Section {
     let rest = cluster.size.saturating_sub(cluster.members.len() as u64);
     let excerpts = cluster.members.iter().map(|member| {
         let how = match member.similarity.filter(|_| !member.kept) {
-            Some(share) => format!(" · {} alike, {}", percent(share), member.found_by),
+            Some(share) => format!(" · {} similar, {}", percent(share), member.found_by),
             None if member.kept => format!(" · kept: {}", cluster.reason),
             None => String::new(),
         };
@@ -276,7 +276,7 @@ fn members(cluster: &Cluster, diff: Diff<'_>) -> Section {
     });
     let more =
         (rest > 0 && !cluster.members.is_empty()).then(|| Block::Note(format!("and {} more", whole(rest))));
-    Section::new(format!("{} alike", counted(cluster.size, "document")), excerpts.chain(more))
+    Section::new(counted(cluster.size, "similar document"), excerpts.chain(more))
 }
 
 /// Files and records that could not be read.

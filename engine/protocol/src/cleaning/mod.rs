@@ -82,7 +82,7 @@ pub enum PersonalAction {
     /// Masks its characters and keeps its shape: `j•••@•••.com`.
     Mask,
     Drop,
-    /// Only counts it and keeps it in the text. Excerpts mask it all the same.
+    /// Only counts it and keeps it in the text. Excerpts mask it nevertheless.
     Keep,
 }
 

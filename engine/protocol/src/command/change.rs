@@ -47,7 +47,7 @@ pub enum DocumentsChange {
 pub enum Fit {
     /// Reduces batch size, context length and layers until the run fits the device.
     ToDevice { config: Box<RunConfig> },
-    /// Benchmarks the device briefly and sizes a first run on the embedded stories to last about `seconds`.
+    /// Benchmarks the device briefly and sizes a first run on the built-in stories to last about `seconds`.
     First { seconds: f64 },
     /// Finds a learning rate by a range test on the project's text. Leaves no run behind. Answered by `RangeTested`s instead of `Fitted`.
     LearningRate { config: Box<RunConfig>, test: crate::RangeTest },

@@ -12,15 +12,15 @@ settings! {
     pub struct GenerateConfig: "" {
         /// Maximum number of tokens to generate; the model may end the text earlier.
         pub max_tokens: usize = 200, "Max tokens", 1..=MAX_TOKENS;
-        /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 always takes the likeliest token (greedy).
+        /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 is greedy: always the most likely token.
         pub temperature: f32 = 0.8, "Temperature", 0.0..;
-        /// Draws from the k likeliest tokens; 0 keeps all.
+        /// Draws from the k most likely tokens; 0 keeps all.
         pub top_k: usize = 0, "Top-k", 0..;
-        /// Draws from the smallest set of likeliest tokens with a total probability of at least p; 1 keeps all.
+        /// Draws from the smallest set of most likely tokens with a total probability of at least p; 1 keeps all.
         pub top_p: f32 = 1.0, "Top-p", above_to(0.0, 1.0);
-        /// Drops tokens less likely than this share of the likeliest; 0 keeps all.
+        /// Drops tokens less likely than this share of the most likely one; 0 keeps all.
         pub min_p: f32 = 0.0, "Min-p", 0.0..=1.0;
-        /// Makes recently written tokens less likely; 1 is off.
+        /// Makes recently written tokens less likely; 1 disables it.
         ///
         /// Divides positive and multiplies negative logits of tokens in the window.
         pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);

@@ -36,7 +36,7 @@ choices! {
         Mild = "mild", "Mild";
         /// A newspaper would print it only with a reason.
         Medium = "medium", "Medium";
-        /// Hurts, or helps to hurt.
+        /// Harmful, or helps to do harm.
         Severe = "severe", "Severe";
     }
 }

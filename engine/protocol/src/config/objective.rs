@@ -15,13 +15,13 @@ choices! {
         Chat = "chat", "Chat";
         /// Prefer: the better of two replies to a prompt.
         ///
-        /// Makes the better one likelier, or trains a reward model with its own head that scores it higher ([`super::PreferenceLoss`]).
+        /// Makes the better one more likely, or trains a reward model with its own head that scores it higher ([`super::PreferenceLoss`]).
         Preference = "preference", "Preference";
         /// Score: the model's own replies, rated by a rule or a reward model.
         ///
         /// Group-relative policy optimization on prompts (Shao et al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). The model
         /// generates a group of answers to each prompt, which a rule or a reward model scores; answers with more than their group's mean reward
-        /// become likelier, with a clipped probability ratio and an optional penalty on the divergence from the initial weights
+        /// become more likely, with a clipped probability ratio and an optional penalty on the divergence from the initial weights
         /// ([`super::RewardSettings`]).
         Reward = "reward", "Reward";
         /// Label: one of a few labels for a text.

@@ -37,7 +37,7 @@ choices! {
         /// which keeps scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is unused.
         #[serde(alias = "bradley-terry")]
         BradleyTerry = "bradley_terry", "Reward model";
-        /// From single ratings: good replies become likelier, bad ones less likely.
+        /// From single ratings: good replies become more likely, bad ones less likely.
         ///
         /// w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good answers, with w `desirable_weight` or `undesirable_weight`. z is the mean of
         /// log π − log π₀ over mismatched prompts and answers of a micro-batch, at least 0, without a gradient (Ethayarajh et al. 2024, arXiv

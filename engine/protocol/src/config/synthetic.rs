@@ -4,7 +4,7 @@ use super::{DataConfig, RunConfig};
 use crate::setting::choices;
 
 choices! {
-    /// Generated rows to learn in place of a text. Only the end of a row, its answer, counts in the loss.
+    /// Generated rows to train on instead of a text. Only the end of a row, its answer, counts in the loss.
     pub enum Synthetic = None {
         /// Learn the text.
         None = "none", "none";

@@ -10,7 +10,7 @@ use crate::setting::{Settings as _, above, above_to, choices, settings};
 use crate::{Invalid, ModelConfig, is_default, require, rules};
 
 choices! {
-    /// Update rule of the optimizer. In all of them, weight decay is decoupled and applies only to matrices.
+    /// The optimizer. Weight decay is always decoupled and applies only to matrices.
     pub enum OptimizerKind {
         /// Adam with decoupled decay (Loshchilov and Hutter 2019).
         Adamw = "adamw", "AdamW";
@@ -69,14 +69,14 @@ settings! {
         /// Passes over the training text or rows; sets the number of steps when the data are prepared.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub epochs: Option<f64> = None, "Epochs", above_to(0.0, 1e6);
-        /// Windows of text, each of the context length, per micro-batch. More give a steadier gradient and take more memory.
+        /// Windows of text, each of the context length, per micro-batch. More give a less noisy gradient and take more memory.
         pub batch_size: usize = 12, "Batch size", 1..=1 << 16;
         /// Micro-batches whose gradients are averaged for one update of the weights: a large batch in the memory of a small one.
         pub accumulate: usize = 1, "Gradient accumulation", 1..=1 << 16;
         /// Computes updates from gradients. AdamW scales the update of each weight by its recent gradients. Muon updates each matrix of a block
         /// as a whole, equally in all directions.
         pub optimizer: OptimizerKind = OptimizerKind::Adamw, "Optimizer";
-        /// Size of each update of the weights at its peak. Too small is slow, too large diverges.
+        /// Peak size of the weight updates. Too small is slow, too large diverges.
         pub learning_rate: f64 = 1e-3, "Learning rate", above(0.0), scientific;
         /// The learning rate at the end of its schedule.
         pub min_learning_rate: f64 = 1e-4, "Minimum learning rate", 0.0.., scientific;
@@ -92,9 +92,9 @@ settings! {
         pub beta2: f64 = 0.95, "Beta 2", 0.0..1.0;
         /// Added to the square root of the second moment.
         pub eps: f64 = 1e-8, "Epsilon", above(0.0), scientific;
-        /// Each step pulls matrices and embeddings slightly towards zero, which keeps them from growing.
+        /// Pulls matrices and embeddings slightly towards zero in each step, which keeps them small.
         pub weight_decay: f64 = 0.1, "Weight decay", 0.0..;
-        /// Scales gradients with a longer norm down to it, so that one unusual batch cannot throw the weights far. 0 switches it off.
+        /// Maximum gradient norm: larger gradients are scaled down, so that one unusual batch cannot change the weights much. 0 disables it.
         pub gradient_clipping: f64 = 1.0, "Gradient clipping", 0.0..;
         /// Decay per step of an exponential moving average of the weights, as in 0.999; 0 keeps none. The run trains as without it, but is
         /// evaluated, sampled and exported with the average.
@@ -102,7 +102,7 @@ settings! {
         /// Updated every 10 steps, with decay min(ema, (1 + step) / (10 + step))¹⁰.
         #[serde(skip_serializing_if = "is_default")]
         pub ema: f64 = 0.0, "Weight average", 0.0..1.0;
-        /// Trains towards slightly less than certainty, which reduces overconfidence.
+        /// Trains towards slightly less than full certainty, which reduces overconfidence.
         pub label_smoothing: f32 = 0.0, "Label smoothing", 0.0..1.0;
         /// Weight α of unlikelihood training for the objective `text`, which makes repetition less likely; 0 disables it.
         ///
@@ -132,7 +132,7 @@ settings! {
         pub adapter: Option<Adapter> = None;
         /// Tokens attend only to tokens of their own document, even if a window holds several. Positions still count along the window.
         pub document_mask: bool = false, "Document mask";
-        /// Recomputes most results of the forward pass during the backward pass instead of keeping them: less memory, up to a third slower.
+        /// Recomputes most results of the forward pass during the backward pass instead of storing them: less memory, up to a third slower.
         ///
         /// Only each block's output is kept. Results are unchanged.
         pub activation_checkpointing: bool = false, "Activation checkpointing";
@@ -150,7 +150,7 @@ settings! {
         /// Steps between milestones (weights in half precision, kept permanently), including the untrained and the final weights; 0
         /// disables them.
         pub milestone_interval: u64 = 0, "Milestone every", 0..=MAX_STEPS;
-        /// Weights saved in half precision and kept, for looking at the model at earlier steps: up to 32, in geometric progression. Their size
+        /// Weights saved in half precision, for inspecting the model at earlier steps: up to 32, in geometric progression. Their size
         /// on disk is on the Model page.
         #[serde(skip_serializing_if = "is_default")]
         pub milestones: Milestones = Milestones::Off, "Milestones";
@@ -224,7 +224,7 @@ impl TrainConfig {
             alpha == 0.0 || objective.is_text() => "train.unlikelihood", alpha,
                 format!("be 0 with the objective {objective}: it belongs to text");
             alpha == 0.0 || self.label_smoothing == 0.0 => "train.unlikelihood", alpha,
-                "be 0 with label smoothing, which makes every token likelier";
+                "be 0 with label smoothing, which makes every token more likely";
         }
         self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;

@@ -98,7 +98,7 @@ macro_rules! measures {
                 "precision", "Precision", Share, Higher, [0.0, 1.0];
                 "recall", "Recall", Share, Higher, [0.0, 1.0];
                 "false_positive_rate", "False positive rate", Share, Lower, [0.0, 1.0];
-                "pct_stereotype", "Stereotyped sentence likelier", Share, Neither, [0.0, 1.0];
+                "pct_stereotype", "Stereotyped sentence more likely", Share, Neither, [0.0, 1.0];
                 "difference_nats", "Difference in nats", Number, Neither, [-INF, INF];
             }
         }

@@ -45,7 +45,7 @@ pub struct CorpusSummary {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DocumentsOverview {
-    /// Whether the embedded stories are used because the project has no documents.
+    /// Whether the built-in stories are used because the project has no documents.
     pub embedded: bool,
     /// Whether the documents listed and trained on are those kept by a cleaning.
     pub cleaned: bool,

@@ -76,7 +76,7 @@ fn data(config: &RunConfig) -> Vec<String> {
     let data = &config.data;
     let mut lines = match data.paths.as_slice() {
         [] if !data.synthetic.is_none() => vec![format!("generated rows: {}", data.synthetic.title())],
-        [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
+        [] => vec![format!("the built-in stories, {}", bytes(data.corpus_bytes))],
         paths => paths.to_vec(),
     };
     lines.extend(data.validation_files.iter().map(|path| format!("{path}, held out")));
@@ -166,7 +166,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         found.fold((0, 0), |(looked, shared), one| (looked + one.looked_up, shared + one.found));
     if shared > 0 {
         limits.push(format!(
-            "{} of {} searched share a passage with the training text: the results there are too good.",
+            "{} of {} searched share a passage with the training text: results on these are inflated.",
             whole(shared),
             counted(looked, "text")
         ));
@@ -185,7 +185,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
     }
     if !evaluation.tasks.is_empty() && config.data.paths.iter().any(|path| is_of_tasks(Path::new(path))) {
         limits.push(
-            "The model was trained on the project's own tasks: the rows of the same families have other wordings, but are similar."
+            "The model was trained on the project's own tasks: the evaluated rows have other wordings, but are similar."
                 .to_owned(),
         );
     }

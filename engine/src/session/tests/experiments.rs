@@ -340,7 +340,7 @@ fn a_diverged_seed_of_the_whole_recipe_ends_its_twins_and_the_last_one_the_ablat
     assert!(failed.len() == 1 && failed[0].contains("left to compare"), "{failed:?}");
     let rows = last(&heard).rows;
     assert_eq!([0, 1].map(|at| rows[at].state), [SweepState::Failed; 2]);
-    assert!(rows[1].run.is_none() && rows[1].error.as_ref().unwrap().contains("whole recipe"), "{rows:?}");
+    assert!(rows[1].run.is_none() && rows[1].error.as_ref().unwrap().contains("complete recipe"), "{rows:?}");
 }
 
 #[test]

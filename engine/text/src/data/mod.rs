@@ -1,4 +1,4 @@
-//! From documents to batches: reading files or the embedded stories, training or reusing a tokenizer, storing the token
+//! From documents to batches: reading files or the built-in stories, training or reusing a tokenizer, storing the token
 //! stream, and drawing batches; also instruction tasks about the world of the stories.
 //!
 //! [`prepare()`] does all of this for a run. The result is one folder in the project, named by a hash of everything

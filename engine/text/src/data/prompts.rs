@@ -131,7 +131,7 @@ impl<'a> Prompts<'a> {
         let lack = if self.judge.is_by_model() { "− the mean score" } else { "1 − the mean reward" };
         let mut all = vec![
             format!("{} to train on, {validation} held out", counted(train, "prompt")),
-            format!("evaluations use the likeliest answers and report {lack} as their loss"),
+            format!("evaluations use the most likely answers and report {lack} as their loss"),
         ];
         let room = self.settings.room as u64;
         let lost = |left_out: usize| {

@@ -64,7 +64,7 @@ impl Sources {
                     (name.to_string_lossy().into_owned(), file.bytes)
                 })
                 .collect(),
-            Self::Stories(bytes) => vec![("embedded stories".to_owned(), *bytes)],
+            Self::Stories(bytes) => vec![("built-in stories".to_owned(), *bytes)],
         }
     }
 

@@ -191,7 +191,7 @@ mod tests {
             "| story | 10 | 10 |",
             "seed 1",
             "lo tolari rano",
-            "What a present is",
+            "Do not reveal what a present is",
             "| `held-out.jsonl` | 40 |",
         ] {
             assert!(readme.contains(wanted), "{wanted}: {readme}");

@@ -142,7 +142,7 @@ impl TokenizerTrainer {
     fn characters(&self, special: &[String]) -> Result<Value> {
         let count = self.characters.len();
         if count == 0 {
-            refuse!("there is no text for a vocabulary of characters");
+            refuse!("there is no text to build a character vocabulary from");
         }
         let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
         let model = shape::bpe_model(&vocabulary, &json!([]));

@@ -1,7 +1,7 @@
 //! Training of Unigram vocabularies (Kudo 2018) over the bytes of words.
 //!
 //! The `tokenizers` crate's trainer is not used, because it only considers candidates that are followed by several characters
-//! within words. Whole words hardly ever are: it gets 1.8 bytes per token on the embedded stories, this one 3.8. The crate's
+//! within words. Whole words hardly ever are: it gets 1.8 bytes per token on the built-in stories, this one 3.8. The crate's
 //! result also depends on randomly keyed hash maps and on threads. This trainer adds in word order and uses `libm`, so a text
 //! gives the same vocabulary on every target.
 

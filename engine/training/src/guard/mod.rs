@@ -296,7 +296,7 @@ impl Guard {
         if let Some(name) = self.begins(GuardKind::DeadLayer, step, dead) {
             let others = others(found.dead.len());
             let text = format!(
-                "No gradient reaches {name}{others} at step {step}, so it does not learn. The cause is units that are off for every token (ReLU \
+                "No gradient reaches {name}{others} at step {step}, so it does not learn. The cause is units that are inactive for every token (ReLU \
                  after too large an update), or zero weights after it."
             );
             all.push(Finding::new(GuardKind::DeadLayer, step, [0.0, 0.0], text));

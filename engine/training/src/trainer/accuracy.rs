@@ -84,7 +84,7 @@ impl Trainer<'_> {
     }
 }
 
-/// Whether each row with an answer is answered right: greedy decoding gives the answer if each of its tokens is the likeliest one
+/// Whether each row with an answer is answered right: greedy decoding gives the answer if each of its tokens is the most likely one
 /// after the row up to it, which needs a single pass for all rows.
 async fn answered(lens: &mut Lens, batch: &MicroBatch, time: usize) -> Result<Vec<bool>> {
     let normed = lens.normed([batch.tokens.len() / time, time], &batch.tokens).await?;

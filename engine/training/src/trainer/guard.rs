@@ -74,7 +74,7 @@ impl Trainer<'_> {
         let bad_steps = self.guard.state.bad_steps;
         if bad_steps == 1 {
             self.notice(format!(
-                "step {}: the gradient is not finite, so the step was skipped and the weights are unchanged{}",
+                "step {}: the gradient is not finite: the step was skipped and the weights are unchanged{}",
                 self.step,
                 if self.is_mixed() { "; mixed precision retries with half the loss scale" } else { "" }
             ));

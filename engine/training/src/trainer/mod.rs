@@ -896,7 +896,7 @@ mod tests {
         assert_eq!(
             rest_of_step(&timed, 7.0, ProfileMethod::Timestamps),
             None,
-            "timed apart, kernels may take longer than together"
+            "kernels timed separately may take longer than together"
         );
     }
 }

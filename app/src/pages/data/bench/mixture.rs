@@ -90,7 +90,7 @@ impl Mixing {
                             let epochs = share / (size / whole).max(f64::MIN_POSITIVE);
                             let words = format!("{} · {epochs:.1} ×", format::percent(share));
                             caption_label(ui, words).on_hover_text(
-                                "Its share of the training text, and how often it is read while the run reads as much as the whole corpus holds.",
+                                "Its share of the training text, and how often it is read in one epoch of the whole corpus.",
                             );
                         }
                     },

@@ -12,7 +12,7 @@ const ACTIONS: [(PersonalAction, &str, &str); 4] = [
     (PersonalAction::Keep, "Keep", "The text is unchanged."),
     (PersonalAction::Replace, "Replace", "Replaced by a placeholder with the name of its class."),
     (PersonalAction::Mask, "Mask", "Letters and digits are masked; the format stays."),
-    (PersonalAction::Drop, "Drop document", "Drops every document that holds any."),
+    (PersonalAction::Drop, "Drop document", "Drops every document that contains any."),
 ];
 
 pub fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
@@ -53,7 +53,7 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
                     }
                 }
             });
-            list.response.accessible_name(format!("What is done with {title}"));
+            list.response.accessible_name(format!("Action on {title}"));
         },
         |ui| ui.add(Label::new(&title).truncate()),
     );

@@ -31,7 +31,7 @@ fn line((name, score): (&str, f32)) -> String {
     format!("{name} {score:.2}")
 }
 
-/// What a head does, in words; `None` without scores.
+/// A head's behaviour in words; `None` without scores.
 pub fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<String> {
     let scores = shown.data.tensor("scores")?.at(&[layer, head]);
     Some(match name_of(scores) {

@@ -68,7 +68,7 @@ const BLOCK: &[Step] = &[
         "The weight of each expert in this token's MLP; 0 for experts that the router did not choose.",
         "gates",
     ),
-    step("Neurons", "The activation of each neuron: features recognised in this vector.", "hidden"),
+    step("Neurons", "The activation of each neuron: features found in this vector.", "hidden"),
     step("MLP output", "The contribution of the neurons.", "mlp_output"),
     step("After the block", "The input of the next block.", "stream"),
 ];

@@ -68,8 +68,8 @@ pub fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) ->
     }
     let ratio = f64::from(mlp) / f64::from(head);
     let sentence = format!(
-        "Without the MLP of layer {layer} the distribution moves by {mlp:.3} bits, without head {number} of layer {of} by {head:.3} bits: \
-         {ratio:.2} times as far."
+        "Without the MLP of layer {layer} the distribution changes by {mlp:.3} bits, without head {number} of layer {of} by {head:.3} bits: \
+         a ratio of {ratio:.2}."
     );
     Some((ratio, sentence))
 }
@@ -108,7 +108,7 @@ pub fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>)
     let (temperature, top_p) = (sampling.temperature, sampling.top_p);
     let left = if *kept == 1 { "1 token".to_owned() } else { format!("{kept} tokens") };
     let sentence =
-        format!("With temperature {temperature} and top-p {top_p}, {left} of the vocabulary are left.");
+        format!("With temperature {temperature} and top-p {top_p}, {left} of the vocabulary remain.");
     Some((f64::from(*kept), sentence))
 }
 
@@ -119,7 +119,7 @@ pub fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Opti
     let [before, after] = [before, after].map(|share| format::percent(f64::from(share)));
     let temperature = answer.settings.sampling.temperature;
     let sentence = format!(
-        "The likeliest token has {before} without a temperature and {after} at temperature {temperature}: {ratio:.2} times as much."
+        "The most likely token has {before} without a temperature and {after} at temperature {temperature}: {ratio:.2} times as much."
     );
     Some((ratio, sentence))
 }

@@ -27,11 +27,11 @@ use glasshouse_documents::{settings, threshold::Thresholds as _};
 settings! {
     Settings {
         words: u32 = 13, 3 to 32, "Words in an n-gram: 13, as for GPT-3.";
-        smallest_item_words: u32 = 8, 3 to 32, "Fewest words of an item: 8, as for GPT-3.";
-        runs: u32 = 1, 1 to 1_000_000, "Fewest distinct n-grams shared with a document.";
-        share: f64 = 0.2, 0 to 1, "Least fraction of the item's n-grams found in the document, or of the document's found in the item.";
+        smallest_item_words: u32 = 8, 3 to 32, "Minimum number of words of an item: 8, as for GPT-3.";
+        runs: u32 = 1, 1 to 1_000_000, "Minimum number of distinct n-grams shared with a document.";
+        share: f64 = 0.2, 0 to 1, "Minimum fraction of the item's n-grams found in the document, or of the document's found in the item.";
         common_items: u32 = 10, 1 to 1000,
-            "Most items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).";
+            "Maximum number of items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).";
     }
     lists {
         against: Vec<PathBuf> = Vec::new(),

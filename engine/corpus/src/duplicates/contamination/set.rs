@@ -272,7 +272,7 @@ impl Set {
             && overlap.item_share().max(overlap.document_share()) >= self.settings.share
     }
 
-    /// The largest overlap, if it reaches the thresholds, whatever the action.
+    /// The largest overlap, if it reaches the thresholds, regardless of the action.
     pub fn contaminating(&self, text: &str) -> Option<Overlap> {
         self.find(text).filter(|overlap| self.is_contaminated(overlap))
     }

@@ -50,7 +50,7 @@ settings! {
         // One changed word in 33 gives 0.74 and one in 25 gives 0.67: clearly copies, which the 0.8 of Lee et al. (2022) and
         // Gopher (Rae et al. 2021) keeps. FineWeb drops whatever meets in a band, unverified; with 0.5 such pairs are found as
         // often as by its 14 × 8, even for randomly scattered changes, and nothing below is dropped.
-        similarity: f64 = 0.5, 0.1 to 1.0, "Least true Jaccard similarity of runs from which two documents count as copies.";
+        similarity: f64 = 0.5, 0.1 to 1.0, "Jaccard similarity of the word runs from which two documents count as near duplicates.";
     }
     lists {
         enabled: bool = true, "Whether to search near copies.";

@@ -50,9 +50,9 @@ settings! {
     Settings {
         shortest_main_content: usize = 100, 0 to 1_073_741_824,
             "Main content below this many bytes is considered a mistake, and all visible text is used instead if there is more.";
-        largest_page: usize = 16 << 20, 1 to 1_073_741_824, "Most bytes of a page. Common Crawl truncates pages at 1 MiB (5 MiB since 2025).";
+        largest_page: usize = 16 << 20, 1 to 1_073_741_824, "Maximum bytes of a page. Common Crawl truncates pages at 1 MiB (5 MiB since 2025).";
         most_elements: usize = 50_000, 1 to 1_073_741_824,
-            "Most elements of a page for main-content extraction; larger pages yield all visible text.";
+            "Maximum number of elements of a page for main-content extraction; larger pages yield all visible text.";
     }
     lists {
         mode: Mode = Mode::MainContent, "The part of a page that is used.";

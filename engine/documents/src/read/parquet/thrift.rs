@@ -10,7 +10,7 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-/// What is wrong with encoded bytes.
+/// Defects of encoded bytes.
 type Fault = &'static str;
 
 const SHORT: Fault = "it ends too early";

@@ -1,6 +1,6 @@
 //! Arranges positioned letters into lines in reading order.
 //!
-//! Consecutive letters form fragments. Fragments of the same direction are processed upright, whatever the page's rotation.
+//! Consecutive letters form fragments. Fragments of the same direction are processed upright, regardless of the page's rotation.
 //! Vertical white space between fragments separates columns; adjacent fragments form lines.
 
 use unicode_normalization::UnicodeNormalization as _;

@@ -1,4 +1,4 @@
-//! Every reader terminates without panic, whatever the bytes.
+//! Every reader terminates without panicfor any bytes.
 
 use super::*;
 use proptest::prelude::*;

@@ -887,7 +887,7 @@ mod tests {
     use glasshouse_platform::lanes;
     use glasshouse_protocol::WeightFormat;
 
-    /// What rounded inputs stand for.
+    /// Values represented by rounded inputs.
     fn floats_of(x: &Rounded) -> Vec<f32> {
         x.quants.iter().enumerate().map(|(at, quant)| f32::from(*quant) * x.scales[at / BLOCK]).collect()
     }

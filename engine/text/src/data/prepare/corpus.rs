@@ -1,4 +1,4 @@
-//! A run's source text: files, the embedded stories, or generated rows.
+//! A run's source text: files, the built-in stories, or generated rows.
 
 use super::CORPUS_SEED;
 use crate::data::read::{self, Mark, Problems, SourceFile, TextPiece};
@@ -135,7 +135,7 @@ impl Corpus {
         let mut records: Vec<SourceRecord> = match &self.text {
             Origin::Files { sources, .. } => sources.iter().map(of_file).collect(),
             Origin::Stories(bytes) => {
-                vec![SourceRecord { path: format!("embedded stories, seed {CORPUS_SEED}"), bytes: *bytes }]
+                vec![SourceRecord { path: format!("built-in stories, seed {CORPUS_SEED}"), bytes: *bytes }]
             }
             Origin::Rows(synthetic, rows) => {
                 let bytes = rows.iter().map(|row| row.text.len() as u64).sum();

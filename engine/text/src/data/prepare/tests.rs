@@ -1,4 +1,4 @@
-//! End-to-end preparation of files and of the embedded stories.
+//! End-to-end preparation of files and of the built-in stories.
 
 use super::*;
 use crate::data::{Batches, IGNORED, Split, stories};
@@ -181,7 +181,7 @@ fn samples_begin_with_the_first_words_of_a_text_of_ones_own() {
     let (prepared, _) = run(&own, folder.path()).unwrap();
     prepared.complete(&mut own);
     assert_eq!(own.train.sample_prompt, "First Citizen:");
-    // The user's choice stays, and the embedded stories have their own prompt.
+    // The user's choice stays, and the built-in stories have their own prompt.
     own.train.sample_prompt = "Hear".to_owned();
     prepared.complete(&mut own);
     assert_eq!(own.train.sample_prompt, "Hear");
