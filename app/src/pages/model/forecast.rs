@@ -106,17 +106,13 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let text = seconds.map_or_else(|| format::NOTHING.to_owned(), format::duration);
         ui.label(RichText::new(text).text_style(theme::title()).color(colour));
         ui.spacing_mut().item_spacing.y = 2.0;
-        let tokens = plan.map(|(plan, _)| plan.tokens_per_step as f64 * draft.config.train.steps as f64);
+        if let Some((plan, _)) = plan {
+            facts_ui(ui, &plan.work(&draft.config));
+        }
         let row = |ui: &mut Ui, name: &str, value: Option<String>| {
             let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
             stat_row(ui, name, &value, "");
         };
-        row(ui, "Training tokens", tokens.map(format::quantity));
-        row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        let work = plan.zip(tokens).map(|((plan, _), tokens)| format::flop(plan.flops_per_token * tokens));
-        row(ui, "Work", work);
-        let launches = plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64));
-        row(ui, "Kernel launches per step", launches);
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
         row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
