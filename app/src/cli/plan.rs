@@ -105,11 +105,9 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
         Fact::new("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
     ]);
     memory.extend(checkpointed);
-    let milestones = (plan.milestone_bytes > 0).then(|| Fact::new("milestones", bytes(plan.milestone_bytes)));
     let sections = [
         ("Model", format!("{} parameters", whole(plan.parameters)), parameters),
         ("Memory", bytes(plan.bytes), memory),
-        ("Disk", format!("at most {}", bytes(plan.disk_bytes)), milestones.into_iter().collect()),
         ("Work", String::new(), plan.work(config)),
     ];
     let section = |(title, note, facts): (&str, String, Vec<Fact>)| {

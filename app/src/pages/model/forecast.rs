@@ -2,7 +2,7 @@
 
 use super::{Draft, ModelPage};
 use crate::pages::prelude::*;
-use glasshouse_protocol::{Fit, PlanSummary};
+use glasshouse_protocol::Fit;
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -47,9 +47,6 @@ impl ModelPage {
                     hint_line(ui, &format!("A buffer exceeds the device's limit of {limit} per binding."));
                 }
             }
-            if let Some((plan, _)) = plan {
-                caption(ui, on_disk(plan));
-            }
             ui.add_space(space::TIGHT);
             self.fit_ui(ui, context, draft);
         });
@@ -80,15 +77,6 @@ impl ModelPage {
         if primary(ui, None, "Apply").clicked() {
             self.replace(context, fitted.clone(), "fitting");
         }
-    }
-}
-
-/// Files that the run writes to its project.
-fn on_disk(plan: &PlanSummary) -> String {
-    let all = format::bytes(plan.disk_bytes);
-    match plan.milestone_bytes {
-        0 => format!("On disk up to {all}, without milestones."),
-        bytes => format!("On disk up to {all}, including {} of milestones.", format::bytes(bytes)),
     }
 }
 

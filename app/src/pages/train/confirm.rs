@@ -66,20 +66,12 @@ pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
         Fact::new("Steps", format::whole(draft.train.steps)),
         Fact::new("Tokens", format::quantity(tokens)),
         planned("Memory", |plan| Some(format::bytes(plan.bytes))),
-        planned("Milestones", |plan| Some(milestones(plan))),
+        planned("On disk", |plan| Some(plan.disk())),
         planned("Estimated time", |plan| plan.run_seconds.map(format::duration)),
         Fact::new("Seed", draft.seed.to_string()),
     ];
     let energy = plan.and_then(|plan| plan.energy.as_ref()).map(EnergyUse::facts).unwrap_or_default();
     facts_ui(ui, &facts.into_iter().chain(energy).chain(device).collect::<Vec<_>>());
-}
-
-/// Disk space of the run's milestones.
-fn milestones(plan: &PlanSummary) -> String {
-    match plan.milestone_bytes {
-        0 => "none".to_owned(),
-        bytes => format!("{} on disk", format::bytes(bytes)),
-    }
 }
 
 /// The trainable parameters, with their number if known.

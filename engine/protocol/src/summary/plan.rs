@@ -1,7 +1,7 @@
 //! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
 use crate::blocks::Fact;
-use crate::quantity::{counted, flop, quantity, whole};
+use crate::quantity::{bytes, counted, flop, quantity, whole};
 use crate::setting::choices;
 use crate::{EnergyUse, RunConfig};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,16 @@ pub struct PlanSummary {
 }
 
 impl PlanSummary {
-    /// The work of a run with these settings.
+    /// Size of the files that the run writes.
+    pub fn disk(&self) -> String {
+        let milestones = match self.milestone_bytes {
+            0 => String::new(),
+            own => format!(", including {} of milestones", bytes(own)),
+        };
+        format!("at most {}{milestones}", bytes(self.disk_bytes))
+    }
+
+    /// The work and the files of a run with these settings.
     pub fn work(&self, config: &RunConfig) -> Vec<Fact> {
         let passes = self.flops_per_token_by_pass;
         let passes = [
@@ -71,6 +80,7 @@ impl PlanSummary {
             Fact::new("Whole run", run),
             Fact::new("FLOPs per token", quantity(self.flops_per_token)).note(passes.join(", ")),
             Fact::new("Kernel launches per step", whole(self.dispatches_per_step as u64)),
+            Fact::new("On disk", self.disk()),
         ]
     }
 }
