@@ -573,7 +573,7 @@ fn a_trained_project_gets_specific_answers() {
     let unpack = ["unpack", "bad.glasshouse", "--project", "never"];
     fail(folder, &unpack, 1, &["bad.glasshouse", "(checksum)"]);
     let said = succeed(folder, &["plan", "--steps", "1", "--preset", "first-stories-small"]);
-    assert!(said.contains("whole run: 1 step, "), "{said}");
+    assert!(said.contains("Whole run: 1 step, "), "{said}");
 }
 
 #[test]

@@ -29,46 +29,10 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
                     .iter()
                     .try_for_each(|point| say!("{}", joined(json!({ "from": run }), &json!(point))))?;
             }
-            (false, false) => points.iter().try_for_each(|point| print(&run, point))?,
+            (false, false) => points.iter().try_for_each(|point| report::print(&point.blocks()))?,
         }
         asked
     })
-}
-
-fn print(from: &str, compressed: &Compressed) -> Result<()> {
-    let [whole, now] = compressed.bytes;
-    let run =
-        compressed.run.as_deref().context("the engine returned no run; report it if it happens again")?;
-    let times = whole as f64 / now.max(1) as f64;
-    match &compressed.method {
-        Compression::Store { .. } | Compression::Calibrate { .. } => {
-            say!("{run}: the weights of {from} in {}, {times:.1} times smaller", bytes(now))?;
-        }
-        Compression::Prune(_) => {
-            say!("{run}: the weights of {from}, pruned")?;
-            let row = |matrix: &PrunedMatrix| {
-                let zeros = Cell::Text(percent(matrix.sparsity()));
-                [matrix.name.as_str().into(), matrix.weights.into(), zeros]
-            };
-            let rows = compressed.matrices.iter().map(row);
-            report::print(&[Block::Table(Table::new("", ["matrix", "weights", "zeros"], rows))])?;
-        }
-        Compression::Remove(RemoveSettings { part, count, .. }) => {
-            let numbers: Vec<String> = compressed.removed.iter().map(ToString::to_string).collect();
-            let which =
-                if numbers.is_empty() { String::new() } else { format!(" ({}, from 0)", numbers.join(", ")) };
-            let place = if *part == ModelPart::Blocks { "" } else { " in each block" };
-            let removed = counted(*count as u64, part.noun());
-            say!("{run}: {from} without {removed}{which}{place}, {}, {times:.1} times smaller", bytes(now))?;
-        }
-    }
-    if let Some(losses) = compressed.losses() {
-        say!("{losses}")?;
-    }
-    if let Some([before, after]) = compressed.tokens_per_s.filter(|[before, after]| before != after) {
-        say!("decoding {} before, {} after", tokens_per_second(before), tokens_per_second(after))?;
-    }
-    Ok(())
 }
 
 #[derive(Args, Debug)]

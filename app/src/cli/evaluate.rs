@@ -29,15 +29,16 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         trained::use_project(engine, &arguments.model.of.project, places).await?;
         let runs = runs(arguments, engine).await?;
         let (mut evaluations, mut failed) = (Vec::with_capacity(runs.len()), None);
-        let text = match runs.iter().find(|run| !run.imported && !run.labels) {
+        let text = match runs.iter().find(|run| run.state != RunState::Imported && run.writes()) {
             Some(run) => Some(run.name.clone()),
             None => latest_of_text(arguments)?,
         };
         for run in &runs {
             let settings = settings_for(run, &settings, text.as_ref())?;
             // The training text of an imported model is not available for a memorisation test.
-            let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
-            let (source, settings) = (run.source(arguments), Box::new(settings));
+            let is_imported = run.state == RunState::Imported;
+            let remembers = settings.likelihood && !is_imported && !arguments.no_memorisation;
+            let (source, settings) = (source(run, arguments), Box::new(settings));
             let command = Command::Evaluate { source, settings };
             let found =
                 evaluated(engine, run, command, "stopping; the results of other models are kept").await;
@@ -156,25 +157,15 @@ fn named(given: &Path) -> Result<(String, PathBuf)> {
     Ok((task.to_owned(), rows.map_or_else(neighbour, Ok)?))
 }
 
-struct Evaluated {
-    name: String,
-    /// It has no training text.
-    imported: bool,
-    /// It is a classifier.
-    labels: bool,
-}
-
-impl Evaluated {
-    /// An imported model has one checkpoint.
-    fn source(&self, arguments: &EvaluateArguments) -> WeightSource {
-        let best = CheckpointChoice::Best;
-        let checkpoint = if self.imported { best } else { arguments.model.checkpoint.clone() };
-        WeightSource::Checkpoint { run: self.name.clone(), checkpoint }
-    }
+/// The weights to evaluate; an imported model has one checkpoint.
+fn source(run: &RunSummary, arguments: &EvaluateArguments) -> WeightSource {
+    let is_imported = run.state == RunState::Imported;
+    let checkpoint = if is_imported { CheckpointChoice::Best } else { arguments.model.checkpoint.clone() };
+    WeightSource::Checkpoint { run: run.name.clone(), checkpoint }
 }
 
 /// The selected models, followed by those to compare with.
-async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
+async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<RunSummary>> {
     let (folder, mut others) = (&arguments.model.of.project, Vec::new());
     for other in &arguments.against {
         // The import reports what a file or folder lacks to be a model.
@@ -206,15 +197,14 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
         }
     }
     let others = others.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut found: Vec<Evaluated> = Vec::new();
+    let mut found: Vec<RunSummary> = Vec::new();
     for run in runs.into_iter().chain(others) {
         let name = run.name();
         if found.iter().any(|known| known.name == name) {
             tell!("note: {name} is named more than once; it is evaluated once and not compared with itself");
             continue;
         }
-        let imported = run.record()?.state == RunState::Imported;
-        found.push(Evaluated { name, imported, labels: !run.config()?.model.labels.is_empty() });
+        found.push(run.summary()?);
     }
     Ok(found)
 }
@@ -231,16 +221,17 @@ fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
 
 /// The settings that apply to a model. Without a text of its own it is evaluated on `text`.
 fn settings_for(
-    run: &Evaluated,
+    run: &RunSummary,
     settings: &EvaluateSettings,
     text: Option<&String>,
 ) -> Result<EvaluateSettings> {
     let (mut settings, name) = (settings.clone(), &run.name);
-    let lacks_text = settings.likelihood && run.imported && text.is_none();
-    if run.imported {
+    let is_imported = run.state == RunState::Imported;
+    let lacks_text = settings.likelihood && is_imported && text.is_none();
+    if is_imported {
         settings.text_of = text.cloned();
     }
-    if lacks_text || run.labels {
+    if lacks_text || !run.writes() {
         (settings.likelihood, settings.baselines) = (false, false);
     }
     let has_tasks = settings.suite || !settings.tasks.is_empty();
@@ -249,7 +240,7 @@ fn settings_for(
             format!(
                 "{name} is an imported model, and no run of the project has a validation text for it; give it a task (--task FILE, --suite tasks)"
             )
-        } else if run.labels {
+        } else if !run.writes() {
             format!(
                 "{name} is a classifier and predicts no text; give it a file of texts and labels (--task FILE)"
             )
@@ -266,7 +257,7 @@ fn settings_for(
 /// The evaluations and audits that a command returns; `None` if it was interrupted.
 async fn evaluated(
     engine: &mut Engine,
-    run: &Evaluated,
+    run: &RunSummary,
     command: Command,
     stopping: &'static str,
 ) -> Result<Option<(Vec<Evaluation>, Vec<Audit>)>> {
@@ -288,7 +279,7 @@ async fn evaluated(
 /// interrupted or failed, which is reported; the evaluation is valid without it.
 async fn memorisation(
     engine: &mut Engine,
-    run: &Evaluated,
+    run: &RunSummary,
     evaluation: &Evaluation,
     arguments: &EvaluateArguments,
 ) -> Result<Option<Audit>> {
@@ -298,7 +289,7 @@ async fn memorisation(
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
-    let source = run.source(arguments);
+    let source = source(run, arguments);
     let sections = vec![AuditTopic::Memorisation];
     let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };
     let command = Command::Audit { source, settings: Box::new(settings) };

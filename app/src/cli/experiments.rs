@@ -74,27 +74,10 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     };
     let bars = curve.points.iter().step_by(every).map(bar).collect();
     report::print(&[Block::Note("Smoothed loss by learning rate:".to_owned()), Block::Bars(bars)])?;
-    if let (true, Some(last)) = (curve.diverged, curve.points.last()) {
-        say!("the loss grew without bound from a learning rate of {}", scientific(last.rate))?;
+    if let Some(rate) = curve.suggestion {
+        say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?;
     }
-    match curve.suggestion {
-        Some(rate) => {
-            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?;
-        }
-        None if curve.ended => {
-            say!(
-                "no suggestion: the loss does not fall clearly, or still falls at the last rate; test other rates or more steps"
-            )?;
-        }
-        None => {}
-    }
-    match &curve.noise {
-        Some(noise) => Ok(say!("{}", noise.text())?),
-        None if curve.test.noise && curve.suggestion.is_some() => {
-            Ok(say!("no gradient noise scale: the gradients have too little in common; use a larger batch")?)
-        }
-        None => Ok(()),
-    }
+    Ok(curve.notes().iter().try_for_each(|note| say!("{note}"))?)
 }
 
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {

@@ -61,24 +61,21 @@ impl Output {
         }
     }
 
-    /// A report of the training guard. After a rollback, the bar goes back, too.
-    fn guard(&self, report: &GuardReport) {
-        if report.went_back() {
-            self.resume_at(report.step);
-        }
-        self.notice(&of_guard(report), &[]);
-    }
-
     pub(super) fn event(&mut self, event: &TrainEvent) {
         if self.json {
             return self.put_json(event);
         }
         match event {
             TrainEvent::Step { step, .. } => self.step(*step, event),
-            TrainEvent::Reward { metrics, .. } => self.measured = Some(of_answers(metrics)),
-            TrainEvent::Preference { metrics, .. } => self.measured = Some(of_step_pairs(metrics)),
-            TrainEvent::Notice { text } => self.notice(text, &[]),
-            TrainEvent::Guard(report) => self.guard(report),
+            TrainEvent::Reward { .. } | TrainEvent::Preference { .. } => self.measured = Some(line(event)),
+            TrainEvent::Notice { .. } => self.notice(&line(event), &[]),
+            TrainEvent::Guard(report) => {
+                // After a rollback, the bar goes back, too.
+                if report.went_back() {
+                    self.resume_at(report.step);
+                }
+                self.notice(&line(event), &[]);
+            }
             TrainEvent::Done { .. } => {
                 self.bar.finish_and_clear();
                 self.say(&line(event));
@@ -120,31 +117,10 @@ impl Output {
     }
 }
 
-fn of_pairs(pairs: &PreferenceMetrics) -> String {
-    let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
-    let ties =
-        if *ties > 0.0 { format!(" ({} ties, each counted half)", percent(*ties)) } else { String::new() };
-    let ratio = log_ratio
-        .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
-        .unwrap_or_default();
-    format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {}{ties}{ratio}",
-        percent(*accuracy)
-    )
-}
-
-fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
-    format!("margin {:.3} · accuracy {}", pairs.margin, percent(pairs.accuracy))
-}
-
-fn of_answers(rewards: &RewardMetrics) -> String {
-    let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
-    let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();
-    let clipped = clipped.map(|share| format!(" · {} clipped", percent(share))).unwrap_or_default();
-    let uniform = percent(*uniform_groups);
-    format!(
-        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups with equal rewards{kl}{clipped}"
-    )
+/// Metrics on one line.
+fn measured(facts: &[Fact]) -> String {
+    let each = facts.iter().map(|fact| format!("{} {}", fact.name, fact.value));
+    each.collect::<Vec<_>>().join(" · ")
 }
 
 /// A report of the training guard with the documents concerned, as text.
@@ -171,11 +147,12 @@ fn line(event: &TrainEvent) -> String {
             let speed = tokens_per_second(*tokens_per_s);
             format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
         }
-        TrainEvent::Reward { step, metrics } => format!("step {step}: {}", of_answers(metrics)),
-        TrainEvent::Preference { step, metrics } => format!("step {step}: {}", of_step_pairs(metrics)),
+        TrainEvent::Reward { metrics, .. } => measured(&metrics.facts()),
+        TrainEvent::Preference { metrics, .. } => measured(&metrics.facts()),
         TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
             let best = if *best { " (best so far)" } else { "" };
-            let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();
+            let pairs =
+                preference.map(|pairs| format!("\n  {}", measured(&pairs.facts()))).unwrap_or_default();
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
         TrainEvent::Accuracy { step, train, validation } => {
@@ -190,8 +167,8 @@ fn line(event: &TrainEvent) -> String {
         TrainEvent::Gap { from, to } => format!(
             "note: the metrics of steps {from} to {to} are lost, as after a power cut; the checkpoint includes these steps, and the curves have a gap"
         ),
-        TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
-        TrainEvent::Notice { text } => format!("note: {text}"),
+        TrainEvent::Guard(report) => of_guard(report),
+        TrainEvent::Notice { text } => text.clone(),
         TrainEvent::Done {
             step,
             finished,

@@ -35,12 +35,12 @@ async fn beyond(engine: &mut Engine, config: &RunConfig, arguments: &PlanArgumen
         return say_json(&plan);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
-    let facts = plan.rows().into_iter().map(|(name, value)| Fact::new(name, value)).collect();
     let too_large = "this does not fit; use more GPUs, larger ones, or train.activation_checkpointing=true";
     let warning = (!plan.fits).then(|| Block::Warning(too_large.to_owned()));
     let assumptions = Section::new("Assumptions", [Block::List(plan.assumptions.clone())]);
     let assumptions = Block::Section(assumptions.note("--utilization and --price change them"));
-    let blocks: Vec<Block> = [Block::Facts(facts)].into_iter().chain(warning).chain([assumptions]).collect();
+    let blocks: Vec<Block> =
+        [Block::Facts(plan.facts())].into_iter().chain(warning).chain([assumptions]).collect();
     Ok(report::print(&blocks)?)
 }
 
@@ -69,12 +69,9 @@ fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
 fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
     let (name, layers) = (&config.preset, counted(model.layers as u64, "layer"));
-    let sizes = [model.width, model.context_length, model.vocabulary];
-    let [width, context, vocabulary] = sizes.map(|size| whole(size as u64));
+    let (shape, vocabulary) = (model.shape(), whole(model.vocabulary as u64));
     let batch = format!("{} × {}", train.batch_size, train.accumulate);
-    say!(
-        "{name}: {layers}, width {width}, context length {context}, vocabulary {vocabulary}, batch size {batch}"
-    )?;
+    say!("{name}: {shape} · vocabulary {vocabulary} · batch size {batch}")?;
     if let Some(window) = model.sliding_window {
         let slides = (0..model.layers).filter(|block| model.window(*block).is_some()).count();
         say!("attention to the last {} positions in {slides} of {layers}", whole(window as u64))?;
@@ -108,35 +105,10 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
         Fact::new("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
     ]);
     memory.extend(checkpointed);
-    let milestones = (plan.milestone_bytes > 0).then(|| Fact::new("milestones", bytes(plan.milestone_bytes)));
-    let flops = plan.flops_per_token_by_pass;
-    let passes = [
-        (flops.forward, "forward"),
-        (flops.backward, "backward"),
-        (flops.recomputed, "recomputed"),
-        (flops.optimizer, "optimizer"),
-    ];
-    let passes = passes.into_iter().filter(|(flops, _)| *flops > 0.0);
-    let passes: Vec<String> = passes.map(|(flops, pass)| format!("{} {pass}", quantity(flops))).collect();
-    let flops = format!("{} ({})", quantity(plan.flops_per_token), passes.join(", "));
-    let work = match train.epochs {
-        Some(epochs) => format!("{epochs} epochs (the number of steps depends on the data)"),
-        None => {
-            let tokens = train.steps as f64 * config.tokens_per_step() as f64;
-            let (steps, flop) = (counted(train.steps, "step"), flop(tokens * plan.flops_per_token));
-            format!("{steps}, {} tokens, {flop}", quantity(tokens))
-        }
-    };
-    let work = vec![
-        Fact::new("dispatches per step", whole(plan.dispatches_per_step as u64)),
-        Fact::new("FLOPs per token", flops),
-        Fact::new("whole run", work),
-    ];
     let sections = [
         ("Model", format!("{} parameters", whole(plan.parameters)), parameters),
         ("Memory", bytes(plan.bytes), memory),
-        ("Disk", format!("at most {}", bytes(plan.disk_bytes)), milestones.into_iter().collect()),
-        ("Work", String::new(), work),
+        ("Work", String::new(), plan.work(config)),
     ];
     let section = |(title, note, facts): (&str, String, Vec<Fact>)| {
         Block::Section(Section::new(title, [Block::Facts(facts)]).note(note))

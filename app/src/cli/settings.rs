@@ -2,7 +2,6 @@
 
 use super::prelude::*;
 use glasshouse_engine::executor::Executor;
-use std::collections::BTreeSet;
 
 /// A mistake in the arguments: exit code 2.
 #[derive(Debug)]
@@ -147,15 +146,12 @@ pub fn differing(
 
 /// The differing paths of two configurations, except those that begin with one of `ignored`, with both values.
 fn differences(typed: &RunConfig, run: &RunConfig, ignored: &[&str]) -> Vec<String> {
-    let [typed, has] = [typed, run].map(RunConfig::by_path);
-    let value = |of: &BTreeMap<String, String>, path| of.get(path).map_or("none", String::as_str).to_owned();
-    let paths: BTreeSet<&String> = has.keys().chain(typed.keys()).collect();
-    let differ = |path: &&String| {
-        has.get(*path) != typed.get(*path) && !ignored.iter().any(|ignored| path.starts_with(ignored))
-    };
-    let differing = paths.into_iter().filter(differ);
-    differing
-        .map(|path| format!("{path} is {} instead of {}", value(&typed, path), value(&has, path)))
+    let value = |value: &String| if value.is_empty() { "none".to_owned() } else { value.clone() };
+    let all = RunConfig::differing(&[typed, run]).into_iter();
+    all.filter(|(path, _)| !ignored.iter().any(|ignored| path.starts_with(ignored)))
+        .map(|(path, values)| {
+            format!("{path} is {}", values.iter().map(value).collect::<Vec<_>>().join(" instead of "))
+        })
         .collect()
 }
 

@@ -385,11 +385,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
     let (preset, parameters) = (&config.preset, count(opened.parameters));
-    let layers = counted(config.model.layers as u64, "layer");
-    let [width, context] = [config.model.width, config.model.context_length].map(|size| whole(size as u64));
-    output.say(&format!(
-        "model: {preset}, {parameters} parameters, {layers}, width {width}, context length {context}"
-    ));
+    output.say(&format!("model: {preset} · {parameters} parameters · {}", config.model.shape()));
     let (steps, work) = (counted(config.train.steps, "step"), flop(opened.flops_per_token * tokens as f64));
     let (tokens, memory) = (count(tokens), bytes(opened.bytes));
     output.say(&format!("run: {steps}, {tokens} tokens, {work}, {memory} of memory, on {device}"));
@@ -404,8 +400,8 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 /// Prints where the run's files are, and commands to try.
 fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     let project = project_option(&arguments.project);
-    for (name, value, basis) in ended.run.energy.iter().flat_map(EnergyUse::rows) {
-        say!("{name}: {value} ({basis})")?;
+    for Fact { name, value, exact, .. } in ended.run.energy.iter().flat_map(EnergyUse::facts) {
+        say!("{name}: {value} ({exact})")?;
     }
     say!("\nThe project is in {}.", arguments.project.display())?;
     let Some(opened) = ended.opened.as_deref().filter(|_| ended.finished) else {

@@ -168,27 +168,18 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     let write = |value| format::loss(value as f32);
     let plot = CurvePlot { id: "range test", axis: Axis::Rate, height: 240.0, log: false, write };
     plot.ui(ui, &curves, &marks);
-    match curve.suggestion {
-        Some(rate) => {
-            ui.horizontal_wrapped(|ui| {
-                let value = format::scientific(rate);
-                let exact = "4.7 times the rate at which the fall of the loss slows to 0.65 of its steepest";
-                stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
-                if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
-                    context.draft.set_learning_rate(rate);
-                    context.asks.tell("The next run has this learning rate");
-                }
-            });
-        }
-        None if curve.ended => quiet_text(
-            ui,
-            "No suggestion: the loss does not fall clearly, or still falls at the last rate. Test other rates or more steps.",
-        ),
-        None => {}
+    if let Some(rate) = curve.suggestion {
+        ui.horizontal_wrapped(|ui| {
+            let value = format::scientific(rate);
+            let exact = "4.7 times the rate at which the fall of the loss slows to 0.65 of its steepest";
+            stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
+            if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
+                context.draft.set_learning_rate(rate);
+                context.asks.tell("The next run has this learning rate");
+            }
+        });
     }
-    if let Some(noise) = &curve.noise {
-        quiet_text(ui, format::capitalized(&noise.text()));
-    }
+    curve.notes().iter().for_each(|note| quiet_text(ui, note));
 }
 
 #[cfg(test)]

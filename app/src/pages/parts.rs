@@ -13,7 +13,7 @@ mod runs;
 
 pub use bars::{Bar, bars_ui};
 pub use blocks::{
-    Export, Line, blocks_ui, export_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui,
+    Export, Line, blocks_ui, export_ui, facts_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui,
 };
 pub use chips::{Chip, bytes_of, chips_ui, visible};
 pub use clock::StepClock;

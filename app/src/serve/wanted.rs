@@ -8,7 +8,7 @@ use glasshouse_protocol::{
     ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionSettings, GenerateConfig,
     Output, Prompt, Role, WeightSource,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::RangeInclusive;
 
@@ -160,25 +160,10 @@ fn within(name: &str, number: Option<usize>, range: RangeInclusive<usize>) -> Re
     }
 }
 
-/// Approximate memory of a prompt in bytes.
+/// Approximate memory of a prompt in bytes. Each value of JSON takes at least 32, estimated as eight times its text.
 fn bytes_of(prompt: &Prompt) -> usize {
-    match prompt {
-        Prompt::Text { text } => text.len(),
-        Prompt::Tokens { ids } => size_of_val(ids.as_slice()),
-        Prompt::Messages { messages, rendering } => {
-            let message = |message: &ChatMessage| message.content.len() + bytes_of_json(&message.fields);
-            let variables = rendering.as_ref().map_or(0, |rendering| bytes_of_json(&rendering.variables));
-            messages.iter().map(message).sum::<usize>() + variables
-        }
-    }
-}
-
-/// Memory of a JSON object, estimated as eight times its text: in memory, each value takes at least 32 bytes.
-fn bytes_of_json(object: &Map<String, Value>) -> usize {
-    if object.is_empty() {
-        return 0;
-    }
-    serde_json::to_vec(object).map_or(0, |bytes| bytes.len() * 8)
+    let [text, json] = prompt.bytes();
+    text + 8 * json
 }
 
 /// A conversation and its template settings.

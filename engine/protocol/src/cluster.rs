@@ -1,5 +1,6 @@
 //! Resource estimates for training on many GPUs: GPU models, assumptions and results.
 
+use crate::blocks::Fact;
 use crate::energy::EnergyUse;
 use crate::names;
 use crate::quantity::{bytes, duration, flop, whole};
@@ -91,24 +92,28 @@ pub struct ClusterPlan {
 }
 
 impl ClusterPlan {
-    /// Its figures as names and values, in display order.
-    pub fn rows(&self) -> Vec<(&str, String)> {
+    /// Its figures, in display order.
+    pub fn facts(&self) -> Vec<Fact> {
         let hours = self.seconds / 3600.0;
-        let mut rows = vec![("GPUs", whole(self.gpus as u64))];
         let fewest = self.fewest.filter(|fewest| *fewest != self.gpus);
-        rows.extend(fewest.map(|fewest| ("the fewest GPUs", whole(fewest as u64))));
-        rows.push(("memory of each", format!("{} of {}", bytes(self.bytes), bytes(self.available))));
         let memory = self.memory.iter().filter(|(_, number)| *number > 0);
-        rows.extend(memory.map(|(kind, number)| (kind.as_str(), bytes(*number))));
-        rows.extend([
-            ("windows at once", format!("{} × {}", self.windows, self.accumulate)),
-            ("work of the run", flop(self.flops)),
-            ("time of the run", duration(self.seconds)),
-            ("GPU hours", estimated(hours * self.gpus as f64)),
-            ("dollars", estimated(self.dollars)),
-        ]);
-        rows.extend(self.energy.rows().into_iter().map(|(name, value, _)| (name, value)));
-        rows
+        [Fact::new("GPUs", whole(self.gpus as u64))]
+            .into_iter()
+            .chain(fewest.map(|fewest| Fact::new("the fewest GPUs", whole(fewest as u64))))
+            .chain([Fact::new(
+                "memory of each",
+                format!("{} of {}", bytes(self.bytes), bytes(self.available)),
+            )])
+            .chain(memory.map(|(kind, number)| Fact::new(kind, bytes(*number))))
+            .chain([
+                Fact::new("windows at once", format!("{} × {}", self.windows, self.accumulate)),
+                Fact::new("work of the run", flop(self.flops)),
+                Fact::new("time of the run", duration(self.seconds)),
+                Fact::new("GPU hours", estimated(hours * self.gpus as f64)),
+                Fact::new("dollars", estimated(self.dollars)),
+            ])
+            .chain(self.energy.facts())
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::setting::settings;
 use crate::{ChatMessage, ChatRendering, Moderated};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Maximum number of alternatives listed per token.
 pub const MAX_TOP_LOGPROBS: usize = 20;
@@ -27,6 +28,25 @@ pub enum Prompt {
 }
 
 crate::conversions! { Prompt: &str: |text| Self::Text { text: text.to_owned() }; }
+
+impl Prompt {
+    /// Bytes of its text or token ids, and of further fields as JSON.
+    pub fn bytes(&self) -> [usize; 2] {
+        let json = |fields: &Map<String, Value>| match fields.len() {
+            0 => 0,
+            _ => serde_json::to_vec(fields).map_or(0, |json| json.len()),
+        };
+        match self {
+            Self::Text { text } => [text.len(), 0],
+            Self::Tokens { ids } => [size_of_val(ids.as_slice()), 0],
+            Self::Messages { messages, rendering } => {
+                let fields = messages.iter().map(|message| &message.fields);
+                let fields = fields.chain(rendering.iter().map(|own| &own.variables));
+                [messages.iter().map(|message| message.content.len()).sum(), fields.map(json).sum()]
+            }
+        }
+    }
+}
 
 /// Form of the answer to a request for texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Smaller models: methods, and what they changed.
 
+use crate::blocks::Block;
 use crate::evaluation::{Cell, Comparison, Metric, Table};
 use crate::quantity::{counted, percent};
 use crate::setting::{choices, settings};
@@ -200,6 +201,19 @@ pub struct Compressed {
 }
 
 impl Compressed {
+    /// Size, speed and loss next to those of the original, the zeros of matrices, and the removed blocks.
+    pub fn blocks(&self) -> Vec<Block> {
+        let row = |own: &PrunedMatrix| {
+            [own.name.as_str().into(), own.weights.into(), Cell::Text(percent(own.sparsity()))]
+        };
+        let zeros = Table::new("Zeros", ["matrix", "weights", "zeros"], self.matrices.iter().map(row));
+        let removed: Vec<String> = self.removed.iter().map(ToString::to_string).collect();
+        let removed = (!removed.is_empty())
+            .then(|| Block::Note(format!("Removed blocks, from 0: {}", removed.join(", "))));
+        let sizes = frontier(std::slice::from_ref(self));
+        [Block::Table(sizes), Block::Table(zeros)].into_iter().chain(removed).collect()
+    }
+
     /// The measured losses in words.
     pub fn losses(&self) -> Option<String> {
         let [before, after] = self.loss.as_ref()?;
@@ -232,11 +246,10 @@ pub fn frontier(points: &[Compressed]) -> Table {
         let difference = point.difference.as_ref().map(|found| metric(&found.difference));
         row(point.method.to_string(), point.bytes[1], [speed, loss, difference], point.run.clone())
     });
-    let columns = ["method", "MB", "tokens/s", "loss", "bits per byte above the original", "run"];
+    let columns = ["method", "MB", "tokens/s", "validation loss", "bits per byte above the original", "run"];
     Table {
         title: "Size, speed and loss".to_owned(),
-        about: "Losses on the validation text with 95 % intervals; differences are paired by document."
-            .to_owned(),
+        about: "With 95 % intervals; differences are paired by document.".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
         rows: original.into_iter().chain(rows).collect(),
     }

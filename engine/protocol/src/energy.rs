@@ -1,5 +1,6 @@
 //! Energy of a run, its cost and its emissions, each with its basis.
 
+use crate::blocks::Fact;
 use crate::quantity::{duration, figures, percent};
 use serde::{Deserialize, Serialize};
 
@@ -122,19 +123,19 @@ impl EnergyUse {
         Self { price: settings.price.clone(), co2: settings.co2.clone(), ..self }
     }
 
-    /// Name, value and basis of the energy, and of cost and emissions if their rates are known.
-    pub fn rows(&self) -> Vec<(&'static str, String, String)> {
+    /// The energy, and cost and emissions if their rates are known, each with its basis as the exact value.
+    pub fn facts(&self) -> Vec<Fact> {
         let value = |figure: f64, unit: &str| {
             let most = if self.is_bound { "at most " } else { "" };
             format!("{most}{} {unit}", figures(figure)).trim_end().to_owned()
         };
-        let mut rows = vec![("Energy", value(self.kwh, "kWh"), self.basis.clone())];
-        let cost =
-            |rate: &Rate| ("Cost of energy", value(self.kwh * rate.value, &rate.unit), rate.note("per kWh"));
-        let co2 = |rate: &Rate| ("CO₂ of energy", value(self.kwh * rate.value, "g"), rate.note("g per kWh"));
-        rows.extend(self.price.as_ref().map(cost));
-        rows.extend(self.co2.as_ref().map(co2));
-        rows
+        let of = |name, rate: &Rate, unit, per| {
+            Fact::new(name, value(self.kwh * rate.value, unit)).exact(rate.note(per))
+        };
+        let energy = Fact::new("Energy", value(self.kwh, "kWh")).exact(&self.basis);
+        let cost = self.price.as_ref().map(|rate| of("Cost of energy", rate, &rate.unit, "per kWh"));
+        let co2 = self.co2.as_ref().map(|rate| of("CO₂ of energy", rate, "g", "g per kWh"));
+        [energy].into_iter().chain(cost).chain(co2).collect()
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(EnergyUse::of_run(3600.0, None, &none), None);
         let metered = MeteredEnergy { joules: 1.8e6, seconds: 3600.0, meter: "a meter".to_owned() };
         let whole = EnergyUse::of_run(3600.0, Some(&metered), &none).unwrap();
-        assert_eq!((whole.kwh, whole.is_bound, whole.rows().len()), (0.5, false, 1));
+        assert_eq!((whole.kwh, whole.is_bound, whole.facts().len()), (0.5, false, 1));
         assert_eq!(whole.basis, "measured by a meter");
         let part = EnergyUse::of_run(7200.0, Some(&metered), &none).unwrap();
         assert!(part.basis.contains("50.0 %"), "{}", part.basis);
@@ -170,15 +171,15 @@ mod tests {
         ]);
         let bound = EnergyUse::of_run(36_000.0, None, &all.unwrap()).unwrap();
         assert!(bound.is_bound && bound.kwh == 1.0);
-        let rows = bound.rows();
-        let values: Vec<&str> = rows.iter().map(|(_, value, _)| value.as_str()).collect();
+        let facts = bound.facts();
+        let values: Vec<&str> = facts.iter().map(|fact| fact.value.as_str()).collect();
         assert_eq!(values.len(), 3);
         assert!(values.iter().all(|value| value.starts_with("at most ")), "{values:?}");
         assert!(
             values[1].contains("0.5") && values[1].ends_with("EUR") && values[2].contains("400"),
             "{values:?}"
         );
-        let notes: Vec<&str> = rows.iter().map(|(.., note)| note.as_str()).collect();
+        let notes: Vec<&str> = facts.iter().map(|fact| fact.exact.as_str()).collect();
         assert!(notes[0].contains("data sheet") && notes[1].contains("my contract"), "{notes:?}");
         assert!(notes[2].contains("source not given"), "{notes:?}");
     }

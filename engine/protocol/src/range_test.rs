@@ -94,6 +94,25 @@ impl NoiseScale {
 }
 
 impl RangeCurve {
+    /// What an ended test has to say in addition to its suggestion, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let is_flat = self.ended && self.suggestion.is_none();
+        let is_noisy = self.test.noise && self.suggestion.is_some() && self.noise.is_none();
+        let last = self.points.last().filter(|_| self.diverged);
+        let diverged = |last: &RangePoint| {
+            format!("The loss grew without bound from a learning rate of {}.", scientific(last.rate))
+        };
+        let flat = "No suggestion: the loss does not fall clearly, or its fall does not slow. Test other rates or more steps.";
+        let noisy = "No gradient noise scale: the gradients have too little in common. Use a larger batch.";
+        let sentences = [(is_flat, flat), (is_noisy, noisy)].into_iter();
+        let sentences = sentences.filter(|(applies, _)| *applies).map(|(_, sentence)| sentence.to_owned());
+        last.map(diverged)
+            .into_iter()
+            .chain(sentences)
+            .chain(self.noise.as_ref().map(NoiseScale::text))
+            .collect()
+    }
+
     /// Adds a step. Returns whether the test continues.
     pub fn push(&mut self, rate: f64, loss: f64) -> bool {
         if !loss.is_finite() {
@@ -177,11 +196,11 @@ impl NoiseScale {
     }
 
     /// The result and what follows from it, in a sentence.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let ends = self.interval.map(|[low, high]| format!(" ({} to {})", scientific(low), scientific(high)));
         let size = self.windows.round().max(1.0);
         format!(
-            "gradient noise scale: {} windows{}. A step has {}; with {size}, about {} times as many steps reach the same loss",
+            "Gradient noise scale: {} windows{}. A step has {}; with {size}, about {} times as many steps reach the same loss.",
             scientific(self.windows),
             ends.unwrap_or_default(),
             self.batch,

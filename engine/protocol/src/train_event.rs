@@ -1,6 +1,8 @@
 //! Events of a run during training. The same objects go to `metrics.jsonl`, to the lines of `--json` and to a window.
 
 use crate::GuardReport;
+use crate::blocks::Fact;
+use crate::quantity::percent;
 use serde::{Deserialize, Serialize};
 
 /// An event of a run. `step` is the number of optimizer steps done so far, so the first step reports 1.
@@ -125,6 +127,24 @@ pub struct PreferenceMetrics {
 }
 
 impl PreferenceMetrics {
+    pub fn facts(&self) -> Vec<Fact> {
+        let number = |name, value: f32| Fact::new(name, format!("{value:.3}"));
+        let mut facts = vec![
+            number("Reward margin", self.margin),
+            Fact::new("Accuracy", percent(self.accuracy)),
+            number("Reward of chosen answers", self.chosen_reward),
+            number("Reward of rejected answers", self.rejected_reward),
+        ];
+        if self.ties > 0.0 {
+            let about = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
+            facts.push(Fact::new("Ties", percent(self.ties)).exact(about));
+        }
+        let about = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
+                     initial weights; it may be negative, because the answers come from the data";
+        facts.extend(self.log_ratio.map(|ratio| number("Log-ratio to the reference", ratio).exact(about)));
+        facts
+    }
+
     /// The metrics with their TensorBoard names, as in TRL.
     pub fn scalars(&self) -> Vec<(&'static str, f32)> {
         let mut all = vec![
@@ -162,6 +182,20 @@ pub struct RewardMetrics {
 }
 
 impl RewardMetrics {
+    pub fn facts(&self) -> Vec<Fact> {
+        let Self { reward, deviation, tokens, .. } = self;
+        let uniform = "Share of prompts with equal rewards for all answers, which give no gradient: frac_reward_zero_std in TRL";
+        let mut facts = vec![
+            Fact::new("Mean reward", format!("{reward:.3} ± {deviation:.3}")),
+            Fact::new("Tokens per answer", format!("{tokens:.1}")),
+            Fact::new("Answers that ended", percent(self.ended)),
+            Fact::new("Groups without variance", percent(self.uniform_groups)).exact(uniform),
+        ];
+        facts.extend(self.kl.map(|kl| Fact::new("KL to the initial weights", format!("{kl:.4}"))));
+        facts.extend(self.clipped.map(|share| Fact::new("Clipped", percent(share))));
+        facts
+    }
+
     /// The metrics with their TensorBoard names.
     pub fn scalars(&self) -> Vec<(&'static str, f32)> {
         let mut all = vec![

@@ -55,12 +55,9 @@ impl EventSink {
 
     /// Sends progress of the current work and heartbeats, if due.
     pub(super) fn beat(&self, busy: &str) {
-        if let Some(work) = &mut *self.work.borrow_mut()
-            && work.told != Some(work.share)
-            && work.at.elapsed() >= MOMENT
-        {
-            (work.told, work.at) = (Some(work.share), Instant::now());
-            self.answer(work.request, Event::Underway { work: work.name.to_owned(), share: work.share });
+        let is_due = |work: &LongRequest| work.told != Some(work.share) && work.at.elapsed() >= MOMENT;
+        if self.work.borrow().as_ref().is_some_and(is_due) {
+            self.show_work();
         }
         if self.last_beat.get().elapsed() >= BEAT {
             self.last_beat.set(Instant::now());

@@ -19,7 +19,6 @@ use crate::protocol::{
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result, refuse};
-use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -402,26 +401,12 @@ fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> V
 
 /// Fails if a prompt is too long in any tokenisation: tokenising megabytes would block other work for seconds.
 fn expect_short(prompt: &Prompt, context: usize) -> Result<()> {
-    let bytes = match prompt {
-        Prompt::Text { text } => text.len(),
-        Prompt::Messages { messages, rendering } => {
-            let of_messages =
-                messages.iter().map(|message| message.content.len() + json_bytes(&message.fields));
-            let variables = rendering.as_ref().map_or(0, |rendering| json_bytes(&rendering.variables));
-            of_messages.sum::<usize>() + variables
-        }
-        Prompt::Tokens { .. } => 0,
-    };
+    let bytes = prompt.bytes().iter().sum::<usize>();
     if bytes <= context.saturating_mul(TOKEN_BYTES) {
         return Ok(());
     }
     let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
     Err(Invalid::new("prompt", format!("{bytes} bytes"), rule).into())
-}
-
-/// Bytes of fields as JSON, as a template may write them.
-fn json_bytes(fields: &Map<String, Value>) -> usize {
-    if fields.is_empty() { 0 } else { serde_json::to_vec(fields).map_or(0, |json| json.len()) }
 }
 
 fn expect_fits(prompt: &Encoded, context: usize) -> Result<()> {

@@ -58,7 +58,7 @@ impl Session {
         config.validate()?;
         let mut plan = Box::new(cluster_plan(config, request)?);
         plan.energy = plan.energy.with(&platform::energy::settings()?);
-        plan.assumptions.extend(plan.energy.rows().into_iter().map(|(.., basis)| basis));
+        plan.assumptions.extend(plan.energy.facts().into_iter().map(|fact| fact.exact));
         Ok(Event::Planned(Forecast::Cluster { plan }))
     }
 

@@ -93,36 +93,30 @@ fn answers_ui(
     }
     let columns = columns(ui.available_width(), is_narrow(ui));
     let table = Table { columns: &columns, row: ROW };
-    table.titles_ui(ui);
     let list = ScrollArea::vertical().id_salt("answers").max_height(HEIGHT);
-    let before = ui.spacing().item_spacing.y;
-    ui.spacing_mut().item_spacing.y = 0.0;
-    list.show_rows(ui, ROW, found.len(), |ui, rows| {
-        for answer in rows.filter_map(|place| found.get(place)) {
-            let cells = [
-                answer.line.to_string(),
-                answer.prompt.clone(),
-                answer.answer.clone(),
-                answer.expected.join(" / "),
-            ];
-            let said = format!("Line {}: {}, expected {}", cells[0], cells[2], cells[3]);
-            let mine = filter.open == Some(answer.line);
-            let row = ui.push_id(answer.line, |ui| {
-                table.row_ui(ui, &said, mine, |ui, place| {
-                    // A narrow screen shows the question only in the full answer below.
-                    let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
-                    if let Some(text) = cells.get(place) {
-                        ui.add(Label::new(format::in_one_line(text)).truncate());
-                    }
-                })
-            });
-            let row = row.inner;
-            if row.clicked() {
-                filter.open = (!mine).then_some(answer.line);
-            }
+    table.rows_ui(ui, list, found.len(), |ui, place| {
+        let answer = found[place];
+        let cells = [
+            answer.line.to_string(),
+            answer.prompt.clone(),
+            answer.answer.clone(),
+            answer.expected.join(" / "),
+        ];
+        let said = format!("Line {}: {}, expected {}", cells[0], cells[2], cells[3]);
+        let mine = filter.open == Some(answer.line);
+        let row = ui.push_id(answer.line, |ui| {
+            table.row_ui(ui, &said, mine, |ui, place| {
+                // A narrow screen shows the question only in the full answer below.
+                let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
+                if let Some(text) = cells.get(place) {
+                    ui.add(Label::new(format::in_one_line(text)).truncate());
+                }
+            })
+        });
+        if row.inner.clicked() {
+            filter.open = (!mine).then_some(answer.line);
         }
     });
-    ui.spacing_mut().item_spacing.y = before;
     let open = found.iter().find(|answer| Some(answer.line) == filter.open);
     if let Some(answer) = open {
         ui.add_space(space::SMALL);

@@ -2,6 +2,7 @@
 
 use super::{Draft, ModelPage};
 use crate::pages::prelude::*;
+use glasshouse_protocol::blocks::Fact;
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
 
 const FOLD: &str = "model beyond";
@@ -101,8 +102,8 @@ fn price_of(gpu: &str) -> f64 {
 }
 
 fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
-    for (name, value) in plan.rows() {
-        stat_row(ui, &format::capitalized(name), &value, "");
+    for Fact { name, value, exact, .. } in plan.facts() {
+        stat_row(ui, &format::capitalized(&name), &value, &exact);
     }
     if !plan.fits {
         hint_line(ui, "This does not fit: use more GPUs, larger ones, or activation checkpointing.");

@@ -2,7 +2,7 @@
 
 use super::{Draft, ModelPage};
 use crate::pages::prelude::*;
-use glasshouse_protocol::{Fit, PlanSummary};
+use glasshouse_protocol::Fit;
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -47,9 +47,6 @@ impl ModelPage {
                     hint_line(ui, &format!("A buffer exceeds the device's limit of {limit} per binding."));
                 }
             }
-            if let Some((plan, _)) = plan {
-                caption(ui, on_disk(plan));
-            }
             ui.add_space(space::TIGHT);
             self.fit_ui(ui, context, draft);
         });
@@ -83,15 +80,6 @@ impl ModelPage {
     }
 }
 
-/// Files that the run writes to its project.
-fn on_disk(plan: &PlanSummary) -> String {
-    let all = format::bytes(plan.disk_bytes);
-    match plan.milestone_bytes {
-        0 => format!("On disk up to {all}, without milestones."),
-        bytes => format!("On disk up to {all}, including {} of milestones.", format::bytes(bytes)),
-    }
-}
-
 fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
     let state = context.state;
     card(ui, |ui| {
@@ -106,17 +94,13 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let text = seconds.map_or_else(|| format::NOTHING.to_owned(), format::duration);
         ui.label(RichText::new(text).text_style(theme::title()).color(colour));
         ui.spacing_mut().item_spacing.y = 2.0;
-        let tokens = plan.map(|(plan, _)| plan.tokens_per_step as f64 * draft.config.train.steps as f64);
+        if let Some((plan, _)) = plan {
+            facts_ui(ui, &plan.work(&draft.config));
+        }
         let row = |ui: &mut Ui, name: &str, value: Option<String>| {
             let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
             stat_row(ui, name, &value, "");
         };
-        row(ui, "Training tokens", tokens.map(format::quantity));
-        row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        let work = plan.zip(tokens).map(|((plan, _), tokens)| format::flop(plan.flops_per_token * tokens));
-        row(ui, "Work", work);
-        let launches = plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64));
-        row(ui, "Kernel launches per step", launches);
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
         row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));

@@ -114,10 +114,7 @@ fn block_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, block: &Block) ->
         Block::List(items) => {
             items.iter().for_each(|item| icon_line(ui, icons::ICON_INFO, context.palette.quiet, item));
         }
-        Block::Figures(facts) | Block::Facts(facts) => {
-            let width = ui.available_width().min(theme::PROSE);
-            column(ui, width, |ui| facts.iter().for_each(|fact| fact_ui(ui, fact)));
-        }
+        Block::Figures(facts) | Block::Facts(facts) => facts_ui(ui, facts),
         Block::Metrics(metrics) => metrics_ui(ui, metrics),
         Block::Bars(bars) => {
             let row = |Bar { name, length, text }: &Bar| {
@@ -140,6 +137,11 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, key: &str, own: &Section) -> 
     let key = format!("{key}:{}", own.key);
     let is_open = fold_row(ui, context.preferences, &key, (&own.title, &own.note), !own.is_closed);
     is_open.then(|| ui.push_id(&key, |ui| blocks_ui(ui, context, &key, &own.blocks)).inner).flatten()
+}
+
+pub fn facts_ui(ui: &mut Ui, facts: &[Fact]) {
+    let width = ui.available_width().min(theme::PROSE);
+    column(ui, width, |ui| facts.iter().for_each(|fact| fact_ui(ui, fact)));
 }
 
 fn fact_ui(ui: &mut Ui, fact: &Fact) {

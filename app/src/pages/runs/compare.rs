@@ -7,7 +7,6 @@ use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
 use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Cell, Table};
-use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub struct Compare {
@@ -103,7 +102,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         working(ui, "Reading the runs' settings", None, None);
         return;
     }
-    let rows = differences(&configs.into_iter().flatten().collect::<Vec<_>>());
+    let rows = RunConfig::differing(&configs.into_iter().flatten().collect::<Vec<_>>());
     let none = rows.is_empty().then(|| Block::Note("No settings differ.".to_owned()));
     let rows =
         rows.into_iter().map(|(path, values)| std::iter::once(path).chain(values).map(Cell::Text).collect());
@@ -111,38 +110,4 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
     let table = Table { columns, rows: rows.collect(), ..Table::default() };
     let blocks = none.into_iter().chain([Block::Table(table)]);
     report_ui(ui, context, "runs", Section::new("Settings that differ", blocks).block());
-}
-
-/// Settings that differ between configurations: the dotted path, and each configuration's value.
-fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
-    let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| config.by_path()).collect();
-    let paths: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    paths
-        .into_iter()
-        .filter_map(|path| {
-            let value = |fields: &BTreeMap<String, String>| fields.get(path).cloned().unwrap_or_default();
-            let values: Vec<String> = flat.iter().map(value).collect();
-            let same = values.windows(2).all(|pair| pair[0] == pair[1]);
-            (!same).then(|| (path.clone(), values))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use glasshouse_protocol::presets;
-
-    #[test]
-    fn only_what_differs_is_listed() {
-        let first = presets::preset("first-stories").unwrap();
-        let mut second = first.clone();
-        assert_eq!(differences(&[&first, &second]), []);
-        second.train.learning_rate = 0.5;
-        second.model.layers += 1;
-        let found = differences(&[&first, &second]);
-        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, ["model.layers", "train.learning_rate"]);
-        assert_eq!(found[1].1[1], "0.5");
-    }
 }

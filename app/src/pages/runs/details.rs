@@ -41,9 +41,7 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(estimated) = run.estimated_seconds {
             row(ui, "Estimated", &format::duration(estimated));
         }
-        for (name, value, basis) in run.energy.iter().flat_map(EnergyUse::rows) {
-            stat_row(ui, name, &value, &basis);
-        }
+        facts_ui(ui, &run.energy.as_ref().map(EnergyUse::facts).unwrap_or_default());
         ui.add_space(space::SMALL);
         kept_ui(ui, context, run);
         ui.add_space(space::SMALL);

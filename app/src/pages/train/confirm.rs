@@ -2,7 +2,8 @@
 
 use super::{busy, form, train};
 use crate::pages::prelude::*;
-use glasshouse_protocol::{PlanSummary, Trainable};
+use glasshouse_protocol::blocks::Fact;
+use glasshouse_protocol::{EnergyUse, PlanSummary, Trainable};
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -46,45 +47,31 @@ pub fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
 
 /// The draft's run with its memory and time.
 pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
-    for (name, value) in rows(context) {
-        stat_row(ui, name, &value, "");
-    }
-}
-
-fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
     let draft = &*context.draft;
     let plan = context.state.planning.plan_of(draft);
-    let unknown = || "estimating".to_owned();
-    let tokens = plan.map(|plan| plan.tokens_per_step as f64 * draft.train.steps as f64);
-    let device = context.state.engine.as_ref().map(|engine| engine.device.name.clone());
+    let planned = |name: &str, value: fn(&PlanSummary) -> Option<String>| {
+        Fact::new(name, plan.and_then(value).unwrap_or_else(|| "estimating".to_owned()))
+    };
+    let tokens = draft.tokens_per_step() as f64 * draft.train.steps as f64;
+    let device = context.state.engine.as_ref().map(|engine| Fact::new("Device", &engine.device.name));
     let preset = if draft.preset.is_empty() { "your own settings" } else { &draft.preset };
     let weights = draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string);
-    let mut rows = vec![
-        ("Name", next_name(&draft.preset, &context.state.runs.list)),
-        ("Preset", preset.to_owned()),
-        ("Model", draft.model.shape()),
-        ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
-        ("Initial weights", weights),
-        ("Trains", trained(draft, plan)),
-        ("Steps", format::whole(draft.train.steps)),
-        ("Tokens", tokens.map_or_else(unknown, format::quantity)),
-        ("Memory", plan.map_or_else(unknown, |plan| format::bytes(plan.bytes))),
-        ("Milestones", plan.map_or_else(unknown, milestones)),
-        ("Estimated time", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
-        ("Seed", draft.seed.to_string()),
+    let facts = [
+        Fact::new("Name", next_name(&draft.preset, &context.state.runs.list)),
+        Fact::new("Preset", preset),
+        Fact::new("Model", draft.model.shape()),
+        planned("Parameters", |plan| Some(format::count(plan.parameters))),
+        Fact::new("Initial weights", weights),
+        Fact::new("Trains", trained(draft, plan)),
+        Fact::new("Steps", format::whole(draft.train.steps)),
+        Fact::new("Tokens", format::quantity(tokens)),
+        planned("Memory", |plan| Some(format::bytes(plan.bytes))),
+        planned("On disk", |plan| Some(plan.disk())),
+        planned("Estimated time", |plan| plan.run_seconds.map(format::duration)),
+        Fact::new("Seed", draft.seed.to_string()),
     ];
-    let energy = plan.and_then(|plan| plan.energy.as_ref());
-    rows.extend(energy.iter().flat_map(|own| own.rows()).map(|(name, value, _)| (name, value)));
-    rows.extend(device.map(|device| ("Device", device)));
-    rows
-}
-
-/// Disk space of the run's milestones.
-fn milestones(plan: &PlanSummary) -> String {
-    match plan.milestone_bytes {
-        0 => "none".to_owned(),
-        bytes => format!("{} on disk", format::bytes(bytes)),
-    }
+    let energy = plan.and_then(|plan| plan.energy.as_ref()).map(EnergyUse::facts).unwrap_or_default();
+    facts_ui(ui, &facts.into_iter().chain(energy).chain(device).collect::<Vec<_>>());
 }
 
 /// The trainable parameters, with their number if known.

@@ -8,11 +8,3 @@ pub const EMPTY: &str =
 
 /// Shown under the choice of the reward's source.
 pub const MODEL: &str = "A reward model trained on preferences scores each reply: rows need only a prompt.";
-
-/// Tooltip of the fraction of groups without variance.
-pub const UNIFORM: &str = "Share of prompts with equal rewards for all answers, which give no gradient: frac_reward_zero_std in TRL";
-
-pub const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
-
-pub const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
-    initial weights; it may be negative, because the answers come from the data";

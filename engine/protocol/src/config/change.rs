@@ -8,7 +8,7 @@ use super::{
 use crate::model::Experts;
 use crate::setting::Setting;
 use crate::{AdapterKind, Objective, RunConfig, names};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl RunConfig {
     /// All settings as text, by the dotted paths that [`Self::set`] takes.
@@ -16,6 +16,16 @@ impl RunConfig {
         let mut fields = BTreeMap::new();
         flatten("", &serde_json::to_value(self).unwrap_or_default(), shortest, &mut fields);
         fields
+    }
+
+    /// The settings that differ between configurations, by path, with the value of each; empty if it has no such setting.
+    pub fn differing(configs: &[&Self]) -> BTreeMap<String, Vec<String>> {
+        let all: Vec<_> = configs.iter().map(|config| config.by_path()).collect();
+        let paths: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
+        let values =
+            |path: &String| all.iter().map(|own| own.get(path).cloned().unwrap_or_default()).collect();
+        let each = paths.into_iter().map(|path| (path.clone(), values(path)));
+        each.filter(|(_, values): &(_, Vec<String>)| values.iter().any(|value| *value != values[0])).collect()
     }
 
     /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string; `none` clears an
@@ -278,6 +288,18 @@ mod tests {
             again.set(&format!("{path}={}", of(path))).unwrap();
         }
         assert_eq!((again.model.norm.eps, again.train.label_smoothing), (1e-5, 0.1));
+    }
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let first = presets::preset("first-stories").unwrap();
+        let mut second = first.clone();
+        assert!(RunConfig::differing(&[&first, &second]).is_empty());
+        second.train.learning_rate = 0.5;
+        second.model.layers += 1;
+        let found = RunConfig::differing(&[&first, &second]);
+        assert!(found.keys().eq(["model.layers", "train.learning_rate"]));
+        assert_eq!(found["train.learning_rate"][1], "0.5");
     }
 
     #[test]

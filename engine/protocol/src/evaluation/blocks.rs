@@ -473,8 +473,8 @@ pub fn about(evaluation: &Evaluation, date: Date<'_>) -> Section {
             Section::new(title, (!lines.is_empty()).then(|| Block::Code(lines.join("\n")))).block()
         },
     );
-    let energy = model.energy.iter().flat_map(EnergyUse::rows);
-    facts.extend(energy.map(|(name, value, basis)| Fact::new(name, value).note(basis)));
+    let energy = model.energy.iter().flat_map(EnergyUse::facts);
+    facts.extend(energy.map(|fact| Fact::new(fact.name, fact.value).note(fact.exact)));
     let unmeasured = "Energy was not measured, and a device's rated power does not determine it. Multiply the time by a power reading from \
                       your own meter.";
     let unmeasured = model.energy.is_none().then(|| Block::Note(unmeasured.to_owned()));

@@ -1,7 +1,9 @@
 //! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
-use crate::EnergyUse;
+use crate::blocks::Fact;
+use crate::quantity::{bytes, counted, flop, quantity, whole};
 use crate::setting::choices;
+use crate::{EnergyUse, RunConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,6 +44,45 @@ pub struct PlanSummary {
     /// Warnings about the proportions of run, model and text, one sentence each ([`crate::RunConfig::proportions`]).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<String>,
+}
+
+impl PlanSummary {
+    /// Size of the files that the run writes.
+    pub fn disk(&self) -> String {
+        let milestones = match self.milestone_bytes {
+            0 => String::new(),
+            own => format!(", including {} of milestones", bytes(own)),
+        };
+        format!("at most {}{milestones}", bytes(self.disk_bytes))
+    }
+
+    /// The work and the files of a run with these settings.
+    pub fn work(&self, config: &RunConfig) -> Vec<Fact> {
+        let passes = self.flops_per_token_by_pass;
+        let passes = [
+            (passes.forward, "forward"),
+            (passes.backward, "backward"),
+            (passes.recomputed, "recomputed"),
+            (passes.optimizer, "optimizer"),
+        ];
+        let passes = passes.into_iter().filter(|(flops, _)| *flops > 0.0);
+        let passes: Vec<String> = passes.map(|(flops, pass)| format!("{} {pass}", quantity(flops))).collect();
+        let run = match config.train.epochs {
+            Some(epochs) => format!("{epochs} epochs (the number of steps depends on the text)"),
+            None => {
+                let (steps, tokens) =
+                    (config.train.steps, config.train.steps as f64 * self.tokens_per_step as f64);
+                let work = flop(tokens * self.flops_per_token);
+                format!("{}, {} tokens, {work}", counted(steps, "step"), quantity(tokens))
+            }
+        };
+        vec![
+            Fact::new("Whole run", run),
+            Fact::new("FLOPs per token", quantity(self.flops_per_token)).note(passes.join(", ")),
+            Fact::new("Kernel launches per step", whole(self.dispatches_per_step as u64)),
+            Fact::new("On disk", self.disk()),
+        ]
+    }
 }
 
 choices! {
