@@ -73,7 +73,7 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
             let list = scrolled(("entries", &tensor.summary.name), HEIGHT);
             table.rows_ui(ui, list, count, |ui, entry| {
                 let places = indices(tensor, entry).into_iter().zip(axes);
-                let places = places.map(|(at, axis)| shown.along(&axis.name, at));
+                let places = places.map(|(at, axis)| shown.along(axis, at));
                 let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
                 table.row_ui(ui, &cells.join(", "), false, |ui, column| {
                     ui.label(cells.get(column).map_or("", String::as_str));
