@@ -481,5 +481,10 @@ mod tests {
         assert_eq!(named(View::Attention, "score", 4), known(&HEAD_SCORES));
         assert_eq!(View::Attention.place_name("score", 4), None);
         assert_eq!(View::Attention.place_name("T", 0), None);
+        let tensors = vec![TensorSummary::new("norms", "", &[("stage", 3), ("T", 2)], ElementKind::F32)];
+        let inspected = Inspected::new(View::Residual, tensors, Vec::new(), Vec::new(), 1.0);
+        let [stages, tokens] = &inspected.tensors[0].axes[..] else { panic!("{inspected:?}") };
+        assert_eq!(stages.labels, ["embedding", "attention 0", "MLP 0"]);
+        assert!(tokens.labels.is_empty());
     }
 }

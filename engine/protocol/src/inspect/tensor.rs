@@ -33,6 +33,11 @@ impl Tensor {
         self.summary.axes.get(axis).map_or(0, |axis| axis.size)
     }
 
+    /// Names along an axis; empty if it has none.
+    pub fn labels(&self, axis: usize) -> &[String] {
+        self.summary.axes.get(axis).map_or(&[], |axis| &axis.labels)
+    }
+
     /// All floats under an index of the outermost axes; empty if out of range.
     pub fn at(&self, place: &[usize]) -> &[f32] {
         let axes = &self.summary.axes;
