@@ -313,6 +313,8 @@ export interface Tensor {
   shape: number[];
   /** Meaning of each axis, such as `["L", "H", "T", "T"]` for layers, heads and positions. */
   axes: string[];
+  /** Per axis, the names of its indices: parts, stages, scores, parameters or steps; empty if they have none. */
+  labels: string[][];
   /** Scope in the graph, such as `blocks.2.attention`; empty if there is none or more than one. */
   scope: string;
   /** Whether the entries are ids of tokens (or of a classifier's labels), with their texts in the detail `tokens`. */
@@ -375,6 +377,8 @@ export interface Inspected {
   /** By the names in the files of `glasshouse inspect --to`, such as `log_probabilities`. */
   tensors: Record<string, Tensor>;
   details: Detail[];
+  /** The details as tables, except `tokens`, `parameters` and `tables`. */
+  tables: ReportTable[];
   notices: string[];
   /** Milliseconds. */
   ms: number;

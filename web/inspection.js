@@ -80,15 +80,16 @@ export function arranged(events) {
   const charactersLost = events.find(({ event }) => event === "characters_lost")?.characters ?? "";
   const { views, ...about } = camel(inspection);
   let next = 0;
-  const view = ({ view, tensors, details = [], notices = [], ms }) => {
+  const view = ({ view, tensors, details = [], notices = [], tables = [], ms }) => {
     const named = tensors.map((tensor) => {
       const { name, scope = "" } = tensor;
       const alone = tensors.filter((other) => other.name === name).length === 1;
       const shape = tensor.axes.map(({ size }) => size);
       const axes = tensor.axes.map((axis) => axis.name);
-      return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope, tokenIds: tensor.tokenIds ?? false }];
+      const labels = tensor.axes.map((axis) => axis.labels ?? []);
+      return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, labels, scope, tokenIds: tensor.tokenIds ?? false }];
     });
-    return [view, { tensors: Object.fromEntries(named), details, notices, ms }];
+    return [view, { tensors: Object.fromEntries(named), details, notices, tables, ms }];
   };
   return { ...about, charactersLost, views: Object.fromEntries(views.map(view)) };
 }

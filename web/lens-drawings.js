@@ -1,6 +1,6 @@
 // The pictures of <glasshouse-lens>, one function per view with a picture.
 
-import { MEASURES, NAMED, make, partName, said, slice, stageName, textsOf, word } from "./lens-tables.js";
+import { MEASURES, NAMED, make, said, slice, textsOf, word } from "./lens-tables.js";
 
 /** Minimum attention for a line. */
 const FAINT = 0.02;
@@ -185,7 +185,7 @@ function logitLens(about) {
   const { top, probabilities, divergence } = seen.tensors;
   if (!top || !probabilities || !divergence) return null;
   const texts = textsOf(about);
-  const [stages, time] = top.shape;
+  const { shape: [stages, time], labels: [labels] } = top;
   const cell = (stage, at) => {
     const place = stage * time + at;
     const text = texts.get(top.data[place]) ?? String(top.data[place]);
@@ -193,10 +193,10 @@ function logitLens(about) {
     const made = make("td", { className: "heat word", textContent: text });
     made.title = `${percent(share)}, ${bits.toFixed(2)} bits from the last`;
     made.style.setProperty("--heat", share);
-    made.addEventListener("pointerenter", () => say(`${stageName(stage)}, after “${word(inspection.tokens[at].text)}”: “${text}” ${made.title}`));
+    made.addEventListener("pointerenter", () => say(`${labels[stage]}, after “${word(inspection.tokens[at].text)}”: “${text}” ${made.title}`));
     return made;
   };
-  const row = (stage) => make("tr", {}, make("th", { textContent: stageName(stage), scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
+  const row = (stage) => make("tr", {}, make("th", { textContent: labels[stage], scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
   const heads = inspection.tokens.map(({ text }) => make("th", { className: "word", textContent: word(text), scope: "col" }));
   const caption = make("caption", { textContent: "The most likely next token at each layer" });
   return make("table", {}, caption, make("tr", {}, make("td"), ...heads), ...Array.from({ length: stages }, (_, stage) => row(stage)));
@@ -207,11 +207,11 @@ function residual(about) {
   const { attribution, norms, token } = seen.tensors;
   if (!attribution || !norms) return null;
   const highest = Math.max(...attribution.data.map(Math.abs), 1e-9);
-  const row = (value, part) => [partName(part), [signed(value, highest)], said(value)];
+  const row = (value, part) => [attribution.labels[0][part], [signed(value, highest)], said(value)];
   const [stages, time] = norms.shape;
   const map = heat(norms.data, stages, time, colour("--accent"));
   map.style.height = `${12 * stages}px`;
-  onEntry(map, (stage, at) => say(`norm after ${partName(stage)} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
+  onEntry(map, (stage, at) => say(`norm after ${norms.labels[0][stage]} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
   const text = token ? textsOf(about).get(token.data[0]) : undefined;
   const title = text === undefined ? "Contribution of each part to the logit" : `Contribution of each part to the logit of “${text}”`;
   const norm = make("p", { textContent: "Norm of the residual stream, from the embedding down" });

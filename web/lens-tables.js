@@ -14,11 +14,6 @@ export const MEASURES = [
 /** Minimum score for naming a head after a measure. */
 export const NAMED = 0.35;
 
-/** Name of a part of the model, in the order of contributions to the residual stream. */
-export const partName = (part) => (part === 0 ? "embedding" : `${part % 2 === 1 ? "attention" : "MLP"} ${(part - 1) >> 1}`);
-/** Name of a stage of the logit lens: the embedding, then the output of each layer. */
-export const stageName = (stage) => (stage === 0 ? "embedding" : `layer ${stage - 1}`);
-
 /** Creates an element with properties and children. */
 export function make(kind, properties = {}, ...inner) {
   const element = Object.assign(document.createElement(kind), properties);
@@ -44,7 +39,7 @@ export function textsOf({ inspection, seen }) {
 }
 
 /** The matrix of a tensor at the chosen layer and head, and the chosen indices; null if the tensor lacks the layer. */
-export function slice({ data, shape, axes }, { seen, layer, head }) {
+export function slice({ data, shape, axes, labels }, { seen, layer, head }) {
   const chosen = [];
   while (shape.length > 2) {
     const [size, ...rest] = shape;
@@ -55,9 +50,9 @@ export function slice({ data, shape, axes }, { seen, layer, head }) {
     const at = Math.min(place, size - 1);
     const below = rest.reduce((product, own) => product * own, 1);
     chosen.push(`${axes[0]} ${axes[0] === "L" ? layers[at] : at}`);
-    [data, shape, axes] = [data.subarray(at * below, (at + 1) * below), rest, axes.slice(1)];
+    [data, shape, axes, labels] = [data.subarray(at * below, (at + 1) * below), rest, axes.slice(1), labels.slice(1)];
   }
-  return { data, shape, axes, chosen };
+  return { data, shape, axes, labels, chosen };
 }
 
 /** `rows 1 to 60 of 262`, or nothing if all are shown. */
@@ -103,24 +98,12 @@ function table(caption, rows, columns, head, row, begin = ROWS) {
   return whole;
 }
 
-/** A table of complete rows. */
-const listed = (caption, head, rows) => table(caption, rows.length, 0, () => head, (at) => rows[at], 4 * ROWS);
-
-/** Labels along axes, and formatting of entries. */
-function wordsOf(view, about) {
-  const { inspection, seen } = about;
+/** Labels along a tensor's axes, and formatting of its entries. */
+function wordsOf(about) {
+  const { tokens } = about.inspection;
   const texts = textsOf(about);
-  const parameters = seen.details.find(({ kind }) => kind === "parameters") ?? { names: [], steps: [] };
   return {
-    along(axis, at) {
-      if (axis === "T") return word(inspection.tokens[at]?.text ?? String(at));
-      if (axis === "P") return parameters.names[at] ?? String(at);
-      if (axis === "M") return `step ${parameters.steps[at] ?? at}`;
-      if (axis === "score") return MEASURES[at]?.[0] ?? String(at);
-      if (axis === "part" || (axis === "stage" && view === "residual")) return partName(at);
-      if (axis === "stage" && view === "logit-lens") return stageName(at);
-      return String(at);
-    },
+    along: ({ axes, labels }, axis, at) => (axes[axis] === "T" ? word(tokens[at]?.text ?? String(at)) : (labels[axis][at] ?? String(at))),
     entry: ({ tokenIds }, value) => (tokenIds ? (texts.get(value) ?? String(value)) : said(value)),
   };
 }
@@ -133,9 +116,10 @@ function lists(tensors, words) {
     groups.set(key, [...(groups.get(key) ?? []), [name, tensor]]);
   }
   return [...groups.values()].map((group) => {
-    const [, { axes: [axis], shape: [count] }] = group[0];
+    const [, first] = group[0];
+    const { axes: [axis], shape: [count] } = first;
     const names = group.map(([name]) => name);
-    const row = (at) => [words.along(axis, at), ...group.map(([, tensor]) => words.entry(tensor, tensor.data[at]))];
+    const row = (at) => [words.along(first, 0, at), ...group.map(([, tensor]) => words.entry(tensor, tensor.data[at]))];
     return table(names.join(", "), count, 0, () => [axis, ...names], row);
   });
 }
@@ -146,52 +130,24 @@ function matrix(name, tensor, words, about) {
   if (!part) return null;
   const { data, shape: [rows, columns], axes, chosen } = part;
   const cells = (at, wide) => Array.from(data.subarray(at * columns, at * columns + wide), (value) => words.entry(tensor, value));
-  const head = (wide) => [axes[0], ...Array.from({ length: wide }, (_, at) => words.along(axes[1], at))];
+  const head = (wide) => [axes[0], ...Array.from({ length: wide }, (_, at) => words.along(part, 1, at))];
   const caption = [name, ...chosen, tensor.scope].filter(Boolean).join(", ");
-  return table(caption, rows, columns, head, (at, wide) => [words.along(axes[0], at), ...cells(at, wide)]);
+  return table(caption, rows, columns, head, (at, wide) => [words.along(part, 0, at), ...cells(at, wide)]);
 }
 
-/** Tables of non-tensor details. */
-const DETAILS = {
-  passages({ passages, searched }) {
-    const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
-    return listed(`Strongest activations in ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
-  },
-  matches({ matches, found = 0, searched, indexBytes, buildMs }) {
-    const documentOf = (document) => (document ? `${document[0] + 1}: ${word(document[1])}` : "–");
-    const at = ({ token, document }) => (document === null ? String(token) : `${token} (document ${document + 1})`);
-    const row = ({ start, length, occurrences, context, document, place, further = [] }) => [
-      word(context[1]), String(start), String(length), String(occurrences), String(place ?? "–"), documentOf(document), further.map(at).join(", ") || "–",
-    ];
-    const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
-    const which = found > matches.length ? `The longest ${matches.length} of ${found} spans` : "Spans";
-    const caption = `${which} that occur in the training text, of ${searched} tokens, with an index of ${indexBytes} bytes${made}`;
-    return listed(caption, ["span", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
-  },
-  formulas: ({ formulas }) => listed("Formulas", ["value", "formula"], formulas),
-  graph({ nodes, values }) {
-    const none = "–";
-    const kernels = (node) => node.kernels.map(([name, times]) => `${name} × ${times}`).join(", ") || none;
-    const row = (node) => [
-      node.scope, node.operation, node.formula, node.inputs.join(" "), node.outputs.join(" "), kernels(node), node.ms === null ? none : said(node.ms),
-    ];
-    const head = ["scope", "operation", "formula", "reads", "writes", "kernels", "ms"];
-    const operations = listed("Operations", head, nodes.map(row));
-    const numbers = (four) => (four ? four.map(said) : Array(4).fill(none));
-    const value = ({ name, ty, statistics, gradient }, at) => [String(at), name || none, ty, ...numbers(statistics), ...numbers(gradient)];
-    const measures = ["smallest", "largest", "mean", "deviation"];
-    const titles = ["value", "name", "type", ...measures, ...measures.map((measure) => `gradient's ${measure}`)];
-    return [operations, listed("Values", titles, values.map(value))];
-  },
-};
+/** A table of the engine's, with all rows. */
+function listed({ title, about, columns, rows }) {
+  const caption = title[0].toUpperCase() + title.slice(1) + (about ? `: ${about}` : "");
+  const text = (cell) => (typeof cell === "number" ? said(cell) : word(cell) || "–");
+  return table(caption, rows.length, 0, () => columns, (at) => rows[at].map(text), 4 * ROWS);
+}
 
 /** A view's tensors and details as tables, and its notices. */
-export function tables(view, about) {
+export function tables(about) {
   const { seen } = about;
-  const words = wordsOf(view, about);
+  const words = wordsOf(about);
   const tensors = Object.entries(seen.tensors);
   const matrices = tensors.filter(([, { shape }]) => shape.length > 1).map(([name, tensor]) => matrix(name, tensor, words, about)).filter(Boolean);
-  const details = seen.details.filter(({ kind }) => DETAILS[kind]).flatMap((detail) => DETAILS[detail.kind](detail));
   const notices = seen.notices.map((notice) => make("p", { textContent: notice }));
-  return [...lists(tensors.filter(([, { shape }]) => shape.length === 1), words), ...matrices, ...details, ...notices];
+  return [...lists(tensors.filter(([, { shape }]) => shape.length === 1), words), ...matrices, ...seen.tables.map(listed), ...notices];
 }

@@ -300,7 +300,7 @@ class GlasshouseLens extends HTMLElement {
     // Keeps the keyboard focus in the picture.
     const focused = this.shadowRoot.activeElement?.dataset.place;
     const picture = draw(view, about);
-    this.#tables.replaceChildren(...tables(view, about));
+    this.#tables.replaceChildren(...tables(about));
     this.#picture.replaceChildren(...(picture ? [picture] : []));
     if (focused) this.#picture.querySelector(`[data-place="${focused}"]`)?.focus();
     // Views without a picture always show tables.

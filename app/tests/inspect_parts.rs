@@ -292,13 +292,7 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
     for view in views {
         let example = if bare { Example::default() } else { Example::of(*view, settings) };
         let notices = vec![format!("A notice about {view}.")];
-        seen.push(Inspected {
-            view: *view,
-            tensors: example.tensors,
-            details: example.details,
-            notices,
-            ms: 4.5,
-        });
+        seen.push(Inspected::new(*view, example.tensors, example.details, notices, 4.5));
         bytes.extend(example.bytes);
     }
     let inspection = Inspection {

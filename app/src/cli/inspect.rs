@@ -11,7 +11,7 @@ use super::bar;
 use super::generate::{DrawnArguments, checked};
 use super::prelude::*;
 use clap::builder::PossibleValuesParser;
-use glasshouse_engine::protocol::inspect::{Axis, Edit, ElementKind, Inspected, TensorSummary};
+use glasshouse_engine::protocol::inspect::{Edit, ElementKind, Inspected, Tensor, TensorSummary};
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
@@ -205,7 +205,7 @@ struct ViewTensor<'a> {
     /// Tensor name, prefixed with its scope if the view has several tensors of that name.
     name: String,
     number: Option<usize>,
-    summary: &'a TensorSummary,
+    own: Tensor,
     bytes: &'a [u8],
 }
 
@@ -213,18 +213,6 @@ impl ViewTensor<'_> {
     /// Name in JSON and files, prefixed with `prompts.N` if there are several prompts.
     fn key(&self) -> String {
         self.number.map_or_else(|| self.name.clone(), |number| format!("prompts.{number}.{}", self.name))
-    }
-
-    fn floats(&self) -> Vec<f32> {
-        self.words().map(f32::from_le_bytes).collect()
-    }
-
-    fn integers(&self) -> Vec<u32> {
-        self.words().map(u32::from_le_bytes).collect()
-    }
-
-    fn words(&self) -> impl Iterator<Item = [u8; 4]> {
-        self.bytes.as_chunks().0.iter().copied()
     }
 }
 
@@ -236,7 +224,7 @@ impl ViewsAnswer {
                 let TensorSummary { name, scope, .. } = summary;
                 let same = inspected.tensors.iter().filter(|own| own.name == *name).count();
                 let name = if same > 1 { format!("{scope}.{name}") } else { name.clone() };
-                ViewTensor { name, number: self.number, summary, bytes }
+                ViewTensor { name, number: self.number, own: Tensor::new(summary, bytes), bytes }
             };
             (inspected, inspected.tensors.iter().zip(rest.by_ref()).map(tensor).collect())
         })
@@ -244,9 +232,9 @@ impl ViewsAnswer {
 
     /// Adds a tensor's entries as JSON; non-finite numbers become `null`.
     fn entries(tensor: &ViewTensor<'_>, about: &mut Value) {
-        about["data"] = match tensor.summary.element {
-            ElementKind::F32 => json!(tensor.floats()),
-            ElementKind::U32 => json!(tensor.integers()),
+        about["data"] = match tensor.own.summary.element {
+            ElementKind::F32 => json!(tensor.own.floats),
+            ElementKind::U32 => json!(tensor.own.integers),
         };
     }
 
@@ -254,11 +242,12 @@ impl ViewsAnswer {
     fn json(&self, more: impl Fn(&ViewTensor<'_>, &mut Value)) -> Value {
         let view = |(inspected, tensors): (&Inspected, Vec<ViewTensor<'_>>)| {
             let about = |tensor: &ViewTensor<'_>| {
-                let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
+                let TensorSummary { scope, axes, element, .. } = &tensor.own.summary;
+                let named = axes.iter().filter(|axis| !axis.labels.is_empty());
                 let labels: Map<String, Value> =
-                    tensor.summary.axes.iter().filter_map(|axis| labels(inspected.view, axis)).collect();
-                let TensorSummary { scope, element, .. } = tensor.summary;
-                let mut about = json!({ "scope": scope, "axes": axes, "shape": tensor.summary.shape(), "element": element });
+                    named.map(|axis| (axis.name.clone(), json!(axis.labels))).collect();
+                let axes: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+                let mut about = json!({ "scope": scope, "axes": axes, "shape": tensor.own.summary.shape(), "element": element });
                 if !labels.is_empty() {
                     about["labels"] = json!(labels);
                 }
@@ -277,12 +266,6 @@ impl ViewsAnswer {
             "cut": cut, "position": position, "views": views,
         })
     }
-}
-
-/// An axis with the names of its indices, if each has one.
-fn labels(view: View, axis: &Axis) -> Option<(String, Value)> {
-    let names: Option<Vec<String>> = (0..axis.size).map(|place| view.place_name(&axis.name, place)).collect();
-    names.filter(|names| !names.is_empty()).map(|names| (axis.name.clone(), json!(names)))
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! Inspections of models: the tensors of views, read from the bytes that accompany the events.
 
-use glasshouse_protocol::inspect::{Detail, ElementKind, TensorSummary, TokenText};
+use glasshouse_protocol::inspect::{Detail, Tensor, TokenText};
 use glasshouse_protocol::{Command, Event, InspectSettings, Inspection, View};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -36,17 +36,6 @@ pub struct ViewData {
     /// One sentence each.
     pub notices: Vec<String>,
     pub ms: f64,
-}
-
-/// A tensor with its entries, row-major, last axis fastest. A replayed recording has no entries, since bytes are not recorded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    /// Name, axes and element type.
-    pub summary: TensorSummary,
-    /// Entries of an [`ElementKind::F32`] tensor.
-    pub floats: Vec<f32>,
-    /// Entries of an [`ElementKind::U32`] tensor.
-    pub integers: Vec<u32>,
 }
 
 /// Maximum stored answers: both columns of a comparison, and one of each for the next.
@@ -120,45 +109,6 @@ fn views(inspection: &Inspection, bytes: &[Vec<u8>]) -> Vec<Rc<ViewData>> {
     inspection.views.iter().map(of).collect()
 }
 
-impl Tensor {
-    fn new(summary: &TensorSummary, bytes: &[u8]) -> Self {
-        let (words, _) = bytes.as_chunks::<4>();
-        let (mut floats, mut integers) = (Vec::new(), Vec::new());
-        match summary.element {
-            ElementKind::F32 => floats = words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
-            ElementKind::U32 => integers = words.iter().map(|word| u32::from_le_bytes(*word)).collect(),
-        }
-        // Either all entries or none, so that drawing code has one case to check.
-        if floats.len() + integers.len() != summary.count() {
-            (floats, integers) = (Vec::new(), Vec::new());
-        }
-        Self { summary: summary.clone(), floats, integers }
-    }
-
-    pub fn size(&self, axis: usize) -> usize {
-        self.summary.axes.get(axis).map_or(0, |axis| axis.size)
-    }
-
-    /// All floats under an index of the outermost axes; empty if out of range.
-    pub fn at(&self, place: &[usize]) -> &[f32] {
-        let axes = &self.summary.axes;
-        if place.len() > axes.len() || place.iter().zip(axes).any(|(at, axis)| *at >= axis.size) {
-            return &[];
-        }
-        let below: usize = axes.iter().skip(place.len()).map(|axis| axis.size).product();
-        let number = place.iter().zip(axes).fold(0, |number, (at, axis)| number * axis.size + at);
-        self.floats.get(number * below..(number + 1) * below).unwrap_or_default()
-    }
-
-    pub fn text(&self, entry: usize) -> String {
-        match self.summary.element {
-            ElementKind::F32 => self.floats.get(entry).map(f32::to_string),
-            ElementKind::U32 => self.integers.get(entry).map(u32::to_string),
-        }
-        .unwrap_or_default()
-    }
-}
-
 impl ViewData {
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         let named = self.tensors.iter().find(|tensor| tensor.summary.name == name);
@@ -189,7 +139,7 @@ impl ViewData {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::inspect::Inspected;
+    use glasshouse_protocol::inspect::{ElementKind, Inspected, TensorSummary};
     use glasshouse_protocol::{ErrorKind, ErrorReport, WeightSource};
 
     fn asked(views: &[View]) -> Command {
@@ -209,7 +159,7 @@ mod tests {
     fn seen(view: View, tensors: Vec<TensorSummary>) -> Inspected {
         let tokens = vec![TokenText { id: 7, text: " b".to_owned() }];
         let details = vec![Detail::Tokens { tokens }];
-        Inspected { view, tensors, details, notices: vec!["said".to_owned()], ms: 2.5 }
+        Inspected::new(view, tensors, details, vec!["said".to_owned()], 2.5)
     }
 
     fn inspected(views: Vec<Inspected>) -> Event {

@@ -29,12 +29,9 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
         WeightSource::Checkpoint { checkpoint, .. } if checkpoint.as_str().contains("best") => 1150,
         _ => 2400,
     };
-    let seen = |view: &View| Inspected {
-        view: *view,
-        tensors: tensors(*view, count),
-        details: details(*view, (0..V as u32).map(|id| token(&format!(" word{id}"), id)).collect()),
-        notices: Vec::new(),
-        ms: 3.25,
+    let seen = |view: &View| {
+        let texts = (0..V as u32).map(|id| token(&format!(" word{id}"), id)).collect();
+        Inspected::new(*view, tensors(*view, count), details(*view, texts), Vec::new(), 3.25)
     };
     Event::Inspected {
         inspection: Box::new(Inspection {

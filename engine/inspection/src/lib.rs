@@ -177,7 +177,7 @@ impl Found {
             Data::U32(data) => bytemuck::cast_slice::<u32, u8>(&data).to_vec(),
         };
         let bytes = data.into_iter().map(bytes).collect();
-        (Inspected { view, tensors, details: self.details, notices: self.notices, ms }, bytes)
+        (Inspected::new(view, tensors, self.details, self.notices, ms), bytes)
     }
 }
 

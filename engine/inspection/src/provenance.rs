@@ -45,6 +45,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         let tokens = counted(text.len() as u64, "token");
         found.notice(format!("The text has {tokens}: spans of {shortest} and more are searched for."));
     }
+    if count == 0 && text.len() >= shortest {
+        let searched = counted(searched, "token");
+        found.notice(format!("No span of the text occurs in {searched} of training text: it was composed."));
+    }
     if is_cut {
         found.notice("Some spans are so frequent that not all their occurrences were counted.");
     }

@@ -5,7 +5,12 @@
 //! command line's output, its safetensors files and a web page's typed arrays all use the same tensors.
 
 mod details;
+mod tensor;
 
+pub use tensor::Tensor;
+
+use crate::evaluation::Table;
+use crate::quantity::whole;
 use crate::setting::{choices, settings};
 use crate::{GenerateConfig, WeightSource, is_default};
 use serde::{Deserialize, Serialize};
@@ -117,6 +122,12 @@ impl View {
 /// The head scores along the axis `score` of [`View::Attention`], in order.
 pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
+/// The index and value of a head's highest score; `None` if no score is finite.
+pub fn highest_score(scores: &[f32]) -> Option<(usize, f32)> {
+    let scores = scores.iter().copied().enumerate().take(HEAD_SCORES.len());
+    scores.filter(|(_, score)| score.is_finite()).max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
 impl std::str::FromStr for View {
     type Err = String;
 
@@ -184,6 +195,9 @@ pub struct Axis {
     /// Letter of the legend in `shaders/README.md`, or a word: `T`, `H`, `step`, `bin`.
     pub name: String,
     pub size: usize,
+    /// A name for each index, if they have names: scores, parts, stages, parameters and steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,7 +233,8 @@ pub struct TensorSummary {
 impl TensorSummary {
     /// A tensor without a unit, with its axes outermost first.
     pub fn new(name: &str, scope: &str, axes: &[(&str, usize)], element: ElementKind) -> Self {
-        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let axis =
+            |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size, labels: Vec::new() };
         let (name, scope, axes) = (name.to_owned(), scope.to_owned(), axes.iter().map(axis).collect());
         Self { name, scope, axes, element, unit: String::new(), token_ids: false, without_value: 0 }
     }
@@ -343,7 +358,7 @@ pub enum Detail {
         texts: Vec<(String, String)>,
     },
     /// For [`View::Diff`].
-    Tables { tables: Vec<crate::evaluation::Table> },
+    Tables { tables: Vec<Table> },
     /// For [`View::Walk`]: how this model computes the view's tensors.
     Formulas {
         /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.
@@ -369,8 +384,42 @@ pub struct Inspected {
     /// Remarks for the reader, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// The details as tables, for web pages; others call [`Detail::tables`].
+    #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
     /// Milliseconds for this view.
     pub ms: f64,
+}
+
+impl Inspected {
+    /// Names the indices along the tensors' axes.
+    pub fn new(
+        view: View,
+        mut tensors: Vec<TensorSummary>,
+        details: Vec<Detail>,
+        notices: Vec<String>,
+        ms: f64,
+    ) -> Self {
+        let parameters = details.iter().find_map(|detail| match detail {
+            Detail::Parameters { names, steps } => Some((&names[..], &steps[..])),
+            _ => None,
+        });
+        let (names, steps) = parameters.unwrap_or_default();
+        for axis in tensors.iter_mut().flat_map(|tensor| &mut tensor.axes) {
+            let label = |place: usize| match axis.name.as_str() {
+                "P" => names.get(place).cloned(),
+                "M" => steps.get(place).map(|step| format!("step {}", whole(*step))),
+                name => view.place_name(name, place),
+            };
+            axis.labels = (0..axis.size).map(label).collect::<Option<_>>().unwrap_or_default();
+        }
+        // Labels and texts hold these.
+        let is_listed = |detail: &&Detail| {
+            !matches!(detail, Detail::Tokens { .. } | Detail::Parameters { .. } | Detail::Tables { .. })
+        };
+        let tables = details.iter().filter(is_listed).flat_map(Detail::tables).collect();
+        Self { view, tensors, details, notices, tables, ms }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -432,5 +481,10 @@ mod tests {
         assert_eq!(named(View::Attention, "score", 4), known(&HEAD_SCORES));
         assert_eq!(View::Attention.place_name("score", 4), None);
         assert_eq!(View::Attention.place_name("T", 0), None);
+        let tensors = vec![TensorSummary::new("norms", "", &[("stage", 3), ("T", 2)], ElementKind::F32)];
+        let inspected = Inspected::new(View::Residual, tensors, Vec::new(), Vec::new(), 1.0);
+        let [stages, tokens] = &inspected.tensors[0].axes[..] else { panic!("{inspected:?}") };
+        assert_eq!(stages.labels, ["embedding", "attention 0", "MLP 0"]);
+        assert!(tokens.labels.is_empty());
     }
 }

@@ -62,17 +62,16 @@ pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Resul
     if !console::colors_enabled() {
         return Ok(());
     }
-    let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
+    let named = |name: &str| Some(&tensors.iter().find(|tensor| tensor.own.summary.name == name)?.own);
     let shown = named("divergence").map(|tensor| ("KL(before ‖ after)", tensor));
     let shown = shown.or_else(|| Some(("change", named("change")?)));
     let (Some(ids), Some((name, values))) = (named("ids"), shown) else { return Ok(()) };
-    let values = values.floats();
-    let most = values.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
+    let most = values.floats.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
     let mut text = String::new();
-    for (id, value) in ids.integers().into_iter().zip(values) {
+    for (id, value) in ids.integers.iter().zip(&values.floats) {
         // A text could contain sequences that control the terminal.
         let plain = |letter: char| if letter.is_control() && letter != '\n' { '·' } else { letter };
-        let token: String = words.texts.get(&id).copied().unwrap_or_default().chars().map(plain).collect();
+        let token: String = words.texts.get(id).copied().unwrap_or_default().chars().map(plain).collect();
         let shade = (value.abs() / most * SHADES.len() as f32) as usize;
         let shade = shade.checked_sub(1).map(|shade| SHADES[shade.min(SHADES.len() - 1)]);
         for piece in token.split_inclusive('\n') {

@@ -28,11 +28,11 @@ pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result
         let tensors: Vec<ViewTensor<'_>> = seen.flat_map(|(_, tensors)| tensors).collect();
         let mut views = Vec::with_capacity(tensors.len());
         for tensor in &tensors {
-            let dtype = match tensor.summary.element {
+            let dtype = match tensor.own.summary.element {
                 ElementKind::F32 => Dtype::F32,
                 ElementKind::U32 => Dtype::U32,
             };
-            views.push((tensor.key(), TensorView::new(dtype, tensor.summary.shape(), tensor.bytes)?));
+            views.push((tensor.key(), TensorView::new(dtype, tensor.own.summary.shape(), tensor.bytes)?));
         }
         let mut about = HashMap::from([("formula".to_owned(), inspected.view.formula().to_owned())]);
         if let Some(head) = heads {

@@ -3,89 +3,67 @@
 use super::ViewTensor;
 use super::summary::{COLUMNS, ROWS, SQUARE, Words, print_table, quoted, show};
 use crate::cli::prelude::*;
-use glasshouse_engine::protocol::inspect::HEAD_SCORES;
-
-#[derive(Debug)]
-struct MeasuredHead {
-    layer: usize,
-    number: usize,
-    scores: Vec<f32>,
-    entropy: f32,
-}
-
-impl MeasuredHead {
-    /// The largest score and its name.
-    fn most(&self) -> (f32, &'static str) {
-        let scores = self.scores.iter().copied().zip(HEAD_SCORES);
-        let finite = scores.filter(|(score, _)| score.is_finite());
-        finite.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or((0.0, HEAD_SCORES[0]))
-    }
-}
+use glasshouse_engine::protocol::inspect::{HEAD_SCORES, Tensor, highest_score};
 
 /// Prints the attention of the requested head, or of the head with the highest score, and all heads' scores.
 pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &InspectSettings) -> Result<()> {
-    let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
+    let named = |name: &str| Some(&tensors.iter().find(|tensor| tensor.own.summary.name == name)?.own);
     let (Some(weights), Some(layers), Some(scores), Some(entropies)) =
         (named("probabilities"), named("layers"), named("scores"), named("entropy"))
     else {
         return show(tensors, words);
     };
-    let heads = measured(scores, entropies);
-    let layers: Vec<usize> = layers.integers().into_iter().map(|layer| layer as usize).collect();
-    if let Some(head) = chosen(&heads, &layers, settings.head) {
-        let (time, of_layer) = (words.tokens.len(), weights.summary.shape().get(1).copied().unwrap_or(0));
-        let row = layers.iter().position(|layer| *layer == head.layer).unwrap_or(0);
-        let all = weights.floats();
-        let own = all.chunks(time.pow(2).max(1)).nth(row * of_layer + head.number).unwrap_or_default();
-        let (score, of) = head.most();
+    if let Some([layer, head]) = chosen(scores, &layers.integers, settings.head) {
+        let time = words.tokens.len();
+        let row = layers.integers.iter().position(|own| *own as usize == layer).unwrap_or(0);
+        let (score, of) = most(scores, [layer, head]);
         let why = match settings.head {
             Some(_) => String::new(),
             None => format!(", with the highest score of one kind ({of} {})", figures(score)),
         };
-        let name = format!("layer {}, head {}{why}", head.layer, head.number);
+        let name = format!("layer {layer}, head {head}{why}");
         if time <= SQUARE {
             say!("  {name}: the share of each column in a row's attention")?;
-            print_table(&square(own, words))?;
+            print_table(&square(weights.at(&[row, head]), words))?;
         } else {
             let at = words.position;
             let token = words.tokens.get(at).map(|token| quoted(&token.text)).unwrap_or_default();
             say!("  {name}: highest attention at position {at} ({token})")?;
-            print_table(&most_attended(own.chunks(time).nth(at).unwrap_or_default(), words))?;
+            print_table(&most_attended(weights.at(&[row, head, at]), words))?;
         }
     }
-    let mut listed: Vec<&MeasuredHead> =
-        heads.iter().filter(|head| settings.layer.is_none_or(|layer| layer == head.layer)).collect();
+    let is_listed = |head: &[usize; 2]| settings.layer.is_none_or(|layer| layer == head[0]);
+    let mut listed: Vec<[usize; 2]> = heads(scores).filter(is_listed).collect();
     let all = listed.len();
     if all > ROWS {
-        listed.sort_by(|one, other| other.most().0.total_cmp(&one.most().0));
+        listed.sort_by(|one, other| most(scores, *other).0.total_cmp(&most(scores, *one).0));
         listed.truncate(ROWS);
         say!("  the {ROWS} of {all} heads with the highest score of a kind; --json has all")?;
     }
-    print_table(&scores_of(&listed))
+    print_table(&scores_of(&listed, scores, entropies))
 }
 
-fn measured(scores: &ViewTensor<'_>, entropies: &ViewTensor<'_>) -> Vec<MeasuredHead> {
-    let of_layer = scores.summary.shape().get(1).copied().unwrap_or(0).max(1);
-    let (scores, entropies) = (scores.floats(), entropies.floats());
-    let heads = scores.chunks(HEAD_SCORES.len()).zip(entropies).enumerate();
-    heads
-        .map(|(at, (scores, entropy))| MeasuredHead {
-            layer: at / of_layer,
-            number: at % of_layer,
-            scores: scores.to_vec(),
-            entropy,
-        })
-        .collect()
+/// All heads, as layer and number.
+fn heads(scores: &Tensor) -> impl DoubleEndedIterator<Item = [usize; 2]> {
+    let of_layer = scores.size(1);
+    (0..scores.size(0)).flat_map(move |layer| (0..of_layer).map(move |head| [layer, head]))
+}
+
+/// A head's highest score and its name.
+fn most(scores: &Tensor, head: [usize; 2]) -> (f32, &'static str) {
+    let (place, score) = highest_score(scores.at(&head)).unwrap_or_default();
+    (score, HEAD_SCORES[place])
 }
 
 /// The head with the highest score in the layers whose weights are available, the first of equals; only heads of number `asked`,
 /// if given.
-fn chosen<'a>(heads: &'a [MeasuredHead], layers: &[usize], asked: Option<usize>) -> Option<&'a MeasuredHead> {
-    heads
-        .iter()
+fn chosen(scores: &Tensor, layers: &[u32], asked: Option<usize>) -> Option<[usize; 2]> {
+    heads(scores)
         .rev()
-        .filter(|head| layers.contains(&head.layer) && asked.is_none_or(|asked| asked == head.number))
-        .max_by(|one, other| one.most().0.total_cmp(&other.most().0))
+        .filter(|[layer, head]| {
+            layers.iter().any(|own| *own as usize == *layer) && asked.is_none_or(|asked| asked == *head)
+        })
+        .max_by(|one, other| most(scores, *one).0.total_cmp(&most(scores, *other).0))
 }
 
 /// A head's weights [T, T] with tokens as rows and columns; later positions are empty.
@@ -114,13 +92,12 @@ fn most_attended(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     table
 }
 
-fn scores_of(heads: &[&MeasuredHead]) -> Vec<Vec<String>> {
+fn scores_of(heads: &[[usize; 2]], scores: &Tensor, entropies: &Tensor) -> Vec<Vec<String>> {
     let titles = ["layer", "head"].into_iter().chain(HEAD_SCORES).chain(["entropy (bits)"]);
     let mut table = vec![titles.map(str::to_owned).collect::<Vec<String>>()];
     for head in heads {
-        let mut row = vec![head.layer.to_string(), head.number.to_string()];
-        row.extend(head.scores.iter().chain([&head.entropy]).map(|score| figures(*score)));
-        table.push(row);
+        let values = scores.at(head).iter().chain(entropies.at(head));
+        table.push(head.iter().map(usize::to_string).chain(values.map(|value| figures(*value))).collect());
     }
     table
 }
@@ -128,21 +105,21 @@ fn scores_of(heads: &[&MeasuredHead]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_engine::protocol::View;
-    use glasshouse_engine::protocol::inspect::TokenText;
+    use glasshouse_engine::protocol::inspect::{ElementKind, TensorSummary, TokenText};
 
     fn tokens(texts: &[&str]) -> Vec<TokenText> {
         texts.iter().zip(0..).map(|(text, id)| TokenText { id, text: (*text).to_owned() }).collect()
     }
 
-    fn head(layer: usize, number: usize, scores: [f32; 4]) -> MeasuredHead {
-        MeasuredHead { layer, number, scores: scores.to_vec(), entropy: 0.5 }
+    fn tensor(axes: &[(&str, usize)], floats: &[f32]) -> Tensor {
+        let summary = TensorSummary::new("scores", "", axes, ElementKind::F32);
+        Tensor { summary, floats: floats.to_vec(), integers: Vec::new() }
     }
 
     #[test]
     fn a_short_prompt_has_a_table_of_who_attends_to_whom() {
         let tokens = tokens(&["One", " day", " the"]);
-        let words = Words::plain(View::Attention, &tokens, 2);
+        let words = Words::new(&tokens, 2, &[]);
         let table = square(&[1.0, 0.0, 0.0, 0.25, 0.75, 0.0, 0.5, 0.125, 0.375], &words);
         assert_eq!(table[0], ["token", "\"One\"", "\" day\"", "\" the\""]);
         assert_eq!(table[1], ["\"One\"", "1.00"]);
@@ -154,33 +131,29 @@ mod tests {
     #[test]
     fn a_long_prompt_has_the_tokens_that_are_attended_to_most() {
         let tokens = tokens(&["One", " day", " the"]);
-        let words = Words::plain(View::Attention, &tokens, 2);
+        let words = Words::new(&tokens, 2, &[]);
         let table = most_attended(&[0.25, 0.75, 0.0], &words);
         assert_eq!(table[1..], [["1", "\" day\"", "0.7500"], ["0", "\"One\"", "0.2500"]]);
     }
 
     #[test]
     fn the_head_with_the_most_of_a_score_is_taken_unless_another_is_asked_for() {
-        let heads = [
-            head(0, 0, [0.1, 0.2, 0.0, 0.0]),
-            head(0, 1, [0.9, 0.0, 0.0, 0.0]),
-            head(1, 0, [0.1, f32::NAN, 0.0, 0.9]),
-            head(1, 1, [0.3, 0.0, 0.0, 0.0]),
-        ];
-        let place =
-            |layers: &[usize], asked| chosen(&heads, layers, asked).map(|own| (own.layer, own.number));
-        assert_eq!(place(&[0, 1], None), Some((0, 1)), "the first of equals");
-        assert_eq!(place(&[1], None), Some((1, 0)));
-        assert_eq!(place(&[1], Some(1)), Some((1, 1)));
-        assert_eq!(place(&[], None), None, "no weights are there");
-        assert_eq!(heads[2].most(), (0.9, "induction"));
+        let heads =
+            [[0.1, 0.2, 0.0, 0.0], [0.9, 0.0, 0.0, 0.0], [0.1, f32::NAN, 0.0, 0.9], [0.3, 0.0, 0.0, 0.0]];
+        let scores = tensor(&[("L", 2), ("H", 2), ("score", 4)], heads.as_flattened());
+        assert_eq!(chosen(&scores, &[0, 1], None), Some([0, 1]), "the first of equals");
+        assert_eq!(chosen(&scores, &[1], None), Some([1, 0]));
+        assert_eq!(chosen(&scores, &[1], Some(1)), Some([1, 1]));
+        assert_eq!(chosen(&scores, &[], None), None, "no weights are there");
+        assert_eq!(most(&scores, [1, 0]), (0.9, "induction"));
     }
 
     #[test]
     fn scores_have_their_names() {
-        let table = scores_of(&[&head(1, 3, [0.1, 0.2, 0.3, 0.4])]);
+        let scores = tensor(&[("L", 1), ("H", 1), ("score", 4)], &[0.1, 0.2, 0.3, 0.4]);
+        let table = scores_of(&[[0, 0]], &scores, &tensor(&[("L", 1), ("H", 1)], &[0.5]));
         let titles = ["layer", "head", "previous token", "first token", "duplicate token", "induction"];
         assert_eq!(table[0][..6], titles);
-        assert_eq!(table[1], ["1", "3", "0.1000", "0.2000", "0.3000", "0.4000", "0.5000"]);
+        assert_eq!(table[1], ["0", "0", "0.1000", "0.2000", "0.3000", "0.4000", "0.5000"]);
     }
 }

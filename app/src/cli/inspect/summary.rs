@@ -3,7 +3,7 @@
 use super::{ViewTensor, ViewsAnswer, diff, heads};
 use crate::cli::prelude::*;
 use crate::cli::report::{aligned, print as print_blocks};
-use glasshouse_engine::protocol::inspect::{Axis, Detail, ElementKind, Inspected, TokenText};
+use glasshouse_engine::protocol::inspect::{Axis, Detail, ElementKind, TokenText};
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.
@@ -35,7 +35,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     }
     for (inspected, tensors) in answer.views() {
         say!("\n{}: {} ({:.1} ms)", inspected.view.title(), inspected.view.formula(), inspected.ms)?;
-        let words = Words::of(&answer.head, inspected);
+        let words = Words::new(tokens, *position, &inspected.details);
         match inspected.view {
             View::Attention => heads::print(&tensors, &words, settings)?,
             // Spans count from the text's first token, this tensor from the first in the context.
@@ -55,71 +55,57 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
 
 /// Names for rows, columns and ids.
 pub(super) struct Words<'a> {
-    view: View,
     pub(super) tokens: &'a [TokenText],
     pub(super) position: usize,
     pub(super) texts: HashMap<u32, &'a str>,
-    parameters: &'a [String],
-    steps: &'a [u64],
 }
 
 impl<'a> Words<'a> {
-    /// Names for the tokens of a prompt only.
-    pub(super) fn plain(view: View, tokens: &'a [TokenText], position: usize) -> Self {
-        let texts = tokens.iter().map(|token| (token.id, token.text.as_str())).collect();
-        Self { view, tokens, position, texts, parameters: &[], steps: &[] }
-    }
-
-    fn of(head: &'a Inspection, inspected: &'a Inspected) -> Self {
-        let mut words = Self::plain(inspected.view, &head.tokens, head.position);
-        for detail in &inspected.details {
-            match detail {
-                Detail::Tokens { tokens } => {
-                    words.texts.extend(tokens.iter().map(|token| (token.id, token.text.as_str())));
-                }
-                Detail::Parameters { names, steps } => (words.parameters, words.steps) = (names, steps),
-                _ => {}
-            }
-        }
-        words
+    /// Names for the tokens of a prompt and of a view's details.
+    pub(super) fn new(tokens: &'a [TokenText], position: usize, details: &'a [Detail]) -> Self {
+        let listed = details.iter().filter_map(|detail| match detail {
+            Detail::Tokens { tokens } => Some(tokens),
+            _ => None,
+        });
+        let texts = tokens.iter().chain(listed.flatten());
+        let texts = texts.map(|token| (token.id, token.text.as_str())).collect();
+        Self { tokens, position, texts }
     }
 
     /// Label of an entry along an axis.
     fn along(&self, axis: &Axis, at: usize) -> String {
         let known = match axis.name.as_str() {
             "T" => self.tokens.get(at).map(|token| quoted(&token.text)),
-            "P" => self.parameters.get(at).cloned(),
-            "M" => self.steps.get(at).map(|step| format!("step {}", whole(*step))),
             "L" => Some(format!("layer {at}")),
             "H" => Some(format!("head {at}")),
             // Numbered in order.
             "N" => Some((at + 1).to_string()),
-            name => self.view.place_name(name, at),
+            _ => axis.labels.get(at).cloned(),
         };
         known.unwrap_or_else(|| format!("{} {at}", axis.name))
     }
 
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
-        let mut cells: Vec<String> = match tensor.summary.element {
-            ElementKind::F32 => tensor.floats().into_iter().map(figures).collect(),
-            ElementKind::U32 if tensor.summary.token_ids => {
-                let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
+        let mut cells: Vec<String> = match tensor.own.summary.element {
+            ElementKind::F32 => tensor.own.floats.iter().copied().map(figures).collect(),
+            ElementKind::U32 if tensor.own.summary.token_ids => {
+                let text = |id: u32| match (self.texts.get(&id), tensor.own.summary.axes.as_slice()) {
                     // The row's title already holds the text.
                     (_, [axis]) if axis.name == "T" => id.to_string(),
                     (Some(text), [_]) => format!("{id} {}", quoted(text)),
                     (Some(text), _) => quoted(text),
                     (None, _) => id.to_string(),
                 };
-                tensor.integers().into_iter().map(text).collect()
+                tensor.own.integers.iter().copied().map(text).collect()
             }
-            ElementKind::U32 if tensor.summary.name == "cut_by" => {
+            ElementKind::U32 if tensor.own.summary.name == "cut_by" => {
                 let cut = |by: u32| Cut::ALL.get((by as usize).checked_sub(1)?).copied();
-                let cuts = tensor.integers().into_iter().map(cut);
+                let cuts = tensor.own.integers.iter().copied().map(cut);
                 cuts.map(|cut| cut.map_or(NOTHING, Cut::title).to_owned()).collect()
             }
-            ElementKind::U32 => tensor.integers().iter().map(u32::to_string).collect(),
+            ElementKind::U32 => tensor.own.integers.iter().map(u32::to_string).collect(),
         };
-        cells.iter_mut().take(tensor.summary.without_value).for_each(|cell| NOTHING.clone_into(cell));
+        cells.iter_mut().take(tensor.own.summary.without_value).for_each(|cell| NOTHING.clone_into(cell));
         cells
     }
 }
@@ -128,7 +114,7 @@ impl<'a> Words<'a> {
 pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let mut shown: Vec<&Axis> = Vec::new();
     for tensor in tensors {
-        match tensor.summary.axes.as_slice() {
+        match tensor.own.summary.axes.as_slice() {
             [axis] if axis.name == "1" => say!("  {}: {}", title(tensor), words.cells(tensor).concat())?,
             [axis] if axis.size <= ROWS => {
                 if shown.contains(&axis) {
@@ -136,7 +122,7 @@ pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> 
                 }
                 shown.push(axis);
                 let same_axis =
-                    |other: &&ViewTensor<'_>| other.summary.axes.as_slice() == std::slice::from_ref(axis);
+                    |other: &&ViewTensor<'_>| other.own.summary.axes.as_slice() == std::slice::from_ref(axis);
                 lists(axis, &tensors.iter().filter(same_axis).collect::<Vec<_>>(), words)?;
             }
             [rows, columns] if is_small(rows, columns) => {
@@ -187,7 +173,7 @@ fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_
 
 /// A tensor's name, with its unit if known.
 fn title(tensor: &ViewTensor<'_>) -> String {
-    match tensor.summary.unit.as_str() {
+    match tensor.own.summary.unit.as_str() {
         "" => tensor.name.clone(),
         unit => format!("{} ({unit})", tensor.name),
     }
@@ -199,11 +185,11 @@ pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.
 fn statistics(tensor: &ViewTensor<'_>) -> String {
-    let summary = tensor.summary;
+    let summary = &tensor.own.summary;
     let axes: Vec<String> = summary.axes.iter().map(|axis| format!("{} {}", axis.name, axis.size)).collect();
     let (element, values): (_, Vec<f64>) = match summary.element {
-        ElementKind::F32 => ("f32", tensor.floats().into_iter().map(f64::from).collect()),
-        ElementKind::U32 => ("u32", tensor.integers().into_iter().map(f64::from).collect()),
+        ElementKind::F32 => ("f32", tensor.own.floats.iter().copied().map(f64::from).collect()),
+        ElementKind::U32 => ("u32", tensor.own.integers.iter().copied().map(f64::from).collect()),
     };
     let scope = if summary.scope.is_empty() { String::new() } else { format!(" of {}", summary.scope) };
     let head = format!("  {} {element}[{}]{scope}", tensor.name, axes.join(", "));
@@ -227,30 +213,10 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
 fn tell_detail(detail: &Detail) -> Result<()> {
     match detail {
         // Shown in the tables.
-        Detail::Tokens { .. } | Detail::Parameters { .. } => return Ok(()),
-        Detail::Passages { searched, .. } => {
-            say!("  of {} of validation text:", counted(*searched as u64, "token"))?;
-        }
-        Detail::Tables { .. } | Detail::Formulas { .. } => {}
+        Detail::Tokens { .. } | Detail::Parameters { .. } => Ok(()),
         Detail::Samples { prompt, texts } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
-            for (name, text) in texts {
-                say!("  {name}: {}", printable(text))?;
-            }
-            return Ok(());
-        }
-        Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
-            let (searched, bytes) = (counted(*searched as u64, "token"), quantity::bytes(*index_bytes));
-            say!(
-                "  {searched} of training text searched; the index takes {bytes} and was built in {build_ms:.0} ms"
-            )?;
-            match (matches.len(), *found) {
-                (0, 0) => say!("  no span of it occurs in the training text")?,
-                (listed, found) if listed < found => {
-                    say!("  the longest {} of {} spans:", whole(listed as u64), whole(found as u64))?;
-                }
-                _ => {}
-            }
+            Ok(texts.iter().try_for_each(|(name, text)| say!("  {name}: {}", printable(text)))?)
         }
         Detail::Graph { nodes, values, kernels } => {
             let count = |number: usize, thing| counted(number as u64, thing);
@@ -258,20 +224,27 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             say!("  {nodes_said}, {values}, {}; --json has each", count(kernels.len(), "kernel"))?;
             let mut slowest: Vec<_> = nodes.iter().filter_map(|node| Some((node.ms?, node))).collect();
             slowest.sort_by(|one, other| other.0.total_cmp(&one.0));
-            for (ms, node) in slowest.iter().take(COLUMNS) {
-                say!("  {ms:.3} ms  {}  {}", node.operation, node.scope)?;
+            let slowest = slowest.iter().take(COLUMNS);
+            Ok(slowest
+                .copied()
+                .try_for_each(|(ms, node)| say!("  {ms:.3} ms  {}  {}", node.operation, node.scope))?)
+        }
+        Detail::Passages { .. } => {
+            let mut tables = detail.tables();
+            // The last column has the activations of all tokens, which --json has too.
+            for table in &mut tables {
+                table.columns.pop();
+                table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
             }
-            return Ok(());
+            print_tables(tables)
+        }
+        Detail::Matches { .. } | Detail::Tables { .. } | Detail::Formulas { .. } => {
+            print_tables(detail.tables())
         }
     }
-    let mut tables = detail.tables();
-    if let Detail::Passages { .. } = detail {
-        // The last column has the activations of all tokens, which --json has too.
-        for table in &mut tables {
-            table.columns.pop();
-            table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
-        }
-    }
+}
+
+fn print_tables(tables: Vec<Table>) -> Result<()> {
     Ok(print_blocks(&tables.into_iter().map(Block::Table).collect::<Vec<_>>())?)
 }
 
@@ -287,7 +260,7 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_engine::protocol::inspect::TensorSummary;
+    use glasshouse_engine::protocol::inspect::{Tensor, TensorSummary};
 
     #[test]
     fn numbers_and_tokens_are_told_in_their_own_width() {
@@ -296,7 +269,7 @@ mod tests {
         assert_eq!(quoted(r"\xE6"), r#""\xE6""#);
     }
 
-    fn cells(view: View, name: &str, axes: &[(&str, usize)], entries: &[u32]) -> Vec<String> {
+    fn cells(name: &str, axes: &[(&str, usize)], entries: &[u32]) -> Vec<String> {
         let tokens = ["One", " day"].map(str::to_owned);
         let tokens: Vec<TokenText> =
             tokens.into_iter().zip(7..).map(|(text, id)| TokenText { id, text }).collect();
@@ -304,30 +277,35 @@ mod tests {
         summary.token_ids = !matches!(name, "cut_by" | "rank");
         summary.without_value = usize::from(name == "rank");
         let bytes: Vec<u8> = entries.iter().copied().flat_map(u32::to_le_bytes).collect();
-        let tensor = ViewTensor { name: name.to_owned(), number: None, summary: &summary, bytes: &bytes };
-        Words::plain(view, &tokens, 1).cells(&tensor)
+        let tensor = ViewTensor {
+            name: name.to_owned(),
+            number: None,
+            own: Tensor::new(&summary, &bytes),
+            bytes: &bytes,
+        };
+        Words::new(&tokens, 1, &[]).cells(&tensor)
     }
 
     #[test]
     fn ids_stand_beside_texts_and_what_is_not_there_is_a_dash() {
-        assert_eq!(cells(View::Tokens, "ids", &[("T", 2)], &[7, 8]), ["7", "8"]);
-        assert_eq!(cells(View::Embeddings, "neighbours", &[("N", 2)], &[8, 9]), ["8 \" day\"", "9"]);
-        assert_eq!(cells(View::LogitLens, "top", &[("stage", 1), ("T", 1)], &[8]), ["\" day\""]);
-        assert_eq!(
-            cells(View::NextToken, "cut_by", &[("N", 4)], &[0, 1, 2, 3]),
-            ["–", "top-k", "top-p", "min-p"]
-        );
-        assert_eq!(cells(View::Tokens, "rank", &[("T", 2)], &[0, 3]), ["–", "3"]);
+        assert_eq!(cells("ids", &[("T", 2)], &[7, 8]), ["7", "8"]);
+        assert_eq!(cells("neighbours", &[("N", 2)], &[8, 9]), ["8 \" day\"", "9"]);
+        assert_eq!(cells("top", &[("stage", 1), ("T", 1)], &[8]), ["\" day\""]);
+        assert_eq!(cells("cut_by", &[("N", 4)], &[0, 1, 2, 3]), ["–", "top-k", "top-p", "min-p"]);
+        assert_eq!(cells("rank", &[("T", 2)], &[0, 3]), ["–", "3"]);
     }
 
     #[test]
     fn places_of_an_axis_are_named() {
-        let words = |view| Words::plain(view, &[], 0);
-        let axis = |name: &str| Axis { name: name.to_owned(), size: 4 };
-        assert_eq!(words(View::Residual).along(&axis("part"), 2), "MLP 0");
-        assert_eq!(words(View::LogitLens).along(&axis("stage"), 0), "embedding");
-        assert_eq!(words(View::NextToken).along(&axis("N"), 0), "1");
-        assert_eq!(words(View::WhatIf).along(&axis("L"), 3), "layer 3");
+        let words = Words::new(&[], 0, &[]);
+        let axis = |name: &str, labels: &[&str]| {
+            let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            Axis { name: name.to_owned(), size: 4, labels }
+        };
+        assert_eq!(words.along(&axis("part", &["embedding", "attention 0", "MLP 0"]), 2), "MLP 0");
+        assert_eq!(words.along(&axis("bin", &[]), 2), "bin 2");
+        assert_eq!(words.along(&axis("N", &[]), 0), "1");
+        assert_eq!(words.along(&axis("L", &[]), 3), "layer 3");
     }
 
     #[test]
@@ -337,7 +315,7 @@ mod tests {
         let said = statistics(&ViewTensor {
             name: summary.name.clone(),
             number: None,
-            summary: &summary,
+            own: Tensor::new(&summary, &bytes),
             bytes: &bytes,
         });
         assert_eq!(said, "  norms f32[L 1, T 3] of blocks.0: 1.0000 to 3.0000, mean 2.0000, 1 not finite");

@@ -49,7 +49,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         Shading::Probability => token(stage, column),
         Shading::Divergence => format!("{:.2}", number(divergence, stage, column)),
     };
-    let rows: Vec<String> = (0..stages).map(stage_name).collect();
+    let rows = top.labels(0);
     let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
     let position = chosen.set.position.unwrap_or(shown.inspection.position);
     // At most half of the full colour, so that text stays readable on it.
@@ -58,10 +58,11 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         cell: CELL,
         chosen: Some((stages.saturating_sub(1), position.min(positions.saturating_sub(1)))),
         words: Some(&words),
-        ..Labelled::new("Logit lens", &rows, &columns, values, scale)
+        ..Labelled::new("Logit lens", rows, &columns, values, scale)
     };
     let touched = map.ui(ui, shown.palette, |stage, column, _| {
-        let (name, after, top) = (stage_name(stage), shown.token(column), token(stage, column));
+        let name = rows.get(stage).map_or("", String::as_str);
+        let (after, top) = (shown.token(column), token(stage, column));
         let [probability, bits] = [probabilities, divergence].map(|of| number(of, stage, column));
         format!("{name} after {after}: {top}, probability {probability:.4}, KL {bits:.4} bits")
     });
@@ -69,9 +70,4 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         chosen.set.position = Some(column);
     }
     caption(ui, format!("{about} Press a column to choose its position."));
-}
-
-/// Name of a stage: the first is before all layers, each other one after a layer.
-fn stage_name(stage: usize) -> String {
-    View::LogitLens.place_name("stage", stage).unwrap_or_default()
 }

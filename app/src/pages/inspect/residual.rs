@@ -14,7 +14,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 /// Each component's contribution to the logit of a token.
 fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
-    let added = data.floats("attribution");
+    let added = data.tensor("attribution");
     let Some(token) = data.integers("token").first() else { return };
     let text = shown.text(*token);
     ui.horizontal_wrapped(|ui| {
@@ -22,17 +22,14 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         term(ui, "Direct logit attribution", Some(palette.quiet));
     });
     candidates_ui(ui, shown, *token, chosen);
-    if added.is_empty() {
-        return;
-    }
-    let row = |(place, value): (usize, &f32)| {
-        let name = part(place);
+    let Some(added) = added else { return };
+    let row = |(name, value): (&String, &f32)| {
         let label = format!("{name} adds {value:.3}");
-        Ranked::signed(palette, name, *value, label, format!("{value} added to the logit of {text}"))
+        Ranked::signed(palette, name.clone(), *value, label, format!("{value} added to the logit of {text}"))
     };
-    let rows: Vec<Ranked> = added.iter().enumerate().map(row).collect();
+    let rows: Vec<Ranked> = added.labels(0).iter().zip(&added.floats).map(row).collect();
     Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: false }.ui(ui, palette, &rows);
-    let sum: f32 = added.iter().sum();
+    let sum: f32 = added.floats.iter().sum();
     let sum = format::signed(sum, 3);
     caption(ui, format!("Sum {sum}, with the scale of the final norm held fixed."));
     ui.add_space(space::MEDIUM);
@@ -88,19 +85,22 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 /// Norms and directions as heat maps over layers and positions.
 fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let layer = |layer| format!("layer {layer}");
-    let maps: [(_, _, _, &dyn Fn(usize) -> String); 4] = [
-        ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", &part),
-        ("cosines", "Direction of the stream", "Cosine similarity with the final stream.", &part),
-        ("attention_norms", "Attention output", "Its L2 norm in each layer.", &layer),
-        ("mlp_norms", "MLP output", "Its L2 norm in each layer.", &layer),
+    let maps = [
+        ("norms", "Norm of the stream", "Its L2 norm after each part, at each position."),
+        ("cosines", "Direction of the stream", "Cosine similarity with the final stream."),
+        ("attention_norms", "Attention output", "Its L2 norm in each layer."),
+        ("mlp_norms", "MLP output", "Its L2 norm in each layer."),
     ];
     let columns: Vec<String> = (0..shown.inspection.tokens.len()).map(|place| shown.token(place)).collect();
-    for (name, title, means, row_name) in maps {
+    for (name, title, means) in maps {
         let Some(tensor) = shown.data.tensor(name).filter(|tensor| !tensor.floats.is_empty()) else {
             continue;
         };
-        let (rows, values) = ((0..tensor.size(0)).map(row_name).collect::<Vec<_>>(), &tensor.floats[..]);
+        let values = &tensor.floats[..];
+        let rows = match tensor.labels(0) {
+            [] => (0..tensor.size(0)).map(|layer| format!("layer {layer}")).collect(),
+            parts => parts.to_vec(),
+        };
         head(ui, title);
         caption(ui, means);
         let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };
@@ -113,21 +113,5 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             chosen.set.position = Some(column);
         }
         ui.add_space(space::MEDIUM);
-    }
-}
-
-/// Name of a component: the embedding, then each layer's attention and MLP.
-fn part(place: usize) -> String {
-    View::Residual.place_name("part", place).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::part;
-
-    #[test]
-    fn parts_are_named_in_the_order_in_which_they_add() {
-        let names: Vec<String> = (0..5).map(part).collect();
-        assert_eq!(names, ["embedding", "attention 0", "MLP 0", "attention 1", "MLP 1"]);
     }
 }

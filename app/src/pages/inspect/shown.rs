@@ -1,8 +1,8 @@
 //! The input of a view's drawing.
 
-use super::weights;
 use crate::pages::prelude::*;
 use glasshouse_protocol::Inspection;
+use glasshouse_protocol::inspect::Axis;
 
 /// The engine's answer for one view.
 #[derive(Clone, Copy)]
@@ -39,15 +39,11 @@ impl Shown<'_> {
     }
 
     /// Label of an index along an axis: a prompt token, a component, a parameter, or the index itself.
-    pub fn along(&self, axis: &str, at: usize) -> String {
-        let (names, steps) = weights::parameters(self.data).unwrap_or_default();
-        let known = match axis {
-            "T" => Some(self.place(at)),
-            "P" => names.get(at).cloned(),
-            "M" => steps.get(at).map(|step| format!("step {}", format::whole(*step))),
-            _ => self.data.view.place_name(axis, at),
-        };
-        known.unwrap_or_else(|| at.to_string())
+    pub fn along(&self, axis: &Axis, at: usize) -> String {
+        match axis.name.as_str() {
+            "T" => self.place(at),
+            _ => axis.labels.get(at).cloned().unwrap_or_else(|| at.to_string()),
+        }
     }
 
     /// The text of a token id in a tensor, with whitespace made visible, or the id if the text is unknown.

@@ -73,7 +73,7 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
             let list = scrolled(("entries", &tensor.summary.name), HEIGHT);
             table.rows_ui(ui, list, count, |ui, entry| {
                 let places = indices(tensor, entry).into_iter().zip(axes);
-                let places = places.map(|(at, axis)| shown.along(&axis.name, at));
+                let places = places.map(|(at, axis)| shown.along(axis, at));
                 let cells: Vec<String> = places.chain([value(shown, tensor, entry)]).collect();
                 table.row_ui(ui, &cells.join(", "), false, |ui, column| {
                     ui.label(cells.get(column).map_or("", String::as_str));
@@ -206,7 +206,8 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        ActivatingPassage, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary, TokenText,
+        ActivatingPassage, ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary,
+        TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -356,24 +357,21 @@ mod tests {
     #[test]
     fn places_along_an_axis_have_their_names_and_csv_lists_them() {
         let names = vec!["head.weight".to_owned()];
-        let norms = tensor("norms_by_step", &[("M", 2), ("P", 1)], vec![0.5, 1.5], Vec::new());
+        let mut norms = tensor("norms_by_step", &[("M", 2), ("P", 1)], vec![0.5, 1.5], Vec::new());
         let details = vec![Detail::Parameters { names, steps: vec![0, 1000] }];
-        with(View::Weights, vec![norms], details, |shown| {
+        let named =
+            Inspected::new(View::Weights, vec![norms.summary.clone()], details.clone(), Vec::new(), 1.0);
+        norms.summary = named.tensors[0].clone();
+        let [steps, parameters] = &norms.summary.axes[..] else { panic!("{:?}", norms.summary) };
+        with(View::Weights, vec![norms.clone()], details, |shown| {
             assert_eq!(
-                (shown.along("M", 1), shown.along("P", 0)),
+                (shown.along(steps, 1), shown.along(parameters, 0)),
                 ("step 1,000".into(), "head.weight".into())
             );
+            assert_eq!((shown.along(steps, 2), shown.along(parameters, 1)), ("2".into(), "1".into()));
             let text = csv(&[*shown]).unwrap();
             assert!(text.contains("number,parameter\n0,head.weight\n"), "{text}");
             assert!(text.ends_with("number,step\n0,0\n1,1000\n"), "{text}");
         });
-        let named = |view, axis: &str, at| with(view, Vec::new(), Vec::new(), |shown| shown.along(axis, at));
-        assert_eq!(named(View::Attention, "score", 3), "induction");
-        assert_eq!(
-            (named(View::Attention, "H", 3), named(View::Attention, "score", 4)),
-            ("3".into(), "4".into())
-        );
-        assert_eq!(named(View::Residual, "stage", 3), "attention 1");
-        assert_eq!(named(View::LogitLens, "stage", 3), "layer 2");
     }
 }

@@ -1,63 +1,78 @@
 //! The non-tensor data of a view as tables.
 
-use super::{Detail, Match, Place};
+use super::{Detail, GraphValue, Match, Place, TokenText};
 use crate::evaluation::{Cell, Table};
+use crate::quantity;
 
 impl Detail {
     /// Its tables that have rows, which are numbered from 0; documents count from 1.
     pub fn tables(&self) -> Vec<Table> {
         let tables = match self {
             Self::Tokens { tokens } => {
-                let row = tokens.iter().map(|token| [token.id.to_string(), token.text.clone()]);
-                vec![numbered("tokens", ["id", "text"], row)]
+                let row = |TokenText { id, text }: &TokenText| [id.to_string().into(), text.as_str().into()];
+                vec![numbered("tokens", ["id", "text"], tokens.iter().map(row))]
             }
             Self::Parameters { names, steps } => vec![
-                numbered("parameters", ["parameter"], names.iter().map(|name| [name.clone()])),
-                numbered("steps", ["step"], steps.iter().map(|step| [step.to_string()])),
+                numbered("parameters", ["parameter"], names.iter().map(|name| [name.as_str().into()])),
+                numbered("steps", ["step"], steps.iter().map(|step| [step.to_string().into()])),
             ],
-            Self::Matches { matches, .. } => vec![spans(matches)],
-            Self::Passages { passages, .. } => {
+            Self::Matches { matches, found, searched, index_bytes, build_ms } => {
+                let [listed, all] = [matches.len(), *found].map(|count| quantity::whole(count as u64));
+                let which = if matches.len() < *found {
+                    format!("The longest {listed} of {all} spans")
+                } else {
+                    "Spans".to_owned()
+                };
+                let searched = quantity::counted(*searched as u64, "token");
+                let built = if *build_ms > 0.0 {
+                    format!(", built in {}", quantity::milliseconds(*build_ms))
+                } else {
+                    String::new()
+                };
+                let bytes = quantity::bytes(*index_bytes);
+                let about = format!(
+                    "{which} that occur in {searched} of training text; the index takes {bytes}{built}"
+                );
+                vec![Table { about, ..spans(matches) }]
+            }
+            Self::Passages { passages, searched } => {
                 let rows = passages.iter().map(|passage| {
-                    let strongest = passage.activations.get(passage.peak);
-                    let at = passage.tokens.get(passage.peak).map(|token| token.text.clone());
+                    let strongest = passage.activations.get(passage.peak).copied();
+                    let at = passage.tokens.get(passage.peak).map_or("", |token| &token.text);
                     let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();
-                    let strongest = strongest.map_or_else(String::new, f32::to_string);
-                    let all = passage.activations.iter().map(f32::to_string).collect::<Vec<_>>().join(" ");
-                    [passage.peak.to_string(), at.unwrap_or_default(), strongest, text, all]
+                    let peak = passage.peak.to_string();
+                    [peak.into(), at.into(), number(strongest), text.into(), joined(&passage.activations)]
                 });
-                vec![numbered("passages", ["peak", "token", "activation", "text", "activations"], rows)]
+                let searched = quantity::counted(*searched as u64, "token");
+                let about = format!("Strongest activations in {searched} of validation text");
+                let columns = ["peak", "token", "activation", "text", "activations"];
+                vec![Table { about, ..numbered("passages", columns, rows) }]
             }
             Self::Formulas { formulas } => {
-                let rows = formulas.iter().map(|(name, formula)| [name.clone(), formula.clone()]);
-                vec![numbered("formulas", ["tensor", "formula"], rows)]
+                vec![numbered("formulas", ["tensor", "formula"], formulas.iter().map(pair))]
             }
             Self::Samples { texts, .. } => {
-                let rows = texts.iter().map(|(model, text)| [model.clone(), text.clone()]);
-                vec![numbered("samples", ["model", "text"], rows)]
+                vec![numbered("samples", ["model", "text"], texts.iter().map(pair))]
             }
             Self::Tables { tables } => tables.clone(),
             Self::Graph { nodes, values, .. } => {
-                let joined =
-                    |values: &[usize]| values.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
                 let operations = nodes.iter().map(|node| {
                     let kernels = node.kernels.iter().map(|(name, count)| format!("{name} × {count}"));
                     [
-                        node.scope.clone(),
-                        node.operation.clone(),
-                        node.formula.clone(),
+                        node.scope.as_str().into(),
+                        node.operation.as_str().into(),
+                        node.formula.as_str().into(),
                         joined(&node.inputs),
                         joined(&node.outputs),
-                        node.ms.map_or_else(String::new, |ms| ms.to_string()),
-                        kernels.collect::<Vec<_>>().join(", "),
+                        node.ms.map_or(Cell::from(""), Cell::Number),
+                        kernels.collect::<Vec<_>>().join(", ").into(),
                     ]
                 });
-                let numbers = |known: Option<[f32; 4]>| {
-                    known.map(|own| own.map(|one| one.to_string())).unwrap_or_default()
-                };
-                let values = values.iter().map(|value| {
-                    let [a, b, c, d] = numbers(value.statistics);
-                    let [e, f, g, h] = numbers(value.gradient);
-                    [value.name.clone(), value.ty.clone(), a, b, c, d, e, f, g, h]
+                let values = values.iter().map(|GraphValue { name, ty, statistics, gradient }| {
+                    let numbers = |known: Option<[f32; 4]>| known.map_or([None; 4], |own| own.map(Some));
+                    let [a, b, c, d] = numbers(*statistics).map(number);
+                    let [e, f, g, h] = numbers(*gradient).map(number);
+                    [name.as_str().into(), ty.as_str().into(), a, b, c, d, e, f, g, h]
                 });
                 let columns = ["scope", "operation", "formula", "reads", "writes", "ms", "kernels"];
                 let measures = [
@@ -76,6 +91,24 @@ impl Detail {
             }
         };
         tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+    }
+}
+
+fn pair((name, text): &(String, String)) -> [Cell; 2] {
+    [name.as_str().into(), text.as_str().into()]
+}
+
+fn joined(values: &[impl ToString]) -> Cell {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ").into()
+}
+
+/// A number with the digits that identify it as `f32`; as text if it is not finite, which JSON cannot express.
+fn number(value: Option<f32>) -> Cell {
+    let Some(value) = value else { return "".into() };
+    let text = value.to_string();
+    match text.parse() {
+        Ok(exact) if value.is_finite() => Cell::Number(exact),
+        _ => text.into(),
     }
 }
 
@@ -121,14 +154,8 @@ fn spans(matches: &[Match]) -> Table {
     numbered("spans", columns, rows)
 }
 
-fn numbered<C: Into<Cell>, const N: usize>(
-    title: &str,
-    columns: [&str; N],
-    rows: impl Iterator<Item = [C; N]>,
-) -> Table {
-    let row = |(number, cells): (u64, [C; N])| {
-        std::iter::once(Cell::Count(number)).chain(cells.map(Into::into)).collect()
-    };
+fn numbered<const N: usize>(title: &str, columns: [&str; N], rows: impl Iterator<Item = [Cell; N]>) -> Table {
+    let row = |(number, cells): (u64, [Cell; N])| std::iter::once(Cell::Count(number)).chain(cells).collect();
     let columns = ["number"].into_iter().chain(columns).map(str::to_owned).collect();
     Table { title: title.to_owned(), columns, rows: (0..).zip(rows).map(row).collect(), ..Table::default() }
 }

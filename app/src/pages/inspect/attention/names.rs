@@ -2,7 +2,7 @@
 
 use crate::pages::inspect::Shown;
 use crate::pages::prelude::*;
-use glasshouse_protocol::inspect::HEAD_SCORES;
+use glasshouse_protocol::inspect::{HEAD_SCORES, highest_score};
 
 /// Minimum score for a head to be named after it: more than a third of its attention.
 const NAMED: f32 = 0.35;
@@ -21,10 +21,7 @@ const MEASURES: [(&str, &str); 4] = [
 
 /// A head's highest score, if that reaches `NAMED`.
 pub fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
-    let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());
-    finite
-        .max_by(|(_, a), (_, b)| a.total_cmp(b))
-        .filter(|(place, score)| *score >= NAMED && *place < MEASURES.len())
+    highest_score(scores).filter(|(_, score)| *score >= NAMED)
 }
 
 fn line((name, score): (&str, f32)) -> String {

@@ -121,7 +121,7 @@ fn inspected(
         prompt: instrument.prompt.clone(),
         tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
         position: 1,
-        views: vec![Inspected { view, tensors, details, notices: Vec::new(), ms: 1.0 }],
+        views: vec![Inspected::new(view, tensors, details, Vec::new(), 1.0)],
         ..Inspection::default()
     };
     let command = Command::Inspect {
