@@ -408,11 +408,11 @@ impl OpenSweep {
         if self.sweep.is_in_order() {
             return Ok(false);
         }
-        self.claim = None;
         for row in self.summary.rows.iter_mut().filter(|row| row.is_elsewhere()) {
             row.state = SweepState::Waiting;
         }
         loop {
+            self.claim = None;
             let Some((at, _)) = self.sweep.next(&mut self.summary.rows) else { return Ok(false) };
             if self.summary.rows[at].is_elsewhere() {
                 return Ok(true);
