@@ -151,7 +151,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         (format!("{server}/nowhere"), "no config.json"),
         (format!("{server}/nowhere.gguf"), "nowhere.gguf"),
         ("http://127.0.0.1:9/owl".to_owned(), "check the URL"),
-        ("https://".to_owned(), "address"),
+        ("https://".to_owned(), "is empty"),
     ] {
         let error = error_of(folder, &["import", &wrong, "--project", "none"]);
         assert!(error.contains(reason), "{wrong}: {error}");

@@ -102,7 +102,7 @@ impl RangeCurve {
         let diverged = |last: &RangePoint| {
             format!("The loss grew without bound from a learning rate of {}.", scientific(last.rate))
         };
-        let flat = "No suggestion: the loss does not fall clearly, or its fall does not slow. Test other rates or more steps.";
+        let flat = "No suggestion: the loss does not fall clearly, or falls until the last rate. Test other rates or more steps.";
         let noisy = "No gradient noise scale: the gradients have too little in common. Use a larger batch.";
         let sentences = [(is_flat, flat), (is_noisy, noisy)].into_iter();
         let sentences = sentences.filter(|(applies, _)| *applies).map(|(_, sentence)| sentence.to_owned());
@@ -132,7 +132,7 @@ impl RangeCurve {
 
     /// Ends the test and suggests a rate: 4.7 times the rate at which the fall of the mean loss over neighbouring rates slows to 0.65 of its
     /// steepest, but no rate above those with the lowest mean. The factors were fitted to grids of training runs
-    /// (tests/benches/README.md). None if the mean has not clearly fallen, or its fall does not slow.
+    /// (tests/benches/README.md). None if the mean has not clearly fallen, or falls until the last rate.
     pub fn suggest(&mut self) {
         self.ended = true;
         let step = libm::log10(self.test.rate_at(1) / self.test.rate_at(0));
@@ -160,8 +160,9 @@ impl RangeCurve {
             let [before, after] = [0, 1].map(|next| self.points[steep + next + half].rate);
             Some((FACTOR * before * libm::pow(after / before, share)).min(self.points[at + 2 * half].rate))
         } else {
-            // Without a number as loss before the fall slowed, there is no later window.
-            self.diverged.then(|| self.points[at + half].rate)
+            // Too few windows above the fall.
+            let rises = self.diverged || at + 1 < means.len();
+            rises.then(|| self.points[at + half].rate)
         };
     }
 }

@@ -221,7 +221,7 @@ fn the_report_says_what_was_counted() {
     for text in [
         "deu at 0.98",
         "top 2-gram 0.41",
-        "31 documents",
+        "31 similar documents",
         "98.0 % similar",
         "j•••@e••••••.org",
         "fate: Removed, text: \"Read more",
