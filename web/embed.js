@@ -39,7 +39,7 @@ function isKnown(message) {
 async function opened(app) {
   const end = performance.now() + PATIENCE;
   while (!app.state()?.project) {
-    if (performance.now() > end) throw new Error("no project is open; add project=URL to the URL");
+    if (performance.now() > end) throw new Error("no project is open; add project=URL to the URL of this page");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

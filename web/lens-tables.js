@@ -137,8 +137,11 @@ function matrix(name, tensor, words, about) {
 
 /** A table of the engine's, with all rows. */
 function listed({ title, about, columns, rows }) {
+  // Too many numbers to read; the terminal leaves them out as well.
+  if (columns.at(-1) === "activations") [columns, rows] = [columns.slice(0, -1), rows.map((row) => row.slice(0, -1))];
   const caption = title[0].toUpperCase() + title.slice(1) + (about ? `: ${about}` : "");
-  const text = (cell) => (typeof cell === "number" ? said(cell) : word(cell) || "–");
+  const number = (cell) => (Number.isInteger(cell) ? String(cell) : said(cell));
+  const text = (cell) => (typeof cell === "number" ? number(cell) : word(cell) || "–");
   return table(caption, rows.length, 0, () => columns, (at) => rows[at].map(text), 4 * ROWS);
 }
 

@@ -102,7 +102,7 @@ impl Project {
         let now = storage::unix_seconds() as u64;
         let line = |mut row: Feedback| {
             row.kind()
-                .map_err(|reason| Error::Refused(format!("no feedback can be trained on:  {reason}")))?;
+                .map_err(|reason| Error::Refused(format!("this feedback cannot be trained on: {reason}")))?;
             row.when = if row.when == 0 { now } else { row.when };
             serde_json::to_string(&row).map_err(|error| Error::Internal(error.to_string()))
         };

@@ -14,6 +14,8 @@ const HALF_WINDOW: f64 = 0.3;
 /// The suggestion is `FACTOR` times the rate at which the loss falls at less than this share of its steepest fall.
 const FLAT: f64 = 0.65;
 const FACTOR: f64 = 4.7;
+/// The fall is over once the mean rises by this share of it.
+const RISE: f64 = 0.1;
 /// Standard errors by which the mean loss must have fallen.
 const FALL: f64 = 3.0;
 /// The 97.5th percentile of Student's distribution with [`NoiseScale::GRADIENTS`] − 1 degrees of freedom.
@@ -138,27 +140,38 @@ impl RangeCurve {
         let step = libm::log10(self.test.rate_at(1) / self.test.rate_at(0));
         let half = ((HALF_WINDOW / step).round() as usize).max(1);
         let count = 2 * half + 1;
+        let lowest =
+            |means: &[f64]| (0..means.len()).min_by(|one, other| means[*one].total_cmp(&means[*other]));
         let losses: Vec<f64> = self.points.iter().map(|point| point.loss).collect();
         let means = losses.windows(count).map(|window| window.iter().sum::<f64>() / count as f64);
         let means: Vec<f64> = means.collect();
-        let lowest = means.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1));
-        let (Some((at, lowest)), Some(first)) = (lowest, means.first()) else { return };
+        let Some((first, at)) = means.first().copied().zip(lowest(&means)) else { return };
         // Neighbours differ by little but noise.
         let pairs = losses.windows(2).take(at + half).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0]));
         let variance = pairs.sum::<f64>() / (2 * (at + half)) as f64;
-        if first - lowest <= FALL * libm::sqrt(2.0 * variance / count as f64) {
+        let error = FALL * libm::sqrt(2.0 * variance / count as f64);
+        if first - means[at] <= error {
             return;
         }
+        // The loss may fall steeply again when it recovers from a spike.
+        let mut low = first;
+        let rises = means.iter().position(|mean| {
+            low = low.min(*mean);
+            first - low > error && mean - low > error.max(RISE * (first - low))
+        });
+        let end = rises.unwrap_or(means.len());
+        let at = lowest(&means[..end]).unwrap_or(at);
         // Of windows without common steps, since neighbours differ by noise alone.
         let fall = |at: usize| means[at + count] - means[at];
-        let changes = 0..means.len().saturating_sub(count);
+        let changes = 0..means.len().saturating_sub(count).min(end);
         let steepest = changes.clone().map(fall).fold(0.0, f64::min);
         // The last steep one, since noise can interrupt the fall.
-        let steep = changes.clone().rev().find(|at| fall(*at) <= FLAT * steepest).unwrap_or(0);
-        self.suggestion = if steep + 1 < changes.end {
+        let steep = changes.rev().find(|at| fall(*at) <= FLAT * steepest).unwrap_or(0);
+        self.suggestion = if steep + 1 + count < means.len() {
             let share = (FLAT * steepest - fall(steep)) / (fall(steep + 1) - fall(steep));
             let [before, after] = [0, 1].map(|next| self.points[steep + next + half].rate);
-            Some((FACTOR * before * libm::pow(after / before, share)).min(self.points[at + 2 * half].rate))
+            let slows = before * libm::pow(after / before, share.clamp(0.0, 1.0));
+            Some((FACTOR * slows).min(self.points[at + 2 * half].rate))
         } else {
             // Too few windows above the fall.
             let rises = self.diverged || at + 1 < means.len();
@@ -269,6 +282,23 @@ mod tests {
         curve.suggest();
         let found = curve.suggestion.unwrap();
         assert!((5e-3..2e-2).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn recovery_from_a_spike_is_not_the_fall() {
+        let found = |spike: f64| {
+            let mut curve = RangeCurve::default();
+            for step in 0..100 {
+                let at = curve.test.rate_at(step).log10();
+                let loss = 4.0 - 2.0 / (1.0 + (-4.0 * (at + 3.0)).exp());
+                let rise = spike * (-((step as f64 - 74.0) / 3.0).powi(2)).exp();
+                curve.push(curve.test.rate_at(step), loss + rise);
+            }
+            curve.suggest();
+            curve.suggestion.unwrap()
+        };
+        let (smooth, spiked) = (found(0.0), found(1.5));
+        assert!((spiked / smooth - 1.0).abs() < 0.1, "{smooth} {spiked}");
     }
 
     #[test]

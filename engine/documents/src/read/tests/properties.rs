@@ -1,4 +1,4 @@
-//! Every reader terminates without panicfor any bytes.
+//! Every reader terminates without panic for any bytes.
 
 use super::*;
 use proptest::prelude::*;
