@@ -416,7 +416,10 @@ impl Inspected {
         // Labels and texts hold these.
         let is_listed = |detail: &&Detail| {
             cfg!(target_family = "wasm")
-                && !matches!(detail, Detail::Tokens { .. } | Detail::Parameters { .. } | Detail::Tables { .. })
+                && !matches!(
+                    detail,
+                    Detail::Tokens { .. } | Detail::Parameters { .. } | Detail::Tables { .. }
+                )
         };
         let tables = details.iter().filter(is_listed).flat_map(Detail::tables).collect();
         Self { view, tensors, details, notices, tables, ms }

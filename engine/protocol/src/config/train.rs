@@ -5,7 +5,7 @@ use super::{
     PreferenceSettings, RewardSettings, Trainable,
 };
 use crate::model::Position;
-use crate::quantity::counted;
+use crate::quantity::{counted, things};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
 use crate::{Invalid, ModelConfig, is_default, require, rules};
 
@@ -181,6 +181,14 @@ impl TrainConfig {
     /// The trained parameters in a few words: the adapter, or the selection.
     pub fn trains(&self) -> String {
         self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
+    }
+
+    /// The configured length: `2,000 steps`, or `1.5 epochs`.
+    pub fn length(&self) -> String {
+        match self.epochs {
+            Some(epochs) => format!("{epochs} {}", things(if epochs == 1.0 { 1 } else { 2 }, "epoch")),
+            None => counted(self.steps, "step"),
+        }
     }
 
     /// Checks all rules and names the first broken one.
