@@ -355,6 +355,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_single_epoch_is_in_the_singular() {
+        let length = |epochs| TrainConfig { epochs, ..TrainConfig::default() }.length();
+        assert_eq!([Some(1.0), Some(1.5), None].map(length), ["1 epoch", "1.5 epochs", "2,000 steps"]);
+    }
+
+    #[test]
     fn a_decay_started_by_hand_begins_at_its_step() {
         for (decay_steps, step, steps) in [(0, 900, 1000), (50, 120, 170)] {
             let mut train = TrainConfig {
