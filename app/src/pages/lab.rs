@@ -146,12 +146,9 @@ fn enabled(ui: &mut Ui, ready: bool, text: &str) -> bool {
 
 fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     let [training, smoothed, ..] = context.palette.series;
-    // A diverging loss would flatten the rest of the curve.
-    let most = curve.points.first().map_or(f64::INFINITY, |first| 1.5 * first.loss);
-    let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| {
-        let shown = |value: f64| if value <= most { value } else { f64::NAN };
-        let points = curve.points.iter().map(|point| [point.rate.log10(), shown(value(point))]);
-        Curve { width, ..Curve::new(name, colour, points.collect()) }
+    let line = |name: &str, colour, width, value: fn(&RangePoint) -> f64| Curve {
+        width,
+        ..Curve::new(name, colour, line_of(curve, value))
     };
     let curves = [
         line("loss", training.gamma_multiply(0.5), 1.0, |point| point.loss),
@@ -182,6 +179,14 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
     curve.notes().iter().for_each(|note| quiet_text(ui, note));
 }
 
+/// A line of the test's plot, without its end after which the loss stays high: that would flatten the rest.
+fn line_of(curve: &RangeCurve, value: fn(&RangePoint) -> f64) -> Vec<[f64; 2]> {
+    let most = curve.points.first().map_or(f64::INFINITY, |first| 1.5 * first.loss);
+    let last = curve.points.iter().rposition(|point| value(point) <= most);
+    let shown = curve.points.iter().take(last.map_or(0, |last| last + 1));
+    shown.map(|point| [point.rate.log10(), value(point)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +212,15 @@ mod tests {
         let other = Chosen { name: "a.json".to_owned(), bytes: Some(b"{}".to_vec()) };
         let reason = page.take_race(other).unwrap_err();
         assert!(reason.contains("a.json") && page.races.len() == 2, "{reason}");
+    }
+
+    #[test]
+    fn a_line_of_a_range_test_ends_where_the_loss_stays_high() {
+        let point = |(rate, loss)| RangePoint { rate, loss, smoothed: 2.0 };
+        let points = [(1e-3, 2.0), (1e-2, 3.5), (1e-1, 1.0), (1.0, 4.0), (10.0, f64::INFINITY)].map(point);
+        let curve = RangeCurve { points: points.to_vec(), ..RangeCurve::default() };
+        assert_eq!(line_of(&curve, |point| point.loss), [[-3.0, 2.0], [-2.0, 3.5], [-1.0, 1.0]]);
+        assert_eq!(line_of(&curve, |point| point.smoothed).len(), 5);
+        assert!(line_of(&RangeCurve::default(), |point| point.loss).is_empty());
     }
 }

@@ -384,7 +384,7 @@ pub struct Inspected {
     /// Remarks for the reader, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
-    /// The details as tables, for web pages; others call [`Detail::tables`].
+    /// The details as tables, for web pages, so only in a browser; others call [`Detail::tables`].
     #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
     /// Milliseconds for this view.
@@ -415,7 +415,11 @@ impl Inspected {
         }
         // Labels and texts hold these.
         let is_listed = |detail: &&Detail| {
-            !matches!(detail, Detail::Tokens { .. } | Detail::Parameters { .. } | Detail::Tables { .. })
+            cfg!(target_family = "wasm")
+                && !matches!(
+                    detail,
+                    Detail::Tokens { .. } | Detail::Parameters { .. } | Detail::Tables { .. }
+                )
         };
         let tables = details.iter().filter(is_listed).flat_map(Detail::tables).collect();
         Self { view, tensors, details, notices, tables, ms }

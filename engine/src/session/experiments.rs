@@ -102,7 +102,8 @@ impl Session {
             );
         }
         let begin = async |_: &mut Self| begin_alone(&project, &sweep.name).await;
-        let mut begins = self.stoppable((id, PREPARING), begin).await?.map(Rc::new);
+        let Some(begins) = self.until_stopped((id, PREPARING), begin).await? else { return Ok(()) };
+        let mut begins = begins.map(Rc::new);
         let kept = match project.sweep(&sweep.name)?.filter(|_| begins.is_none()) {
             Some(kept) if Sweep::from_toml(&kept.toml).as_ref() == Ok(&sweep) => {
                 if kept.config != config {
@@ -145,13 +146,9 @@ impl Session {
             let waits = open.claim_next()?;
             while let Some((at, run)) = open.unmeasured() {
                 let measure = async |session: &mut Self| session.measure_version(id, &run).await;
-                match self.stoppable((id, EVALUATING), measure).await {
-                    Err(Error::Cancelled(_)) => {
-                        open.tell(&self.sink, id, false);
-                        self.say_state(TrainingState::Idle, 0, 0);
-                        return Ok(());
-                    }
-                    measured => measured?,
+                if self.until_stopped((id, EVALUATING), measure).await?.is_none() {
+                    open.tell(&self.sink, id, false);
+                    return Ok(());
                 }
                 open.read(at)?;
                 if open.documents[at].is_empty() {
@@ -173,13 +170,9 @@ impl Session {
             waited = waits;
             if waits {
                 let wait = async |_: &mut Self| platform::pause(LOOK_AGAIN_SECONDS).await;
-                match self.stoppable((id, PREPARING), wait).await {
-                    Err(Error::Cancelled(_)) => {
-                        open.tell(&self.sink, id, false);
-                        self.say_state(TrainingState::Idle, 0, 0);
-                        return Ok(());
-                    }
-                    pause => pause?,
+                if self.until_stopped((id, PREPARING), wait).await?.is_none() {
+                    open.tell(&self.sink, id, false);
+                    return Ok(());
                 }
                 continue;
             }
@@ -260,6 +253,24 @@ impl Session {
         let done = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, does(self)).await;
         self.inbox = inbox;
         done
+    }
+
+    /// Awaits work of a sweep between its runs; `None` if the sweep was stopped meanwhile.
+    async fn until_stopped<T>(
+        &mut self,
+        work: (u64, &'static str),
+        does: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Option<T>> {
+        match self.stoppable(work, does).await {
+            Err(Error::Cancelled(_)) => {
+                // As after a failure, if no run has begun.
+                self.settle_claim(false);
+                self.take_documents_back()?;
+                self.say_state(TrainingState::Idle, 0, 0);
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
     }
 
     /// Chooses the sizes of a ladder, or cleans the versions of a text.

@@ -163,6 +163,21 @@ impl Asking {
         self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
     }
 
+    /// The latest answer for a view in a column; shows the failure of the last request, the answer's notices, or what is missing.
+    pub fn seen_ui(&self, ui: &mut Ui, (column, view): (usize, View), prompt: &str) -> Option<&Seen> {
+        let (failure, seen) = (self.failure(column, view), self.seen(column, view));
+        if let Some(reason) = failure {
+            let colour = Palette::of(ui).failure;
+            icon_line(ui, icons::ICON_ERROR, colour, reason);
+        } else if seen.is_none() {
+            caption(ui, if prompt.is_empty() { super::text::NO_PROMPT } else { "Asking the model…" });
+        }
+        for notice in seen.iter().flat_map(|seen| &seen.data.notices) {
+            caption(ui, notice);
+        }
+        seen
+    }
+
     pub fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
         let failed = self.columns.get(column).and_then(|column| column.failed.get(&view));
         failed.is_some_and(|(key, _)| key.is_of(prompt, source))

@@ -35,22 +35,12 @@ impl OneView {
         if OF_LAYER.contains(&view) {
             top::choosers_ui(ui, &self.asking, &mut self.chosen);
         }
-        if let Some(reason) = self.asking.failure(0, view) {
-            hint_line(ui, reason);
-        }
         for notice in self.asking.notices(0) {
             caption(ui, notice);
         }
-        match self.asking.seen(0, view) {
-            Some(seen) => {
-                let (answer, data) = (seen.answer.clone(), seen.data.clone());
-                for notice in &data.notices {
-                    caption(ui, notice);
-                }
-                view_ui(ui, &Shown::new(&answer, &data, 0, context.palette), &mut self.chosen);
-            }
-            None if self.asking.failure(0, view).is_none() => caption(ui, "Asking the model…"),
-            None => {}
+        if let Some(seen) = self.asking.seen_ui(ui, (0, view), &self.chosen.prompt) {
+            let (answer, data) = (seen.answer.clone(), seen.data.clone());
+            view_ui(ui, &Shown::new(&answer, &data, 0, context.palette), &mut self.chosen);
         }
         // A view may open another one, which is on the Inspect page.
         if let Some(view) = self.chosen.go.take() {

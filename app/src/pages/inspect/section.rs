@@ -122,23 +122,7 @@ impl InspectPage {
             let of = &seen.answer.inspection;
             caption(ui, format!("{}, step {}", of.run, format::whole(of.step)));
         }
-        if let Some(reason) = self.asking.failure(column, view) {
-            icon_line(ui, icons::ICON_ERROR, palette.failure, reason);
-        }
-        let Some(seen) = self.asking.seen(column, view) else {
-            if self.asking.failure(column, view).is_none() {
-                let text = if self.chosen.prompt.is_empty() {
-                    super::text::NO_PROMPT
-                } else {
-                    "Asking the model…"
-                };
-                caption(ui, text);
-            }
-            return;
-        };
-        for notice in &seen.data.notices {
-            caption(ui, notice);
-        }
+        let Some(seen) = self.asking.seen_ui(ui, (column, view), &self.chosen.prompt) else { return };
         let source = match &self.chosen.beside {
             Some(beside) if column > 0 => beside.clone(),
             _ => self.chosen.source.clone(),

@@ -13,6 +13,8 @@ pub struct Compare {
     training: bool,
     axis: Axis,
     log: bool,
+    /// For the names of the runs and their settings.
+    differences: Kept<(Vec<String>, Vec<RunConfig>), Option<Block>>,
 }
 
 impl Compare {
@@ -31,7 +33,19 @@ impl Compare {
         }
         self.curves_ui(ui, context, runs);
         ui.add_space(space::MEDIUM);
-        differences_ui(ui, context, runs);
+        self.differences_ui(ui, context, runs);
+    }
+
+    fn differences_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+        let config = |run: &RunSummary| Some(&context.state.runs.histories.get(&run.name)?.config);
+        let Some(configs) = runs.iter().map(config).collect::<Option<Vec<&RunConfig>>>() else {
+            working(ui, "Reading the runs' settings", None, None);
+            return;
+        };
+        let names: Vec<String> = runs.iter().map(called).collect();
+        let key = (names.clone(), configs.iter().copied().cloned().collect());
+        let block = self.differences.get(key, || differences(&names, &configs));
+        report_ui(ui, context, "runs", block);
     }
 
     fn curves_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
@@ -93,21 +107,13 @@ fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
     }
 }
 
-fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
-    let configs: Vec<Option<&RunConfig>> = runs
-        .iter()
-        .map(|run| context.state.runs.histories.get(&run.name).map(|history| &history.config))
-        .collect();
-    if configs.iter().any(Option::is_none) {
-        working(ui, "Reading the runs' settings", None, None);
-        return;
-    }
-    let rows = RunConfig::differing(&configs.into_iter().flatten().collect::<Vec<_>>());
+/// A table of the settings that differ between runs of these names.
+fn differences(names: &[String], configs: &[&RunConfig]) -> Option<Block> {
+    let rows = RunConfig::differing(configs);
     let none = rows.is_empty().then(|| Block::Note("No settings differ.".to_owned()));
     let rows =
         rows.into_iter().map(|(path, values)| std::iter::once(path).chain(values).map(Cell::Text).collect());
-    let columns = std::iter::once("setting".to_owned()).chain(runs.iter().map(called)).collect();
+    let columns = std::iter::once("setting".to_owned()).chain(names.iter().cloned()).collect();
     let table = Table { columns, rows: rows.collect(), ..Table::default() };
-    let blocks = none.into_iter().chain([Block::Table(table)]);
-    report_ui(ui, context, "runs", Section::new("Settings that differ", blocks).block());
+    Section::new("Settings that differ", none.into_iter().chain([Block::Table(table)])).block()
 }

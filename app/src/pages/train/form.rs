@@ -13,10 +13,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let before = draft.train.precision;
     let note = format!(
         "{} · batch size {} · learning rate {}",
-        draft
-            .train
-            .epochs
-            .map_or_else(|| format::counted(draft.train.steps, "step"), |epochs| format!("{epochs} epochs")),
+        draft.train.length(),
         draft.train.batch_size,
         format::scientific(draft.train.learning_rate)
     );

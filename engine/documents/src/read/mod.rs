@@ -40,6 +40,7 @@ mod pdf;
 mod pdf;
 mod record;
 mod records;
+mod separator;
 mod settings;
 mod shapes;
 mod stack_exchange;
@@ -61,6 +62,7 @@ pub use json::JsonArray;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
 pub use open::{open, prose};
+pub use separator::Separator;
 pub use settings::{Limits, Settings};
 
 pub use crate::readers::Readers;

@@ -4,21 +4,17 @@ use super::Item;
 use super::format::Format;
 use super::lines::fill;
 use super::record::Context;
+use super::separator::Separator;
 use super::settings::bytes;
 use super::unpack::Stream;
 use super::{markdown, open};
 use crate::document::{Document, Kind};
-use memchr::memmem::Finder;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
-
-/// The line between documents, as in GPT-2 and nanoGPT.
-const SEPARATOR: &[u8] = b"<|endoftext|>";
 
 pub(super) struct Text {
     context: Context,
     stream: Stream,
-    finder: Finder<'static>,
     /// Bytes read and not yet returned; starts at a line start.
     pending: Vec<u8>,
     /// Number of bytes of `pending` without a separator.
@@ -43,7 +39,6 @@ impl Text {
         Self {
             context,
             stream,
-            finder: Finder::new(SEPARATOR),
             pending: Vec::new(),
             searched: 0,
             number: 0,
@@ -55,17 +50,13 @@ impl Text {
     }
 
     fn step(&mut self) -> io::Result<()> {
-        if let Some((start, end)) = self.separator() {
+        let continues = self.state == State::Reading;
+        let separator = Separator::find(&self.pending, &mut self.searched, true, continues);
+        if let Separator::Found { document, end } = separator {
             self.several = true;
             let rest = self.pending.split_off(end);
             let mut text = std::mem::replace(&mut self.pending, rest);
-            text.truncate(start);
-            if text.last() == Some(&b'\n') {
-                text.pop();
-                if text.last() == Some(&b'\r') {
-                    text.pop();
-                }
-            }
+            text.truncate(document);
             self.searched = 0;
             self.emit(text);
             return Ok(());
@@ -89,33 +80,6 @@ impl Text {
         let used = chunk.len();
         self.stream.consume(used);
         Ok(())
-    }
-
-    /// The range of the first line that is exactly the separator. An incomplete line is not considered.
-    fn separator(&mut self) -> Option<(usize, usize)> {
-        let bytes = self.pending.as_slice();
-        let mut from = self.searched;
-        while let Some(found) = bytes.get(from..).and_then(|rest| self.finder.find(rest)) {
-            let start = from + found;
-            let after = start + SEPARATOR.len();
-            let starts_line = start == 0 || bytes.get(start - 1) == Some(&b'\n');
-            let end = match (bytes.get(after), bytes.get(after + 1)) {
-                (Some(b'\n'), _) => Some(after + 1),
-                (Some(b'\r'), Some(b'\n')) => Some(after + 2),
-                (None, _) | (Some(b'\r'), None) if starts_line && self.state == State::Reading => {
-                    self.searched = start;
-                    return None;
-                }
-                (None, _) | (Some(b'\r'), None) => Some(bytes.len()),
-                _ => None,
-            };
-            if let (true, Some(end)) = (starts_line, end) {
-                return Some((start, end));
-            }
-            from = after;
-        }
-        self.searched = bytes.len().saturating_sub(SEPARATOR.len()).max(from);
-        None
     }
 
     fn divide(&mut self, limit: usize) {

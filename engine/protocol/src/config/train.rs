@@ -5,7 +5,7 @@ use super::{
     PreferenceSettings, RewardSettings, Trainable,
 };
 use crate::model::Position;
-use crate::quantity::counted;
+use crate::quantity::{counted, things};
 use crate::setting::{Settings as _, above, above_to, choices, settings};
 use crate::{Invalid, ModelConfig, is_default, require, rules};
 
@@ -183,6 +183,14 @@ impl TrainConfig {
         self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
     }
 
+    /// The configured length: `2,000 steps`, or `1.5 epochs`.
+    pub fn length(&self) -> String {
+        match self.epochs {
+            Some(epochs) => format!("{epochs} {}", things(if epochs == 1.0 { 1 } else { 2 }, "epoch")),
+            None => counted(self.steps, "step"),
+        }
+    }
+
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.check()?;
@@ -345,6 +353,12 @@ impl TrainConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_epoch_is_in_the_singular() {
+        let length = |epochs| TrainConfig { epochs, ..TrainConfig::default() }.length();
+        assert_eq!([Some(1.0), Some(1.5), None].map(length), ["1 epoch", "1.5 epochs", "2,000 steps"]);
+    }
 
     #[test]
     fn a_decay_started_by_hand_begins_at_its_step() {

@@ -1,7 +1,7 @@
 //! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
 use crate::blocks::Fact;
-use crate::quantity::{bytes, counted, flop, quantity, whole};
+use crate::quantity::{bytes, flop, quantity, whole};
 use crate::setting::choices;
 use crate::{EnergyUse, RunConfig};
 use serde::{Deserialize, Serialize};
@@ -67,14 +67,12 @@ impl PlanSummary {
         ];
         let passes = passes.into_iter().filter(|(flops, _)| *flops > 0.0);
         let passes: Vec<String> = passes.map(|(flops, pass)| format!("{} {pass}", quantity(flops))).collect();
-        let run = match config.train.epochs {
-            Some(epochs) => format!("{epochs} epochs (the number of steps depends on the text)"),
-            None => {
-                let (steps, tokens) =
-                    (config.train.steps, config.train.steps as f64 * self.tokens_per_step as f64);
-                let work = flop(tokens * self.flops_per_token);
-                format!("{}, {} tokens, {work}", counted(steps, "step"), quantity(tokens))
-            }
+        let length = config.train.length();
+        let run = if config.train.epochs.is_some() {
+            format!("{length} (the number of steps depends on the text)")
+        } else {
+            let tokens = config.train.steps as f64 * self.tokens_per_step as f64;
+            format!("{length}, {} tokens, {}", quantity(tokens), flop(tokens * self.flops_per_token))
         };
         vec![
             Fact::new("Whole run", run),

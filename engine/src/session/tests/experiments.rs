@@ -1,6 +1,7 @@
 //! Range tests and sweeps.
 
 use super::*;
+use crate::project::Project;
 use crate::protocol::{Ablate, Ablation, EvaluateSettings, RangeTest, SweepState, SweepSummary};
 use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
@@ -115,6 +116,27 @@ fn a_stopped_sweep_continues_and_ends_with_the_same_losses() {
     assert!(summary.complete);
     let losses = |summary: &SweepSummary| summary.rows.iter().map(|row| row.loss).collect::<Vec<_>>();
     assert_eq!(losses(&summary), losses(&undisturbed));
+}
+
+#[test]
+fn a_sweep_stopped_while_another_worker_begins_it_is_idle() {
+    let shelf = tempfile::tempdir().unwrap();
+    play(shelf.path(), vec![make()]);
+    let project = Project::open(&shelf.path().join("p")).unwrap();
+    let claim = project.claim_of_sweep("rates", "begin").unwrap();
+    assert!(claim.is_some());
+    let open = Command::OpenProject { id: "p".to_owned() };
+    let steps = vec![
+        after(open),
+        after(sweep(RATES, 20)),
+        (Some(underway), Steer::Stop.into()),
+        after(Command::ListRuns),
+    ];
+    let heard = play(shelf.path(), steps);
+    assert_eq!(super::ended(&heard, 3), None, "the sweep ends without an error");
+    let state = told!(heard, Event::TrainingState { state, .. } => *state).last();
+    assert_eq!(state, Some(TrainingState::Idle));
+    has!(heard, Event::Runs { runs } if runs.is_empty());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Streaming plain text: decoding, documents separated by `<|endoftext|>` lines, long documents in pieces.
 
 use super::TextPiece;
-use crate::tokenizer::END_OF_TEXT;
 use crate::tokenizer::cut::{Cut, CutRule};
+use glasshouse_documents::read::Separator;
 use glasshouse_platform::{Error, Result};
 use std::io::Read;
 use std::path::PathBuf;
@@ -43,14 +43,6 @@ enum TextState {
     Done,
 }
 
-enum Separator {
-    /// Byte range of the separator's line.
-    Found(usize, usize),
-    /// The text read may end in the start of a separator.
-    Unclear,
-    Absent,
-}
-
 impl<R: Read> TextPieces<R> {
     pub(super) fn new(file: R, path: PathBuf) -> Self {
         Self {
@@ -70,9 +62,14 @@ impl<R: Read> TextPieces<R> {
     fn step(&mut self) -> Result<Option<TextPiece>> {
         let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
         while self.state != TextState::Done {
-            let separator = self.separator();
-            if let Separator::Found(start, end) = separator {
-                let text = self.take(start, end);
+            let continues = self.state == TextState::Reading;
+            let separator =
+                Separator::find(self.pending.as_bytes(), &mut self.searched, self.at_line_start, continues);
+            if let Separator::Found { document, end } = separator {
+                let rest = self.pending.split_off(end);
+                let mut text = std::mem::replace(&mut self.pending, rest);
+                text.truncate(document);
+                (self.searched, self.at_line_start) = (0, true);
                 if let Some(piece) = self.end_document(text) {
                     return Ok(Some(piece));
                 }
@@ -97,56 +94,6 @@ impl<R: Read> TextPieces<R> {
             self.fill()?;
         }
         Ok(None)
-    }
-
-    /// Searches for a line that holds only `<|endoftext|>`.
-    fn separator(&mut self) -> Separator {
-        let bytes = self.pending.as_bytes();
-        let mut from = self.searched;
-        while let Some(found) = self.pending.get(from..).and_then(|rest| rest.find(END_OF_TEXT)) {
-            let start = from + found;
-            let after = start + END_OF_TEXT.len();
-            let starts_line = match start.checked_sub(1) {
-                Some(before) => bytes.get(before) == Some(&b'\n'),
-                None => self.at_line_start,
-            };
-            from = after;
-            if !starts_line {
-                continue;
-            }
-            match (bytes.get(after), bytes.get(after + 1)) {
-                (Some(b'\n'), _) => return Separator::Found(start, after + 1),
-                (Some(b'\r'), Some(b'\n')) => return Separator::Found(start, after + 2),
-                (Some(b'\r'), None) | (None, _) if self.state == TextState::Reading => {
-                    self.searched = start;
-                    return Separator::Unclear;
-                }
-                (None, _) | (Some(b'\r'), None) => return Separator::Found(start, bytes.len()),
-                _ => {}
-            }
-        }
-        let mut searched = self.pending.len().saturating_sub(END_OF_TEXT.len()).max(from);
-        while !self.pending.is_char_boundary(searched) {
-            searched -= 1;
-        }
-        self.searched = searched;
-        Separator::Absent
-    }
-
-    /// Takes the text before a separator line, without its final line end, and drops the separator.
-    fn take(&mut self, start: usize, end: usize) -> String {
-        let rest = self.pending.split_off(end);
-        let mut text = std::mem::replace(&mut self.pending, rest);
-        text.truncate(start);
-        if text.ends_with('\n') {
-            text.pop();
-            if text.ends_with('\r') {
-                text.pop();
-            }
-        }
-        self.searched = 0;
-        self.at_line_start = true;
-        text
     }
 
     /// The document's last piece; `None` if the document is only white space.
