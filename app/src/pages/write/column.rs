@@ -53,15 +53,9 @@ impl Column {
             let text = self.text(state);
             let title =
                 text.map_or_else(|| source_name(&self.sampling.source, state), |text| source_of(text, state));
-            let (copy, survey) = line_ui(
+            let copy = line_ui(
                 ui,
-                |ui| {
-                    let copy = icon_button(ui, text.is_some(), icons::ICON_CONTENT_COPY, "Copy the text");
-                    let ready = text
-                        .is_some_and(|text| text.ending.is_some() && !text.config.moderation.mode.hides());
-                    let name = "Show the model's uncertainty at every token";
-                    (copy, icon_button(ui, ready, icons::ICON_SHOW_CHART, name))
-                },
+                |ui| icon_button(ui, text.is_some(), icons::ICON_CONTENT_COPY, "Copy the text"),
                 |ui| quiet_text(ui, title),
             );
             let silence = silence(&self.sampling.source, state);
@@ -77,9 +71,6 @@ impl Column {
             };
             if copy {
                 ui.ctx().copy_text(all_tokens(text).map(|token| token.text.as_str()).collect());
-            }
-            if survey {
-                self.look.toggle_survey();
             }
             ui.scope(|ui| {
                 ui.set_min_height(180.0);

@@ -1,17 +1,16 @@
-//! Token inspection of a text: the selected token, the model's distribution there, and the entropy at all other tokens.
+//! Token inspection of a text: the selected token, and the model's distribution there.
 
 use super::explain::{self, Explained, explain_ui};
 use super::paper::Paper;
 use super::sources::source_name;
-use super::text::{Shown, text_ui};
+use super::text::text_ui;
 use crate::pages::prelude::*;
 use crate::state::Distribution;
 use glasshouse_protocol::WrittenToken;
-use std::collections::BTreeMap;
 
 const CANDIDATES: usize = 10;
 
-/// Details of a text's tokens, and the selected token.
+/// The selected token of a text, and its details.
 #[derive(Debug, Default)]
 pub struct Look {
     paper: Paper,
@@ -22,10 +21,6 @@ pub struct Look {
     explained: Option<(u64, usize)>,
     /// The last answer, shown until the next one arrives.
     answered: Option<(usize, Distribution)>,
-    /// Entropy in bits by token.
-    entropies: BTreeMap<usize, f32>,
-    /// `Some` while all tokens are queried one after another; holds the pending request and its token.
-    survey: Option<Option<(u64, usize)>>,
 }
 
 /// A text's tokens, the prompt's first.
@@ -43,11 +38,6 @@ pub fn source_of(text: &Text, state: &State) -> String {
 }
 
 impl Look {
-    /// Starts or stops querying all tokens.
-    pub fn toggle_survey(&mut self) {
-        self.survey = if self.survey.is_some() { None } else { Some(None) };
-    }
-
     /// Takes in answers about the text of a request, and requests the selected token's distribution once selection and settings
     /// have settled.
     pub fn ask(
@@ -64,47 +54,19 @@ impl Look {
         if let Some((id, place)) = self.explained
             && let Some(distribution) = context.state.writing.distributions.get(&id)
         {
-            self.entropies.insert(place, distribution.entropy_bits);
             self.answered = Some((place, distribution.clone()));
             self.explained = None;
         }
         if let Some(place) = self.chosen.filter(|place| *place > 0)
             && self.explaining.due(ui, &(request, place, config.clone()))
         {
-            self.explained = explain(context, text, place, config.clone(), CANDIDATES).map(|id| (id, place));
+            self.explained = explain(context, text, place, config.clone()).map(|id| (id, place));
         }
-        self.survey_next(context, text);
-    }
-
-    /// Queries the next token without a known entropy, if none is pending.
-    fn survey_next(&mut self, context: &mut Context<'_>, text: &Text) {
-        let Some(under_way) = self.survey else { return };
-        if let Some((id, place)) = under_way {
-            match context.state.writing.distributions.get(&id) {
-                Some(distribution) => {
-                    self.entropies.insert(place, distribution.entropy_bits);
-                }
-                None if context.state.waiting.contains_key(&id) => return,
-                // It failed and a message says why; the other tokens would fail, too.
-                None => {
-                    self.survey = None;
-                    return;
-                }
-            }
-        }
-        let first = text.prompt_tokens.len().max(1);
-        let last = text.prompt_tokens.len() + text.tokens.len();
-        let next = (first..last).find(|place| !self.entropies.contains_key(place));
-        // Wait until the request is registered before looking for its answer.
-        self.survey = next.and_then(|place| {
-            explain(context, text, place, text.config.clone(), 1).map(|id| Some((id, place)))
-        });
     }
 
     /// Draws the text, named `name`, with selectable tokens.
     pub fn text_ui(&mut self, ui: &mut Ui, palette: &Palette, name: &str, (request, text): (u64, &Text)) {
-        let shown = Shown { name, request, text, entropies: &self.entropies };
-        text_ui(ui, palette, &mut self.paper, &mut self.chosen, shown);
+        text_ui(ui, palette, &mut self.paper, &mut self.chosen, (name, request, text));
     }
 
     /// Draws the model's distribution at the selected token. If `branch` is set, it may return a text to continue from.
@@ -128,16 +90,16 @@ impl Look {
 }
 
 /// Requests the distribution at a token, given the tokens before it. `None` for the first token.
-fn explain(
-    context: &mut Context<'_>,
-    text: &Text,
-    place: usize,
-    config: GenerateConfig,
-    count: usize,
-) -> Option<u64> {
+fn explain(context: &mut Context<'_>, text: &Text, place: usize, config: GenerateConfig) -> Option<u64> {
     let (tokens, chosen) = explain::prefix(text, place)?;
     let source = text.source.clone();
-    Some(context.outbox.send(Command::Explain { source, tokens, chosen: Some(chosen), config, count }))
+    Some(context.outbox.send(Command::Explain {
+        source,
+        tokens,
+        chosen: Some(chosen),
+        config,
+        count: CANDIDATES,
+    }))
 }
 
 #[cfg(test)]

@@ -169,16 +169,6 @@ impl Paper {
         self.blocks.iter().filter(move |block| block.top + block.height >= from && block.top <= to)
     }
 
-    /// The tokens in visible blocks.
-    pub fn seen_tokens(&self, ui: &Ui, origin: Pos2) -> Range<usize> {
-        let mut seen = self.seen(ui, origin);
-        let Some(first) = seen.next() else { return 0..0 };
-        let end = seen.last().unwrap_or(first);
-        let from = self.tokens.partition_point(|token| token.end <= first.first);
-        let to = self.tokens.partition_point(|token| token.start < end.first + end.count);
-        from..to
-    }
-
     /// The token at a position relative to the text's top left.
     pub fn token_at(&self, ui: &Ui, palette: &Palette, place: Vec2) -> Option<usize> {
         let block = self.blocks.iter().find(|block| place.y < block.top + block.height)?;

@@ -1,14 +1,10 @@
-//! The text as prose with selectable tokens, by pointer or arrow keys, and with a strip of entropy below the lines.
+//! The text as prose with selectable tokens, by pointer or arrow keys.
 
 use super::paper::{LINE, Paper};
 use crate::pages::prelude::*;
 use crate::state::TextEnding;
 use egui::Event;
 use glasshouse_protocol::Ending;
-use std::collections::BTreeMap;
-
-/// Entropy in bits at which the strip has its strongest colour.
-const MAX_BITS: f32 = 8.0;
 
 pub fn ending(why: TextEnding) -> &'static str {
     match why {
@@ -21,22 +17,13 @@ pub fn ending(why: TextEnding) -> &'static str {
     }
 }
 
-/// A laid-out text, and what is known of its tokens.
-pub struct Shown<'a> {
-    /// Accessible name, such as `Text of the first column`.
-    pub name: &'a str,
-    pub request: u64,
-    pub text: &'a Text,
-    /// Entropy in bits by token.
-    pub entropies: &'a BTreeMap<usize, f32>,
-}
-
+/// Draws a text of a request with an accessible name such as `Text of the first column`.
 pub fn text_ui(
     ui: &mut Ui,
     palette: &Palette,
     paper: &mut Paper,
     chosen: &mut Option<usize>,
-    Shown { name, request, text, entropies }: Shown<'_>,
+    (name, request, text): (&str, u64, &Text),
 ) {
     paper.take(ui, request, text, ui.available_width());
     let size = Vec2::new(ui.available_width(), paper.height().max(LINE) + 6.0);
@@ -78,20 +65,7 @@ pub fn text_ui(
     if let Some(place) = *chosen {
         mark(place, theme::mix(palette.panel, palette.accent, 0.4));
     }
-    for (place, bits) in entropies.range(paper.seen_tokens(ui, rect.min)) {
-        let fill = theme::magnitude(palette, 0.15 + 0.85 * bits / MAX_BITS);
-        for place in paper.rects(ui, palette, *place) {
-            let strip = Rect::from_min_max(
-                pos2(place.left() + 0.5, place.bottom() - 3.0),
-                pos2(place.right() - 0.5, place.bottom()),
-            );
-            ui.painter().rect_filled(strip.translate(rect.min.to_vec2()), 1.0, fill);
-        }
-    }
     paper.draw(ui, palette, rect.min);
-    if let Some(bits) = pointed.and_then(|place| entropies.get(&place)) {
-        response.on_hover_text_at_pointer(format!("{bits:.2} bits"));
-    }
 }
 
 /// Arrow keys pressed in this frame, in order.
