@@ -11,18 +11,11 @@ pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     card(ui, |ui| {
         let comparing = state.is_waiting(|command| matches!(command, Command::CompareTokenizers { .. }));
         let rows = &state.tokenizer.compression;
-        let (compare, copy) = line_ui(
+        let compare = line_ui(
             ui,
-            |ui| {
-                let copy =
-                    icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
-                (pressed(ui, !comparing, |ui| plain(ui, None, "Compare")), copy)
-            },
+            |ui| pressed(ui, !comparing, |ui| plain(ui, None, "Compare")),
             |ui| head(ui, "Bytes per token"),
         );
-        if copy {
-            ui.ctx().copy_text(table_text(rows));
-        }
         if compare {
             context.outbox.send(Command::CompareTokenizers { candidates: alternatives(&summary.config) });
         }
@@ -67,13 +60,6 @@ fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
         .map(|(kind, vocabulary)| TokenizerConfig { kind, vocabulary, ..own.clone() })
         .filter(|other| other.kind != own.kind || own.kind.is_trained() && other.vocabulary != own.vocabulary)
         .collect()
-}
-
-fn table_text(rows: &[CompressionSummary]) -> String {
-    let row = |CompressionSummary { name, vocabulary, bytes_per_token, current, .. }: &CompressionSummary| {
-        [name.clone(), vocabulary.to_string(), bytes_per_token.to_string(), current.to_string()]
-    };
-    csv(&["tokenizer", "entries", "bytes per token", "current"], rows.iter().map(row))
 }
 
 #[cfg(test)]

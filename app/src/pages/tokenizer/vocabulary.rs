@@ -1,4 +1,4 @@
-//! The vocabulary as a table to search, sort and copy.
+//! The vocabulary as a table to search and sort.
 
 use super::TokenizerPage;
 use crate::pages::prelude::*;
@@ -17,14 +17,7 @@ impl TokenizerPage {
     pub(super) fn vocabulary_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
         card(ui, |ui| {
             let entries = context.state.tokenizer.vocabulary.as_ref();
-            let copied = line_ui(
-                ui,
-                |ui| icon_button(ui, entries.is_some(), icons::ICON_CONTENT_COPY, "Copy this page as CSV"),
-                |ui| head(ui, "Vocabulary"),
-            );
-            if let (true, Some((_, _, page))) = (copied, entries) {
-                ui.ctx().copy_text(table_text(page));
-            }
+            head(ui, "Vocabulary");
             ui.horizontal_wrapped(|ui| {
                 let width = (ui.available_width() - 180.0).clamp(140.0, 320.0);
                 let before = self.order;
@@ -85,24 +78,14 @@ fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
                         let text = RichText::new(format::whole(entry.count));
                         ui.label(if entry.count == 0 { text.color(quiet) } else { text })
                     }
-                    _ => {
-                        let text = parts_text(entry, " + ");
-                        ui.label(RichText::new(text).monospace().color(quiet))
-                    }
+                    _ => ui.label(RichText::new(parts_text(entry)).monospace().color(quiet)),
                 };
             });
         }
     });
 }
 
-fn parts_text(entry: &VocabularyEntry, between: &str) -> String {
-    let both = |(left, right): &(String, String)| format!("{}{between}{}", visible(left), visible(right));
+fn parts_text(entry: &VocabularyEntry) -> String {
+    let both = |(left, right): &(String, String)| format!("{} + {}", visible(left), visible(right));
     entry.parts.as_ref().map(both).unwrap_or_default()
-}
-
-fn table_text(page: &[VocabularyEntry]) -> String {
-    let row = |entry: &VocabularyEntry| {
-        [entry.id.to_string(), entry.text.clone(), entry.count.to_string(), parts_text(entry, " + ")]
-    };
-    csv(&["id", "token", "count", "made of"], page.iter().map(row))
 }
